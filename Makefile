@@ -1,0 +1,95 @@
+# Every target does the set-up it needs first, and only once: a stamp in .venv remembers.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help serve test lint format bench train screenshots lock browser clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime-installed
+DEV := $(VENV)/.dev-installed
+
+# The first interpreter that is new enough: python3 itself, else a newer one beside it.
+PYTHONS ?= python3 python3.13 python3.12 python3.11 python3.14
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+
+# The tests read weights from here when the folder is there, and skip what needs them when not.
+ifneq ($(wildcard ../shared/weights),)
+export FOVEA_WEIGHTS_DIR ?= $(abspath ../shared/weights)
+endif
+
+help: ## List the targets
+	@echo "Fovea: drop a photo, see what the network attended to."
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+serve: $(RUNTIME) ## Start the product (http://127.0.0.1:8000 unless FOVEA_HOST, FOVEA_PORT say otherwise)
+	@exec $(BIN)/fovea serve
+
+test: $(DEV) browser ## Run every test: Python, JavaScript and the page in a real browser
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(DEV) ## Check style, formatting and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(DEV) ## Put the code into the shape that lint asks for
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(DEV) ## Measure the cost of capture and of a request
+	$(BIN)/python -m benchmarks $(ARGS)
+
+train: $(DEV) ## Train a network: make train NETWORK=se_resnet
+	@test -n "$(NETWORK)" || { echo "Which one? make train NETWORK=se_resnet (training/ lists the recipes)"; exit 2; }
+	$(BIN)/python -m training $(NETWORK) $(ARGS)
+
+screenshots: $(DEV) browser ## Take the pictures in docs/images from the running product
+	$(BIN)/python -m docs.screenshots $(ARGS)
+
+lock: $(BIN)/python ## Resolve pyproject.toml anew into the two lock files
+	$(BIN)/python .ci/lock.py
+
+clean: ## Remove what these targets made (not trained runs, not downloaded weights)
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- set-up ---------------------------------------------------------------------------------
+
+$(BIN)/python:
+	@for python in $(PYTHONS); do \
+	  if $$python -c '$(NEW_ENOUGH)' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "Fovea needs Python 3.11 or newer; found none of: $(PYTHONS)." >&2; \
+	  echo "Install one, or name it: make PYTHONS=/path/to/python3 …" >&2; exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$($$found --version)"; \
+	$$found -m venv $(VENV) || { \
+	  rm -rf $(VENV); \
+	  echo "$$found cannot make virtual environments; Debian has that part as python3-venv." >&2; exit 1; \
+	}
+
+$(RUNTIME): requirements.lock pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEV): requirements-dev.lock $(RUNTIME)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	@touch $@
+
+# A Chromium for the page's tests: the one on PATH, else the system's package where that can be
+# installed, else the browser that Playwright brings.
+browser: $(DEV)
+	@for name in chromium chromium-browser google-chrome; do \
+	  command -v $$name >/dev/null && exit 0; \
+	done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing chromium"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -y -qq --no-install-recommends chromium >/dev/null && exit 0; \
+	fi; \
+	$(BIN)/playwright install chromium
