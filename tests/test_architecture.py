@@ -1,0 +1,293 @@
+"""The arrows of the house: who may import whom, and what only one place may do.
+
+The tables below are the rules. Everything else reads sources (never imports them) and reports
+each line that crosses an arrow. The last tests feed the checkers sources that break every rule,
+so that a rule which cannot fail is itself a failure.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHON_PARTS = ("models", "server", "training", "benchmarks")
+WEB_FRAMEWORKS = ("fastapi", "starlette", "uvicorn")
+
+
+# --- the rules ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """What the modules of one part may import; every row whose part matches applies."""
+
+    part: str  # a module or package by its dotted name
+    project: tuple[str, ...]  # parts of this project it may import, besides itself
+    outside: tuple[str, ...] | None = (
+        None  # if given: the only packages besides the standard library
+    )
+    never: tuple[str, ...] = ()  # packages from outside it must not import
+
+
+ARROWS = (
+    Arrow("models", project=(), never=(*WEB_FRAMEWORKS, "pydantic", "pydantic_settings", "PIL")),
+    Arrow("models.records", project=(), outside=("torch",)),
+    Arrow("models.geometry", project=("models.records",), outside=()),
+    Arrow("models.capture", project=("models.records",), outside=("torch",)),
+    Arrow("models.maps", project=("models.records",), outside=("torch", "numpy")),
+    Arrow("models.mechanisms", project=("models.records",), outside=("torch",)),
+    Arrow("models.networks", project=("models.records", "models.mechanisms"), outside=("torch",)),
+    Arrow("server", project=("models",)),
+    Arrow("server.routes", project=("models", "server"), never=("torch", "timm")),
+    Arrow("server.engine", project=("models", "server"), never=WEB_FRAMEWORKS),
+    Arrow("training", project=("models", "server")),
+    Arrow("benchmarks", project=("models", "server")),
+)
+
+# Only capture touches a running model; benchmarks do too, to measure what others' hooks cost.
+MAY_INSTALL_HOOKS = ("models.capture", "benchmarks")
+HOOK = re.compile(r"register_\w*hook|Torch(Function|Dispatch)Mode")
+
+# The page: a panel shows, it neither asks the server nor knows another panel.
+PANELS_MAY_IMPORT = ("store", "overlay", "charts", "geometry", "colormap", "attention", "dom")
+MAY_ASK_THE_SERVER = ("api.js",)
+ASKING = re.compile(r"\b(fetch|XMLHttpRequest|EventSource|WebSocket|sendBeacon)\s*\(")
+
+
+# --- reading Python -----------------------------------------------------------------------------
+
+
+def within(module: str, parts: tuple[str, ...]) -> bool:
+    """Whether a dotted name is one of the parts or lies inside one."""
+    return any(module == part or module.startswith(f"{part}.") for part in parts)
+
+
+def imports(module: str, source: str, *, package: bool = False) -> Iterator[tuple[int, str]]:
+    """(line, dotted name) of all that a module imports, lazily or not; relative names resolved."""
+    home = module.split(".") if package else module.split(".")[:-1]
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Import(names=names):
+                yield from ((node.lineno, alias.name) for alias in names)
+            case ast.ImportFrom(module=name, names=names, level=level):
+                base = home[: len(home) - level + 1] if level else []
+                stem = ".".join([*base, *([name] if name else [])])
+                yield from ((node.lineno, f"{stem}.{alias.name}") for alias in names)
+            case ast.Call(
+                func=ast.Name(id="import_module" | "__import__")
+                | ast.Attribute(attr="import_module"),
+                args=[ast.Constant(value=str(name)), *_],
+            ):
+                yield node.lineno, name
+
+
+def crossed_arrows(module: str, source: str, *, package: bool = False) -> Iterator[str]:
+    """One sentence for each import of this module that a row of ARROWS forbids."""
+    for arrow in (row for row in ARROWS if within(module, (row.part,))):
+        for line, name in imports(module, source, package=package):
+            top = name.split(".")[0]
+            if top in (*PYTHON_PARTS, "tests"):
+                # Modules of one part may import each other; a narrower row narrows that.
+                allowed = within(name, (arrow.part, *arrow.project))
+            elif top in sys.stdlib_module_names:
+                allowed = True
+            else:
+                allowed = (arrow.outside is None or top in arrow.outside) and top not in arrow.never
+            if not allowed:
+                yield f"{module}:{line} imports {name}, which {arrow.part} must not"
+
+
+def stray_hooks(module: str, source: str) -> Iterator[str]:
+    """One sentence for each place that installs a hook or a mode without being capture."""
+    if within(module, MAY_INSTALL_HOOKS):
+        return
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Attribute(attr=name) | ast.Name(id=name) | ast.alias(name=name):
+                if HOOK.fullmatch(name.split(".")[-1]):
+                    yield f"{module}:{node.lineno} uses {name}, which only capture may"
+
+
+def python_modules() -> Iterator[tuple[str, str, bool]]:
+    """(dotted name, source, is a package) of every module of the project."""
+    for part in PYTHON_PARTS:
+        for path in sorted((ROOT / part).rglob("*.py")):
+            names = path.relative_to(ROOT).with_suffix("").parts
+            package = names[-1] == "__init__"
+            yield ".".join(names[:-1] if package else names), path.read_text(), package
+
+
+def test_python_imports_follow_the_arrows() -> None:
+    crossed = [
+        sentence
+        for module, source, package in python_modules()
+        for sentence in crossed_arrows(module, source, package=package)
+    ]
+    assert not crossed, "\n".join(crossed)
+
+
+def test_only_capture_installs_hooks() -> None:
+    stray = [s for module, source, _ in python_modules() for s in stray_hooks(module, source)]
+    assert not stray, "\n".join(stray)
+
+
+# --- reading JavaScript -------------------------------------------------------------------------
+
+
+def without_comments(source: str) -> str:
+    """The same lines with comments blanked; an address inside a string keeps its slashes."""
+    pattern = r"""("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|//[^\n]*|/\*.*?\*/"""
+    blank = re.compile(r"[^\n]")
+    return re.sub(pattern, lambda m: m[1] or blank.sub(" ", m[0]), source, flags=re.DOTALL)
+
+
+def javascript_imports(path: str, source: str) -> Iterator[str]:
+    """The files, relative to frontend/, that a module imports, statically or lazily."""
+    pattern = r"""\b(?:from|import)\s*\(?\s*["'](\.{0,2}/[^"']+)["']"""
+    for found in re.findall(pattern, without_comments(source)):
+        root = Path("/")
+        start = root if found.startswith("/") else (root / path).parent
+        yield str((start / found.lstrip("/")).resolve().relative_to(root))
+
+
+def crossed_on_the_page(path: str, source: str) -> Iterator[str]:
+    """One sentence for each thing a frontend module does that is another module's to do."""
+    if path.startswith("panels/"):
+        for target in javascript_imports(path, source):
+            if target.removesuffix(".js") not in PANELS_MAY_IMPORT:
+                yield f"frontend/{path} imports {target}, which no panel may"
+    if path not in MAY_ASK_THE_SERVER and (asked := ASKING.search(without_comments(source))):
+        yield f"frontend/{path} calls {asked[1]}, which only {', '.join(MAY_ASK_THE_SERVER)} may"
+
+
+def test_the_page_keeps_its_arrows() -> None:
+    frontend = ROOT / "frontend"
+    crossed = [
+        sentence
+        for path in sorted(frontend.rglob("*.js"))
+        for sentence in crossed_on_the_page(path.relative_to(frontend).as_posix(), path.read_text())
+    ]
+    assert not crossed, "\n".join(crossed)
+
+
+# --- documents ----------------------------------------------------------------------------------
+
+
+def test_every_mechanism_has_its_row() -> None:
+    rows = [r for r in (ROOT / "docs/mechanisms.md").read_text().splitlines() if r.startswith("|")]
+    modules = [p.name for p in (ROOT / "models/mechanisms").glob("*.py") if p.name[0] != "_"]
+    missing = [name for name in modules if not any(name in row for row in rows)]
+    assert modules
+    assert not missing, f"docs/mechanisms.md has no row for {', '.join(sorted(missing))}"
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), flags=re.M))
+    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", (ROOT / "README.md").read_text(), flags=re.M))
+    assert {"serve", "test"} <= named, "the README names both commands"
+    assert named <= targets, f"the Makefile has no {', '.join(sorted(named - targets))}"
+
+
+# --- each rule can fail -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("models.catalog", "from server.settings import Settings"),
+        ("models.catalog", "def lazily():\n    from PIL import Image"),
+        ("models.catalog", "import pydantic"),
+        ("models.catalog", "from fastapi import FastAPI"),
+        ("models.catalog", "import importlib\nimportlib.import_module('server.engine')"),
+        ("models.weights", "import training.loop"),
+        ("models.records", "from models.geometry import Geometry"),
+        ("models.records", "import timm"),
+        ("models.geometry", "import torch"),
+        ("models.capture.mode", "from models.maps import rollout"),
+        ("models.capture.mode", "from ..networks.vit import VisionTransformer"),
+        ("models.maps.attention", "from models.capture import capture"),
+        ("models.maps.attention", "from ..geometry import Geometry"),
+        ("models.maps.attention", "import scipy"),
+        ("models.mechanisms.cbam", "from models.networks import vit"),
+        ("models.networks.vit", "from .. import catalog"),
+        ("server.routes.analyses", "import torch"),
+        ("server.routes.analyses", "def lazily():\n    from torch import Tensor"),
+        ("server.engine", "from fastapi import HTTPException"),
+        ("server.engine.queue", "import starlette.requests"),
+        ("server.app", "import benchmarks"),
+        ("training.loop", "from benchmarks.capture import measure"),
+        ("benchmarks.capture", "from training.data import photos"),
+        ("benchmarks.capture", "from tests.models import fakes"),
+    ],
+)
+def test_a_crossed_arrow_is_reported(module: str, source: str) -> None:
+    assert list(crossed_arrows(module, source))
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("models.maps.rollout", "from ..records import Trace\nfrom .attention import rows"),
+        ("models.capture.mode", "import torch\nfrom models.records import Site"),
+        ("models.catalog", "from models.networks import vit\nimport timm"),
+        ("server.engine", "import torch\nfrom models.inference import run"),
+        ("server.routes.analyses", "from fastapi import APIRouter\nfrom server import schemas"),
+        ("training.loop", "from models.networks import vit\nimport numpy"),
+    ],
+)
+def test_an_allowed_import_is_not_reported(module: str, source: str) -> None:
+    assert not list(crossed_arrows(module, source))
+
+
+def test_a_package_resolves_its_relative_imports_from_itself() -> None:
+    assert list(imports("models.maps", "from .attention import rows", package=True)) == [
+        (1, "models.maps.attention.rows")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("models.inference", "module.register_forward_hook(look)"),
+        ("server.engine", "layer.register_full_backward_hook(look)"),
+        ("models.networks.vit", "from torch.overrides import TorchFunctionMode"),
+        ("models.weights", "class Mode(overrides.TorchFunctionMode): ..."),
+        ("training.loop", "from torch.utils._python_dispatch import TorchDispatchMode"),
+    ],
+)
+def test_a_stray_hook_is_reported(module: str, source: str) -> None:
+    assert list(stray_hooks(module, source))
+    assert not list(stray_hooks("models.capture.mode", source))
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("panels/heads.js", 'import { draw } from "./channels.js";'),
+        ("panels/heads.js", "import '../api.js'"),
+        ("panels/heads.js", 'const later = () => import("/main.js")'),
+        ("panels/heads.js", 'export { draw } from "./channels.js"'),
+        ("store.js", "const answer = await fetch('/v1/models')"),
+        ("overlay.js", 'const live = new EventSource("/v1/jobs/1/events")'),
+        ("charts.js", 'const site = "https://example.org"; fetch (site)'),
+    ],
+)
+def test_a_panel_out_of_bounds_is_reported(path: str, source: str) -> None:
+    assert list(crossed_on_the_page(path, source))
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("api.js", "export const models = () => fetch('/v1/models')"),
+        ("panels/heads.js", 'import { state } from "../store.js"; // never import "./channels.js"'),
+        ("store.js", "/* api.js is the one to fetch() */ prefetch(1)"),
+    ],
+)
+def test_what_the_page_may_do_is_not_reported(path: str, source: str) -> None:
+    assert not list(crossed_on_the_page(path, source))
