@@ -1,0 +1,22 @@
+"""One forward pass with everything that attended in it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from models.capture import capture
+from models.layout import place
+from models.records import Trace
+
+
+def run(module: nn.Module, inputs: Tensor) -> tuple[Tensor, tuple[Trace, ...]]:
+    """(logits, traces): the output (photo, class) and one placed trace a photo.
+
+    module: in eval mode. inputs: (photo, channel, height, width) on the module's device.
+    """
+    with torch.inference_mode(), capture(module, features=True) as recording:
+        logits = module(inputs)
+    photos, (height, width) = inputs.shape[0], inputs.shape[-2:]
+    trace = place(recording.trace, module, (height, width), photos)
+    return logits, trace.split(photos)

@@ -1,0 +1,121 @@
+"""From an upright sRGB photo to the tensor that a network was trained on, and the Geometry between the two."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.geometry import Geometry
+
+Interpolation = Literal["bilinear", "bicubic"]
+Fit = Literal["crop", "squash"]
+
+_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """What a network expects of a photo.
+
+    resize_px: the short side after resizing. crop_px: (height, width) of the network's input, cut from the centre.
+    fit: "crop" as described, or "squash": resized to crop_px whatever the shape. channels: 3, or 1 for grey.
+    mean, std: one a channel, of values in 0…1.
+    """
+
+    resize_px: int
+    crop_px: tuple[int, int]
+    interpolation: Interpolation
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    channels: int = 3
+    fit: Fit = "crop"
+
+    @classmethod
+    def from_card(cls, card: Mapping[str, Any]) -> Preprocessing:
+        """From the `preprocessing` entry of a model card."""
+        height, width = card["crop_px"]
+        return cls(
+            resize_px=card["resize_px"],
+            crop_px=(height, width),
+            interpolation=card["interpolation"],
+            mean=tuple(card["mean"]),
+            std=tuple(card["std"]),
+            channels=card.get("channels", 3),
+            fit=card.get("fit", "crop"),
+        )
+
+    @classmethod
+    def from_timm(cls, config: Mapping[str, Any]) -> Preprocessing:
+        """From timm's `pretrained_cfg`, as timm's own evaluation transform reads it."""
+        channels, height, width = config["input_size"]
+        resize_px = math.floor(min(height, width) / (config.get("crop_pct") or 0.875))
+        interpolation = config.get("interpolation") or "bicubic"
+        return cls(
+            resize_px=resize_px,
+            crop_px=(height, width),
+            interpolation="bilinear" if interpolation == "bilinear" else "bicubic",
+            mean=tuple(config["mean"]),
+            std=tuple(config["std"]),
+            channels=channels,
+            fit="squash" if config.get("crop_mode") == "squash" else "crop",
+        )
+
+    def resized(self, width: int, height: int) -> tuple[int, int]:
+        """(width, height) of a photo of this size after resizing; never smaller than the crop."""
+        crop_height, crop_width = self.crop_px
+        if self.fit == "squash":
+            return crop_width, crop_height
+        short = min(width, height)
+        scaled = (self.resize_px * width // short, self.resize_px * height // short)
+        return max(scaled[0], crop_width), max(scaled[1], crop_height)
+
+
+def locate(width: int, height: int, preprocessing: Preprocessing, orientation: int = 1) -> Geometry:
+    """The Geometry of an upright photo of `width` by `height` pixels."""
+    crop_height, crop_width = preprocessing.crop_px
+    resized_width, resized_height = preprocessing.resized(width, height)
+    left, top = round((resized_width - crop_width) / 2), round((resized_height - crop_height) / 2)
+    return Geometry(
+        image_width=width,
+        image_height=height,
+        input_width=crop_width,
+        input_height=crop_height,
+        image_to_input=(
+            (resized_width / width, 0.0, -float(left)),
+            (0.0, resized_height / height, -float(top)),
+        ),
+        orientation=orientation,
+    )
+
+
+def prepare(photo: Tensor, preprocessing: Preprocessing) -> tuple[Tensor, Geometry]:
+    """The network's input (1, channels, height, width), float32, and where it lies on the photo.
+
+    photo: uint8 (3, height, width), upright sRGB. It is resized with antialiasing, as Pillow does it and networks
+    are trained, on its bytes: a photo of many megapixels is never held as floats.
+    """
+    if photo.dtype != torch.uint8 or photo.ndim != 3 or photo.shape[0] != 3:
+        raise ValueError(f"a photo is uint8 (3, height, width), not {photo.dtype} {tuple(photo.shape)}")
+    _, height, width = photo.shape
+    geometry = locate(width, height, preprocessing)
+    resized_width, resized_height = preprocessing.resized(width, height)
+    resized = F.interpolate(
+        photo[None],
+        size=(resized_height, resized_width),
+        mode=preprocessing.interpolation,
+        antialias=True,
+    )
+    left, top = (-round(row[2]) for row in geometry.image_to_input)
+    crop = resized[..., top : top + geometry.input_height, left : left + geometry.input_width]
+    pixels = crop.to(torch.float32) / 255
+    if preprocessing.channels == 1:
+        pixels = (pixels * pixels.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
+    mean = pixels.new_tensor(preprocessing.mean)[:, None, None]
+    std = pixels.new_tensor(preprocessing.std)[:, None, None]
+    return ((pixels - mean) / std).contiguous(), geometry

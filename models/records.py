@@ -1,0 +1,238 @@
+"""The vocabulary of the project: what capture keeps, what maps read, what the server shows.
+
+Every record is frozen. Shapes are written in words; spatial order is (row, column), points are (x, y).
+This module knows torch and nothing of the project, so that every other module may know it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from torch import Tensor
+
+Kind = Literal["attention", "channel-gate", "spatial-gate", "spatial-transformer"]
+"""What a site is; each kind is a different claim and is never drawn as another one."""
+
+KINDS: tuple[Kind, ...] = ("attention", "channel-gate", "spatial-gate", "spatial-transformer")
+
+
+class UnknownSite(LookupError):
+    """A site id that is not in the trace. The message lists the ids that are."""
+
+    def __init__(self, site: str, known: Iterable[str]) -> None:
+        self.site, self.known = site, tuple(known)
+        super().__init__(f"unknown site {site!r}; this trace has {', '.join(self.known) or 'none'}")
+
+
+@dataclass(frozen=True, slots=True)
+class PatchGrid:
+    """A grid of cells of equal size that covers the whole network input."""
+
+    rows: int
+    columns: int
+
+    @property
+    def cells(self) -> int:
+        return self.rows * self.columns
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """The ingredients of a softmax attention, before any N×N matrix is made of them.
+
+    query: (batch, head, query, head_dim), key: (batch, head, key, head_dim): what a fused kernel was given.
+    mask: broadcastable to (batch, head, query, key); boolean (True = may look) or added to the scores.
+    scale: the factor on query·key. causal: a query sees only the keys at or before its own position.
+    probabilities: (batch, head, query, key), instead of query and key where the network itself made the
+    matrix (Swin, BoTNet, SAGAN, ...): then that matrix, mask and bias included, is the truth.
+
+    Vaswani et al. 2017, eq. 1, with scale = 1/√d_k unless the network chose another.
+    """
+
+    query: Tensor | None = None
+    key: Tensor | None = None
+    mask: Tensor | None = None
+    scale: float = 1.0
+    causal: bool = False
+    probabilities: Tensor | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(batch, head, query, key)"""
+        if self.probabilities is not None:
+            batch, heads, queries, keys = self.probabilities.shape
+            return batch, heads, queries, keys
+        assert self.query is not None and self.key is not None
+        batch, heads, queries, _ = self.query.shape
+        return batch, heads, queries, self.key.shape[2]
+
+    @property
+    def factored(self) -> bool:
+        """Whether every row follows from query and key alone (no mask, no explicit matrix)."""
+        return self.probabilities is None and self.mask is None and not self.causal
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A factor in 0…1 on channels or on positions.
+
+    values: (batch, channel, 1, 1) for a channel gate, (batch, 1, row, column) for a spatial gate.
+    features: (batch, channel, row, column), the maps before the gate, where capture was asked to keep them.
+    """
+
+    values: Tensor
+    features: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """A spatial transformer at work (Jaderberg et al. 2015, eq. 1 and 3).
+
+    theta: (batch, 2, 3), the affine map from output to source coordinates, both normalised to −1…1.
+    grid: (batch, row, column, 2), for each output cell the source point (x, y), normalised to −1…1.
+    input: (batch, channel, row, column) that was read; output: (batch, channel, row, column) that came out.
+    align_corners: whether ±1 are the centres (True) or the outer edges (False) of the corner cells.
+    """
+
+    theta: Tensor
+    grid: Tensor
+    input: Tensor
+    output: Tensor
+    align_corners: bool = False
+
+
+Tensors = Attention | Gate | Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One place in a network where something attends.
+
+    id: "s00", "s01", … in order of execution. layer: ordinal among the sites of the same kind.
+    name: path of the module that computed it. grid: the cells on the network input that the tokens or the
+    feature map stand for, or None where places are not known; then `note` says why.
+    prefix_tokens: class, distillation and register tokens before the first patch token.
+    """
+
+    id: str
+    kind: Kind
+    layer: int
+    name: str
+    tensors: Tensors
+    grid: PatchGrid | None = None
+    prefix_tokens: int = 0
+    note: str | None = None
+
+    @property
+    def attention(self) -> Attention:
+        if not isinstance(self.tensors, Attention):
+            raise TypeError(f"site {self.id} is a {self.kind}, not an attention")
+        return self.tensors
+
+    @property
+    def gate(self) -> Gate:
+        if not isinstance(self.tensors, Gate):
+            raise TypeError(f"site {self.id} is a {self.kind}, not a gate")
+        return self.tensors
+
+    @property
+    def sampling(self) -> Sampling:
+        if not isinstance(self.tensors, Sampling):
+            raise TypeError(f"site {self.id} is a {self.kind}, not a spatial transformer")
+        return self.tensors
+
+    @property
+    def heads(self) -> int | None:
+        return self.tensors.shape[1] if isinstance(self.tensors, Attention) else None
+
+    @property
+    def queries(self) -> int | None:
+        return self.tensors.shape[2] if isinstance(self.tensors, Attention) else None
+
+    @property
+    def keys(self) -> int | None:
+        return self.tensors.shape[3] if isinstance(self.tensors, Attention) else None
+
+    @property
+    def channels(self) -> int | None:
+        """Channels that the gate acts on, or that the sampler carries."""
+        if isinstance(self.tensors, Gate):
+            if self.kind == "channel-gate":
+                return self.tensors.values.shape[1]
+            return None if self.tensors.features is None else self.tensors.features.shape[1]
+        return self.tensors.input.shape[1] if isinstance(self.tensors, Sampling) else None
+
+
+def _fields(tensors: Tensors) -> dict[str, Tensor]:
+    values = {name: getattr(tensors, name) for name in tensors.__dataclass_fields__}
+    return {name: value for name, value in values.items() if isinstance(value, Tensor)}
+
+
+def _photo(tensors: Tensors, index: int, photos: int) -> Tensors:
+    """The part of `tensors` that belongs to one photo of a batch.
+
+    Windows are folded into the batch by the networks that have them, photo by photo; so the share of one
+    photo is a run of batch/photos rows. A tensor with fewer rows than photos is shared by all of them.
+    """
+    parts = {}
+    for name, tensor in _fields(tensors).items():
+        share = tensor.shape[0] // photos
+        if share and photos > 1:
+            # A copy, so that one photo's trace does not keep the whole batch alive.
+            parts[name] = tensor[index * share : (index + 1) * share].clone()
+    return replace(tensors, **parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """All sites of one forward pass, in order of execution."""
+
+    sites: tuple[Site, ...]
+
+    def site(self, site: str) -> Site:
+        """The site with this id; raises UnknownSite, which lists the valid ones."""
+        for candidate in self.sites:
+            if candidate.id == site:
+                return candidate
+        raise UnknownSite(site, (candidate.id for candidate in self.sites))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the trace keeps alive; storage shared by two tensors counts once."""
+        storages = {
+            (storage := tensor.untyped_storage()).data_ptr(): storage.nbytes()
+            for site in self.sites
+            for tensor in _fields(site.tensors).values()
+        }
+        return sum(storages.values())
+
+    def split(self, photos: int) -> tuple[Trace, ...]:
+        """One trace a photo, for a forward pass over a batch of `photos`."""
+        if photos < 1:
+            raise ValueError(f"a batch has at least one photo, not {photos}")
+        return tuple(
+            Trace(
+                tuple(
+                    replace(site, tensors=_photo(site.tensors, index, photos))
+                    for site in self.sites
+                )
+            )
+            for index in range(photos)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """Something to draw: raw values, never normalised here.
+
+    values: axes as named, for example (row, column) or (head, row, column).
+    prefix: the values that fell on prefix tokens, (prefix,) or (head, prefix); they have no place to be drawn.
+    sentence: says in words what is drawn.
+    """
+
+    values: Tensor
+    axes: tuple[str, ...]
+    prefix: Tensor | None
+    sentence: str
