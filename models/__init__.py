@@ -1,0 +1,1 @@
+"""Vision networks and what they attend to: torch only, no HTTP."""

@@ -1,0 +1,1 @@
+"""Attention mechanisms: one mechanism, one paper, one small file; torch only."""

@@ -1,0 +1,23 @@
+"""The networks that the mechanisms are shown in, by name."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from models.networks.gated_resnet import GatedResNet
+from models.networks.stn import DigitSTN
+from models.networks.vit import VisionTransformer
+
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "gated_resnet": GatedResNet,
+    "vit": VisionTransformer,
+    "stn": DigitSTN,
+}
+
+
+def build(name: str, **arguments: Any) -> nn.Module:
+    """The network called name, with random weights; ValueError lists the valid names."""
+    if name not in NETWORKS:
+        raise ValueError(f"unknown network {name!r}; valid: {', '.join(NETWORKS)}")
+    return NETWORKS[name](**arguments)

@@ -1,0 +1,108 @@
+"""A compact ResNet with a slot for any of the gates (He et al. 2016, with a gate a block)."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from models.mechanisms.cbam import CBAM
+from models.mechanisms.efficient_channel_attention import EfficientChannelAttention
+from models.mechanisms.feature_map_attention import FeatureMapAttention
+from models.mechanisms.squeeze_excitation import SqueezeExcitation
+
+GATES: dict[str, Callable[[int], nn.Module]] = {
+    "none": lambda channels: nn.Identity(),
+    "se": SqueezeExcitation,
+    "eca": EfficientChannelAttention,
+    "cbam": lambda channels: CBAM(channels, arrangement="channel_first"),
+    "cbam_spatial_first": lambda channels: CBAM(channels, arrangement="spatial_first"),
+    "cbam_parallel": lambda channels: CBAM(channels, arrangement="parallel"),
+    # Not a gate a block, but two layers on the inner feature map: see GatedResNet.
+    "self_attention": lambda channels: nn.Identity(),
+}
+
+STEM_CHANNELS = 24
+STAGE_CHANNELS = (64, 160, 320)
+STAGE_BLOCKS = (1, 4, 2)
+
+
+def convolution(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Sequential:
+    """A convolution without bias and the batch norm that gives it one."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+    )
+
+
+class Bottleneck(nn.Module):
+    """1x1 down to half the channels, 3x3, 1x1 up, the gate, and the sum with the input."""
+
+    def __init__(self, inputs: int, channels: int, stride: int, gate: nn.Module) -> None:
+        super().__init__()
+        inner = channels // 2
+        self.reduce = convolution(inputs, inner, 1)
+        self.conv = convolution(inner, inner, 3, stride)
+        self.expand = convolution(inner, channels, 1)
+        self.gate = gate
+        # The average pool keeps every pixel in the shortcut, which a strided 1x1 would not.
+        self.shortcut = (
+            nn.Identity()
+            if stride == 1 and inputs == channels
+            else nn.Sequential(nn.AvgPool2d(stride), convolution(inputs, channels, 1))
+        )
+        # A block begins as its shortcut (Goyal et al. 2017), so that training starts smoothly.
+        nn.init.zeros_(self.expand[1].weight)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (batch, inputs, height, width); returns (batch, channels, height / stride, …)."""
+        inner = torch.relu(self.reduce(x))
+        inner = torch.relu(self.conv(inner))
+        return torch.relu(self.gate(self.expand(inner)) + self.shortcut(x))
+
+
+class GatedResNet(nn.Module):
+    """Stem to 1/4 of the size, three stages (1/4, 1/8, 1/16), global average pool, linear head.
+
+    gate: a name in GATES. "self_attention" places two FeatureMapAttention layers in the middle
+    and at the end of the second stage, on 14 x 14 places for a 112 px input; spectral turns on
+    their spectral norm, for training. Raises ValueError for an unknown gate.
+    """
+
+    def __init__(
+        self, gate: str = "none", classes: int = 101, channels: int = 3, spectral: bool = False
+    ) -> None:
+        super().__init__()
+        if gate not in GATES:
+            raise ValueError(f"unknown gate {gate!r}; valid: {', '.join(GATES)}")
+        self.stem = nn.Sequential(
+            convolution(channels, STEM_CHANNELS, 3, stride=2),
+            nn.ReLU(),
+            convolution(STEM_CHANNELS, STAGE_CHANNELS[0], 3, stride=2),
+            nn.ReLU(),
+        )
+        stages, inputs = [], STAGE_CHANNELS[0]
+        for number, (width, blocks) in enumerate(zip(STAGE_CHANNELS, STAGE_BLOCKS, strict=True)):
+            layers: list[nn.Module] = []
+            for block in range(blocks):
+                stride = 2 if number > 0 and block == 0 else 1
+                layers.append(Bottleneck(inputs, width, stride, GATES[gate](width)))
+                inputs = width
+                if gate == "self_attention" and number == 1 and block in (1, blocks - 1):
+                    layers.append(FeatureMapAttention(width, spectral=spectral))
+            stages.append(nn.Sequential(*layers))
+        self.stages = nn.ModuleList(stages)
+        self.head = nn.Linear(inputs, classes)
+
+    def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x: (batch, channel, height, width).
+
+        Returns the embedding (batch, 320) and the second stage's map (batch, 160, height / 8, …).
+        """
+        x = self.stages[0](self.stem(x))
+        inner = self.stages[1](x)
+        return self.stages[2](inner).mean(dim=(2, 3)), inner
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (batch, channel, height, width); returns logits (batch, class)."""
+        logits: Tensor = self.head(self.features(x)[0])
+        return logits

@@ -1,0 +1,90 @@
+"""The vision transformer (Dosovitskiy et al. 2020, "An Image is Worth 16x16 Words")."""
+
+import torch
+from torch import Tensor, nn
+
+from models.mechanisms.attention import MultiHeadAttention
+from models.mechanisms.positions import build_positions
+
+
+class EncoderBlock(nn.Module):
+    """z' = MSA(LN(z)) + z, then z = MLP(LN(z')) + z': equations 2 and 3."""
+
+    def __init__(self, dim: int, heads: int, hidden: int) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim)
+        self.attention = MultiHeadAttention(dim, heads)
+        self.norm2 = nn.LayerNorm(dim)
+        self.mlp = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, dim))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """tokens: (batch, token, dim); returns the same shape."""
+        attended: Tensor = self.attention(self.norm1(tokens))
+        tokens = tokens + attended
+        thought: Tensor = self.mlp(self.norm2(tokens))
+        return tokens + thought
+
+
+class VisionTransformer(nn.Module):
+    """Patches → linear projection → class token → positions → encoder blocks → class token → head.
+
+    image_size and patch_size in px · positions: a name in `POSITIONS`; they belong to the patches,
+    the class token's own vector serves it as one. Raises ValueError where image_size is not a
+    multiple of patch_size, or for unknown positions.
+    """
+
+    def __init__(
+        self,
+        classes: int = 101,
+        image_size: int = 112,
+        patch_size: int = 8,
+        dim: int = 192,
+        depth: int = 6,
+        heads: int = 3,
+        mlp_ratio: int = 4,
+        positions: str = "learned_1d",
+    ) -> None:
+        super().__init__()
+        if image_size % patch_size:
+            raise ValueError(f"image_size {image_size} is no multiple of patch_size {patch_size}")
+        self.patch_size = patch_size
+        self.grid_size = (image_size // patch_size, image_size // patch_size)
+        self.num_prefix_tokens = 1
+        self.patches = nn.Conv2d(3, dim, patch_size, stride=patch_size)
+        self.class_token = nn.Parameter(torch.zeros(1, 1, dim))
+        self.positions = build_positions(positions, self.grid_size, dim)
+        self.blocks = nn.Sequential(
+            *(EncoderBlock(dim, heads, mlp_ratio * dim) for _ in range(depth))
+        )
+        self.norm = nn.LayerNorm(dim)
+        self.head = nn.Linear(dim, classes)
+        nn.init.trunc_normal_(self.class_token, std=0.02)
+        self.apply(initialise)
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """x: (batch, 3, height, width); returns the last tokens (batch, 1 + patch, dim)."""
+        patches = self.positions(self.patches(x).flatten(2).transpose(1, 2))
+        prefix = self.class_token.expand(len(x), -1, -1)
+        tokens: Tensor = self.norm(self.blocks(torch.cat([prefix, patches], dim=1)))
+        return tokens
+
+    def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x: (batch, 3, height, width).
+
+        Returns the class token (batch, dim) and the patch tokens (batch, dim, row, column).
+        """
+        tokens = self.tokens(x)
+        patches = tokens[:, self.num_prefix_tokens :].transpose(1, 2)
+        return tokens[:, 0], patches.reshape(*patches.shape[:2], *self.grid_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (batch, 3, height, width); returns logits (batch, class)."""
+        logits: Tensor = self.head(self.tokens(x)[:, 0])
+        return logits
+
+
+def initialise(module: nn.Module) -> None:
+    """Small weights and zero biases in every linear layer, as the ViT family is trained."""
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,116 @@
+"""The loop: it learns, and an interruption changes nothing."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from training.data import Examples
+from training.digits import DigitTask
+from training.export import load_network, write_card, write_weights
+from training.loop import fit, learning_rate
+from training.photos import PhotoTask
+from training.recipe import Recipe
+from training.recipes import RECIPES, recipe_for
+from training.task import top1
+from training.teacher import Lessons
+from training.views import centre_boxes
+
+CPU = torch.device("cpu")
+
+
+def striped_digits(count: int) -> Examples:
+    """Two classes anyone can tell apart: a filled square and a hollow one."""
+    labels = torch.arange(count) % 2
+    images = torch.zeros(count, 1, 28, 28, dtype=torch.uint8)
+    images[:, :, 6:22, 6:22] = 255
+    images[labels == 1, :, 9:19, 9:19] = 0
+    return Examples(images, labels, ("filled", "hollow"))
+
+
+def digit_task(recipe: Recipe) -> DigitTask:
+    return DigitTask(striped_digits(96), striped_digits(32), recipe, CPU)
+
+
+def photo_task(recipe: Recipe) -> PhotoTask:
+    """Noise with a made-up teacher: enough to run every term of the loss."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (8, 3, 128, 128), generator=generator, dtype=torch.uint8)
+    examples = Examples(images, torch.arange(8) % 2, ("even", "odd"))
+    lessons = Lessons(
+        boxes=centre_boxes(8).unsqueeze(0),
+        tokens=torch.randn(1, 8, 197, 192, generator=generator).half(),
+        logits=torch.randn(1, 8, 2, generator=generator),
+    )
+    return PhotoTask(examples, examples, lessons, recipe, CPU)
+
+
+DIGITS = replace(
+    RECIPES["stn_digits"],
+    arguments={"classes": 2},
+    epochs=3,
+    batch=32,
+    warmup_epochs=0.0,
+)
+PHOTOS = replace(
+    RECIPES["sa_resnet"],
+    arguments={"gate": "self_attention", "classes": 2},
+    epochs=2,
+    batch=4,
+    low_precision=False,
+)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "make_task"), [(DIGITS, digit_task), (PHOTOS, photo_task)], ids=["digits", "photos"]
+)
+def test_resuming_after_an_interruption_gives_the_uninterrupted_result(
+    recipe: Recipe, make_task: Callable[[Recipe], DigitTask | PhotoTask], tmp_path: Path
+) -> None:
+    whole = fit(recipe, make_task(recipe), tmp_path / "whole", CPU)
+    fit(recipe, make_task(recipe), tmp_path / "broken", CPU, stop_after=1)
+    resumed = fit(recipe, make_task(recipe), tmp_path / "broken", CPU)
+    assert (resumed.score, resumed.epoch) == (whole.score, whole.epoch)
+    for name, value in whole.state.items():
+        torch.testing.assert_close(resumed.state[name], value, rtol=0, atol=0, msg=name)
+
+
+def test_a_training_ends_in_a_file_that_scores_as_it_did(tmp_path: Path) -> None:
+    recipe = replace(DIGITS, id="squares", epochs=12)
+    task = digit_task(recipe)
+    result = fit(recipe, task, tmp_path / "run", CPU)
+    weights = write_weights(recipe, result.state, tmp_path)
+    network = load_network(weights, recipe.network, dict(recipe.arguments))
+    score = top1(network, task, CPU, low_precision=False)
+    assert score == pytest.approx(result.score, abs=0.05)
+    assert score > 0.8
+    card = write_card(recipe, task, weights, {"val_top1": score})
+    assert card["labels"] == ["filled", "hollow"]
+    assert card["sha256"].startswith(card["revision"])
+    assert (tmp_path / "squares.json").is_file()
+
+
+def test_spectral_norm_is_folded_into_what_ships(tmp_path: Path) -> None:
+    result = fit(replace(PHOTOS, epochs=1), photo_task(PHOTOS), tmp_path / "run", CPU)
+    weights = write_weights(PHOTOS, result.state, tmp_path)
+    network = load_network(weights, PHOTOS.network, dict(PHOTOS.arguments))
+    assert not any("parametrizations" in name for name in network.state_dict())
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    rates = [learning_rate(step, steps=100, warmup=10, peak=1.0) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[10] == pytest.approx(1.0)
+    assert rates[55] == pytest.approx(0.5)
+    assert rates[100] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_an_unknown_recipe_lists_the_valid_ones() -> None:
+    with pytest.raises(ValueError, match="se_resnet, vit"):
+        recipe_for("resnet50")
+
+
+def test_every_recipe_is_filed_under_its_own_name() -> None:
+    assert all(name == recipe.id for name, recipe in RECIPES.items())

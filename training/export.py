@@ -1,0 +1,92 @@
+"""From trained weights to what ships: a float16 safetensors file and its card."""
+
+import datetime
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from models.mechanisms.feature_map_attention import fold_spectral_norm
+from models.networks import build
+from training.recipe import Recipe
+from training.task import Task
+
+
+def plain_state(recipe: Recipe, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The state as the network has it without its training arguments, floats as float16."""
+    trained = build(recipe.network, **recipe.arguments, **recipe.training_arguments)
+    trained.load_state_dict(state)
+    folded = fold_spectral_norm(trained.eval()).state_dict()
+    return {
+        name: (value.half() if value.is_floating_point() else value).contiguous()
+        for name, value in folded.items()
+    }
+
+
+def load_network(checkpoint: Path, name: str, arguments: dict[str, Any]) -> nn.Module:
+    """The network of an exported file, as float32, in evaluation mode."""
+    network = build(name, **arguments)
+    state = load_file(checkpoint)
+    network.load_state_dict(
+        {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+    )
+    return network.eval()
+
+
+def write_weights(recipe: Recipe, state: dict[str, Tensor], folder: Path) -> Path:
+    """Write <id>.safetensors into the folder and return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{recipe.id}.safetensors"
+    save_file(plain_state(recipe, state), path)
+    return path
+
+
+def describe(recipe: Recipe) -> str:
+    """The recipe in a sentence, for the card."""
+    parts = [
+        f"{recipe.epochs} epochs",
+        f"AdamW, peak learning rate {recipe.learning_rate:g}, cosine",
+        f"weight decay {recipe.weight_decay:g}",
+        f"batches of {recipe.batch}",
+        f"averaged weights ({recipe.average:g})",
+        f"label smoothing {recipe.label_smoothing:g}",
+    ]
+    if recipe.distil:
+        parts.append("distilled from the teacher's logits, class token and patch tokens")
+    return f"{', '.join(parts)}; training/recipes/{recipe.id}.py"
+
+
+def write_card(
+    recipe: Recipe, task: Task, weights: Path, metrics: dict[str, float]
+) -> dict[str, Any]:
+    """Write <id>.json beside the weights and return it."""
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    network = build(recipe.network, **recipe.arguments)
+    card = {
+        "id": recipe.id,
+        "title": recipe.title,
+        "summary": recipe.summary,
+        "mechanisms": list(recipe.mechanisms),
+        "task": "classification",
+        "network": {"name": recipe.network, "arguments": dict(recipe.arguments)},
+        "preprocessing": asdict(task.preprocessing),
+        "labels": list(task.classes),
+        "metrics": {name: round(value, 4) for name, value in metrics.items()},
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "revision": digest[:12],
+        "sha256": digest,
+        "data": task.source.data,
+        "licence": task.source.licence,
+        "recipe": describe(recipe),
+        "command": f"make train NETWORK={recipe.id}",
+        "seed": recipe.seed,
+        "date": datetime.date.today().isoformat(),
+        "citation": recipe.citation,
+    }
+    text = json.dumps(card, indent=1, ensure_ascii=False)
+    weights.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+    return card

@@ -1,0 +1,154 @@
+"""The one training loop: optimise, average, score, keep the best, and survive an interruption."""
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.networks import build
+from training.recipe import Recipe
+from training.task import Task, top1
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The averaged weights of the best epoch and their score on the held-out examples."""
+
+    state: State
+    score: float
+    epoch: int
+
+
+def learning_rate(step: int, steps: int, warmup: int, peak: float) -> float:
+    """Up a straight line for `warmup` steps, then down half a cosine to zero at the last step."""
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    done = (step - warmup) / max(1, steps - warmup)
+    return peak * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def parameter_groups(
+    network: nn.Module, companions: nn.Module, recipe: Recipe
+) -> list[dict[str, Any]]:
+    """Matrices decay; vectors and scalars (biases, norms, γ) do not; some learn faster."""
+    decay: list[Tensor] = list(companions.parameters())
+    plain: list[Tensor] = []
+    fast: list[Tensor] = []
+    for name, parameter in network.named_parameters():
+        if name.rsplit(".", 1)[-1] in recipe.fast_parameters:
+            fast.append(parameter)
+        else:
+            (decay if parameter.ndim >= 2 else plain).append(parameter)
+    return [
+        {"params": decay, "weight_decay": recipe.weight_decay, "factor": 1.0},
+        {"params": plain, "weight_decay": 0.0, "factor": 1.0},
+        {"params": fast, "weight_decay": 0.0, "factor": recipe.fast_factor},
+    ]
+
+
+@torch.no_grad()
+def update_average(average: State, network: nn.Module, decay: float) -> None:
+    """In place: average ← decay · average + (1 - decay) · weights; counters are copied."""
+    for name, value in network.state_dict().items():
+        if value.is_floating_point():
+            average[name].lerp_(value, 1 - decay)
+        else:
+            average[name].copy_(value)
+
+
+def copy_of(state: State) -> State:
+    """The state with memory of its own."""
+    return {name: value.detach().clone() for name, value in state.items()}
+
+
+def save(state: dict[str, Any], path: Path) -> None:
+    """All or nothing: an interruption while writing leaves the former file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    partial.replace(path)
+
+
+def fit(
+    recipe: Recipe,
+    task: Task,
+    run: Path,
+    device: torch.device,
+    stop_after: int | None = None,
+) -> Result:
+    """Train by the recipe, from run/last.pt where there is one.
+
+    stop_after: leave after this many epochs of the schedule, as an interruption would.
+    """
+    torch.manual_seed(recipe.seed)
+    arguments = {**recipe.arguments, **recipe.training_arguments}
+    network = build(recipe.network, **arguments)
+    companions = task.companions(network)
+    network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    companions = companions.to(device)
+    groups = parameter_groups(network, companions, recipe)
+    optimiser = torch.optim.AdamW([group for group in groups if group["params"]])
+    average = copy_of(network.state_dict())
+    best = Result(copy_of(average), score=-1.0, epoch=-1)
+    first, last = 0, run / "last.pt"
+    if last.is_file():
+        kept = torch.load(last, map_location=device)
+        network.load_state_dict(kept["network"])
+        companions.load_state_dict(kept["companions"])
+        optimiser.load_state_dict(kept["optimiser"])
+        average, first = kept["average"], kept["epoch"] + 1
+        best = Result(**kept["best"])
+        print(f"{recipe.id}: resumed after epoch {first} of {recipe.epochs}", flush=True)
+
+    # A second copy carries the averaged weights when they are scored.
+    scored = build(recipe.network, **arguments).to(device)
+    examples = len(task)
+    steps_per_epoch = math.ceil(examples / recipe.batch)
+    steps = recipe.epochs * steps_per_epoch
+    warmup = round(recipe.warmup_epochs * steps_per_epoch)
+    for epoch in range(first, min(recipe.epochs, stop_after or recipe.epochs)):
+        start, total = time.monotonic(), 0.0
+        network.train()
+        for number, batch in enumerate(task.batches(epoch)):
+            step = epoch * steps_per_epoch + number
+            rate = learning_rate(step, steps, warmup, recipe.learning_rate)
+            for group in optimiser.param_groups:
+                group["lr"] = rate * group["factor"]
+            with torch.autocast(device.type, torch.bfloat16, enabled=recipe.low_precision):
+                loss = task.loss(network, companions, batch)
+            optimiser.zero_grad()
+            torch.autograd.backward(loss)
+            nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+            optimiser.step()
+            # Early on the average follows quickly, so that it forgets the random weights.
+            update_average(average, network, min(recipe.average, (1 + step) / (10 + step)))
+            total += loss.item()
+        scored.load_state_dict(average)
+        score = top1(scored, task, device, recipe.low_precision)
+        seconds = time.monotonic() - start
+        print(
+            f"{recipe.id}: epoch {epoch + 1} of {recipe.epochs} · "
+            f"loss {total / steps_per_epoch:.3f} · val top-1 {score:.4f} · "
+            f"{seconds:.0f} s · {examples / seconds:.0f} examples/s",
+            flush=True,
+        )
+        if score >= best.score:
+            best = Result(copy_of(average), score, epoch)
+        save(
+            {
+                "network": network.state_dict(),
+                "companions": companions.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "average": average,
+                "epoch": epoch,
+                "best": {"state": best.state, "score": best.score, "epoch": best.epoch},
+            },
+            last,
+        )
+    return best

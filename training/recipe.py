@@ -1,0 +1,45 @@
+"""What a recipe is: everything that decides a training, in one frozen record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One network's training. Epoch and batch counts are those of the checkpoint that ships.
+
+    id: the checkpoint's name · network, arguments: an entry of models.networks.NETWORKS and what it
+    is built with · training_arguments: further arguments while training only · task: "photos" or
+    "digits" · learning_rate: the peak, reached after warmup_epochs and left along a cosine ·
+    average: the decay of the exponential moving average of the weights, which is what ships ·
+    distil, class_token, patch_tokens: weights of the teacher's terms beside the cross-entropy ·
+    fast_parameters: names of parameters that learn fast_factor times faster ·
+    ships: false for a control experiment, whose files stay in runs/.
+    """
+
+    id: str
+    title: str
+    summary: str
+    mechanisms: tuple[str, ...]
+    citation: str
+    network: str
+    arguments: Mapping[str, Any]
+    task: str
+    epochs: int
+    learning_rate: float
+    training_arguments: Mapping[str, Any] = field(default_factory=dict)
+    batch: int = 64
+    warmup_epochs: float = 1.0
+    weight_decay: float = 0.05
+    average: float = 0.998
+    label_smoothing: float = 0.1
+    distil: float = 0.0
+    class_token: float = 0.0
+    patch_tokens: float = 0.0
+    jitter: float = 0.0
+    fast_parameters: tuple[str, ...] = ()
+    fast_factor: float = 1.0
+    low_precision: bool = True
+    seed: int = 0
+    ships: bool = True

@@ -1,0 +1,36 @@
+"""The recipes, one file a checkpoint."""
+
+from training.recipe import Recipe
+from training.recipes import (
+    cbam_resnet,
+    cbam_resnet_parallel,
+    cbam_resnet_spatial_first,
+    eca_resnet,
+    sa_resnet,
+    se_resnet,
+    stn_digits,
+    stn_digits_control,
+    vit,
+)
+
+RECIPES: dict[str, Recipe] = {
+    module.RECIPE.id: module.RECIPE
+    for module in (
+        se_resnet,
+        vit,
+        stn_digits,
+        stn_digits_control,
+        cbam_resnet,
+        sa_resnet,
+        eca_resnet,
+        cbam_resnet_spatial_first,
+        cbam_resnet_parallel,
+    )
+}
+
+
+def recipe_for(name: str) -> Recipe:
+    """The recipe of the checkpoint called name; ValueError lists the valid names."""
+    if name not in RECIPES:
+        raise ValueError(f"unknown network {name!r}; valid: {', '.join(RECIPES)}")
+    return RECIPES[name]

@@ -1,0 +1,12 @@
+"""CBAM-ResNet on Caltech-101: channel gate, then spatial gate."""
+
+from training.recipes.residual import residual_recipe
+
+RECIPE = residual_recipe(
+    "cbam_resnet",
+    gate="cbam",
+    title="CBAM-ResNet · Caltech-101",
+    summary="A compact ResNet that weighs first its channels, then the places of the photo.",
+    mechanisms=("cbam",),
+    citation="Woo, Park, Lee, Kweon: CBAM: Convolutional Block Attention Module, ECCV 2018",
+)

@@ -1,0 +1,18 @@
+"""A ResNet with self-attention on its inner feature map, on Caltech-101."""
+
+from training.recipes.residual import residual_recipe
+
+RECIPE = residual_recipe(
+    "sa_resnet",
+    gate="self_attention",
+    training_arguments={"spectral": True},
+    # γ starts at 0 and is the way in for the rest of the layer, so it may move faster.
+    fast_parameters=("gamma",),
+    fast_factor=5.0,
+    title="Self-attention ResNet · Caltech-101",
+    summary="A compact residual network whose feature map looks at itself, every place at every "
+    "other.",
+    mechanisms=("feature-map-attention",),
+    citation="Zhang, Goodfellow, Metaxas, Odena: Self-Attention Generative Adversarial Networks, "
+    "ICML 2019",
+)

@@ -1,0 +1,20 @@
+"""A spatial transformer that finds and turns a digit on a cluttered canvas."""
+
+from training.recipe import Recipe
+
+RECIPE = Recipe(
+    id="stn_digits",
+    title="Spatial transformer · cluttered digits",
+    summary="Finds a digit among clutter, turns it upright, and only then reads it.",
+    mechanisms=("spatial-transformer",),
+    citation="Jaderberg, Simonyan, Zisserman, Kavukcuoglu: Spatial Transformer Networks, NIPS 2015",
+    network="stn",
+    arguments={"classes": 10},
+    task="digits",
+    epochs=10,
+    learning_rate=1.5e-3,
+    batch=128,
+    weight_decay=0.01,
+    label_smoothing=0.0,
+    low_precision=False,
+)

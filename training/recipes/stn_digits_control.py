@@ -1,0 +1,15 @@
+"""The control experiment of stn_digits: the same classifier without its spatial transformer."""
+
+from dataclasses import replace
+
+from training.recipes import stn_digits
+
+RECIPE = replace(
+    stn_digits.RECIPE,
+    id="stn_digits_control",
+    title="Without a spatial transformer · cluttered digits",
+    summary="The same classifier, looking at the whole canvas.",
+    mechanisms=(),
+    arguments={"classes": 10, "transformer": False},
+    ships=False,
+)

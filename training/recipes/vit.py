@@ -1,0 +1,22 @@
+"""A small vision transformer on Caltech-101, taught token by token."""
+
+from training.recipe import Recipe
+
+RECIPE = Recipe(
+    id="vit",
+    title="ViT · Caltech-101",
+    summary="A small vision transformer: 14 by 14 patches and a class token that looks at them.",
+    mechanisms=("attention", "positional-encoding"),
+    citation="Dosovitskiy et al.: An Image is Worth 16x16 Words: Transformers for Image "
+    "Recognition at Scale, ICLR 2021",
+    network="vit",
+    arguments={"classes": 101},
+    task="photos",
+    epochs=10,
+    learning_rate=1.5e-3,
+    average=0.995,
+    distil=1.0,
+    class_token=1.0,
+    patch_tokens=1.0,
+    jitter=0.3,
+)
