@@ -9,14 +9,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # The first interpreter that is new enough: python3 itself, else a newer one beside it.
 PYTHONS ?= python3 python3.13 python3.12 python3.11 python3.14
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-# The tests read weights from here when the folder is there, and skip what needs them when not.
+# Real weights and data sets lie beside a checkout on machines that have them. The tests that need
+# them skip where they are not.
 ifneq ($(wildcard ../shared/weights),)
-export FOVEA_WEIGHTS_DIR ?= $(abspath ../shared/weights)
+test bench screenshots: export FOVEA_WEIGHTS_DIR ?= $(abspath ../shared/weights)
+endif
+ifneq ($(wildcard ../shared/data),)
+test train bench: export FOVEA_DATA_DIR ?= $(abspath ../shared/data)
 endif
 
 help: ## List the targets
@@ -64,7 +69,7 @@ $(BIN)/python:
 	done; \
 	if [ -z "$$found" ]; then \
 	  echo "Fovea needs Python 3.11 or newer; found none of: $(PYTHONS)." >&2; \
-	  echo "Install one, or name it: make PYTHONS=/path/to/python3 …" >&2; exit 1; \
+	  echo "Install one, or name it: make PYTHONS=/path/to/python3 serve" >&2; exit 1; \
 	fi; \
 	echo "Making $(VENV) with $$($$found --version)"; \
 	$$found -m venv $(VENV) || { \
@@ -73,12 +78,14 @@ $(BIN)/python:
 	}
 
 $(RUNTIME): requirements.lock pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo "Installing what Fovea runs on: once, a few minutes, torch being large"
+	@$(PIP) -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(DEV): requirements-dev.lock $(RUNTIME)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	@echo "Installing what tests and checks need besides"
+	@$(PIP) -r requirements-dev.lock
 	@touch $@
 
 # A Chromium for the page's tests: the one on PATH, else the system's package where that can be
