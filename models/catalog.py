@@ -152,7 +152,7 @@ class Catalog:
             file = self._weights(spec, progress)
             tensors, checksum = weights.read(file)
             try:
-                module = timm_zoo.load(spec, file)
+                module = timm_zoo.build(spec, tensors)
             except RuntimeError as error:
                 raise weights.CorruptWeights(
                     f"{file.name} does not fit {spec.id}: {error}",

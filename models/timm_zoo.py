@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from models.preprocessing import Preprocessing
 from models.spec import ModelSpec
@@ -92,13 +91,10 @@ def spec(name: str, source: str = "hub") -> ModelSpec:
     )
 
 
-def load(spec: ModelSpec, file: Path) -> nn.Module:
-    """The network with the weights of a safetensors file, through timm's own loader and key filters."""
+def build(spec: ModelSpec, tensors: dict[str, Tensor]) -> nn.Module:
+    """The network with these weights, through timm's own loader and key filters; RuntimeError if they do not fit."""
     module: nn.Module = _timm().create_model(
-        spec.id,
-        pretrained=True,
-        # custom_load would read the file as the original author's .npz.
-        pretrained_cfg_overlay={"file": str(file), "custom_load": False},
+        spec.id, pretrained=True, pretrained_cfg_overlay={"state_dict": tensors}
     )
     return module
 
