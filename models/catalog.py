@@ -1,4 +1,6 @@
-"""The catalogue: the networks that ship with the project, the files in the weights folder, and all of timm."""
+"""The catalogue: the networks that ship with the project, the files in the weights folder, and
+all of timm.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,8 @@ import torch
 from torch import nn
 
 from models import networks, timm_zoo, weights
-from models.spec import LoadedModel, ModelSpec
 from models.preprocessing import Preprocessing
+from models.spec import LoadedModel, ModelSpec
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 
@@ -51,7 +53,9 @@ def spec_from_card(path: Path) -> ModelSpec:
 
 @cache
 def bundled() -> dict[str, ModelSpec]:
-    """The networks that ship with the project, by id, in the order that people meet the mechanisms."""
+    """The networks that ship with the project, by id, in the order that people meet the
+    mechanisms.
+    """
     specs = [spec_from_card(path) for path in sorted(CHECKPOINTS.glob("*.json"))]
     order = ("vit", "se_resnet", "eca_resnet", "cbam_resnet", "sa_resnet", "stn_digits")
     specs.sort(key=lambda spec: (order.index(spec.id) if spec.id in order else len(order), spec.id))
@@ -61,8 +65,8 @@ def bundled() -> dict[str, ModelSpec]:
 class Catalog:
     """What can be analysed on this machine.
 
-    weights_dir: a folder of <model id>.safetensors that comes before the hub. cache_dir: where downloads are kept
-    (the hub library's own folder if None). offline: never ask the hub.
+    weights_dir: a folder of <model id>.safetensors that comes before the hub. cache_dir: where
+    downloads are kept (the hub library's own folder if None). offline: never ask the hub.
     """
 
     def __init__(
@@ -82,7 +86,9 @@ class Catalog:
         return path if path.is_file() else None
 
     def listed(self) -> list[ModelSpec]:
-        """The weights folder's models first, then the bundled ones: all that run without a download."""
+        """The weights folder's models first, then the bundled ones: all that run without a
+        download.
+        """
         files = sorted(self.weights_dir.glob("*.safetensors")) if self.weights_dir else []
         local = [self.spec(file.stem) for file in files if timm_zoo.exists(file.stem)]
         return [*local, *bundled().values()]
@@ -121,7 +127,10 @@ class Catalog:
         spec = self.spec(model)
         if spec.source in ("bundled", "local"):
             return True
-        return spec.repository is not None and weights.cached(spec.repository, self.cache_dir) is not None
+        return (
+            spec.repository is not None
+            and weights.cached(spec.repository, self.cache_dir) is not None
+        )
 
     def _weights(self, spec: ModelSpec, progress: weights.Progress | None) -> Path:
         file = self._file(spec.id)
@@ -132,7 +141,9 @@ class Catalog:
                 f"no hub has weights for {spec.id}",
                 f"Put {spec.id}.safetensors into the folder that FOVEA_WEIGHTS_DIR names.",
             )
-        return weights.fetch(spec.repository, self.cache_dir, offline=self.offline, progress=progress)
+        return weights.fetch(
+            spec.repository, self.cache_dir, offline=self.offline, progress=progress
+        )
 
     def load(
         self,
@@ -171,5 +182,9 @@ def _load_bundled(spec: ModelSpec) -> tuple[nn.Module, str]:
     tensors, checksum = weights.read(file, spec.sha256)
     module = networks.build(spec.network[0], **spec.network[1])
     # Shipped in half precision, run in single: exact on every device.
-    weights.fill(module, {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}, file.name)
+    weights.fill(
+        module,
+        {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()},
+        file.name,
+    )
     return module, checksum

@@ -1,9 +1,10 @@
-"""Where on the photo: one record between a point on the photo, a point on the network's input and a token.
+"""Where on the photo: one record between a point on the photo, a point on the network's input and
+a token.
 
-Points are (x, y) in pixel-edge coordinates: pixel (row, column) covers the square from (column, row) to
-(column + 1, row + 1), so a photo spans exactly 0…width by 0…height and resizing is a pure scale. Cells and tokens
-are (row, column) and counted from 0. `frontend/geometry.js` says the same in JavaScript; one table of
-cases, tests/data/geometry_cases.json, tests both.
+Points are (x, y) in pixel-edge coordinates: pixel (row, column) covers the square from (column,
+row) to (column + 1, row + 1), so a photo spans exactly 0…width by 0…height and resizing is a pure
+scale. Cells and tokens are (row, column) and counted from 0. `frontend/geometry.js` says the same
+in JavaScript; one table of cases, tests/data/geometry_cases.json, tests both.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ def inverse(affine: Affine) -> Affine:
 
 
 def upright(orientation: int, width: int, height: int) -> Affine:
-    """From the stored pixels of a photo of `width` by `height` to the photo as it is meant to be seen.
+    """From the stored pixels of a photo of `width` by `height` to the photo as it is meant to be
+    seen.
 
     orientation: the EXIF tag 0x0112, 1…8 (CIPA DC-008, 4.6.4); anything else raises ValueError.
     """
@@ -55,8 +57,9 @@ def upright(orientation: int, width: int, height: int) -> Affine:
 class Geometry:
     """From the upright photo to the network's input.
 
-    image_to_input: the resize and the crop as one affine map. orientation: how the stored pixels were
-    turned to make the photo upright (EXIF, 1…8); `image_width` and `image_height` are those of the upright photo.
+    image_to_input: the resize and the crop as one affine map. orientation: how the stored pixels
+    were turned to make the photo upright (EXIF, 1…8); `image_width` and `image_height` are those
+    of the upright photo.
     """
 
     image_width: int
@@ -67,7 +70,9 @@ class Geometry:
     orientation: int = 1
 
     def to_input(self, x: float, y: float) -> tuple[float, float]:
-        """A point on the photo as a point on the network's input; outside of it where it was cropped away."""
+        """A point on the photo as a point on the network's input; outside of it where it was
+        cropped away.
+        """
         return apply(self.image_to_input, x, y)
 
     def to_image(self, x: float, y: float) -> tuple[float, float]:
@@ -89,7 +94,9 @@ class Geometry:
         return left, top, right, bottom
 
     def cell_at(self, x: float, y: float, grid: PatchGrid) -> tuple[int, int] | None:
-        """The (row, column) of the cell under a point on the photo; None where the network did not look."""
+        """The (row, column) of the cell under a point on the photo; None where the network did
+        not look.
+        """
         u, v = self.to_input(x, y)
         if not (0 <= u < self.input_width and 0 <= v < self.input_height):
             return None
@@ -98,9 +105,7 @@ class Geometry:
         # Rounding can carry a point just inside the last edge onto it.
         return min(row, grid.rows - 1), min(column, grid.columns - 1)
 
-    def cell_box(
-        self, row: int, column: int, grid: PatchGrid
-    ) -> tuple[float, float, float, float]:
+    def cell_box(self, row: int, column: int, grid: PatchGrid) -> tuple[float, float, float, float]:
         """(left, top, right, bottom) of a cell on the photo, in photo pixels."""
         height, width = self.input_height / grid.rows, self.input_width / grid.columns
         left, top = self.to_image(column * width, row * height)

@@ -1,8 +1,9 @@
 """From tokens to places: which cells of the network's input the tokens of a site stand for.
 
-What the network declares of itself comes first (timm's `num_prefix_tokens`, `patch_embed.grid_size`); else
-the grid follows from the number of tokens and the size of the input where just one reading is possible.
-Where it is not, the site keeps no grid and says why: a matrix without places is honest, a map in a wrong place is not.
+What the network declares of itself comes first (timm's `num_prefix_tokens`,
+`patch_embed.grid_size`); else the grid follows from the number of tokens and the size of the
+input where just one reading is possible. Where it is not, the site keeps no grid and says why: a
+matrix without places is honest, a map in a wrong place is not.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def declared_grid(module: nn.Module) -> PatchGrid | None:
 def infer_grid(
     tokens: int, input_size: tuple[int, int], prefix_tokens: int | None = None
 ) -> tuple[PatchGrid, int] | None:
-    """(grid, prefix tokens) that `tokens` on an input of (height, width) can stand for; None if none fits.
+    """(grid, prefix tokens) that `tokens` on an input of (height, width) can stand for; None if
+    none fits.
 
     Among several readings the one with the fewest prefix tokens wins.
     """

@@ -1,4 +1,6 @@
-"""From an upright sRGB photo to the tensor that a network was trained on, and the Geometry between the two."""
+"""From an upright sRGB photo to the tensor that a network was trained on, and the Geometry
+between the two.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,9 @@ _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 class Preprocessing:
     """What a network expects of a photo.
 
-    resize_px: the short side after resizing. crop_px: (height, width) of the network's input, cut from the centre.
-    fit: "crop" as described, or "squash": resized to crop_px whatever the shape. channels: 3, or 1 for grey.
-    mean, std: one a channel, of values in 0…1.
+    resize_px: the short side after resizing. crop_px: (height, width) of the network's input, cut
+    from the centre. fit: "crop" as described, or "squash": resized to crop_px whatever the shape.
+    channels: 3, or 1 for grey. mean, std: one a channel, of values in 0…1.
     """
 
     resize_px: int
@@ -97,11 +99,13 @@ def locate(width: int, height: int, preprocessing: Preprocessing, orientation: i
 def prepare(photo: Tensor, preprocessing: Preprocessing) -> tuple[Tensor, Geometry]:
     """The network's input (1, channels, height, width), float32, and where it lies on the photo.
 
-    photo: uint8 (3, height, width), upright sRGB. It is resized with antialiasing, as Pillow does it and networks
-    are trained, on its bytes: a photo of many megapixels is never held as floats.
+    photo: uint8 (3, height, width), upright sRGB. It is resized with antialiasing, as Pillow does
+    it and networks are trained, on its bytes: a photo of many megapixels is never held as floats.
     """
     if photo.dtype != torch.uint8 or photo.ndim != 3 or photo.shape[0] != 3:
-        raise ValueError(f"a photo is uint8 (3, height, width), not {photo.dtype} {tuple(photo.shape)}")
+        raise ValueError(
+            f"a photo is uint8 (3, height, width), not {photo.dtype} {tuple(photo.shape)}"
+        )
     _, height, width = photo.shape
     geometry = locate(width, height, preprocessing)
     resized_width, resized_height = preprocessing.resized(width, height)

@@ -1,14 +1,15 @@
 """The vocabulary of the project: what capture keeps, what maps read, what the server shows.
 
-Every record is frozen. Shapes are written in words; spatial order is (row, column), points are (x, y).
-This module knows torch and nothing of the project, so that every other module may know it.
+Every record is frozen. Shapes are written in words; spatial order is (row, column), points are
+(x, y). This module knows torch and nothing of the project, so that every other module may know
+it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -42,11 +43,12 @@ class PatchGrid:
 class Attention:
     """The ingredients of a softmax attention, before any N×N matrix is made of them.
 
-    query: (batch, head, query, head_dim), key: (batch, head, key, head_dim): what a fused kernel was given.
-    mask: broadcastable to (batch, head, query, key); boolean (True = may look) or added to the scores.
-    scale: the factor on query·key. causal: a query sees only the keys at or before its own position.
-    probabilities: (batch, head, query, key), instead of query and key where the network itself made the
-    matrix (Swin, BoTNet, SAGAN, ...): then that matrix, mask and bias included, is the truth.
+    query: (batch, head, query, head_dim), key: (batch, head, key, head_dim): what a fused kernel
+    was given. mask: broadcastable to (batch, head, query, key); boolean (True = may look) or
+    added to the scores. scale: the factor on query·key. causal: a query sees only the keys at or
+    before its own position. probabilities: (batch, head, query, key), instead of query and key
+    where the network itself made the matrix (Swin, BoTNet, SAGAN, ...): then that matrix, mask
+    and bias included, is the truth.
 
     Vaswani et al. 2017, eq. 1, with scale = 1/√d_k unless the network chose another.
     """
@@ -64,7 +66,8 @@ class Attention:
         if self.probabilities is not None:
             batch, heads, queries, keys = self.probabilities.shape
             return batch, heads, queries, keys
-        assert self.query is not None and self.key is not None
+        assert self.query is not None
+        assert self.key is not None
         batch, heads, queries, _ = self.query.shape
         return batch, heads, queries, self.key.shape[2]
 
@@ -79,7 +82,8 @@ class Gate:
     """A factor in 0…1 on channels or on positions.
 
     values: (batch, channel, 1, 1) for a channel gate, (batch, 1, row, column) for a spatial gate.
-    features: (batch, channel, row, column), the maps before the gate, where capture was asked to keep them.
+    features: (batch, channel, row, column), the maps before the gate, where capture was asked to
+    keep them.
     """
 
     values: Tensor
@@ -92,8 +96,9 @@ class Sampling:
 
     theta: (batch, 2, 3), the affine map from output to source coordinates, both normalised to −1…1.
     grid: (batch, row, column, 2), for each output cell the source point (x, y), normalised to −1…1.
-    input: (batch, channel, row, column) that was read; output: (batch, channel, row, column) that came out.
-    align_corners: whether ±1 are the centres (True) or the outer edges (False) of the corner cells.
+    input: (batch, channel, row, column) that was read; output: (batch, channel, row, column) that
+    came out. align_corners: whether ±1 are the centres (True) or the outer edges (False) of the
+    corner cells.
     """
 
     theta: Tensor
@@ -111,8 +116,8 @@ class Site:
     """One place in a network where something attends.
 
     id: "s00", "s01", … in order of execution. layer: ordinal among the sites of the same kind.
-    name: path of the module that computed it. grid: the cells on the network input that the tokens or the
-    feature map stand for, or None where places are not known; then `note` says why.
+    name: path of the module that computed it. grid: the cells on the network input that the
+    tokens or the feature map stand for, or None where places are not known; then `note` says why.
     prefix_tokens: class, distillation and register tokens before the first patch token.
     """
 
@@ -173,10 +178,11 @@ def _fields(tensors: Tensors) -> dict[str, Tensor]:
 def _photo(tensors: Tensors, index: int, photos: int) -> Tensors:
     """The part of `tensors` that belongs to one photo of a batch.
 
-    Windows are folded into the batch by the networks that have them, photo by photo; so the share of one
-    photo is a run of batch/photos rows. A tensor with fewer rows than photos is shared by all of them.
+    Windows are folded into the batch by the networks that have them, photo by photo; so the share
+    of one photo is a run of batch/photos rows. A tensor with fewer rows than photos is shared by
+    all of them.
     """
-    parts = {}
+    parts: dict[str, Any] = {}
     for name, tensor in _fields(tensors).items():
         share = tensor.shape[0] // photos
         if share and photos > 1:
@@ -228,8 +234,8 @@ class Map:
     """Something to draw: raw values, never normalised here.
 
     values: axes as named, for example (row, column) or (head, row, column).
-    prefix: the values that fell on prefix tokens, (prefix,) or (head, prefix); they have no place to be drawn.
-    sentence: says in words what is drawn.
+    prefix: the values that fell on prefix tokens, (prefix,) or (head, prefix); they have no place
+    to be drawn. sentence: says in words what is drawn.
     """
 
     values: Tensor

@@ -1,4 +1,6 @@
-"""ModelSpec: which network, weights, labels and licence. The server shows it, the catalogue loads by it."""
+"""ModelSpec: which network, weights, labels and licence. The server shows it, the catalogue loads
+by it.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,10 @@ Source = Literal["bundled", "local", "hub"]
 class ModelSpec:
     """One row of the catalogue.
 
-    mechanisms: slugs as in docs/mechanisms.md. source: bundled with the project, local (a file in the weights
-    folder) or hub. labels: names of the classes in order, None where unknown. sha256: checksum the weights must have.
-    network: (name, arguments) for `models.networks.build`, None for timm's. card: everything else that its card says.
+    mechanisms: slugs as in docs/mechanisms.md. source: bundled with the project, local (a file in
+    the weights folder) or hub. labels: names of the classes in order, None where unknown. sha256:
+    checksum the weights must have. network: (name, arguments) for `models.networks.build`, None
+    for timm's. card: everything else that its card says.
     """
 
     id: str
@@ -53,7 +56,9 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A network in eval mode on its device. revision: the first 12 digits of the checksum of its weights."""
+    """A network in eval mode on its device. revision: the first 12 digits of the checksum of its
+    weights.
+    """
 
     spec: ModelSpec
     module: nn.Module

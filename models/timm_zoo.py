@@ -1,4 +1,6 @@
-"""timm's networks as ModelSpecs: any of its names, with or without a tag, is a model of the catalogue."""
+"""timm's networks as ModelSpecs: any of its names, with or without a tag, is a model of the
+catalogue.
+"""
 
 from __future__ import annotations
 
@@ -15,23 +17,42 @@ from models.torchvision_operators import declare_missing_operators
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# timm's own module for an architecture → what attends in it. Others are shown as capture finds them.
+# timm's own module for an architecture → what attends in it. Others are shown as capture finds
+# them.
 _MECHANISMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(
-        "vision_transformer deit eva beit naflexvit vision_transformer_hybrid vision_transformer_relpos cait crossvit"
-        " pit swin_transformer swin_transformer_v2 hiera levit volo".split(),
+        [
+            "vision_transformer",
+            "deit",
+            "eva",
+            "beit",
+            "naflexvit",
+            "vision_transformer_hybrid",
+            "vision_transformer_relpos",
+            "cait",
+            "crossvit",
+            "pit",
+            "swin_transformer",
+            "swin_transformer_v2",
+            "hiera",
+            "levit",
+            "volo",
+        ],
         ("attention",),
     ),
     "tnt": ("attention", "transformer-in-transformer"),
     "byoanet": ("attention",),
     **dict.fromkeys(
-        "senet mobilenetv3 efficientnet ghostnet rexnet repvit".split(), ("squeeze-excitation",)
+        ["senet", "mobilenetv3", "efficientnet", "ghostnet", "rexnet", "repvit"],
+        ("squeeze-excitation",),
     ),
 }
 
 
 def _timm() -> Any:
-    """timm, imported at first use: it takes a second, and nothing of it is needed to show a bundled network."""
+    """timm, imported at first use: it takes a second, and nothing of it is needed to show a
+    bundled network.
+    """
     declare_missing_operators()
     import timm
 
@@ -45,6 +66,7 @@ def names() -> tuple[str, ...]:
 
 
 def exists(name: str) -> bool:
+    """Whether timm has an architecture of this name and, if it names a tag, weights of it."""
     architecture, _, tag = name.partition(".")
     timm = _timm()
     if not timm.is_model(architecture):
@@ -92,7 +114,9 @@ def spec(name: str, source: str = "hub") -> ModelSpec:
 
 
 def build(spec: ModelSpec, tensors: dict[str, Tensor]) -> nn.Module:
-    """The network with these weights, through timm's own loader and key filters; RuntimeError if they do not fit."""
+    """The network with these weights, through timm's own loader and key filters; RuntimeError if
+    they do not fit.
+    """
     module: nn.Module = _timm().create_model(
         spec.id, pretrained=True, pretrained_cfg_overlay={"state_dict": tensors}
     )

@@ -1,13 +1,15 @@
 """Lets torchvision be imported next to a torch build that lacks its compiled operators.
 
-torchvision registers fake kernels for `nms` and `qnms` when it is imported, and torch refuses a fake kernel
-for an operator that does not exist: "operator torchvision::nms does not exist". That is so where torch was built
-for the CPU and torchvision for CUDA, since its compiled library then cannot be loaded. timm imports torchvision
-and uses neither operator, so declaring their names is enough. Next to a matching torchvision this does nothing.
+torchvision registers fake kernels for `nms` and `qnms` when it is imported, and torch refuses a
+fake kernel for an operator that does not exist: "operator torchvision::nms does not exist". That
+is so where torch was built for the CPU and torchvision for CUDA, since its compiled library then
+cannot be loaded. timm imports torchvision and uses neither operator, so declaring their names is
+enough. Next to a matching torchvision this does nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 from functools import cache
 from pathlib import Path
@@ -29,13 +31,14 @@ def _compiled_library() -> Path | None:
 
 @cache
 def declare_missing_operators() -> tuple[str, ...]:
-    """Declare what is missing, once; returns the names declared. Call before `import torchvision` or `import timm`."""
+    """Declare what is missing, once; returns the names declared. Call before `import torchvision`
+    or `import timm`.
+    """
     library = _compiled_library()
     if library is not None:
-        try:
+        # One built for another torch cannot be loaded: its operators are the missing ones.
+        with contextlib.suppress(OSError):
             torch.ops.load_library(library)
-        except OSError:
-            pass  # built for another torch: its operators are the missing ones
     missing = tuple(name for name in _SCHEMAS if not hasattr(torch.ops.torchvision, name))
     for name in missing:
         torch.library.define(f"torchvision::{name}", _SCHEMAS[name].removeprefix(name))

@@ -1,8 +1,9 @@
-"""Finding, verifying and reading weight files. Only safetensors: a pickle can run code when it is opened.
+"""Finding, verifying and reading weight files. Only safetensors: a pickle can run code when it is
+opened.
 
-    WeightsError
-    ├── ModelNotLocal     the weights are not on this machine and could not be fetched
-    └── CorruptWeights    the file is not what it should be: checksum, header, names or shapes
+WeightsError
+├── ModelNotLocal     the weights are not on this machine and could not be fetched
+└── CorruptWeights    the file is not what it should be: checksum, header, names or shapes
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ def sha256(path: Path) -> str:
 
 
 def read(path: Path, expected_sha256: str | None = None) -> tuple[dict[str, Tensor], str]:
-    """(tensors by name, checksum) of a safetensors file; raises CorruptWeights, which names the file."""
+    """(tensors by name, checksum) of a safetensors file; raises CorruptWeights, which names the
+    file.
+    """
     checksum = sha256(path)
     if expected_sha256 is not None and checksum != expected_sha256:
         raise CorruptWeights(
@@ -65,7 +68,9 @@ def read(path: Path, expected_sha256: str | None = None) -> tuple[dict[str, Tens
 
 
 def fill(module: nn.Module, tensors: dict[str, Tensor], file: str) -> None:
-    """Copy `tensors` into `module`, every name and shape matching; raises CorruptWeights naming those that do not."""
+    """Copy `tensors` into `module`, every name and shape matching; raises CorruptWeights naming
+    those that do not.
+    """
     own = module.state_dict()
     missing = sorted(own.keys() - tensors.keys())
     unknown = sorted(tensors.keys() - own.keys())
@@ -74,8 +79,11 @@ def fill(module: nn.Module, tensors: dict[str, Tensor], file: str) -> None:
         for name in sorted(own.keys() & tensors.keys())
         if own[name].shape != tensors[name].shape
     ]
-    problems = [f"{what} {', '.join(names[:5])}" for what, names in
-                (("missing", missing), ("unknown", unknown), ("wrong shape:", misshapen)) if names]
+    problems = [
+        f"{what} {', '.join(names[:5])}"
+        for what, names in (("missing", missing), ("unknown", unknown), ("wrong shape:", misshapen))
+        if names
+    ]
     if problems:
         raise CorruptWeights(
             f"{file} does not fit the network: {'; '.join(problems)}",
@@ -93,9 +101,9 @@ def cached(repository: str, cache_dir: Path | None) -> Path | None:
 def _reporting(progress: Progress) -> type[tqdm]:
     """A progress bar class that reports to `progress` and draws nothing."""
 
-    class Reporting(tqdm):  # type: ignore[misc]
+    class Reporting(tqdm):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **{**kwargs, "disable": True})
+            super().__init__(*args, **{**kwargs, "disable": True})  # type: ignore[no-untyped-call]
             self.received = int(kwargs.get("initial") or 0)
             self.expected = kwargs.get("total")
             progress(self.received, self.expected)
@@ -115,9 +123,11 @@ def fetch(
     offline: bool = False,
     progress: Progress | None = None,
 ) -> Path:
-    """The weights of a hub repository: from the cache, else downloaded (resumed where it broke off).
+    """The weights of a hub repository: from the cache, else downloaded (resumed where it broke
+    off).
 
-    Raises ModelNotLocal where there is no connection, or none is wanted, or the hub has no such file.
+    Raises ModelNotLocal where there is no connection, or none is wanted, or the hub has no such
+    file.
     """
     try:
         return Path(
@@ -134,5 +144,6 @@ def fetch(
         name = repository.split("/")[-1]
         raise ModelNotLocal(
             f"the weights of {name} are not on this machine, {why}",
-            f"Put {name}.safetensors into the folder that FOVEA_WEIGHTS_DIR names, or connect to the hub.",
+            f"Put {name}.safetensors into the folder that FOVEA_WEIGHTS_DIR names, "
+            "or connect to the hub.",
         ) from error

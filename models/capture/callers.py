@@ -1,13 +1,15 @@
 """Which module is computing right now, read from the call stack.
 
-A module call always passes through `torch.nn.Module._call_impl`, so the frames of that function *are* the stack
-of modules. Reading them costs nothing until a site is found, needs no hook on the network (there is
-nothing to leave behind, not even after an exception), and cannot mix up two threads that run the same module.
+A module call always passes through `torch.nn.Module._call_impl`, so the frames of that function
+*are* the stack of modules. Reading them costs nothing until a site is found, needs no hook on the
+network (there is nothing to leave behind, not even after an exception), and cannot mix up two
+threads that run the same module.
 """
 
 from __future__ import annotations
 
 import sys
+from types import FrameType
 
 from torch import nn
 
@@ -15,17 +17,19 @@ _CALL = nn.Module._call_impl.__code__
 
 
 def module_paths(root: nn.Module) -> dict[int, str]:
-    """The path of every submodule by the identity of the module; the first path where one is shared."""
+    """The path of every submodule by the identity of the module; the first path where one is
+    shared.
+    """
     return {id(module): path for path, module in root.named_modules()}
 
 
 def calling_module(paths: dict[int, str]) -> str:
     """The path of the innermost module of `paths` whose call is on this thread's stack, or ""."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if frame.f_code is _CALL:
             path = paths.get(id(frame.f_locals["self"]))
             if path is not None:
                 return path
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return ""

@@ -1,7 +1,7 @@
 """Remembering where a tensor came from while it is viewed, permuted, expanded or cast.
 
-A softmax or a sigmoid is only a site if its *result* goes on to weigh values or to multiply a feature map.
-Between the two a network reshapes freely; this is the thread that connects them.
+A softmax or a sigmoid is only a site if its *result* goes on to weigh values or to multiply a
+feature map. Between the two a network reshapes freely; this is the thread that connects them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from torch import Tensor
 class Origin:
     """What produced a tensor.
 
-    For a softmax, `size` and `stride` identify the normalised axis through any change of view: views
-    share storage, so the axis keeps its stride wherever it moves. theta belongs to an affine grid.
+    For a softmax, `size` and `stride` identify the normalised axis through any change of view:
+    views share storage, so the axis keeps its stride wherever it moves. theta belongs to an
+    affine grid.
     """
 
     produced_by: Literal["softmax", "sigmoid", "affine-grid"]
@@ -28,7 +29,9 @@ class Origin:
     align_corners: bool = False
 
     def axis(self, tensor: Tensor) -> int | None:
-        """The axis of `tensor` that the softmax normalised, or None where a reshape has broken it up."""
+        """The axis of `tensor` that the softmax normalised, or None where a reshape has broken it
+        up.
+        """
         for axis in reversed(range(tensor.ndim)):
             if tensor.shape[axis] == self.size and tensor.stride(axis) == self.stride:
                 return axis

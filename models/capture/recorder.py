@@ -1,4 +1,6 @@
-"""The context manager: watches the torch functions that a forward pass calls and keeps what attends."""
+"""The context manager: watches the torch functions that a forward pass calls and keeps what
+attends.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +25,8 @@ class Recording:
     def __init__(self, module: nn.Module, *, features: bool) -> None:
         self.features = features
         self.origins = Origins()
+        # Heads that the function now running has folded into the batch axis, where it says so.
+        self.folded_heads: int | None = None
         self._paths = module_paths(module)
         self._sites: list[Site] = []
 
@@ -44,7 +48,9 @@ class Recording:
 
 
 class _Watch(TorchFunctionMode):
-    """Passes every torch function through unchanged; four signatures have a handler that looks on."""
+    """Passes every torch function through unchanged; four signatures have a handler that looks
+    on.
+    """
 
     def __init__(self, recording: Recording) -> None:
         super().__init__()
@@ -71,16 +77,19 @@ def capture(module: nn.Module, *, features: bool = False) -> Iterator[Recording]
             logits = model(photos)
         recording.trace.sites
 
-    The module runs unmodified on its fast path (fused attention stays fused) and computes the same bits as
-    without capture. Nothing is installed on it: sites are recognised by the torch functions that are called
-    (`models/capture/signatures.py`), their modules by the call stack. Works under inference_mode and under
-    autograd (what is kept is detached), for batches, on any device and dtype, nested, and in several threads at
-    once: a torch function mode belongs to its thread.
+    The module runs unmodified on its fast path (fused attention stays fused) and computes the
+    same bits as without capture. Nothing is installed on it: sites are recognised by the torch
+    functions that are called (`models/capture/signatures.py`), their modules by the call stack.
+    Works under inference_mode and under autograd (what is kept is detached), for batches, on any
+    device and dtype, nested, and in several threads at once: a torch function mode belongs to its
+    thread.
 
-    features: keep the feature maps before each gate too, (batch, channel, row, column); they cost memory.
+    features: keep the feature maps before each gate too, (batch, channel, row, column); they cost
+    memory.
 
-    One case is beyond it: `nn.MultiheadAttention` has a fused inference kernel which torch itself switches
-    off under any function mode; its captured output equals that kernel's to rounding, not to the bit.
+    One case is beyond it: `nn.MultiheadAttention` has a fused inference kernel which torch itself
+    switches off under any function mode; its captured output equals that kernel's to rounding,
+    not to the bit.
     """
     recording = Recording(module, features=features)
     with _Watch(recording):

@@ -1,14 +1,14 @@
 """The four signatures: what attention, gates and spatial transformers look like from below.
 
-| what is called                                                                | site                    |
-|-------------------------------------------------------------------------------|-------------------------|
-| scaled_dot_product_attention                                                  | attention: query, key   |
-| softmax, then matmul with the result as left factor (or right, transposed)    | attention: its matrix   |
-| sigmoid or hardsigmoid, then a product with a larger feature map              | channel or spatial gate |
-| affine_grid, then grid_sample                                                 | spatial transformer     |
+| what is called                                                     | site                  |
+|--------------------------------------------------------------------|-----------------------|
+| scaled_dot_product_attention                                       | attention: q and k    |
+| softmax, then matmul with it as left factor (or right, transposed) | attention: its matrix |
+| sigmoid or hardsigmoid, then a product with a larger feature map   | channel, spatial gate |
+| affine_grid, then grid_sample                                      | spatial transformer   |
 
-A handler calls the function exactly as the network did and looks at arguments and result; it never changes either.
-`HANDLERS` at the end is the whole registry.
+A handler calls the function exactly as the network did and looks at arguments and result; it
+never changes either. `HANDLERS` at the end is the whole registry.
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ Handler = Callable[["_Watch", Callable[..., Any], tuple[Any, ...], dict[str, Any
 
 
 def _kept(tensor: Tensor) -> Tensor:
-    """`tensor` without its history, and on storage of its own when it is a window into a larger one.
+    """`tensor` without its history, and on storage of its own when it is a window into a larger
+    one.
 
-    A fused projection hands out query, key and value as three views of one tensor; keeping a view would keep all three.
+    A fused projection hands out query, key and value as three views of one tensor; keeping a view
+    would keep all three.
     """
     tensor = tensor.detach()
     whole = tensor.untyped_storage().nbytes() == tensor.numel() * tensor.element_size()
@@ -41,7 +43,9 @@ def _kept(tensor: Tensor) -> Tensor:
 
 
 def _four_axes(tensor: Tensor) -> Tensor:
-    """(…, head, row, column) with everything before the heads folded into one batch axis; heads added if absent."""
+    """(…, head, row, column) with everything before the heads folded into one batch axis; heads
+    added if absent.
+    """
     if tensor.ndim == 2:
         return tensor[None, None]
     if tensor.ndim == 3:
@@ -49,7 +53,7 @@ def _four_axes(tensor: Tensor) -> Tensor:
     return tensor if tensor.ndim == 4 else tensor.flatten(0, tensor.ndim - 4)
 
 
-# --- fused attention -------------------------------------------------------------------------------------------------
+# --- fused attention ----------------------------------------------------------------------------
 
 
 def _scaled_dot_product_attention(
@@ -81,9 +85,9 @@ def _on_attention(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
     return result
 
 
-# `multi_head_attention_forward` hands itself over to the mode as a whole. To see the attention inside, its body has to run
-# under the mode again, without the line that would hand over once more: the same code, with globals in which that line's
-# question is answered "no".
+# `multi_head_attention_forward` hands itself over to the mode as a whole. To see the attention
+# inside, its body has to run under the mode again, without the line that would hand over once
+# more: the same code, with globals in which that line's question is answered "no".
 _BODY_OF_MULTI_HEAD_ATTENTION = types.FunctionType(
     F.multi_head_attention_forward.__code__,
     {**F.multi_head_attention_forward.__globals__, "has_torch_function": lambda _: False},
@@ -92,12 +96,23 @@ _BODY_OF_MULTI_HEAD_ATTENTION = types.FunctionType(
 )
 
 
+def _number_of_heads(
+    query: Any, key: Any, value: Any, embed_dim_to_check: int, num_heads: int, *_: Any, **__: Any
+) -> int:
+    """The argument of that name, with the parameters of the torch function."""
+    return num_heads
+
+
 def _on_multi_head_attention(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    with watch:
-        return _BODY_OF_MULTI_HEAD_ATTENTION(*args, **kwargs)
+    watch.recording.folded_heads = _number_of_heads(*args, **kwargs)
+    try:
+        with watch:
+            return _BODY_OF_MULTI_HEAD_ATTENTION(*args, **kwargs)
+    finally:
+        watch.recording.folded_heads = None
 
 
-# --- explicit attention: softmax, then matmul ------------------------------------------------------------------------
+# --- explicit attention: softmax, then matmul ---------------------------------------------------
 
 
 def _softmax_axis(input: Tensor, dim: int | None = None, *_: Any, **__: Any) -> int:
@@ -115,7 +130,9 @@ def _on_softmax(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
 
 
 def _attention_matrix(watch: _Watch, left: Tensor, right: Tensor) -> Tensor | None:
-    """(batch, head, query, key) if one of the factors is a softmax over the axis that the product sums over."""
+    """(batch, head, query, key) if one of the factors is a softmax over the axis that the product
+    sums over.
+    """
     for factor, summed in ((left, -1), (right, -2)):
         origin = watch.recording.origins.get(factor)
         if origin is None or origin.produced_by != "softmax" or factor.ndim < 2:
@@ -129,12 +146,15 @@ def _on_matmul(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
     result = func(*args, **kwargs)
     if watch.recording.origins and len(args) == 2:
         probabilities = _attention_matrix(watch, *args)
+        heads = watch.recording.folded_heads
+        if probabilities is not None and heads is not None:
+            probabilities = probabilities.squeeze(1).unflatten(0, (-1, heads))
         if probabilities is not None:
             watch.recording.add("attention", Attention(probabilities=probabilities))
     return result
 
 
-# --- gates: sigmoid, then a product with a feature map ---------------------------------------------------------------
+# --- gates: sigmoid, then a product with a feature map ------------------------------------------
 
 
 def _on_sigmoid(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
@@ -152,7 +172,8 @@ def _without_expansion(gate: Tensor) -> Tensor:
 
 
 def gate_of(gate: Tensor, features: Tensor) -> tuple[Kind, Tensor, Tensor] | None:
-    """(kind, gate, features) in (batch, channel, row, column) order if `gate` broadcasts over `features`, else None.
+    """(kind, gate, features) in (batch, channel, row, column) order if `gate` broadcasts over
+    `features`, else None.
 
     A gate has one value a channel or one a position; a product of equals (SiLU, GLU) is neither.
     """
@@ -183,13 +204,14 @@ def _on_product(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
             found = gate_of(gate, features)
     if found is not None:
         kind, gate, features = found
-        # Copied before the product runs: it may write over the feature map, and whatever follows over the gate.
+        # Copied before the product runs: it may write over the feature map, and whatever follows
+        # over the gate.
         before = features.detach().clone() if recording.features else None
         recording.add(kind, Gate(values=gate.detach().clone(), features=before))
     return func(*args, **kwargs)
 
 
-# --- spatial transformer: affine_grid, then grid_sample --------------------------------------------------------------
+# --- spatial transformer: affine_grid, then grid_sample -----------------------------------------
 
 
 def _affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> Origin:
@@ -222,7 +244,7 @@ def _on_grid_sample(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
     return result
 
 
-# --- changes of view and type, through which an origin is followed ---------------------------------------------------
+# --- changes of view and type, through which an origin is followed ------------------------------
 
 
 def _on_view(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
@@ -244,8 +266,8 @@ def _on_view(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
 
 
 _VIEWS = (
-    "view reshape flatten unflatten transpose permute swapaxes squeeze unsqueeze expand expand_as contiguous clone to "
-    "type type_as float half bfloat16 double view_as t movedim __getitem__ tile repeat_interleave"
+    "view reshape flatten unflatten transpose permute swapaxes squeeze unsqueeze expand expand_as"
+    " contiguous clone to type type_as float half bfloat16 double view_as t movedim __getitem__"
 )
 
 

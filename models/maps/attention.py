@@ -1,6 +1,7 @@
 """Rows, columns and matrices of a captured attention, computed from query and key on demand.
 
-Every function takes the Attention of one photo (batch of 1) and returns float32, whatever was captured.
+Every function takes the Attention of one photo (batch of 1) and returns float32, whatever was
+captured.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def _one_photo(tensor: Tensor) -> Tensor:
 
 def _scores(attention: Attention, queries: Tensor) -> Tensor:
     """(head, query, key): q·kᵀ·scale with the mask, for these query indices, before the softmax."""
-    assert attention.query is not None and attention.key is not None
+    assert attention.query is not None
+    assert attention.key is not None
     query, key = _one_photo(attention.query).float(), _one_photo(attention.key).float()
     scores = query[:, queries] @ key.transpose(-1, -2) * attention.scale
     if attention.mask is not None:
@@ -58,7 +60,9 @@ def rows(attention: Attention, queries: Tensor | None = None) -> Tensor:
 
 
 def columns(attention: Attention, keys: Tensor) -> Tensor:
-    """What looks at these keys: (head, key, query): the columns of the matrix that `rows` gives, blockwise."""
+    """What looks at these keys: (head, key, query): the columns of the matrix that `rows` gives,
+    blockwise.
+    """
     blocks = [
         rows(attention, block)[:, :, keys.to(block.device)].transpose(-1, -2)
         for block in query_blocks(attention)
@@ -70,11 +74,14 @@ def query_blocks(attention: Attention) -> tuple[Tensor, ...]:
     """All query indices, BLOCK_ROWS at a time."""
     held = attention.probabilities if attention.query is None else attention.query
     assert held is not None
-    return torch.arange(attention.shape[2], device=held.device).split(BLOCK_ROWS)
+    every = torch.arange(attention.shape[2], device=held.device)
+    return tuple(torch.split(every, BLOCK_ROWS))
 
 
 def log_normaliser(attention: Attention) -> Tensor:
-    """(head, query): log Σ_j exp(score_ij). With it any single p_ij = exp(score_ij − log_normaliser_i)."""
+    """(head, query): log Σ_j exp(score_ij). With it any single p_ij = exp(score_ij −
+    log_normaliser_i).
+    """
     blocks = [_scores(attention, block).logsumexp(-1) for block in query_blocks(attention)]
     return torch.cat(blocks, dim=-1)
 
@@ -96,4 +103,6 @@ def fuse(values: Tensor, heads: Fusion | int) -> Tensor:
         return values.amin(0)
     if heads == "all":
         return values
-    raise ValueError(f"unknown fusion {heads!r}; valid: {', '.join(FUSIONS)} or the number of a head")
+    raise ValueError(
+        f"unknown fusion {heads!r}; valid: {', '.join(FUSIONS)} or the number of a head"
+    )

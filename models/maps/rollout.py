@@ -1,8 +1,9 @@
 """Attention rollout: how attention composes through the layers (Abnar & Zuidema 2020, section 3).
 
-Ã_l = rownorm(fuse_h A_l + I), R = Ã_L … Ã_1, and the map is the class token's row of R without the prefix columns.
-Only that row is wanted, so only a row is propagated, r ← r·Ã_l from the last layer to the first, with A_l recomputed from
-query and key in blocks: no N×N matrix of a whole layer is held, and the result is that of the matrix form.
+Ã_l = rownorm(fuse_h A_l + I), R = Ã_L … Ã_1, and the map is the class token's row of R without the
+prefix columns. Only that row is wanted, so only a row is propagated, r ← r·Ã_l from the last layer
+to the first, with A_l recomputed from query and key in blocks: no N×N matrix of a whole layer is
+held, and the result is that of the matrix form.
 """
 
 from __future__ import annotations
@@ -39,8 +40,12 @@ def _kept_above(fused: Tensor, discard: float) -> Tensor:
     return flat.view_as(fused)
 
 
-def _fused_blocks(attention: Attention, fusion: Fusion, discard: float) -> list[tuple[Tensor, Tensor]]:
-    """[(query indices, fused rows)]; discarding ranks all entries of a layer, so then the layer is one block."""
+def _fused_blocks(
+    attention: Attention, fusion: Fusion, discard: float
+) -> list[tuple[Tensor, Tensor]]:
+    """[(query indices, fused rows)]; discarding ranks all entries of a layer, so then the layer
+    is one block.
+    """
     if discard > 0:
         matrix = _kept_above(fuse(rows(attention), fusion), discard)
         return [(torch.arange(matrix.shape[0], device=matrix.device), matrix)]
@@ -62,9 +67,10 @@ def propagate(
 def rollout(trace: Trace, fusion: Fusion = "mean", discard: float = 0.0) -> Map:
     """The rollout of the class token over the patches: values (row, column).
 
-    trace: of one photo. fusion: mean, max or min over the heads. discard: share of each layer's fused entries,
-    the smallest, that are set to zero first (0 ≤ discard < 1). Without a class token the rows of all patches are
-    averaged. Raises NoRollout where there is no chain of self-attention, ValueError for a bad parameter.
+    trace: of one photo. fusion: mean, max or min over the heads. discard: share of each layer's
+    fused entries, the smallest, that are set to zero first (0 ≤ discard < 1). Without a class
+    token the rows of all patches are averaged. Raises NoRollout where there is no chain of
+    self-attention, ValueError for a bad parameter.
     """
     if fusion not in FUSIONS:
         raise ValueError(f"unknown fusion {fusion!r}; valid: {', '.join(FUSIONS)}")
@@ -72,7 +78,8 @@ def rollout(trace: Trace, fusion: Fusion = "mean", discard: float = 0.0) -> Map:
         raise ValueError(f"discard is a share, 0 ≤ discard < 1, not {discard}")
     sites = chain(trace)
     last = sites[-1]
-    assert last.grid is not None and last.keys is not None
+    assert last.grid is not None
+    assert last.keys is not None
     held = next(t for t in (last.attention.query, last.attention.probabilities) if t is not None)
     row = torch.zeros(last.keys, device=held.device)
     if last.prefix_tokens:
@@ -87,7 +94,5 @@ def rollout(trace: Trace, fusion: Fusion = "mean", discard: float = 0.0) -> Map:
         values=row[last.prefix_tokens :].reshape(last.grid.rows, last.grid.columns),
         axes=("row", "column"),
         prefix=row[: last.prefix_tokens],
-        sentence=(
-            f"Rollout of {start} through {len(sites)} layers, {fusion} over heads{dropped}"
-        ),
+        sentence=(f"Rollout of {start} through {len(sites)} layers, {fusion} over heads{dropped}"),
     )

@@ -10,8 +10,12 @@ from models.records import Attention, PatchGrid
 
 
 def entropy(attention: Attention) -> Tensor:
-    """(head, query): −Σ_j p_ij ln p_ij in nats, with 0·ln 0 = 0. Divide by ln N for a share of the maximum."""
-    blocks = [torch.special.entr(rows(attention, block)).sum(-1) for block in query_blocks(attention)]
+    """(head, query): −Σ_j p_ij ln p_ij in nats, with 0·ln 0 = 0. Divide by ln N for a share of
+    the maximum.
+    """
+    blocks = [
+        torch.special.entr(rows(attention, block)).sum(-1) for block in query_blocks(attention)
+    ]
     return torch.cat(blocks, dim=-1)
 
 
@@ -32,8 +36,8 @@ def attention_distance(
 ) -> Tensor:
     """(head,): the mean distance in pixels from a patch to what it looks at, weighted by attention.
 
-    d_h = mean_i Σ_j A_ij·‖rc_i − rc_j‖₂ (Dosovitskiy et al. 2020, fig. 7; Raghu et al. 2021). Prefix queries and
-    prefix columns are dropped, without renormalising the rest, as published.
+    d_h = mean_i Σ_j A_ij·‖rc_i − rc_j‖₂ (Dosovitskiy et al. 2020, fig. 7; Raghu et al. 2021).
+    Prefix queries and prefix columns are dropped, without renormalising the rest, as published.
     """
     distances = cell_distances(grid, cell_px)
     total = torch.zeros(attention.shape[1])

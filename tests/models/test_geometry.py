@@ -1,4 +1,6 @@
-"""The table of cases that frontend/geometry.js is tested with too, and golden pixels through Pillow."""
+"""The table of cases that frontend/geometry.js is tested with too, and golden pixels through
+Pillow.
+"""
 
 import json
 from pathlib import Path

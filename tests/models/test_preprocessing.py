@@ -15,10 +15,12 @@ def photo(height: int, width: int) -> np.ndarray:
 
 
 def assert_same_bytes(got: np.ndarray, expected: np.ndarray, std: float) -> None:
-    """Both libraries round to bytes after each of two passes: rarely a value is off by a step or two of 255."""
+    """Both libraries round to bytes after each of two passes: rarely a value is off by a step or
+    two of 255.
+    """
     steps = np.abs(got - expected) * 255 * std
     assert steps.max() <= 2.01
-    assert steps.mean() < 0.05
+    assert steps.mean() < 0.1
 
 
 @pytest.mark.parametrize("size", [(300, 451), (451, 300), (224, 224), (90, 70), (40, 400)])
@@ -34,7 +36,7 @@ def test_equals_pillow(size: tuple[int, int], interpolation: str) -> None:
     left, top = round((resized.width - 112) / 2), round((resized.height - 112) / 2)
     expected = np.asarray(resized.crop((left, top, left + 112, top + 112)), dtype=np.float64)
     preprocessing = Preprocessing(128, (112, 112), interpolation, (0.5,) * 3, (0.25,) * 3)
-    pixels, _ = prepare(torch.from_numpy(array).permute(2, 0, 1), preprocessing)
+    pixels, _ = prepare(torch.tensor(array).permute(2, 0, 1), preprocessing)
     got = pixels[0].permute(1, 2, 0).double().numpy()
     assert_same_bytes(got, (expected / 255 - 0.5) / 0.25, std=0.25)
 
@@ -66,7 +68,7 @@ def test_equals_timm_own_transform() -> None:
             Image.fromarray(array)
         )
         pixels, _ = prepare(
-            torch.from_numpy(array).permute(2, 0, 1), Preprocessing.from_timm(config)
+            torch.tensor(array).permute(2, 0, 1), Preprocessing.from_timm(config)
         )
         assert pixels.shape[1:] == expected.shape
         assert_same_bytes(pixels[0].numpy(), expected.numpy(), min(config["std"]))
