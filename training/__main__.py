@@ -7,7 +7,7 @@ import torch
 
 from training.data import data_folder, load_digits, load_photos
 from training.digits import DigitTask
-from training.export import load_network, write_card, write_weights
+from training.export import load_network, read_weights, write_card, write_weights
 from training.loop import fit
 from training.photos import PhotoTask
 from training.recipe import Recipe
@@ -41,7 +41,10 @@ def main() -> None:
     recipe = recipe_for(options.network)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     task = open_task(recipe, data_folder(options.data), device)
-    result = fit(recipe, task, RUNS / recipe.id, device)
+    start = None
+    if recipe.starts_from:
+        start = read_weights(CHECKPOINTS / f"{recipe.starts_from}.safetensors")
+    result = fit(recipe, task, RUNS / recipe.id, device, start)
 
     shipped = {name: value.cpu() for name, value in result.state.items()}
     folder = CHECKPOINTS if recipe.ships else RUNS / recipe.id

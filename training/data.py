@@ -72,7 +72,7 @@ def fit_square(photo: Image.Image, size_px: int) -> Image.Image:
     return resized.crop((left, top, left + size_px, top + size_px))
 
 
-def decode(files: Sequence[bytes], size_px: int = CANVAS_PX) -> Tensor:
+def decode(files: Sequence[bytes], size_px: int) -> Tensor:
     """JPEG files as uint8 (file, 3, size_px, size_px)."""
     pictures = torch.empty((len(files), 3, size_px, size_px), dtype=torch.uint8)
     for index, content in enumerate(files):
@@ -81,13 +81,13 @@ def decode(files: Sequence[bytes], size_px: int = CANVAS_PX) -> Tensor:
     return pictures
 
 
-def load_photos(folder: Path, name: str) -> Examples:
+def load_photos(folder: Path, name: str, size_px: int = CANVAS_PX) -> Examples:
     """Photos from an archive of JPEG files (`blob`, `offsets`), `labels` and `classes`."""
     archive = open_archive(folder, name)
     blob, offsets = archive["blob"].tobytes(), archive["offsets"].astype(np.int64).tolist()
     files = [blob[start:end] for start, end in pairwise(offsets)]
     return Examples(
-        images=decode(files),
+        images=decode(files, size_px),
         labels=torch.from_numpy(archive["labels"].astype(np.int64)),
         classes=tuple(readable(str(name)) for name in archive["classes"]),
     )

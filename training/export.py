@@ -27,13 +27,18 @@ def plain_state(recipe: Recipe, state: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
+def read_weights(checkpoint: Path) -> dict[str, Tensor]:
+    """The tensors of an exported file, floats as float32."""
+    return {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in load_file(checkpoint).items()
+    }
+
+
 def load_network(checkpoint: Path, name: str, arguments: dict[str, Any]) -> nn.Module:
-    """The network of an exported file, as float32, in evaluation mode."""
+    """The network of an exported file, in evaluation mode."""
     network = build(name, **arguments)
-    state = load_file(checkpoint)
-    network.load_state_dict(
-        {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
-    )
+    network.load_state_dict(read_weights(checkpoint))
     return network.eval()
 
 
@@ -55,6 +60,8 @@ def describe(recipe: Recipe) -> str:
         f"averaged weights ({recipe.average:g})",
         f"label smoothing {recipe.label_smoothing:g}",
     ]
+    if recipe.starts_from:
+        parts.append(f"begun with the weights of {recipe.starts_from}, its gates at random")
     if recipe.distil:
         parts.append("distilled from the teacher's logits, class token and patch tokens")
     return f"{', '.join(parts)}; training/recipes/{recipe.id}.py"

@@ -36,19 +36,19 @@ def learning_rate(step: int, steps: int, warmup: int, peak: float) -> float:
 def parameter_groups(
     network: nn.Module, companions: nn.Module, recipe: Recipe
 ) -> list[dict[str, Any]]:
-    """Matrices decay; vectors and scalars (biases, norms, γ) do not; some learn faster."""
+    """Matrices decay; vectors and scalars (biases, norms, γ) do not; some have their own pace."""
     decay: list[Tensor] = list(companions.parameters())
     plain: list[Tensor] = []
-    fast: list[Tensor] = []
+    paced: list[Tensor] = []
     for name, parameter in network.named_parameters():
-        if name.rsplit(".", 1)[-1] in recipe.fast_parameters:
-            fast.append(parameter)
+        if set(name.split(".")) & set(recipe.paced):
+            paced.append(parameter)
         else:
             (decay if parameter.ndim >= 2 else plain).append(parameter)
     return [
         {"params": decay, "weight_decay": recipe.weight_decay, "factor": 1.0},
         {"params": plain, "weight_decay": 0.0, "factor": 1.0},
-        {"params": fast, "weight_decay": 0.0, "factor": recipe.fast_factor},
+        {"params": paced, "weight_decay": 0.0, "factor": recipe.pace},
     ]
 
 
@@ -67,6 +67,16 @@ def copy_of(state: State) -> State:
     return {name: value.detach().clone() for name, value in state.items()}
 
 
+def shared_weights(network: nn.Module, start: State) -> State:
+    """Those of the start's tensors that have their like, by name and shape, in the network."""
+    own = network.state_dict()
+    return {
+        name: value
+        for name, value in start.items()
+        if name in own and own[name].shape == value.shape
+    }
+
+
 def save(state: dict[str, Any], path: Path) -> None:
     """All or nothing: an interruption while writing leaves the former file."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,9 +90,12 @@ def fit(
     task: Task,
     run: Path,
     device: torch.device,
+    start: State | None = None,
     stop_after: int | None = None,
 ) -> Result:
     """Train by the recipe, from run/last.pt where there is one.
+
+    start: weights to begin with, where names and shapes agree; random ones elsewhere.
 
     stop_after: leave after this many epochs of the schedule, as an interruption would.
     """
@@ -90,6 +103,8 @@ def fit(
     arguments = {**recipe.arguments, **recipe.training_arguments}
     network = build(recipe.network, **arguments)
     companions = task.companions(network)
+    if start is not None:
+        network.load_state_dict(shared_weights(network, start), strict=False)
     network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     companions = companions.to(device)
     groups = parameter_groups(network, companions, recipe)
@@ -113,7 +128,7 @@ def fit(
     steps = recipe.epochs * steps_per_epoch
     warmup = round(recipe.warmup_epochs * steps_per_epoch)
     for epoch in range(first, min(recipe.epochs, stop_after or recipe.epochs)):
-        start, total = time.monotonic(), 0.0
+        began, total = time.monotonic(), 0.0
         network.train()
         for number, batch in enumerate(task.batches(epoch)):
             step = epoch * steps_per_epoch + number
@@ -131,7 +146,7 @@ def fit(
             total += loss.item()
         scored.load_state_dict(average)
         score = top1(scored, task, device, recipe.low_precision)
-        seconds = time.monotonic() - start
+        seconds = time.monotonic() - began
         print(
             f"{recipe.id}: epoch {epoch + 1} of {recipe.epochs} · "
             f"loss {total / steps_per_epoch:.3f} · val top-1 {score:.4f} · "

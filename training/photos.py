@@ -35,13 +35,15 @@ class PhotoBatch:
     """Crops with their labels and with what the teacher said of them.
 
     inputs: (batch, 3, 112, 112) · labels: (batch,) · logits: (batch, class) ·
-    tokens: (batch, 1 + patch, channel), class token first.
+    tokens: (batch, 1 + patch, channel), class token first · keep: int64 (batch, kept), the patches
+    that the student is shown, or none for all of them.
     """
 
     inputs: Tensor
     labels: Tensor
     logits: Tensor
     tokens: Tensor
+    keep: Tensor | None = None
 
 
 class Projections(nn.Module):
@@ -62,6 +64,12 @@ def flip_patches(tokens: Tensor, flipped: Tensor) -> Tensor:
     patches = tokens[:, 1:].reshape(len(tokens), side, side, -1).flip(2).flatten(1, 2)
     mirrored = torch.cat([tokens[:, :1], patches], dim=1)
     return torch.where(flipped[:, None, None], mirrored, tokens)
+
+
+def random_patches(batch: int, patches: int, share: float, generator: torch.Generator) -> Tensor:
+    """For each photo a random share of its patches, in their order: int64 (batch, kept)."""
+    order = torch.rand((batch, patches), generator=generator).argsort(dim=1)
+    return order[:, : round(share * patches)].sort(dim=1).values
 
 
 class PhotoTask:
@@ -96,11 +104,17 @@ class PhotoTask:
             if self.recipe.jitter:
                 crops = jitter(crops, self.recipe.jitter, generator)
             tokens = self.lessons.tokens[view, chosen].to(self.device).float()
+            keep = None
+            if epoch < self.recipe.thinned_epochs:
+                patches = tokens.shape[1] - 1
+                keep = random_patches(len(chosen), patches, self.recipe.thinned_to, generator)
+                keep = keep.to(self.device)
             yield PhotoBatch(
                 inputs=normalise(crops, self.mean, self.std),
                 labels=self.train.labels[chosen].to(self.device),
                 logits=self.lessons.logits[view, chosen].to(self.device),
                 tokens=flip_patches(tokens, mirror),
+                keep=keep,
             )
 
     def companions(self, network: nn.Module) -> nn.Module:
@@ -111,11 +125,17 @@ class PhotoTask:
 
     def loss(self, network: nn.Module, companions: nn.Module, batch: PhotoBatch) -> Tensor:
         recipe, project = self.recipe, cast(Projections, companions)
-        embedding, patches = network.features(batch.inputs)  # type: ignore[operator]
+        target = batch.tokens
+        if batch.keep is None:
+            embedding, patches = network.features(batch.inputs)  # type: ignore[operator]
+        else:
+            embedding, patches = network.features(batch.inputs, batch.keep)  # type: ignore[operator]
+            kept = torch.cat([torch.zeros_like(batch.keep[:, :1]), batch.keep + 1], dim=1)
+            target = target.gather(1, kept.unsqueeze(2).expand(-1, -1, target.shape[2]))
         logits = network.head(embedding).float()  # type: ignore[operator]
         loss = F.cross_entropy(logits, batch.labels, label_smoothing=recipe.label_smoothing)
         # Each token is brought to zero mean and unit deviation: the error is then a share of 1.
-        target = F.layer_norm(batch.tokens, batch.tokens.shape[2:])
+        target = F.layer_norm(target, target.shape[2:])
         if recipe.distil:
             taught = F.softmax(batch.logits, dim=1)
             loss = loss + recipe.distil * F.cross_entropy(logits, taught)

@@ -14,7 +14,9 @@ class Recipe:
     "digits" · learning_rate: the peak, reached after warmup_epochs and left along a cosine ·
     average: the decay of the exponential moving average of the weights, which is what ships ·
     distil, class_token, patch_tokens: weights of the teacher's terms beside the cross-entropy ·
-    fast_parameters: names of parameters that learn fast_factor times faster ·
+    thinned_epochs, thinned_to: in the first epochs a ViT is shown a random share of the patches ·
+    paced: parts of the network, by name, whose learning rate is pace times the others' ·
+    starts_from: a checkpoint of this project whose weights are taken where the networks agree ·
     ships: false for a control experiment, whose files stay in runs/.
     """
 
@@ -38,8 +40,11 @@ class Recipe:
     class_token: float = 0.0
     patch_tokens: float = 0.0
     jitter: float = 0.0
-    fast_parameters: tuple[str, ...] = ()
-    fast_factor: float = 1.0
+    thinned_epochs: int = 0
+    thinned_to: float = 1.0
+    paced: tuple[str, ...] = ()
+    pace: float = 1.0
     low_precision: bool = True
+    starts_from: str | None = None
     seed: int = 0
     ships: bool = True

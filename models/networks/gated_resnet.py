@@ -35,15 +35,21 @@ def convolution(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Seq
 
 
 class Bottleneck(nn.Module):
-    """1x1 down to half the channels, 3x3, 1x1 up, the gate, and the sum with the input."""
+    """1x1 down to half the channels, 3x3, 1x1 up, the gate, and the sum with the input.
 
-    def __init__(self, inputs: int, channels: int, stride: int, gate: nn.Module) -> None:
+    attention: what the sum passes through at last; nn.Identity() for most blocks.
+    """
+
+    def __init__(
+        self, inputs: int, channels: int, stride: int, gate: nn.Module, attention: nn.Module
+    ) -> None:
         super().__init__()
         inner = channels // 2
         self.reduce = convolution(inputs, inner, 1)
         self.conv = convolution(inner, inner, 3, stride)
         self.expand = convolution(inner, channels, 1)
         self.gate = gate
+        self.attention = attention
         # The average pool keeps every pixel in the shortcut, which a strided 1x1 would not.
         self.shortcut = (
             nn.Identity()
@@ -57,7 +63,9 @@ class Bottleneck(nn.Module):
         """x: (batch, inputs, height, width); returns (batch, channels, height / stride, …)."""
         inner = torch.relu(self.reduce(x))
         inner = torch.relu(self.conv(inner))
-        return torch.relu(self.gate(self.expand(inner)) + self.shortcut(x))
+        total = torch.relu(self.gate(self.expand(inner)) + self.shortcut(x))
+        looked: Tensor = self.attention(total)
+        return looked
 
 
 class GatedResNet(nn.Module):
@@ -85,10 +93,14 @@ class GatedResNet(nn.Module):
             layers: list[nn.Module] = []
             for block in range(blocks):
                 stride = 2 if number > 0 and block == 0 else 1
-                layers.append(Bottleneck(inputs, width, stride, GATES[gate](width)))
+                looks = gate == "self_attention" and number == 1 and block in (1, blocks - 1)
+                attention = FeatureMapAttention(width, spectral=spectral) if looks else None
+                layers.append(
+                    Bottleneck(
+                        inputs, width, stride, GATES[gate](width), attention or nn.Identity()
+                    )
+                )
                 inputs = width
-                if gate == "self_attention" and number == 1 and block in (1, blocks - 1):
-                    layers.append(FeatureMapAttention(width, spectral=spectral))
             stages.append(nn.Sequential(*layers))
         self.stages = nn.ModuleList(stages)
         self.head = nn.Linear(inputs, classes)

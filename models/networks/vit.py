@@ -61,21 +61,29 @@ class VisionTransformer(nn.Module):
         nn.init.trunc_normal_(self.class_token, std=0.02)
         self.apply(initialise)
 
-    def tokens(self, x: Tensor) -> Tensor:
-        """x: (batch, 3, height, width); returns the last tokens (batch, 1 + patch, dim)."""
+    def tokens(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
+        """x: (batch, 3, height, width); returns the last tokens (batch, 1 + patch, dim).
+
+        keep: int64 (batch, kept), the patches to look at, for training (PatchDropout, Liu et al.
+        2022): the others are left out after they were given their positions.
+        """
         patches = self.positions(self.patches(x).flatten(2).transpose(1, 2))
+        if keep is not None:
+            patches = patches.gather(1, keep.unsqueeze(2).expand(-1, -1, patches.shape[2]))
         prefix = self.class_token.expand(len(x), -1, -1)
         tokens: Tensor = self.norm(self.blocks(torch.cat([prefix, patches], dim=1)))
         return tokens
 
-    def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """x: (batch, 3, height, width).
+    def features(self, x: Tensor, keep: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """x: (batch, 3, height, width) · keep: as for `tokens`.
 
-        Returns the class token (batch, dim) and the patch tokens (batch, dim, row, column).
+        Returns the class token (batch, dim) and the patch tokens (batch, dim, row, column), or
+        (batch, dim, kept, 1) where some are left out.
         """
-        tokens = self.tokens(x)
+        tokens = self.tokens(x, keep)
         patches = tokens[:, self.num_prefix_tokens :].transpose(1, 2)
-        return tokens[:, 0], patches.reshape(*patches.shape[:2], *self.grid_size)
+        shape = self.grid_size if keep is None else (keep.shape[1], 1)
+        return tokens[:, 0], patches.reshape(*patches.shape[:2], *shape)
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (batch, 3, height, width); returns logits (batch, class)."""

@@ -114,3 +114,20 @@ def test_an_unknown_recipe_lists_the_valid_ones() -> None:
 
 def test_every_recipe_is_filed_under_its_own_name() -> None:
     assert all(name == recipe.id for name, recipe in RECIPES.items())
+
+
+def test_a_vit_may_learn_from_a_share_of_the_patches(tmp_path: Path) -> None:
+    recipe = replace(
+        RECIPES["vit"],
+        arguments={"classes": 2, "depth": 1},
+        epochs=2,
+        batch=4,
+        thinned_epochs=1,
+        thinned_to=0.25,
+    )
+    task = photo_task(recipe)
+    thinned, whole = next(task.batches(0)), next(task.batches(1))
+    assert thinned.keep is not None
+    assert thinned.keep.shape == (4, 49)
+    assert whole.keep is None
+    assert fit(recipe, task, tmp_path, CPU).epoch in (0, 1)

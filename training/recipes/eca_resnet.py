@@ -5,6 +5,9 @@ from training.recipes.residual import residual_recipe
 RECIPE = residual_recipe(
     "eca_resnet",
     gate="eca",
+    starts_from="se_resnet",
+    epochs=6,
+    learning_rate=1.5e-3,
     title="ECA-ResNet · Caltech-101",
     summary="A compact residual network that weighs each channel by its few neighbours.",
     mechanisms=("efficient-channel-attention",),

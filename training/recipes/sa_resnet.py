@@ -5,10 +5,13 @@ from training.recipes.residual import residual_recipe
 RECIPE = residual_recipe(
     "sa_resnet",
     gate="self_attention",
+    starts_from="se_resnet",
+    epochs=6,
+    learning_rate=1.5e-3,
     training_arguments={"spectral": True},
     # γ starts at 0 and is the way in for the rest of the layer, so it may move faster.
-    fast_parameters=("gamma",),
-    fast_factor=5.0,
+    paced=("gamma",),
+    pace=5.0,
     title="Self-attention ResNet · Caltech-101",
     summary="A compact residual network whose feature map looks at itself, every place at every "
     "other.",

@@ -13,6 +13,9 @@ RECIPE = Recipe(
     task="digits",
     epochs=10,
     learning_rate=1.5e-3,
+    # A transformer that jumps about gives the classifier nothing steady to learn from.
+    paced=("transformer",),
+    pace=0.3,
     batch=128,
     weight_decay=0.01,
     label_smoothing=0.0,

@@ -1,0 +1,93 @@
+"""Every checkpoint that ships: it loads, its card is true, and it does what it is for."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from models.networks import build
+from training.data import load_digits, load_photos
+from training.digits import draw
+from training.export import load_network
+from training.recipes import RECIPES
+
+ROOT = Path(__file__).resolve().parents[3]
+CARDS = sorted((ROOT / "models/checkpoints").glob("*.json"))
+SAMPLES = Path(__file__).parent / "data"
+MECHANISMS = {
+    "attention",
+    "positional-encoding",
+    "squeeze-excitation",
+    "efficient-channel-attention",
+    "cbam",
+    "spatial-transformer",
+    "feature-map-attention",
+}
+# What a random network of 101 or of 10 classes would never reach on the samples.
+LEAST_SCORE = {101: 0.5, 10: 0.9}
+
+
+def card_of(path: Path) -> dict[str, Any]:
+    card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return card
+
+
+def weights_of(path: Path) -> Path:
+    return path.with_suffix(".safetensors")
+
+
+def sample(card: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    """Inputs as the card's preprocessing makes them, and labels."""
+    if card["preprocessing"]["channels"] == 1:
+        digits = load_digits(SAMPLES, "mnist_sample")
+        pictures = draw(digits.images, digits.images, torch.Generator().manual_seed(0))
+    else:
+        # The sample holds the very crops, so that what is decoded needs no resizing.
+        digits = load_photos(SAMPLES, "caltech101_sample", size_px=112)
+        assert list(digits.classes) == card["labels"]
+        pictures = digits.images.float() / 255
+    mean, std = (
+        torch.tensor(card["preprocessing"][name]).view(1, -1, 1, 1) for name in ("mean", "std")
+    )
+    return (pictures - mean) / std, digits.labels
+
+
+def score(network: nn.Module, card: dict[str, Any]) -> float:
+    inputs, labels = sample(card)
+    with torch.inference_mode():
+        return (network(inputs).argmax(dim=1) == labels).float().mean().item()
+
+
+@pytest.mark.parametrize("path", CARDS, ids=lambda path: path.stem)
+def test_the_card_is_true(path: Path) -> None:
+    card, content = card_of(path), weights_of(path).read_bytes()
+    recipe = RECIPES[card["id"]]
+    assert path.stem == card["id"]
+    assert hashlib.sha256(content).hexdigest() == card["sha256"]
+    assert card["revision"] == card["sha256"][:12]
+    assert (card["network"]["name"], card["seed"]) == (recipe.network, recipe.seed)
+    assert card["network"]["arguments"] == dict(recipe.arguments)
+    assert set(card["mechanisms"]) <= MECHANISMS
+    assert f"{recipe.epochs} epochs" in card["recipe"], "the recipe is not the one that was run"
+    network = build(card["network"]["name"], **card["network"]["arguments"])
+    assert card["parameters"] == sum(parameter.numel() for parameter in network.parameters())
+    assert len(content) < 2.1 * card["parameters"] + 50_000
+
+
+@pytest.mark.parametrize("path", CARDS, ids=lambda path: path.stem)
+def test_the_checkpoint_does_what_it_was_trained_for(path: Path) -> None:
+    card = card_of(path)
+    name, arguments = card["network"]["name"], card["network"]["arguments"]
+    least = LEAST_SCORE[len(card["labels"])]
+    assert score(load_network(weights_of(path), name, arguments), card) >= least
+    torch.manual_seed(0)
+    assert score(build(name, **arguments).eval(), card) < least, "the bound proves nothing"
+
+
+def test_everything_that_ships_fits() -> None:
+    assert sum(weights_of(path).stat().st_size for path in CARDS) < 30_000_000
+    assert CARDS, "no checkpoint ships"
