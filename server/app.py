@@ -1,0 +1,113 @@
+"""The application: settings in, ASGI app out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from models.catalog import Catalog
+from server import errors, pages, schemas
+from server.context import Context, problem_response
+from server.engine import Engine
+from server.limits import BodyLimits
+from server.metrics import Metrics
+from server.routes import analyses, health, maps, models, sites
+from server.security import Security
+from server.settings import Settings, load
+
+DESCRIPTION = """
+Drop a photo and see what a vision network attended to.
+
+`POST /v1/analyses` a photo; the answer lists the network's sites; ask each for its maps as JSON, PNG, npy
+or safetensors (`Accept`). Errors are problem details (RFC 9457).
+"""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """A server of its own; the engine lives from start-up to shutdown."""
+    settings = settings or load()
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        catalog = Catalog(settings.weights_dir, settings.cache_dir, offline=settings.offline)
+        engine = Engine(catalog, settings)
+        metrics.watch(engine)
+        app.state.engine, app.state.metrics = engine, metrics
+        try:
+            yield
+        finally:
+            await engine.close()
+
+    app = FastAPI(
+        title="Fovea",
+        version="1",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    for routes in (analyses, sites, maps, models, health):
+        app.include_router(routes.router)
+    app.include_router(pages.router)
+    app.router.default = pages.Page()
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    token = settings.token.get_secret_value() if settings.token else None
+    # The last one added is the outermost.
+    app.add_middleware(
+        BodyLimits, max_bytes=settings.max_upload_bytes, timeout_s=settings.upload_timeout_s
+    )
+    app.add_middleware(
+        Security, allowed_hosts=(settings.host.lower(), *settings.allowed_hosts), token=token
+    )
+    app.add_middleware(Context, metrics=metrics)
+    _document_problems(app)
+    return app
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    """FastAPI's complaints about parameters, in our words."""
+    assert isinstance(error, RequestValidationError)
+    faults = [
+        {"parameter": str(fault["loc"][-1]), "message": fault["msg"]} for fault in error.errors()
+    ]
+    detail = "; ".join(f"{fault['parameter']}: {fault['message']}" for fault in faults)
+    return problem_response(errors.InvalidParameter(detail, errors=faults), request.scope)
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    """What Starlette raises by itself: no such address, or no such method."""
+    assert isinstance(error, HTTPException)
+    problem: errors.Problem
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "GET")
+        allow = ", ".join(sorted({*allowed.split(", "), *(["HEAD"] if "GET" in allowed else [])}))
+        problem = errors.MethodNotAllowed(
+            f"{request.method} is not possible here; {allow} is.", headers={"Allow": allow}
+        )
+    elif error.status_code == 404:
+        problem = errors.NotFound(f"There is nothing at {request.url.path[:200]}.")
+    elif error.status_code < 500:
+        problem = errors.MalformedBody(str(error.detail))
+    else:
+        problem = errors.Internal("The server met an error that it did not foresee.")
+    return problem_response(problem, request.scope)
+
+
+def _document_problems(app: FastAPI) -> None:
+    """The Problem schema, which no route returns by itself but many refer to."""
+    original = app.openapi
+
+    def openapi() -> dict[str, object]:
+        document = original()
+        known = document.setdefault("components", {}).setdefault("schemas", {})
+        known["Problem"] = schemas.Problem.model_json_schema()
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,40 @@
+"""The catalogue as clients see it: each row with whether it can be used right now."""
+
+from __future__ import annotations
+
+from models.catalog import Catalog
+from models.spec import ModelSpec
+from server import schemas
+from server.shelf import Shelf, find
+
+
+def rows(catalog: Catalog, shelf: Shelf, search: str, limit: int) -> list[schemas.ModelSummary]:
+    """What runs without a download, and with a search text also what the hub has."""
+    specs = catalog.search(search, limit) if search.strip() else catalog.listed()[:limit]
+    return [schemas.model_summary(known(spec, shelf), status(spec, catalog, shelf)) for spec in specs]
+
+
+def card(catalog: Catalog, shelf: Shelf, model: str) -> schemas.ModelCard:
+    """One model; raises UnknownModel."""
+    spec = find(catalog, model)
+    loaded = shelf.loaded(spec.id)
+    return schemas.model_card(
+        known(spec, shelf),
+        status(spec, catalog, shelf),
+        loaded.revision if loaded else None,
+        shelf.received(spec.id),
+    )
+
+
+def known(spec: ModelSpec, shelf: Shelf) -> ModelSpec:
+    """Loading a network teaches its number of parameters and its checksum."""
+    loaded = shelf.loaded(spec.id)
+    return loaded.spec if loaded else spec
+
+
+def status(spec: ModelSpec, catalog: Catalog, shelf: Shelf) -> schemas.Status:
+    if shelf.loading(spec.id):
+        return "loading"
+    if shelf.loaded(spec.id) or catalog.local(spec.id):
+        return "ready"
+    return "unavailable" if catalog.offline or spec.repository is None else "available"

@@ -1,0 +1,208 @@
+"""The engine: from the bytes of a photo to a kept Analysis. It knows nothing of HTTP.
+
+The event loop only waits: decoding and preprocessing have a pool of threads, loading has its own, and each
+device has one inference thread. A caller that is cancelled takes its work out of the queue, unless
+somebody else waits for the same analysis.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.catalog import Catalog
+from models.geometry import Geometry
+from models.preprocessing import Preprocessing, prepare
+from models.spec import LoadedModel, ModelSpec
+from server import imaging
+from server.analysis import Analysis, Prediction, analysis_id
+from server.errors import NotReady, Problem, QueueFull, ShuttingDown
+from server.imaging import Photo
+from server.inference import InferenceThread, Outcome, pick_device
+from server.settings import Settings
+from server.shelf import Shelf
+from server.store import Store
+
+log = logging.getLogger("fovea.engine")
+
+TOP_CLASSES = 5
+GPU_BATCH = 8
+WARM_UP_RETRY_S = 5.0
+
+T = TypeVar("T")
+
+
+@dataclass(eq=False, slots=True)
+class _Underway:
+    """An analysis in the making and how many wait for it."""
+
+    task: asyncio.Task[Analysis]
+    waiters: int = 0
+
+
+class Engine:
+    """One a server. All methods are called on the event loop; make it with a running one."""
+
+    def __init__(self, catalog: Catalog, settings: Settings) -> None:
+        imaging.pin_pillow()
+        self.settings = settings
+        self.catalog = catalog
+        self.device = pick_device(settings.device)
+        on_gpu = self.device.type != "cpu"
+        # Larger batches gain nothing on a CPU, and alone every photo gets the same bits every time.
+        max_batch = settings.max_batch or (GPU_BATCH if on_gpu else 1)
+        self.store = Store(settings.trace_budget_bytes)
+        self.shelf = Shelf(catalog, self.device, settings.model_budget_bytes)
+        self.inference = InferenceThread(self.device, max_batch)
+        self.on_outcome: Callable[[Outcome], None] = lambda outcome: None
+        self.admitted = 0
+        self.not_ready: str | None = "The first network is being loaded."
+        self._threads = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
+        self._underway: dict[str, _Underway] = {}
+        self._closing = False
+        self._warm_up = asyncio.create_task(self._keep_warming_up())
+
+    async def analyse(self, data: bytes, model: str | None) -> Analysis:
+        """The analysis of the photo in `data`, from the store if it is kept; raises a Problem."""
+        with self._admission():
+            started = perf_counter()
+            photo = await self._in_thread(imaging.decode, data, self.settings.max_pixels)
+            decode_ms = (perf_counter() - started) * 1000
+            loaded = await self.shelf.get(model or await self.default_model())
+            key = analysis_id(photo, loaded)
+            if kept := self.store.find(key):
+                return kept
+            photo = self.store.photo(photo.digest) or photo
+            return await self._once(key, lambda: self._make(key, photo, loaded, decode_ms))
+
+    async def default_model(self) -> str:
+        """The model used when a request names none."""
+        if self.settings.default_model:
+            return self.settings.default_model
+        listed = await asyncio.to_thread(self.catalog.listed)
+        if not listed:
+            raise NotReady("There is no model to look with.", hint="Set FOVEA_WEIGHTS_DIR.")
+        return listed[0].id
+
+    async def close(self) -> None:
+        """Finish what is under way, then end the threads."""
+        self._closing = True
+        self._warm_up.cancel()
+        tasks = [underway.task for underway in self._underway.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=self.settings.shutdown_timeout_s)
+        await asyncio.to_thread(self.inference.close)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self.shelf.close()
+
+    @contextmanager
+    def _admission(self) -> Iterator[None]:
+        """Counts a photo in, or turns it away: the queue's bound holds for decoding as well."""
+        if self._closing:
+            raise ShuttingDown("The server is stopping.")
+        if self.admitted >= self.settings.queue_size:
+            raise QueueFull(
+                f"{self.admitted} photos are being analysed already.",
+                limit=self.settings.queue_size,
+                actual=self.admitted,
+            )
+        self.admitted += 1
+        try:
+            yield
+        finally:
+            self.admitted -= 1
+
+    async def _once(self, key: str, make: Callable[[], Awaitable[Analysis]]) -> Analysis:
+        """The result of `make`, run once for all who ask while it runs; cancelled when the last one leaves."""
+        underway = self._underway.get(key)
+        if underway is None:
+            underway = _Underway(asyncio.ensure_future(make()))
+            self._underway[key] = underway
+            underway.task.add_done_callback(lambda _: self._underway.pop(key, None))
+        underway.waiters += 1
+        try:
+            return await asyncio.shield(underway.task)
+        finally:
+            underway.waiters -= 1
+            if not underway.waiters:
+                underway.task.cancel()
+
+    async def _make(
+        self, key: str, photo: Photo, loaded: LoadedModel, decode_ms: float
+    ) -> Analysis:
+        started = perf_counter()
+        inputs, geometry = await self._in_thread(_prepare, photo, loaded.spec.preprocessing)
+        preprocess_ms = (perf_counter() - started) * 1000
+        outcome = await asyncio.wrap_future(self.inference.submit(loaded, inputs))
+        self.on_outcome(outcome)
+        analysis = Analysis(
+            id=key,
+            serial=secrets.token_hex(8),
+            model=loaded.spec,
+            revision=loaded.revision,
+            photo=photo,
+            geometry=geometry,
+            trace=outcome.trace,
+            trace_bytes=outcome.trace.nbytes,
+            predictions=predictions(outcome.logits, loaded.spec),
+            warnings=(*photo.warnings, *_about_places(outcome)),
+            timings_ms={
+                "decode": decode_ms,
+                "preprocess": preprocess_ms,
+                "queue": outcome.queue_ms,
+                "forward": outcome.forward_ms,
+            },
+        )
+        self.store.put(analysis)
+        return analysis
+
+    async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, function, *arguments
+        )
+
+    async def _keep_warming_up(self) -> None:
+        """Readiness is proved, not assumed: a grey photo goes through the default network."""
+        while self.not_ready is not None:
+            try:
+                loaded = await self.shelf.get(await self.default_model())
+                grey = Photo(np.full((64, 64, 3), 128, np.uint8), "", "", ())
+                inputs, _ = await self._in_thread(_prepare, grey, loaded.spec.preprocessing)
+                await asyncio.wrap_future(self.inference.submit(loaded, inputs))
+                self.not_ready = None
+            except Problem as problem:
+                self.not_ready = problem.detail
+                log.warning("not ready: %s", problem.detail)
+                await asyncio.sleep(WARM_UP_RETRY_S)
+
+
+def _prepare(photo: Photo, preprocessing: Preprocessing) -> tuple[Tensor, Geometry]:
+    return prepare(torch.from_numpy(photo.pixels).permute(2, 0, 1), preprocessing)
+
+
+def predictions(logits: Tensor, spec: ModelSpec) -> tuple[Prediction, ...]:
+    """The most probable classes, best first. logits: (class,); other outputs are no classes."""
+    if spec.task != "classification" or logits.ndim != 1:
+        return ()
+    scores, indices = logits.softmax(-1).topk(min(TOP_CLASSES, logits.shape[0]))
+    return tuple(
+        Prediction(index, spec.label(index), score)
+        for index, score in zip(indices.tolist(), scores.tolist(), strict=True)
+    )
+
+
+def _about_places(outcome: Outcome) -> tuple[str, ...]:
+    if not outcome.trace.sites:
+        return ("Nothing in this network attends in a way that is recognised.",)
+    return ()

@@ -1,0 +1,141 @@
+"""An example for every operation of the documentation: real answers, shortened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MODEL = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
+
+ANALYSIS: dict[str, Any] = {
+    "id": "3f0c51a2b7d94e60c1ab",
+    "model": MODEL,
+    "image": {"width": 451, "height": 300},
+    "geometry": {
+        "image_to_input": [[0.8248, 0.0, -74.0], [0.0, 0.8267, -12.0]],
+        "input": {"width": 224, "height": 224},
+        "crop": [89.7, 14.5, 361.3, 285.5],
+    },
+    "predictions": [{"index": 285, "label": "Egyptian cat", "score": 0.82}],
+    "sites": [
+        {
+            "id": "s00",
+            "kind": "attention",
+            "layer": 0,
+            "name": "blocks.0.attn",
+            "heads": 3,
+            "queries": 197,
+            "keys": 197,
+            "grid": {"rows": 14, "columns": 14},
+            "prefix_tokens": 1,
+            "channels": None,
+            "windows": None,
+            "projections": True,
+            "note": None,
+            "theta": None,
+            "input_grid": None,
+            "output_grid": None,
+        }
+    ],
+    "warnings": [],
+    "timings_ms": {"decode": 4.1, "preprocess": 2.2, "queue": 0.1, "forward": 21.7},
+    "links": {
+        "self": "/v1/analyses/3f0c51a2b7d94e60c1ab",
+        "image": "/v1/analyses/3f0c51a2b7d94e60c1ab/image",
+        "model": f"/v1/models/{MODEL}",
+    },
+}
+
+ATTENTION: dict[str, Any] = {
+    "site": "s05",
+    "query": "5,9",
+    "direction": "from",
+    "head": "0",
+    "sentence": "Layer 5, head 0: what the patch at row 5, column 9 looks at",
+    "axes": ["row", "column"],
+    "shape": [2, 2],
+    "values": [[0.41, 0.12], [0.3, 0.09]],
+    "prefix_values": [0.08],
+    "non_finite": 0,
+}
+
+GATE: dict[str, Any] = {
+    "site": "s02",
+    "sentence": "Channel gate 2: the weight of each channel",
+    "axes": ["channel"],
+    "shape": [4],
+    "values": [0.12, 0.93, 0.48, 0.51],
+    "prefix_values": None,
+    "non_finite": 0,
+}
+
+FEATURES: dict[str, Any] = {
+    **GATE,
+    "channel": 7,
+    "sentence": "Channel gate 2: channel 7 before the gate",
+    "axes": ["row", "column"],
+    "shape": [2, 2],
+    "values": [[0.0, 1.3], [0.2, 0.4]],
+}
+
+GRID: dict[str, Any] = {
+    "site": "s00",
+    "theta": [[0.7, -0.1, 0.05], [0.1, 0.7, -0.02]],
+    "input": {"rows": 60, "columns": 60},
+    "output": {"rows": 28, "columns": 28},
+    "align_corners": False,
+    "sentence": "Spatial transformer 0: where each cell of its output is read from",
+    "axes": ["row", "column", "xy"],
+    "shape": [1, 2, 2],
+    "grid": [[[-0.6, -0.8], [0.7, -0.6]]],
+    "prefix_values": None,
+    "non_finite": 0,
+}
+
+ROLLOUT: dict[str, Any] = {
+    "method": "rollout",
+    "fusion": "mean",
+    "discard": 0.0,
+    "sentence": "Rollout of the class token through 12 layers, mean over heads",
+    "axes": ["row", "column"],
+    "shape": [2, 2],
+    "values": [[0.004, 0.006], [0.005, 0.003]],
+    "prefix_values": [0.11],
+    "non_finite": 0,
+}
+
+FIGURE: dict[str, Any] = {
+    "data": [{"type": "scatter", "mode": "markers", "x": [0, 0, 1], "y": [61.2, 80.9, 55.0]}],
+    "layout": {"title": {"text": "Mean attention distance of each head"}},
+}
+
+MODEL_SUMMARY: dict[str, Any] = {
+    "id": MODEL,
+    "title": "vit_tiny_patch16_224 · augreg_in21k_ft_in1k",
+    "summary": "timm's vit_tiny_patch16_224 at 224×224 px, 1000 classes.",
+    "mechanisms": ["attention"],
+    "task": "classification",
+    "input_size": [224, 224],
+    "source": "local",
+    "status": "ready",
+    "parameters": 5717416,
+    "size_bytes": 22883656,
+    "metrics": {},
+    "licence": "apache-2.0",
+}
+
+MODEL_CARD: dict[str, Any] = {
+    **MODEL_SUMMARY,
+    "revision": "d5f16fef4d2b",
+    "citation": None,
+    "preprocessing": {
+        "resize_px": 248,
+        "crop_px": [224, 224],
+        "interpolation": "bicubic",
+        "mean": [0.5, 0.5, 0.5],
+        "std": [0.5, 0.5, 0.5],
+        "channels": 3,
+        "fit": "crop",
+    },
+    "labels": ["tench, Tinca tinca", "goldfish, Carassius auratus"],
+    "progress": None,
+}

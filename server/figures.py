@@ -1,0 +1,191 @@
+"""Interactive figures of an analysis, as the JSON that plotly.js draws.
+
+Colours are neutral and backgrounds transparent, so that they sit on a light and on a dark page alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import torch
+
+from models.maps import statistics
+from models.records import Site
+from server import views
+from server.analysis import Analysis
+from server.encode import Array, NamedArray
+from server.errors import InvalidParameter, MapNotPossible, TooLargeForJson, UnknownFigure
+
+GREY = "#808890"
+FAINT = "rgba(128,136,144,0.25)"
+ACCENT = "#21918c"  # the middle of viridis
+
+
+def parse_figure(name: str) -> str:
+    """The figure's name if it exists."""
+    if name not in FIGURES:
+        valid = list(FIGURES)
+        raise UnknownFigure(
+            f"There is no figure {name[:50]!r}; valid: {', '.join(valid)}.", valid=valid
+        )
+    return name
+
+
+def figure(
+    analysis: Analysis, name: str, site: str | None, head: str, budget_bytes: int
+) -> bytes:
+    """The figure as JSON: {data, layout}."""
+    drawn = FIGURES[parse_figure(name)](analysis, site, head).to_plotly_json()
+    encoded = orjson.dumps(
+        {"data": drawn["data"], "layout": drawn["layout"]}, option=orjson.OPT_SERIALIZE_NUMPY
+    )
+    if len(encoded) > budget_bytes:
+        raise TooLargeForJson(
+            f"This figure would be larger than {budget_bytes:,} bytes.",
+            limit=budget_bytes,
+            actual=len(encoded),
+        )
+    return encoded
+
+
+def _figure(traces: list[Any], title: str, x: str, y: str, **layout: Any) -> Any:
+    from plotly import graph_objects  # Half a second, and not needed before the first figure.
+
+    axis = {"gridcolor": FAINT, "zerolinecolor": FAINT, "linecolor": FAINT, "automargin": True}
+    return graph_objects.Figure(
+        data=traces,
+        layout={
+            "template": {},
+            "title": {"text": title, "font": {"size": 14}},
+            "font": {"color": GREY, "family": "system-ui, sans-serif"},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "margin": {"l": 48, "r": 16, "t": 40, "b": 40},
+            "xaxis": {**axis, "title": {"text": x}},
+            "yaxis": {**axis, "title": {"text": y}, **layout.pop("yaxis", {})},
+            **layout,
+        },
+    )
+
+
+def _gate(analysis: Analysis, site: str | None, head: str) -> Any:
+    array = views.gate(_chosen(analysis, site, "channel-gate", "spatial-gate"))
+    if array.axes == ("channel",):
+        bars = {
+            "type": "bar",
+            "y": array.values,
+            "marker": {"color": ACCENT},
+            "hovertemplate": "channel %{x}: %{y:.4f}<extra></extra>",
+        }
+        return _figure([bars], array.sentence, "channel", "weight", bargap=0)
+    return _heatmap(array, "column", "row")
+
+
+def _attention_matrix(analysis: Analysis, site: str | None, head: str) -> Any:
+    if head.strip().lower() == "all":
+        raise InvalidParameter("head=all: a matrix is drawn for one head, mean, max or min.")
+    chosen = _chosen(analysis, site, "attention")
+    array = views.attention(analysis, chosen, "all", "from", head, None)
+    return _heatmap(array, "key", "query")
+
+
+def _heatmap(array: NamedArray, x: str, y: str) -> Any:
+    cells = {
+        "type": "heatmap",
+        "z": array.values,
+        "colorscale": "Viridis",
+        "colorbar": {"thickness": 12, "outlinewidth": 0},
+        "hovertemplate": f"{y} %{{y}}, {x} %{{x}}: %{{z:.4g}}<extra></extra>",
+    }
+    square = {"autorange": "reversed", "scaleanchor": "x", "constrain": "domain"}
+    return _figure([cells], array.sentence, x, y, yaxis=square)
+
+
+def _attention_distance(analysis: Analysis, site: str | None, head: str) -> Any:
+    geometry = analysis.geometry
+
+    def distance(chosen: Site) -> Array:
+        assert chosen.grid is not None
+        cell_px = (
+            geometry.input_height / chosen.grid.rows,
+            geometry.input_width / chosen.grid.columns,
+        )
+        return views.as_array(
+            statistics.attention_distance(
+                chosen.attention, chosen.grid, cell_px, chosen.prefix_tokens
+            )
+        )
+
+    return _by_layer(
+        analysis,
+        lambda s: s.grid is not None and s.queries == s.keys,
+        distance,
+        "Mean attention distance of each head",
+        "distance in pixels of the network's input",
+    )
+
+
+def _entropy(analysis: Analysis, site: str | None, head: str) -> Any:
+    def share(chosen: Site) -> Array:
+        values = statistics.entropy(chosen.attention).mean(-1)
+        return views.as_array(values / math.log(max(2, chosen.keys or 2)))
+
+    return _by_layer(
+        analysis,
+        lambda s: True,
+        share,
+        "Entropy of each head's attention, mean over queries",
+        "share of the largest possible (1 = looks everywhere)",
+        yaxis={"range": [0, 1.02]},
+    )
+
+
+def _by_layer(
+    analysis: Analysis,
+    wanted: Callable[[Site], bool],
+    number: Callable[[Site], Array],
+    title: str,
+    unit: str,
+    **layout: Any,
+) -> Any:
+    """One point a head over the layers. number: (head,) of a site."""
+    sites = [
+        s
+        for s in analysis.trace.sites
+        if s.kind == "attention" and views.windows(s) is None and wanted(s)
+    ]
+    if not sites:
+        raise MapNotPossible(f"{analysis.model.id} has no attention that this can be said of.")
+    with torch.inference_mode():
+        points = [(s.layer, head, float(v)) for s in sites for head, v in enumerate(number(s))]
+    dots = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [layer for layer, _, _ in points],
+        "y": [value for _, _, value in points],
+        "customdata": [head for _, head, _ in points],
+        "marker": {"color": ACCENT, "size": 8, "opacity": 0.75},
+        "hovertemplate": "layer %{x}, head %{customdata}: %{y:.3f}<extra></extra>",
+    }
+    return _figure([dots], title, "layer", unit, **layout)
+
+
+def _chosen(analysis: Analysis, site: str | None, *kinds: str) -> Site:
+    """The site asked for, or the last one of these kinds."""
+    if site is not None:
+        return analysis.trace.site(site)
+    fitting = [s for s in analysis.trace.sites if s.kind in kinds]
+    if not fitting:
+        raise MapNotPossible(f"{analysis.model.id} has no site of the kind {' or '.join(kinds)}.")
+    return fitting[-1]
+
+
+FIGURES: dict[str, Callable[[Analysis, str | None, str], Any]] = {
+    "gate": _gate,
+    "attention-matrix": _attention_matrix,
+    "attention-distance": _attention_distance,
+    "entropy": _entropy,
+}

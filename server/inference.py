@@ -1,0 +1,156 @@
+"""The inference thread: one a device. It takes photos from a queue, those of one network together.
+
+Forward passes on one device gain nothing from running side by side, and one thread keeps their memory
+predictable. A job whose future is cancelled while it waits is never run.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import torch
+from torch import Tensor
+
+from models.inference import run
+from models.records import Trace
+from models.spec import LoadedModel
+from server.errors import OutOfMemory, Problem, ShuttingDown, UnsuitableModel
+
+log = logging.getLogger("fovea.inference")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Outcome:
+    """logits: (class,) on the CPU. queue_ms: from submission to the start of the pass; forward_ms: the pass."""
+
+    logits: Tensor
+    trace: Trace
+    queue_ms: float
+    forward_ms: float
+    batch: int
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Job:
+    loaded: LoadedModel
+    inputs: Tensor
+    future: Future[Outcome] = field(default_factory=Future)
+    submitted: float = field(default_factory=perf_counter)
+
+    def goes_with(self, other: _Job) -> bool:
+        return self.loaded is other.loaded and self.inputs.shape == other.inputs.shape
+
+
+class InferenceThread:
+    """Runs jobs in order of arrival; jobs of the same network that wait are taken along, up to `max_batch`."""
+
+    def __init__(self, device: torch.device, max_batch: int) -> None:
+        self.device, self.max_batch = device, max_batch
+        self._jobs: deque[_Job] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name=f"inference-{device}", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        return len(self._jobs)
+
+    def submit(self, loaded: LoadedModel, inputs: Tensor) -> Future[Outcome]:
+        """inputs: (1, channel, height, width)."""
+        job = _Job(loaded, inputs)
+        with self._changed:
+            if self._closed:
+                raise ShuttingDown("The server is stopping.")
+            self._jobs.append(job)
+            self._changed.notify()
+        return job.future
+
+    def close(self) -> None:
+        """Finish what waits, then end."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while jobs := self._take():
+            self._run(jobs)
+
+    def _take(self) -> list[_Job]:
+        """The next jobs of one network that nobody has cancelled; empty when closed and done."""
+        with self._changed:
+            while True:
+                self._changed.wait_for(lambda: self._jobs or self._closed)
+                if not self._jobs:
+                    return []
+                first = self._jobs[0]
+                mates = [job for job in self._jobs if job.goes_with(first)][: self.max_batch]
+                for job in mates:
+                    self._jobs.remove(job)
+                if wanted := [j for j in mates if j.future.set_running_or_notify_cancel()]:
+                    return wanted
+
+    def _run(self, jobs: Sequence[_Job]) -> None:
+        """Answers every job: with its outcome, or with the problem that it met."""
+        try:
+            outcomes = self._forward(jobs)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            self._run_smaller(jobs, error)
+        except Exception as error:
+            self._fail(jobs, error)
+        else:
+            for job, outcome in zip(jobs, outcomes, strict=True):
+                job.future.set_result(outcome)
+
+    def _forward(self, jobs: Sequence[_Job]) -> list[Outcome]:
+        started = perf_counter()
+        inputs = torch.cat([job.inputs for job in jobs]).to(self.device)
+        logits, traces = run(jobs[0].loaded.module, inputs)
+        logits = logits.float().cpu()  # Also waits for the device, so that the time is honest.
+        forward_ms = (perf_counter() - started) * 1000
+        return [
+            Outcome(row, trace, (started - job.submitted) * 1000, forward_ms, len(jobs))
+            for job, row, trace in zip(jobs, logits, traces, strict=True)
+        ]
+
+    def _run_smaller(self, jobs: Sequence[_Job], error: BaseException) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if len(jobs) > 1:
+            half = len(jobs) // 2
+            self._run(jobs[:half])
+            self._run(jobs[half:])
+            return
+        problem = OutOfMemory("The network and this photo need more memory than there is.")
+        problem.__cause__ = error
+        jobs[0].future.set_exception(problem)
+
+    def _fail(self, jobs: Sequence[_Job], error: Exception) -> None:
+        model = jobs[0].loaded.spec.id
+        log.error("forward pass of %s failed", model, exc_info=error)
+        problem: Problem = UnsuitableModel(f"{model} failed on a photo of its own input size.")
+        for job in jobs:
+            job.future.set_exception(problem)
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` is a GPU where there is one; raises ValueError for a device that this machine lacks."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda":
+        available = (device.index or 0) < torch.cuda.device_count()
+    else:
+        available = device.type == "cpu" or torch.backends.mps.is_available()
+    if not available:
+        raise ValueError(f"this machine has no device {name!r}")
+    return device

@@ -1,0 +1,151 @@
+"""One site of an analysis: attention, gates, sampling grids."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from server import encode, errors, examples, render, schemas, views
+from server.negotiation import JSON, NPY, PNG, SAFETENSORS
+from server.routes.common import (
+    AnalysisOf,
+    EngineOf,
+    SiteOf,
+    StyleOf,
+    answer_array,
+    conditional,
+    documented,
+)
+
+router = APIRouter(prefix="/v1/analyses/{id}/sites/{site}", tags=["sites"])
+
+MISSING = (errors.UnknownAnalysis, errors.AnalysisGone, errors.UnknownSite, errors.WrongKind)
+REFUSED = (*MISSING, errors.InvalidParameter, errors.NotAcceptable, errors.TooLargeForJson)
+
+
+@router.get(
+    "/attention",
+    response_model=schemas.NamedArray,
+    responses=documented(examples.ATTENTION, PNG, NPY, SAFETENSORS, kinds=REFUSED),
+)
+async def attention(
+    request: Request,
+    engine: EngineOf,
+    analysis: AnalysisOf,
+    site: SiteOf,
+    style: StyleOf,
+    query: Annotated[
+        str | None,
+        Query(
+            description="cls, row,col, all, or the number of a token; the class token or the middle "
+            "patch if left out",
+            examples=["5,9"],
+        ),
+    ] = None,
+    direction: Annotated[
+        Literal["from", "to"], Query(description="from: what it looks at; to: what looks at it")
+    ] = "from",
+    head: Annotated[str, Query(description="mean, max, min, all, or the number of a head")] = "mean",
+    window: Annotated[
+        int | None, Query(ge=0, description="which window, where the site has windows")
+    ] = None,
+) -> Response:
+    """What one token looks at, what looks at it, or the whole matrix."""
+    compute = partial(views.attention, analysis, site, query, direction, head, window)
+    return await answer_array(request, engine, analysis, style, compute)
+
+
+@router.get(
+    "/projections",
+    response_class=Response,
+    responses={
+        **documented({}, kinds=(*MISSING, errors.NoProjections, errors.NotAcceptable)),
+        200: {"content": {SAFETENSORS: {"schema": {"type": "string", "format": "binary"}}}},
+    },
+)
+async def projections(request: Request, analysis: AnalysisOf, site: SiteOf) -> Response:
+    """Queries, keys and normalisers: p_ij = exp(scale·q_i·k_j − log_normaliser_i)."""
+    return await conditional(
+        request, analysis.serial, (SAFETENSORS,), lambda _: views.projections(site)
+    )
+
+
+@router.get(
+    "/gate",
+    response_model=schemas.NamedArray,
+    responses=documented(examples.GATE, PNG, NPY, SAFETENSORS, kinds=REFUSED),
+)
+async def gate(
+    request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf, style: StyleOf
+) -> Response:
+    """The weight of each channel, or the mask over places."""
+    return await answer_array(request, engine, analysis, style, partial(views.gate, site))
+
+
+@router.get(
+    "/features",
+    response_model=schemas.NamedArray,
+    responses=documented(examples.FEATURES, PNG, NPY, SAFETENSORS, kinds=REFUSED),
+)
+async def features(
+    request: Request,
+    engine: EngineOf,
+    analysis: AnalysisOf,
+    site: SiteOf,
+    style: StyleOf,
+    channel: Annotated[int, Query(description="which channel, from 0")] = 0,
+) -> Response:
+    """The feature map of one channel, before the gate."""
+    compute = partial(views.features, site, channel)
+    return await answer_array(request, engine, analysis, style, compute)
+
+
+@router.get(
+    "/grid",
+    response_model=schemas.SamplingGrid,
+    responses=documented(examples.GRID, NPY, SAFETENSORS, kinds=REFUSED),
+)
+async def grid(
+    request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf, style: StyleOf
+) -> Response:
+    """Theta, and for each cell of the output the point it is read from, (x, y) in −1…1."""
+    compute = partial(views.sampling_grid, site)
+    return await answer_array(
+        request, engine, analysis, style, compute, offered=(JSON, NPY, SAFETENSORS)
+    )
+
+
+@router.get(
+    "/grid/warped",
+    response_class=Response,
+    responses={
+        **documented({}, kinds=REFUSED),
+        200: {
+            "content": {
+                media: {"schema": {"type": "string", "format": "binary"}} for media in (PNG, NPY)
+            }
+        },
+    },
+)
+async def warped(
+    request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf
+) -> Response:
+    """What the spatial transformer passes on, as a picture where it is one."""
+    budget = engine.settings.json_budget_bytes
+
+    def make(media: str) -> bytes:
+        array = views.warped(analysis, site)
+        if media == NPY:
+            return encode.to_npy(array)
+        if media == JSON:
+            return encode.to_json(array, budget)
+        if not array.about["picture"]:
+            raise errors.NotAcceptable(
+                f"What site {site.id} samples is no picture but {array.values.shape[0]} channels.",
+                acceptable=[NPY, JSON],
+            )
+        return render.picture(array.values)
+
+    return await conditional(request, analysis.serial, (PNG, NPY, JSON), make)

@@ -1,0 +1,157 @@
+"""What can be set from outside: environment variables with the prefix FOVEA_ (docs/settings.md)."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MEBIBYTE = 1 << 20
+PREFIX = "FOVEA_"
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the message names each one and what it may be."""
+
+
+class Settings(BaseSettings):
+    """Frozen, checked once at the start. The description of each field is its row in docs/settings.md."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
+    )
+
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    token: SecretStr | None = Field(
+        None, description="When set, the API asks for `Authorization: Bearer <token>`."
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Host names to answer to besides localhost and plain IP addresses, "
+        "separated by commas; `*` answers to all.",
+    )
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        description="`auto` (a GPU where there is one), `cpu`, `cuda`, `cuda:1`, `mps`.",
+    )
+    weights_dir: Path | None = Field(
+        None, description="Folder with `<model id>.safetensors` files, looked in before the hub."
+    )
+    cache_dir: Path | None = Field(
+        None, description="Folder that downloaded weights are kept in; unset: the hub's own."
+    )
+    offline: bool = Field(False, description="Never download weights.")
+    default_model: str | None = Field(
+        None, description="Model used when a request names none; unset: the first of the catalogue."
+    )
+    max_upload_bytes: int = Field(
+        32 * MEBIBYTE, ge=1024, description="Largest request body in bytes."
+    )
+    max_pixels: int = Field(
+        64_000_000, ge=1, description="Largest photo in pixels (width × height)."
+    )
+    upload_timeout_s: float = Field(
+        30.0, gt=0, le=3600, allow_inf_nan=False, description="Longest time an upload may take."
+    )
+    queue_size: int = Field(
+        32, ge=1, le=10_000, description="Photos analysed or waiting at a time; more get 429."
+    )
+    max_batch: int | None = Field(
+        None,
+        ge=1,
+        le=256,
+        description="Photos in one forward pass; unset: 1 on the CPU, 8 on a GPU.",
+    )
+    decode_threads: int = Field(2, ge=1, le=64, description="Photos decoded at a time.")
+    trace_budget_bytes: int = Field(
+        1024 * MEBIBYTE, ge=0, description="Memory for finished analyses; the oldest make room."
+    )
+    model_budget_bytes: int = Field(
+        4096 * MEBIBYTE, ge=0, description="Memory for loaded networks; the least used make room."
+    )
+    json_budget_bytes: int = Field(
+        4 * MEBIBYTE, ge=1024, description="Largest array sent as JSON; larger ones are binary only."
+    )
+    shutdown_timeout_s: float = Field(
+        20.0,
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="Longest time that requests under way get to finish when the server stops.",
+    )
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(name.strip().lower() for name in value.split(",") if name.strip())
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _host_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name != "*" and not re.fullmatch(r"[a-z0-9._:\[\]-]+", name):
+                raise ValueError(f"{name!r} is not a host name")
+        return names
+
+    @field_validator("token")
+    @classmethod
+    def _token_has_characters(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not re.fullmatch(r"[\x21-\x7e]+", token.get_secret_value()):
+            raise ValueError("a token is made of printable ASCII characters without spaces")
+        return token
+
+    @field_validator("weights_dir")
+    @classmethod
+    def _readable(cls, folder: Path | None) -> Path | None:
+        if folder is not None and not folder.is_dir():
+            raise ValueError(f"{folder} is not a folder")
+        return folder
+
+    @field_validator("cache_dir")
+    @classmethod
+    def _writable(cls, folder: Path | None) -> Path | None:
+        if folder is None:
+            return None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            # Asking os.access is not enough: it says yes to root on a read-only file system.
+            probe = folder / f".fovea-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise ValueError(f"cannot write to {folder}: {error.strerror}") from error
+        return folder
+
+
+def load(**overrides: Any) -> Settings:
+    """The settings from the environment, `overrides` first; raises SettingsError."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = (
+            f"  {PREFIX}{'_'.join(str(part) for part in fault['loc'][:1]).upper()}: "
+            f"{fault['msg'].removeprefix('Value error, ')} (it is {_shown(fault)})"
+            for fault in error.errors()
+        )
+        raise SettingsError("These settings cannot be used:\n" + "\n".join(lines)) from None
+
+
+def _shown(fault: Any) -> str:
+    """The refused value, unless it is secret."""
+    return "hidden" if fault["loc"][:1] == ("token",) else repr(fault["input"])
+
+
+def unknown_variables() -> list[str]:
+    """Names in the environment that look like settings and are none: probably typing mistakes."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    return sorted(
+        name for name in os.environ if name.startswith(PREFIX) and name.upper() not in known
+    )

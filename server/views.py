@@ -1,0 +1,337 @@
+"""What can be read off an analysis: (Analysis, what is asked) → NamedArray, computed on demand.
+
+What is asked is checked before anything is computed; a wrong value names the valid ones. Layers, heads,
+channels, rows, columns and tokens are counted from 0, here and in the sentences.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from models.geometry import token_of
+from models.maps import attention as attention_maps
+from models.maps import rollout as rollout_maps
+from models.records import Attention, Site
+from server.analysis import Analysis
+from server.encode import Array, NamedArray, pack
+from server.errors import InvalidParameter, MapNotPossible, NoProjections, UnknownMap, WrongKind
+
+Direction = Literal["from", "to"]
+
+MAPS = ("rollout",)
+
+
+def as_array(tensor: Tensor) -> Array:
+    """float32 on the CPU."""
+    array: Array = tensor.detach().float().cpu().numpy()
+    return array
+
+
+def require(site: Site, *kinds: str) -> None:
+    """Raises WrongKind unless the site is of one of these kinds."""
+    if site.kind not in kinds:
+        raise WrongKind(
+            f"Site {site.id} ({site.name}) is of the kind {site.kind}, not {' or '.join(kinds)}.",
+            valid=list(kinds),
+        )
+
+
+# Attention --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which tokens are asked about: one, or all (None); and in words."""
+
+    token: int | None
+    words: str
+
+
+def attention(
+    analysis: Analysis,
+    site: Site,
+    query: str | None,
+    direction: Direction,
+    head: str,
+    window: int | None,
+) -> NamedArray:
+    """A row ("from": what it looks at), a column ("to": what looks at it) or the whole matrix."""
+    require(site, "attention")
+    held = one_window(site, window)
+    _, heads, queries, keys = held.shape
+    asked = parse_query(query, site, queries if direction == "from" else keys)
+    fusion = parse_head(head, heads)
+    about = {"site": site.id, "query": query or default_query(site), "direction": direction}
+    where = f"Layer {site.layer}, {_head_words(fusion)}"
+    with torch.inference_mode():
+        if asked.token is None:
+            matrix = attention_maps.fuse(attention_maps.rows(held), fusion)
+            matrix = matrix if direction == "from" else matrix.transpose(-1, -2)
+            axes = ("query", "key") if direction == "from" else ("key", "query")
+            verb = "looks at" if direction == "from" else "is looked at by"
+            array = NamedArray(
+                as_array(matrix), axes, f"{where}: what each token {verb}", covers_input=False
+            )
+        else:
+            index = torch.tensor([asked.token])
+            pick = attention_maps.rows if direction == "from" else attention_maps.columns
+            line = attention_maps.fuse(pick(held, index)[:, 0], fusion)
+            sentence = (
+                f"{where}: what {asked.words} looks at"
+                if direction == "from"
+                else f"{where}: what looks at {asked.words}"
+            )
+            array = placed(line, site, "key" if direction == "from" else "query", sentence)
+    with_heads = array.axes if fusion != "all" else ("head", *array.axes)
+    return replace(array, axes=with_heads, about={**about, "head": head})
+
+
+def placed(line: Tensor, site: Site, axis: str, sentence: str) -> NamedArray:
+    """Values on tokens (…, token) as places (…, row, column) and prefix, where the site has places."""
+    grid, prefix = site.grid, site.prefix_tokens
+    if grid is None or line.shape[-1] != prefix + grid.cells:
+        return NamedArray(as_array(line), (axis,), sentence, covers_input=False)
+    places = line[..., prefix:].unflatten(-1, (grid.rows, grid.columns))
+    on_prefix = as_array(line[..., :prefix]) if prefix else None
+    return NamedArray(as_array(places), ("row", "column"), sentence, on_prefix)
+
+
+def windows(site: Site) -> int | None:
+    """How many windows attend apart from each other; None where the tokens attend as one."""
+    count = site.attention.shape[0] if site.kind == "attention" else 1
+    return count if count > 1 else None
+
+
+def one_window(site: Site, window: int | None) -> Attention:
+    """The attention of one window; of the middle one unless told otherwise."""
+    held, count = site.attention, windows(site) or 1
+    index = count // 2 if window is None else window
+    if not 0 <= index < count:
+        raise InvalidParameter(
+            f"window={window} does not exist; site {site.id} has windows 0 to {count - 1}.",
+            limit=count - 1,
+            actual=window,
+        )
+
+    def pick(tensor: Tensor | None) -> Tensor | None:
+        if tensor is None or tensor.shape[0] != count:
+            return tensor
+        return tensor[index : index + 1]
+
+    return replace(
+        held,
+        query=pick(held.query),
+        key=pick(held.key),
+        mask=pick(held.mask),
+        probabilities=pick(held.probabilities),
+    )
+
+
+def default_query(site: Site) -> str:
+    """The class token where there is one, else the patch in the middle."""
+    if site.prefix_tokens:
+        return "cls"
+    if site.grid is None:
+        return "0"
+    return f"{site.grid.rows // 2},{site.grid.columns // 2}"
+
+
+def parse_query(query: str | None, site: Site, tokens: int) -> Query:
+    """`cls`, `all`, `row,col` or the number of a token."""
+    text = (query or default_query(site)).strip().lower()
+    if text == "all":
+        return Query(None, "all tokens")
+    if text == "cls":
+        if site.prefix_tokens:
+            return Query(0, "the class token")
+        raise InvalidParameter(f"query=cls: site {site.id} has no class token.", hint=_valid(site))
+    if match := re.fullmatch(r"(\d{1,9}),(\d{1,9})", text):
+        return _patch(int(match[1]), int(match[2]), site, tokens)
+    if re.fullmatch(r"\d{1,9}", text):
+        if int(text) < tokens:
+            return Query(int(text), f"token {int(text)}")
+        raise InvalidParameter(
+            f"query={text} does not exist; site {site.id} has tokens 0 to {tokens - 1}.",
+            limit=tokens - 1,
+            actual=int(text),
+        )
+    raise InvalidParameter(f"query={text[:50]!r} is not understood.", hint=_valid(site))
+
+
+def _patch(row: int, column: int, site: Site, tokens: int) -> Query:
+    if site.grid is None or tokens != site.prefix_tokens + site.grid.cells:
+        raise InvalidParameter(
+            f"query={row},{column}: the tokens of site {site.id} have no places.",
+            hint=f"Ask for a token by its number, 0 to {tokens - 1}, or query=all.",
+        )
+    try:
+        token = token_of(row, column, site.grid, site.prefix_tokens)
+    except IndexError as error:
+        raise InvalidParameter(
+            f"query={row},{column} is outside: rows are 0 to {site.grid.rows - 1}, "
+            f"columns 0 to {site.grid.columns - 1}."
+        ) from error
+    return Query(token, f"the patch at row {row}, column {column}")
+
+
+def _valid(site: Site) -> str:
+    kinds = ["all", f"a token 0 to {(site.keys or 1) - 1}"]
+    if site.grid:
+        kinds.insert(0, f"row,col up to {site.grid.rows - 1},{site.grid.columns - 1}")
+    if site.prefix_tokens:
+        kinds.insert(0, "cls")
+    return f"Valid: {'; '.join(kinds)}."
+
+
+def parse_head(head: str, heads: int) -> attention_maps.Fusion | int:
+    """`mean`, `max`, `min`, `all` or the number of a head."""
+    text = head.strip().lower()
+    for fusion in attention_maps.FUSIONS:
+        if text == fusion:
+            return fusion
+    if re.fullmatch(r"\d{1,9}", text) and int(text) < heads:
+        return int(text)
+    raise InvalidParameter(
+        f"head={text[:50]!r} does not exist; valid: {', '.join(attention_maps.FUSIONS)}, "
+        f"0 to {heads - 1}.",
+        limit=heads - 1,
+    )
+
+
+def _head_words(fusion: attention_maps.Fusion | int) -> str:
+    if isinstance(fusion, int):
+        return f"head {fusion}"
+    return "each head" if fusion == "all" else f"{fusion} over heads"
+
+
+def projections(site: Site) -> bytes:
+    """Queries, keys and row normalisers as safetensors, from which a client computes any row or column.
+
+    p_ij = exp(scale·q_i·k_j − log_normaliser_i).
+    """
+    require(site, "attention")
+    held = site.attention
+    if not held.factored or held.shape[0] != 1:
+        raise NoProjections(
+            f"Site {site.id} ({site.name}) has a mask, windows or an explicit matrix."
+        )
+    assert held.query is not None and held.key is not None
+    with torch.inference_mode():
+        tensors = {
+            "query": (as_array(held.query[0]), ("head", "query", "head_dim")),
+            "key": (as_array(held.key[0]), ("head", "key", "head_dim")),
+            "log_normaliser": (as_array(attention_maps.log_normaliser(held)), ("head", "query")),
+        }
+    return pack(tensors, {"site": site.id, "scale": repr(held.scale)})
+
+
+# Gates ------------------------------------------------------------------------------------------
+
+
+def gate(site: Site) -> NamedArray:
+    """The weight of each channel, or the mask over places."""
+    require(site, "channel-gate", "spatial-gate")
+    values = site.gate.values[0]
+    about = {"site": site.id}
+    if site.kind == "channel-gate":
+        sentence = f"Channel gate {site.layer}: the weight of each channel"
+        return NamedArray(
+            as_array(values[:, 0, 0]), ("channel",), sentence, about=about, covers_input=False
+        )
+    sentence = f"Spatial gate {site.layer}: the weight of each place"
+    return NamedArray(as_array(values[0]), ("row", "column"), sentence, about=about)
+
+
+def features(site: Site, channel: int) -> NamedArray:
+    """The feature map of one channel, before the gate."""
+    require(site, "channel-gate", "spatial-gate")
+    kept = site.gate.features
+    if kept is None:
+        raise WrongKind(f"The feature maps of site {site.id} were not kept.")
+    if not 0 <= channel < kept.shape[1]:
+        raise InvalidParameter(
+            f"channel={channel} does not exist; site {site.id} has channels 0 to "
+            f"{kept.shape[1] - 1}.",
+            limit=kept.shape[1] - 1,
+            actual=channel,
+        )
+    kind = site.kind.replace("-", " ").capitalize()
+    return NamedArray(
+        as_array(kept[0, channel]),
+        ("row", "column"),
+        f"{kind} {site.layer}: channel {channel} before the gate",
+        about={"site": site.id, "channel": channel},
+    )
+
+
+# Spatial transformers ---------------------------------------------------------------------------
+
+
+def sampling_grid(site: Site) -> NamedArray:
+    """For each output cell the source point (x, y), −1…1."""
+    require(site, "spatial-transformer")
+    sampling = site.sampling
+    rows, columns = sampling.input.shape[2:]
+    return NamedArray(
+        as_array(sampling.grid[0]),
+        ("row", "column", "xy"),
+        f"Spatial transformer {site.layer}: where each cell of its output is read from",
+        about={
+            "site": site.id,
+            "theta": as_array(sampling.theta[0]).tolist(),
+            "input": {"rows": rows, "columns": columns},
+            "output": {"rows": sampling.grid.shape[1], "columns": sampling.grid.shape[2]},
+            "align_corners": sampling.align_corners,
+        },
+        covers_input=False,
+        name="grid",
+    )
+
+
+def warped(analysis: Analysis, site: Site) -> NamedArray:
+    """What the sampler gave, in 0…1 where it is a picture: the network's normalisation is undone."""
+    require(site, "spatial-transformer")
+    output = site.sampling.output[0]
+    preprocessing = analysis.model.preprocessing
+    is_picture = output.shape[0] == preprocessing.channels == len(preprocessing.mean)
+    if is_picture:
+        std = output.new_tensor(preprocessing.std)[:, None, None]
+        output = output * std + output.new_tensor(preprocessing.mean)[:, None, None]
+    return NamedArray(
+        as_array(output),
+        ("channel", "row", "column"),
+        f"Spatial transformer {site.layer}: what it passes on",
+        about={"site": site.id, "picture": is_picture},
+        covers_input=False,
+    )
+
+
+# Maps of the whole trace ------------------------------------------------------------------------
+
+
+def parse_map(method: str) -> str:
+    """The method's name if it exists."""
+    if method not in MAPS:
+        raise UnknownMap(
+            f"There is no map {method[:50]!r}; valid: {', '.join(MAPS)}.", valid=list(MAPS)
+        )
+    return method
+
+
+def rollout(
+    analysis: Analysis, fusion: Literal["mean", "max", "min"], discard: float
+) -> NamedArray:
+    """Attention followed through all layers."""
+    try:
+        with torch.inference_mode():
+            found = rollout_maps.rollout(analysis.trace, fusion, discard)
+    except rollout_maps.NoRollout as error:
+        raise MapNotPossible(f"{analysis.model.id}: {error}.") from error
+    prefix = None if found.prefix is None or not found.prefix.numel() else as_array(found.prefix)
+    about = {"method": "rollout", "fusion": fusion, "discard": discard}
+    return NamedArray(as_array(found.values), found.axes, found.sentence, prefix, about)
