@@ -69,7 +69,7 @@ def test_sites_come_in_order_of_execution_with_their_paths() -> None:
     trace = recording.trace
     assert [site.name for site in trace.sites] == [f"blocks.{i}.attn" for i in range(12)]
     assert trace.site("s03").name == "blocks.3.attn"
-    with pytest.raises(UnknownSite, match="s99.*s00, s01"):
+    with pytest.raises(UnknownSite, match=r"s99.*s00, s01"):
         trace.site("s99")
 
 

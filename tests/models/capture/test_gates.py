@@ -1,4 +1,4 @@
-"""Gates and spatial transformers: what is one, what is not, and that the values are those applied."""
+"""Gates and spatial transformers: what is one, what is not, and that the values are true."""
 
 import pytest
 import torch
