@@ -1,0 +1,103 @@
+// The only module that talks to the server. Failures become Problems with the server's own words (RFC 9457).
+
+import { parseNpy } from "./npy.js";
+import { parseSafetensors } from "./safetensors.js";
+import { sampleUrl } from "./samples.js";
+
+/** What went wrong, in plain words, and what to do about it. */
+export class Problem extends Error {
+  /** @param {{type?: string, title?: string, status?: number, detail?: string, hint?: string}} fields */
+  constructor({ type = "", title = "Something went wrong", status = 0, detail = "", hint = "" }) {
+    super(detail || title);
+    this.slug = type.split("/").pop() ?? "";
+    this.title = title;
+    this.status = status;
+    this.detail = detail;
+    this.hint = hint;
+  }
+}
+
+/** @param {string} path @param {RequestInit} [init] */
+async function request(path, init = {}) {
+  let response;
+  try {
+    response = await fetch(path, init);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new Problem({
+      type: "/problems/unreachable",
+      title: "The server does not answer",
+      detail: "The connection failed.",
+      hint: "Check that Fovea is still running, then try again.",
+    });
+  }
+  if (response.ok) return response;
+  const problem = await response.json().catch(() => ({ title: `The server answered ${response.status}` }));
+  throw new Problem({ ...problem, status: response.status });
+}
+
+/** @param {Record<string, string | number>} parameters */
+function query(parameters) {
+  const text = new URLSearchParams(Object.entries(parameters).map(([name, value]) => [name, String(value)]));
+  return text.size ? `?${text}` : "";
+}
+
+/** @param {string} path @param {AbortSignal} [signal] */
+const json = async (path, signal) => (await request(path, { headers: { Accept: "application/json" }, signal })).json();
+
+/** @param {string} path @param {string} accept */
+const bytes = async (path, accept) => (await request(path, { headers: { Accept: accept } })).arrayBuffer();
+
+const at = (/** @type {string} */ id) => `/v1/analyses/${encodeURIComponent(id)}`;
+const site = (/** @type {string} */ id, /** @type {string} */ name) => `${at(id)}/sites/${encodeURIComponent(name)}`;
+
+export const samples = () => json("/samples/samples.json");
+export const samplePhoto = async (/** @type {string} */ file, /** @type {AbortSignal} */ signal) =>
+  (await request(sampleUrl(file), { signal })).blob();
+export const colormaps = () => json("/vendor/colormaps.json");
+export const models = () => json("/v1/models");
+export const searchModels = (/** @type {string} */ text, /** @type {AbortSignal} */ signal) =>
+  json(`/v1/models${query({ search: text, limit: 24 })}`, signal);
+export const model = (/** @type {string} */ id) => json(`/v1/models/${encodeURIComponent(id)}`);
+
+/** @param {Blob} photo @param {string | null} modelId @param {AbortSignal} signal */
+export async function analyse(photo, modelId, signal) {
+  const form = new FormData();
+  form.append("image", photo, "photo");
+  if (modelId) form.append("model", modelId);
+  return (await request("/v1/analyses", { method: "POST", body: form, signal })).json();
+}
+
+export const analysis = (/** @type {string} */ id, /** @type {AbortSignal} */ signal) => json(at(id), signal);
+export const photo = async (/** @type {string} */ id) => (await request(`${at(id)}/image`)).blob();
+
+/** Projections of an attention site: q, k and the log-normaliser. @param {string} id @param {string} siteId */
+export async function projections(id, siteId) {
+  return parseSafetensors(await bytes(`${site(id, siteId)}/projections`, "application/vnd.safetensors"));
+}
+
+/** The whole matrix of an attention site, (head, query, key). @param {string} id @param {string} siteId */
+export async function attentionMatrix(id, siteId) {
+  const path = `${site(id, siteId)}/attention${query({ query: "all", head: "all" })}`;
+  return parseNpy(await bytes(path, "application/x-npy"));
+}
+
+/** @param {string} id @param {string} siteId */
+export const gate = async (id, siteId) => parseNpy(await bytes(`${site(id, siteId)}/gate`, "application/x-npy"));
+
+/** One channel's feature map before the gate. @param {string} id @param {string} siteId @param {number} channel */
+export const features = async (id, siteId, channel) =>
+  parseNpy(await bytes(`${site(id, siteId)}/features${query({ channel })}`, "application/x-npy"));
+
+/** @param {string} id @param {string} siteId */
+export const grid = (id, siteId) => json(`${site(id, siteId)}/grid`);
+
+/** @param {string} id @param {string} siteId */
+export const warped = async (id, siteId) =>
+  (await request(`${site(id, siteId)}/grid/warped`, { headers: { Accept: "image/png" } })).blob();
+
+/** @param {string} id */
+export const rollout = async (id) => parseNpy(await bytes(`${at(id)}/maps/rollout`, "application/x-npy"));
+
+/** A Plotly figure. @param {string} id @param {string} name @param {Record<string, string | number>} parameters */
+export const figure = (id, name, parameters) => json(`${at(id)}/figures/${name}${query(parameters)}`);

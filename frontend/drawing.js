@@ -1,0 +1,98 @@
+// Keeps the picture in step with the view: whenever what is asked for changes, the picture is made anew, and what
+// is likely asked for next is fetched while the page is idle.
+
+import * as pictures from "./picture.js";
+import { hasRollout, isSquare } from "./sites.js";
+
+const MADE_FROM = ["analysisData", "site", "method", "query", "direction", "head", "channel", "clip", "hover", "rows"];
+const SHIMMER_AFTER_MS = 100;
+const PREFETCH_BYTES = 48e6;
+
+/** @typedef {{store: any, session: import("./session.js").Session}} Context */
+
+/** The shown site. @param {any} state */
+export const siteOf = (state) =>
+  state.analysisData?.sites.find((/** @type {any} */ site) => site.id === state.site) ?? null;
+
+/** @param {Context} context */
+export function keepPicture({ store, session }) {
+  let turn = 0;
+  store.on(MADE_FROM, async (/** @type {any} */ state, /** @type {Set<string>} */ changed) => {
+    if (!state.analysisData) return;
+    if (changed.size === 1 && changed.has("hover") && !followsPointer(state)) return;
+    const mine = ++turn;
+    const slow = setTimeout(() => store.set({ pending: true }), SHIMMER_AFTER_MS);
+    try {
+      const made = await make(state, session);
+      if (mine !== turn) return;
+      const picture = made && state.clip ? pictures.clipPeaks(made) : made;
+      store.set({ picture, pending: false, error: null });
+    } catch (error) {
+      if (mine === turn) store.set({ error, pending: false });
+    } finally {
+      clearTimeout(slow);
+    }
+  });
+  store.on(["analysisData", "site"], () => whenIdle(() => prefetch({ store, session })));
+}
+
+/** Whether moving over the photo changes the map: not for rollout, gates or a pinned patch. @param {any} state */
+function followsPointer(state) {
+  const site = siteOf(state);
+  return state.method === "site" && state.query === "cls" && site?.kind === "attention" && site.grid && isSquare(site);
+}
+
+/** @param {any} state @param {import("./session.js").Session} session */
+async function make(state, session) {
+  const site = siteOf(state);
+  if (!site) return null;
+  if (state.method === "rollout" && hasRollout(state.analysisData.sites)) {
+    return pictures.rolloutPicture(state.analysisData, await session.rollout());
+  }
+  switch (site.kind) {
+    case "attention":
+      return pictures.attentionPicture(state, site, await session.attention(site));
+    case "spatial-gate":
+      return pictures.spatialGatePicture(site, await session.gate(site));
+    case "spatial-transformer":
+      return pictures.gridPicture(site, await session.grid(site));
+    default: {
+      const gate = (await session.gate(site)).data;
+      const channel = pictures.channelOf(state, gate);
+      return pictures.channelPicture(site, gate, channel, await session.feature(site, channel));
+    }
+  }
+}
+
+/** Fetches the neighbours of the shown site first, then all, and notes each site's number for the depth strip. @param {Context} context */
+async function prefetch({ store, session }) {
+  const { analysisData: analysis, site: shown } = store.get();
+  if (!analysis) return;
+  const at = analysis.sites.findIndex((/** @type {any} */ site) => site.id === shown);
+  const distance = (/** @type {any} */ site) => Math.abs(analysis.sites.indexOf(site) - at);
+  const nearest = [...analysis.sites].sort((a, b) => distance(a) - distance(b));
+  let bytes = 0;
+  for (const site of nearest) {
+    bytes += weight(site);
+    if (bytes > PREFETCH_BYTES || site.kind === "spatial-transformer") continue;
+    const data = await (site.kind === "attention" ? session.attention(site) : session.gate(site)).catch(() => null);
+    const state = store.get();
+    if (state.analysisData !== analysis || state.site !== shown) return;
+    if (!data || site.id in state.summaries) continue;
+    store.set({ summaries: { ...state.summaries, [site.id]: pictures.summary(site, data) } });
+    await new Promise(whenIdle);
+  }
+}
+
+/** Bytes a site's data will take, about. @param {any} site */
+function weight(site) {
+  if (site.kind !== "attention") return 4e3;
+  const head = site.projections ? 2 * 64 : site.keys;
+  return site.heads * site.queries * head * 4;
+}
+
+/** @param {(value?: any) => void} work */
+function whenIdle(work) {
+  if ("requestIdleCallback" in window) requestIdleCallback(() => work(), { timeout: 500 });
+  else setTimeout(work, 50);
+}

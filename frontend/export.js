@@ -1,0 +1,111 @@
+// The picture as a PNG: the photo at its own size, the overlay drawn pixel by pixel, the legend and the sentence.
+
+import { normalise } from "./colormap.js";
+import { siteOf } from "./drawing.js";
+import { number } from "./format.js";
+import { fromAnalysis } from "./geometry.js";
+import { cellOutline } from "./marks.js";
+import { prepare } from "./overlay.js";
+import { paint } from "./overlay_canvas.js";
+
+const MARGIN = 16;
+const LINE = 20;
+const SMALLEST_WIDTH = 480;
+
+/** @param {any} state @returns {Promise<boolean>} whether there was something to save */
+export async function exportPicture(state) {
+  const canvas = compose(state);
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+  if (!blob) return false;
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = `fovea-${state.sample ?? "photo"}-${siteOf(state)?.id ?? ""}.png`;
+  link.click();
+  URL.revokeObjectURL(link.href);
+  return true;
+}
+
+/** @param {any} state */
+export function compose(state) {
+  const { photo, picture, tables, colormap } = state;
+  const scale = Math.max(1, Math.ceil(SMALLEST_WIDTH / photo.bitmap.width));
+  const width = photo.bitmap.width * scale;
+  const height = photo.bitmap.height * scale;
+  const canvas = document.createElement("canvas");
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  const font = '14px system-ui, "Segoe UI", sans-serif';
+  context.font = font;
+  const lines = wrap(context, [picture.sentence, `${state.model}, ${picture.claim}.`].join(" "), width - 2 * MARGIN);
+  const legendHeight = picture.form === "map" ? 2 * LINE : 0;
+  canvas.width = width;
+  canvas.height = height + 2 * MARGIN + lines.length * LINE + legendHeight;
+  context.fillStyle = "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(photo.bitmap, 0, 0, width, height);
+  if (picture.form === "map") {
+    context.drawImage(overlayOf(state, width, height), 0, 0);
+    if (picture.marked) outline(context, cellOutline(fromAnalysis(state.analysisData), picture.marked, picture.grid), scale);
+    legend(context, state, tables[colormap], height + MARGIN, width, font);
+  }
+  context.font = font;
+  context.fillStyle = "#1b1c1e";
+  context.textBaseline = "top";
+  lines.forEach((line, i) => context.fillText(line, MARGIN, height + MARGIN + legendHeight + i * LINE));
+  return canvas;
+}
+
+/** @param {any} state @param {number} width @param {number} height */
+function overlayOf({ picture, analysisData, tables, colormap, opacity, smooth }, width, height) {
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { width, height });
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  const image = context.createImageData(width, height);
+  const values = normalise(picture.values, picture.low, picture.high);
+  const drawing = { values, grid: picture.grid, geometry: fromAnalysis(analysisData), table: tables[colormap], opacity, smooth };
+  paint(image, prepare(drawing, width, height));
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
+
+/** @param {CanvasRenderingContext2D} context @param {string} path @param {number} scale */
+function outline(context, path, scale) {
+  context.save();
+  context.scale(scale, scale);
+  for (const [colour, width] of /** @type {[string, number][]} */ ([["black", 4], ["white", 2]])) {
+    context.strokeStyle = colour;
+    context.lineWidth = width / scale;
+    context.stroke(new Path2D(path));
+  }
+  context.restore();
+}
+
+/** @param {CanvasRenderingContext2D} context @param {any} state @param {Uint8Array} table @param {number} top @param {number} width @param {string} font */
+function legend(context, state, table, top, width, font) {
+  const { picture } = state;
+  const bar = Math.min(256, width - 200);
+  for (let x = 0; x < bar; x++) {
+    const at = 3 * Math.round((x / (bar - 1)) * 255);
+    context.fillStyle = `rgb(${table[at]} ${table[at + 1]} ${table[at + 2]})`;
+    context.fillRect(MARGIN + 50 + x, top, 1, 12);
+  }
+  context.font = font;
+  context.fillStyle = "#1b1c1e";
+  context.textBaseline = "top";
+  context.fillText(number(picture.low), MARGIN, top);
+  context.fillText(`${state.clip ? "≥ " : ""}${number(picture.high)}  (${picture.scale})`, MARGIN + 58 + bar, top);
+}
+
+/** @param {CanvasRenderingContext2D} context @param {string} text @param {number} width */
+function wrap(context, text, width) {
+  /** @type {string[]} */
+  const lines = [];
+  let line = "";
+  for (const word of text.split(/\s+/)) {
+    const longer = line ? `${line} ${word}` : word;
+    if (line && context.measureText(longer).width > width) {
+      lines.push(line);
+      line = word;
+    } else line = longer;
+  }
+  return line ? [...lines, line] : lines;
+}

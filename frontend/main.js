@@ -1,0 +1,118 @@
+// Puts the page together: the state, what is drawn from it, and the panels that show it.
+
+import * as api from "./api.js";
+import { parseTables } from "./colormap.js";
+import { mountKeyboard } from "./keyboard.js";
+import { mountActions } from "./panels/actions.js";
+import { mountCaption } from "./panels/caption.js";
+import { mountChannels } from "./panels/channels.js";
+import { mountDepth } from "./panels/depth.js";
+import { mountHeads } from "./panels/heads.js";
+import { mountHelp } from "./panels/help.js";
+import { mountHow } from "./panels/how.js";
+import { mountInspector } from "./panels/inspector.js";
+import { mountLook } from "./panels/look.js";
+import { mountModels } from "./panels/models.js";
+import { mountNotice } from "./panels/notice.js";
+import { mountNumbers } from "./panels/numbers.js";
+import { mountPhoto } from "./panels/photo.js";
+import { mountStage } from "./panels/stage.js";
+import { keepPicture } from "./drawing.js";
+import { sampleName } from "./samples.js";
+import { createSession } from "./session.js";
+import { createStore, readView, writeView } from "./store.js";
+
+const store = createStore({
+  ...readView(location.search),
+  models: [],
+  samples: [],
+  tables: null,
+  analysisData: null,
+  photo: null,
+  hover: null,
+  picture: null,
+  summaries: {},
+  pending: false,
+  busy: null,
+  error: null,
+});
+const session = createSession(store);
+const context = { store, session };
+const place = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+keepTheme();
+keepPicture(context);
+mountPhoto(place("photo-controls"), context);
+mountModels(place("model-controls"), context);
+mountDepth(place("depth"), context);
+mountStage(place("stage"), context);
+mountNotice(place("stage"), context);
+mountCaption(place("caption"), context);
+mountInspector(place("inspector"), context, {
+  look: mountLook,
+  heads: mountHeads,
+  channels: mountChannels,
+  numbers: mountNumbers,
+  how: mountHow,
+});
+const help = mountHelp(place("layers"));
+mountActions(place("actions"), context, help);
+mountKeyboard(context, help);
+keepAddress();
+start();
+
+async function start() {
+  try {
+    const [tables, samples, models] = await Promise.all([api.colormaps(), api.samples(), api.models()]);
+    store.set({ tables: parseTables(tables), samples, models });
+  } catch (error) {
+    store.set({ error });
+    return;
+  }
+  openView();
+}
+
+/** Opens what the address asks for; without a wish, the first sample. */
+function openView() {
+  const { analysis, sample, samples } = store.get();
+  if (analysis) return session.openAnalysis(analysis);
+  const row = samples.find((/** @type {any} */ one) => sampleName(one) === sample) ?? samples[0];
+  return session.openSample(row, { linked: true });
+}
+
+function keepTheme() {
+  const apply = () => {
+    document.documentElement.dataset.theme = store.get().theme;
+  };
+  apply();
+  store.on(["theme"], apply);
+}
+
+/** The address follows the view; another photo or model is a step that Back returns from. */
+function keepAddress() {
+  let timer = 0;
+  let shown = stepOf(store.get());
+  store.on(null, (state, changed) => {
+    if (changed.size === 1 && (changed.has("hover") || changed.has("picture"))) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      const url = location.pathname + writeView(store.get());
+      if (url === location.pathname + location.search) return;
+      const step = stepOf(store.get());
+      history[step === shown || shown === "" ? "replaceState" : "pushState"](null, "", url);
+      shown = step;
+    }, 200);
+  });
+  addEventListener("popstate", () => {
+    const view = readView(location.search);
+    const same = stepOf(view) === stepOf(store.get());
+    shown = stepOf(view);
+    store.set(view);
+    if (!same) openView();
+  });
+}
+
+/** @param {any} view */
+function stepOf({ sample, analysis, model }) {
+  return sample || analysis ? `${sample ?? analysis} ${model}` : "";
+}

@@ -1,0 +1,52 @@
+// The page's own actions: export, copy the link, theme, help.
+
+import { h } from "../dom.js";
+import { exportPicture } from "../export.js";
+import { icon } from "../icons.js";
+
+/** @type {Record<string, string>} */
+const NEXT_THEME = { system: "light", light: "dark", dark: "system" };
+
+/** @param {HTMLElement} root @param {import("../drawing.js").Context} context @param {{toggle: () => void}} help */
+export function mountActions(root, { store }, help) {
+  const told = h("span", { class: "told", role: "status" });
+  const button = (/** @type {string} */ id, /** @type {string} */ name, /** @type {string} */ text, /** @type {() => void} */ act) =>
+    h("button", { type: "button", class: "button plain", id, title: text, "aria-label": text, onclick: act }, icon(name));
+  root.append(
+    told,
+    button("export", "export", "Save the picture as PNG", () => save()),
+    button("link", "link", "Copy a link to this view", () => copy()),
+    button("theme", "theme", "Theme: as the system", () => store.set({ theme: NEXT_THEME[store.get().theme] })),
+    button("help", "help", "Keys and help", help.toggle),
+  );
+
+  /** @param {string} text */
+  function tell(text) {
+    told.textContent = text;
+    setTimeout(() => (told.textContent = ""), 2500);
+  }
+
+  async function save() {
+    const state = store.get();
+    if (state.picture && (await exportPicture(state))) tell("Saved");
+  }
+
+  async function copy() {
+    try {
+      await navigator.clipboard.writeText(location.href);
+      tell("Link copied");
+    } catch {
+      tell("The link is in the address bar");
+    }
+  }
+
+  const themeButton = root.querySelector("#theme");
+  const name = () => {
+    const { theme } = store.get();
+    const text = `Theme: ${theme === "system" ? "as the system" : theme}`;
+    themeButton?.setAttribute("title", text);
+    themeButton?.setAttribute("aria-label", text);
+  };
+  name();
+  store.on(["theme"], name);
+}

@@ -1,0 +1,37 @@
+// Channels: the gate's factor for every channel as a chart. A channel of the chart is drawn on the photo.
+
+import { drawChart } from "../charts.js";
+import { h } from "../dom.js";
+import { siteOf } from "../drawing.js";
+import { number } from "../format.js";
+
+/** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
+export function mountChannels(root, { store, session }) {
+  const chart = h("div", { class: "chart", id: "gate-chart" });
+  const chosen = h("p", { class: "number", id: "channel" });
+  const error = h("p", { class: "note", hidden: true });
+  root.append(h("h3", {}, "The gate, channel by channel"), chart, error, chosen,
+    h("p", { class: "quiet" }, "Move over the chart to see a channel's feature map on the photo. 1 lets a channel through unchanged, 0 removes it."));
+
+  store.on(["analysisData", "site", "tab", "theme"], async (state) => {
+    const site = siteOf(state);
+    if (state.tab !== "channels" || site?.kind !== "channel-gate") return;
+    try {
+      const figure = await session.figure("gate", { site: site.id });
+      if (siteOf(store.get()) !== site) return;
+      await drawChart(chart, figure, (point) => store.set({ channel: Number(point.x) }));
+      error.hidden = true;
+    } catch (/** @type {any} */ problem) {
+      error.textContent = problem.message;
+      error.hidden = false;
+    }
+  });
+
+  store.on(["picture", "channel"], async (state) => {
+    const site = siteOf(state);
+    if (site?.kind !== "channel-gate" || !state.picture) return;
+    const gate = session.peek(`gate ${site.id}`)?.data;
+    const { channel } = state;
+    chosen.textContent = gate && channel != null ? `Channel ${channel}: × ${number(gate[channel])}` : "";
+  });
+}

@@ -1,0 +1,60 @@
+// The strip of sites: one cell a site, in order of execution, glyph by kind, and a bar for the site's number.
+
+import { h, moveFocus, put } from "../dom.js";
+import { number } from "../format.js";
+import { icon } from "../icons.js";
+import { KINDS, siteTitle } from "../sites.js";
+
+/** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
+export function mountDepth(root, { store }) {
+  const strip = h("div", { class: "strip", role: "radiogroup", "aria-label": "Sites, first to last", onkeydown: moveFocus });
+  root.append(strip);
+  /** @type {Map<string, HTMLElement>} */
+  let cells = new Map();
+
+  store.on(["analysisData"], ({ analysisData: analysis }) => {
+    cells = new Map(analysis.sites.map((/** @type {any} */ site) => [site.id, cell(site)]));
+    put(strip, cells.size ? [...cells.values()] : h("p", { class: "quiet" }, "This model has no site that can be shown."));
+  });
+
+  /** @param {any} site */
+  function cell(site) {
+    return h("button", { type: "button", role: "radio", class: "site", "data-site": site.id, "aria-checked": "false", tabindex: -1,
+      "aria-label": `${siteTitle(site)}, ${site.name}`, title: `${siteTitle(site)} · ${site.name}`,
+      onclick: () => store.set({ site: site.id, channel: null }) },
+      h("span", { class: "spark" }, h("i")), icon(KINDS[site.kind].glyph), h("span", { class: "layer" }, site.layer));
+  }
+
+  store.on(["analysisData", "site"], ({ site }) => {
+    for (const [id, button] of cells) {
+      button.setAttribute("aria-checked", String(id === site));
+      button.tabIndex = id === site ? 0 : -1;
+    }
+    const shown = cells.get(site);
+    if (!shown) return;
+    const { offsetLeft, offsetWidth } = shown;
+    const outside = offsetLeft < strip.scrollLeft || offsetLeft + offsetWidth > strip.scrollLeft + strip.clientWidth;
+    if (outside) strip.scrollLeft = offsetLeft - strip.clientWidth / 2;
+  });
+
+  store.on(["summaries", "analysisData"], ({ summaries, analysisData }) => {
+    // Attention and gates are different numbers: each kind is scaled by its own largest.
+    const kindOf = new Map(analysisData.sites.map((/** @type {any} */ site) => [site.id, site.kind]));
+    /** @type {Record<string, number>} */
+    const highest = {};
+    for (const [id, value] of Object.entries(summaries)) {
+      const kind = kindOf.get(id);
+      highest[kind] = Math.max(highest[kind] ?? 1e-9, /** @type {number} */ (value));
+    }
+    for (const [id, value] of Object.entries(summaries)) {
+      const button = cells.get(id);
+      const kind = kindOf.get(id);
+      if (!button) continue;
+      const share = /** @type {number} */ (value) / highest[kind];
+      /** @type {HTMLElement} */ (button.querySelector("i")).style.height = `${Math.max(6, 100 * share)}%`;
+      const meaning = kind === "attention" ? "focus (1 − entropy / ln N)" : "spread of the gate";
+      const site = analysisData.sites.find((/** @type {any} */ one) => one.id === id);
+      button.title = `${siteTitle(site)} · ${site.name} · ${meaning} ${number(/** @type {number} */ (value))}`;
+    }
+  });
+}

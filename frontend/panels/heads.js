@@ -1,0 +1,99 @@
+// Heads as small multiples: this site's heads on the photo, and below every head of every layer.
+
+import { fuse } from "../attention.js";
+import { normalise, paintCells, range } from "../colormap.js";
+import { h, put } from "../dom.js";
+import { siteOf } from "../drawing.js";
+import { crop, fromAnalysis } from "../geometry.js";
+import { number } from "../format.js";
+import { shownToken } from "../picture.js";
+import { isPlaced, isSquare, siteTitle } from "../sites.js";
+
+/** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
+export function mountHeads(root, { store, session }) {
+  const title = h("h3");
+  const here = h("div", { class: "heads" });
+  const all = h("div", { class: "all-heads" });
+  root.append(title, here, h("h3", { class: "all-title" }, "Every layer"), all);
+  let frame = 0;
+
+  // Small multiples may be a frame late; the stage may not.
+  const later = () => {
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(() => drawSite());
+  };
+  store.on(["analysisData", "site", "tab", "query", "hover", "direction", "colormap", "tables", "opacity", "clip", "head", "photo"], () => {
+    if (visible()) later();
+  });
+  store.on(["analysisData", "tab", "query", "direction", "colormap", "clip", "site"], () => {
+    if (visible()) drawAll();
+  });
+
+  function visible() {
+    const state = store.get();
+    return state.tab === "heads" && state.tables && siteOf(state)?.kind === "attention" && siteOf(state).heads > 1;
+  }
+
+  async function drawSite() {
+    const state = store.get();
+    const site = siteOf(state);
+    if (!site?.grid) return put(here, h("p", { class: "note" }, site?.note));
+    const source = await session.attention(site).catch(() => null);
+    if (!source || siteOf(store.get()) !== site) return;
+    title.textContent = `${siteTitle(site)}: ${site.heads} heads`;
+    if (here.children.length !== source.heads || here.dataset.site !== site.id) {
+      here.dataset.site = site.id;
+      put(here, Array.from({ length: source.heads }, (_, head) => tile(head)));
+    }
+    const token = shownToken(state, site);
+    const values = state.direction === "from" ? source.row(token) : source.column(token);
+    const backdrop = `--backdrop-opacity: ${1 - state.opacity}`;
+    here.style.cssText = backdrop;
+    for (let head = 0; head < source.heads; head++) {
+      const places = fuse(values, source.heads, head).slice(site.prefix_tokens);
+      const [low, high] = range(places, state.clip);
+      const button = here.children[head];
+      paintCells(button.querySelector(".cells"), normalise(places, low, high), site.grid.columns, state.tables[state.colormap]);
+      button.querySelector(".number").textContent = `to ${number(high)}`;
+      button.setAttribute("aria-pressed", String(state.head === head));
+    }
+  }
+
+  /** @param {number} head */
+  function tile(head) {
+    const { photo, analysisData } = store.get();
+    const [left, top, right, bottom] = crop(fromAnalysis(analysisData));
+    const backdrop = h("canvas", { class: "backdrop" });
+    Object.assign(backdrop, { width: 160, height: Math.round((160 * (bottom - top)) / (right - left)) });
+    backdrop.getContext("2d").drawImage(photo.bitmap, left, top, right - left, bottom - top, 0, 0, backdrop.width, backdrop.height);
+    return h("button", { type: "button", class: "head", onclick: () => store.set({ head: store.get().head === head ? "mean" : head }) },
+      h("span", { class: "tile" }, backdrop, h("canvas", { class: "cells" })),
+      h("span", { class: "head-name" }, h("span", {}, `head ${head}`), h("span", { class: "number quiet" })));
+  }
+
+  /** The whole network at a glance, for the pinned patch or the class token. */
+  async function drawAll() {
+    const state = store.get();
+    const { analysisData: analysis } = state;
+    const sites = analysis.sites.filter((/** @type {any} */ site) => isPlaced(site) && isSquare(site));
+    put(all, sites.map((/** @type {any} */ site) => h("div", { class: "layer-row", "data-site": site.id },
+      h("span", { class: "number quiet" }, site.layer))));
+    for (const site of sites) {
+      const source = await session.attention(site).catch(() => null);
+      const now = store.get();
+      if (!source || now.analysisData !== analysis || now.query !== state.query || now.tab !== "heads") return;
+      const row = all.querySelector(`[data-site="${site.id}"]`);
+      if (!row || row.children.length > 1) continue;
+      const token = shownToken({ ...state, hover: null }, site);
+      const values = state.direction === "from" ? source.row(token) : source.column(token);
+      for (let head = 0; head < source.heads; head++) {
+        const places = fuse(values, source.heads, head).slice(site.prefix_tokens);
+        const canvas = h("canvas", { class: "cells" });
+        paintCells(canvas, normalise(places, ...range(places, state.clip)), site.grid.columns, state.tables[state.colormap]);
+        row.append(h("button", { type: "button", class: "mini", "aria-label": `${siteTitle(site)}, head ${head}`,
+          "aria-pressed": String(site.id === state.site && head === state.head), title: `${siteTitle(site)}, head ${head}`,
+          onclick: () => store.set({ site: site.id, head }) }, canvas));
+      }
+    }
+  }
+}

@@ -1,0 +1,46 @@
+// The inspector: the tabs that apply to the shown site. On a phone it is a sheet that a tab opens.
+
+import { h, moveFocus, put } from "../dom.js";
+import { siteOf } from "../drawing.js";
+import { tabsOf } from "../sites.js";
+
+/** @type {Record<string, string>} */
+const TITLES = { look: "Look", heads: "Heads", channels: "Channels", numbers: "Numbers", how: "How it works" };
+
+/**
+ * @param {HTMLElement} root
+ * @param {import("../drawing.js").Context} context
+ * @param {Record<string, (root: HTMLElement, context: import("../drawing.js").Context) => void>} panels
+ */
+export function mountInspector(root, context, panels) {
+  const { store } = context;
+  const handle = h("button", { type: "button", class: "handle", "aria-label": "Open or close the inspector", "aria-expanded": "false",
+    onclick: () => open(root.dataset.open === undefined) });
+  const tabs = h("div", { class: "tabs", role: "tablist", "aria-label": "Inspector", onkeydown: moveFocus });
+  /** @type {Record<string, HTMLElement>} */
+  const bodies = {};
+  root.append(handle, tabs);
+  for (const [name, mount] of Object.entries(panels)) {
+    bodies[name] = h("section", { role: "tabpanel", id: `panel-${name}`, "aria-labelledby": `tab-${name}`, class: `panel panel-${name}`, hidden: true });
+    root.append(bodies[name]);
+    mount(bodies[name], context);
+  }
+
+  /** @param {boolean} on */
+  function open(on) {
+    root.toggleAttribute("data-open", on);
+    handle.setAttribute("aria-expanded", String(on));
+  }
+
+  store.on(["analysisData", "site", "tab"], (state) => {
+    const applying = tabsOf(siteOf(state));
+    const shown = applying.includes(state.tab) ? state.tab : "look";
+    put(tabs, applying.map((name) =>
+      h("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-selected": String(name === shown), "aria-controls": `panel-${name}`,
+        tabindex: name === shown ? 0 : -1, onclick: () => {
+          open(name !== shown || root.dataset.open === undefined);
+          store.set({ tab: name });
+        } }, TITLES[name])));
+    for (const [name, body] of Object.entries(bodies)) body.hidden = name !== shown;
+  });
+}

@@ -1,0 +1,125 @@
+// Choosing a model: cards grouped by mechanism, with a search that also asks the hub.
+
+import { h, put } from "../dom.js";
+import { count, percent, size } from "../format.js";
+import { icon } from "../icons.js";
+
+const SEARCH_AFTER_MS = 250;
+
+/** What the catalogue's mechanism names are called; unknown ones show as they are. @type {Record<string, string>} */
+const MECHANISMS = {
+  "vit": "Vision transformer",
+  "se": "Squeeze-and-excitation",
+  "eca": "Efficient channel attention",
+  "cbam": "CBAM: channel and spatial gates",
+  "stn": "Spatial transformer",
+  "feature-map-attention": "Self-attention on feature maps",
+};
+
+/** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
+export function mountModels(root, { store, session }) {
+  const title = h("span", { class: "label" }, "Model");
+  const search = h("input", { type: "search", placeholder: "Search models, also on the hub", "aria-label": "Search models", id: "model-search", oninput: () => find() });
+  const list = h("div", { class: "cards" });
+  const close = h("button", { type: "button", class: "button plain", "aria-label": "Close", onclick: () => dialog.close() }, icon("close"));
+  const dialog = h("dialog", { class: "chooser", "aria-label": "Choose a model", onclick: (/** @type {Event} */ event) => {
+    if (event.target === dialog) dialog.close(); // the backdrop
+  } }, h("div", { class: "chooser-body" }, h("div", { class: "chooser-head" }, search, close), list));
+  root.append(
+    h("button", { type: "button", class: "button", id: "model", onclick: () => open() }, title, icon("down")),
+    dialog,
+  );
+
+  let asked = new AbortController();
+  let timer = 0;
+
+  function open() {
+    search.value = "";
+    show(store.get().models);
+    dialog.showModal();
+    search.focus();
+  }
+
+  /** The listed models at once, then the hub's answer. */
+  function find() {
+    const text = search.value.trim();
+    clearTimeout(timer);
+    asked.abort();
+    const local = store.get().models.filter((/** @type {any} */ model) => matches(model, text));
+    show(local, text ? "Asking the hub's list…" : "");
+    if (!text) return;
+    asked = new AbortController();
+    const { signal } = asked;
+    timer = setTimeout(async () => {
+      try {
+        const found = await session.searchModels(text, signal);
+        const known = new Set(local.map((/** @type {any} */ model) => model.id));
+        show([...local, ...found.filter((/** @type {any} */ model) => !known.has(model.id))],
+          local.length + found.length ? "" : `No model is called anything like “${text}”.`);
+      } catch (/** @type {any} */ error) {
+        if (!signal.aborted) show(local, `${error.message} ${error.hint ?? ""}`);
+      }
+    }, SEARCH_AFTER_MS);
+  }
+
+  /** @param {any[]} models @param {string} [note] */
+  function show(models, note = "") {
+    put(list, groups(models).map(([name, members]) =>
+      h("section", {}, h("h3", {}, name), h("div", { class: "card-grid" }, members.map(card)))),
+      note && h("p", { class: "quiet", role: "status" }, note));
+  }
+
+  /** @param {any} model */
+  function card(model) {
+    const chosen = model.id === store.get().model;
+    const [height, width] = model.input_size ?? [];
+    const facts = [height && `${width} × ${height} px`, model.parameters && `${count(model.parameters)} parameters`, accuracy(model.metrics)];
+    return h("button", { type: "button", class: "card", "data-model": model.id, "aria-current": chosen ? "true" : null,
+      disabled: model.status === "unavailable", onclick: () => {
+        dialog.close();
+        if (!chosen) session.chooseModel(model.id);
+      } },
+      h("span", { class: "card-title" }, model.title, chosen && icon("check", "chosen")),
+      model.summary && h("span", { class: "card-summary" }, model.summary),
+      h("span", { class: "quiet" }, facts.filter(Boolean).join(" · ")),
+      h("span", { class: "quiet" }, [statusText(model), model.licence].filter(Boolean).join(" · ")));
+  }
+
+  store.on(["models", "model"], (state) => {
+    const shown = state.models.find((/** @type {any} */ model) => model.id === state.model);
+    title.textContent = shown?.title ?? state.model ?? "Model";
+  });
+}
+
+/** @param {any[]} models @returns {[string, any[]][]} */
+function groups(models) {
+  /** @type {Map<string, any[]>} */
+  const byName = new Map();
+  for (const model of models) {
+    const key = model.mechanisms?.[0];
+    const name = key ? MECHANISMS[key] ?? key : "On the hub";
+    byName.set(name, [...(byName.get(name) ?? []), model]);
+  }
+  return [...byName];
+}
+
+/** @param {any} model @param {string} text */
+function matches(model, text) {
+  const words = `${model.id} ${model.title} ${model.summary} ${model.mechanisms?.join(" ")}`.toLowerCase();
+  return text.toLowerCase().split(/\s+/).every((word) => words.includes(word));
+}
+
+/** @param {any} model */
+function statusText({ status, size_bytes: bytes }) {
+  if (status === "ready") return bytes ? `ready, ${size(bytes)}` : "ready";
+  if (status === "available") return bytes ? `downloads ${size(bytes)}` : "downloads when chosen";
+  return status === "loading" ? "loading…" : "unavailable here";
+}
+
+/** @param {Record<string, any> | null} metrics */
+function accuracy(metrics) {
+  const entry = Object.entries(metrics ?? {}).find(([name, value]) => typeof value === "number" && /acc|top/.test(name));
+  if (!entry) return "";
+  const share = entry[1] > 1 ? entry[1] / 100 : entry[1];
+  return `${percent(share)} ${entry[0].replaceAll("_", " ")}`;
+}

@@ -1,0 +1,123 @@
+// Numbers: what is known of the shown site and its map, as a table.
+
+import { entropy } from "../attention.js";
+import { drawChart } from "../charts.js";
+import { extent } from "../colormap.js";
+import { h, put } from "../dom.js";
+import { siteOf } from "../drawing.js";
+import { number, percent } from "../format.js";
+import { prefixName, KINDS } from "../sites.js";
+
+/** @typedef {[string, any]} Fact */
+
+/** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
+export function mountNumbers(root, { store, session }) {
+  const facts = h("div", { class: "group" });
+  const charts = h("div", { class: "group" });
+  root.append(facts, charts);
+  let frame = 0;
+
+  store.on(["analysisData", "site", "picture", "tab", "hover"], (state) => {
+    if (state.tab !== "numbers") return;
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(() => show());
+  });
+  store.on(["analysisData", "site", "tab", "theme"], (state) => {
+    if (state.tab === "numbers") byLayer();
+  });
+
+  async function show() {
+    const { picture, hover, analysisData: analysis } = store.get();
+    const site = siteOf(store.get());
+    if (!site || !picture) return;
+    const extra = site.kind === "spatial-transformer" ? thetaFacts((await session.grid(site)).theta) : mapFacts(picture, hover);
+    put(facts, table("This map", extra), picture.form === "map" && strongest(picture),
+      table("This site", siteFacts(site)), table("This analysis", analysisFacts(analysis)));
+  }
+
+  /** Attention distance and entropy of every layer: what no single map shows. */
+  async function byLayer() {
+    const site = siteOf(store.get());
+    if (site?.kind !== "attention" || !site.grid) return put(charts);
+    if (charts.dataset.of === `${store.get().analysisData.id} ${store.get().theme}`) return;
+    charts.dataset.of = `${store.get().analysisData.id} ${store.get().theme}`;
+    put(charts);
+    for (const [name, title] of [["attention-distance", "How far heads look, by layer"], ["entropy", "How spread heads are, by layer"]]) {
+      const element = h("div", { class: "chart" });
+      const heading = h("h3", {}, title);
+      charts.append(heading, element);
+      try {
+        await drawChart(element, await session.figure(name, {}));
+      } catch (/** @type {any} */ problem) {
+        put(element, h("p", { class: "note" }, problem.message));
+      }
+    }
+  }
+}
+
+/** @param {string} title @param {Fact[]} rows */
+function table(title, rows) {
+  return [h("h3", {}, title), h("table", { class: "facts" }, h("tbody", {}, rows.filter(([, value]) => value != null).map(([name, value]) =>
+    h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value)))))];
+}
+
+/** @param {import("../picture.js").Picture} picture @param {any} hover @returns {Fact[]} */
+function mapFacts(picture, hover) {
+  const { values, grid, prefix, claim } = picture;
+  const [low, high] = extent(values);
+  const sum = values.reduce((total, value) => total + value, 0);
+  const tokens = prefix ? Float32Array.from([...prefix, ...values]) : values;
+  const isRow = claim === "attention map" && picture.form === "map";
+  return [
+    ["under the pointer", hover ? `${number(values[hover.row * grid.columns + hover.column])} at row ${hover.row}, column ${hover.column}` : "–"],
+    ["smallest, largest", `${number(low)}, ${number(high)}`],
+    ["mean", number(sum / values.length)],
+    ["sum over places", isRow ? number(sum) : null],
+    ...[...(prefix ?? [])].map((value, i) => /** @type {Fact} */ ([prefixName(i), number(value)])),
+    ["entropy", isRow && prefix ? `${number(entropy(tokens))} nats, ${percent(entropy(tokens) / Math.log(tokens.length))} of even` : null],
+    ["places", `${grid.rows} × ${grid.columns}`],
+  ];
+}
+
+/** @param {import("../picture.js").Picture} picture */
+function strongest({ values, grid }) {
+  const order = [...values.keys()].sort((a, b) => values[b] - values[a]).slice(0, 5);
+  return [h("h3", {}, "Strongest places"), h("table", { class: "facts" }, h("tbody", {}, order.map((i) =>
+    h("tr", {}, h("th", { scope: "row" }, `row ${Math.floor(i / grid.columns)}, column ${i % grid.columns}`), h("td", {}, number(values[i]))))))];
+}
+
+/** @param {number[][]} theta @returns {Fact[]} */
+function thetaFacts([[a, b, tx], [c, d, ty]]) {
+  return [
+    ["θ₁₁ θ₁₂ θ₁₃", [a, b, tx].map(number).join("  ")],
+    ["θ₂₁ θ₂₂ θ₂₃", [c, d, ty].map(number).join("  ")],
+    ["area read", `${number(Math.abs(a * d - b * c))} of the picture`],
+  ];
+}
+
+/** @param {any} site @returns {Fact[]} */
+function siteFacts(site) {
+  const grid = (/** @type {any} */ g) => (g ? `${g.rows} × ${g.columns}` : null);
+  return [
+    ["kind", KINDS[site.kind].name.toLowerCase()],
+    ["module", h("code", {}, site.name)],
+    ["heads", site.heads ?? null],
+    ["queries × keys", site.queries ? `${site.queries} × ${site.keys}` : null],
+    ["prefix tokens", site.kind === "attention" ? site.prefix_tokens : null],
+    ["patch grid", grid(site.grid)],
+    ["channels", site.channels ?? null],
+    ["sampler input, output", site.input_grid ? `${grid(site.input_grid)}, ${grid(site.output_grid)}` : null],
+    ["note", site.note ?? null],
+  ];
+}
+
+/** @param {any} analysis @returns {Fact[]} */
+function analysisFacts({ id, image, geometry, timings_ms: timings, model }) {
+  return [
+    ["photo", `${image.width} × ${image.height} px`],
+    ["network input", `${geometry.input.width} × ${geometry.input.height} px`],
+    ["model", h("code", {}, model)],
+    ["forward pass", timings?.forward != null ? `${number(timings.forward)} ms` : null],
+    ["analysis", h("code", {}, id.slice(0, 16))],
+  ];
+}

@@ -1,0 +1,213 @@
+// The stage: the photo at its true shape with the overlay on it, and the pointer that asks.
+
+import { normalise, paintCells } from "../colormap.js";
+import { h, put, svg } from "../dom.js";
+import { siteOf } from "../drawing.js";
+import { cellAt, crop, fromAnalysis } from "../geometry.js";
+import { cellOutline, samplePoint, samplingLines } from "../marks.js";
+import { createOverlay } from "../overlay.js";
+import { isSquare } from "../sites.js";
+
+const GAP_PX = 24;
+const LABEL_PX = 28;
+const LONG_PRESS_MS = 350;
+
+/** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
+export function mountStage(root, { store, session }) {
+  const photo = h("canvas", { class: "photo", role: "img" });
+  const marks = svg("svg", { class: "marks", preserveAspectRatio: "none", "aria-hidden": "true" });
+  const frame = h("div", { class: "frame", id: "frame" }, photo);
+  const overlay = createOverlay(frame, { renderer: store.get().renderer });
+  frame.append(marks);
+  const cells = h("canvas", { class: "cells", role: "img" });
+  const second = h("figure", { class: "second", hidden: true }, h("div", { class: "frame small" }, cells), h("figcaption", { class: "quiet" }));
+  const hint = h("p", { class: "hint" });
+  const figures = h("div", { class: "figures" }, h("figure", {}, frame), second);
+  root.append(figures, hint);
+  /** @type {import("../geometry.js").Geometry | null} */
+  let geometry = null;
+
+  function layout() {
+    const { photo: shown, picture } = store.get();
+    if (!shown || !geometry) return;
+    const beside = !second.hidden;
+    const stacked = root.clientWidth < 560;
+    const shares = beside && !stacked ? 2 : 1;
+    const width = (root.clientWidth - (stacked ? 0 : 2 * GAP_PX) - (shares - 1) * GAP_PX) / shares;
+    const height = stacked ? Math.min(innerHeight * 0.56, 1.4 * width) : root.clientHeight - 2 * GAP_PX - LABEL_PX;
+    const fitted = fit(shown.bitmap, width, height / (beside && stacked ? 1 : 1));
+    Object.assign(frame.style, { width: `${fitted.width}px`, height: `${fitted.height}px` });
+    if (beside) {
+      const other = fit({ width: picture.grid.columns, height: picture.grid.rows }, width, fitted.height);
+      Object.assign(cells.parentElement.style, { width: `${other.width}px`, height: `${other.height}px` });
+    }
+    const scale = Math.min(devicePixelRatio, 2);
+    overlay.resize(Math.round(fitted.width * scale), Math.round(fitted.height * scale));
+  }
+  new ResizeObserver(layout).observe(root);
+
+  store.on(["photo", "analysisData"], ({ photo: shown, analysisData: analysis }) => {
+    if (!shown || !analysis) return;
+    geometry = fromAnalysis(analysis);
+    const { width, height } = shown.bitmap;
+    Object.assign(photo, { width, height });
+    photo.getContext("2d").drawImage(shown.bitmap, 0, 0);
+    marks.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    root.classList.add("loaded");
+    layout();
+  });
+
+  const DRAWN_FROM = ["picture", "tables", "colormap", "opacity", "smooth"];
+  store.on(DRAWN_FROM, (state) => draw(state));
+  store.on([...DRAWN_FROM, "hover", "query"], (state) => mark(state));
+  store.on(["pending", "busy"], ({ pending, busy }) => root.classList.toggle("waiting", pending || busy != null));
+
+  /** @param {any} state */
+  function draw({ picture, tables, colormap, opacity, smooth }) {
+    if (!picture || !tables || !geometry) return overlay.draw(null);
+    photo.setAttribute("aria-label", picture.sentence);
+    show(picture);
+    if (picture.form === "grid") return overlay.draw(null);
+    const values = normalise(picture.values, picture.low, picture.high);
+    if (picture.form === "matrix") return paintCells(cells, values, picture.grid.columns, tables[colormap]);
+    overlay.draw({ values, grid: picture.grid, geometry, table: tables[colormap], opacity, smooth });
+  }
+
+  /** The second picture: the warped photo of a spatial transformer, or a matrix where places are unknown. @param {any} picture */
+  function show(picture) {
+    const beside = picture.form !== "map";
+    const changed = second.hidden === beside || second.dataset.form !== picture.form;
+    second.hidden = !beside;
+    second.dataset.form = picture.form;
+    if (beside) second.querySelector("figcaption").textContent = picture.form === "grid" ? "what the network reads on" : "query ↓  key →";
+    if (changed) layout();
+    if (picture.form === "grid") warp();
+    hint.textContent = hintFor(picture);
+  }
+
+  async function warp() {
+    const site = siteOf(store.get());
+    const bitmap = await session.warped(site).catch(() => null);
+    if (!bitmap || siteOf(store.get()) !== site) return;
+    Object.assign(cells, { width: bitmap.width, height: bitmap.height });
+    cells.getContext("2d").drawImage(bitmap, 0, 0);
+  }
+
+  /** @param {any} picture */
+  function hintFor(picture) {
+    const { query, analysisData: analysis } = store.get();
+    const site = siteOf(store.get());
+    if (picture.form === "matrix") return "";
+    if (picture.form === "grid") return "Move over the right picture to see where each pixel was read.";
+    if (picture.claim !== "attention map") return "Move over the photo to read its numbers.";
+    if (store.get().method === "rollout" || !isSquare(site)) return "Move over the photo to read its numbers.";
+    if (query !== "cls") return "Pinned. Move to read its numbers; click it again or press Esc to let go.";
+    return analysis ? "Move over the photo: the patch under the pointer asks. Click to pin it." : "";
+  }
+
+  /** @param {any} state */
+  function mark({ picture, hover }) {
+    if (!picture || !geometry) return put(marks);
+    const paths = [];
+    const [left, top, right, bottom] = crop(geometry);
+    if (right - left < geometry.imageWidth - 1 || bottom - top < geometry.imageHeight - 1) {
+      paths.push(stroke(`M${left} ${top}H${right}V${bottom}H${left}Z`, "crop"));
+    }
+    if (picture.form === "grid") paths.push(...gridMarks(hover));
+    else if (picture.form === "map") {
+      if (hover && !same(hover, picture.marked)) paths.push(stroke(cellOutline(geometry, hover, picture.grid), "hovered"));
+      if (picture.marked) {
+        const outline = cellOutline(geometry, picture.marked, picture.grid);
+        paths.push(stroke(outline, "halo"), stroke(outline, "query"));
+      }
+    }
+    put(marks, paths);
+  }
+
+  /** @param {any} hover a pixel of the warped picture */
+  function gridMarks(hover) {
+    const sampling = session.peek(`grid ${store.get().site}`);
+    if (!sampling || !geometry) return [];
+    const { inner, outline } = samplingLines(geometry, sampling);
+    const paths = [stroke(inner, "halo thin"), stroke(inner, "line"), stroke(outline, "halo"), stroke(outline, "query")];
+    const point = hover && sampling.grid[hover.row]?.[hover.column];
+    if (point) {
+      const [x, y] = samplePoint(geometry, sampling, point);
+      paths.push(stroke(`M${x} ${y}h0`, "dot halo"), stroke(`M${x} ${y}h0`, "dot"));
+    }
+    return paths;
+  }
+
+  // The pointer. A mouse asks by moving, a finger by a long press.
+
+  /** @param {PointerEvent} event */
+  function cellUnder(event) {
+    const { picture, analysisData: analysis } = store.get();
+    if (!picture || !geometry || picture.form !== "map" || !analysis) return null;
+    const box = frame.getBoundingClientRect();
+    const x = ((event.clientX - box.left) / box.width) * geometry.imageWidth;
+    const y = ((event.clientY - box.top) / box.height) * geometry.imageHeight;
+    return cellAt(geometry, x, y, picture.grid);
+  }
+
+  /** @param {import("../geometry.js").Cell | null} cell */
+  function hover(cell) {
+    if (!same(cell, store.get().hover)) store.set({ hover: cell });
+  }
+
+  let pressing = false;
+  let pressTimer = 0;
+  let held = false;
+  frame.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
+    if (event.pointerType === "mouse" || pressing) hover(cellUnder(event));
+    else clearTimeout(pressTimer); // a finger that moves scrolls
+  });
+  frame.addEventListener("pointerleave", (/** @type {PointerEvent} */ event) => {
+    if (event.pointerType === "mouse") hover(null);
+  });
+  frame.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
+    held = false;
+    if (event.pointerType === "mouse") return;
+    pressTimer = setTimeout(() => {
+      pressing = held = true;
+      frame.setPointerCapture(event.pointerId);
+      hover(cellUnder(event));
+    }, LONG_PRESS_MS);
+  });
+  for (const end of ["pointerup", "pointercancel"]) {
+    frame.addEventListener(end, () => {
+      clearTimeout(pressTimer);
+      pressing = false;
+    });
+  }
+  frame.addEventListener("touchmove", (/** @type {Event} */ event) => pressing && event.preventDefault(), { passive: false });
+  frame.addEventListener("contextmenu", (/** @type {MouseEvent} */ event) => held && event.preventDefault());
+  frame.addEventListener("click", (/** @type {PointerEvent} */ event) => {
+    const { picture, method, query } = store.get();
+    const site = siteOf(store.get());
+    if (held || picture?.claim !== "attention map" || method === "rollout" || !isSquare(site)) return;
+    const cell = cellUnder(event);
+    if (cell) store.set({ query: same(cell, query) ? "cls" : cell });
+  });
+  cells.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
+    const { picture } = store.get();
+    if (!picture) return;
+    const box = cells.getBoundingClientRect();
+    const row = Math.floor(((event.clientY - box.top) / box.height) * picture.grid.rows);
+    const column = Math.floor(((event.clientX - box.left) / box.width) * picture.grid.columns);
+    hover({ row, column });
+  });
+  cells.addEventListener("pointerleave", () => hover(null));
+}
+
+/** The largest size of a shape inside a box. @param {{width: number, height: number}} shape @param {number} width @param {number} height */
+function fit(shape, width, height) {
+  const scale = Math.max(0, Math.min(width / shape.width, height / shape.height));
+  return { width: Math.round(shape.width * scale), height: Math.round(shape.height * scale) };
+}
+
+/** @param {string} path @param {string} name */
+const stroke = (path, name) => svg("path", { d: path, class: name, "vector-effect": "non-scaling-stroke" });
+
+/** @param {any} one @param {any} other */
+const same = (one, other) => one === other || (one && other && one.row === other.row && one.column === other.column);

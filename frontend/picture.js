@@ -1,0 +1,182 @@
+// What is drawn: one record for every claim, from the view and the data at hand.
+
+import { focus, fuse, matrix } from "./attention.js";
+import { extent, range } from "./colormap.js";
+import { number } from "./format.js";
+import { placeOf, tokenName, tokenOf } from "./sites.js";
+
+/**
+ * @typedef {object} Picture
+ * @property {"map" | "matrix" | "grid"} form
+ * @property {string} claim  what kind of statement it is: attention map, gate, sampling grid, feature map
+ * @property {Float32Array} values  (row, column) of the grid; empty for a sampling grid
+ * @property {import("./geometry.js").PatchGrid} grid
+ * @property {number} low
+ * @property {number} high
+ * @property {string} scale  how low and high were chosen
+ * @property {string} sentence
+ * @property {import("./geometry.js").Cell | null} marked  the query's patch
+ * @property {Float32Array | null} prefix  values on the prefix tokens
+ */
+
+/**
+ * @param {any} state
+ * @param {any} site
+ * @param {import("./attention.js").AttentionSource} source
+ * @returns {Picture}
+ */
+export function attentionPicture(state, site, source) {
+  if (!site.grid) return matrixPicture(state, site, source);
+  const token = shownToken(state, site);
+  const head = headOf(state, source.heads);
+  const all = state.direction === "from" ? source.row(token) : source.column(token);
+  const values = fuse(all, source.heads, head);
+  const places = values.slice(site.prefix_tokens);
+  const [low, high] = extent(places);
+  const name = tokenName(token, site);
+  const said = state.direction === "from" ? `what ${name} looks at` : `what looks at ${name}`;
+  return {
+    form: "map",
+    claim: "attention map",
+    values: places,
+    grid: site.grid,
+    low,
+    high,
+    scale: "this map",
+    sentence: `Attention ${site.layer}, ${headName(head, source.heads)}: ${said}.`,
+    marked: placeOf(token, site),
+    prefix: site.prefix_tokens ? values.slice(0, site.prefix_tokens) : null,
+  };
+}
+
+/** @param {any} state @param {any} site @param {import("./attention.js").AttentionSource} source @returns {Picture} */
+function matrixPicture(state, site, source) {
+  const head = headOf(state, source.heads);
+  const values = matrix(source, head);
+  const [low, high] = extent(values);
+  return {
+    form: "matrix",
+    claim: "attention map",
+    values,
+    grid: { rows: source.queries, columns: source.keys },
+    low,
+    high,
+    scale: "this matrix",
+    sentence: `Attention ${site.layer}, ${headName(head, source.heads)}: every query (rows) against every key (columns). ${site.note ?? ""}`.trim(),
+    marked: null,
+    prefix: null,
+  };
+}
+
+/** @param {any} analysis @param {{shape: number[], data: Float32Array}} map @returns {Picture} */
+export function rolloutPicture(analysis, { shape, data }) {
+  const [rows, columns] = shape.slice(-2);
+  const layers = analysis.sites.filter((/** @type {any} */ site) => site.kind === "attention").length;
+  const [low, high] = extent(data);
+  return {
+    form: "map",
+    claim: "attention map",
+    values: data,
+    grid: { rows, columns },
+    low,
+    high,
+    scale: "this map",
+    sentence: `Rollout: where the class token's attention comes from through all ${layers} layers, heads averaged.`,
+    marked: null,
+    prefix: null,
+  };
+}
+
+/** @param {any} site @param {{shape: number[], data: Float32Array}} gate @returns {Picture} */
+export function spatialGatePicture(site, { shape, data }) {
+  const [rows, columns] = shape.slice(-2);
+  const [low, high] = extent(data);
+  return {
+    form: "map",
+    claim: "gate",
+    values: data,
+    grid: { rows, columns },
+    low,
+    high,
+    scale: "this mask",
+    sentence: `Spatial gate ${site.layer}: the factor, 0 to 1, that every place of the feature map is multiplied by.`,
+    marked: null,
+    prefix: null,
+  };
+}
+
+/**
+ * A channel gate is a row of numbers, not a place: what is drawn is the feature map of one of its channels.
+ * @param {any} site @param {Float32Array} gate @param {number} channel @param {{shape: number[], data: Float32Array}} feature
+ * @returns {Picture}
+ */
+export function channelPicture(site, gate, channel, { shape, data }) {
+  const [rows, columns] = shape.slice(-2);
+  const [low, high] = extent(data);
+  return {
+    form: "map",
+    claim: "feature map",
+    values: data,
+    grid: { rows, columns },
+    low,
+    high,
+    scale: "this feature map",
+    sentence: `Channel gate ${site.layer}: the feature map of channel ${channel} before the gate, which multiplies it by ${number(gate[channel])}.`,
+    marked: null,
+    prefix: null,
+  };
+}
+
+/** @param {any} site @param {any} sampling what the API says of the grid @returns {Picture} */
+export function gridPicture(site, sampling) {
+  return {
+    form: "grid",
+    claim: "sampling grid",
+    values: new Float32Array(),
+    grid: sampling.output,
+    low: 0,
+    high: 0,
+    scale: "",
+    sentence: `Spatial transformer ${site.layer}: the grid on the photo is where each pixel of the picture beside it was read.`,
+    marked: null,
+    prefix: null,
+  };
+}
+
+/** Ends the colours below the peaks, and says so. @param {Picture} picture @returns {Picture} */
+export function clipPeaks(picture) {
+  const [low, high] = range(picture.values, true);
+  return { ...picture, low, high, scale: `${picture.scale}, highest 5 % alike`, sentence: `${picture.sentence} Peaks clipped.` };
+}
+
+/** The token asked about: the patch under the pointer unless one is pinned. @param {any} state @param {any} site */
+export function shownToken(state, site) {
+  const asked = state.query === "cls" && state.hover ? state.hover : state.query;
+  return tokenOf(asked, site) ?? tokenOf("cls", site) ?? 0;
+}
+
+/** The chosen head, or the mean where this site has no such head. @param {any} state @param {number} heads */
+export const headOf = (state, heads) => (typeof state.head === "number" && state.head >= heads ? "mean" : state.head);
+
+/** @param {import("./attention.js").Head} head @param {number} heads */
+export function headName(head, heads) {
+  if (heads === 1) return "its one head";
+  if (typeof head === "number") return `head ${head}`;
+  return { mean: "mean of heads", max: "maximum over heads", min: "minimum over heads" }[head];
+}
+
+/** The channel to draw: the chosen one, else the one the gate lets through most. @param {any} state @param {Float32Array} gate */
+export function channelOf(state, gate) {
+  if (state.channel != null && state.channel < gate.length) return state.channel;
+  return gate.indexOf(extent(gate)[1]);
+}
+
+/**
+ * One number for the depth strip, 0…1: how concentrated attention is, how much a gate varies.
+ * @param {any} site @param {any} data an attention source or a gate
+ */
+export function summary(site, data) {
+  if (site.kind === "attention") return focus(data.row(tokenOf("cls", site) ?? 0), data.heads);
+  const [low, high] = extent(data.data);
+  return high - low;
+}

@@ -1,0 +1,129 @@
+// The state of the page in one place. What makes a view is also in the address, so that every view is a link.
+
+import { COLORMAPS } from "./colormap.js";
+
+/**
+ * @typedef {"cls" | {row: number, column: number} | {token: number}} Query
+ *
+ * @typedef {object} View  what the address holds
+ * @property {string | null} sample
+ * @property {string | null} analysis
+ * @property {string | null} model
+ * @property {string | null} site
+ * @property {"site" | "rollout"} method
+ * @property {Query} query
+ * @property {"from" | "to"} direction
+ * @property {import("./attention.js").Head} head
+ * @property {number | null} channel
+ * @property {string} colormap
+ * @property {number} opacity
+ * @property {boolean} smooth
+ * @property {boolean} clip  whether colours end below the peaks
+ * @property {string} tab
+ * @property {"system" | "light" | "dark"} theme
+ * @property {"webgl" | "canvas"} renderer  canvas: without WebGL
+ * @property {"projections" | "matrix"} rows  where rows come from; matrix is there to be measured against
+ */
+
+const oneOf = (/** @type {readonly string[]} */ choices) => ({
+  read: (/** @type {string} */ text) => (choices.includes(text) ? text : undefined),
+  write: String,
+});
+const text = { read: (/** @type {string} */ value) => value || undefined, write: String };
+const whole = {
+  read: (/** @type {string} */ value) => (/^\d+$/.test(value) ? Number(value) : undefined),
+  write: String,
+};
+
+const flag = { initial: false, read: (/** @type {string} */ value) => value === "1", write: (/** @type {boolean} */ on) => (on ? "1" : "") };
+
+/** @type {Record<keyof View, {initial: any, read: (text: string) => any, write: (value: any) => string}>} */
+const FIELDS = {
+  sample: { initial: null, ...text },
+  analysis: { initial: null, ...text },
+  model: { initial: null, ...text },
+  site: { initial: null, ...text },
+  method: { initial: "site", ...oneOf(["site", "rollout"]) },
+  query: { initial: "cls", read: readQuery, write: writeQuery },
+  direction: { initial: "from", ...oneOf(["from", "to"]) },
+  head: { initial: "mean", read: (value) => (["mean", "max", "min"].includes(value) ? value : whole.read(value)), write: String },
+  channel: { initial: null, ...whole },
+  colormap: { initial: "inferno", ...oneOf(COLORMAPS) },
+  opacity: {
+    initial: 0.6,
+    read: (value) => (Number(value) >= 0 && Number(value) <= 1 ? Number(value) : undefined),
+    write: (value) => String(Math.round(value * 100) / 100),
+  },
+  smooth: flag,
+  clip: flag,
+  tab: { initial: "look", ...oneOf(["look", "heads", "channels", "numbers", "how"]) },
+  theme: { initial: "system", ...oneOf(["system", "light", "dark"]) },
+  renderer: { initial: "webgl", ...oneOf(["webgl", "canvas"]) },
+  rows: { initial: "projections", ...oneOf(["projections", "matrix"]) },
+};
+
+/** @param {string} value @returns {Query | undefined} */
+function readQuery(value) {
+  if (value === "cls") return "cls";
+  if (/^\d+$/.test(value)) return { token: Number(value) };
+  const place = /^(\d+),(\d+)$/.exec(value);
+  return place ? { row: Number(place[1]), column: Number(place[2]) } : undefined;
+}
+
+/** As the API writes it. @param {Query} query */
+export function writeQuery(query) {
+  if (query === "cls") return "cls";
+  return "token" in query ? String(query.token) : `${query.row},${query.column}`;
+}
+
+/** @param {string} search the address's query string @returns {View} */
+export function readView(search) {
+  const parameters = new URLSearchParams(search);
+  const entries = Object.entries(FIELDS).map(([name, field]) => {
+    const value = parameters.has(name) ? field.read(parameters.get(name) ?? "") : undefined;
+    return [name, value ?? field.initial];
+  });
+  return /** @type {View} */ (Object.fromEntries(entries));
+}
+
+/** Only what differs from the initial view is written. @param {View} view */
+export function writeView(view) {
+  const parts = Object.entries(FIELDS).flatMap(([name, field]) => {
+    const value = view[/** @type {keyof View} */ (name)];
+    const written = value == null ? null : field.write(value);
+    const plain = field.initial == null ? null : field.write(field.initial);
+    return written == null || written === plain ? [] : [`${name}=${encodeURIComponent(written).replaceAll("%2C", ",")}`];
+  });
+  return parts.length ? `?${parts.join("&")}` : "";
+}
+
+/**
+ * @template {object} State
+ * @param {State} initial
+ */
+export function createStore(initial) {
+  let state = initial;
+  /** @type {Set<(state: State, changed: Set<string>) => void>} */
+  const listeners = new Set();
+  return {
+    get: () => state,
+    /** Listeners run at once, in the order they subscribed. @param {Partial<State>} patch */
+    set(patch) {
+      const changed = new Set(
+        Object.keys(patch).filter((key) => !Object.is(/** @type {any} */ (state)[key], /** @type {any} */ (patch)[key])),
+      );
+      if (changed.size === 0) return;
+      state = { ...state, ...patch };
+      for (const listener of listeners) listener(state, changed);
+    },
+    /**
+     * @param {string[] | null} keys  null: any change
+     * @param {(state: State, changed: Set<string>) => void} listener
+     */
+    on(keys, listener) {
+      listeners.add((current, changed) => {
+        if (!keys || keys.some((key) => changed.has(key))) listener(current, changed);
+      });
+    },
+  };
+}
