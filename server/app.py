@@ -22,8 +22,8 @@ from server.settings import Settings, load
 DESCRIPTION = """
 Drop a photo and see what a vision network attended to.
 
-`POST /v1/analyses` a photo; the answer lists the network's sites; ask each for its maps as JSON, PNG, npy
-or safetensors (`Accept`). Errors are problem details (RFC 9457).
+`POST /v1/analyses` a photo; the answer lists the network's sites; ask each for its maps as JSON,
+PNG, npy or safetensors (`Accept`). Errors are problem details (RFC 9457).
 """
 
 

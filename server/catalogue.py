@@ -11,7 +11,9 @@ from server.shelf import Shelf, find
 def rows(catalog: Catalog, shelf: Shelf, search: str, limit: int) -> list[schemas.ModelSummary]:
     """What runs without a download, and with a search text also what the hub has."""
     specs = catalog.search(search, limit) if search.strip() else catalog.listed()[:limit]
-    return [schemas.model_summary(known(spec, shelf), status(spec, catalog, shelf)) for spec in specs]
+    return [
+        schemas.model_summary(known(spec, shelf), status(spec, catalog, shelf)) for spec in specs
+    ]
 
 
 def card(catalog: Catalog, shelf: Shelf, model: str) -> schemas.ModelCard:
@@ -33,6 +35,7 @@ def known(spec: ModelSpec, shelf: Shelf) -> ModelSpec:
 
 
 def status(spec: ModelSpec, catalog: Catalog, shelf: Shelf) -> schemas.Status:
+    """Whether the network can be used at once, after a download, or not."""
     if shelf.loading(spec.id):
         return "loading"
     if shelf.loaded(spec.id) or catalog.local(spec.id):

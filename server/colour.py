@@ -1,7 +1,7 @@
 """A decoded Pillow image of any mode → (row, column, 3) sRGB, 8 bits a channel.
 
-Pillow's own conversion clips 16-bit grey (everything above 255 becomes white) and drops transparency onto
-whatever colour lies underneath, so both are done here.
+Pillow's own conversion clips 16-bit grey (everything above 255 becomes white) and drops
+transparency onto whatever colour lies underneath, so both are done here.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _scale(values: NDArray[Any], full: float) -> Pixels:
 
 
 def _split_alpha(image: Image.Image) -> tuple[Image.Image, Pixels | None]:
-    """The opaque colours in a mode that colour profiles know, and the opacity (row, column) if any."""
+    """(the colours in a mode that profiles know, the opacity (row, column) if there is any)."""
     has_alpha = image.mode in ("RGBA", "LA", "La", "PA", "RGBa") or "transparency" in image.info
     if has_alpha:
         image = image.convert("RGBA")
@@ -91,7 +91,11 @@ def _apply_profile(image: Image.Image, notes: list[str]) -> Image.Image:
     if source is None:
         return image.convert("RGB")
     transform = ImageCms.buildTransform(
-        source, ImageCms.createProfile("sRGB"), image.mode, "RGB", ImageCms.Intent.RELATIVE_COLORIMETRIC
+        source,
+        ImageCms.createProfile("sRGB"),
+        image.mode,
+        "RGB",
+        ImageCms.Intent.RELATIVE_COLORIMETRIC,
     )
     if image.mode == "RGB" and _changes_nothing(transform):
         return image
@@ -100,9 +104,7 @@ def _apply_profile(image: Image.Image, notes: list[str]) -> Image.Image:
     return converted
 
 
-def _read_profile(
-    embedded: bytes, mode: str, notes: list[str]
-) -> ImageCms.ImageCmsProfile | None:
+def _read_profile(embedded: bytes, mode: str, notes: list[str]) -> ImageCms.ImageCmsProfile | None:
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(embedded))
         space = profile.profile.xcolor_space.strip()
@@ -116,7 +118,7 @@ def _read_profile(
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
-    """Whether a cube of colours stays within one level: most profiles are sRGB under one of its names."""
+    """Whether a cube of colours stays within one level: most profiles are sRGB by another name."""
     levels = np.arange(0, 256, 51, dtype=np.uint8)
     cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(1, -1, 3)
     converted = ImageCms.applyTransform(Image.fromarray(cube), transform)

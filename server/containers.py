@@ -13,7 +13,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 """Pillow's names of the formats that are opened; all others are refused unread."""
 
 MAX_SCANS = 200
-"""A progressive JPEG has about ten scans. Each costs a pass over all pixels and hardly any bytes."""
+"""A progressive JPEG has about ten scans; each is a pass over all pixels for hardly any bytes."""
 
 MAX_PAGES = 10_000
 
@@ -56,7 +56,8 @@ def _check_jpeg(data: bytes) -> None:
 
 def _check_png(data: bytes) -> None:
     with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-        # Decoding skips the checksums of pixel data, verify() does not. It cannot decode afterwards.
+        # Decoding skips the checksums of pixel data, verify() does not. It cannot decode
+        # afterwards.
         image.verify()
 
 
@@ -72,7 +73,7 @@ def _check_gif(data: bytes) -> None:
     with Image.open(io.BytesIO(data), formats=["GIF"]) as image:
         if image.size != canvas:
             raise CorruptImage(
-                f"The GIF's first frame does not fit its canvas of {canvas[0]} × {canvas[1]} pixels."
+                f"The GIF's first frame is larger than its canvas of {canvas[0]} × {canvas[1]}."
             )
 
 

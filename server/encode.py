@@ -25,8 +25,10 @@ BYTES_PER_VALUE = 2
 class NamedArray:
     """Raw values with the names of their axes and one sentence that says what they are.
 
-    prefix: the values on prefix tokens, which have no place. about: what was asked, echoed to the client.
-    covers_input: whether (row, column) are cells on the network's input, so that it can be drawn on the photo.
+    prefix: the values on prefix tokens, which have no place. about: what was asked, echoed to the
+    client.
+    covers_input: whether (row, column) are cells on the network's input, so that it can be drawn on
+    the photo.
     name: what the values are called in JSON and safetensors.
     """
 
@@ -40,7 +42,7 @@ class NamedArray:
 
 
 def to_json(array: NamedArray, budget_bytes: int) -> bytes:
-    """The values nested as `axes` says. JSON has no NaN and no infinity: they become null, and are counted."""
+    """Values nested as `axes` says; NaN and infinity, which JSON lacks, are null and counted."""
     _check_budget(array.values.size * BYTES_PER_VALUE, budget_bytes)
     encoded = orjson.dumps(
         {
@@ -85,7 +87,7 @@ def to_safetensors(array: NamedArray) -> bytes:
 def pack(
     tensors: Mapping[str, tuple[Array, tuple[str, ...]]], metadata: Mapping[str, str]
 ) -> bytes:
-    """A safetensors file of {name: (array, axes)}; the metadata entry `axes` is JSON: {name: [axis, …]}."""
+    """A safetensors file of {name: (array, axes)}; `axes` in the metadata is JSON."""
     axes = json.dumps({name: names for name, (_, names) in tensors.items()})
     arrays = {name: np.ascontiguousarray(values) for name, (values, _) in tensors.items()}
     return save(arrays, metadata={**metadata, "axes": axes})

@@ -1,8 +1,8 @@
 """The engine: from the bytes of a photo to a kept Analysis. It knows nothing of HTTP.
 
-The event loop only waits: decoding and preprocessing have a pool of threads, loading has its own, and each
-device has one inference thread. A caller that is cancelled takes its work out of the queue, unless
-somebody else waits for the same analysis.
+The event loop only waits: decoding and preprocessing have a pool of threads, loading has its own,
+and each device has one inference thread. A caller that is cancelled takes its work out of the
+queue, unless somebody else waits for the same analysis.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ class Engine:
         self.not_ready: str | None = "The first network is being loaded."
         self._threads = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
         self._underway: dict[str, _Underway] = {}
+        self._default = settings.default_model
         self._closing = False
         self._warm_up = asyncio.create_task(self._keep_warming_up())
 
@@ -88,12 +89,12 @@ class Engine:
 
     async def default_model(self) -> str:
         """The model used when a request names none."""
-        if self.settings.default_model:
-            return self.settings.default_model
-        listed = await asyncio.to_thread(self.catalog.listed)
-        if not listed:
-            raise NotReady("There is no model to look with.", hint="Set FOVEA_WEIGHTS_DIR.")
-        return listed[0].id
+        if self._default is None:
+            listed = await asyncio.to_thread(self.catalog.listed)
+            if not listed:
+                raise NotReady("There is no model to look with.", hint="Set FOVEA_WEIGHTS_DIR.")
+            self._default = listed[0].id
+        return self._default
 
     async def close(self) -> None:
         """Finish what is under way, then end the threads."""
@@ -124,7 +125,7 @@ class Engine:
             self.admitted -= 1
 
     async def _once(self, key: str, make: Callable[[], Awaitable[Analysis]]) -> Analysis:
-        """The result of `make`, run once for all who ask while it runs; cancelled when the last one leaves."""
+        """What `make` gives, run once for all who wait; cancelled when the last of them leaves."""
         underway = self._underway.get(key)
         if underway is None:
             underway = _Underway(asyncio.ensure_future(make()))
@@ -168,9 +169,7 @@ class Engine:
         return analysis
 
     async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(
-            self._threads, function, *arguments
-        )
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
     async def _keep_warming_up(self) -> None:
         """Readiness is proved, not assumed: a grey photo goes through the default network."""

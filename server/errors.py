@@ -19,6 +19,8 @@
 Rendered as RFC 9457 problem details.
 """
 
+# ruff: noqa: D101 (a problem is explained by its title and hint)
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
@@ -87,7 +89,7 @@ class BadPhoto(Problem):
 
 class MissingImage(BadPhoto):
     slug, title = "missing-image", "No photo in the request"
-    hint = "Send multipart/form-data with a file part named 'image', or the photo itself as image/*."
+    hint = "Send a form with a file part named 'image', or the photo itself as image/*."
 
 
 class EmptyImage(BadPhoto):

@@ -1,6 +1,7 @@
 """Interactive figures of an analysis, as the JSON that plotly.js draws.
 
-Colours are neutral and backgrounds transparent, so that they sit on a light and on a dark page alike.
+Colours are neutral and backgrounds transparent, so that they sit on a light and on a dark page
+alike.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from server import views
 from server.analysis import Analysis
 from server.encode import Array, NamedArray
 from server.errors import InvalidParameter, MapNotPossible, TooLargeForJson, UnknownFigure
+from server.queries import windows
 
 GREY = "#808890"
 FAINT = "rgba(128,136,144,0.25)"
@@ -34,9 +36,7 @@ def parse_figure(name: str) -> str:
     return name
 
 
-def figure(
-    analysis: Analysis, name: str, site: str | None, head: str, budget_bytes: int
-) -> bytes:
+def figure(analysis: Analysis, name: str, site: str | None, head: str, budget_bytes: int) -> bytes:
     """The figure as JSON: {data, layout}."""
     drawn = FIGURES[parse_figure(name)](analysis, site, head).to_plotly_json()
     encoded = orjson.dumps(
@@ -155,7 +155,7 @@ def _by_layer(
     sites = [
         s
         for s in analysis.trace.sites
-        if s.kind == "attention" and views.windows(s) is None and wanted(s)
+        if s.kind == "attention" and windows(s) is None and wanted(s)
     ]
     if not sites:
         raise MapNotPossible(f"{analysis.model.id} has no attention that this can be said of.")

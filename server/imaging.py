@@ -1,7 +1,8 @@
-"""Bytes → photo: recognised by content, checked before it is decoded, upright, sRGB, 8 bits a channel.
+"""Bytes → photo: recognised by content, checked before decoding, upright, sRGB, 8 bits.
 
-The steps, in order, are the body of `decode`. Whatever the bytes are, the outcome is a Photo or a Problem of
-the 4xx kind; what was done to the picture that its owner may not expect is told in `Photo.warnings`.
+The steps, in order, are the body of `decode`. Whatever the bytes are, the outcome is a Photo or a
+Problem of the 4xx kind; what was done to the picture that its owner may not expect is told in
+`Photo.warnings`.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from server.errors import (
 Pixels = NDArray[np.uint8]
 
 MAX_ASPECT = 100
-"""Longest side over shortest; beyond it a network input holds less than a few pixels of the short side."""
+"""Longest side over shortest; beyond it a network would see a few pixels of the short side."""
 
 EXIF_ORIENTATION = 0x0112
 
@@ -70,7 +71,8 @@ class Photo:
 def pin_pillow() -> None:
     """Puts Pillow's process-wide switches where this module relies on them.
 
-    Incomplete files must fail, and the size limit is ours (it is a setting, and exact): Pillow's own is off.
+    Incomplete files must fail, and the size limit is ours (it is a setting, and exact): Pillow's
+    own is off.
     """
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     Image.MAX_IMAGE_PIXELS = None
@@ -108,8 +110,8 @@ def decode(data: bytes, max_pixels: int) -> Photo:
 def _faults_are_the_photos(file_format: str) -> Iterator[None]:
     """Turns whatever Pillow raises into a problem of the photo.
 
-    Its plugins raise OSError, SyntaxError, ValueError, struct.error, KeyError, IndexError, OverflowError, …
-    for damaged files, so nothing narrower than Exception is enough.
+    Its plugins raise OSError, SyntaxError, ValueError, struct.error, KeyError, IndexError,
+    OverflowError, … for damaged files, so nothing narrower than Exception is enough.
     """
     try:
         yield
@@ -142,7 +144,8 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
     aspect = max(width, height) / min(width, height)
     if aspect > MAX_ASPECT:
         raise BadAspect(
-            f"The photo is {width} × {height} pixels; one side may be {MAX_ASPECT} times the other.",
+            f"The photo is {width} × {height} pixels; "
+            f"one side may be {MAX_ASPECT} times the other.",
             limit=MAX_ASPECT,
             actual=round(aspect, 2),
         )

@@ -1,7 +1,7 @@
 """The inference thread: one a device. It takes photos from a queue, those of one network together.
 
-Forward passes on one device gain nothing from running side by side, and one thread keeps their memory
-predictable. A job whose future is cancelled while it waits is never run.
+Forward passes on one device gain nothing from running side by side, and one thread keeps their
+memory predictable. A job whose future is cancelled while it waits is never run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = logging.getLogger("fovea.inference")
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Outcome:
-    """logits: (class,) on the CPU. queue_ms: from submission to the start of the pass; forward_ms: the pass."""
+    """logits: (class,) on the CPU. queue_ms: until the pass began; forward_ms: the pass itself."""
 
     logits: Tensor
     trace: Trace
@@ -48,7 +48,7 @@ class _Job:
 
 
 class InferenceThread:
-    """Runs jobs in order of arrival; jobs of the same network that wait are taken along, up to `max_batch`."""
+    """Runs jobs in order of arrival, up to `max_batch` that wait for the same network together."""
 
     def __init__(self, device: torch.device, max_batch: int) -> None:
         self.device, self.max_batch = device, max_batch
@@ -141,7 +141,7 @@ class InferenceThread:
 
 
 def pick_device(name: str) -> torch.device:
-    """`auto` is a GPU where there is one; raises ValueError for a device that this machine lacks."""
+    """`auto` is a GPU where there is one; raises ValueError for a device that is not there."""
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")

@@ -1,8 +1,8 @@
 """Limits on the request body, kept while it streams in: bytes (413) and time (408).
 
-A pure ASGI middleware around `receive`: nothing is buffered, and a body without a length or with a wrong
-one is treated like any other. The problem is raised where the body is read, so that a handler which never
-reads it is not disturbed.
+A pure ASGI middleware around `receive`: nothing is buffered, and a body without a length or with a
+wrong one is treated like any other. The problem is raised where the body is read, so that a handler
+which never reads it is not disturbed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from server.errors import MalformedBody, Problem, TooLarge, UploadTimeout
 
 LINGER_S = 1.0
-"""How long a refused upload is still read, so that the client gets to read why before its pipe breaks."""
+"""How long a refused upload is still read, so that the client learns why before its pipe breaks."""
 
 
 class BodyLimits:

@@ -1,4 +1,4 @@
-"""Which representation the client wants (RFC 9110, 12.5.1), and whether it already has it (13.1.2)."""
+"""Which representation the client wants (RFC 9110, 12.5.1) and whether it has it (13.1.2)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SAFETENSORS = "application/vnd.safetensors"
 
 
 def choose(accept: str | None, offered: Sequence[str]) -> str:
-    """The media type among `offered` that the Accept header prefers; the first offered wins a tie."""
+    """The media type of `offered` that the Accept header prefers; the first one wins a tie."""
     ranges = _ranges(accept or "*/*")
     quality = {media: _quality(media, ranges) for media in offered}
     best = max(offered, key=lambda media: quality[media])
@@ -65,7 +65,7 @@ def entity_tag(*parts: str) -> str:
 
 
 def matches(if_none_match: str | None, tag: str) -> bool:
-    """Whether the client's copy is the current one. The comparison is the weak one, as GET asks for."""
+    """Whether the client's copy is current, by the weak comparison that GET asks for."""
     if if_none_match is None:
         return False
     candidates = (candidate.strip().removeprefix("W/") for candidate in if_none_match.split(","))

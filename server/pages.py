@@ -1,7 +1,7 @@
-"""What is not the API: the page, plotly.js, the colormaps, the offline documentation, the problems' pages.
+"""What is not the API: the page, plotly.js, colormaps, documentation, the problems' pages.
 
-Everything comes from this server and nothing from elsewhere: plotly.js and swagger-ui out of installed
-packages, the rest out of this repository.
+Everything comes from this server and nothing from elsewhere: plotly.js and swagger-ui out of
+installed packages, the rest out of this repository.
 """
 
 from __future__ import annotations
@@ -105,8 +105,6 @@ async def problem_page(request: Request, slug: str) -> Response:
     if kind.hint:
         facts["hint"] = kind.hint
     if choose(request.headers.get("accept"), (JSON, HTML)) == JSON:
-
-
         return JSONResponse(facts, headers={"Vary": "Accept"})
     return Response(_problem_html(kind), media_type=HTML, headers={"Vary": "Accept"})
 
@@ -118,14 +116,14 @@ def _problem_html(kind: type[errors.Problem]) -> str:
         '<meta name="viewport" content="width=device-width">'
         '<meta name="color-scheme" content="light dark">'
         f"<title>{escape(kind.title)}</title>"
-        '<body style="font-family: system-ui; max-width: 40rem; margin: 4rem auto; padding: 0 1rem">'
+        '<body style="font-family: system-ui; max-width: 40rem; margin: 4rem auto">'
         f"<p>{kind.status} · {kind.slug}</p><h1>{escape(kind.title)}</h1>{hint}"
         '<p><a href="/docs">The API</a> · <a href="/">Fovea</a></p></body></html>'
     )
 
 
 class Page(StaticFiles):
-    """The files of frontend/. They are asked for anew each time, and cost a 304 if they are unchanged."""
+    """The files of frontend/, asked for anew each time; unchanged ones cost a 304."""
 
     def __init__(self) -> None:
         super().__init__(directory=FRONTEND, html=True)
@@ -134,5 +132,3 @@ class Page(StaticFiles):
         response = await super().get_response(path, scope)
         response.headers["Cache-Control"] = "no-cache"
         return response
-
-

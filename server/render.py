@@ -1,7 +1,8 @@
 """Named arrays → pictures. Only here are values normalised, and the picture says how.
 
-A value becomes a colour by its place between the smallest and the largest finite value of this map alone.
-What is not a number is hatched, never coloured. Cells are drawn as exact squares, without smoothing.
+A value becomes a colour by its place between the smallest and the largest finite value of this map
+alone. What is not a number is hatched, never coloured. Cells are drawn as exact squares, without
+smoothing.
 """
 
 from __future__ import annotations
@@ -78,6 +79,7 @@ def to_png(
 
 
 def encode_png(image: Image.Image, text: PngInfo | None = None) -> bytes:
+    """Quick rather than small."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=FAST_COMPRESSION, pnginfo=text)
     return buffer.getvalue()
@@ -118,7 +120,7 @@ def picture(values: Array) -> bytes:
 
 
 def photograph(photo: Pixels, media: str) -> bytes:
-    """The photo without any of the notes its file carried. image/jpeg is for speed, image/png is exact."""
+    """The photo without the notes its file carried; image/jpeg for speed, image/png exact."""
     image = Image.fromarray(photo)
     if media == "image/png":
         return encode_png(image)
@@ -135,7 +137,7 @@ def raw16(values: Array) -> NDArray[np.uint16]:
 def _coloured(
     values: Array, rows: NDArray[np.intp], columns: NDArray[np.intp], table: Colormap
 ) -> Pixels:
-    """(pixel row, pixel column, 3): each pixel in the colour of the cell (rows[y], columns[x]) it lies in."""
+    """(pixel row, pixel column, 3): each pixel in the colour of its cell (rows[y], columns[x])."""
     cells = colormap(table)[_levels(values, 255)]
     pixels: Pixels = cells[rows[:, None], columns[None, :]]
     broken = ~np.isfinite(values)
@@ -158,7 +160,7 @@ def heatmap(values: Array, table: Colormap) -> Pixels:
 def overlay(
     values: Array, photo: Pixels, geometry: Geometry, table: Colormap, opacity: float
 ) -> Pixels:
-    """(pixel row, pixel column, 3): the map on the photo at its true shape; what the crop cut away is dimmed."""
+    """(pixel row, pixel column, 3): the map on the photo, dimmed where the crop cut it away."""
     (rows, seen_y), (columns, seen_x) = cells_of_pixels(geometry, values.shape)
     colours = _coloured(values, rows, columns, table)
     top, left = np.flatnonzero(seen_y)[[0, -1]], np.flatnonzero(seen_x)[[0, -1]]

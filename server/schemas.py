@@ -1,4 +1,6 @@
-"""The JSON that goes over the wire, field by field (docs/api.md), and how it is made from the records."""
+"""The JSON that goes over the wire, and how it is made from the records."""
+
+# ruff: noqa: D101 (a small schema is explained by its fields)
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from models.records import PatchGrid, Site
 from models.spec import ModelSpec
 from server import views
 from server.analysis import Analysis as KeptAnalysis
+from server.queries import windows
 
 Status = Literal["ready", "available", "loading", "unavailable"]
 
@@ -112,7 +115,7 @@ class Progress(Schema):
 
 
 class ModelCard(ModelSummary):
-    """What else the card of a model says (its data, recipe, command, …) is there under its own name."""
+    """What else a model's card says (data, recipe, command, …) is there under its own name."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -178,6 +181,7 @@ class Health(Schema):
 
 
 def grid_of(grid: PatchGrid | None) -> Grid | None:
+    """The JSON of a grid."""
     return None if grid is None else Grid(rows=grid.rows, columns=grid.columns)
 
 
@@ -199,8 +203,8 @@ def site_summary(site: Site) -> SiteSummary:
         **fields,
         grid=grid_of(site.grid),
         prefix_tokens=site.prefix_tokens,
-        windows=views.windows(site),
-        projections=is_attention and site.attention.factored and views.windows(site) is None,
+        windows=windows(site),
+        projections=is_attention and site.attention.factored and windows(site) is None,
     )
 
 

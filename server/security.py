@@ -1,9 +1,10 @@
 """Who may ask, and what a browser may do with the answer.
 
-- Host: only names this server is known by, so that a foreign name that resolves here (DNS rebinding) gets
-  nothing. Plain IP addresses pass, because no name can be rebound to be one.
+- Host: only names this server is known by, so that a foreign name that resolves here (DNS
+  rebinding) gets nothing. Plain IP addresses pass, because no name can be rebound to be one.
 - Cross-site: a page of another site may link here (a top-level GET) but not change anything here.
-- Token: when one is set, the API wants it as a bearer token, or as the cookie that `/?token=` leaves behind.
+- Token: when one is set, the API wants it as a bearer token, or as the cookie that `/?token=`
+  leaves behind.
 - Headers: a strict content security policy on everything.
 """
 
@@ -25,8 +26,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
-        # plotly.js writes its layers' rules and SVG styles at run time; without 'unsafe-inline' they are
-        # lost and it draws wrongly. Styles cannot run code; scripts stay strict.
+        # plotly.js writes its layers' rules and SVG styles at run time; without 'unsafe-inline'
+        # they are lost and it draws wrongly. Styles cannot run code; scripts stay strict.
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' blob: data:",
         "font-src 'self'",
@@ -104,6 +105,7 @@ def check_same_site(headers: Headers) -> None:
 
 
 def check_token(headers: Headers, token: str) -> None:
+    """As a bearer token, or as the cookie that signing in left behind."""
     scheme, _, given = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and _same(given.strip(), token):
         return
@@ -118,7 +120,7 @@ def check_token(headers: Headers, token: str) -> None:
 
 
 def _sign_in(scope: Scope, token: str) -> RedirectResponse | None:
-    """`/?token=…`, the link printed at the start, trades the token for a cookie and drops it from the address."""
+    """`/?token=…`, the link printed at the start, trades the token for a cookie."""
     if scope["path"] != "/" or scope["method"] != "GET":
         return None
     given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
@@ -135,4 +137,3 @@ def _cookie_value(token: str) -> str:
 
 def _same(given: str, expected: str) -> bool:
     return hmac.compare_digest(given.encode(), expected.encode())
-

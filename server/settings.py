@@ -19,7 +19,7 @@ class SettingsError(Exception):
 
 
 class Settings(BaseSettings):
-    """Frozen, checked once at the start. The description of each field is its row in docs/settings.md."""
+    """Frozen, checked once at the start; each field has its row in docs/settings.md."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
@@ -76,7 +76,7 @@ class Settings(BaseSettings):
         4096 * MEBIBYTE, ge=0, description="Memory for loaded networks; the least used make room."
     )
     json_budget_bytes: int = Field(
-        4 * MEBIBYTE, ge=1024, description="Largest array sent as JSON; larger ones are binary only."
+        4 * MEBIBYTE, ge=1024, description="Largest array sent as JSON; larger ones only binary."
     )
     shutdown_timeout_s: float = Field(
         20.0,

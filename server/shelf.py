@@ -20,7 +20,7 @@ LOADERS = 2
 
 
 class Shelf:
-    """The networks in memory, within a budget of bytes; the newest is kept even if it alone is over it."""
+    """The networks in memory, within a budget of bytes; the newest is kept in any case."""
 
     def __init__(self, catalog: Catalog, device: torch.device, budget_bytes: int) -> None:
         self.catalog, self.device, self.budget_bytes = catalog, device, budget_bytes
@@ -31,7 +31,7 @@ class Shelf:
         self._aliases: dict[str, str] = {}
 
     async def get(self, model: str) -> LoadedModel:
-        """The network of this name, loaded if need be; raises a Problem that says why it cannot be."""
+        """The network of this name, loaded if need be; raises a Problem where it cannot be."""
         model = self._aliases.get(model) or await self._resolve(model)
         if model in self._loaded:
             self._loaded.move_to_end(model)
@@ -98,9 +98,9 @@ def find(catalog: Catalog, model: str) -> ModelSpec:
     try:
         return catalog.spec(model)
     except UnknownModel as error:
-        known = ", ".join(error.known)
+        known = list(error.known) or [spec.id for spec in catalog.listed()]
         raise errors.UnknownModel(
-            f"There is no model {model[:100]!r}. Known: {known}.", known=list(error.known)
+            f"There is no model {model[:100]!r}. Known: {', '.join(known)}.", known=known
         ) from error
 
 

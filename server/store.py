@@ -16,7 +16,7 @@ REMEMBERED = 10_000
 
 
 class Store:
-    """A least-recently-used store. The newest analysis is kept even if it alone is over the budget."""
+    """A least-recently-used store; the newest analysis is kept even if it alone is too large."""
 
     def __init__(self, budget_bytes: int) -> None:
         self.budget_bytes = budget_bytes

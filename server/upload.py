@@ -1,6 +1,7 @@
 """The photo in a request: a file part of a form, or the body itself. Nothing is written to disk.
 
-The body's size is bounded while it streams (limits.py), so that memory is enough. File names are ignored.
+The body's size is bounded while it streams (limits.py), so that memory is enough. File names are
+ignored.
 """
 
 from __future__ import annotations

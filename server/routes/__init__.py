@@ -1,1 +1,1 @@
-"""The REST contract, route by route. Routes read parameters and choose representations; they never compute."""
+"""The REST contract. Routes read parameters and choose representations; they never compute."""

@@ -13,7 +13,7 @@ from server.routes.common import AnalysisOf, EngineOf, conditional, problems, un
 router = APIRouter(prefix="/v1/analyses", tags=["analyses"])
 
 LOSSLESS_UP_TO_PX = 1_000_000
-"""Larger photos are sent as JPEG unless PNG is asked for: a PNG of 12 megapixels takes seconds to make."""
+"""Larger photos are sent as JPEG unless PNG is asked for: a PNG of 12 megapixels takes seconds."""
 
 CLIENT_CLOSED_REQUEST = 499
 
@@ -68,7 +68,8 @@ async def analyse(
 ) -> Response:
     """Look at a photo with a network and keep what it attended to.
 
-    The same photo and model give the same id, and while the analysis is kept it is not computed again.
+    The same photo and model give the same id, and while the analysis is kept it is not computed
+    again.
     """
     sent = await upload.read(request, engine.settings.max_upload_bytes)
     kept = await unless_gone(request, engine.analyse(sent.data, sent.model or model))

@@ -66,7 +66,7 @@ class Style:
         self,
         render: Annotated[
             Render | None,
-            Query(description="for image/png: overlay (on the photo), heatmap, raw16 (16-bit grey)"),
+            Query(description="for image/png: overlay (on the photo), heatmap, raw16"),
         ] = None,
         colormap: Annotated[Colormap, Query(description="for image/png")] = "viridis",
         opacity: Annotated[
@@ -80,6 +80,7 @@ StyleOf = Annotated[Style, Depends(Style)]
 
 
 async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
+    """Off the event loop."""
     return await anyio.to_thread.run_sync(function, *arguments)
 
 
@@ -180,10 +181,8 @@ def problems(*kinds: type[errors.Problem]) -> dict[int | str, dict[str, Any]]:
 def documented(
     example: Any, *others: str, kinds: Sequence[type[errors.Problem]] = ()
 ) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of an operation that answers JSON like `example`, or one of the other media types."""
+    """The `responses` of an operation that answers JSON like `example`, or other media types."""
     content: dict[str, Any] = {JSON: {"example": example}}
     for media in others:
         content[media] = {"schema": {"type": "string", "format": "binary"}}
     return {200: {"content": content}, 304: {"description": "Not modified"}, **problems(*kinds)}
-
-

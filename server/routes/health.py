@@ -12,9 +12,7 @@ from server.routes.common import EngineOf, problems
 router = APIRouter(tags=["health"])
 
 
-@router.get(
-    "/healthz", responses={200: {"content": {JSON: {"example": {"status": "alive"}}}}}
-)
+@router.get("/healthz", responses={200: {"content": {JSON: {"example": {"status": "alive"}}}}})
 async def alive() -> schemas.Health:
     """The server answers."""
     return schemas.Health(status="alive")

@@ -61,7 +61,8 @@ async def read_map(
     "/figures/{figure}",
     response_model=schemas.Figure,
     responses=documented(
-        examples.FIGURE, kinds=(*REFUSED, errors.UnknownFigure, errors.UnknownSite, errors.WrongKind)
+        examples.FIGURE,
+        kinds=(*REFUSED, errors.UnknownFigure, errors.UnknownSite, errors.WrongKind),
     ),
 )
 async def read_figure(

@@ -39,15 +39,17 @@ async def attention(
     query: Annotated[
         str | None,
         Query(
-            description="cls, row,col, all, or the number of a token; the class token or the middle "
-            "patch if left out",
+            description="cls, row,col, all, or the number of a token; if left out the class token, "
+            "or the middle patch",
             examples=["5,9"],
         ),
     ] = None,
     direction: Annotated[
         Literal["from", "to"], Query(description="from: what it looks at; to: what looks at it")
     ] = "from",
-    head: Annotated[str, Query(description="mean, max, min, all, or the number of a head")] = "mean",
+    head: Annotated[
+        str, Query(description="mean, max, min, all, or the number of a head")
+    ] = "mean",
     window: Annotated[
         int | None, Query(ge=0, description="which window, where the site has windows")
     ] = None,

@@ -1,0 +1,133 @@
+"""What is asked of an attention site: which token, which heads, which window.
+
+Everything is checked here, before anything is computed; a wrong value names the valid ones.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from models.geometry import token_of
+from models.maps import attention as attention_maps
+from models.records import Attention, Site
+from server.errors import InvalidParameter
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which tokens are asked about: one, or all (None); and in words."""
+
+    token: int | None
+    words: str
+
+
+def windows(site: Site) -> int | None:
+    """How many windows attend apart from each other; None where the tokens attend as one."""
+    count = site.attention.shape[0] if site.kind == "attention" else 1
+    return count if count > 1 else None
+
+
+def one_window(site: Site, window: int | None) -> Attention:
+    """The attention of one window; of the middle one unless told otherwise."""
+    held, count = site.attention, windows(site) or 1
+    index = count // 2 if window is None else window
+    if not 0 <= index < count:
+        raise InvalidParameter(
+            f"window={window} does not exist; site {site.id} has windows 0 to {count - 1}.",
+            limit=count - 1,
+            actual=window,
+        )
+
+    def pick(tensor: Tensor | None) -> Tensor | None:
+        if tensor is None or tensor.shape[0] != count:
+            return tensor
+        return tensor[index : index + 1]
+
+    return replace(
+        held,
+        query=pick(held.query),
+        key=pick(held.key),
+        mask=pick(held.mask),
+        probabilities=pick(held.probabilities),
+    )
+
+
+def default_query(site: Site) -> str:
+    """The class token where there is one, else the patch in the middle."""
+    if site.prefix_tokens:
+        return "cls"
+    if site.grid is None:
+        return "0"
+    return f"{site.grid.rows // 2},{site.grid.columns // 2}"
+
+
+def parse_query(query: str | None, site: Site, tokens: int) -> Query:
+    """`cls`, `all`, `row,col` or the number of a token."""
+    text = (query or default_query(site)).strip().lower()
+    if text == "all":
+        return Query(None, "all tokens")
+    if text == "cls":
+        if site.prefix_tokens:
+            return Query(0, "the class token")
+        raise InvalidParameter(f"query=cls: site {site.id} has no class token.", hint=_valid(site))
+    if match := re.fullmatch(r"(\d{1,9}),(\d{1,9})", text):
+        return _patch(int(match[1]), int(match[2]), site, tokens)
+    if re.fullmatch(r"\d{1,9}", text):
+        if int(text) < tokens:
+            return Query(int(text), f"token {int(text)}")
+        raise InvalidParameter(
+            f"query={text} does not exist; site {site.id} has tokens 0 to {tokens - 1}.",
+            limit=tokens - 1,
+            actual=int(text),
+        )
+    raise InvalidParameter(f"query={text[:50]!r} is not understood.", hint=_valid(site))
+
+
+def _patch(row: int, column: int, site: Site, tokens: int) -> Query:
+    if site.grid is None or tokens != site.prefix_tokens + site.grid.cells:
+        raise InvalidParameter(
+            f"query={row},{column}: the tokens of site {site.id} have no places.",
+            hint=f"Ask for a token by its number, 0 to {tokens - 1}, or query=all.",
+        )
+    try:
+        token = token_of(row, column, site.grid, site.prefix_tokens)
+    except IndexError as error:
+        raise InvalidParameter(
+            f"query={row},{column} is outside: rows are 0 to {site.grid.rows - 1}, "
+            f"columns 0 to {site.grid.columns - 1}."
+        ) from error
+    return Query(token, f"the patch at row {row}, column {column}")
+
+
+def _valid(site: Site) -> str:
+    kinds = ["all", f"a token 0 to {(site.keys or 1) - 1}"]
+    if site.grid:
+        kinds.insert(0, f"row,col up to {site.grid.rows - 1},{site.grid.columns - 1}")
+    if site.prefix_tokens:
+        kinds.insert(0, "cls")
+    return f"Valid: {'; '.join(kinds)}."
+
+
+def parse_head(head: str, heads: int) -> attention_maps.Fusion | int:
+    """`mean`, `max`, `min`, `all` or the number of a head."""
+    text = head.strip().lower()
+    for fusion in attention_maps.FUSIONS:
+        if text == fusion:
+            return fusion
+    if re.fullmatch(r"\d{1,9}", text) and int(text) < heads:
+        return int(text)
+    raise InvalidParameter(
+        f"head={text[:50]!r} does not exist; valid: {', '.join(attention_maps.FUSIONS)}, "
+        f"0 to {heads - 1}.",
+        limit=heads - 1,
+    )
+
+
+def head_words(fusion: attention_maps.Fusion | int) -> str:
+    """The heads in a sentence."""
+    if isinstance(fusion, int):
+        return f"head {fusion}"
+    return "each head" if fusion == "all" else f"{fusion} over heads"
