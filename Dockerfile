@@ -33,10 +33,11 @@ RUN pip install --no-deps --no-build-isolation -e . \
 USER fovea
 ENV FOVEA_HOST=0.0.0.0 \
     FOVEA_PORT=8000 \
+    XDG_CACHE_HOME=/var/lib/fovea/cache \
     FOVEA_CACHE_DIR=/var/lib/fovea/cache \
     FOVEA_WEIGHTS_DIR=/var/lib/fovea/weights
 EXPOSE 8000
-VOLUME /var/lib/fovea
+VOLUME /var/lib/fovea/cache
 
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
   CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['FOVEA_PORT'] + '/healthz', timeout=4)"]
