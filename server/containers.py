@@ -17,6 +17,8 @@ MAX_SCANS = 200
 
 MAX_PAGES = 10_000
 
+WINDOWS_HEADER_BYTES = 40
+
 _SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -77,6 +79,13 @@ def _check_gif(data: bytes) -> None:
             )
 
 
+def _check_bmp(data: bytes) -> None:
+    """A width is signed in all but the oldest headers; Pillow would read a negative one as huge."""
+    header_bytes, width = struct.unpack_from("<Ii", data, 14)
+    if header_bytes >= WINDOWS_HEADER_BYTES and width < 1:
+        raise CorruptImage(f"The BMP says that it is {width} pixels wide.")
+
+
 def _check_tiff(data: bytes) -> None:
     """Follows the chain of pages, which in a damaged file may lead back to itself."""
     order = "<" if data[:2] == b"II" else ">"
@@ -95,5 +104,6 @@ _CHECKS = {
     "PNG": _check_png,
     "WEBP": _check_webp,
     "GIF": _check_gif,
+    "BMP": _check_bmp,
     "TIFF": _check_tiff,
 }

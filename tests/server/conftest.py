@@ -1,0 +1,158 @@
+"""A real server on a socket, with small real networks: timm's own test sizes and, where the folder
+is there, the ImageNet ViT."""
+
+import io
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import torch
+import uvicorn
+from fastapi import FastAPI
+from PIL import Image
+from safetensors.torch import save_file
+
+from models.torchvision_operators import declare_missing_operators
+from server.app import create_app
+from server.engine import Engine
+from server.settings import Settings
+
+VIT = "test_vit.r160_in1k"
+SE = "test_efficientnet.r160_in1k"
+IMAGENET_VIT = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
+START_S = 60
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server under test. client: speaks to it over a socket; app: looked into where no route can."""
+
+    url: str
+    client: httpx.Client
+    app: FastAPI
+
+    @property
+    def engine(self) -> Engine:
+        engine: Engine = self.app.state.engine
+        return engine
+
+    @property
+    def address(self) -> tuple[str, int]:
+        parts = httpx.URL(self.url)
+        return parts.host, parts.port or 80
+
+    def analyse(self, data: bytes, model: str = VIT) -> dict[str, Any]:
+        response = self.client.post("/v1/analyses", params={"model": model}, content=data,
+                                    headers={"Content-Type": "image/png"})  # fmt: skip
+        assert response.status_code == 201, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
+
+
+def real_weights() -> Path | None:
+    """The folder with the ImageNet ViT, if this machine has it."""
+    beside = Path(__file__).parents[2].parent / "shared" / "weights"
+    folder = Path(os.environ.get("FOVEA_WEIGHTS_DIR") or beside)
+    return folder if (folder / f"{IMAGENET_VIT}.safetensors").is_file() else None
+
+
+@pytest.fixture(scope="session")
+def weights_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seeded random weights for two small networks of timm, and the ImageNet ViT if it is there."""
+    declare_missing_operators()
+    import timm
+
+    folder = tmp_path_factory.mktemp("weights")
+    for name in (VIT, SE):
+        torch.manual_seed(5)
+        network = timm.create_model(name, pretrained=False)
+        save_file(network.state_dict(), folder / f"{name}.safetensors")
+    if real := real_weights():
+        file = f"{IMAGENET_VIT}.safetensors"
+        (folder / file).symlink_to(real / file)
+    return folder
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[Running]:
+    app = create_app(settings)
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=5)
+    )
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    try:
+        with httpx.Client(base_url=url, timeout=60) as client:
+            until(lambda: server.started)
+            yield Running(url, client, app)
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+def until(condition: Callable[[], object], limit_s: float = START_S) -> None:
+    """Waits for something that another thread does."""
+    end = monotonic() + limit_s
+    while not condition():
+        assert monotonic() < end, "waited in vain"
+        sleep(0.01)
+
+
+@pytest.fixture(scope="session")
+def serve(weights_dir: Path) -> Iterator[Callable[..., Running]]:
+    """Makes a server with settings of its own; all end with the session."""
+    with ExitStack() as stack:
+
+        def start(**settings: Any) -> Running:
+            defaults = {"weights_dir": weights_dir, "offline": True, "default_model": VIT}
+            return stack.enter_context(running(Settings(**{**defaults, **settings})))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def site(serve: Callable[..., Running]) -> Running:
+    """The server most tests share, ready."""
+    started = serve()
+    until(lambda: started.client.get("/readyz").status_code == 200)
+    return started
+
+
+def png_of(pixels: np.ndarray[Any, Any]) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def picture() -> Callable[[int], bytes]:
+    """A photo made of noise, another one for each seed, 200 × 120 pixels."""
+
+    def make(seed: int) -> bytes:
+        return png_of(np.random.default_rng(seed).integers(0, 256, (120, 200, 3), dtype=np.uint8))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def analysis(site: Running, picture: Callable[[int], bytes]) -> dict[str, Any]:
+    """An analysis by the small ViT, kept."""
+    return site.analyse(picture(0))
+
+
+@pytest.fixture(scope="session")
+def gated(site: Running, picture: Callable[[int], bytes]) -> dict[str, Any]:
+    """An analysis by the small network with channel gates, kept."""
+    return site.analyse(picture(0), SE)
