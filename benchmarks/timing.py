@@ -1,0 +1,55 @@
+"""Paired timing: contenders take turns, so that whatever else the machine does hits them alike."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds of one contender, one entry a round; `against` pairs the rounds of two."""
+
+    seconds: tuple[float, ...]
+
+    @property
+    def median_ms(self) -> float:
+        return statistics.median(self.seconds) * 1000
+
+    @property
+    def least_ms(self) -> float:
+        return min(self.seconds) * 1000
+
+    def against(self, base: Timing) -> float:
+        """The median over rounds of this contender's time over the base's in the same round."""
+        pairs = zip(self.seconds, base.seconds, strict=True)
+        return statistics.median(own / other for own, other in pairs)
+
+
+def take_turns(contenders: Sequence[Callable[[], object]], rounds: int) -> list[Timing]:
+    """One Timing a contender, after one round that does not count.
+
+    Every second round runs backwards, so that no contender always follows the same other one.
+    """
+    seconds: list[list[float]] = [[] for _ in contenders]
+    for turn in range(-1, rounds):
+        order = range(len(contenders)) if turn % 2 else reversed(range(len(contenders)))
+        for index in order:
+            start = time.perf_counter()
+            contenders[index]()
+            if turn >= 0:
+                seconds[index].append(time.perf_counter() - start)
+    return [Timing(tuple(one)) for one in seconds]
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table with aligned columns, which reads well in a terminal too."""
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in (header, *rows)
+    ]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines)
