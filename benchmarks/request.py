@@ -61,7 +61,7 @@ def photos() -> Iterator[bytes]:
     """JPEG files of one photo, each with another pixel in the corner."""
     from skimage.data import chelsea
 
-    pixels = chelsea().copy()
+    pixels = chelsea().copy()  # type: ignore[no-untyped-call]
     for shade in range(256):
         pixels[:8, :8] = shade
         file = io.BytesIO()
