@@ -6,7 +6,7 @@ RECIPE = residual_recipe(
     "cbam_resnet",
     gate="cbam",
     starts_from="se_resnet",
-    epochs=6,
+    epochs=5,
     learning_rate=1.5e-3,
     title="CBAM-ResNet · Caltech-101",
     summary="A compact ResNet that weighs first its channels, then the places of the photo.",

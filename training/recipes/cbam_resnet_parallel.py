@@ -6,7 +6,7 @@ RECIPE = residual_recipe(
     "cbam_resnet_parallel",
     gate="cbam_parallel",
     starts_from="se_resnet",
-    epochs=6,
+    epochs=5,
     learning_rate=1.5e-3,
     title="CBAM-ResNet, parallel gates · Caltech-101",
     summary="A compact ResNet that weighs its channels and the places of the photo side by side.",

@@ -6,7 +6,7 @@ RECIPE = residual_recipe(
     "cbam_resnet_spatial_first",
     gate="cbam_spatial_first",
     starts_from="se_resnet",
-    epochs=6,
+    epochs=5,
     learning_rate=1.5e-3,
     title="CBAM-ResNet, spatial gate first · Caltech-101",
     summary="A compact ResNet that weighs first the places of the photo, then its channels.",

@@ -6,7 +6,7 @@ RECIPE = residual_recipe(
     "eca_resnet",
     gate="eca",
     starts_from="se_resnet",
-    epochs=6,
+    epochs=5,
     learning_rate=1.5e-3,
     title="ECA-ResNet · Caltech-101",
     summary="A compact residual network that weighs each channel by its few neighbours.",

@@ -6,7 +6,7 @@ RECIPE = residual_recipe(
     "sa_resnet",
     gate="self_attention",
     starts_from="se_resnet",
-    epochs=6,
+    epochs=5,
     learning_rate=1.5e-3,
     training_arguments={"spectral": True},
     # γ starts at 0 and is the way in for the rest of the layer, so it may move faster.
