@@ -27,15 +27,17 @@ PNG, npy or safetensors (`Accept`). Errors are problem details (RFC 9457).
 """
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, catalog: Catalog | None = None) -> FastAPI:
     """A server of its own; the engine lives from start-up to shutdown."""
     settings = settings or load()
+    networks = catalog or Catalog(
+        settings.weights_dir, settings.cache_dir, offline=settings.offline
+    )
     metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        catalog = Catalog(settings.weights_dir, settings.cache_dir, offline=settings.offline)
-        engine = Engine(catalog, settings)
+        engine = Engine(networks, settings)
         metrics.watch(engine)
         app.state.engine, app.state.metrics = engine, metrics
         try:

@@ -39,8 +39,10 @@ def parse_figure(name: str) -> str:
 def figure(analysis: Analysis, name: str, site: str | None, head: str, budget_bytes: int) -> bytes:
     """The figure as JSON: {data, layout}."""
     drawn = FIGURES[parse_figure(name)](analysis, site, head).to_plotly_json()
+    # The library fills an empty template with defaults that these figures do without.
+    layout = {key: value for key, value in drawn["layout"].items() if key != "template"}
     encoded = orjson.dumps(
-        {"data": drawn["data"], "layout": drawn["layout"]}, option=orjson.OPT_SERIALIZE_NUMPY
+        {"data": drawn["data"], "layout": layout}, option=orjson.OPT_SERIALIZE_NUMPY
     )
     if len(encoded) > budget_bytes:
         raise TooLargeForJson(

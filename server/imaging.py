@@ -102,7 +102,8 @@ def decode(data: bytes, max_pixels: int) -> Photo:
             pixels = to_srgb(image, notes)
     if orientation in UPRIGHT:
         pixels = UPRIGHT[orientation](pixels)
-    pixels = np.ascontiguousarray(pixels)
+    # Pillow lends its memory for reading only; torch wants its own.
+    pixels = np.require(pixels, requirements=["C", "W"])
     return Photo(pixels, _digest(pixels), file_format, tuple(notes))
 
 

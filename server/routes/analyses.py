@@ -71,7 +71,7 @@ async def analyse(
     The same photo and model give the same id, and while the analysis is kept it is not computed
     again.
     """
-    sent = await upload.read(request, engine.settings.max_upload_bytes)
+    sent = await upload.read(request)
     kept = await unless_gone(request, engine.analyse(sent.data, sent.model or model))
     if kept is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)

@@ -1,5 +1,4 @@
-"""A real server on a socket, with small real networks: timm's own test sizes and, where the folder
-is there, the ImageNet ViT."""
+"""A real server on a socket with small real networks, and the ImageNet ViT where that is there."""
 
 import io
 import os
@@ -20,7 +19,11 @@ import uvicorn
 from fastapi import FastAPI
 from PIL import Image
 from safetensors.torch import save_file
+from torch import nn
 
+from models.catalog import Catalog, UnknownModel
+from models.preprocessing import Preprocessing
+from models.spec import LoadedModel, ModelSpec
 from models.torchvision_operators import declare_missing_operators
 from server.app import create_app
 from server.engine import Engine
@@ -34,7 +37,7 @@ START_S = 60
 
 @dataclass(frozen=True)
 class Running:
-    """A server under test. client: speaks to it over a socket; app: looked into where no route can."""
+    """A server under test. client: over a socket; app: looked into where no route can."""
 
     url: str
     client: httpx.Client
@@ -83,8 +86,8 @@ def weights_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def running(settings: Settings) -> Iterator[Running]:
-    app = create_app(settings)
+def running(settings: Settings, catalog: Catalog | None = None) -> Iterator[Running]:
+    app = create_app(settings, catalog)
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=5)
@@ -156,3 +159,67 @@ def analysis(site: Running, picture: Callable[[int], bytes]) -> dict[str, Any]:
 def gated(site: Running, picture: Callable[[int], bytes]) -> dict[str, Any]:
     """An analysis by the small network with channel gates, kept."""
     return site.analyse(picture(0), SE)
+
+
+class Turnstile(nn.Module):
+    """A network of one attention whose forward pass waits until it is let through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.project = nn.Linear(3 * 8 * 8, 2 * 16)
+        self.open = threading.Event()
+        self.batches: list[int] = []
+        self.fails_above: int | None = None
+
+    def forward(self, photos: torch.Tensor) -> torch.Tensor:
+        """photos: (photo, 3, 32, 32), cut into 4 × 4 patches."""
+        self.batches.append(len(photos))
+        if self.fails_above is not None and len(photos) > self.fails_above:
+            raise torch.OutOfMemoryError("more than this device has")
+        assert self.open.wait(30)
+        patches = photos.unfold(2, 8, 8).unfold(3, 8, 8).permute(0, 2, 3, 1, 4, 5).flatten(3)
+        query, key = self.project(patches.flatten(1, 2)).chunk(2, dim=-1)
+        attention = nn.functional.scaled_dot_product_attention
+        seen = attention(query[:, None], key[:, None], key[:, None])
+        return seen.mean((1, 2))
+
+
+class OneNetwork(Catalog):
+    """A catalogue of one Turnstile, which can also be made slow or impossible to load."""
+
+    ID = "turnstile"
+
+    def __init__(self) -> None:
+        super().__init__(offline=True)
+        self.network = Turnstile()
+        self.loads = 0
+        self.load_error: Exception | None = None
+
+    def listed(self) -> list[ModelSpec]:
+        return [self.spec(self.ID)]
+
+    def spec(self, model: str) -> ModelSpec:
+        if model != self.ID:
+            raise UnknownModel(model, (self.ID,))
+        wanted = Preprocessing(32, (32, 32), "bilinear", (0.5,) * 3, (0.5,) * 3)
+        return ModelSpec(
+            id=self.ID,
+            title="Turnstile",
+            summary="One attention.",
+            mechanisms=("attention",),
+            task="classification",
+            source="local",
+            preprocessing=wanted,
+        )
+
+    def load(
+        self,
+        model: str,
+        device: torch.device | str = "cpu",
+        progress: Callable[[int, int | None], None] | None = None,
+    ) -> LoadedModel:
+        self.loads += 1
+        if self.load_error is not None:
+            raise self.load_error
+        sleep(0.05)
+        return LoadedModel(self.spec(model), self.network.eval().to(device), "0")

@@ -1,4 +1,4 @@
-"""Photos of every kind, made here, against pixels known beforehand (the lists of bad and odd input)."""
+"""Photos of every kind, made here, against pixels known beforehand."""
 
 import io
 import struct
@@ -53,9 +53,7 @@ def chunk(name: bytes, body: bytes, crc: int | None = None) -> bytes:
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", checksum)
 
 
-def png(
-    width: int, height: int, depth: int, kind: int, rows: list[bytes], *extra: bytes
-) -> bytes:
+def png(width: int, height: int, depth: int, kind: int, rows: list[bytes], *extra: bytes) -> bytes:
     """A PNG by hand: Pillow cannot write all of the kinds that it reads. kind: 0 grey, 2 RGB."""
     pixels = zlib.compress(b"".join(b"\0" + row for row in rows))
     return b"".join(
@@ -225,7 +223,9 @@ def test_grey_with_alpha_and_one_bit() -> None:
         assert photo(encoded(bits, file_format)).pixels[0, :, 0].tolist() == [0, 255, 0]
 
 
-@pytest.mark.parametrize("file_format", ["TIFF", "JPEG"])  # Pillow's JPEG is the inverted Adobe kind
+@pytest.mark.parametrize(
+    "file_format", ["TIFF", "JPEG"]
+)  # Pillow's JPEG is the inverted Adobe kind
 def test_cmyk(file_format: str) -> None:
     ink = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
     seen = photo(encoded(ink, file_format)).pixels.astype(int)
