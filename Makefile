@@ -44,7 +44,7 @@ format: $(DEV) ## Put the code into the shape that lint asks for
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(DEV) ## Measure the cost of capture and of a request
+bench: $(DEV) browser ## Measure the cost of capture and of a request
 	$(BIN)/python -m benchmarks $(ARGS)
 
 train: $(DEV) ## Train a network: make train NETWORK=se_resnet
@@ -63,19 +63,30 @@ clean: ## Remove what these targets made (not trained runs, not downloaded weigh
 
 # --- set-up ---------------------------------------------------------------------------------
 
+# Installs Debian packages where that can be done without asking; fails quietly elsewhere.
+APT_INSTALL = apt_install() { \
+	    [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1; \
+	    echo "Installing $$*"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	      apt-get install -y -qq --no-install-recommends "$$@" >/dev/null; \
+	  }; apt_install
+
 $(BIN)/python:
-	@for python in $(PYTHONS); do \
+	@found=; for python in $(PYTHONS); do \
 	  if $$python -c '$(NEW_ENOUGH)' 2>/dev/null; then found=$$python; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then \
 	  echo "Fovea needs Python 3.11 or newer; found none of: $(PYTHONS)." >&2; \
 	  echo "Install one, or name it: make PYTHONS=/path/to/python3 serve" >&2; exit 1; \
 	fi; \
+	if ! $$found -c 'import ensurepip' 2>/dev/null; then \
+	  $(APT_INSTALL) python3-venv || { \
+	    echo "$$found lacks the part that makes virtual environments; install python3-venv." >&2; \
+	    exit 1; \
+	  }; \
+	fi; \
 	echo "Making $(VENV) with $$($$found --version)"; \
-	$$found -m venv $(VENV) || { \
-	  rm -rf $(VENV); \
-	  echo "$$found cannot make virtual environments; Debian has that part as python3-venv." >&2; exit 1; \
-	}
+	$$found -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(RUNTIME): requirements.lock pyproject.toml | $(BIN)/python
 	@echo "Installing what Fovea runs on: once, a few minutes, torch being large"
@@ -94,9 +105,4 @@ browser: $(DEV)
 	@for name in chromium chromium-browser google-chrome; do \
 	  command -v $$name >/dev/null && exit 0; \
 	done; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "Installing chromium"; \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-	    apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null && exit 0; \
-	fi; \
-	$(BIN)/playwright install chromium
+	$(APT_INSTALL) chromium fonts-dejavu-core || $(BIN)/playwright install chromium
