@@ -47,6 +47,7 @@ def write_weights(recipe: Recipe, state: dict[str, Tensor], folder: Path) -> Pat
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{recipe.id}.safetensors"
     save_file(plain_state(recipe, state), path)
+    path.chmod(0o644)  # it is written for its owner alone, and it is meant for everyone
     return path
 
 
