@@ -46,9 +46,14 @@ class Attention:
     query: (batch, head, query, head_dim), key: (batch, head, key, head_dim): what a fused kernel
     was given. mask: broadcastable to (batch, head, query, key); boolean (True = may look) or
     added to the scores. scale: the factor on query·key. causal: a query sees only the keys at or
-    before its own position. probabilities: (batch, head, query, key), instead of query and key
-    where the network itself made the matrix (Swin, BoTNet, SAGAN, ...): then that matrix, mask
-    and bias included, is the truth.
+    before its own position.
+
+    probabilities: (batch, head, query, key), instead of query and key where the network itself
+    made the matrix (Swin, BoTNet, …): then that matrix, mask and bias included, is the truth.
+
+    Where gradients of a target were asked for: value: (batch, head, key, head_dim) and
+    output_gradient: (batch, head, query, head_dim), ∂target/∂(A·V), from which ∂target/∂A follows;
+    or probabilities_gradient: (batch, head, query, key) itself.
 
     Vaswani et al. 2017, eq. 1, with scale = 1/√d_k unless the network chose another.
     """
@@ -59,6 +64,9 @@ class Attention:
     scale: float = 1.0
     causal: bool = False
     probabilities: Tensor | None = None
+    value: Tensor | None = None
+    output_gradient: Tensor | None = None
+    probabilities_gradient: Tensor | None = None
 
     @property
     def shape(self) -> tuple[int, int, int, int]:

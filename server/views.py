@@ -13,6 +13,7 @@ from torch import Tensor
 
 from models.maps import attention as attention_maps
 from models.maps import rollout as rollout_maps
+from models.maps.propagation import NoChain
 from models.records import Site
 from server.analysis import Analysis
 from server.encode import Array, NamedArray, pack
@@ -213,7 +214,7 @@ def rollout(
     try:
         with torch.inference_mode():
             found = rollout_maps.rollout(analysis.trace, fusion, discard)
-    except rollout_maps.NoRollout as error:
+    except NoChain as error:
         raise MapNotPossible(f"{analysis.model.id}: {error}.") from error
     prefix = None if found.prefix is None or not found.prefix.numel() else as_array(found.prefix)
     about = {"method": "rollout", "fusion": fusion, "discard": discard}

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from models.capture.callers import calling_module, module_paths
@@ -22,20 +24,33 @@ Function = Callable[..., Any]
 class Recording:
     """What one `capture` has seen so far; `trace` may be read during and after the `with`."""
 
-    def __init__(self, module: nn.Module, *, features: bool) -> None:
-        self.features = features
+    def __init__(self, module: nn.Module, *, features: bool, gradients: bool) -> None:
+        self.features, self.gradients = features, gradients
         self.origins = Origins()
         # Heads that the function now running has folded into the batch axis, where it says so.
         self.folded_heads: int | None = None
         self._paths = module_paths(module)
         self._sites: list[Site] = []
+        self._differentiable: dict[int, tuple[Tensor, Callable[[Tensor], Tensor]]] = {}
 
     @property
     def trace(self) -> Trace:
         return Trace(tuple(self._sites))
 
-    def add(self, kind: Kind, tensors: Tensors) -> None:
-        """Append a site, named after the module that is computing at this moment."""
+    def add(
+        self,
+        kind: Kind,
+        tensors: Tensors,
+        differentiable: Tensor | None = None,
+        arrange: Callable[[Tensor], Tensor] = lambda tensor: tensor,
+    ) -> None:
+        """Append a site, named after the module that is computing at this moment.
+
+        differentiable: the tensor of the graph whose gradient belongs to the site; arrange: from
+        its shape to that of the record.
+        """
+        if self.gradients and differentiable is not None and differentiable.requires_grad:
+            self._differentiable[len(self._sites)] = differentiable, arrange
         self._sites.append(
             Site(
                 id=f"s{len(self._sites):02d}",
@@ -45,6 +60,35 @@ class Recording:
                 tensors=tensors,
             )
         )
+
+    def differentiate(self, target: Tensor) -> Trace:
+        """The trace with the gradients of a scalar `target` filled in; frees the graph.
+
+        One backward pass gives ∂target/∂(A·V) at every fused attention, from which ∂target/∂A
+        follows a row at a time, and ∂target/∂A itself where the network made the matrix.
+        Raises ValueError unless `capture` was asked for gradients and the forward pass built a
+        graph (some input or parameter requires grad, no inference_mode).
+        """
+        if not self.gradients:
+            raise ValueError("gradients were not asked for: capture(module, gradients=True)")
+        if not self._differentiable:
+            raise ValueError("nothing to differentiate: let the input require grad")
+        tensors = [tensor for tensor, _ in self._differentiable.values()]
+        # materialize_grads: a site that the target does not depend on has a gradient of zero.
+        gradients = torch.autograd.grad(target, tensors, allow_unused=True, materialize_grads=True)
+        sites = list(self._sites)
+        for index, gradient in zip(self._differentiable, gradients, strict=True):
+            _, arrange = self._differentiable[index]
+            sites[index] = _with_gradient(sites[index], arrange(gradient).detach())
+        self._differentiable.clear()
+        return Trace(tuple(sites))
+
+
+def _with_gradient(site: Site, gradient: Tensor) -> Site:
+    attention = site.attention
+    if attention.probabilities is None:
+        return replace(site, tensors=replace(attention, output_gradient=gradient))
+    return replace(site, tensors=replace(attention, probabilities_gradient=gradient))
 
 
 class _Watch(TorchFunctionMode):
@@ -70,7 +114,9 @@ class _Watch(TorchFunctionMode):
 
 
 @contextmanager
-def capture(module: nn.Module, *, features: bool = False) -> Iterator[Recording]:
+def capture(
+    module: nn.Module, *, features: bool = False, gradients: bool = False
+) -> Iterator[Recording]:
     """Record every attention, gate and spatial transformer that runs inside the `with`.
 
         with capture(model) as recording:
@@ -85,12 +131,12 @@ def capture(module: nn.Module, *, features: bool = False) -> Iterator[Recording]
     thread.
 
     features: keep the feature maps before each gate too, (batch, channel, row, column); they cost
-    memory.
+    memory. gradients: keep what `Recording.differentiate` needs, the graph included.
 
     One case is beyond it: `nn.MultiheadAttention` has a fused inference kernel which torch itself
     switches off under any function mode; its captured output equals that kernel's to rounding,
     not to the bit.
     """
-    recording = Recording(module, features=features)
+    recording = Recording(module, features=features, gradients=gradients)
     with _Watch(recording):
         yield recording

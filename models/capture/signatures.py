@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from models.capture.recorder import _Watch
 
 Handler = Callable[["_Watch", Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+Arrange = Callable[[Tensor], Tensor]
 
 
 def _kept(tensor: Tensor) -> Tensor:
@@ -65,14 +66,23 @@ def _scaled_dot_product_attention(
     is_causal: bool = False,
     scale: float | None = None,
     enable_gqa: bool = False,
+    *,
+    values: bool,
 ) -> Attention:
-    """The record of one call; the parameters are those of the torch function."""
+    """The record of one call; the parameters are those of the torch function.
+
+    values: whether to keep the values too.
+    """
     query, key = _four_axes(_kept(query)), _four_axes(_kept(key))
+    held = _four_axes(_kept(value)) if values else None
     if enable_gqa:
-        key = key.repeat_interleave(query.shape[1] // key.shape[1], dim=1)
+        share = query.shape[1] // key.shape[1]
+        key = key.repeat_interleave(share, dim=1)
+        held = None if held is None else held.repeat_interleave(share, dim=1)
     return Attention(
         query=query,
         key=key,
+        value=held,
         mask=None if attn_mask is None else _four_axes(_kept(attn_mask)),
         scale=query.shape[-1] ** -0.5 if scale is None else scale,
         causal=is_causal,
@@ -81,7 +91,9 @@ def _scaled_dot_product_attention(
 
 def _on_attention(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
     result = func(*args, **kwargs)
-    watch.recording.add("attention", _scaled_dot_product_attention(*args, **kwargs))
+    recording = watch.recording
+    attention = _scaled_dot_product_attention(*args, **kwargs, values=recording.gradients)
+    recording.add("attention", attention, differentiable=result, arrange=_four_axes)
     return result
 
 
@@ -129,28 +141,35 @@ def _on_softmax(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
     return result
 
 
-def _attention_matrix(watch: _Watch, left: Tensor, right: Tensor) -> Tensor | None:
-    """(batch, head, query, key) if one of the factors is a softmax over the axis that the product
-    sums over.
+def _attention_matrix(watch: _Watch, left: Tensor, right: Tensor) -> tuple[Tensor, Arrange] | None:
+    """(factor, arrange) if a factor is a softmax over the axis that the product sums over.
+
+    arrange: turns a tensor of the factor's shape into (batch, head, query, key).
     """
+    heads = watch.recording.folded_heads
     for factor, summed in ((left, -1), (right, -2)):
         origin = watch.recording.origins.get(factor)
         if origin is None or origin.produced_by != "softmax" or factor.ndim < 2:
             continue
-        if origin.axis(factor) == factor.ndim + summed:
-            return _four_axes(_kept(factor if factor is left else factor.transpose(-1, -2)))
+        if origin.axis(factor) != factor.ndim + summed:
+            continue
+
+        def arrange(tensor: Tensor, transposed: bool = factor is right) -> Tensor:
+            tensor = tensor.transpose(-1, -2) if transposed else tensor
+            return _four_axes(tensor if heads is None else tensor.unflatten(0, (-1, heads)))
+
+        return factor, arrange
     return None
 
 
 def _on_matmul(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
     result = func(*args, **kwargs)
     if watch.recording.origins and len(args) == 2:
-        probabilities = _attention_matrix(watch, *args)
-        heads = watch.recording.folded_heads
-        if probabilities is not None and heads is not None:
-            probabilities = probabilities.squeeze(1).unflatten(0, (-1, heads))
-        if probabilities is not None:
-            watch.recording.add("attention", Attention(probabilities=probabilities))
+        found = _attention_matrix(watch, *args)
+        if found is not None:
+            factor, arrange = found
+            attention = Attention(probabilities=arrange(_kept(factor)))
+            watch.recording.add("attention", attention, differentiable=factor, arrange=arrange)
     return result
 
 

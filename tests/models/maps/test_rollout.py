@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.maps.rollout import NoRollout, rollout
+from models.maps.propagation import NoChain
+from models.maps.rollout import rollout
 from models.records import Attention, Gate, PatchGrid, Site, Trace
 
 
@@ -97,5 +98,5 @@ def test_bad_parameters_and_traces_are_refused() -> None:
         rollout(trace, "all")
     with pytest.raises(ValueError, match="0 ≤ discard < 1"):
         rollout(trace, discard=1.0)
-    with pytest.raises(NoRollout):
+    with pytest.raises(NoChain):
         rollout(Trace(()))

@@ -1,0 +1,85 @@
+"""Maps for a class: attention weighed by the gradient of the class's logit.
+
+They need a trace from `Recording.differentiate`. With O = A·V, ∂target/∂A = ∂target/∂O · Vᵀ, so the
+gradient of any row of A follows from what was kept, without an N×N matrix.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from models.maps.attention import query_blocks, rows
+from models.maps.propagation import Blocks, chain, class_map
+from models.records import Attention, Map, Trace
+
+
+class NoGradients(ValueError):
+    """The trace carries no gradients: it did not come from `Recording.differentiate`."""
+
+
+def gradient_rows(attention: Attention, queries: Tensor | None = None) -> Tensor:
+    """∂target/∂A for these queries: (head, query, key), float32; all queries if None."""
+    if attention.probabilities_gradient is not None:
+        matrix = attention.probabilities_gradient[0]
+        return (matrix if queries is None else matrix[:, queries]).float()
+    if attention.output_gradient is None or attention.value is None:
+        raise NoGradients("this trace has no gradients; make it with Recording.differentiate")
+    gradient = attention.output_gradient[0].float()
+    gradient = gradient if queries is None else gradient[:, queries]
+    return gradient @ attention.value[0].float().transpose(-1, -2)
+
+
+def _clamped_after_mean(attention: Attention) -> Blocks:
+    """(mean_h A⊙∇A)⁺ in blocks."""
+    for block in query_blocks(attention):
+        product = rows(attention, block) * gradient_rows(attention, block)
+        yield block, product.mean(0).clamp(min=0)
+
+
+def _clamped_before_mean(attention: Attention) -> Blocks:
+    """mean_h (A⊙∇A)⁺ in blocks."""
+    for block in query_blocks(attention):
+        product = rows(attention, block) * gradient_rows(attention, block)
+        yield block, product.clamp(min=0).mean(0)
+
+
+def gradient_rollout(trace: Trace) -> Map:
+    """Rollout with E = (mean_h A⊙∇A)⁺ in place of the fused attention: values (row, column).
+
+    Each layer is paired with its own gradient; the clamp comes after the mean.
+    """
+    return class_map(trace, _clamped_after_mean, normalised=True, name="Gradient rollout")
+
+
+def relevance(trace: Trace) -> Map:
+    """The generic rule for self-attention (Chefer, Gur & Wolf, ICCV 2021, eq. 5 and 6).
+
+    Ē = mean_h (∇A⊙A)⁺, clamped before the mean; R⁰ = I, R ← R + Ē·R layer by layer; the map is the
+    class token's row of R without the prefix columns: values (row, column).
+    """
+    return class_map(trace, _clamped_before_mean, normalised=False, name="Relevance")
+
+
+def attention_grad_cam(trace: Trace) -> Map:
+    """Grad-CAM on the class token's attention in the last layer: values (row, column).
+
+    w_h = mean over patches of ∇A[h, 0, P:]; the map is (mean_h w_h·A[h, 0, P:])⁺ (Selvaraju et al.
+    2017, eq. 1 and 2, with heads for channels; the baseline of Chefer et al. 2021). Raises
+    ValueError without a class token.
+    """
+    last = chain(trace)[-1]
+    assert last.grid is not None
+    prefix = last.prefix_tokens
+    if not prefix:
+        raise ValueError("attention-Grad-CAM reads the class token's row; there is no class token")
+    first = torch.zeros(1, dtype=torch.long)
+    attention = rows(last.attention, first)[:, 0, prefix:]
+    weight = gradient_rows(last.attention, first)[:, 0, prefix:].mean(-1, keepdim=True)
+    values = (weight * attention).mean(0).clamp(min=0)
+    return Map(
+        values=values.reshape(last.grid.rows, last.grid.columns),
+        axes=("row", "column"),
+        prefix=None,
+        sentence=f"Attention-Grad-CAM of the class token in layer {last.layer}",
+    )

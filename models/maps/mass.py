@@ -1,0 +1,42 @@
+"""The view of attention that DINO made known (Caron et al. 2021, fig. 1 and appendix)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from models.maps.attention import rows
+from models.maps.propagation import chain
+from models.records import Map, Trace
+
+
+def heaviest(values: Tensor, mass: float) -> Tensor:
+    """`values` (…, patch), zero but for the smallest set of patches whose mass exceeds `mass`.
+
+    Sort ascending, normalise, add up; a patch is kept where the sum is above 1 − mass.
+    """
+    ordered, order = values.sort(-1)
+    share = (ordered / ordered.sum(-1, keepdim=True)).cumsum(-1)
+    kept = torch.zeros_like(values, dtype=torch.bool).scatter(-1, order, share > 1 - mass)
+    return values * kept
+
+
+def dino(trace: Trace, mass: float = 0.6) -> Map:
+    """What each head of the last layer lets the class token look at: values (head, row, column).
+
+    Only the patches that carry `mass` (0 < mass ≤ 1) of a head's attention are kept, the others are
+    zero. Raises ValueError without a class token.
+    """
+    if not 0 < mass <= 1:
+        raise ValueError(f"mass is a share, 0 < mass ≤ 1, not {mass}")
+    last = chain(trace)[-1]
+    assert last.grid is not None
+    if not last.prefix_tokens:
+        raise ValueError("this view reads the class token's row; there is no class token")
+    row = rows(last.attention, torch.zeros(1, dtype=torch.long))[:, 0, last.prefix_tokens :]
+    return Map(
+        values=heaviest(row, mass).unflatten(-1, (last.grid.rows, last.grid.columns)),
+        axes=("head", "row", "column"),
+        prefix=None,
+        sentence=f"Patches with {mass:.0%} of the class token's attention in layer {last.layer}",
+    )

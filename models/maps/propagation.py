@@ -1,0 +1,72 @@
+"""A row carried through the layers: what rollout, gradient rollout and relevance share.
+
+Each of them is a product of N×N matrices of which only the class token's row is wanted. So a row is
+propagated from the last layer to the first, r ← r·M_l, and M_l is made a block of rows at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor
+
+from models.records import Attention, Map, Site, Trace
+
+Blocks = Iterable[tuple[Tensor, Tensor]]
+"""(query indices, their rows (query, key) of a fused non-negative matrix), all queries in turn."""
+
+
+class NoChain(ValueError):
+    """The trace has no chain of self-attention over the same tokens."""
+
+
+def chain(trace: Trace) -> tuple[Site, ...]:
+    """The self-attention sites that share the tokens of the last one, in order of execution."""
+    square = [s for s in trace.sites if s.kind == "attention" and s.queries == s.keys and s.grid]
+    if not square:
+        raise NoChain("it needs self-attention over the patches of the photo; there is none")
+    last = square[-1]
+    return tuple(s for s in square if (s.keys, s.grid) == (last.keys, last.grid))
+
+
+def start_row(site: Site) -> Tensor:
+    """(token,): one on the class token; without one, equal shares of all patches."""
+    attention = site.attention
+    held = attention.query if attention.probabilities is None else attention.probabilities
+    assert held is not None
+    tokens = attention.shape[3]
+    if not site.prefix_tokens:
+        return torch.full((tokens,), 1 / tokens, device=held.device)
+    row = torch.zeros(tokens, device=held.device)
+    row[0] = 1.0
+    return row
+
+
+def propagate(row: Tensor, blocks: Blocks, *, normalised: bool) -> Tensor:
+    """row·rownorm(F + I) if normalised, else row·(F + I): (token,) → (token,)."""
+    result = torch.zeros_like(row)
+    for queries, fused in blocks:
+        weight = row[queries] / (fused.sum(-1) + 1) if normalised else row[queries]
+        result += weight @ fused
+        result[queries] += weight
+    return result
+
+
+def class_map(
+    trace: Trace, blocks_of: Callable[[Attention], Blocks], *, normalised: bool, name: str
+) -> Map:
+    """The class token's row through all layers as a Map over the patches: values (row, column)."""
+    sites = chain(trace)
+    last = sites[-1]
+    assert last.grid is not None
+    row = start_row(last)
+    for site in reversed(sites):
+        row = propagate(row, blocks_of(site.attention), normalised=normalised)
+    start = "the class token" if last.prefix_tokens else "the mean over all patches"
+    return Map(
+        values=row[last.prefix_tokens :].reshape(last.grid.rows, last.grid.columns),
+        axes=("row", "column"),
+        prefix=row[: last.prefix_tokens],
+        sentence=f"{name} of {start} through {len(sites)} layers",
+    )
