@@ -1,0 +1,95 @@
+"""What is documented exists, and what exists is documented."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from server import errors
+from server.app import create_app
+from server.settings import PREFIX, Settings
+from tests.server.conftest import Running
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def rows(page: str) -> Iterator[list[str]]:
+    """The cells of every table row of a page."""
+    for line in (DOCS / page).read_text(encoding="utf-8").splitlines():
+        if line.startswith("| `"):
+            yield [cell.strip() for cell in line.strip("|").split(" | ")]
+
+
+@pytest.fixture(scope="module")
+def app() -> FastAPI:
+    return create_app(Settings())
+
+
+def test_every_setting_has_its_row_and_its_default() -> None:
+    documented = {cells[0].strip("`| "): cells[1].strip("`") for cells in rows("settings.md")}
+    expected = {}
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        is_unset = default is None or default == ()
+        expected[PREFIX + name.upper()] = "unset" if is_unset else str(default).lower()
+    assert documented == expected
+
+
+def test_every_route_has_its_row(app: FastAPI, site: Running) -> None:
+    documented = {cells[0].strip("`| ") for cells in rows("api.md")}
+    routes = {
+        f"{method.upper()} {path}"
+        for path, operations in app.openapi()["paths"].items()
+        for method in operations
+    }
+    routes |= {"GET /openapi.json", "GET /docs", "GET /problems/{slug}", "GET /"}
+    routes |= {"GET /vendor/plotly.min.js", "GET /vendor/colormaps.json"}
+    assert routes == {row for row in documented if row.split()[0] in ("GET", "POST", "DELETE")}
+    for route in ("/openapi.json", "/docs", "/", "/vendor/plotly.min.js"):
+        assert site.client.get(route).status_code == 200, route
+
+
+def test_every_problem_has_its_row() -> None:
+    documented = {cells[0].strip("`| "): cells[1] for cells in rows("api.md")}
+    for kind in errors.leaves():
+        assert documented.get(kind.slug) == str(kind.status), kind.slug
+
+
+def operations(app: FastAPI) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in app.openapi()["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def test_every_operation_says_what_it_is_and_shows_an_example(app: FastAPI) -> None:
+    for name, operation in operations(app):
+        assert operation["summary"], name
+        assert operation["description"], name
+        for parameter in operation.get("parameters", []):
+            has_example = re.search(
+                r'"examples?"|"enum"|"default"', str(parameter).replace("'", '"')
+            )
+            assert parameter.get("description") or has_example, (name, parameter["name"])
+        success = next(answer for code, answer in operation["responses"].items() if code < "300")
+        content = success.get("content", {})
+        json_content = content.get("application/json")
+        assert not json_content or "example" in json_content, name
+
+
+def test_references_of_the_contract_resolve(app: FastAPI) -> None:
+    document = app.openapi()
+    for reference in re.findall(r"#/components/schemas/(\w+)", str(document)):
+        assert reference in document["components"]["schemas"]
+
+
+def test_the_documentation_needs_no_other_origin(site: Running) -> None:
+    page = site.client.get("/docs").text
+    sources = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert sources
+    assert "<script>" not in page
+    for source in sources:
+        assert source.startswith("/"), source
+        assert site.client.get(source).status_code == 200, source
