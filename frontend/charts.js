@@ -34,7 +34,8 @@ export async function drawChart(element, { data, layout }, choose) {
     font: { family: style.fontFamily, size: 12, color: style.color },
     paper_bgcolor: "transparent",
     plot_bgcolor: "transparent",
-    margin: { l: 8, r: 8, t: layout.title ? 36 : 8, b: 8 },
+    title: undefined, // the panel's own heading says it
+    margin: { l: 8, r: 8, t: 8, b: 8 },
     autosize: true,
     xaxis: { ...layout.xaxis, ...axis },
     yaxis: { ...layout.yaxis, ...axis },

@@ -22,7 +22,7 @@ export function samplePoint(geometry, { input, align_corners: centres }, [x, y])
 }
 
 /**
- * The sampling grid as lines, at most about `lines` each way, and its outline.
+ * The sampling grid as lines, at most about `lines` each way, its outline, and its first row, which shows what is up.
  * @param {Geometry} geometry @param {any} sampling @param {number} [lines]
  */
 export function samplingLines(geometry, sampling, lines = 14) {
@@ -38,6 +38,7 @@ export function samplingLines(geometry, sampling, lines = 14) {
   return {
     inner: [...rows.map((r) => line(points[r])), ...columns.map(across)].join(""),
     outline: `${line(outline.flat())}Z`,
+    top: line(points[0]),
   };
 }
 

@@ -26,6 +26,7 @@ FINER = 4
 """Drawn this many times larger, then reduced: smooth edges."""
 
 Point = tuple[float, float]
+Colour = tuple[int, int, int]
 
 # Strokes of digits in a unit square, y down.
 STROKES: dict[str, list[list[Point]]] = {
@@ -45,8 +46,8 @@ def digit(name: str, angle_deg: float, scale: float, centre: Point, seed: int) -
 
     def place(point: Point) -> Point:
         x, y = (point[0] - 0.5) * 20 * scale, (point[1] - 0.5) * 20 * scale
-        turned = x * math.cos(angle) - y * math.sin(angle), x * math.sin(angle) + y * math.cos(angle)
-        return (centre[0] + turned[0]) * FINER, (centre[1] + turned[1]) * FINER
+        x, y = _turn(x, y, angle)
+        return (centre[0] + x) * FINER, (centre[1] + y) * FINER
 
     for stroke in STROKES[name]:
         _line(draw, [place(point) for point in stroke], round(3.1 * scale * FINER), 255)
@@ -60,7 +61,12 @@ def digit(name: str, angle_deg: float, scale: float, centre: Point, seed: int) -
         far = end[0] + 3 * math.cos(bend + 1), end[1] + 3 * math.sin(bend + 1)
         points = [(px * FINER, py * FINER) for px, py in ((x, y), end, far)]
         _line(draw, points, round(2.2 * FINER), rng.randint(170, 255))
-    return canvas.resize((60, 60), Image.Resampling.BOX).resize((360, 360), Image.Resampling.NEAREST)
+    small = canvas.resize((60, 60), Image.Resampling.BOX)
+    return small.resize((360, 360), Image.Resampling.NEAREST)
+
+
+def _turn(x: float, y: float, angle: float) -> Point:
+    return x * math.cos(angle) - y * math.sin(angle), x * math.sin(angle) + y * math.cos(angle)
 
 
 def _line(draw: ImageDraw.ImageDraw, points: list[Point], width: int, ink: int) -> None:
@@ -82,7 +88,8 @@ def sunflower() -> Image.Image:
     cx, cy = 0.52 * width, 0.43 * height
     draw.line([(cx, cy), (cx - 12, height)], fill=(74, 118, 46), width=11 * FINER)
     for side, y in ((-1, 0.84), (1, 0.92)):
-        leaf = _petal(cx, y * height, side * 0.32 * math.pi - 0.5 * math.pi, 0.3 * height, 0.11 * height)
+        turn = (0.32 * side - 0.5) * math.pi
+        leaf = _petal(cx, y * height, turn, 0.3 * height, 0.11 * height)
         draw.polygon(leaf, fill=(84, 134, 52))
     for ring, (count, length, colour) in enumerate(
         ((21, 0.34, (226, 150, 16)), (21, 0.315, (246, 186, 28)), (17, 0.27, (252, 205, 60)))
@@ -106,16 +113,25 @@ def stop_sign() -> Image.Image:
     picture = _vertical(width, height, (138, 178, 220), (226, 232, 236))
     draw = ImageDraw.Draw(picture)
     for _ in range(150):  # trees
-        x, y, size = rng.uniform(0, width), rng.uniform(0.42, 0.62) * height, rng.uniform(16, 40) * FINER
+        x, y = rng.uniform(0, width), rng.uniform(0.42, 0.62) * height
+        size = rng.uniform(16, 40) * FINER
         green = (rng.randint(38, 80), rng.randint(84, 122), rng.randint(40, 62))
         draw.ellipse((x - size, y - size, x + size, y + size), fill=green)
     draw.rectangle((0, 0.66 * height, width, height), fill=(104, 138, 74))
-    road = [(0.3 * width, height), (0.49 * width, 0.66 * height), (0.53 * width, 0.66 * height), (0.95 * width, height)]
-    draw.polygon(road, fill=(96, 96, 100))
+    road = [(0.3, 1.0), (0.49, 0.66), (0.53, 0.66), (0.95, 1.0)]
+    draw.polygon([(x * width, y * height) for x, y in road], fill=(96, 96, 100))
     for near, far in ((0.68, 0.7), (0.74, 0.79), (0.86, 0.98)):
         half = 0.02 * (near - 0.62) * width
         x = 0.51 * width + (near - 0.66) * 0.33 * width
-        draw.polygon([(x - half, near * height), (x + half, near * height), (x + 3 * half, far * height), (x, far * height)], fill=(222, 214, 190))
+        draw.polygon(
+            [
+                (x - half, near * height),
+                (x + half, near * height),
+                (x + 3 * half, far * height),
+                (x, far * height),
+            ],
+            fill=(222, 214, 190),
+        )
     cx, cy, radius = 0.3 * width, 0.36 * height, 0.235 * height
     draw.rectangle((cx - 5 * FINER, cy, cx + 5 * FINER, 0.98 * height), fill=(134, 138, 142))
     for size, colour in ((1.0, (244, 244, 242)), (0.93, (188, 24, 32))):
@@ -127,16 +143,19 @@ def stop_sign() -> Image.Image:
 
 
 LETTERS: dict[str, list[list[Point]]] = {
-    "S": [[(0.95, 0.14), (0.7, 0.0), (0.3, 0.0), (0.05, 0.18), (0.12, 0.4), (0.85, 0.58), (0.95, 0.82),
-           (0.7, 1.0), (0.3, 1.0), (0.05, 0.86)]],
+    "S": [[(0.95, 0.14), (0.7, 0.0), (0.3, 0.0), (0.05, 0.18), (0.12, 0.4), (0.85, 0.58),
+           (0.95, 0.82), (0.7, 1.0), (0.3, 1.0), (0.05, 0.86)]],
     "T": [[(0.0, 0.0), (1.0, 0.0)], [(0.5, 0.0), (0.5, 1.0)]],
-    "O": [[(0.3, 0.0), (0.7, 0.0), (0.95, 0.25), (0.95, 0.75), (0.7, 1.0), (0.3, 1.0), (0.05, 0.75),
-           (0.05, 0.25), (0.3, 0.0)]],
-    "P": [[(0.1, 1.0), (0.1, 0.0), (0.7, 0.0), (0.95, 0.15), (0.95, 0.4), (0.7, 0.55), (0.1, 0.55)]],
+    "O": [[(0.3, 0.0), (0.7, 0.0), (0.95, 0.25), (0.95, 0.75), (0.7, 1.0), (0.3, 1.0),
+           (0.05, 0.75), (0.05, 0.25), (0.3, 0.0)]],
+    "P": [[(0.1, 1.0), (0.1, 0.0), (0.7, 0.0), (0.95, 0.15), (0.95, 0.4), (0.7, 0.55),
+           (0.1, 0.55)]],
 }  # fmt: skip
 
 
-def _word(draw: ImageDraw.ImageDraw, word: str, cx: float, cy: float, wide: float, tall: float) -> None:
+def _word(
+    draw: ImageDraw.ImageDraw, word: str, cx: float, cy: float, wide: float, tall: float
+) -> None:
     step = wide * 1.32
     left = cx - step * (len(word) - 1) / 2 - wide / 2
     for i, letter in enumerate(word):
@@ -152,33 +171,38 @@ def _petal(x: float, y: float, turn: float, length: float, half_width: float) ->
         for i in range(13):
             t = i / 12 if side == 1 else 1 - i / 12
             along, across = length * t, side * half_width * math.sin(math.pi * t**0.8)
-            outline.append(
-                (x + along * math.cos(turn) - across * math.sin(turn), y + along * math.sin(turn) + across * math.cos(turn))
-            )
+            dx, dy = _turn(along, across, turn)
+            outline.append((x + dx, y + dy))
     return outline
 
 
-def _vertical(width: int, height: int, top: tuple[int, ...], bottom: tuple[int, ...]) -> Image.Image:
+def _vertical(width: int, height: int, top: Colour, bottom: Colour) -> Image.Image:
     """A sky: one colour running into another."""
     column = Image.new("RGB", (1, height))
     for y in range(height):
         part = y / (height - 1)
-        column.putpixel((0, y), tuple(round(a + (b - a) * part) for a, b in zip(top, bottom, strict=True)))
+        mixed = [round(a + (b - a) * part) for a, b in zip(top, bottom, strict=True)]
+        column.putpixel((0, y), tuple(mixed))
     return column.resize((width, height))
 
 
 def _finish(picture: Image.Image, rng: random.Random) -> Image.Image:
     """Reduced, with a little grain, so that flat areas are not perfectly flat."""
-    small = picture.resize((picture.width // FINER, picture.height // FINER), Image.Resampling.LANCZOS)
-    grain = Image.frombytes("L", small.size, bytes(rng.randint(116, 140) for _ in range(small.width * small.height)))
+    size = picture.width // FINER, picture.height // FINER
+    small = picture.resize(size, Image.Resampling.LANCZOS)
+    noise = bytes(rng.randint(116, 140) for _ in range(size[0] * size[1]))
+    grain = Image.frombytes("L", size, noise)
     grain = grain.filter(ImageFilter.GaussianBlur(0.6)).convert("RGB")
     return Image.blend(small, grain, 0.08)
 
 
 def main(source: Path, target: Path) -> None:
+    """Make every sample anew."""
     for name, quality in PHOTOS.items():
         photo = Image.open(source / name).convert("RGB")
-        photo.save(target / f"{Path(name).stem}.jpg", quality=quality, optimize=True, subsampling=0 if quality > 90 else 2)
+        subsampling = 0 if quality > 90 else 2
+        file = target / f"{Path(name).stem}.jpg"
+        photo.save(file, quality=quality, optimize=True, subsampling=subsampling)
     sunflower().save(target / "sunflower.jpg", quality=88, optimize=True)
     stop_sign().save(target / "stop_sign.jpg", quality=88, optimize=True)
     digit("4", 62, 1.1, (24, 34), seed=5).save(target / "digit_turned.png", optimize=True)

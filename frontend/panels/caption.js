@@ -12,8 +12,8 @@ export function mountCaption(root, { store }) {
   const low = h("span", { class: "number" });
   const high = h("span", { class: "number" });
   const scale = h("span", { class: "quiet" });
-  const here = h("span", { class: "number here", id: "here" });
-  const legend = h("div", { class: "legend" }, low, bar, high, scale, here);
+  const here = h("span", { class: "number quiet here", id: "here" });
+  const legend = h("div", { class: "legend" }, low, bar, high, scale);
   const opacity = h("input", { type: "range", min: 0, max: 1, step: 0.01, id: "opacity", "aria-label": "Opacity of the overlay",
     oninput: () => store.set({ opacity: Number(opacity.value) }) });
   const colormap = h("select", { id: "colormap", "aria-label": "Colormap", onchange: () => store.set({ colormap: colormap.value }) },
@@ -25,9 +25,11 @@ export function mountCaption(root, { store }) {
     h("label", { class: "check", title: "Bilinear between patch centres: easier on the eye, less exact" }, smooth, "smooth"));
   const clip = h("input", { type: "checkbox", id: "clip", onchange: () => store.set({ clip: clip.checked }) });
   controls.append(h("label", { class: "check", title: "Colours end at the 95th percentile, so that a few peaks do not hide the rest" }, clip, "clip peaks"));
-  root.append(sentence, h("div", { class: "scale" }, legend, controls));
+  root.append(h("div", { class: "said" }, sentence, here), h("div", { class: "scale" }, legend, controls));
 
+  root.classList.add("empty");
   store.on(["picture", "smooth"], ({ picture, smooth: on }) => {
+    root.classList.toggle("empty", !picture);
     if (!picture) return;
     sentence.textContent = picture.sentence + (on && picture.form === "map" ? " Smoothed between patches." : "");
     const coloured = picture.form !== "grid";

@@ -76,6 +76,7 @@ export function mountHeads(root, { store, session }) {
     const state = store.get();
     const { analysisData: analysis } = state;
     const sites = analysis.sites.filter((/** @type {any} */ site) => isPlaced(site) && isSquare(site));
+    all.style.setProperty("--heads", String(Math.min(8, Math.max(...sites.map((/** @type {any} */ site) => site.heads)))));
     put(all, sites.map((/** @type {any} */ site) => h("div", { class: "layer-row", "data-site": site.id },
       h("span", { class: "number quiet" }, site.layer))));
     for (const site of sites) {

@@ -8,12 +8,12 @@ const SEARCH_AFTER_MS = 250;
 
 /** What the catalogue's mechanism names are called; unknown ones show as they are. @type {Record<string, string>} */
 const MECHANISMS = {
-  "vit": "Vision transformer",
-  "se": "Squeeze-and-excitation",
-  "eca": "Efficient channel attention",
-  "cbam": "CBAM: channel and spatial gates",
-  "stn": "Spatial transformer",
+  "attention": "Attention between patches",
   "feature-map-attention": "Self-attention on feature maps",
+  "squeeze-excitation": "Squeeze-and-excitation: a gate on channels",
+  "efficient-channel-attention": "Efficient channel attention: a gate on channels",
+  "cbam": "CBAM: gates on channels and places",
+  "spatial-transformer": "Spatial transformer: a window that moves",
 };
 
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */

@@ -1,6 +1,6 @@
 // The stage: the photo at its true shape with the overlay on it, and the pointer that asks.
 
-import { normalise, paintCells } from "../colormap.js";
+import { colour, normalise, paintCells } from "../colormap.js";
 import { h, put, svg } from "../dom.js";
 import { siteOf } from "../drawing.js";
 import { cellAt, crop, fromAnalysis } from "../geometry.js";
@@ -11,6 +11,7 @@ import { isSquare } from "../sites.js";
 const GAP_PX = 24;
 const LABEL_PX = 28;
 const LONG_PRESS_MS = 350;
+const TOUCH = matchMedia("(hover: none)");
 
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
 export function mountStage(root, { store, session }) {
@@ -31,11 +32,13 @@ export function mountStage(root, { store, session }) {
     const { photo: shown, picture } = store.get();
     if (!shown || !geometry) return;
     const beside = !second.hidden;
-    const stacked = root.clientWidth < 560;
-    const shares = beside && !stacked ? 2 : 1;
-    const width = (root.clientWidth - (stacked ? 0 : 2 * GAP_PX) - (shares - 1) * GAP_PX) / shares;
-    const height = stacked ? Math.min(innerHeight * 0.56, 1.4 * width) : root.clientHeight - 2 * GAP_PX - LABEL_PX;
-    const fitted = fit(shown.bitmap, width, height / (beside && stacked ? 1 : 1));
+    const narrow = root.clientWidth < 560;
+    const gap = narrow ? 8 : GAP_PX;
+    const shares = beside ? 2 : 1;
+    const margins = narrow && !beside ? 0 : 2 * gap;
+    const width = (root.clientWidth - margins - (shares - 1) * gap) / shares;
+    const height = narrow ? Math.min(innerHeight * 0.56, 1.4 * width) : root.clientHeight - 2 * GAP_PX - LABEL_PX;
+    const fitted = fit(shown.bitmap, width, height);
     Object.assign(frame.style, { width: `${fitted.width}px`, height: `${fitted.height}px` });
     if (beside) {
       const other = fit({ width: picture.grid.columns, height: picture.grid.rows }, width, fitted.height);
@@ -73,6 +76,12 @@ export function mountStage(root, { store, session }) {
     overlay.draw({ values, grid: picture.grid, geometry, table: tables[colormap], opacity, smooth });
   }
 
+  store.on(["tables", "colormap"], ({ tables, colormap }) => {
+    if (!tables) return;
+    root.style.setProperty("--ink", `rgb(${colour(tables[colormap], 0.68).join(" ")})`);
+    root.style.setProperty("--ink-top", `rgb(${colour(tables[colormap], 0.97).join(" ")})`);
+  });
+
   /** The second picture: the warped photo of a spatial transformer, or a matrix where places are unknown. @param {any} picture */
   function show(picture) {
     const beside = picture.form !== "map";
@@ -95,14 +104,15 @@ export function mountStage(root, { store, session }) {
 
   /** @param {any} picture */
   function hintFor(picture) {
-    const { query, analysisData: analysis } = store.get();
+    const { query } = store.get();
     const site = siteOf(store.get());
     if (picture.form === "matrix") return "";
     if (picture.form === "grid") return "Move over the right picture to see where each pixel was read.";
-    if (picture.claim !== "attention map") return "Move over the photo to read its numbers.";
-    if (store.get().method === "rollout" || !isSquare(site)) return "Move over the photo to read its numbers.";
+    const asks = picture.claim === "attention map" && store.get().method === "site" && isSquare(site);
+    if (!asks) return "Move over the photo to read its numbers.";
+    if (TOUCH.matches) return query === "cls" ? "Press and hold a patch to ask it. Tap to pin it." : "Pinned. Tap it again to let go.";
     if (query !== "cls") return "Pinned. Move to read its numbers; click it again or press Esc to let go.";
-    return analysis ? "Move over the photo: the patch under the pointer asks. Click to pin it." : "";
+    return "Move over the photo: the patch under the pointer asks. Click to pin it.";
   }
 
   /** @param {any} state */
@@ -128,8 +138,8 @@ export function mountStage(root, { store, session }) {
   function gridMarks(hover) {
     const sampling = session.peek(`grid ${store.get().site}`);
     if (!sampling || !geometry) return [];
-    const { inner, outline } = samplingLines(geometry, sampling);
-    const paths = [stroke(inner, "halo thin"), stroke(inner, "line"), stroke(outline, "halo"), stroke(outline, "query")];
+    const { inner, outline, top } = samplingLines(geometry, sampling);
+    const paths = [stroke(inner, "halo thin"), stroke(inner, "line ink"), stroke(outline, "halo"), stroke(outline, "ink"), stroke(top, "top")];
     const point = hover && sampling.grid[hover.row]?.[hover.column];
     if (point) {
       const [x, y] = samplePoint(geometry, sampling, point);

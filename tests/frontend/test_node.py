@@ -1,5 +1,5 @@
-"""Runs the page's own tests (tests/frontend/*.test.js) with node: the one on PATH, else the one that
-ships inside the playwright package.
+"""Runs the page's own tests (tests/frontend/*.test.js) with node: the one on PATH, else the one
+that ships inside the playwright package.
 """
 
 import shutil

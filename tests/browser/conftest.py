@@ -1,0 +1,178 @@
+"""A real server on a socket and a real Chromium, shared by all tests of the page.
+
+Every page is watched: a console error, a violation of the content security policy or a request to
+another origin fails the test that caused it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+VIT = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--no-first-run",
+]
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running Fovea."""
+    port = free_port()
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    environment = {**os.environ, "FOVEA_PORT": str(port), "HF_HUB_OFFLINE": "1"}
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "server"],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            address = f"http://127.0.0.1:{port}"
+            _wait_until_ready(address, process, log)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+def _wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(f"{address}/readyz", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(f"not ready after a minute:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS
+        )
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Watched:
+    """A page with what must not happen on it."""
+
+    page: Page
+    server: str
+    complaints: list[str] = field(default_factory=list)
+    expected: str = ""
+    """Complaints that contain this are what the test is about."""
+
+    def open(self, query: str = "") -> Page:
+        """Opens a view and waits until something is drawn."""
+        self.page.goto(f"{self.server}/{query}")
+        expect(self.page.locator("#sentence")).not_to_be_empty(timeout=30_000)
+        return self.page
+
+    def unexpected(self) -> list[str]:
+        if not self.expected:
+            return self.complaints
+        return [complaint for complaint in self.complaints if self.expected not in complaint]
+
+
+def watch(context: BrowserContext, server: str) -> Watched:
+    page = context.new_page()
+    watched = Watched(page, server)
+    complain = watched.complaints.append
+    page.on(
+        "console",
+        lambda message: (
+            complain(f"console: {message.text} {message.location['url']}")
+            if message.type == "error"
+            else None
+        ),
+    )
+    page.on("pageerror", lambda error: complain(f"error: {error}"))
+    page.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith((server, "blob:", "data:"))
+            else complain(f"request to another origin: {request.url}")
+        ),
+    )
+    page.add_init_script(
+        "addEventListener('securitypolicyviolation',"
+        " (e) => console.error('CSP', e.violatedDirective, e.blockedURI))"
+    )
+    return watched
+
+
+def open_watched(browser: Browser, server: str, **options: Any) -> Iterator[Watched]:
+    context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+    context.set_default_timeout(15_000)
+    watched = watch(context, server)
+    yield watched
+    context.close()
+    assert watched.unexpected() == []
+
+
+@pytest.fixture
+def watched(browser: Browser, server: str) -> Iterator[Watched]:
+    yield from open_watched(browser, server)
+
+
+@pytest.fixture
+def phone(browser: Browser, server: str) -> Iterator[Watched]:
+    viewport = {"width": 390, "height": 844}
+    yield from open_watched(
+        browser, server, viewport=viewport, has_touch=True, is_mobile=True, device_scale_factor=2
+    )
+
+
+@pytest.fixture(scope="session")
+def models(server: str) -> dict[str, dict[str, Any]]:
+    """The catalogue by id."""
+    import json
+
+    with urllib.request.urlopen(f"{server}/v1/models") as answer:
+        return {model["id"]: model for model in json.load(answer)}
+
+
+@pytest.fixture(scope="session")
+def attending(models: dict[str, dict[str, Any]]) -> str:
+    """A model with attention between patches: the real ImageNet one where its weights are."""
+    known = [VIT, "vit"]
+    found = [model for model in known if model in models]
+    if not found:
+        pytest.skip(f"needs one of {known}")
+    return found[0]

@@ -1,0 +1,119 @@
+"""Each mechanism's view, with the networks that ship."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Watched
+from tests.browser.looking import analysis_of, expected_cells, get, seen_cells
+
+pytestmark = pytest.mark.browser
+
+Models = dict[str, dict[str, Any]]
+
+
+def needs(models: Models, model: str) -> None:
+    if model not in models:
+        pytest.skip(f"{model} is not in the catalogue")
+
+
+def sites(watched: Watched, kind: str) -> list[dict[str, Any]]:
+    analysis = get(watched.server, f"/v1/analyses/{analysis_of(watched.page)}")
+    return [site for site in analysis["sites"] if site["kind"] == kind]
+
+
+def test_switching_the_model_by_its_card(watched: Watched, models: Models) -> None:
+    needs(models, "se_resnet")
+    page = watched.open("?sample=coffee")
+    page.keyboard.press("/")
+    dialog = page.get_by_role("dialog", name="Choose a model")
+    expect(dialog).to_be_visible()
+    page.locator("#model-search").fill("squeeze")
+    page.locator("[data-model=se_resnet]").click()
+    expect(dialog).to_be_hidden()
+    expect(page.locator("#sentence")).to_contain_text("Channel gate", timeout=15_000)
+    expect(page).to_have_url(re.compile("sample=coffee.*model=se_resnet"))
+    page.go_back()
+    expect(page.locator("#sentence")).not_to_contain_text("Channel gate", timeout=15_000)
+
+
+@pytest.mark.parametrize("model", ["se_resnet", "eca_resnet"])
+def test_channel_gates(watched: Watched, models: Models, model: str) -> None:
+    needs(models, model)
+    page = watched.open(f"?sample=astronaut&model={model}&site=s02&opacity=0.7&colormap=viridis")
+    expect(page.locator("#sentence")).to_contain_text("feature map of channel")
+    expect(page.locator(".channel-thumb")).to_have_count(12)
+    page.locator(".channel-thumb").nth(2).click()
+    channel = page.locator(".channel-thumb").nth(2).get_attribute("data-channel")
+    expect(page.locator("#sentence")).to_contain_text(f"channel {channel}")
+
+    analysis = get(watched.server, f"/v1/analyses/{analysis_of(page)}")
+    site = f"/v1/analyses/{analysis['id']}/sites/s02"
+    gate = get(watched.server, f"{site}/gate")["values"]
+    assert str(round(gate[int(channel or 0)], 3)) in page.locator("#sentence").inner_text()
+    values = np.array(get(watched.server, f"{site}/features", channel=channel)["values"])
+    if values.max() > values.min():
+        wanted = expected_cells(watched.server, values, "viridis", 0.7)
+        seen = seen_cells(page, analysis, *values.shape).astype(float)
+        assert np.abs(seen - wanted).max() <= 6
+
+    page.locator("#tab-channels").click()
+    chart = page.locator("#gate-chart .nsewdrag").first
+    expect(chart).to_be_visible(timeout=30_000)
+    chart.hover(position={"x": 60, "y": 100})
+    expect(page.locator("#channel")).to_contain_text("Channel")
+    expect(page).to_have_url(re.compile("channel="))
+
+
+def test_the_spatial_mask_of_cbam(watched: Watched, models: Models) -> None:
+    needs(models, "cbam_resnet")
+    page = watched.open("?sample=sunflower&model=cbam_resnet&opacity=0.7&colormap=viridis")
+    expect(page.locator("#sentence")).to_contain_text("Spatial gate")
+    shown = page.locator(".site[aria-checked=true]").get_attribute("data-site")
+    analysis = get(watched.server, f"/v1/analyses/{analysis_of(page)}")
+    answer = get(watched.server, f"/v1/analyses/{analysis['id']}/sites/{shown}/gate")
+    values = np.array(answer["values"]).reshape(answer["shape"])
+    wanted = expected_cells(watched.server, values, "viridis", 0.7)
+    seen = seen_cells(page, analysis, *values.shape).astype(float)
+    assert np.abs(seen - wanted).max() <= 6
+    page.keyboard.press("[")
+    expect(page.locator("#sentence")).to_contain_text("Channel gate")
+
+
+def test_the_spatial_transformer(watched: Watched, models: Models) -> None:
+    needs(models, "stn_digits")
+    page = watched.open("?sample=digit_turned&model=stn_digits")
+    expect(page.locator("#sentence")).to_contain_text("Spatial transformer")
+    expect(page.locator(".marks .ink")).to_have_count(2)
+    expect(page.locator(".second canvas")).to_be_visible()
+    expect(page.locator("#panel-look")).to_contain_text("turned")
+    page.locator(".second canvas").hover(position={"x": 100, "y": 100})
+    expect(page.locator(".marks .dot").first).to_be_attached()
+    page.locator("#tab-how").click()
+    theta = sites(watched, "spatial-transformer")[0]["theta"]
+    number = f"{abs(theta[0][0]):.3f}"[:4]
+    expect(page.locator("#panel-how math").first).to_contain_text(number)
+
+
+def test_a_sample_of_another_kind_brings_its_model(watched: Watched, models: Models) -> None:
+    needs(models, "stn_digits")
+    page = watched.open("?sample=chelsea")
+    page.get_by_role("button", name="Samples").click()
+    page.get_by_role("button", name="Turned four").click()
+    expect(page).to_have_url(re.compile("sample=digit_turned.*model=stn_digits"), timeout=15_000)
+    page.get_by_role("button", name="Samples").click()
+    page.get_by_role("button", name="Coffee").click()
+    expect(page).not_to_have_url(re.compile("stn_digits"), timeout=15_000)
+
+
+def test_attention_on_a_feature_map(watched: Watched, models: Models) -> None:
+    needs(models, "sa_resnet")
+    page = watched.open("?sample=stop_sign&model=sa_resnet")
+    expect(page.locator("#sentence")).to_contain_text("the patch at row")
+    expect(page.locator("#class-token")).to_have_text("Centre patch")
+    expect(page.get_by_role("radio", name="Rollout, all layers")).to_have_count(0)
