@@ -202,8 +202,9 @@ def test_every_mechanism_has_its_row() -> None:
 
 
 def test_every_command_of_the_readme_exists() -> None:
-    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), flags=re.M))
-    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", (ROOT / "README.md").read_text(), flags=re.M))
+    readme, makefile = ((ROOT / name).read_text() for name in ("README.md", "Makefile"))
+    named = set(re.findall(r"(?:^(?: {4,})?(?:\$ )?|`)make ([a-z-]+)", readme, flags=re.M))
+    targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, flags=re.M))
     assert {"serve", "test"} <= named, "the README names both commands"
     assert named <= targets, f"the Makefile has no {', '.join(sorted(named - targets))}"
 
