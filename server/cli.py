@@ -23,7 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     }
     try:
         settings = load(**overrides)
-        _serve(settings)
+        with _listen(settings.host, settings.port) as listener:
+            _serve(settings, listener)
     except SettingsError as error:
         sys.exit(str(error))
 
@@ -44,8 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(settings: Settings) -> None:
-    listener = _listen(settings.host, settings.port)
+def _serve(settings: Settings, listener: socket.socket) -> None:
     port = listener.getsockname()[1]
     print(f"Fovea is starting at {address(settings, port)}", flush=True)
     for name in unknown_variables():

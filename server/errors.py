@@ -288,6 +288,7 @@ class ModelNotLocal(Unable):
 
 
 class CorruptWeights(Unable):
+    status = 422
     slug, title = "corrupt-weights", "The model's weights are damaged and were not loaded"
     hint = "Supply the file again."
 

@@ -6,6 +6,7 @@ Used from the event loop; the loading itself is done by a thread.
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 
@@ -79,6 +80,8 @@ class Shelf:
         try:
             return self.catalog.load(model, self.device, progress)
         except weights.ModelNotLocal as error:
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENOSPC:
+                raise errors.DiskFull(f"There is no room for the weights of {model}.") from error
             raise errors.ModelNotLocal(_sentence(error), hint=error.hint) from error
         except weights.CorruptWeights as error:
             raise errors.CorruptWeights(_sentence(error), hint=error.hint) from error
@@ -98,7 +101,8 @@ def find(catalog: Catalog, model: str) -> ModelSpec:
     try:
         return catalog.spec(model)
     except UnknownModel as error:
-        known = list(error.known) or [spec.id for spec in catalog.listed()]
+        here = [spec.id for spec in catalog.listed()]
+        known = list(dict.fromkeys([*here, *error.known]))
         raise errors.UnknownModel(
             f"There is no model {model[:100]!r}. Known: {', '.join(known)}.", known=known
         ) from error

@@ -1,7 +1,7 @@
 """Who waits for whom: queue, batches, one pass for equal requests, cancelling, memory, draining."""
 
 import asyncio
-import gc
+import errno
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -227,11 +227,18 @@ def test_a_network_that_fails_is_told_and_the_next_photo_is_fine(
     assert "forward pass of turnstile failed" in caplog.text
 
 
+def no_room() -> ModelNotLocal:
+    error = ModelNotLocal("weights of x are not here", "Do this.")
+    error.__cause__ = OSError(errno.ENOSPC, "No space left on device")
+    return error
+
+
 @pytest.mark.parametrize(
     ("raised", "expected"),
     [
         (ModelNotLocal("weights of x are not here", "Do this."), errors.ModelNotLocal),
         (CorruptWeights("x: checksum 1 where 2 was expected", "Do that."), errors.CorruptWeights),
+        (no_room(), errors.DiskFull),
         (MemoryError(), errors.OutOfMemory),
     ],
 )
@@ -266,9 +273,10 @@ def test_closing_finishes_what_is_under_way() -> None:
         await closing
         assert all(analysis.trace.sites for analysis in await asyncio.gather(*tasks))
 
+    before = set(threading.enumerate())
     asyncio.run(run())
-    gc.collect()
-    assert not [thread for thread in threading.enumerate() if "inference" in thread.name]
+    left = set(threading.enumerate()) - before
+    assert not [thread for thread in left if "inference" in thread.name]
 
 
 def test_a_device_that_is_not_there() -> None:
