@@ -17,10 +17,16 @@ _CALL = nn.Module._call_impl.__code__
 
 
 def module_paths(root: nn.Module) -> dict[int, str]:
-    """The path of every submodule by the identity of the module; the first path where one is
-    shared.
-    """
-    return {id(module): path for path, module in root.named_modules()}
+    """The path of every submodule by the identity of the module; one of them where it is shared."""
+    paths, unvisited = {id(root): ""}, [("", root)]
+    while unvisited:
+        prefix, module = unvisited.pop()
+        # _modules, not named_modules(): this runs for every capture, and that takes twice as long.
+        for name, child in module._modules.items():
+            if child is not None and id(child) not in paths:
+                paths[id(child)] = prefix + name
+                unvisited.append((f"{prefix}{name}.", child))
+    return paths
 
 
 def calling_module(paths: dict[int, str]) -> str:

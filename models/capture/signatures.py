@@ -32,8 +32,7 @@ Arrange = Callable[[Tensor], Tensor]
 
 
 def _kept(tensor: Tensor) -> Tensor:
-    """`tensor` without its history, and on storage of its own when it is a window into a larger
-    one.
+    """`tensor` without its history, and on storage of its own if it is a part of a larger one.
 
     A fused projection hands out query, key and value as three views of one tensor; keeping a view
     would keep all three.

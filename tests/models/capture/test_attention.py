@@ -187,7 +187,7 @@ def test_torch_own_transformer_names_its_layers() -> None:
     ]
 
 
-def test_q_and_k_are_kept_without_v() -> None:
+def test_query_and_key_are_kept_without_the_values() -> None:
     module, x = Fused(), torch.randn(2, 50, 32)
     with capture(module) as recording:
         module(x)

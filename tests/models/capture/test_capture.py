@@ -73,6 +73,15 @@ def test_sites_come_in_order_of_execution_with_their_paths() -> None:
         trace.site("s99")
 
 
+def test_a_part_of_the_network_called_alone_keeps_its_path() -> None:
+    module, x = build("vit_tiny_patch16_224")
+    with capture(module) as recording:
+        module.forward_features(x)  # not through a call of the network itself
+        module.blocks[3](torch.randn(1, 197, 192))
+    names = [site.name for site in recording.trace.sites]
+    assert names == [*(f"blocks.{i}.attn" for i in range(12)), "blocks.3.attn"]
+
+
 def test_gradients_flow_as_without_capture() -> None:
     module, x = build("vit_tiny_patch16_224")
     module(x)[0, 0].backward()
