@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from models import weights
 from models.catalog import Catalog
 from models.spec import ModelSpec
 from server import schemas
@@ -38,6 +39,10 @@ def status(spec: ModelSpec, catalog: Catalog, shelf: Shelf) -> schemas.Status:
     """Whether the network can be used at once, after a download, or not."""
     if shelf.loading(spec.id):
         return "loading"
-    if shelf.loaded(spec.id) or catalog.local(spec.id):
+    if shelf.loaded(spec.id) or spec.source != "hub":
         return "ready"
-    return "unavailable" if catalog.offline or spec.repository is None else "available"
+    if spec.repository is None:
+        return "unavailable"
+    if weights.cached(spec.repository, catalog.cache_dir):
+        return "ready"
+    return "unavailable" if catalog.offline else "available"

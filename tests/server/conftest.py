@@ -2,7 +2,6 @@
 
 import io
 import os
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,6 +25,7 @@ from models.preprocessing import Preprocessing
 from models.spec import LoadedModel, ModelSpec
 from models.torchvision_operators import declare_missing_operators
 from server.app import create_app
+from server.cli import listen
 from server.engine import Engine
 from server.settings import Settings
 
@@ -88,7 +88,7 @@ def weights_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def running(settings: Settings, catalog: Catalog | None = None) -> Iterator[Running]:
     app = create_app(settings, catalog)
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listen("127.0.0.1", 0)
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=5)
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from server.cli import address, main
+from server.cli import address, listen, main
 from server.settings import Settings
 from tests.server.conftest import VIT, until
 
@@ -102,6 +102,11 @@ def test_a_device_that_is_not_there_stops_the_start(
     with pytest.raises(SystemExit, match="FOVEA_DEVICE"):
         main(["serve", "--port", "0"])
     assert "http://127.0.0.1" in capsys.readouterr().out
+
+
+def test_answers_do_not_wait_for_acknowledgements() -> None:
+    with listen("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP  # else asyncio leaves Nagle's algorithm on
 
 
 def test_the_address_to_open() -> None:
