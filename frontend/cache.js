@@ -25,9 +25,4 @@ export class Cache {
     }
     return this.#pending.get(key);
   }
-
-  clear() {
-    this.#values.clear();
-    this.#pending.clear();
-  }
 }

@@ -71,15 +71,17 @@ async function prefetch({ store, session }) {
   const at = analysis.sites.findIndex((/** @type {any} */ site) => site.id === shown);
   const distance = (/** @type {any} */ site) => Math.abs(analysis.sites.indexOf(site) - at);
   const nearest = [...analysis.sites].sort((a, b) => distance(a) - distance(b));
+  const over = () => store.get().analysisData !== analysis || store.get().site !== shown;
   let bytes = 0;
   for (const site of nearest) {
+    if (over()) return;
     bytes += weight(site);
     if (bytes > PREFETCH_BYTES || site.kind === "spatial-transformer") continue;
     const data = await (site.kind === "attention" ? session.attention(site) : session.gate(site)).catch(() => null);
-    const state = store.get();
-    if (state.analysisData !== analysis || state.site !== shown) return;
-    if (!data || site.id in state.summaries) continue;
-    store.set({ summaries: { ...state.summaries, [site.id]: pictures.summary(site, data) } });
+    if (over()) return;
+    const { summaries } = store.get();
+    if (!data || site.id in summaries) continue;
+    store.set({ summaries: { ...summaries, [site.id]: pictures.summary(site, data) } });
     await new Promise(whenIdle);
   }
 }

@@ -1,5 +1,5 @@
 // The overlay: a map at grid resolution drawn over the whole photo, patch-exact, with the crop dimmed. WebGL2 draws
-// it; where there is none, or the context is lost, Canvas2D draws the same pixels.
+// it; where no GPU runs that, or the context is lost, Canvas2D draws the same pixels.
 
 import { canvasToCell } from "./geometry.js";
 import { createCanvasRenderer } from "./overlay_canvas.js";
@@ -28,13 +28,12 @@ import { createWebglRenderer } from "./overlay_webgl.js";
 
 /**
  * @param {HTMLElement} parent  the overlay's canvas is put here
- * @param {{renderer?: "webgl" | "canvas"}} [options]
+ * @param {"auto" | "webgl" | "canvas"} [wanted]  auto: WebGL2 where a GPU runs it
  */
-export function createOverlay(parent, { renderer: wanted = "webgl" } = {}) {
+export function createOverlay(parent, wanted = "auto") {
   let canvas = addCanvas(parent);
   /** @type {Renderer | null} */
-  let renderer = wanted === "webgl" ? createWebglRenderer(canvas) : null;
-  let kind = renderer ? "webgl" : "canvas";
+  let renderer = wanted === "canvas" ? null : createWebglRenderer(canvas, wanted === "webgl");
   renderer ??= createCanvasRenderer(canvas);
   /** @type {Drawing | null} */
   let drawing = null;
@@ -52,15 +51,12 @@ export function createOverlay(parent, { renderer: wanted = "webgl" } = {}) {
       canvas = addCanvas(parent);
       Object.assign(canvas, { width, height });
       renderer = createCanvasRenderer(canvas);
-      kind = "canvas";
       redraw();
     });
   }
   watchForLoss();
 
   return {
-    get kind() { return kind; },
-    get canvas() { return canvas; },
     /** @param {Drawing | null} next */
     draw(next) {
       drawing = next;

@@ -1,4 +1,5 @@
-// The overlay without WebGL: every pixel by hand, the same arithmetic as the shader.
+// The overlay without a GPU: every pixel by hand, the same arithmetic as the shader. Pixel rows that lie in one row
+// of cells are equal, so all but the first of them are copies.
 
 import { DIM, HATCH, step } from "./colormap.js";
 
@@ -29,11 +30,20 @@ export function paint(image, frame) {
   const pixels = new Uint32Array(image.data.buffer); // little-endian: alpha, blue, green, red
   const [[a, b, c], [d, e, f]] = frame.toCell;
   const lookup = frame.smooth ? smoothValue : cellValue;
+  const copies = !frame.smooth && b === 0 && d === 0 && !frame.values.some(Number.isNaN);
+  let painted = NaN; // the row of cells that the pixel row before lies in, −1 outside
   const alpha = Math.round(frame.opacity * 255);
   const palette = paletteOf(frame.table, alpha);
   const dim = packed(DIM.colour[0], DIM.colour[1], DIM.colour[2], Math.round(DIM.alpha * 255));
   const stripes = [HATCH.dark, HATCH.light].map((grey) => packed(grey, grey, grey, alpha));
   for (let y = 0; y < height; y++) {
+    const before = painted;
+    const at = Math.floor(e * (y + 0.5) + f);
+    painted = at >= 0 && at < frame.rows ? at : -1;
+    if (copies && painted === before) {
+      pixels.copyWithin(y * width, (y - 1) * width, y * width);
+      continue;
+    }
     for (let x = 0; x < width; x++) {
       const column = a * (x + 0.5) + b * (y + 0.5) + c;
       const row = d * (x + 0.5) + e * (y + 0.5) + f;

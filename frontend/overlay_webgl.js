@@ -47,9 +47,15 @@ void main() {
   pixel = vec4(colour * opacity, opacity);
 }`;
 
-/** @param {HTMLCanvasElement} canvas @returns {import("./overlay.js").Renderer | null} null without WebGL2 */
-export function createWebglRenderer(canvas) {
-  const gl = canvas.getContext("webgl2", { alpha: true, antialias: false, depth: false, preserveDrawingBuffer: true });
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {boolean} software  whether to accept WebGL2 without a GPU, which is slower than Canvas2D
+ * @returns {import("./overlay.js").Renderer | null} null without WebGL2
+ */
+export function createWebglRenderer(canvas, software) {
+  const gl = canvas.getContext("webgl2", {
+    alpha: true, antialias: false, depth: false, preserveDrawingBuffer: true, failIfMajorPerformanceCaveat: !software,
+  });
   if (!gl) return null;
   const program = compile(gl);
   if (!program) return null;

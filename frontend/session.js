@@ -15,7 +15,7 @@ import { sampleName } from "./samples.js";
 
 /** @param {ReturnType<typeof import("./store.js").createStore<any>>} store */
 export function createSession(store) {
-  const cache = new Cache(); // of the shown analysis
+  let cache = new Cache(); // of the shown analysis; a late answer for an older one lands in the older one's
   let controller = new AbortController();
 
   /** Runs one loading at a time; a newer one aborts the older. @param {string} text @param {(signal: AbortSignal) => Promise<void>} work */
@@ -37,7 +37,7 @@ export function createSession(store) {
    * @param {any} analysis @param {Blob} blob @param {ImageBitmap} bitmap @param {Opening} opening
    */
   function show(analysis, blob, bitmap, { sample, linked }) {
-    cache.clear();
+    cache = new Cache();
     const { site, model } = store.get();
     const sameModel = linked || analysis.model === model;
     const kept = sameModel && analysis.sites.some((/** @type {any} */ candidate) => candidate.id === site);
@@ -51,6 +51,7 @@ export function createSession(store) {
       ...(linked ? {} : { query: "cls", hover: null }),
       ...(sameModel ? {} : { method: "site", head: "mean", channel: null }),
       summaries: {},
+      picture: null,
       error: null,
     });
   }

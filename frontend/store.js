@@ -21,7 +21,7 @@ import { COLORMAPS } from "./colormap.js";
  * @property {boolean} clip  whether colours end below the peaks
  * @property {string} tab
  * @property {"system" | "light" | "dark"} theme
- * @property {"webgl" | "canvas"} renderer  canvas: without WebGL
+ * @property {"auto" | "webgl" | "canvas"} renderer  who draws the overlay; auto: WebGL2 where a GPU runs it
  * @property {"projections" | "matrix"} rows  where rows come from; matrix is there to be measured against
  */
 
@@ -58,7 +58,7 @@ const FIELDS = {
   clip: flag,
   tab: { initial: "look", ...oneOf(["look", "heads", "channels", "numbers", "how"]) },
   theme: { initial: "system", ...oneOf(["system", "light", "dark"]) },
-  renderer: { initial: "webgl", ...oneOf(["webgl", "canvas"]) },
+  renderer: { initial: "auto", ...oneOf(["auto", "webgl", "canvas"]) },
   rows: { initial: "projections", ...oneOf(["projections", "matrix"]) },
 };
 

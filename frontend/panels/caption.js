@@ -29,8 +29,8 @@ export function mountCaption(root, { store }) {
 
   root.classList.add("empty");
   store.on(["picture", "smooth"], ({ picture, smooth: on }) => {
-    root.classList.toggle("empty", !picture);
     if (!picture) return;
+    root.classList.remove("empty");
     sentence.textContent = picture.sentence + (on && picture.form === "map" ? " Smoothed between patches." : "");
     const coloured = picture.form !== "grid";
     legend.hidden = !coloured;

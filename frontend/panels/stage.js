@@ -18,7 +18,7 @@ export function mountStage(root, { store, session }) {
   const photo = h("canvas", { class: "photo", role: "img" });
   const marks = svg("svg", { class: "marks", preserveAspectRatio: "none", "aria-hidden": "true" });
   const frame = h("div", { class: "frame", id: "frame" }, photo);
-  const overlay = createOverlay(frame, { renderer: store.get().renderer });
+  const overlay = createOverlay(frame, store.get().renderer);
   frame.append(marks);
   const cells = h("canvas", { class: "cells", role: "img" });
   const second = h("figure", { class: "second", hidden: true }, h("div", { class: "frame small" }, cells), h("figcaption", { class: "quiet" }));

@@ -25,9 +25,8 @@ ROOT = Path(__file__).parents[2]
 VIT = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
 CHROMIUM_FLAGS = [
     "--no-sandbox",
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
+    "--disable-gpu",
+    "--enable-unsafe-swiftshader",  # WebGL2 in software, for the tests that ask for it
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",

@@ -36,6 +36,12 @@ test("cells are exact squares, outside is dimmed, NaN is hatched", () => {
   assert.deepEqual(at(3, 3), [...colour(tables.viridis, 0.5), 255]);
 });
 
+test("rows that are copied are the rows that are painted", () => {
+  const even = painted([0.1, 0.7, 0.9, 0.3]);
+  const hatched = painted([0.1, 0.7, 0.9, NaN]); // nothing is copied here
+  for (const [x, y] of [[0, 0], [1, 1], [3, 0], [3, 1], [5, 1], [1, 3]]) assert.deepEqual(even(x, y), hatched(x, y));
+});
+
 test("smoothing goes between centres and holds at the edge", () => {
   const at = painted([0, 1, 0, 1], true);
   assert.deepEqual(at(0, 0), [68, 1, 84, 255]);

@@ -1,0 +1,145 @@
+"""From a pointer move to the redrawn overlay, in a real browser.
+
+    python -m benchmarks.browser_overlay [--moves 300] [--model ID] [--sample NAME]
+
+The page computes a row from q and k of the shown site ("projections"), or takes it from the whole
+matrix fetched beforehand ("matrix"). Both are measured on the same moves: from the time stamp of
+the pointer event to the moment the overlay's pixels are finished, which reading one of them back
+waits for. The overlay is drawn by Canvas2D, as the page does where no GPU runs WebGL2, and by
+WebGL2 in software. Only moves that reach another patch count; they come one a frame.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import product
+
+from playwright.sync_api import Browser, sync_playwright
+
+MODEL = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
+FRAME_MS = 1000 / 60
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--enable-unsafe-swiftshader",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+# The overlay is drawn before the sentence is written, so a changed sentence means a drawn overlay.
+MEASURE = """() => {
+  const overlay = document.querySelector("#frame .overlay");
+  const flat = overlay.getContext("2d");
+  const gl = flat ? null : overlay.getContext("webgl2");
+  const pixel = new Uint8Array(4);
+  const read = flat
+    ? () => flat.getImageData(0, 0, 1, 1)
+    : () => gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel);
+  window.moved = 0;
+  window.latencies = [];
+  addEventListener("pointermove", (event) => { window.moved = event.timeStamp; }, true);
+  new MutationObserver(() => {
+    if (!window.moved) return;
+    read();
+    window.latencies.push(performance.now() - window.moved);
+    window.moved = 0;
+  }).observe(document.querySelector("#sentence"), { childList: true, subtree: true });
+}"""
+
+FETCHED = """() => performance.getEntriesByType("resource")
+  .filter((entry) => /projections$|attention\\?query=all/.test(entry.name))
+  .map((entry) => [entry.decodedBodySize, entry.duration])"""
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """The address of a Fovea of our own."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    environment = {**os.environ, "FOVEA_PORT": str(port)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "server"], env=environment, stderr=subprocess.DEVNULL
+    )
+    try:
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(f"{address}/readyz", timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.2)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def measure(browser: Browser, address: str, view: str, moves: int) -> dict[str, float]:
+    """Milliseconds over many moves across the photo, and what was fetched to make them."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(f"{address}/?{view}")
+    page.locator("#sentence:not(:empty)").wait_for()
+    page.wait_for_timeout(2500)  # the neighbours are prefetched while the page is idle
+    page.evaluate(MEASURE)
+    box = page.locator("#frame").bounding_box()
+    assert box is not None
+    for i in range(moves):
+        across, down = 0.3 + 0.4 * ((i * 0.61803) % 1), 0.1 + 0.8 * ((i * 0.7548) % 1)
+        page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
+        page.wait_for_timeout(FRAME_MS)
+    latencies = sorted(page.evaluate("window.latencies"))
+    fetched = page.evaluate(FETCHED)
+    page.close()
+    return {
+        "moves": len(latencies),
+        "p50_ms": statistics.median(latencies),
+        "p95_ms": latencies[int(0.95 * (len(latencies) - 1))],
+        "max_ms": latencies[-1],
+        "fetched_bytes_a_site": fetched[0][0],
+        "fetch_ms_a_site": statistics.median(duration for _, duration in fetched),
+    }
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Prints one line for each way, and one JSON line with all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--moves", type=int, default=300)
+    parser.add_argument("--model", default=MODEL)
+    parser.add_argument("--sample", default="chelsea")
+    options = parser.parse_args(arguments or [])
+    results = {}
+    with serving() as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=list(FLAGS)
+        )
+        for renderer, rows in product(("canvas", "webgl"), ("projections", "matrix")):
+            view = f"sample={options.sample}&model={options.model}&rows={rows}&renderer={renderer}"
+            result = measure(browser, address, view, options.moves)
+            results[f"{renderer} {rows}"] = result
+            print(
+                f"{renderer:6} {rows:12} "
+                f"p50 {result['p50_ms']:5.1f} ms   p95 {result['p95_ms']:5.1f} ms   "
+                f"max {result['max_ms']:5.1f} ms   {result['moves']:.0f} moves   "
+                f"a site: {result['fetched_bytes_a_site'] / 1e3:.0f} kB "
+                f"in {result['fetch_ms_a_site']:.0f} ms"
+            )
+        browser.close()
+    print(json.dumps(results))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
