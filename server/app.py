@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -16,6 +17,7 @@ from server.engine import Engine
 from server.limits import BodyLimits
 from server.metrics import Metrics
 from server.routes import analyses, health, maps, models, sites
+from server.routes.common import in_thread, tagged
 from server.security import Security
 from server.settings import Settings, load
 
@@ -50,6 +52,7 @@ def create_app(settings: Settings | None = None, catalog: Catalog | None = None)
         version="1",
         description=DESCRIPTION,
         lifespan=lifespan,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -57,6 +60,7 @@ def create_app(settings: Settings | None = None, catalog: Catalog | None = None)
     for routes in (analyses, sites, maps, models, health):
         app.include_router(routes.router)
     app.include_router(pages.router)
+    app.add_api_route("/openapi.json", _contract, include_in_schema=False)
     app.router.default = pages.Page()
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
@@ -71,6 +75,12 @@ def create_app(settings: Settings | None = None, catalog: Catalog | None = None)
     app.add_middleware(Context, metrics=metrics)
     _document_problems(app)
     return app
+
+
+async def _contract(request: Request) -> Response:
+    """The OpenAPI document; making it the first time takes half a second."""
+    document = await in_thread(request.app.openapi)
+    return tagged(request, orjson.dumps(document))
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:

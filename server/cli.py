@@ -53,18 +53,26 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
     # Imported now, so that the line above is there while torch takes its second.
     import uvicorn
 
+    from models.catalog import Catalog, UnknownModel
     from server.app import create_app
     from server.inference import pick_device
 
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    catalog = Catalog(settings.weights_dir, settings.cache_dir, offline=settings.offline)
     try:
         device = pick_device(settings.device)
     except ValueError as error:
         raise SettingsError(f"FOVEA_DEVICE: {error}") from error
+    if settings.default_model:
+        try:
+            catalog.spec(settings.default_model)
+        except UnknownModel as error:
+            raise SettingsError(f"FOVEA_DEFAULT_MODEL: {error}") from error
     print(f"  looking with: {device}; weights: {settings.weights_dir or 'bundled and hub'}")
     print("  stop with Ctrl+C", flush=True)
     config = uvicorn.Config(
-        create_app(settings),
+        create_app(settings, catalog),
+        ws="none",
         log_level="warning",
         access_log=False,
         server_header=False,

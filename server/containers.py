@@ -12,7 +12,7 @@ from server.errors import CorruptImage, TooManyPixels, TruncatedImage
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 """Pillow's names of the formats that are opened; all others are refused unread."""
 
-MAX_SCANS = 200
+MAX_SCANS = 50
 """A progressive JPEG has about ten scans; each is a pass over all pixels for hardly any bytes."""
 
 MAX_PAGES = 10_000

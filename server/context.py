@@ -13,6 +13,7 @@ from time import perf_counter
 
 import orjson
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -57,6 +58,8 @@ class Context:
 
         try:
             await self.app(scope, receive, answer)
+        except ClientDisconnect:
+            pass  # Nobody is there to be answered.
         except Exception as error:
             if status:  # Too late for another answer; the server breaks the connection off.
                 raise

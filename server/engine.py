@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -147,24 +147,8 @@ class Engine:
         preprocess_ms = (perf_counter() - started) * 1000
         outcome = await asyncio.wrap_future(self.inference.submit(loaded, inputs))
         self.on_outcome(outcome)
-        analysis = Analysis(
-            id=key,
-            serial=secrets.token_hex(8),
-            model=loaded.spec,
-            revision=loaded.revision,
-            photo=photo,
-            geometry=geometry,
-            trace=outcome.trace,
-            trace_bytes=outcome.trace.nbytes,
-            predictions=predictions(outcome.logits, loaded.spec),
-            warnings=(*photo.warnings, *_about_places(outcome)),
-            timings_ms={
-                "decode": decode_ms,
-                "preprocess": preprocess_ms,
-                "queue": outcome.queue_ms,
-                "forward": outcome.forward_ms,
-            },
-        )
+        before = {"decode": decode_ms, "preprocess": preprocess_ms}
+        analysis = await self._in_thread(_conclude, key, photo, loaded, geometry, outcome, before)
         self.store.put(analysis)
         return analysis
 
@@ -184,10 +168,39 @@ class Engine:
                 self.not_ready = problem.detail
                 log.warning("not ready: %s", problem.detail)
                 await asyncio.sleep(WARM_UP_RETRY_S)
+            except Exception:  # Whatever it is, it must be told and tried again.
+                self.not_ready = "The first network does not work."
+                log.exception("not ready")
+                await asyncio.sleep(WARM_UP_RETRY_S)
 
 
 def _prepare(photo: Photo, preprocessing: Preprocessing) -> tuple[Tensor, Geometry]:
     return prepare(torch.from_numpy(photo.pixels).permute(2, 0, 1), preprocessing)
+
+
+def _conclude(
+    key: str,
+    photo: Photo,
+    loaded: LoadedModel,
+    geometry: Geometry,
+    outcome: Outcome,
+    before_ms: Mapping[str, float],
+) -> Analysis:
+    """What is kept of a forward pass."""
+    nothing = "Nothing in this network attends in a way that is recognised."
+    return Analysis(
+        id=key,
+        serial=secrets.token_hex(8),
+        model=loaded.spec,
+        revision=loaded.revision,
+        photo=photo,
+        geometry=geometry,
+        trace=outcome.trace,
+        trace_bytes=outcome.trace.nbytes,
+        predictions=predictions(outcome.logits, loaded.spec),
+        warnings=photo.warnings if outcome.trace.sites else (*photo.warnings, nothing),
+        timings_ms={**before_ms, "queue": outcome.queue_ms, "forward": outcome.forward_ms},
+    )
 
 
 def predictions(logits: Tensor, spec: ModelSpec) -> tuple[Prediction, ...]:
@@ -199,9 +212,3 @@ def predictions(logits: Tensor, spec: ModelSpec) -> tuple[Prediction, ...]:
         Prediction(index, spec.label(index), score)
         for index, score in zip(indices.tolist(), scores.tolist(), strict=True)
     )
-
-
-def _about_places(outcome: Outcome) -> tuple[str, ...]:
-    if not outcome.trace.sites:
-        return ("Nothing in this network attends in a way that is recognised.",)
-    return ()

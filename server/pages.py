@@ -15,15 +15,15 @@ from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 
+import orjson
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from server import errors
 from server.negotiation import JSON, choose, matches
 from server.render import COLORMAPS_FILE
-from server.routes.common import in_thread
+from server.routes.common import in_thread, tagged
 
 HERE = Path(__file__).parent
 FRONTEND = HERE.parent / "frontend"
@@ -105,8 +105,8 @@ async def problem_page(request: Request, slug: str) -> Response:
     if kind.hint:
         facts["hint"] = kind.hint
     if choose(request.headers.get("accept"), (JSON, HTML)) == JSON:
-        return JSONResponse(facts, headers={"Vary": "Accept"})
-    return Response(_problem_html(kind), media_type=HTML, headers={"Vary": "Accept"})
+        return tagged(request, orjson.dumps(facts))
+    return tagged(request, _problem_html(kind).encode(), HTML)
 
 
 def _problem_html(kind: type[errors.Problem]) -> str:

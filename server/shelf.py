@@ -82,9 +82,9 @@ class Shelf:
         except weights.ModelNotLocal as error:
             if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENOSPC:
                 raise errors.DiskFull(f"There is no room for the weights of {model}.") from error
-            raise errors.ModelNotLocal(_sentence(error), hint=error.hint) from error
+            raise errors.ModelNotLocal(_sentence("Not here", error), hint=error.hint) from error
         except weights.CorruptWeights as error:
-            raise errors.CorruptWeights(_sentence(error), hint=error.hint) from error
+            raise errors.CorruptWeights(_sentence("Not loaded", error), hint=error.hint) from error
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise errors.OutOfMemory(f"There is not enough memory to load {model}.") from error
 
@@ -108,6 +108,6 @@ def find(catalog: Catalog, model: str) -> ModelSpec:
         ) from error
 
 
-def _sentence(error: Exception) -> str:
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+def _sentence(start: str, error: Exception) -> str:
+    """On one line, whatever the libraries below put into their messages."""
+    return f"{start}: {' '.join(str(error).split()).rstrip('.')}."

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from server import errors, examples, render, schemas, upload
 from server.negotiation import JPEG, JSON, PNG
-from server.routes.common import AnalysisOf, EngineOf, conditional, problems, unless_gone
+from server.routes.common import AnalysisOf, EngineOf, conditional, in_thread, problems, unless_gone
 
 router = APIRouter(prefix="/v1/analyses", tags=["analyses"])
 
@@ -75,7 +75,7 @@ async def analyse(
     kept = await unless_gone(request, engine.analyse(sent.data, sent.model or model))
     if kept is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
-    body = schemas.analysis(kept)
+    body = await in_thread(schemas.analysis, kept)
     timing = ", ".join(f"{name};dur={ms}" for name, ms in body.timings_ms.items())
     return Response(
         body.model_dump_json(),

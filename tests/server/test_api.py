@@ -13,6 +13,7 @@ import safetensors.numpy
 import skimage
 from PIL import Image
 
+from models.catalog import bundled
 from server import schemas
 from tests.server.conftest import IMAGENET_VIT, SE, VIT, Running, real_weights
 
@@ -64,6 +65,12 @@ def test_an_unknown_model_lists_the_known(site: Running, name: str) -> None:
     problem = schemas.Problem.model_validate(response.json())
     assert (response.status_code, problem.type) == (404, "/problems/unknown-model")
     assert response.json()["known"]
+
+
+def test_every_page_of_the_catalogue_has_a_tag(site: Running) -> None:
+    for path in ("/v1/models", f"/v1/models/{VIT}", "/openapi.json", "/problems/not-found"):
+        tag = site.client.get(path).headers["ETag"]
+        assert site.client.get(path, headers={"If-None-Match": tag}).status_code == 304
 
 
 # --- an analysis --------------------------------------------------------------------------------
@@ -304,6 +311,40 @@ def test_figures_of_gates(site: Running, gated: dict[str, Any]) -> None:
     assert (refused.status_code, refused.json()["type"]) == (404, "/problems/wrong-kind")
     absent = site.client.get(at(gated, "/figures/entropy"))
     assert (absent.status_code, absent.json()["type"]) == (409, "/problems/map-not-possible")
+
+
+@pytest.mark.parametrize("model", bundled())
+def test_every_site_of_what_ships_answers_what_fits_it(
+    site: Running, picture: Callable[[int], bytes], model: str
+) -> None:
+    seen = site.analyse(picture(0), model)
+    assert seen["sites"], model
+    assert len(seen["predictions"]) == 5
+    for row in seen["sites"]:
+        for path in FITTING[row["kind"]]:
+            url = at(seen, f"/sites/{row['id']}/{path}")
+            answer = site.client.get(url, headers={"Accept": "application/x-npy, */*;q=0.5"})
+            assert answer.status_code == 200, (url, answer.text)
+            if answer.headers["Content-Type"] == "application/x-npy":
+                assert np.isfinite(npy(answer)).all(), url
+                json_of = site.client.get(url).json()
+                if "values" in json_of:
+                    schemas.NamedArray.model_validate(json_of)
+                else:
+                    schemas.SamplingGrid.model_validate(json_of)
+        if row["grid"] and row["kind"] in ("attention", "spatial-gate"):
+            path = FITTING[row["kind"]][0]
+            overlay = site.client.get(at(seen, f"/sites/{row['id']}/{path}"), headers=PNG)
+            with Image.open(io.BytesIO(overlay.content)) as image:
+                assert image.size == (200, 120)
+
+
+FITTING = {
+    "attention": ("attention", "attention?query=all&head=all", "projections"),
+    "channel-gate": ("gate", "features?channel=0"),
+    "spatial-gate": ("gate", "features?channel=0"),
+    "spatial-transformer": ("grid", "grid/warped"),
+}
 
 
 # --- pictures -----------------------------------------------------------------------------------

@@ -115,6 +115,12 @@ def test_the_address_to_open() -> None:
     assert address(Settings(token="a&b"), 80) == "http://127.0.0.1:80/?token=a%26b"
 
 
+def test_a_default_model_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOVEA_DEFAULT_MODEL", "vit_tine_patch16_224")
+    with pytest.raises(SystemExit, match=r"FOVEA_DEFAULT_MODEL.*vit_base_patch16_224"):
+        main(["serve", "--port", "0"])
+
+
 def test_help_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["serve", "--help"])
