@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from models.networks import build
 from training.data import Examples
 from training.digits import DigitTask
 from training.export import load_network, write_card, write_weights
-from training.loop import fit, learning_rate
+from training.loop import fit, learning_rate, shared_weights
 from training.photos import PhotoTask
 from training.recipe import Recipe
 from training.recipes import RECIPES, recipe_for
@@ -97,6 +98,18 @@ def test_spectral_norm_is_folded_into_what_ships(tmp_path: Path) -> None:
     weights = write_weights(PHOTOS, result.state, tmp_path)
     network = load_network(weights, PHOTOS.network, dict(PHOTOS.arguments))
     assert not any("parametrizations" in name for name in network.state_dict())
+
+
+def test_a_network_may_begin_with_the_weights_of_another() -> None:
+    torch.manual_seed(0)
+    se = build("gated_resnet", gate="se", classes=2)
+    eca = build("gated_resnet", gate="eca", classes=2)
+    shared = shared_weights(eca, se.state_dict())
+    assert "stages.0.0.conv.0.weight" in shared
+    assert not any(".gate." in name for name in shared)
+    missing = set(eca.state_dict()) - set(shared)
+    assert missing
+    assert all(".gate." in name for name in missing)
 
 
 def test_the_learning_rate_rises_and_falls() -> None:

@@ -11,7 +11,7 @@ RECIPE = Recipe(
     network="stn",
     arguments={"classes": 10},
     task="digits",
-    epochs=6,
+    epochs=4,
     learning_rate=2e-3,
     # A transformer that jumps about gives the classifier nothing steady to learn from.
     paced=("transformer",),
