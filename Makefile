@@ -102,7 +102,4 @@ $(DEV): requirements-dev.lock $(RUNTIME)
 # A Chromium for the page's tests: the one on PATH, else the system's package where that can be
 # installed, else the browser that Playwright brings.
 browser: $(DEV)
-	@for name in chromium chromium-browser google-chrome; do \
-	  command -v $$name >/dev/null && exit 0; \
-	done; \
-	$(APT_INSTALL) chromium fonts-dejavu-core || $(BIN)/playwright install chromium
+	@command -v chromium >/dev/null || { $(APT_INSTALL) chromium fonts-dejavu-core; } || $(BIN)/playwright install chromium

@@ -41,7 +41,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running Fovea."""
     port = free_port()
@@ -76,7 +76,9 @@ def _wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path)
     raise AssertionError(f"not ready after a minute:\n{log.read_text()}")
 
 
-@pytest.fixture(scope="session")
+# For this package only: while it is open, the driver's event loop runs in this thread, and a test
+# elsewhere could not run one of its own.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -158,7 +160,7 @@ def phone(browser: Browser, server: str) -> Iterator[Watched]:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def models(server: str) -> dict[str, dict[str, Any]]:
     """The catalogue by id."""
     import json
@@ -167,7 +169,7 @@ def models(server: str) -> dict[str, dict[str, Any]]:
         return {model["id"]: model for model in json.load(answer)}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def attending(models: dict[str, dict[str, Any]]) -> str:
     """A model with attention between patches: the real ImageNet one where its weights are."""
     known = [VIT, "vit"]
