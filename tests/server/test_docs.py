@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from server import errors
+from server import errors, examples, schemas
 from server.app import create_app
 from server.settings import PREFIX, Settings
 from tests.server.conftest import Running
@@ -91,3 +91,12 @@ def test_the_documentation_needs_no_other_origin(site: Running) -> None:
     for source in sources:
         assert source.startswith("/"), source
         assert site.client.get(source).status_code == 200, source
+
+
+def test_the_examples_are_what_the_schemas_say() -> None:
+    schemas.Analysis.model_validate(examples.ANALYSIS)
+    schemas.ModelCard.model_validate(examples.MODEL_CARD)
+    schemas.ModelSummary.model_validate(examples.MODEL_SUMMARY)
+    schemas.SamplingGrid.model_validate(examples.GRID)
+    for array in (examples.ATTENTION, examples.GATE, examples.FEATURES, examples.ROLLOUT):
+        schemas.NamedArray.model_validate(array)

@@ -29,7 +29,10 @@ ACCEPTS = st.sampled_from(
 KINDS = ("multipart/form-data; boundary=b", "image/png", "multipart/form-data", "text/plain", "")
 
 QUICK = settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=80,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 

@@ -493,7 +493,7 @@ def samples() -> Iterator[bytes]:
 SAMPLES = tuple(samples())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_whatever_the_damage_it_is_a_photo_or_a_bad_photo(data: st.DataObject) -> None:
     sample = bytearray(data.draw(st.sampled_from(SAMPLES)))
