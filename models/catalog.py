@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from models import networks, timm_zoo, weights
+from models.layout import survey
 from models.preprocessing import Preprocessing
 from models.spec import LoadedModel, ModelSpec
 
@@ -173,7 +174,10 @@ class Catalog:
         spec = replace(
             spec, sha256=checksum, parameters=sum(p.numel() for p in module.parameters())
         )
-        return LoadedModel(spec, module.eval().requires_grad_(False).to(device), checksum[:12])
+        module = module.eval().requires_grad_(False)
+        sample = torch.zeros(1, spec.preprocessing.channels, *spec.preprocessing.crop_px)
+        layouts = survey(module, sample)
+        return LoadedModel(spec, module.to(device), checksum[:12], layouts)
 
 
 def _load_bundled(spec: ModelSpec) -> tuple[nn.Module, str]:

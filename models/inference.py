@@ -6,30 +6,35 @@ import torch
 from torch import Tensor, nn
 
 from models.capture import capture
-from models.layout import place
+from models.layout import Layouts, place, survey
 from models.records import Trace
 
 
-def run(module: nn.Module, inputs: Tensor) -> tuple[Tensor, tuple[Trace, ...]]:
+def run(
+    module: nn.Module, inputs: Tensor, layouts: Layouts | None = None
+) -> tuple[Tensor, tuple[Trace, ...]]:
     """(logits, traces): the output (photo, class) and one placed trace a photo.
 
     module: in eval mode. inputs: (photo, channel, height, width) on the module's device.
+    layouts: of `survey` for this network and input size; surveyed now if not given.
     """
+    layouts = survey(module, inputs[:1]) if layouts is None else layouts
     with torch.inference_mode(), capture(module, features=True) as recording:
         logits = module(inputs)
-    photos, (height, width) = inputs.shape[0], inputs.shape[-2:]
-    trace = place(recording.trace, module, (height, width), photos)
-    return logits, trace.split(photos)
+    traces = recording.trace.split(inputs.shape[0])
+    return logits, tuple(place(trace, layouts) for trace in traces)
 
 
-def run_for_class(module: nn.Module, inputs: Tensor, target: int) -> Trace:
+def run_for_class(
+    module: nn.Module, inputs: Tensor, target: int, layouts: Layouts | None = None
+) -> Trace:
     """The placed trace of one photo with the gradients of one class's logit.
 
     inputs: (1, channel, height, width). Parameters need no gradient, and get none: the graph hangs
     on the photo.
     """
+    layouts = survey(module, inputs) if layouts is None else layouts
     photo = inputs.detach().clone().requires_grad_()
     with torch.enable_grad(), capture(module, gradients=True) as recording:
         logits = module(photo)
-    height, width = photo.shape[-2:]
-    return place(recording.differentiate(logits[0, target]), module, (height, width))
+    return place(recording.differentiate(logits[0, target]), layouts)

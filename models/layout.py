@@ -1,74 +1,121 @@
 """From tokens to places: which cells of the network's input the tokens of a site stand for.
 
-What the network declares of itself comes first (timm's `num_prefix_tokens`,
-`patch_embed.grid_size`); else the grid follows from the number of tokens and the size of the
-input where just one reading is possible. Where it is not, the site keeps no grid and says why: a
-matrix without places is honest, a map in a wrong place is not.
+`survey` follows the cells through one pass of a network (`models/capture/places.py`); `place` puts
+what it found onto the sites of a trace. Where all patches attend to each other the site gets a grid
+and a number of prefix tokens. Windows, pyramids and queries that are not keys keep the cells of
+every token. What could not be followed keeps neither and says why: a matrix without places is
+honest, a map in a wrong place is not.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from models.records import Attention, Gate, PatchGrid, Site, Trace
+from models.capture.places import NOWHERE, follow
+from models.records import Attention, Cells, Gate, Layout, PatchGrid, Site, Trace
 
-_STRIDES_PX = (2, 4, 8, 16, 32, 64, 14, 7, 12, 28)
-_PREFIXES = (0, 1, 2, 5)  # none; class; class and distillation; class and four registers
-
-
-def declared_prefix_tokens(module: nn.Module) -> int | None:
-    """The number of class, distillation and register tokens, where the network says so."""
-    count = getattr(module, "num_prefix_tokens", None)
-    return count if isinstance(count, int) else None
+Layouts = tuple[Layout | None, ...]
+"""One entry a site, in order of execution; None for what is no attention."""
 
 
-def declared_grid(module: nn.Module) -> PatchGrid | None:
-    """The patch grid, where the network says so."""
-    for owner in (module, getattr(module, "patch_embed", None)):
-        size = getattr(owner, "grid_size", None)
-        if isinstance(size, tuple) and len(size) == 2:
-            return PatchGrid(*size)
-    return None
+def merged(cells: Cells) -> Cells:
+    """`cells` counted in the grid that they really fill.
 
-
-def infer_grid(
-    tokens: int, input_size: tuple[int, int], prefix_tokens: int | None = None
-) -> tuple[PatchGrid, int] | None:
-    """(grid, prefix tokens) that `tokens` on an input of (height, width) can stand for; None if
-    none fits.
-
-    Among several readings the one with the fewest prefix tokens wins.
+    Where patches were merged, or tokens skipped, only every n-th row and column of the finer grid
+    is left; those are the rows and columns of a coarser one over the same picture.
     """
-    height, width = input_size
-    for prefix in _PREFIXES if prefix_tokens is None else (prefix_tokens,):
-        for stride in _STRIDES_PX:
-            grid = PatchGrid(-(-height // stride), -(-width // stride))
-            exact = height % stride == 0 and width % stride == 0
-            if exact and grid.cells == tokens - prefix and grid.cells > 1:
-                return grid, prefix
-    return None
+    known = cells.cells[cells.cells != NOWHERE].unique()
+    rows = (known // cells.grid.columns).unique()
+    columns = (known % cells.grid.columns).unique()
+    if not len(known) or len(known) == cells.grid.cells or len(known) != len(rows) * len(columns):
+        return cells
+    row = torch.searchsorted(rows, cells.cells // cells.grid.columns)
+    column = torch.searchsorted(columns, cells.cells % cells.grid.columns)
+    counted = torch.where(cells.cells == NOWHERE, NOWHERE, row * len(columns) + column)
+    return Cells(counted.int(), PatchGrid(len(rows), len(columns)))
 
 
-def _place_attention(
-    site: Site, module: nn.Module, input_size: tuple[int, int], photos: int
-) -> Site:
-    batch, _, queries, keys = site.attention.shape
-    if batch != photos:
-        windows = batch // photos
-        return replace(site, note=f"Attention within {windows} windows; shown as a matrix.")
-    if queries not in (1, keys):
-        return replace(site, note=f"{queries} queries look at {keys} keys; shown as a matrix.")
-    prefix, grid = declared_prefix_tokens(module), declared_grid(module)
-    if grid is not None and prefix is not None and grid.cells + prefix == keys:
-        return replace(site, grid=grid, prefix_tokens=prefix)
-    found = infer_grid(keys, input_size, prefix) or infer_grid(keys, input_size)
-    if found is None:
-        height, width = input_size
-        reason = f"{keys} tokens match no patch grid on {width}×{height} px"
-        return replace(site, note=f"{reason}; shown as a matrix.")
-    return replace(site, grid=found[0], prefix_tokens=found[1])
+def folded_heads(cells: Tensor) -> int:
+    """How often each window's row is repeated in succession: heads that the network folded in."""
+    changes = (cells[1:] != cells[:-1]).any(-1)
+    runs = torch.cat((torch.tensor([True]), changes)).nonzero().flatten().diff()
+    if not changes.any():
+        return cells.shape[0]
+    run = int(runs[0])
+    regular = bool((runs == run).all()) and cells.shape[0] == run * (len(runs) + 1)
+    return run if regular else 1
+
+
+def survey(module: nn.Module, inputs: Tensor) -> Layouts:
+    """The layouts of a network's attention sites, from one pass over one photo of any content.
+
+    inputs: (1, channel, height, width) of the size that the network will be given.
+    """
+    layouts: list[Layout | None] = []
+    for layout in follow(module, inputs):
+        if layout is None:
+            layouts.append(None)
+            continue
+        queries, keys = (None if c is None else merged(c) for c in (layout.queries, layout.keys))
+        layouts.append(replace(layout, queries=queries, keys=keys))
+    return tuple(layouts)
+
+
+def prefix_of(cells: Cells) -> int | None:
+    """The number of tokens before the first patch, if after them all patches follow in order."""
+    if cells.cells.shape[0] != 1:
+        return None
+    tokens = cells.cells[0]
+    prefix = len(tokens) - cells.grid.cells
+    if prefix < 0 or not (tokens[:prefix] == NOWHERE).all():
+        return None
+    return prefix if torch.equal(tokens[prefix:], torch.arange(cells.grid.cells).int()) else None
+
+
+def _with_heads(site: Site, heads: int) -> Site:
+    """The site with heads that were folded into its batch axis as heads again."""
+    attention = site.attention
+    if attention.probabilities is None or attention.shape[1] != 1:
+        return site
+    parts = {
+        name: tensor[:, 0].unflatten(0, (-1, heads))
+        for name in ("probabilities", "probabilities_gradient")
+        if (tensor := getattr(attention, name)) is not None
+    }
+    return replace(site, tensors=replace(attention, **parts))
+
+
+def _place_attention(site: Site, layout: Layout | None) -> Site:
+    if layout is None:
+        return replace(site, note="Where its tokens are could not be followed; shown as a matrix.")
+    if layout.over_channels:
+        return replace(
+            site, layout=layout, note="Attention of channels to channels; it has no places."
+        )
+    queries, keys = layout.queries, layout.keys
+    if keys is None:
+        return replace(site, note="Where its tokens are could not be followed; shown as a matrix.")
+    heads = folded_heads(keys.cells)
+    if heads > 1 and site.attention.shape[1] == 1:
+        site = _with_heads(site, heads)
+        keys = replace(keys, cells=keys.cells[::heads])
+        queries = None if queries is None else replace(queries, cells=queries.cells[::heads])
+        layout = Layout(queries, keys)
+    prefix = prefix_of(keys)
+    shared = queries is not None and torch.equal(queries.cells, keys.cells)
+    if prefix is not None and (shared or site.queries == 1):
+        return replace(site, grid=keys.grid, prefix_tokens=prefix, layout=layout)
+    windows = keys.cells.shape[0]
+    if windows > 1:
+        note = f"Attention within {windows} windows."
+    elif queries is None:
+        note = f"{site.queries} queries without places look at {keys.grid.cells} patches."
+    else:
+        note = f"{queries.grid.cells} patches look at {keys.grid.cells} larger ones."
+    return replace(site, layout=layout, note=note)
 
 
 def _place_gate(site: Site, gate: Gate) -> Site:
@@ -78,15 +125,15 @@ def _place_gate(site: Site, gate: Gate) -> Site:
     return replace(site, grid=PatchGrid(*map_with_places.shape[2:]))
 
 
-def place(trace: Trace, module: nn.Module, input_size: tuple[int, int], photos: int = 1) -> Trace:
-    """`trace` with the grid and the prefix tokens of each site filled in.
+def place(trace: Trace, layouts: Layouts) -> Trace:
+    """`trace` of one photo with the places of each site filled in.
 
-    input_size: (height, width) of what the network was given. photos: how many of them.
+    layouts: what `survey` found for the same network at the same input size.
     """
     sites = []
-    for site in trace.sites:
+    for index, site in enumerate(trace.sites):
         if isinstance(site.tensors, Attention):
-            site = _place_attention(site, module, input_size, photos)
+            site = _place_attention(site, layouts[index] if index < len(layouts) else None)
         elif isinstance(site.tensors, Gate):
             site = _place_gate(site, site.tensors)
         sites.append(site)

@@ -120,6 +120,30 @@ Tensors = Attention | Gate | Sampling
 
 
 @dataclass(frozen=True, slots=True)
+class Cells:
+    """Which cells of a grid the entries of a tensor stand for.
+
+    cells: integers row·columns + column, or −1 for what has no place; for the tokens of an
+    attention (window, token). grid: the grid that is counted in.
+    """
+
+    cells: Tensor
+    grid: PatchGrid
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the queries and the keys of an attention are; None where that could not be followed.
+
+    over_channels: the matrix is channel×channel (XCiT's cross-covariance); it has no places at all.
+    """
+
+    queries: Cells | None
+    keys: Cells | None
+    over_channels: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """One place in a network where something attends.
 
@@ -137,6 +161,7 @@ class Site:
     grid: PatchGrid | None = None
     prefix_tokens: int = 0
     note: str | None = None
+    layout: Layout | None = None
 
     @property
     def attention(self) -> Attention:

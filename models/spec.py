@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from torch import nn
 
+from models.layout import Layouts
 from models.preprocessing import Preprocessing
 
 Source = Literal["bundled", "local", "hub"]
@@ -56,10 +57,13 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A network in eval mode on its device. revision: the first 12 digits of the checksum of its
-    weights.
+    """A network in eval mode on its device.
+
+    revision: the first 12 digits of the checksum of its weights. layouts: where the tokens of its
+    attention sites are, at the input size of its preprocessing.
     """
 
     spec: ModelSpec
     module: nn.Module
     revision: str
+    layouts: Layouts

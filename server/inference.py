@@ -112,7 +112,7 @@ class InferenceThread:
     def _forward(self, jobs: Sequence[_Job]) -> list[Outcome]:
         started = perf_counter()
         inputs = torch.cat([job.inputs for job in jobs]).to(self.device)
-        logits, traces = run(jobs[0].loaded.module, inputs)
+        logits, traces = run(jobs[0].loaded.module, inputs, jobs[0].loaded.layouts)
         logits = logits.float().cpu()  # Also waits for the device, so that the time is honest.
         forward_ms = (perf_counter() - started) * 1000
         return [

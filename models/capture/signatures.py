@@ -14,7 +14,8 @@ never changes either. `HANDLERS` at the end is the whole registry.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -25,7 +26,7 @@ from models.capture.origins import Origin
 from models.records import Attention, Gate, Kind, Sampling
 
 if TYPE_CHECKING:
-    from models.capture.recorder import _Watch
+    from models.capture.recorder import Recording, _Watch
 
 Handler = Callable[["_Watch", Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 Arrange = Callable[[Tensor], Tensor]
@@ -99,7 +100,7 @@ def _on_attention(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
 # `multi_head_attention_forward` hands itself over to the mode as a whole. To see the attention
 # inside, its body has to run under the mode again, without the line that would hand over once
 # more: the same code, with globals in which that line's question is answered "no".
-_BODY_OF_MULTI_HEAD_ATTENTION = types.FunctionType(
+attention_body = types.FunctionType(
     F.multi_head_attention_forward.__code__,
     {**F.multi_head_attention_forward.__globals__, "has_torch_function": lambda _: False},
     "multi_head_attention_forward",
@@ -107,20 +108,30 @@ _BODY_OF_MULTI_HEAD_ATTENTION = types.FunctionType(
 )
 
 
-def _number_of_heads(
-    query: Any, key: Any, value: Any, embed_dim_to_check: int, num_heads: int, *_: Any, **__: Any
-) -> int:
-    """The argument of that name, with the parameters of the torch function."""
-    return num_heads
+@contextmanager
+def folded_heads_of(
+    recording: Recording,
+    query: Any,
+    key: Any,
+    value: Any,
+    embed_dim_to_check: int,
+    num_heads: int,
+    *_: Any,
+    **__: Any,
+) -> Iterator[None]:
+    """While the body runs its heads may be folded into the batch axis; the parameters say how
+    many.
+    """
+    recording.folded_heads = num_heads
+    try:
+        yield
+    finally:
+        recording.folded_heads = None
 
 
 def _on_multi_head_attention(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    watch.recording.folded_heads = _number_of_heads(*args, **kwargs)
-    try:
-        with watch:
-            return _BODY_OF_MULTI_HEAD_ATTENTION(*args, **kwargs)
-    finally:
-        watch.recording.folded_heads = None
+    with folded_heads_of(watch.recording, *args, **kwargs), watch:
+        return attention_body(*args, **kwargs)
 
 
 # --- explicit attention: softmax, then matmul ---------------------------------------------------

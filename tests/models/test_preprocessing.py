@@ -67,8 +67,6 @@ def test_equals_timm_own_transform() -> None:
         expected = create_transform(**resolve_data_config({}, pretrained_cfg=config))(
             Image.fromarray(array)
         )
-        pixels, _ = prepare(
-            torch.tensor(array).permute(2, 0, 1), Preprocessing.from_timm(config)
-        )
+        pixels, _ = prepare(torch.tensor(array).permute(2, 0, 1), Preprocessing.from_timm(config))
         assert pixels.shape[1:] == expected.shape
         assert_same_bytes(pixels[0].numpy(), expected.numpy(), min(config["std"]))

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from models.capture import capture
-from models.layout import place
+from models.layout import place, survey
 from models.maps.gradients import (
     NoGradients,
     attention_grad_cam,
@@ -46,7 +46,7 @@ def seen(request: pytest.FixtureRequest) -> tuple[Trace, list[Tensor], list[Tens
     with capture(module, gradients=True) as recording:
         logits = module(photo)
     trace = recording.differentiate(logits[0, TARGET])
-    trace = place(trace, module, photo.shape[-2:])
+    trace = place(trace, survey(module, photo.detach()))
     # The reference: the same network in float64, unfused, every matrix kept in the graph.
     matrices: list[Tensor] = []
     exact = module.double()
@@ -129,7 +129,7 @@ def test_explicit_matrices_have_their_gradients() -> None:
             block.attn.fused_attn = fused
         with capture(module, gradients=True) as recording:
             logits = module(photo)
-        trace = place(recording.differentiate(logits[0, TARGET]), module, (32, 32))
+        trace = place(recording.differentiate(logits[0, TARGET]), survey(module, photo.detach()))
         results.append(relevance(trace).values.double())
     assert close(results[0], results[1])
 
@@ -138,7 +138,7 @@ def test_without_gradients_it_says_so() -> None:
     module = network(img_size=(32, 32))
     with capture(module) as recording:
         module(torch.randn(1, 3, 32, 32))
-    trace = place(recording.trace, module, (32, 32))
+    trace = place(recording.trace, survey(module, torch.randn(1, 3, 32, 32)))
     with pytest.raises(NoGradients, match=r"Recording\.differentiate"):
         relevance(trace)
     with pytest.raises(ValueError, match="gradients=True"):
