@@ -43,13 +43,15 @@ function query(parameters) {
 }
 
 /** @param {string} path @param {AbortSignal} [signal] */
-const json = async (path, signal) => (await request(path, { headers: { Accept: "application/json" }, signal })).json();
+const json = async (path, signal) =>
+  (await request(path, { headers: { Accept: "application/json" }, signal })).json();
 
 /** @param {string} path @param {string} accept */
 const bytes = async (path, accept) => (await request(path, { headers: { Accept: accept } })).arrayBuffer();
 
 const at = (/** @type {string} */ id) => `/v1/analyses/${encodeURIComponent(id)}`;
-const site = (/** @type {string} */ id, /** @type {string} */ name) => `${at(id)}/sites/${encodeURIComponent(name)}`;
+const site = (/** @type {string} */ id, /** @type {string} */ name) =>
+  `${at(id)}/sites/${encodeURIComponent(name)}`;
 
 export const samples = () => json("/samples/samples.json");
 export const samplePhoto = async (/** @type {string} */ file, /** @type {AbortSignal} */ signal) =>
@@ -83,7 +85,8 @@ export async function attentionMatrix(id, siteId) {
 }
 
 /** @param {string} id @param {string} siteId */
-export const gate = async (id, siteId) => parseNpy(await bytes(`${site(id, siteId)}/gate`, "application/x-npy"));
+export const gate = async (id, siteId) =>
+  parseNpy(await bytes(`${site(id, siteId)}/gate`, "application/x-npy"));
 
 /** One channel's feature map before the gate. @param {string} id @param {string} siteId @param {number} channel */
 export const features = async (id, siteId, channel) =>

@@ -44,5 +44,7 @@ export async function drawChart(element, { data, layout }, choose) {
   const target = /** @type {any} */ (element);
   target.removeAllListeners("plotly_click");
   target.removeAllListeners("plotly_hover");
-  if (choose) for (const event of ["plotly_click", "plotly_hover"]) target.on(event, (/** @type {any} */ { points }) => choose(points[0]));
+  if (choose)
+    for (const event of ["plotly_click", "plotly_hover"])
+      target.on(event, (/** @type {any} */ { points }) => choose(points[0]));
 }

@@ -10,10 +10,12 @@ export const HATCH = { dark: 70, light: 150, width: 4 };
 
 /** @param {Record<string, string>} json @returns {Record<string, Table>} */
 export function parseTables(json) {
-  return Object.fromEntries(COLORMAPS.map((name) => {
-    const bytes = json[name].match(/../g) ?? [];
-    return [name, Uint8Array.from(bytes, (digits) => parseInt(digits, 16))];
-  }));
+  return Object.fromEntries(
+    COLORMAPS.map((name) => {
+      const bytes = json[name].match(/../g) ?? [];
+      return [name, Uint8Array.from(bytes, (digits) => parseInt(digits, 16))];
+    }),
+  );
 }
 
 /**

@@ -33,7 +33,10 @@ function fill(element, properties, children) {
 /** @param {(Child | Child[])[]} children */
 function nodes(children) {
   return /** @type {(Node | string)[]} */ (
-    children.flat().filter((child) => child != null && child !== false).map((child) => (typeof child === "number" ? String(child) : child))
+    children
+      .flat()
+      .filter((child) => child != null && child !== false)
+      .map((child) => (typeof child === "number" ? String(child) : child))
   );
 }
 
@@ -52,14 +55,34 @@ export function put(element, ...children) {
  */
 export function segmented(label, choices, chosen, choose) {
   const buttons = choices.map(({ value, text, title }) =>
-    h("button", { type: "button", role: "radio", title, "aria-checked": String(value === chosen),
-      tabindex: value === chosen ? 0 : -1, onclick: () => choose(value) }, text));
-  return h("div", { class: "segmented", role: "radiogroup", "aria-label": label, onkeydown: moveFocus }, buttons);
+    h(
+      "button",
+      {
+        type: "button",
+        role: "radio",
+        title,
+        "aria-checked": String(value === chosen),
+        tabindex: value === chosen ? 0 : -1,
+        onclick: () => choose(value),
+      },
+      text,
+    ),
+  );
+  return h(
+    "div",
+    { class: "segmented", role: "radiogroup", "aria-label": label, onkeydown: moveFocus },
+    buttons,
+  );
 }
 
 /** Arrow keys move between the buttons of a group. @param {KeyboardEvent} event */
 export function moveFocus(event) {
-  const steps = /** @type {Record<string, number>} */ ({ ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 });
+  const steps = /** @type {Record<string, number>} */ ({
+    ArrowRight: 1,
+    ArrowDown: 1,
+    ArrowLeft: -1,
+    ArrowUp: -1,
+  });
   const move = steps[event.key];
   if (!move) return;
   const group = /** @type {HTMLElement} */ (event.currentTarget);

@@ -4,11 +4,22 @@
 import * as pictures from "./picture.js";
 import { hasRollout, isSquare } from "./sites.js";
 
-const MADE_FROM = ["analysisData", "site", "method", "query", "direction", "head", "channel", "clip", "hover", "rows"];
+const MADE_FROM = [
+  "analysisData",
+  "site",
+  "method",
+  "query",
+  "direction",
+  "head",
+  "channel",
+  "clip",
+  "hover",
+  "rows",
+];
 const SHIMMER_AFTER_MS = 100;
 const PREFETCH_BYTES = 48e6;
 
-/** @typedef {{store: any, session: import("./session.js").Session}} Context */
+/** @typedef {{store: import("./store.js").Store, session: import("./session.js").Session}} Context */
 
 /** The shown site. @param {any} state */
 export const siteOf = (state) =>
@@ -39,7 +50,13 @@ export function keepPicture({ store, session }) {
 /** Whether moving over the photo changes the map: not for rollout, gates or a pinned patch. @param {any} state */
 function followsPointer(state) {
   const site = siteOf(state);
-  return state.method === "site" && state.query === "cls" && site?.kind === "attention" && site.grid && isSquare(site);
+  return (
+    state.method === "site" &&
+    state.query === "cls" &&
+    site?.kind === "attention" &&
+    site.grid &&
+    isSquare(site)
+  );
 }
 
 /** @param {any} state @param {import("./session.js").Session} session */
@@ -77,7 +94,9 @@ async function prefetch({ store, session }) {
     if (over()) return;
     bytes += weight(site);
     if (bytes > PREFETCH_BYTES || site.kind === "spatial-transformer") continue;
-    const data = await (site.kind === "attention" ? session.attention(site) : session.gate(site)).catch(() => null);
+    const data = await (site.kind === "attention" ? session.attention(site) : session.gate(site)).catch(
+      () => null,
+    );
     if (over()) return;
     const { summaries } = store.get();
     if (!data || site.id in summaries) continue;

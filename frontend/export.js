@@ -35,7 +35,11 @@ export function compose(state) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const font = '14px system-ui, "Segoe UI", sans-serif';
   context.font = font;
-  const lines = wrap(context, [picture.sentence, `${state.model}, ${picture.claim}.`].join(" "), width - 2 * MARGIN);
+  const lines = wrap(
+    context,
+    [picture.sentence, `${state.model}, ${picture.claim}.`].join(" "),
+    width - 2 * MARGIN,
+  );
   const legendHeight = picture.form === "map" ? 2 * LINE : 0;
   canvas.width = width;
   canvas.height = height + 2 * MARGIN + lines.length * LINE + legendHeight;
@@ -44,7 +48,8 @@ export function compose(state) {
   context.drawImage(photo.bitmap, 0, 0, width, height);
   if (picture.form === "map") {
     context.drawImage(overlayOf(state, width, height), 0, 0);
-    if (picture.marked) outline(context, cellOutline(fromAnalysis(state.analysisData), picture.marked, picture.grid), scale);
+    if (picture.marked)
+      outline(context, cellOutline(fromAnalysis(state.analysisData), picture.marked, picture.grid), scale);
     legend(context, state, tables[colormap], height + MARGIN, width, font);
   }
   context.font = font;
@@ -61,7 +66,14 @@ function overlayOf({ picture, analysisData, tables, colormap, opacity, smooth },
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const image = context.createImageData(width, height);
   const values = normalise(picture.values, picture.low, picture.high);
-  const drawing = { values, grid: picture.grid, geometry: fromAnalysis(analysisData), table: tables[colormap], opacity, smooth };
+  const drawing = {
+    values,
+    grid: picture.grid,
+    geometry: fromAnalysis(analysisData),
+    table: tables[colormap],
+    opacity,
+    smooth,
+  };
   paint(image, prepare(drawing, width, height));
   context.putImageData(image, 0, 0);
   return canvas;
@@ -71,7 +83,10 @@ function overlayOf({ picture, analysisData, tables, colormap, opacity, smooth },
 function outline(context, path, scale) {
   context.save();
   context.scale(scale, scale);
-  for (const [colour, width] of /** @type {[string, number][]} */ ([["black", 4], ["white", 2]])) {
+  for (const [colour, width] of /** @type {[string, number][]} */ ([
+    ["black", 4],
+    ["white", 2],
+  ])) {
     context.strokeStyle = colour;
     context.lineWidth = width / scale;
     context.stroke(new Path2D(path));
@@ -92,7 +107,11 @@ function legend(context, state, table, top, width, font) {
   context.fillStyle = "#1b1c1e";
   context.textBaseline = "top";
   context.fillText(number(picture.low), MARGIN, top);
-  context.fillText(`${state.clip ? "≥ " : ""}${number(picture.high)}  (${picture.scale})`, MARGIN + 58 + bar, top);
+  context.fillText(
+    `${state.clip ? "≥ " : ""}${number(picture.high)}  (${picture.scale})`,
+    MARGIN + 58 + bar,
+    top,
+  );
 }
 
 /** @param {CanvasRenderingContext2D} context @param {string} text @param {number} width */

@@ -5,7 +5,8 @@ export function number(value) {
   if (!Number.isFinite(value)) return String(value);
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size < 1e-4 || size >= 1e6) return value.toExponential(1).replace("e-", "e−").replace("-", "−").replace("e+", "e");
+  if (size < 1e-4 || size >= 1e6)
+    return value.toExponential(1).replace("e-", "e−").replace("-", "−").replace("e+", "e");
   const digits = Math.max(0, Math.min(6, 2 - Math.floor(Math.log10(size))));
   return value.toFixed(digits).replace("-", "−");
 }

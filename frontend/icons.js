@@ -5,7 +5,8 @@ import { svg } from "./dom.js";
 /** @type {Record<string, string>} */
 const PATHS = {
   // Kinds of site: an eye, bars, a masked square, a bent grid.
-  attention: "M1.5 8 C4.5 3.2 11.5 3.2 14.5 8 C11.5 12.8 4.5 12.8 1.5 8 Z M6 8 a2 2 0 1 0 4 0 a2 2 0 1 0 -4 0",
+  attention:
+    "M1.5 8 C4.5 3.2 11.5 3.2 14.5 8 C11.5 12.8 4.5 12.8 1.5 8 Z M6 8 a2 2 0 1 0 4 0 a2 2 0 1 0 -4 0",
   channels: "M3 13 V9 M6.3 13 V4 M9.7 13 V7 M13 13 V3",
   mask: "M2.5 2.5 H13.5 V13.5 H2.5 Z M5 10.5 a3 3 0 0 1 6 0 Z",
   grid: "M3 4 L12 2.5 L13.5 12 L4.5 13.5 Z M7.5 3.2 L9 12.8 M3.7 8.7 L12.8 7.2",
@@ -22,6 +23,10 @@ const PATHS = {
 
 /** @param {string} name @param {string} [title] */
 export function icon(name, title) {
-  return svg("svg", { viewBox: "0 0 16 16", class: "icon", "aria-hidden": title ? null : "true", role: title ? "img" : null },
-    title && svg("title", {}, title), svg("path", { d: PATHS[name] }));
+  return svg(
+    "svg",
+    { viewBox: "0 0 16 16", class: "icon", "aria-hidden": title ? null : "true", role: title ? "img" : null },
+    title && svg("title", {}, title),
+    svg("path", { d: PATHS[name] }),
+  );
 }

@@ -21,7 +21,8 @@ export function mountKeyboard({ store }, help) {
     m: () => store.set({ head: "mean" }),
     d: () => store.set({ direction: store.get().direction === "from" ? "to" : "from" }),
     r: () => toggleRollout(),
-    c: () => store.set({ colormap: COLORMAPS[(COLORMAPS.indexOf(store.get().colormap) + 1) % COLORMAPS.length] }),
+    c: () =>
+      store.set({ colormap: COLORMAPS[(COLORMAPS.indexOf(store.get().colormap) + 1) % COLORMAPS.length] }),
     "-": () => changeOpacity(-0.1),
     "+": () => changeOpacity(0.1),
     "=": () => changeOpacity(0.1),
@@ -69,14 +70,16 @@ export function mountKeyboard({ store }, help) {
     const { rows, columns } = site.grid;
     const from = placeOf(shownToken(store.get(), site), site);
     const start = from ?? { row: Math.floor(rows / 2), column: Math.floor(columns / 2) };
-    const clamp = (/** @type {number} */ value, /** @type {number} */ n) => Math.min(n - 1, Math.max(0, value));
+    const clamp = (/** @type {number} */ value, /** @type {number} */ n) =>
+      Math.min(n - 1, Math.max(0, value));
     const moved = { row: clamp(start.row + down, rows), column: clamp(start.column + right, columns) };
     store.set({ query: from ? moved : start, method: "site", hover: null });
   }
 
   function toggleRollout() {
     const { analysisData: analysis, method } = store.get();
-    if (analysis && hasRollout(analysis.sites)) store.set({ method: method === "rollout" ? "site" : "rollout" });
+    if (analysis && hasRollout(analysis.sites))
+      store.set({ method: method === "rollout" ? "site" : "rollout" });
   }
 
   /** @param {number} by */

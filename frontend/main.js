@@ -22,20 +22,23 @@ import { sampleName } from "./samples.js";
 import { createSession } from "./session.js";
 import { createStore, readView, writeView } from "./store.js";
 
-const store = createStore({
-  ...readView(location.search),
-  models: [],
-  samples: [],
-  tables: null,
-  analysisData: null,
-  photo: null,
-  hover: null,
-  picture: null,
-  summaries: {},
-  pending: false,
-  busy: null,
-  error: null,
-});
+/** @type {import("./store.js").Store} */
+const store = createStore(
+  /** @type {import("./store.js").State} */ ({
+    ...readView(location.search),
+    models: [],
+    samples: [],
+    tables: null,
+    analysisData: null,
+    photo: null,
+    hover: null,
+    picture: null,
+    summaries: {},
+    pending: false,
+    busy: null,
+    error: null,
+  }),
+);
 const session = createSession(store);
 const context = { store, session };
 const place = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));

@@ -17,8 +17,12 @@ export function cellOutline(geometry, { row, column }, grid) {
  */
 export function samplePoint(geometry, { input, align_corners: centres }, [x, y]) {
   const along = (/** @type {number} */ value, /** @type {number} */ count) =>
-    centres ? ((value + 1) / 2 * (count - 1) + 0.5) / count : (value + 1) / 2;
-  return toImage(geometry, along(x, input.columns) * geometry.inputWidth, along(y, input.rows) * geometry.inputHeight);
+    centres ? (((value + 1) / 2) * (count - 1) + 0.5) / count : (value + 1) / 2;
+  return toImage(
+    geometry,
+    along(x, input.columns) * geometry.inputWidth,
+    along(y, input.rows) * geometry.inputHeight,
+  );
 }
 
 /**
@@ -27,14 +31,20 @@ export function samplePoint(geometry, { input, align_corners: centres }, [x, y])
  */
 export function samplingLines(geometry, sampling, lines = 14) {
   const points = sampling.grid.map((/** @type {number[][]} */ row) =>
-    row.map((point) => samplePoint(geometry, sampling, point)));
+    row.map((point) => samplePoint(geometry, sampling, point)),
+  );
   const rows = spread(points.length, lines);
   const columns = spread(points[0].length, lines);
-  const line = (/** @type {number[][]} */ through) => `M${through.map((p) => p.map((v) => v.toFixed(2)).join(" ")).join("L")}`;
+  const line = (/** @type {number[][]} */ through) =>
+    `M${through.map((p) => p.map((v) => v.toFixed(2)).join(" ")).join("L")}`;
   const across = (/** @type {number} */ c) => line(points.map((/** @type {number[][]} */ row) => row[c]));
   const last = { row: points.length - 1, column: points[0].length - 1 };
-  const outline = [points[0], points.map((/** @type {any} */ r) => r[last.column]), points[last.row].slice().reverse(),
-    points.map((/** @type {any} */ r) => r[0]).reverse()];
+  const outline = [
+    points[0],
+    points.map((/** @type {any} */ r) => r[last.column]),
+    points[last.row].slice().reverse(),
+    points.map((/** @type {any} */ r) => r[0]).reverse(),
+  ];
   return {
     inner: [...rows.map((r) => line(points[r])), ...columns.map(across)].join(""),
     outline: `${line(outline.flat())}Z`,

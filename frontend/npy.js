@@ -23,7 +23,10 @@ export function parseNpy(buffer) {
   const length = wide ? view.getUint32(8, true) : view.getUint16(8, true);
   const header = new TextDecoder().decode(bytes.subarray(start, start + length));
   const descr = /'descr':\s*'([^']+)'/.exec(header)?.[1] ?? "";
-  const shape = (/'shape':\s*\(([^)]*)\)/.exec(header)?.[1] ?? "").split(",").filter((s) => s.trim()).map(Number);
+  const shape = (/'shape':\s*\(([^)]*)\)/.exec(header)?.[1] ?? "")
+    .split(",")
+    .filter((s) => s.trim())
+    .map(Number);
   if (/'fortran_order':\s*True/.test(header)) throw new Error("npy: Fortran order is not read");
   const read = READERS[descr];
   if (!read) throw new Error(`npy: dtype ${descr} is not one of ${Object.keys(READERS).join(", ")}`);

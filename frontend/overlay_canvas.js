@@ -72,13 +72,16 @@ function smoothValue({ values, rows, columns }, row, column) {
   const bottom = Math.min(top + 1, rows - 1);
   const right = Math.min(left + 1, columns - 1);
   const upper = values[top * columns + left] * (1 - x + left) + values[top * columns + right] * (x - left);
-  const lower = values[bottom * columns + left] * (1 - x + left) + values[bottom * columns + right] * (x - left);
+  const lower =
+    values[bottom * columns + left] * (1 - x + left) + values[bottom * columns + right] * (x - left);
   return upper * (1 - y + top) + lower * (y - top);
 }
 
 /** @param {import("./colormap.js").Table} table @param {number} alpha */
 function paletteOf(table, alpha) {
-  return Uint32Array.from({ length: 256 }, (_, i) => packed(table[3 * i], table[3 * i + 1], table[3 * i + 2], alpha));
+  return Uint32Array.from({ length: 256 }, (_, i) =>
+    packed(table[3 * i], table[3 * i + 1], table[3 * i + 2], alpha),
+  );
 }
 
 /** @param {number} red @param {number} green @param {number} blue @param {number} alpha */

@@ -54,7 +54,11 @@ void main() {
  */
 export function createWebglRenderer(canvas, software) {
   const gl = canvas.getContext("webgl2", {
-    alpha: true, antialias: false, depth: false, preserveDrawingBuffer: true, failIfMajorPerformanceCaveat: !software,
+    alpha: true,
+    antialias: false,
+    depth: false,
+    preserveDrawingBuffer: true,
+    failIfMajorPerformanceCaveat: !software,
   });
   if (!gl) return null;
   const program = compile(gl);
@@ -119,7 +123,10 @@ function withValidity(values) {
 /** @param {WebGL2RenderingContext} gl */
 function compile(gl) {
   const program = /** @type {WebGLProgram} */ (gl.createProgram());
-  for (const [type, source] of /** @type {[number, string][]} */ ([[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]])) {
+  for (const [type, source] of /** @type {[number, string][]} */ ([
+    [gl.VERTEX_SHADER, VERTEX],
+    [gl.FRAGMENT_SHADER, FRAGMENT],
+  ])) {
     const shader = /** @type {WebGLShader} */ (gl.createShader(type));
     gl.shaderSource(shader, source);
     gl.compileShader(shader);

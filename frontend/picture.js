@@ -62,7 +62,8 @@ function matrixPicture(state, site, source) {
     low,
     high,
     scale: "this matrix",
-    sentence: `Attention ${site.layer}, ${headName(head, source.heads)}: every query (rows) against every key (columns). ${site.note ?? ""}`.trim(),
+    sentence:
+      `Attention ${site.layer}, ${headName(head, source.heads)}: every query (rows) against every key (columns). ${site.note ?? ""}`.trim(),
     marked: null,
     prefix: null,
   };
@@ -146,7 +147,7 @@ export function gridPicture(site, sampling) {
 /** Ends the colours below the peaks, and says so. @param {Picture} picture @returns {Picture} */
 export function clipPeaks(picture) {
   const [low, high] = range(picture.values, true);
-  return { ...picture, low, high, scale: `${picture.scale}, highest 5 % alike`, sentence: `${picture.sentence} Peaks clipped.` };
+  return { ...picture, low, high, scale: "top 5 % alike", sentence: `${picture.sentence} Peaks clipped.` };
 }
 
 /** The token asked about: the patch under the pointer unless one is pinned. @param {any} state @param {any} site */
@@ -156,7 +157,8 @@ export function shownToken(state, site) {
 }
 
 /** The chosen head, or the mean where this site has no such head. @param {any} state @param {number} heads */
-export const headOf = (state, heads) => (typeof state.head === "number" && state.head >= heads ? "mean" : state.head);
+export const headOf = (state, heads) =>
+  typeof state.head === "number" && state.head >= heads ? "mean" : state.head;
 
 /** @param {import("./attention.js").Head} head @param {number} heads */
 export function headName(head, heads) {

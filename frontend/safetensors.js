@@ -13,12 +13,20 @@ export function parseSafetensors(buffer) {
   const { __metadata__: metadata = {}, ...entries } = header;
   /** @type {Record<string, {shape: number[], data: Float32Array}>} */
   const tensors = {};
-  for (const [name, { dtype, shape, data_offsets: [start, end] }] of Object.entries(entries)) {
+  for (const [
+    name,
+    {
+      dtype,
+      shape,
+      data_offsets: [start, end],
+    },
+  ] of Object.entries(entries)) {
     // A slice rather than a view: offsets need not be aligned to the element size.
     const bytes = buffer.slice(8 + headerBytes + start, 8 + headerBytes + end);
     tensors[name] = { shape, data: toFloat32(dtype, bytes) };
     const expected = shape.reduce((/** @type {number} */ a, /** @type {number} */ b) => a * b, 1);
-    if (tensors[name].data.length !== expected) throw new Error(`safetensors: ${name} does not fill its shape`);
+    if (tensors[name].data.length !== expected)
+      throw new Error(`safetensors: ${name} does not fill its shape`);
   }
   return { tensors, metadata };
 }
@@ -26,9 +34,13 @@ export function parseSafetensors(buffer) {
 /** @param {string} dtype @param {ArrayBuffer} bytes */
 function toFloat32(dtype, bytes) {
   switch (dtype) {
-    case "F32": return new Float32Array(bytes);
-    case "F64": return Float32Array.from(new Float64Array(bytes));
-    case "F16": return Float32Array.from(new Uint16Array(bytes), halfToFloat);
-    default: throw new Error(`safetensors: dtype ${dtype} is not one of F16, F32, F64`);
+    case "F32":
+      return new Float32Array(bytes);
+    case "F64":
+      return Float32Array.from(new Float64Array(bytes));
+    case "F16":
+      return Float32Array.from(new Uint16Array(bytes), halfToFloat);
+    default:
+      throw new Error(`safetensors: dtype ${dtype} is not one of F16, F32, F64`);
   }
 }

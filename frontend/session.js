@@ -13,7 +13,7 @@ import { sampleName } from "./samples.js";
  * @typedef {{sample: string | null, linked: boolean}} Opening  linked: the view in the address is kept
  */
 
-/** @param {ReturnType<typeof import("./store.js").createStore<any>>} store */
+/** @param {import("./store.js").Store} store */
 export function createSession(store) {
   let cache = new Cache(); // of the shown analysis; a late answer for an older one lands in the older one's
   let controller = new AbortController();
@@ -75,7 +75,9 @@ export function createSession(store) {
       const card = await api.model(id).catch(() => null);
       if (signal.aborted || !store.get().busy || card?.status !== "loading" || !card.progress) return;
       const { received_bytes: received, total_bytes: total } = card.progress;
-      store.set({ busy: { text: `Loading the weights of ${card.title}`, progress: total ? received / total : null } });
+      store.set({
+        busy: { text: `Loading the weights of ${card.title}`, progress: total ? received / total : null },
+      });
     }, 1000);
     return () => clearInterval(timer);
   }
@@ -95,7 +97,8 @@ export function createSession(store) {
     /** @param {Blob} blob */
     openPhoto(blob) {
       return exclusively("Looking at your photo", (signal) =>
-        analyse(blob, store.get().model, signal, { sample: null, linked: false }));
+        analyse(blob, store.get().model, signal, { sample: null, linked: false }),
+      );
     },
     /** @param {string} id */
     openAnalysis(id) {
@@ -119,7 +122,8 @@ export function createSession(store) {
     attention(site) {
       const { rows } = store.get();
       return cache.get(`attention ${site.id}`, async () => {
-        if (!site.projections || rows === "matrix") return fromMatrix(await api.attentionMatrix(current(), site.id));
+        if (!site.projections || rows === "matrix")
+          return fromMatrix(await api.attentionMatrix(current(), site.id));
         const { tensors, metadata } = await api.projections(current(), site.id);
         return fromProjections(/** @type {any} */ (tensors), Number(metadata.scale));
       });
@@ -137,7 +141,9 @@ export function createSession(store) {
     rollout: () => cache.get("rollout", () => api.rollout(current())),
     /** @param {string} name @param {Record<string, string | number>} parameters */
     figure: (name, parameters) =>
-      cache.get(`figure ${name} ${JSON.stringify(parameters)}`, () => api.figure(current(), name, parameters)),
+      cache.get(`figure ${name} ${JSON.stringify(parameters)}`, () =>
+        api.figure(current(), name, parameters),
+      ),
     /** What is at hand, or undefined. @param {string} key */
     peek: (key) => cache.peek(key),
     searchModels: api.searchModels,
@@ -152,23 +158,31 @@ export function createSession(store) {
  * @param {any} sample @param {any} state
  */
 function suitableModel(sample, { model, models, samples }) {
-  const kindOf = (/** @type {string} */ id) => samples.find((/** @type {any} */ s) => s.model === id)?.kind ?? "photo";
+  const kindOf = (/** @type {string} */ id) =>
+    samples.find((/** @type {any} */ s) => s.model === id)?.kind ?? "photo";
   if (model && kindOf(model) === sample.kind) return model;
   const ready = models.filter((/** @type {any} */ m) => m.status === "ready" && kindOf(m.id) === sample.kind);
   const wanted = ready.find((/** @type {any} */ m) => m.id === sample.model);
   return (wanted ?? ready[0])?.id ?? sample.model;
 }
 
-/** Attention halfway is about things: early it is about edges, late it gathers in a few patches. A gate opens at the last. @param {any} analysis */
+/** Attention halfway is about things: early it is about edges, late it gathers in a few patches. A gate halfway still knows places. @param {any} analysis */
 function firstSite({ sites }) {
   const attention = sites.filter((/** @type {any} */ site) => site.kind === "attention" && site.grid);
   if (attention.length) return attention[Math.floor(attention.length / 2)].id;
-  const gates = sites.filter((/** @type {any} */ site) => site.kind !== "spatial-transformer");
-  return (gates.at(-1) ?? sites[0])?.id ?? null;
+  const gates = ["spatial-gate", "channel-gate"].map((kind) =>
+    sites.filter((/** @type {any} */ site) => site.kind === kind),
+  );
+  const shown = gates.find((some) => some.length > 0);
+  return (shown?.[Math.floor(shown.length / 2)] ?? sites[0])?.id ?? null;
 }
 
 /** @param {unknown} error */
 function asProblem(error) {
   if (error instanceof api.Problem) return error;
-  return new api.Problem({ title: "The page could not show this", detail: String(error), hint: "Reload the page." });
+  return new api.Problem({
+    title: "The page could not show this",
+    detail: String(error),
+    hint: "Reload the page.",
+  });
 }

@@ -4,16 +4,26 @@
 
 /** @type {Record<string, {name: string, short: string, claim: string, glyph: string}>} */
 export const KINDS = {
-  "attention": { name: "Attention", short: "attention", claim: "attention map", glyph: "attention" },
+  attention: { name: "Attention", short: "attention", claim: "attention map", glyph: "attention" },
   "channel-gate": { name: "Channel gate", short: "channels", claim: "gate", glyph: "channels" },
   "spatial-gate": { name: "Spatial gate", short: "mask", claim: "gate", glyph: "mask" },
-  "spatial-transformer": { name: "Spatial transformer", short: "grid", claim: "sampling grid", glyph: "grid" },
+  "spatial-transformer": {
+    name: "Spatial transformer",
+    short: "grid",
+    claim: "sampling grid",
+    glyph: "grid",
+  },
 };
 
 /** The tabs that apply, in order. @param {Site | null} site */
 export function tabsOf(site) {
   if (!site) return ["look"];
-  const middle = site.kind === "attention" && site.heads > 1 ? ["heads"] : site.kind === "channel-gate" ? ["channels"] : [];
+  const middle =
+    site.kind === "attention" && site.heads > 1
+      ? ["heads"]
+      : site.kind === "channel-gate"
+        ? ["channels"]
+        : [];
   return ["look", ...middle, "numbers", "how"];
 }
 

@@ -15,7 +15,7 @@ import { COLORMAPS } from "./colormap.js";
  * @property {"from" | "to"} direction
  * @property {import("./attention.js").Head} head
  * @property {number | null} channel
- * @property {string} colormap
+ * @property {typeof COLORMAPS[number]} colormap
  * @property {number} opacity
  * @property {boolean} smooth
  * @property {boolean} clip  whether colours end below the peaks
@@ -23,6 +23,26 @@ import { COLORMAPS } from "./colormap.js";
  * @property {"system" | "light" | "dark"} theme
  * @property {"auto" | "webgl" | "canvas"} renderer  who draws the overlay; auto: WebGL2 where a GPU runs it
  * @property {"projections" | "matrix"} rows  where rows come from; matrix is there to be measured against
+ *
+ * @typedef {object} Loaded  what the page holds besides: catalogue, analysis, and what is going on
+ * @property {any[]} models
+ * @property {any[]} samples
+ * @property {Record<string, import("./colormap.js").Table> | null} tables
+ * @property {any} analysisData  the shown analysis, as the API gives it
+ * @property {{blob: Blob, bitmap: ImageBitmap} | null} photo
+ * @property {import("./geometry.js").Cell | null} hover
+ * @property {import("./picture.js").Picture | null} picture
+ * @property {Record<string, number>} summaries  one number a site, by its id
+ * @property {boolean} pending
+ * @property {import("./session.js").Busy | null} busy
+ * @property {any} error
+ *
+ * @typedef {View & Loaded} State
+ * @typedef {{
+ *   get: () => State,
+ *   set: (patch: Partial<State>) => void,
+ *   on: (keys: string[] | null, listener: (state: State, changed: Set<string>) => void) => void,
+ * }} Store
  */
 
 const oneOf = (/** @type {readonly string[]} */ choices) => ({
@@ -35,7 +55,11 @@ const whole = {
   write: String,
 };
 
-const flag = { initial: false, read: (/** @type {string} */ value) => value === "1", write: (/** @type {boolean} */ on) => (on ? "1" : "") };
+const flag = {
+  initial: false,
+  read: (/** @type {string} */ value) => value === "1",
+  write: (/** @type {boolean} */ on) => (on ? "1" : ""),
+};
 
 /** @type {Record<keyof View, {initial: any, read: (text: string) => any, write: (value: any) => string}>} */
 const FIELDS = {
@@ -46,7 +70,11 @@ const FIELDS = {
   method: { initial: "site", ...oneOf(["site", "rollout"]) },
   query: { initial: "cls", read: readQuery, write: writeQuery },
   direction: { initial: "from", ...oneOf(["from", "to"]) },
-  head: { initial: "mean", read: (value) => (["mean", "max", "min"].includes(value) ? value : whole.read(value)), write: String },
+  head: {
+    initial: "mean",
+    read: (value) => (["mean", "max", "min"].includes(value) ? value : whole.read(value)),
+    write: String,
+  },
   channel: { initial: null, ...whole },
   colormap: { initial: "inferno", ...oneOf(COLORMAPS) },
   opacity: {
@@ -92,7 +120,9 @@ export function writeView(view) {
     const value = view[/** @type {keyof View} */ (name)];
     const written = value == null ? null : field.write(value);
     const plain = field.initial == null ? null : field.write(field.initial);
-    return written == null || written === plain ? [] : [`${name}=${encodeURIComponent(written).replaceAll("%2C", ",")}`];
+    return written == null || written === plain
+      ? []
+      : [`${name}=${encodeURIComponent(written).replaceAll("%2C", ",")}`];
   });
   return parts.length ? `?${parts.join("&")}` : "";
 }
@@ -110,7 +140,9 @@ export function createStore(initial) {
     /** Listeners run at once, in the order they subscribed. @param {Partial<State>} patch */
     set(patch) {
       const changed = new Set(
-        Object.keys(patch).filter((key) => !Object.is(/** @type {any} */ (state)[key], /** @type {any} */ (patch)[key])),
+        Object.keys(patch).filter(
+          (key) => !Object.is(/** @type {any} */ (state)[key], /** @type {any} */ (patch)[key]),
+        ),
       );
       if (changed.size === 0) return;
       state = { ...state, ...patch };

@@ -4,19 +4,29 @@ import { h } from "../dom.js";
 import { exportPicture } from "../export.js";
 import { icon } from "../icons.js";
 
-/** @type {Record<string, string>} */
-const NEXT_THEME = { system: "light", light: "dark", dark: "system" };
+const NEXT_THEME = /** @type {const} */ ({ system: "light", light: "dark", dark: "system" });
 
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context @param {{toggle: () => void}} help */
 export function mountActions(root, { store }, help) {
   const told = h("span", { class: "told", role: "status" });
-  const button = (/** @type {string} */ id, /** @type {string} */ name, /** @type {string} */ text, /** @type {() => void} */ act) =>
-    h("button", { type: "button", class: "button plain", id, title: text, "aria-label": text, onclick: act }, icon(name));
+  const button = (
+    /** @type {string} */ id,
+    /** @type {string} */ name,
+    /** @type {string} */ text,
+    /** @type {() => void} */ act,
+  ) =>
+    h(
+      "button",
+      { type: "button", class: "button plain", id, title: text, "aria-label": text, onclick: act },
+      icon(name),
+    );
   root.append(
     told,
     button("export", "export", "Save the picture as PNG", () => save()),
     button("link", "link", "Copy a link to this view", () => copy()),
-    button("theme", "theme", "Theme: as the system", () => store.set({ theme: NEXT_THEME[store.get().theme] })),
+    button("theme", "theme", "Theme: as the system", () =>
+      store.set({ theme: NEXT_THEME[store.get().theme] }),
+    ),
     button("help", "help", "Keys and help", help.toggle),
   );
 

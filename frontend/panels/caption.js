@@ -14,24 +14,61 @@ export function mountCaption(root, { store }) {
   const scale = h("span", { class: "quiet" });
   const here = h("span", { class: "number quiet here", id: "here" });
   const legend = h("div", { class: "legend" }, low, bar, high, scale);
-  const opacity = h("input", { type: "range", min: 0, max: 1, step: 0.01, id: "opacity", "aria-label": "Opacity of the overlay",
-    oninput: () => store.set({ opacity: Number(opacity.value) }) });
-  const colormap = h("select", { id: "colormap", "aria-label": "Colormap", onchange: () => store.set({ colormap: colormap.value }) },
-    COLORMAPS.map((name) => h("option", { value: name }, name)));
-  const smooth = h("input", { type: "checkbox", id: "smooth", onchange: () => store.set({ smooth: smooth.checked }) });
-  const controls = h("div", { class: "drawing" },
+  const opacity = h("input", {
+    type: "range",
+    min: 0,
+    max: 1,
+    step: 0.01,
+    id: "opacity",
+    "aria-label": "Opacity of the overlay",
+    oninput: () => store.set({ opacity: Number(opacity.value) }),
+  });
+  const colormap = h(
+    "select",
+    { id: "colormap", "aria-label": "Colormap", onchange: () => store.set({ colormap: colormap.value }) },
+    COLORMAPS.map((name) => h("option", { value: name }, name)),
+  );
+  const smooth = h("input", {
+    type: "checkbox",
+    id: "smooth",
+    onchange: () => store.set({ smooth: smooth.checked }),
+  });
+  const controls = h(
+    "div",
+    { class: "drawing" },
     h("label", { class: "range" }, h("span", { class: "quiet" }, "opacity"), opacity),
     colormap,
-    h("label", { class: "check", title: "Bilinear between patch centres: easier on the eye, less exact" }, smooth, "smooth"));
-  const clip = h("input", { type: "checkbox", id: "clip", onchange: () => store.set({ clip: clip.checked }) });
-  controls.append(h("label", { class: "check", title: "Colours end at the 95th percentile, so that a few peaks do not hide the rest" }, clip, "clip peaks"));
+    h(
+      "label",
+      { class: "check", title: "Bilinear between patch centres: easier on the eye, less exact" },
+      smooth,
+      "smooth",
+    ),
+  );
+  const clip = h("input", {
+    type: "checkbox",
+    id: "clip",
+    onchange: () => store.set({ clip: clip.checked }),
+  });
+  controls.append(
+    h(
+      "label",
+      {
+        class: "check",
+        title: "Colours end at the 95th percentile, so that a few peaks do not hide the rest",
+      },
+      clip,
+      "clip peaks",
+    ),
+  );
   root.append(h("div", { class: "said" }, sentence, here), h("div", { class: "scale" }, legend, controls));
 
   root.classList.add("empty");
   store.on(["picture", "smooth"], ({ picture, smooth: on }) => {
     if (!picture) return;
     root.classList.remove("empty");
-    sentence.textContent = picture.sentence + (on && picture.form === "map" ? " Smoothed between patches." : "");
+    sentence.textContent =
+      picture.sentence + (on && picture.form === "map" ? " Smoothed between patches." : "");
     const coloured = picture.form !== "grid";
     legend.hidden = !coloured;
     controls.hidden = !coloured;
@@ -42,10 +79,11 @@ export function mountCaption(root, { store }) {
   });
 
   store.on(["picture", "hover", "query"], ({ picture, hover }) => {
-    const value = picture && hover ? picture.values[hover.row * picture.grid.columns + hover.column] : undefined;
+    const value =
+      picture && hover ? picture.values[hover.row * picture.grid.columns + hover.column] : undefined;
     marker.hidden = value === undefined;
     here.textContent = value === undefined ? "" : `here ${number(value)}`;
-    if (value === undefined) return;
+    if (!picture || value === undefined) return;
     const span = picture.high - picture.low;
     marker.style.left = `${span > 0 ? 100 * Math.min(1, Math.max(0, (value - picture.low) / span)) : 0}%`;
   });

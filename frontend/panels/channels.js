@@ -4,14 +4,24 @@ import { drawChart } from "../charts.js";
 import { h } from "../dom.js";
 import { siteOf } from "../drawing.js";
 import { number } from "../format.js";
+import { channelOf } from "../picture.js";
 
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
 export function mountChannels(root, { store, session }) {
   const chart = h("div", { class: "chart", id: "gate-chart" });
   const chosen = h("p", { class: "number", id: "channel" });
   const error = h("p", { class: "note", hidden: true });
-  root.append(h("h3", {}, "The gate, channel by channel"), chart, error, chosen,
-    h("p", { class: "quiet" }, "Move over the chart to see a channel's feature map on the photo. 1 lets a channel through unchanged, 0 removes it."));
+  root.append(
+    h("h3", {}, "The gate, channel by channel"),
+    chart,
+    error,
+    chosen,
+    h(
+      "p",
+      { class: "quiet" },
+      "Move over the chart to see a channel's feature map on the photo. 1 lets a channel through unchanged, 0 removes it.",
+    ),
+  );
 
   store.on(["analysisData", "site", "tab", "theme"], async (state) => {
     const site = siteOf(state);
@@ -31,7 +41,8 @@ export function mountChannels(root, { store, session }) {
     const site = siteOf(state);
     if (site?.kind !== "channel-gate" || !state.picture) return;
     const gate = session.peek(`gate ${site.id}`)?.data;
-    const { channel } = state;
-    chosen.textContent = gate && channel != null ? `Channel ${channel}: × ${number(gate[channel])}` : "";
+    if (!gate) return;
+    const channel = channelOf(state, gate);
+    chosen.textContent = `Channel ${channel}: × ${number(gate[channel])}`;
   });
 }

@@ -7,22 +7,45 @@ import { KINDS, siteTitle } from "../sites.js";
 
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
 export function mountDepth(root, { store }) {
-  const strip = h("div", { class: "strip", role: "radiogroup", "aria-label": "Sites, first to last", onkeydown: moveFocus });
+  const strip = h("div", {
+    class: "strip",
+    role: "radiogroup",
+    "aria-label": "Sites, first to last",
+    onkeydown: moveFocus,
+  });
   root.append(strip);
   /** @type {Map<string, HTMLElement>} */
   let cells = new Map();
 
   store.on(["analysisData"], ({ analysisData: analysis }) => {
     cells = new Map(analysis.sites.map((/** @type {any} */ site) => [site.id, cell(site)]));
-    put(strip, cells.size ? [...cells.values()] : h("p", { class: "quiet" }, "This model has no site that can be shown."));
+    put(
+      strip,
+      cells.size
+        ? [...cells.values()]
+        : h("p", { class: "quiet" }, "This model has no site that can be shown."),
+    );
   });
 
   /** @param {any} site */
   function cell(site) {
-    return h("button", { type: "button", role: "radio", class: "site", "data-site": site.id, "aria-checked": "false", tabindex: -1,
-      "aria-label": `${siteTitle(site)}, ${site.name}`, title: `${siteTitle(site)} · ${site.name}`,
-      onclick: () => store.set({ site: site.id, channel: null }) },
-      h("span", { class: "spark" }, h("i")), icon(KINDS[site.kind].glyph), h("span", { class: "layer" }, site.layer));
+    return h(
+      "button",
+      {
+        type: "button",
+        role: "radio",
+        class: "site",
+        "data-site": site.id,
+        "aria-checked": "false",
+        tabindex: -1,
+        "aria-label": `${siteTitle(site)}, ${site.name}`,
+        title: `${siteTitle(site)} · ${site.name}`,
+        onclick: () => store.set({ site: site.id, channel: null }),
+      },
+      h("span", { class: "spark" }, h("i")),
+      icon(KINDS[site.kind].glyph),
+      h("span", { class: "layer" }, site.layer),
+    );
   }
 
   store.on(["analysisData", "site"], ({ site }) => {
@@ -30,10 +53,11 @@ export function mountDepth(root, { store }) {
       button.setAttribute("aria-checked", String(id === site));
       button.tabIndex = id === site ? 0 : -1;
     }
-    const shown = cells.get(site);
+    const shown = cells.get(site ?? "");
     if (!shown) return;
     const { offsetLeft, offsetWidth } = shown;
-    const outside = offsetLeft < strip.scrollLeft || offsetLeft + offsetWidth > strip.scrollLeft + strip.clientWidth;
+    const outside =
+      offsetLeft < strip.scrollLeft || offsetLeft + offsetWidth > strip.scrollLeft + strip.clientWidth;
     if (outside) strip.scrollLeft = offsetLeft - strip.clientWidth / 2;
   });
 

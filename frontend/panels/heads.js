@@ -22,28 +22,52 @@ export function mountHeads(root, { store, session }) {
     cancelAnimationFrame(frame);
     frame = requestAnimationFrame(() => drawSite());
   };
-  store.on(["analysisData", "site", "tab", "query", "hover", "direction", "colormap", "tables", "opacity", "clip", "head", "photo"], () => {
-    if (visible()) later();
-  });
+  store.on(
+    [
+      "analysisData",
+      "site",
+      "tab",
+      "query",
+      "hover",
+      "direction",
+      "colormap",
+      "tables",
+      "opacity",
+      "clip",
+      "head",
+      "photo",
+    ],
+    () => {
+      if (visible()) later();
+    },
+  );
   store.on(["analysisData", "tab", "query", "direction", "colormap", "clip", "site"], () => {
     if (visible()) drawAll();
   });
 
   function visible() {
     const state = store.get();
-    return state.tab === "heads" && state.tables && siteOf(state)?.kind === "attention" && siteOf(state).heads > 1;
+    return (
+      state.tab === "heads" && state.tables && siteOf(state)?.kind === "attention" && siteOf(state).heads > 1
+    );
   }
 
   async function drawSite() {
     const state = store.get();
     const site = siteOf(state);
+    const table = state.tables?.[state.colormap];
+    if (!table) return;
     if (!site?.grid) return put(here, h("p", { class: "note" }, site?.note));
     const source = await session.attention(site).catch(() => null);
     if (!source || siteOf(store.get()) !== site) return;
     title.textContent = `${siteTitle(site)}: ${site.heads} heads`;
-    if (here.children.length !== source.heads || here.dataset.site !== site.id) {
-      here.dataset.site = site.id;
-      put(here, Array.from({ length: source.heads }, (_, head) => tile(head)));
+    const of = `${state.analysisData.id} ${site.id}`;
+    if (here.children.length !== source.heads || here.dataset.of !== of) {
+      here.dataset.of = of;
+      put(
+        here,
+        Array.from({ length: source.heads }, (_, head) => tile(head)),
+      );
     }
     const token = shownToken(state, site);
     const values = state.direction === "from" ? source.row(token) : source.column(token);
@@ -53,7 +77,7 @@ export function mountHeads(root, { store, session }) {
       const places = fuse(values, source.heads, head).slice(site.prefix_tokens);
       const [low, high] = range(places, state.clip);
       const button = here.children[head];
-      paintCells(button.querySelector(".cells"), normalise(places, low, high), site.grid.columns, state.tables[state.colormap]);
+      paintCells(button.querySelector(".cells"), normalise(places, low, high), site.grid.columns, table);
       button.querySelector(".number").textContent = `to ${number(high)}`;
       button.setAttribute("aria-pressed", String(state.head === head));
     }
@@ -65,24 +89,58 @@ export function mountHeads(root, { store, session }) {
     const [left, top, right, bottom] = crop(fromAnalysis(analysisData));
     const backdrop = h("canvas", { class: "backdrop" });
     Object.assign(backdrop, { width: 160, height: Math.round((160 * (bottom - top)) / (right - left)) });
-    backdrop.getContext("2d").drawImage(photo.bitmap, left, top, right - left, bottom - top, 0, 0, backdrop.width, backdrop.height);
-    return h("button", { type: "button", class: "head", onclick: () => store.set({ head: store.get().head === head ? "mean" : head }) },
+    if (photo)
+      backdrop
+        .getContext("2d")
+        .drawImage(
+          photo.bitmap,
+          left,
+          top,
+          right - left,
+          bottom - top,
+          0,
+          0,
+          backdrop.width,
+          backdrop.height,
+        );
+    return h(
+      "button",
+      {
+        type: "button",
+        class: "head",
+        onclick: () => store.set({ head: store.get().head === head ? "mean" : head }),
+      },
       h("span", { class: "tile" }, backdrop, h("canvas", { class: "cells" })),
-      h("span", { class: "head-name" }, h("span", {}, `head ${head}`), h("span", { class: "number quiet" })));
+      h("span", { class: "head-name" }, h("span", {}, `head ${head}`), h("span", { class: "number quiet" })),
+    );
   }
 
   /** The whole network at a glance, for the pinned patch or the class token. */
   async function drawAll() {
     const state = store.get();
     const { analysisData: analysis } = state;
+    const table = state.tables?.[state.colormap];
+    if (!table) return;
     const sites = analysis.sites.filter((/** @type {any} */ site) => isPlaced(site) && isSquare(site));
-    all.style.setProperty("--heads", String(Math.min(8, Math.max(...sites.map((/** @type {any} */ site) => site.heads)))));
-    put(all, sites.map((/** @type {any} */ site) => h("div", { class: "layer-row", "data-site": site.id },
-      h("span", { class: "number quiet" }, site.layer))));
+    all.style.setProperty(
+      "--heads",
+      String(Math.min(8, Math.max(...sites.map((/** @type {any} */ site) => site.heads)))),
+    );
+    put(
+      all,
+      sites.map((/** @type {any} */ site) =>
+        h(
+          "div",
+          { class: "layer-row", "data-site": site.id },
+          h("span", { class: "number quiet" }, site.layer),
+        ),
+      ),
+    );
     for (const site of sites) {
       const source = await session.attention(site).catch(() => null);
       const now = store.get();
-      if (!source || now.analysisData !== analysis || now.query !== state.query || now.tab !== "heads") return;
+      if (!source || now.analysisData !== analysis || now.query !== state.query || now.tab !== "heads")
+        return;
       const row = all.querySelector(`[data-site="${site.id}"]`);
       if (!row || row.children.length > 1) continue;
       const token = shownToken({ ...state, hover: null }, site);
@@ -90,10 +148,21 @@ export function mountHeads(root, { store, session }) {
       for (let head = 0; head < source.heads; head++) {
         const places = fuse(values, source.heads, head).slice(site.prefix_tokens);
         const canvas = h("canvas", { class: "cells" });
-        paintCells(canvas, normalise(places, ...range(places, state.clip)), site.grid.columns, state.tables[state.colormap]);
-        row.append(h("button", { type: "button", class: "mini", "aria-label": `${siteTitle(site)}, head ${head}`,
-          "aria-pressed": String(site.id === state.site && head === state.head), title: `${siteTitle(site)}, head ${head}`,
-          onclick: () => store.set({ site: site.id, head }) }, canvas));
+        paintCells(canvas, normalise(places, ...range(places, state.clip)), site.grid.columns, table);
+        row.append(
+          h(
+            "button",
+            {
+              type: "button",
+              class: "mini",
+              "aria-label": `${siteTitle(site)}, head ${head}`,
+              "aria-pressed": String(site.id === state.site && head === state.head),
+              title: `${siteTitle(site)}, head ${head}`,
+              onclick: () => store.set({ site: site.id, head }),
+            },
+            canvas,
+          ),
+        );
       }
     }
   }

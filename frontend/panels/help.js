@@ -25,14 +25,38 @@ const KEYS = [
 
 /** @param {HTMLElement} root */
 export function mountHelp(root) {
-  const dialog = h("dialog", { class: "help", "aria-label": "Keys and help", onclick: (/** @type {Event} */ event) => {
-    if (event.target === dialog) dialog.close();
-  } },
-  h("div", { class: "help-body" },
-    h("div", { class: "help-head" }, h("h2", {}, "Keys"),
-      h("button", { type: "button", class: "button plain", "aria-label": "Close", onclick: () => dialog.close() }, icon("close"))),
-    h("dl", {}, KEYS.map(([keys, text]) => [h("dt", {}, h("kbd", {}, keys)), h("dd", {}, text)]).flat()),
-    h("p", { class: "quiet" }, "The same numbers come from the REST API: ", h("a", { href: "/docs" }, "its documentation"), ".")));
+  const dialog = h(
+    "dialog",
+    {
+      class: "help",
+      "aria-label": "Keys and help",
+      onclick: (/** @type {Event} */ event) => {
+        if (event.target === dialog) dialog.close();
+      },
+    },
+    h(
+      "div",
+      { class: "help-body" },
+      h(
+        "div",
+        { class: "help-head" },
+        h("h2", {}, "Keys"),
+        h(
+          "button",
+          { type: "button", class: "button plain", "aria-label": "Close", onclick: () => dialog.close() },
+          icon("close"),
+        ),
+      ),
+      h("dl", {}, KEYS.map(([keys, text]) => [h("dt", {}, h("kbd", {}, keys)), h("dd", {}, text)]).flat()),
+      h(
+        "p",
+        { class: "quiet" },
+        "The same numbers come from the REST API: ",
+        h("a", { href: "/docs" }, "its documentation"),
+        ".",
+      ),
+    ),
+  );
   root.append(dialog);
   return { toggle: () => (dialog.open ? dialog.close() : dialog.showModal()) };
 }

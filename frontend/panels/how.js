@@ -20,7 +20,9 @@ export function mountHow(root, { store, session }) {
     const state = store.get();
     const site = siteOf(state);
     if (!site) return;
-    const lines = await EXPLANATIONS[site.kind](state, site, session).catch((/** @type {any} */ error) => [h("p", { class: "note" }, error.message)]);
+    const lines = await EXPLANATIONS[site.kind](state, site, session).catch((/** @type {any} */ error) => [
+      h("p", { class: "note" }, error.message),
+    ]);
     if (siteOf(store.get()) === site) put(root, lines);
   }
 }
@@ -29,7 +31,7 @@ export function mountHow(root, { store, session }) {
 
 /** @type {Record<string, Explanation>} */
 const EXPLANATIONS = {
-  "attention": attention,
+  attention: attention,
   "channel-gate": channelGate,
   "spatial-gate": spatialGate,
   "spatial-transformer": spatialTransformer,
@@ -41,28 +43,64 @@ async function attention(state, site, session) {
   const source = await session.attention(site);
   const paragraphs = [
     h("h3", {}, "Attention"),
-    h("p", {}, "Every token asks a question, its query ", mathOf("q"), ", and offers an answer to others', its key ", mathOf("k"),
-      ". Where they agree, the score is high. Softmax turns one query's scores into shares that sum to 1; the token then takes that mixture of the others' values."),
-    formula(sub("p", "ij"), "=", sub(text("softmax"), "j"), "(", over(row(sub("q", "i"), "·", sub("k", "j")), squareRoot("d")), ")"),
+    h(
+      "p",
+      {},
+      "Every token asks a question, its query ",
+      mathOf("q"),
+      ", and offers an answer to others', its key ",
+      mathOf("k"),
+      ". Where they agree, the score is high. Softmax turns one query's scores into shares that sum to 1; the token then takes that mixture of the others' values.",
+    ),
+    formula(
+      sub("p", row("i", "j")),
+      "=",
+      sub(text("softmax"), "j"),
+      "(",
+      over(row(sub("q", "i"), "·", sub("k", "j")), squareRoot("d")),
+      ")",
+    ),
     h("p", { class: "quiet" }, "Scaled dot-product attention, Vaswani et al. 2017, equation 1."),
   ];
   if (!source.pair || !source.scores || !site.grid || !isSquare(site)) {
-    return [...paragraphs, h("p", {}, "At this site the network adds a mask or builds the matrix itself, so only the finished shares are known here.")];
+    return [
+      ...paragraphs,
+      h(
+        "p",
+        {},
+        "At this site the network adds a mask or builds the matrix itself, so only the finished shares are known here.",
+      ),
+    ];
   }
   const { query, key } = askedPair(state, site, source);
   const head = headOf(state, source.heads);
   const shown = typeof head === "number" ? head : 0;
   const pair = source.pair(shown, query, key);
   const { dim, scale } = source.scores;
-  return [...paragraphs,
+  return [
+    ...paragraphs,
     h("h3", {}, "This pair, in head ", String(shown)),
     h("p", {}, `${capital(tokenName(query, site))} asks; ${tokenName(key, site)} answers.`),
     steps([
       ["agreement of query and key", formula(sub("q", "i"), "·", sub("k", "j"), "=", number(pair.dot))],
-      [`times the scale, 1 / √${dim}`, formula(number(pair.dot), "×", number(scale), "=", number(pair.scaled))],
-      [`softmax over ${source.keys} keys`, formula(over(sup("e", number(pair.scaled)), sup("e", number(pair.logNormaliser))), "=", number(pair.probability))],
+      [
+        `times the scale, 1 / √${dim}`,
+        formula(number(pair.dot), "×", number(scale), "=", number(pair.scaled)),
+      ],
+      [
+        `softmax over ${source.keys} keys`,
+        formula(
+          sup("e", row(number(pair.scaled), "−", number(pair.logNormaliser))),
+          "=",
+          number(pair.probability),
+        ),
+      ],
     ]),
-    h("p", { class: "quiet" }, "The denominator is the sum over all keys of this query. An even share would be ", number(1 / source.keys), ". Pin a patch, then move to choose the key."),
+    h(
+      "p",
+      { class: "quiet" },
+      `${number(pair.logNormaliser)} is the logarithm of the sum of e to every score of this query. An even share would be ${number(1 / source.keys)}. Pin a patch, then move to choose the key.`,
+    ),
   ];
 }
 
@@ -83,9 +121,35 @@ function askedPair(state, site, source) {
 function rollout(site) {
   return [
     h("h3", {}, "Attention rollout"),
-    h("p", {}, "One layer's attention says where its tokens come from one step back. To reach the photo, the layers are multiplied; the residual path, by which a token keeps itself, is an identity matrix of equal weight."),
-    formula(row(text("R"), "=", sub("Ã", "L"), "…", sub("Ã", "2"), sub("Ã", "1"), ",", "Ã", "=", over("1", "2"), "(", "A", "+", "I", ")")),
-    h("p", {}, `Shown is the class token's row of R on the ${site.grid.rows} × ${site.grid.columns} patches, heads averaged. It is about where information can flow, not about any one class.`),
+    h(
+      "p",
+      {},
+      "One layer's attention says where its tokens come from one step back. To reach the photo, the layers are multiplied; the residual path, by which a token keeps itself, is an identity matrix of equal weight.",
+    ),
+    formula(
+      row(
+        text("R"),
+        "=",
+        sub("Ã", "L"),
+        "…",
+        sub("Ã", "2"),
+        sub("Ã", "1"),
+        ",",
+        "Ã",
+        "=",
+        over("1", "2"),
+        "(",
+        "A",
+        "+",
+        "I",
+        ")",
+      ),
+    ),
+    h(
+      "p",
+      {},
+      `Shown is the class token's row of R on the ${site.grid.rows} × ${site.grid.columns} patches, heads averaged. It is about where information can flow, not about any one class.`,
+    ),
     h("p", { class: "quiet" }, "Abnar & Zuidema 2020."),
   ];
 }
@@ -96,14 +160,29 @@ async function channelGate(state, site, session) {
   const channel = channelOf(state, gate);
   return [
     h("h3", {}, "A gate on channels"),
-    h("p", {}, "Each channel of the feature map looks for one kind of thing. The gate first squeezes every channel to one number, then works out from all of them a factor between 0 and 1 for each, and multiplies."),
+    h(
+      "p",
+      {},
+      "Each channel of the feature map looks for one kind of thing. The gate first squeezes every channel to one number, then works out from all of them a factor between 0 and 1 for each, and multiplies.",
+    ),
     steps([
-      ["squeeze: the mean over places", formula(sub("z", "c"), "=", over("1", row("H", "W")), "∑", sub("x", "c"), "(", "i", ",", "j", ")")],
+      [
+        "squeeze: the mean over places",
+        formula(sub("z", "c"), "=", over("1", row("H", "W")), "∑", sub("x", "c"), "(", "i", ",", "j", ")"),
+      ],
       ["excite: a factor a channel", formula("s", "=", "σ", "(", "f", "(", "z", ")", ")")],
       ["scale", formula(sub("y", "c"), "=", sub("s", "c"), sub("x", "c"))],
     ]),
-    h("p", {}, `Here ${gate.length} channels; channel ${channel} is multiplied by ${number(gate[channel])}, the mean factor is ${number(gate.reduce((a, b) => a + b, 0) / gate.length)}.`),
-    h("p", { class: "quiet" }, "f is two small layers in squeeze-and-excitation (Hu et al. 2018), a convolution over neighbouring channels in ECA (Wang et al. 2020), and a shared layer pair over mean and maximum in CBAM (Woo et al. 2018)."),
+    h(
+      "p",
+      {},
+      `Here ${gate.length} channels; channel ${channel} is multiplied by ${number(gate[channel])}, the mean factor is ${number(gate.reduce((a, b) => a + b, 0) / gate.length)}.`,
+    ),
+    h(
+      "p",
+      { class: "quiet" },
+      "f is two small layers in squeeze-and-excitation (Hu et al. 2018), a convolution over neighbouring channels in ECA (Wang et al. 2020), and a shared layer pair over mean and maximum in CBAM (Woo et al. 2018).",
+    ),
   ];
 }
 
@@ -113,9 +192,31 @@ async function spatialGate(state, site, session) {
   const [rows, columns] = shape.slice(-2);
   return [
     h("h3", {}, "A gate on places"),
-    h("p", {}, "At every place the channels are reduced to their mean and their maximum. A 7 × 7 convolution over these two maps says how much of each place passes on."),
-    formula("M", "=", "σ", "(", sup("f", row("7", "×", "7")), "(", "[", sub(text("mean"), "c"), ";", sub(text("max"), "c"), "]", ")", ")"),
-    h("p", {}, `Here the mask has ${rows} × ${columns} places with a mean of ${number(data.reduce((a, b) => a + b, 0) / data.length)}; all channels of a place share its factor.`),
+    h(
+      "p",
+      {},
+      "At every place the channels are reduced to their mean and their maximum. A 7 × 7 convolution over these two maps says how much of each place passes on.",
+    ),
+    formula(
+      "M",
+      "=",
+      "σ",
+      "(",
+      sup("f", row("7", "×", "7")),
+      "(",
+      "[",
+      sub(text("mean"), "c"),
+      ";",
+      sub(text("max"), "c"),
+      "]",
+      ")",
+      ")",
+    ),
+    h(
+      "p",
+      {},
+      `Here the mask has ${rows} × ${columns} places with a mean of ${number(data.reduce((a, b) => a + b, 0) / data.length)}; all channels of a place share its factor.`,
+    ),
     h("p", { class: "quiet" }, "CBAM, Woo et al. 2018, section 3."),
   ];
 }
@@ -126,15 +227,32 @@ async function spatialTransformer(state, site, session) {
   const numbers = theta.map((/** @type {number[]} */ line) => line.map(number));
   return [
     h("h3", {}, "A network that moves its window"),
-    h("p", {}, "A small network looks at the picture and answers with six numbers θ. They place a grid on the picture; at each point of it the picture is read, between pixels by bilinear interpolation. The rest of the network sees only what was read."),
+    h(
+      "p",
+      {},
+      "A small network looks at the picture and answers with six numbers θ. They place a grid on the picture; at each point of it the picture is read, between pixels by bilinear interpolation. The rest of the network sees only what was read.",
+    ),
     formula(matrix([["x"], ["y"]]), "=", matrix(numbers), matrix([["x′"], ["y′"], ["1"]])),
-    h("p", {}, `(x′, y′) is a pixel of the picture that is read, ${output.rows} × ${output.columns}; (x, y) is where it comes from on the ${input.rows} × ${input.columns} input. Both run from −1 to 1.`),
+    h(
+      "p",
+      {},
+      `(x′, y′) is a pixel of the picture that is read, ${output.rows} × ${output.columns}; (x, y) is where it comes from on the ${input.rows} × ${input.columns} input. Both run from −1 to 1.`,
+    ),
     h("p", { class: "quiet" }, "Jaderberg et al. 2015, equation 1."),
   ];
 }
 
 /** @param {[string, Element][]} list */
-const steps = (list) => h("ol", { class: "steps" }, list.map(([words, math]) => h("li", {}, h("span", {}, words), math)));
+const steps = (list) =>
+  h(
+    "ol",
+    { class: "steps" },
+    list.map(([words, math]) => {
+      math.removeAttribute("display");
+      math.setAttribute("displaystyle", "true");
+      return h("li", {}, h("span", {}, words), h("div", {}, math));
+    }),
+  );
 
 /** A word inside a formula. @param {string} word */
 function text(word) {

@@ -5,7 +5,13 @@ import { siteOf } from "../drawing.js";
 import { tabsOf } from "../sites.js";
 
 /** @type {Record<string, string>} */
-const TITLES = { look: "Look", heads: "Heads", channels: "Channels", numbers: "Numbers", how: "How it works" };
+const TITLES = {
+  look: "Look",
+  heads: "Heads",
+  channels: "Channels",
+  numbers: "Numbers",
+  how: "How it works",
+};
 
 /**
  * @param {HTMLElement} root
@@ -14,14 +20,25 @@ const TITLES = { look: "Look", heads: "Heads", channels: "Channels", numbers: "N
  */
 export function mountInspector(root, context, panels) {
   const { store } = context;
-  const handle = h("button", { type: "button", class: "handle", "aria-label": "Open or close the inspector", "aria-expanded": "false",
-    onclick: () => open(root.dataset.open === undefined) });
+  const handle = h("button", {
+    type: "button",
+    class: "handle",
+    "aria-label": "Open or close the inspector",
+    "aria-expanded": "false",
+    onclick: () => open(root.dataset.open === undefined),
+  });
   const tabs = h("div", { class: "tabs", role: "tablist", "aria-label": "Inspector", onkeydown: moveFocus });
   /** @type {Record<string, HTMLElement>} */
   const bodies = {};
   root.append(handle, tabs);
   for (const [name, mount] of Object.entries(panels)) {
-    bodies[name] = h("section", { role: "tabpanel", id: `panel-${name}`, "aria-labelledby": `tab-${name}`, class: `panel panel-${name}`, hidden: true });
+    bodies[name] = h("section", {
+      role: "tabpanel",
+      id: `panel-${name}`,
+      "aria-labelledby": `tab-${name}`,
+      class: `panel panel-${name}`,
+      hidden: true,
+    });
     root.append(bodies[name]);
     mount(bodies[name], context);
   }
@@ -35,12 +52,27 @@ export function mountInspector(root, context, panels) {
   store.on(["analysisData", "site", "tab"], (state) => {
     const applying = tabsOf(siteOf(state));
     const shown = applying.includes(state.tab) ? state.tab : "look";
-    put(tabs, applying.map((name) =>
-      h("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-selected": String(name === shown), "aria-controls": `panel-${name}`,
-        tabindex: name === shown ? 0 : -1, onclick: () => {
-          open(name !== shown || root.dataset.open === undefined);
-          store.set({ tab: name });
-        } }, TITLES[name])));
+    put(
+      tabs,
+      applying.map((name) =>
+        h(
+          "button",
+          {
+            type: "button",
+            role: "tab",
+            id: `tab-${name}`,
+            "aria-selected": String(name === shown),
+            "aria-controls": `panel-${name}`,
+            tabindex: name === shown ? 0 : -1,
+            onclick: () => {
+              open(name !== shown || root.dataset.open === undefined);
+              store.set({ tab: name });
+            },
+          },
+          TITLES[name],
+        ),
+      ),
+    );
     for (const [name, body] of Object.entries(bodies)) body.hidden = name !== shown;
   });
 }

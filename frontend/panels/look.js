@@ -16,9 +16,14 @@ export function mountLook(root, { store, session }) {
   root.append(predictions, controls, reading);
 
   store.on(["analysisData"], ({ analysisData: { predictions: rows, warnings } }) => {
-    put(predictions, rows?.length > 0 && h("h3", {}, "The network says"),
+    put(
+      predictions,
+      rows?.length > 0 && h("h3", {}, "The network says"),
       h("ol", { class: "predictions" }, rows.map(prediction)),
-      (warnings ?? []).map((/** @type {any} */ warning) => h("p", { class: "quiet" }, warning.detail ?? warning)));
+      (warnings ?? []).map((/** @type {any} */ warning) =>
+        h("p", { class: "quiet" }, warning.detail ?? warning),
+      ),
+    );
   });
 
   store.on(["analysisData", "site", "head", "direction", "method", "query"], (state) => {
@@ -31,8 +36,22 @@ export function mountLook(root, { store, session }) {
     if (!site || !state.picture) return;
     if (site.kind === "attention") put(reading, attentionReading(state, site));
     else if (site.kind === "spatial-transformer") thetaReading(site);
-    else if (site.kind === "spatial-gate") put(reading, h("p", { class: "quiet" }, `The mask lies between ${number(state.picture.low)} and ${number(state.picture.high)}: bright places pass, dark places are held back.`));
-    else if (changed.has("site") || changed.has("analysisData") || changed.has("colormap") || !reading.querySelector(".channel-thumb")) channels(state, site);
+    else if (site.kind === "spatial-gate")
+      put(
+        reading,
+        h(
+          "p",
+          { class: "quiet" },
+          `The mask lies between ${number(state.picture.low)} and ${number(state.picture.high)}: bright places pass, dark places are held back.`,
+        ),
+      );
+    else if (
+      changed.has("site") ||
+      changed.has("analysisData") ||
+      changed.has("colormap") ||
+      !reading.querySelector(".channel-thumb")
+    )
+      channels(state, site);
     else markChannel(state);
   });
 
@@ -41,32 +60,97 @@ export function mountLook(root, { store, session }) {
     const { analysisData: analysis, method, direction, query } = state;
     const rollout = method === "rollout" && hasRollout(analysis.sites);
     const heads = Array.from({ length: site.heads }, (_, i) => ({ value: i, text: String(i) }));
-    const fusions = [["mean", "mean"], ["max", "max"], ["min", "min"]].map(([value, text]) => ({ value, text }));
+    const fusions = [
+      ["mean", "mean"],
+      ["max", "max"],
+      ["min", "min"],
+    ].map(([value, text]) => ({ value, text }));
     return [
-      hasRollout(analysis.sites) && row("Show", segmented("Show", [
-        { value: "site", text: "This layer" },
-        { value: "rollout", text: "Rollout, all layers", title: "Attention rollout: the layers multiplied, with the residual path" },
-      ], method, (/** @type {any} */ value) => store.set({ method: value }))),
-      !rollout && site.grid && isSquare(site) && row("Asks", h("div", { class: "row" },
-        h("button", { type: "button", class: "button", id: "class-token", "aria-pressed": String(query === "cls"),
-          onclick: () => store.set({ query: "cls", hover: null }) }, site.prefix_tokens ? "Class token" : "Centre patch"),
-        h("span", { class: "quiet" }, query === "cls" ? "or a patch of the photo" : "a pinned patch"))),
-      !rollout && site.grid && isSquare(site) && row("Direction", segmented("Direction", [
-        { value: "from", text: "looks at", title: "A row of the attention matrix" },
-        { value: "to", text: "is looked at by", title: "A column of the attention matrix" },
-      ], direction, (/** @type {any} */ value) => store.set({ direction: value }))),
-      !rollout && site.heads > 1 && row("Heads", segmented("Heads", [...fusions, ...heads], headOf(state, site.heads),
-        (/** @type {any} */ value) => store.set({ head: value }))),
+      hasRollout(analysis.sites) &&
+        row(
+          "Show",
+          segmented(
+            "Show",
+            [
+              { value: "site", text: "This layer" },
+              {
+                value: "rollout",
+                text: "Rollout, all layers",
+                title: "Attention rollout: the layers multiplied, with the residual path",
+              },
+            ],
+            method,
+            (/** @type {any} */ value) => store.set({ method: value }),
+          ),
+        ),
+      !rollout &&
+        site.grid &&
+        isSquare(site) &&
+        row(
+          "Asks",
+          h(
+            "div",
+            { class: "row" },
+            h(
+              "button",
+              {
+                type: "button",
+                class: "button",
+                id: "class-token",
+                "aria-pressed": String(query === "cls"),
+                onclick: () => store.set({ query: "cls", hover: null }),
+              },
+              site.prefix_tokens ? "Class token" : "Centre patch",
+            ),
+            h("span", { class: "quiet" }, query === "cls" ? "or a patch of the photo" : "a pinned patch"),
+          ),
+        ),
+      !rollout &&
+        site.grid &&
+        isSquare(site) &&
+        row(
+          "Direction",
+          segmented(
+            "Direction",
+            [
+              { value: "from", text: "looks at", title: "A row of the attention matrix" },
+              { value: "to", text: "is looked at by", title: "A column of the attention matrix" },
+            ],
+            direction,
+            (/** @type {any} */ value) => store.set({ direction: value }),
+          ),
+        ),
+      !rollout &&
+        site.heads > 1 &&
+        row(
+          "Heads",
+          segmented("Heads", [...fusions, ...heads], headOf(state, site.heads), (/** @type {any} */ value) =>
+            store.set({ head: value }),
+          ),
+        ),
     ];
   }
 
   /** @param {any} state @param {any} site */
   function attentionReading({ picture, direction }, site) {
-    if (picture.form === "matrix") return h("p", { class: "note" }, site.note ?? "Where these tokens lie on the photo is not known, so the whole matrix is shown.");
+    if (picture.form === "matrix")
+      return h(
+        "p",
+        { class: "note" },
+        site.note ?? "Where these tokens lie on the photo is not known, so the whole matrix is shown.",
+      );
     if (!picture.prefix || direction !== "from") return null;
-    const onPlaces = picture.values.reduce((/** @type {number} */ sum, /** @type {number} */ value) => sum + value, 0);
-    return h("p", { class: "quiet" }, `Of this row ${percent(onPlaces)} lies on the photo and `,
-      [...picture.prefix].map((value, i) => `${percent(value)} on the ${prefixName(i)}`).join(", "), ".");
+    const onPlaces = picture.values.reduce(
+      (/** @type {number} */ sum, /** @type {number} */ value) => sum + value,
+      0,
+    );
+    return h(
+      "p",
+      { class: "quiet" },
+      `Of this row ${percent(onPlaces)} lies on the photo and `,
+      [...picture.prefix].map((value, i) => `${percent(value)} on the ${prefixName(i)}`).join(", "),
+      ".",
+    );
   }
 
   /** @param {any} site */
@@ -74,11 +158,21 @@ export function mountLook(root, { store, session }) {
     const { theta } = await session.grid(site);
     if (siteOf(store.get()) !== site) return;
     const { rotation, scale, shift } = decompose(theta);
-    put(reading, h("h3", {}, "Where it reads"), h("dl", { class: "facts" },
-      h("dt", {}, "turned"), h("dd", {}, `${number(rotation)}°`),
-      h("dt", {}, "window"), h("dd", {}, `${number(scale[0])} × ${number(scale[1])} of the picture`),
-      h("dt", {}, "centre moved"), h("dd", {}, `${number(shift[0])} right, ${number(shift[1])} down`)),
-    h("p", { class: "quiet" }, "In units of half the picture's side."));
+    put(
+      reading,
+      h("h3", {}, "Where it reads"),
+      h(
+        "dl",
+        { class: "facts" },
+        h("dt", {}, "turned"),
+        h("dd", {}, `${number(rotation)}°`),
+        h("dt", {}, "window"),
+        h("dd", {}, `${number(scale[0])} × ${number(scale[1])} of the picture`),
+        h("dt", {}, "centre moved"),
+        h("dd", {}, `${number(shift[0])} right, ${number(shift[1])} down`),
+      ),
+      h("p", { class: "quiet" }, "In units of half the picture's side."),
+    );
   }
 
   /** The channels the gate lets through most and least, as pictures. @param {any} state @param {any} site */
@@ -86,22 +180,46 @@ export function mountLook(root, { store, session }) {
     const gate = (await session.gate(site).catch(() => null))?.data;
     if (!gate || siteOf(store.get()) !== site || !state.tables) return;
     const order = [...gate.keys()].sort((a, b) => gate[b] - gate[a]);
-    const group = (/** @type {string} */ title, /** @type {number[]} */ list) => [h("h3", {}, title),
-      h("div", { class: "thumbs" }, list.map((channel) => thumb(site, gate, channel)))];
-    put(reading, ...group("Let through most", order.slice(0, 6)), ...group("Held back most", order.slice(-6).reverse()),
-      h("p", { class: "quiet" }, `${gate.length} channels; the numbers are the gate's factors.`));
+    const group = (/** @type {string} */ title, /** @type {number[]} */ list) => [
+      h("h3", {}, title),
+      h(
+        "div",
+        { class: "thumbs" },
+        list.map((channel) => thumb(site, gate, channel)),
+      ),
+    ];
+    put(
+      reading,
+      ...group("Let through most", order.slice(0, 6)),
+      ...group("Held back most", order.slice(-6).reverse()),
+      h("p", { class: "quiet" }, `${gate.length} channels; the numbers are the gate's factors.`),
+    );
     markChannel(store.get());
   }
 
   /** @param {any} site @param {Float32Array} gate @param {number} channel */
   function thumb(site, gate, channel) {
     const canvas = h("canvas", { class: "cells" });
-    session.feature(site, channel).then((/** @type {any} */ map) => {
-      const { tables, colormap } = store.get();
-      paintCells(canvas, normalise(map.data, ...extent(map.data)), map.shape.at(-1), tables[colormap]);
-    }).catch(() => canvas.remove());
-    return h("button", { type: "button", class: "channel-thumb", "data-channel": channel, title: `Channel ${channel}`,
-      onclick: () => store.set({ channel }) }, canvas, h("span", { class: "number" }, `${channel} · ${number(gate[channel])}`));
+    session
+      .feature(site, channel)
+      .then((/** @type {any} */ map) => {
+        const { tables, colormap } = store.get();
+        if (tables)
+          paintCells(canvas, normalise(map.data, ...extent(map.data)), map.shape.at(-1), tables[colormap]);
+      })
+      .catch(() => canvas.remove());
+    return h(
+      "button",
+      {
+        type: "button",
+        class: "channel-thumb",
+        "data-channel": channel,
+        title: `Channel ${channel}`,
+        onclick: () => store.set({ channel }),
+      },
+      canvas,
+      h("span", { class: "number" }, `${channel} · ${number(gate[channel])}`),
+    );
   }
 
   /** @param {any} state */
@@ -116,7 +234,17 @@ export function mountLook(root, { store, session }) {
 function prediction({ label, index, score }) {
   const bar = h("i");
   bar.style.width = `${100 * score}%`;
-  return h("li", {}, h("span", { class: "prediction" }, h("span", {}, label ?? `class ${index}`), h("span", { class: "number" }, percent(score))), bar);
+  return h(
+    "li",
+    {},
+    h(
+      "span",
+      { class: "prediction" },
+      h("span", {}, label ?? `class ${index}`),
+      h("span", { class: "number" }, percent(score)),
+    ),
+    bar,
+  );
 }
 
 /** @param {string} label @param {Element} control */

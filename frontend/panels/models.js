@@ -8,23 +8,41 @@ const SEARCH_AFTER_MS = 250;
 
 /** What the catalogue's mechanism names are called; unknown ones show as they are. @type {Record<string, string>} */
 const MECHANISMS = {
-  "attention": "Attention between patches",
+  attention: "Attention between patches",
   "feature-map-attention": "Self-attention on feature maps",
   "squeeze-excitation": "Squeeze-and-excitation: a gate on channels",
   "efficient-channel-attention": "Efficient channel attention: a gate on channels",
-  "cbam": "CBAM: gates on channels and places",
+  cbam: "CBAM: gates on channels and places",
   "spatial-transformer": "Spatial transformer: a window that moves",
 };
 
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
 export function mountModels(root, { store, session }) {
   const title = h("span", { class: "label" }, "Model");
-  const search = h("input", { type: "search", placeholder: "Search models, also on the hub", "aria-label": "Search models", id: "model-search", oninput: () => find() });
+  const search = h("input", {
+    type: "search",
+    placeholder: "Search models, also on the hub",
+    "aria-label": "Search models",
+    id: "model-search",
+    oninput: () => find(),
+  });
   const list = h("div", { class: "cards" });
-  const close = h("button", { type: "button", class: "button plain", "aria-label": "Close", onclick: () => dialog.close() }, icon("close"));
-  const dialog = h("dialog", { class: "chooser", "aria-label": "Choose a model", onclick: (/** @type {Event} */ event) => {
-    if (event.target === dialog) dialog.close(); // the backdrop
-  } }, h("div", { class: "chooser-body" }, h("div", { class: "chooser-head" }, search, close), list));
+  const close = h(
+    "button",
+    { type: "button", class: "button plain", "aria-label": "Close", onclick: () => dialog.close() },
+    icon("close"),
+  );
+  const dialog = h(
+    "dialog",
+    {
+      class: "chooser",
+      "aria-label": "Choose a model",
+      onclick: (/** @type {Event} */ event) => {
+        if (event.target === dialog) dialog.close(); // the backdrop
+      },
+    },
+    h("div", { class: "chooser-body" }, h("div", { class: "chooser-head" }, search, close), list),
+  );
   root.append(
     h("button", { type: "button", class: "button", id: "model", onclick: () => open() }, title, icon("down")),
     dialog,
@@ -54,8 +72,10 @@ export function mountModels(root, { store, session }) {
       try {
         const found = await session.searchModels(text, signal);
         const known = new Set(local.map((/** @type {any} */ model) => model.id));
-        show([...local, ...found.filter((/** @type {any} */ model) => !known.has(model.id))],
-          local.length + found.length ? "" : `No model is called anything like “${text}”.`);
+        show(
+          [...local, ...found.filter((/** @type {any} */ model) => !known.has(model.id))],
+          local.length + found.length ? "" : `No model is called anything like “${text}”.`,
+        );
       } catch (/** @type {any} */ error) {
         if (!signal.aborted) show(local, `${error.message} ${error.hint ?? ""}`);
       }
@@ -64,25 +84,42 @@ export function mountModels(root, { store, session }) {
 
   /** @param {any[]} models @param {string} [note] */
   function show(models, note = "") {
-    put(list, groups(models).map(([name, members]) =>
-      h("section", {}, h("h3", {}, name), h("div", { class: "card-grid" }, members.map(card)))),
-      note && h("p", { class: "quiet", role: "status" }, note));
+    put(
+      list,
+      groups(models).map(([name, members]) =>
+        h("section", {}, h("h3", {}, name), h("div", { class: "card-grid" }, members.map(card))),
+      ),
+      note && h("p", { class: "quiet", role: "status" }, note),
+    );
   }
 
   /** @param {any} model */
   function card(model) {
     const chosen = model.id === store.get().model;
     const [height, width] = model.input_size ?? [];
-    const facts = [height && `${width} × ${height} px`, model.parameters && `${count(model.parameters)} parameters`, accuracy(model.metrics)];
-    return h("button", { type: "button", class: "card", "data-model": model.id, "aria-current": chosen ? "true" : null,
-      disabled: model.status === "unavailable", onclick: () => {
-        dialog.close();
-        if (!chosen) session.chooseModel(model.id);
-      } },
+    const facts = [
+      height && `${width} × ${height} px`,
+      model.parameters && `${count(model.parameters)} parameters`,
+      accuracy(model.metrics),
+    ];
+    return h(
+      "button",
+      {
+        type: "button",
+        class: "card",
+        "data-model": model.id,
+        "aria-current": chosen ? "true" : null,
+        disabled: model.status === "unavailable",
+        onclick: () => {
+          dialog.close();
+          if (!chosen) session.chooseModel(model.id);
+        },
+      },
       h("span", { class: "card-title" }, model.title, chosen && icon("check", "chosen")),
       model.summary && h("span", { class: "card-summary" }, model.summary),
       h("span", { class: "quiet" }, facts.filter(Boolean).join(" · ")),
-      h("span", { class: "quiet" }, [statusText(model), model.licence].filter(Boolean).join(" · ")));
+      h("span", { class: "quiet" }, [statusText(model), model.licence].filter(Boolean).join(" · ")),
+    );
   }
 
   store.on(["models", "model"], (state) => {
@@ -97,7 +134,7 @@ function groups(models) {
   const byName = new Map();
   for (const model of models) {
     const key = model.mechanisms?.[0];
-    const name = key ? MECHANISMS[key] ?? key : "On the hub";
+    const name = key ? (MECHANISMS[key] ?? key) : "On the hub";
     byName.set(name, [...(byName.get(name) ?? []), model]);
   }
   return [...byName];
@@ -106,7 +143,10 @@ function groups(models) {
 /** @param {any} model @param {string} text */
 function matches(model, text) {
   const words = `${model.id} ${model.title} ${model.summary} ${model.mechanisms?.join(" ")}`.toLowerCase();
-  return text.toLowerCase().split(/\s+/).every((word) => words.includes(word));
+  return text
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => words.includes(word));
 }
 
 /** @param {any} model */
@@ -116,10 +156,8 @@ function statusText({ status, size_bytes: bytes }) {
   return status === "loading" ? "loading…" : "unavailable here";
 }
 
-/** @param {Record<string, any> | null} metrics */
+/** @param {Record<string, number> | null} metrics */
 function accuracy(metrics) {
-  const entry = Object.entries(metrics ?? {}).find(([name, value]) => typeof value === "number" && /acc|top/.test(name));
-  if (!entry) return "";
-  const share = entry[1] > 1 ? entry[1] / 100 : entry[1];
-  return `${percent(share)} ${entry[0].replaceAll("_", " ")}`;
+  const share = metrics?.val_top1;
+  return share == null ? "" : `${percent(share)} right`;
 }

@@ -9,8 +9,13 @@ const BAR_AFTER_MS = 1000;
 export function mountNotice(root, { store, session }) {
   const progress = h("progress", { max: 1 });
   const text = h("span");
-  const busy = h("div", { class: "busy card-like", role: "status", hidden: true }, text, progress,
-    h("button", { type: "button", class: "button", onclick: session.cancel }, "Cancel"));
+  const busy = h(
+    "div",
+    { class: "busy card-like", role: "status", hidden: true },
+    text,
+    progress,
+    h("button", { type: "button", class: "button", onclick: session.cancel }, "Cancel"),
+  );
   const problem = h("div", { class: "problem card-like", role: "alert", hidden: true });
   root.append(busy, problem);
   let timer = 0;
@@ -31,12 +36,40 @@ export function mountNotice(root, { store, session }) {
     problem.hidden = !error;
     problem.classList.toggle("alone", !photo);
     if (!error) return;
-    put(problem,
-      h("div", {}, h("strong", {}, error.title ?? "Something went wrong"), h("p", {}, error.detail ?? String(error)),
-        error.hint && h("p", { class: "quiet" }, error.hint)),
-      photo ? h("button", { type: "button", class: "button plain", "aria-label": "Close", onclick: () => store.set({ error: null }) }, icon("close"))
-        : h("div", { class: "row" },
-          h("button", { type: "button", class: "button", onclick: () => location.assign(location.pathname) }, "Start with a sample"),
-          h("button", { type: "button", class: "button", onclick: () => document.getElementById("open")?.click() }, "Open a photo")));
+    put(
+      problem,
+      h(
+        "div",
+        {},
+        h("strong", {}, error.title ?? "Something went wrong"),
+        h("p", {}, error.detail ?? String(error)),
+        error.hint && h("p", { class: "quiet" }, error.hint),
+      ),
+      photo
+        ? h(
+            "button",
+            {
+              type: "button",
+              class: "button plain",
+              "aria-label": "Close",
+              onclick: () => store.set({ error: null }),
+            },
+            icon("close"),
+          )
+        : h(
+            "div",
+            { class: "row" },
+            h(
+              "button",
+              { type: "button", class: "button", onclick: () => location.assign(location.pathname) },
+              "Start with a sample",
+            ),
+            h(
+              "button",
+              { type: "button", class: "button", onclick: () => document.getElementById("open")?.click() },
+              "Open a photo",
+            ),
+          ),
+    );
   });
 }

@@ -30,9 +30,17 @@ export function mountNumbers(root, { store, session }) {
     const { picture, hover, analysisData: analysis } = store.get();
     const site = siteOf(store.get());
     if (!site || !picture) return;
-    const extra = site.kind === "spatial-transformer" ? thetaFacts((await session.grid(site)).theta) : mapFacts(picture, hover);
-    put(facts, table("This map", extra), picture.form === "map" && strongest(picture),
-      table("This site", siteFacts(site)), table("This analysis", analysisFacts(analysis)));
+    const extra =
+      site.kind === "spatial-transformer"
+        ? thetaFacts((await session.grid(site)).theta)
+        : mapFacts(picture, hover);
+    put(
+      facts,
+      table("This map", extra),
+      picture.form === "map" && strongest(picture),
+      table("This site", siteFacts(site)),
+      table("This analysis", analysisFacts(analysis)),
+    );
   }
 
   /** Attention distance and entropy of every layer: what no single map shows. */
@@ -42,7 +50,10 @@ export function mountNumbers(root, { store, session }) {
     if (charts.dataset.of === `${store.get().analysisData.id} ${store.get().theme}`) return;
     charts.dataset.of = `${store.get().analysisData.id} ${store.get().theme}`;
     put(charts);
-    for (const [name, title] of [["attention-distance", "How far heads look, by layer"], ["entropy", "How spread heads are, by layer"]]) {
+    for (const [name, title] of [
+      ["attention-distance", "How far heads look, by layer"],
+      ["entropy", "How spread heads are, by layer"],
+    ]) {
       const element = h("div", { class: "chart" });
       const heading = h("h3", {}, title);
       charts.append(heading, element);
@@ -57,8 +68,20 @@ export function mountNumbers(root, { store, session }) {
 
 /** @param {string} title @param {Fact[]} rows */
 function table(title, rows) {
-  return [h("h3", {}, title), h("table", { class: "facts" }, h("tbody", {}, rows.filter(([, value]) => value != null).map(([name, value]) =>
-    h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value)))))];
+  return [
+    h("h3", {}, title),
+    h(
+      "table",
+      { class: "facts" },
+      h(
+        "tbody",
+        {},
+        rows
+          .filter(([, value]) => value != null)
+          .map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value))),
+      ),
+    ),
+  ];
 }
 
 /** @param {import("../picture.js").Picture} picture @param {any} hover @returns {Fact[]} */
@@ -69,12 +92,22 @@ function mapFacts(picture, hover) {
   const tokens = prefix ? Float32Array.from([...prefix, ...values]) : values;
   const isRow = claim === "attention map" && picture.form === "map";
   return [
-    ["under the pointer", hover ? `${number(values[hover.row * grid.columns + hover.column])} at row ${hover.row}, column ${hover.column}` : "–"],
+    [
+      "under the pointer",
+      hover
+        ? `${number(values[hover.row * grid.columns + hover.column])} at row ${hover.row}, column ${hover.column}`
+        : "–",
+    ],
     ["smallest, largest", `${number(low)}, ${number(high)}`],
     ["mean", number(sum / values.length)],
     ["sum over places", isRow ? number(sum) : null],
     ...[...(prefix ?? [])].map((value, i) => /** @type {Fact} */ ([prefixName(i), number(value)])),
-    ["entropy", isRow && prefix ? `${number(entropy(tokens))} nats, ${percent(entropy(tokens) / Math.log(tokens.length))} of even` : null],
+    [
+      "entropy",
+      isRow && prefix
+        ? `${number(entropy(tokens))} nats, ${percent(entropy(tokens) / Math.log(tokens.length))} of even`
+        : null,
+    ],
     ["places", `${grid.rows} × ${grid.columns}`],
   ];
 }
@@ -82,8 +115,25 @@ function mapFacts(picture, hover) {
 /** @param {import("../picture.js").Picture} picture */
 function strongest({ values, grid }) {
   const order = [...values.keys()].sort((a, b) => values[b] - values[a]).slice(0, 5);
-  return [h("h3", {}, "Strongest places"), h("table", { class: "facts" }, h("tbody", {}, order.map((i) =>
-    h("tr", {}, h("th", { scope: "row" }, `row ${Math.floor(i / grid.columns)}, column ${i % grid.columns}`), h("td", {}, number(values[i]))))))];
+  return [
+    h("h3", {}, "Strongest places"),
+    h(
+      "table",
+      { class: "facts" },
+      h(
+        "tbody",
+        {},
+        order.map((i) =>
+          h(
+            "tr",
+            {},
+            h("th", { scope: "row" }, `row ${Math.floor(i / grid.columns)}, column ${i % grid.columns}`),
+            h("td", {}, number(values[i])),
+          ),
+        ),
+      ),
+    ),
+  ];
 }
 
 /** @param {number[][]} theta @returns {Fact[]} */

@@ -6,19 +6,48 @@ import { sampleName, sampleUrl } from "../samples.js";
 
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
 export function mountPhoto(root, { store, session }) {
-  const chooser = h("input", { type: "file", accept: "image/*", hidden: true, id: "file", onchange: () => {
-    const [file] = chooser.files;
-    if (file) session.openPhoto(file);
-    chooser.value = "";
-  } });
+  const chooser = h("input", {
+    type: "file",
+    accept: "image/*",
+    hidden: true,
+    id: "file",
+    onchange: () => {
+      const [file] = chooser.files;
+      if (file) session.openPhoto(file);
+      chooser.value = "";
+    },
+  });
   const title = h("span", { class: "label" }, "Samples");
   const list = h("div", { class: "sample-list" });
-  const menu = h("div", { id: "samples", popover: "auto", class: "menu", "aria-label": "Samples" },
-    list, h("p", { class: "quiet" }, "Public domain, CC0 or drawn by this project. You can also drop or paste a photo anywhere."));
+  const menu = h(
+    "div",
+    { id: "samples", popover: "auto", class: "menu", "aria-label": "Samples" },
+    list,
+    h(
+      "p",
+      { class: "quiet" },
+      "Public domain, CC0 or drawn by this project. You can also drop or paste a photo anywhere.",
+    ),
+  );
   root.append(
-    h("button", { type: "button", class: "button", popovertarget: "samples", "aria-label": "Samples" }, title, icon("down")),
-    h("button", { type: "button", class: "button", id: "open", onclick: () => chooser.click(), title: "Open, drop or paste a photo" },
-      icon("open"), h("span", { class: "label" }, "Open")),
+    h(
+      "button",
+      { type: "button", class: "button", popovertarget: "samples", "aria-label": "Samples" },
+      title,
+      icon("down"),
+    ),
+    h(
+      "button",
+      {
+        type: "button",
+        class: "button",
+        id: "open",
+        onclick: () => chooser.click(),
+        title: "Open, drop or paste a photo",
+      },
+      icon("open"),
+      h("span", { class: "label" }, "Open"),
+    ),
     chooser,
     menu,
   );
@@ -26,14 +55,26 @@ export function mountPhoto(root, { store, session }) {
   store.on(["samples", "sample", "analysis"], (state) => {
     const shown = state.samples.find((/** @type {any} */ one) => sampleName(one) === state.sample);
     title.textContent = shown?.title ?? (state.analysis ? "Your photo" : "Samples");
-    put(list, state.samples.map((/** @type {any} */ sample) =>
-      h("button", { type: "button", class: "sample", "aria-current": shown === sample ? "true" : null, onclick: () => {
-        menu.hidePopover();
-        session.openSample(sample);
-      } },
-      h("img", { src: sampleUrl(sample.file), alt: "", loading: "lazy", width: 96, height: 72 }),
-      h("span", {}, sample.title),
-      h("span", { class: "quiet" }, `${sample.credit} · ${sample.licence}`))));
+    put(
+      list,
+      state.samples.map((/** @type {any} */ sample) =>
+        h(
+          "button",
+          {
+            type: "button",
+            class: "sample",
+            "aria-current": shown === sample ? "true" : null,
+            onclick: () => {
+              menu.hidePopover();
+              session.openSample(sample);
+            },
+          },
+          h("img", { src: sampleUrl(sample.file), alt: "", loading: "lazy", width: 96, height: 72 }),
+          h("span", {}, sample.title),
+          h("span", { class: "quiet" }, `${sample.credit} · ${sample.licence}`),
+        ),
+      ),
+    );
   });
 
   acceptDrops((file) => session.openPhoto(file));

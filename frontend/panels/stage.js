@@ -21,7 +21,12 @@ export function mountStage(root, { store, session }) {
   const overlay = createOverlay(frame, store.get().renderer);
   frame.append(marks);
   const cells = h("canvas", { class: "cells", role: "img" });
-  const second = h("figure", { class: "second", hidden: true }, h("div", { class: "frame small" }, cells), h("figcaption", { class: "quiet" }));
+  const second = h(
+    "figure",
+    { class: "second", hidden: true },
+    h("div", { class: "frame small" }, cells),
+    h("figcaption", { class: "quiet" }),
+  );
   const hint = h("p", { class: "hint" });
   const figures = h("div", { class: "figures" }, h("figure", {}, frame), second);
   root.append(figures, hint);
@@ -31,13 +36,15 @@ export function mountStage(root, { store, session }) {
   function layout() {
     const { photo: shown, picture } = store.get();
     if (!shown || !geometry) return;
-    const beside = !second.hidden;
+    const beside = picture != null && picture.form !== "map";
     const narrow = root.clientWidth < 560;
     const gap = narrow ? 8 : GAP_PX;
     const shares = beside ? 2 : 1;
     const margins = narrow && !beside ? 0 : 2 * gap;
     const width = (root.clientWidth - margins - (shares - 1) * gap) / shares;
-    const height = narrow ? Math.min(innerHeight * 0.56, 1.4 * width) : root.clientHeight - 2 * GAP_PX - LABEL_PX;
+    const height = narrow
+      ? Math.min(innerHeight * 0.56, 1.4 * width)
+      : root.clientHeight - 2 * GAP_PX - LABEL_PX;
     const fitted = fit(shown.bitmap, width, height);
     Object.assign(frame.style, { width: `${fitted.width}px`, height: `${fitted.height}px` });
     if (beside) {
@@ -63,7 +70,9 @@ export function mountStage(root, { store, session }) {
   const DRAWN_FROM = ["picture", "tables", "colormap", "opacity", "smooth"];
   store.on(DRAWN_FROM, (state) => draw(state));
   store.on([...DRAWN_FROM, "hover", "query"], (state) => mark(state));
-  store.on(["pending", "busy"], ({ pending, busy }) => root.classList.toggle("waiting", pending || busy != null));
+  store.on(["pending", "busy"], ({ pending, busy }) =>
+    root.classList.toggle("waiting", pending || busy != null),
+  );
 
   /** @param {any} state */
   function draw({ picture, tables, colormap, opacity, smooth }) {
@@ -88,7 +97,9 @@ export function mountStage(root, { store, session }) {
     const changed = second.hidden === beside || second.dataset.form !== picture.form;
     second.hidden = !beside;
     second.dataset.form = picture.form;
-    if (beside) second.querySelector("figcaption").textContent = picture.form === "grid" ? "what the network reads on" : "query ↓  key →";
+    if (beside)
+      second.querySelector("figcaption").textContent =
+        picture.form === "grid" ? "what the network reads on" : "query ↓  key →";
     if (changed) layout();
     if (picture.form === "grid") warp();
     hint.textContent = hintFor(picture);
@@ -110,7 +121,10 @@ export function mountStage(root, { store, session }) {
     if (picture.form === "grid") return "Move over the right picture to see where each pixel was read.";
     const asks = picture.claim === "attention map" && store.get().method === "site" && isSquare(site);
     if (!asks) return "Move over the photo to read its numbers.";
-    if (TOUCH.matches) return query === "cls" ? "Press and hold a patch to ask it. Tap to pin it." : "Pinned. Tap it again to let go.";
+    if (TOUCH.matches)
+      return query === "cls"
+        ? "Press and hold a patch to ask it. Tap to pin it."
+        : "Pinned. Tap it again to let go.";
     if (query !== "cls") return "Pinned. Move to read its numbers; click it again or press Esc to let go.";
     return "Move over the photo: the patch under the pointer asks. Click to pin it.";
   }
@@ -125,7 +139,8 @@ export function mountStage(root, { store, session }) {
     }
     if (picture.form === "grid") paths.push(...gridMarks(hover));
     else if (picture.form === "map") {
-      if (hover && !same(hover, picture.marked)) paths.push(stroke(cellOutline(geometry, hover, picture.grid), "hovered"));
+      if (hover && !same(hover, picture.marked))
+        paths.push(stroke(cellOutline(geometry, hover, picture.grid), "hovered"));
       if (picture.marked) {
         const outline = cellOutline(geometry, picture.marked, picture.grid);
         paths.push(stroke(outline, "halo"), stroke(outline, "query"));
@@ -139,7 +154,13 @@ export function mountStage(root, { store, session }) {
     const sampling = session.peek(`grid ${store.get().site}`);
     if (!sampling || !geometry) return [];
     const { inner, outline, top } = samplingLines(geometry, sampling);
-    const paths = [stroke(inner, "halo thin"), stroke(inner, "line ink"), stroke(outline, "halo"), stroke(outline, "ink"), stroke(top, "top")];
+    const paths = [
+      stroke(inner, "halo thin"),
+      stroke(inner, "line ink"),
+      stroke(outline, "halo"),
+      stroke(outline, "ink"),
+      stroke(top, "top"),
+    ];
     const point = hover && sampling.grid[hover.row]?.[hover.column];
     if (point) {
       const [x, y] = samplePoint(geometry, sampling, point);
@@ -190,7 +211,9 @@ export function mountStage(root, { store, session }) {
       pressing = false;
     });
   }
-  frame.addEventListener("touchmove", (/** @type {Event} */ event) => pressing && event.preventDefault(), { passive: false });
+  frame.addEventListener("touchmove", (/** @type {Event} */ event) => pressing && event.preventDefault(), {
+    passive: false,
+  });
   frame.addEventListener("contextmenu", (/** @type {MouseEvent} */ event) => held && event.preventDefault());
   frame.addEventListener("click", (/** @type {PointerEvent} */ event) => {
     const { picture, method, query } = store.get();
@@ -220,4 +243,5 @@ function fit(shape, width, height) {
 const stroke = (path, name) => svg("path", { d: path, class: name, "vector-effect": "non-scaling-stroke" });
 
 /** @param {any} one @param {any} other */
-const same = (one, other) => one === other || (one && other && one.row === other.row && one.column === other.column);
+const same = (one, other) =>
+  one === other || (one && other && one.row === other.row && one.column === other.column);

@@ -20,21 +20,29 @@ const q = numbers(HEADS * QUERIES * DIM, 1);
 const k = numbers(HEADS * KEYS * DIM, 2);
 
 /** softmax(scale · q kᵀ), entry by entry. */
-const expected = Array.from({ length: HEADS }, (_, h) => Array.from({ length: QUERIES }, (_, i) => {
-  const scores = Array.from({ length: KEYS }, (_, j) => {
-    let sum = 0;
-    for (let d = 0; d < DIM; d++) sum += q[(h * QUERIES + i) * DIM + d] * k[(h * KEYS + j) * DIM + d];
-    return SCALE * sum;
-  });
-  const total = scores.reduce((sum, score) => sum + Math.exp(score), 0);
-  return { log: Math.log(total), row: scores.map((score) => Math.exp(score) / total) };
-}));
+const expected = Array.from({ length: HEADS }, (_, h) =>
+  Array.from({ length: QUERIES }, (_, i) => {
+    const scores = Array.from({ length: KEYS }, (_, j) => {
+      let sum = 0;
+      for (let d = 0; d < DIM; d++) sum += q[(h * QUERIES + i) * DIM + d] * k[(h * KEYS + j) * DIM + d];
+      return SCALE * sum;
+    });
+    const total = scores.reduce((sum, score) => sum + Math.exp(score), 0);
+    return { log: Math.log(total), row: scores.map((score) => Math.exp(score) / total) };
+  }),
+);
 
-const source = fromProjections({
-  query: { shape: [HEADS, QUERIES, DIM], data: q },
-  key: { shape: [HEADS, KEYS, DIM], data: k },
-  log_normaliser: { shape: [HEADS, QUERIES], data: Float32Array.from(expected.flat().map(({ log }) => log)) },
-}, SCALE);
+const source = fromProjections(
+  {
+    query: { shape: [HEADS, QUERIES, DIM], data: q },
+    key: { shape: [HEADS, KEYS, DIM], data: k },
+    log_normaliser: {
+      shape: [HEADS, QUERIES],
+      data: Float32Array.from(expected.flat().map(({ log }) => log)),
+    },
+  },
+  SCALE,
+);
 
 const close = (actual, wanted) => assert.ok(Math.abs(actual - wanted) < 1e-5, `${actual} is not ${wanted}`);
 
@@ -43,7 +51,10 @@ test("a row is what one query looks at, in every head, and sums to 1", () => {
     const row = source.row(i);
     for (let h = 0; h < HEADS; h++) {
       expected[h][i].row.forEach((value, j) => close(row[h * KEYS + j], value));
-      close(row.slice(h * KEYS, (h + 1) * KEYS).reduce((sum, p) => sum + p), 1);
+      close(
+        row.slice(h * KEYS, (h + 1) * KEYS).reduce((sum, p) => sum + p),
+        1,
+      );
     }
   }
 });
@@ -51,7 +62,8 @@ test("a row is what one query looks at, in every head, and sums to 1", () => {
 test("a column is what looks at one key", () => {
   for (let j = 0; j < KEYS; j++) {
     const column = source.column(j);
-    for (let h = 0; h < HEADS; h++) for (let i = 0; i < QUERIES; i++) close(column[h * QUERIES + i], expected[h][i].row[j]);
+    for (let h = 0; h < HEADS; h++)
+      for (let i = 0; i < QUERIES; i++) close(column[h * QUERIES + i], expected[h][i].row[j]);
   }
 });
 

@@ -30,7 +30,9 @@ function safetensors(entries, bytes, metadata = {}) {
 
 test("npy: shape and values, versions 1 and 2, float32, float64, float16", () => {
   for (const version of [1, 2]) {
-    const { shape, data } = parseNpy(npy("<f4", [2, 3], Float32Array.of(1, 2, 3, 4, 5, NaN).buffer, { version }));
+    const { shape, data } = parseNpy(
+      npy("<f4", [2, 3], Float32Array.of(1, 2, 3, 4, 5, NaN).buffer, { version }),
+    );
     assert.deepEqual(shape, [2, 3]);
     assert.deepEqual([...data], [1, 2, 3, 4, 5, NaN]);
   }

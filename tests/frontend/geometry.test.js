@@ -4,18 +4,31 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { canvasToCell, cellAt, cellBox, crop, fromAnalysis, toImage, toInput } from "../../frontend/geometry.js";
+import {
+  canvasToCell,
+  cellAt,
+  cellBox,
+  crop,
+  fromAnalysis,
+  toImage,
+  toInput,
+} from "../../frontend/geometry.js";
 import { placeOf, tokenOf } from "../../frontend/sites.js";
 
 const CASES = JSON.parse(readFileSync(new URL("../data/geometry_cases.json", import.meta.url), "utf-8"));
 
 function close(actual, expected, what) {
   assert.equal(actual.length, expected.length, what);
-  actual.forEach((value, i) => assert.ok(Math.abs(value - expected[i]) < 1e-6, `${what}: ${actual} is not ${expected}`));
+  actual.forEach((value, i) =>
+    assert.ok(Math.abs(value - expected[i]) < 1e-6, `${what}: ${actual} is not ${expected}`),
+  );
 }
 
 const geometryOf = ({ image: [width, height], input, image_to_input }) =>
-  fromAnalysis({ image: { width, height }, geometry: { image_to_input, input: { width: input[0], height: input[1] } } });
+  fromAnalysis({
+    image: { width, height },
+    geometry: { image_to_input, input: { width: input[0], height: input[1] } },
+  });
 
 for (const one of CASES) {
   test(`geometry: ${one.name}`, () => {
@@ -39,8 +52,14 @@ for (const one of CASES) {
     const geometry = geometryOf(one);
     const [width, height] = [2 * one.image[0], 3 * one.image[1]];
     const [[a, b, c], [d, e, f]] = canvasToCell(geometry, one.grid, width, height);
-    for (const { image: [x, y], cell } of one.points.filter((point) => point.cell)) {
-      const place = [Math.floor(d * 2 * x + e * 3 * y + f + 1e-9), Math.floor(a * 2 * x + b * 3 * y + c + 1e-9)];
+    for (const {
+      image: [x, y],
+      cell,
+    } of one.points.filter((point) => point.cell)) {
+      const place = [
+        Math.floor(d * 2 * x + e * 3 * y + f + 1e-9),
+        Math.floor(a * 2 * x + b * 3 * y + c + 1e-9),
+      ];
       assert.deepEqual(place, cell);
     }
   });

@@ -11,14 +11,26 @@ import { attentionPicture, shownToken } from "../../frontend/picture.js";
 import { hasRollout, tabsOf, tokenOf } from "../../frontend/sites.js";
 import { decompose } from "../../frontend/theta.js";
 
-const SITE = { id: "s00", kind: "attention", layer: 7, heads: 2, queries: 5, keys: 5, prefix_tokens: 1, grid: { rows: 2, columns: 2 } };
+const SITE = {
+  id: "s00",
+  kind: "attention",
+  layer: 7,
+  heads: 2,
+  queries: 5,
+  keys: 5,
+  prefix_tokens: 1,
+  grid: { rows: 2, columns: 2 },
+};
 const VIEW = { query: "cls", hover: null, direction: "from", head: "mean" };
 const uneven = fromMatrix({ shape: [2, 5, 5], data: Float32Array.from({ length: 50 }, (_, i) => i) });
 
 test("the sentence says site, head, query and direction", () => {
   const say = (view) => attentionPicture({ ...VIEW, ...view }, SITE, uneven).sentence;
   assert.equal(say({}), "Attention 7, mean of heads: what the class token looks at.");
-  assert.equal(say({ head: 1, query: { row: 1, column: 0 } }), "Attention 7, head 1: what the patch at row 1, column 0 looks at.");
+  assert.equal(
+    say({ head: 1, query: { row: 1, column: 0 } }),
+    "Attention 7, head 1: what the patch at row 1, column 0 looks at.",
+  );
   assert.match(say({ direction: "to" }), /what looks at the class token/);
 });
 
@@ -64,14 +76,35 @@ test("numbers are short and honest", () => {
 });
 
 test("a sampling grid lies where theta put it", () => {
-  const geometry = { imageWidth: 120, imageHeight: 120, inputWidth: 60, inputHeight: 60, imageToInput: [[0.5, 0, 0], [0, 0.5, 0]] };
-  const grid = [[[-1, -1], [1, -1]], [[-1, 1], [1, 1]]];
+  const geometry = {
+    imageWidth: 120,
+    imageHeight: 120,
+    inputWidth: 60,
+    inputHeight: 60,
+    imageToInput: [
+      [0.5, 0, 0],
+      [0, 0.5, 0],
+    ],
+  };
+  const grid = [
+    [
+      [-1, -1],
+      [1, -1],
+    ],
+    [
+      [-1, 1],
+      [1, 1],
+    ],
+  ];
   const edges = { input: { rows: 60, columns: 60 }, align_corners: false, grid };
   assert.deepEqual(samplePoint(geometry, edges, [0, 0]), [60, 60]);
   assert.deepEqual(samplePoint(geometry, edges, [-1, 1]), [0, 120]);
   assert.deepEqual(samplePoint(geometry, { ...edges, align_corners: true }, [-1, 1]), [1, 119]);
   assert.match(samplingLines(geometry, edges).outline, /^M0.00 0.00L120.00 0.00/);
-  const { rotation, scale, shift } = decompose([[0, -0.5, 0.1], [0.5, 0, -0.2]]);
+  const { rotation, scale, shift } = decompose([
+    [0, -0.5, 0.1],
+    [0.5, 0, -0.2],
+  ]);
   assert.deepEqual([rotation, ...scale, ...shift], [90, 0.5, 0.5, 0.1, -0.2]);
 });
 
@@ -81,6 +114,10 @@ test("many who want the same are served by one request, and a failure is asked a
   const load = async () => ++asked;
   assert.deepEqual(await Promise.all([cache.get("a", load), cache.get("a", load)]), [1, 1]);
   assert.equal(cache.peek("a"), 1);
-  await assert.rejects(cache.get("b", async () => { throw new Error("no"); }));
+  await assert.rejects(
+    cache.get("b", async () => {
+      throw new Error("no");
+    }),
+  );
   assert.equal(await cache.get("b", async () => 7), 7);
 });

@@ -12,6 +12,6 @@ test("peaks are clipped only where that is asked for, and the scale says so", ()
   assert.deepEqual(range(Float32Array.of(NaN), true), [0, 0]);
   const clipped = clipPeaks({ values, low: 0, high: 1000, scale: "this map", sentence: "A map." });
   assert.equal(clipped.high, 95);
-  assert.match(clipped.scale, /highest 5 % alike/);
+  assert.match(clipped.scale, /top 5 % alike/);
   assert.match(clipped.sentence, /clipped/);
 });

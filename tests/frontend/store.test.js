@@ -9,7 +9,13 @@ test("the initial view is an empty address", () => {
 
 test("every view is a link that reads back as itself", () => {
   const views = [
-    { sample: "chelsea", model: "vit_tiny_patch16_224.augreg_in21k_ft_in1k", site: "s07", head: 3, query: { row: 5, column: 9 } },
+    {
+      sample: "chelsea",
+      model: "vit_tiny_patch16_224.augreg_in21k_ft_in1k",
+      site: "s07",
+      head: 3,
+      query: { row: 5, column: 9 },
+    },
     { analysis: "a1b2", direction: "to", head: "max", method: "rollout", colormap: "viridis", opacity: 0.35 },
     { sample: "digit_turned", tab: "numbers", theme: "dark", smooth: true, channel: 0, query: { token: 0 } },
     { renderer: "canvas", rows: "matrix", opacity: 0, clip: true },
