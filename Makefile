@@ -100,6 +100,10 @@ $(DEV): requirements-dev.lock $(RUNTIME)
 	@touch $@
 
 # A Chromium for the page's tests: the one on PATH, else the system's package where that can be
-# installed, else the browser that Playwright brings.
+# installed, else the browser that Playwright brings. What drives it needs one system library that
+# the smallest systems lack.
 browser: $(DEV)
-	@command -v chromium >/dev/null || { $(APT_INSTALL) chromium fonts-dejavu-core; } || $(BIN)/playwright install chromium
+	@$(BIN)/playwright --version >/dev/null 2>&1 || $(APT_INSTALL) libatomic1 || \
+	  { echo "Playwright cannot start:" >&2; $(BIN)/playwright --version >&2; exit 1; }
+	@command -v chromium >/dev/null || { $(APT_INSTALL) chromium fonts-dejavu-core; } || \
+	  $(BIN)/playwright install chromium
