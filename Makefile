@@ -64,12 +64,9 @@ clean: ## Remove what these targets made (not trained runs, not downloaded weigh
 # --- set-up ---------------------------------------------------------------------------------
 
 # Installs Debian packages where that can be done without asking; fails quietly elsewhere.
-APT_INSTALL = apt_install() { \
-	    [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1; \
-	    echo "Installing $$*"; \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-	      apt-get install -y -qq --no-install-recommends "$$@" >/dev/null; \
-	  }; apt_install
+APT_INSTALL = sh -c '[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	    echo "Installing $$*" && apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -y -qq --no-install-recommends "$$@" >/dev/null' -
 
 $(BIN)/python:
 	@found=; for python in $(PYTHONS); do \
@@ -105,5 +102,5 @@ $(DEV): requirements-dev.lock $(RUNTIME)
 browser: $(DEV)
 	@$(BIN)/playwright --version >/dev/null 2>&1 || $(APT_INSTALL) libatomic1 || \
 	  { echo "Playwright cannot start:" >&2; $(BIN)/playwright --version >&2; exit 1; }
-	@command -v chromium >/dev/null || { $(APT_INSTALL) chromium fonts-dejavu-core; } || \
+	@command -v chromium >/dev/null || $(APT_INSTALL) chromium fonts-dejavu-core || \
 	  $(BIN)/playwright install chromium
