@@ -65,14 +65,15 @@ def create_app(settings: Settings | None = None, catalog: Catalog | None = None)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
     token = settings.token.get_secret_value() if settings.token else None
-    # The last one added is the outermost.
-    app.add_middleware(
-        BodyLimits, max_bytes=settings.max_upload_bytes, timeout_s=settings.upload_timeout_s
-    )
+    # The last one added is the outermost. BodyLimits is outside of Context, so that the answers
+    # which Context gives to its problems pass through it.
     app.add_middleware(
         Security, allowed_hosts=(settings.host.lower(), *settings.allowed_hosts), token=token
     )
     app.add_middleware(Context, metrics=metrics)
+    app.add_middleware(
+        BodyLimits, max_bytes=settings.max_upload_bytes, timeout_s=settings.upload_timeout_s
+    )
     _document_problems(app)
     return app
 

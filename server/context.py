@@ -1,7 +1,7 @@
 """Around every request: an id, HEAD as GET without a body, counting, and problems as answers.
 
-The outermost middleware of the project, so that whatever is raised further in becomes problem
-details with the request's id, and never a stack trace.
+Whatever is raised further in becomes problem details with the request's id, and never a stack
+trace.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from time import monotonic
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.errors import MalformedBody, Problem, TooLarge, UploadTimeout
+from server.errors import Problem, TooLarge, UploadTimeout
 
 LINGER_S = 1.0
 """How long a refused upload is still read, so that the client learns why before its pipe breaks."""
@@ -67,10 +67,8 @@ class BodyLimits:
 
 
 def _declared_length(scope: Scope) -> int:
-    declared = Headers(scope=scope).get("content-length", "0")
-    if not (declared.isascii() and declared.isdigit()):
-        raise MalformedBody("The Content-Length header is not a number.")
-    return int(declared)
+    declared = Headers(scope=scope).get("content-length", "")
+    return int(declared) if declared.isascii() and declared.isdigit() else 0
 
 
 def _lingering(receive: Receive, send: Send, complete: Callable[[], bool]) -> Send:

@@ -327,7 +327,7 @@ def test_every_site_of_what_ships_answers_what_fits_it(
             assert answer.status_code == 200, (url, answer.text)
             if answer.headers["Content-Type"] == "application/x-npy":
                 assert np.isfinite(npy(answer)).all(), url
-                json_of = site.client.get(url).json()
+                json_of = site.client.get(url, headers={"Accept": "application/json"}).json()
                 if "values" in json_of:
                     schemas.NamedArray.model_validate(json_of)
                 else:
