@@ -222,4 +222,4 @@ class OneNetwork(Catalog):
         if self.load_error is not None:
             raise self.load_error
         sleep(0.05)
-        return LoadedModel(self.spec(model), self.network.eval().to(device), "0")
+        return LoadedModel(self.spec(model), self.network.eval().to(device), "0", (None,))
