@@ -1,10 +1,11 @@
 """Where tokens come from: cells of the photo followed through every view, window and merge.
 
 Beside each tensor of one forward pass runs a shadow of its shape: which cell of a grid over the
-network's input every entry stands for. A convolution over the whole picture makes a new grid; views, permutations, windows, rolls, padding and concatenation act on the shadow as they act on
-the tensor; a linear layer or a product keeps the cell of each row. When attention is found, the
-shadows of its query and key say where its tokens are: no list of architectures is needed, and what
-cannot be followed is unknown rather than wrong.
+network's input every entry stands for. A convolution over the whole picture makes a new grid;
+views, permutations, windows, rolls, padding and concatenation act on the shadow as they act on the
+tensor; a linear layer or a product keeps the cell of each row. When attention is found, the shadows
+of its query and key say where its tokens are: no list of architectures is needed, and what cannot
+be followed is unknown rather than wrong.
 
 This doubles the work of a pass, so it is done once for a network and an input size, not per photo.
 """
