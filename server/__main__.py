@@ -1,6 +1,8 @@
 """`python -m server`: the same as `fovea serve`."""
 
+import sys
+
 from server.cli import main
 
 if __name__ == "__main__":
-    main(["serve"])
+    main(["serve", *sys.argv[1:]])
