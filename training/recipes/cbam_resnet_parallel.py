@@ -6,7 +6,7 @@ RECIPE = residual_recipe(
     "cbam_resnet_parallel",
     gate="cbam_parallel",
     starts_from="se_resnet",
-    epochs=1,
+    epochs=2,
     learning_rate=1.5e-3,
     warmup_epochs=0.2,
     title="CBAM-ResNet, parallel gates · Caltech-101",
