@@ -7,12 +7,12 @@ const MATHML = "http://www.w3.org/1998/Math/MathML";
 /** @param {string} tag @param {...Term} terms */
 function element(tag, ...terms) {
   const made = document.createElementNS(MATHML, tag);
-  made.append(...terms.map((term) => (typeof term === "string" ? leaf(term) : term)));
+  made.append(...terms.map((term) => (typeof term === "string" ? operand(term) : term)));
   return made;
 }
 
-/** @param {string} text */
-function leaf(text) {
+/** An identifier, number or operator on its own. @param {string} text */
+export function operand(text) {
   const tag = /^[\d−.]+/.test(text) && /\d/.test(text) ? "mn" : /^[\p{L}]/u.test(text) ? "mi" : "mo";
   const made = document.createElementNS(MATHML, tag);
   made.textContent = text;
@@ -24,6 +24,13 @@ export const sub = (/** @type {Term} */ base, /** @type {Term} */ index) => elem
 export const sup = (/** @type {Term} */ base, /** @type {Term} */ power) => element("msup", base, power);
 export const over = (/** @type {Term} */ above, /** @type {Term} */ below) => element("mfrac", above, below);
 export const root = (/** @type {Term} */ term) => element("msqrt", term);
+
+/** A word inside a formula. @param {string} word */
+export function text(word) {
+  const made = document.createElementNS(MATHML, "mtext");
+  made.textContent = word;
+  return made;
+}
 
 /** A matrix in brackets. @param {Term[][]} rows */
 export function matrix(rows) {

@@ -11,6 +11,8 @@ import { isSquare } from "../sites.js";
 const GAP_PX = 24;
 const LABEL_PX = 28;
 const LONG_PRESS_MS = 350;
+// pointermove waits for the browser's next frame, pointerrawupdate does not: the frame then shows the newer place.
+const MOVE = "onpointerrawupdate" in window ? "pointerrawupdate" : "pointermove";
 const TOUCH = matchMedia("(hover: none)");
 
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
@@ -99,7 +101,7 @@ export function mountStage(root, { store, session }) {
     second.dataset.form = picture.form;
     if (beside)
       second.querySelector("figcaption").textContent =
-        picture.form === "grid" ? "what the network reads on" : "query ↓  key →";
+        picture.form === "grid" ? "what the rest of the network sees" : "query ↓  key →";
     if (changed) layout();
     if (picture.form === "grid") warp();
     hint.textContent = hintFor(picture);
@@ -189,7 +191,7 @@ export function mountStage(root, { store, session }) {
   let pressing = false;
   let pressTimer = 0;
   let held = false;
-  frame.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
+  frame.addEventListener(MOVE, (/** @type {PointerEvent} */ event) => {
     if (event.pointerType === "mouse" || pressing) hover(cellUnder(event));
     else clearTimeout(pressTimer); // a finger that moves scrolls
   });
