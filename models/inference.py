@@ -27,8 +27,8 @@ def run(
 
 def run_for_class(
     module: nn.Module, inputs: Tensor, target: int, layouts: Layouts | None = None
-) -> Trace:
-    """The placed trace of one photo with the gradients of one class's logit.
+) -> tuple[Tensor, Trace]:
+    """(logits, trace) of one photo, with the gradients of one class's logit in the trace.
 
     inputs: (1, channel, height, width). Parameters need no gradient, and get none: the graph hangs
     on the photo.
@@ -37,4 +37,4 @@ def run_for_class(
     photo = inputs.detach().clone().requires_grad_()
     with torch.enable_grad(), capture(module, gradients=True) as recording:
         logits = module(photo)
-    return place(recording.differentiate(logits[0, target]), layouts)
+    return logits.detach(), place(recording.differentiate(logits[0, target]), layouts)

@@ -74,14 +74,19 @@ def exists(name: str) -> bool:
     return not tag or name in names()
 
 
-def _labels(config: Mapping[str, Any]) -> tuple[str, ...] | None:
-    from timm.data import ImageNetInfo, infer_imagenet_subset
+@cache
+def _labels_of(subset: str) -> tuple[str, ...]:
+    from timm.data import ImageNetInfo
 
-    subset = infer_imagenet_subset(config)
-    if not subset:
-        return None
     info = ImageNetInfo(subset)
     return tuple(info.index_to_description(index) for index in range(info.num_classes()))
+
+
+def _labels(config: Mapping[str, Any]) -> tuple[str, ...] | None:
+    from timm.data import infer_imagenet_subset
+
+    subset = infer_imagenet_subset(config)
+    return _labels_of(subset) if subset else None
 
 
 def spec(name: str, source: str = "hub") -> ModelSpec:

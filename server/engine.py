@@ -24,6 +24,7 @@ from torch import Tensor
 from models.catalog import Catalog
 from models.geometry import Geometry
 from models.preprocessing import Preprocessing, prepare
+from models.records import Trace
 from models.spec import LoadedModel, ModelSpec
 from server import imaging
 from server.analysis import Analysis, Prediction, analysis_id
@@ -39,6 +40,8 @@ log = logging.getLogger("fovea.engine")
 TOP_CLASSES = 5
 GPU_BATCH = 8
 WARM_UP_RETRY_S = 5.0
+KEPT_FOR_A_CLASS = 4
+"""Traces with gradients that are kept: as many as one person compares at a time."""
 
 T = TypeVar("T")
 
@@ -70,6 +73,7 @@ class Engine:
         self.not_ready: str | None = "The first network is being loaded."
         self._threads = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
         self._underway: dict[str, _Underway] = {}
+        self._for_class: dict[str, Trace] = {}
         self._default = settings.default_model
         self._closing = False
         self._warm_up = asyncio.create_task(self._keep_warming_up())
@@ -86,6 +90,19 @@ class Engine:
                 return kept
             photo = self.store.photo(photo.digest) or photo
             return await self._once(key, lambda: self._make(key, photo, loaded, decode_ms))
+
+    async def for_class(self, analysis: Analysis, target: int) -> Trace:
+        """The analysis's trace with the gradients of one class: a second pass, kept for a while."""
+        key = f"{analysis.serial}/{target}"
+        if trace := self._for_class.get(key):
+            return trace
+        loaded = await self.shelf.get(analysis.model.id)
+        inputs, _ = await self._in_thread(_prepare, analysis.photo, loaded.spec.preprocessing)
+        outcome = await asyncio.wrap_future(self.inference.submit(loaded, inputs, target))
+        self._for_class[key] = outcome.trace
+        while len(self._for_class) > KEPT_FOR_A_CLASS:
+            self._for_class.pop(next(iter(self._for_class)))
+        return outcome.trace
 
     async def default_model(self) -> str:
         """The model used when a request names none."""

@@ -29,6 +29,8 @@ ANALYSIS: dict[str, Any] = {
             "prefix_tokens": 1,
             "channels": None,
             "windows": None,
+            "query_grid": {"rows": 14, "columns": 14},
+            "key_grid": {"rows": 14, "columns": 14},
             "projections": True,
             "note": None,
             "theta": None,

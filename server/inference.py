@@ -17,7 +17,7 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from models.inference import run
+from models.inference import run, run_for_class
 from models.records import Trace
 from models.spec import LoadedModel
 from server.errors import OutOfMemory, Problem, ShuttingDown, UnsuitableModel
@@ -40,11 +40,16 @@ class Outcome:
 class _Job:
     loaded: LoadedModel
     inputs: Tensor
+    target: int | None
     future: Future[Outcome] = field(default_factory=Future)
     submitted: float = field(default_factory=perf_counter)
 
     def goes_with(self, other: _Job) -> bool:
-        return self.loaded is other.loaded and self.inputs.shape == other.inputs.shape
+        """A job for a class has a graph of its own, and runs alone."""
+        if self is other:
+            return True
+        plain = self.target is None and other.target is None
+        return plain and self.loaded is other.loaded and self.inputs.shape == other.inputs.shape
 
 
 class InferenceThread:
@@ -62,9 +67,11 @@ class InferenceThread:
     def waiting(self) -> int:
         return len(self._jobs)
 
-    def submit(self, loaded: LoadedModel, inputs: Tensor) -> Future[Outcome]:
-        """inputs: (1, channel, height, width)."""
-        job = _Job(loaded, inputs)
+    def submit(
+        self, loaded: LoadedModel, inputs: Tensor, target: int | None = None
+    ) -> Future[Outcome]:
+        """inputs: (1, channel, height, width). target: a class whose gradients are wanted too."""
+        job = _Job(loaded, inputs, target)
         with self._changed:
             if self._closed:
                 raise ShuttingDown("The server is stopping.")
@@ -112,7 +119,12 @@ class InferenceThread:
     def _forward(self, jobs: Sequence[_Job]) -> list[Outcome]:
         started = perf_counter()
         inputs = torch.cat([job.inputs for job in jobs]).to(self.device)
-        logits, traces = run(jobs[0].loaded.module, inputs, jobs[0].loaded.layouts)
+        loaded, target = jobs[0].loaded, jobs[0].target
+        if target is None:
+            logits, traces = run(loaded.module, inputs, loaded.layouts)
+        else:
+            logits, trace = run_for_class(loaded.module, inputs, target, loaded.layouts)
+            traces = (trace,)
         logits = logits.float().cpu()  # Also waits for the device, so that the time is honest.
         forward_ms = (perf_counter() - started) * 1000
         return [

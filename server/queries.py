@@ -6,13 +6,13 @@ Everything is checked here, before anything is computed; a wrong value names the
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-
-from torch import Tensor
+from dataclasses import dataclass
+from typing import Literal
 
 from models.geometry import token_of
 from models.maps import attention as attention_maps
-from models.records import Attention, Site
+from models.maps.places import window_of
+from models.records import Attention, PatchGrid, Site
 from server.errors import InvalidParameter
 
 
@@ -41,18 +41,48 @@ def one_window(site: Site, window: int | None) -> Attention:
             actual=window,
         )
 
-    def pick(tensor: Tensor | None) -> Tensor | None:
-        if tensor is None or tensor.shape[0] != count:
-            return tensor
-        return tensor[index : index + 1]
+    return window_of(held, index)
 
-    return replace(
-        held,
-        query=pick(held.query),
-        key=pick(held.key),
-        mask=pick(held.mask),
-        probabilities=pick(held.probabilities),
-    )
+
+def query_grid(site: Site) -> PatchGrid | None:
+    """The grid that the queries lie on, whether alone, in windows or over coarser keys."""
+    if site.grid is not None:
+        return site.grid
+    known = None if site.layout is None else site.layout.queries
+    return None if known is None else known.grid
+
+
+def key_grid(site: Site) -> PatchGrid | None:
+    """The grid that the keys lie on."""
+    if site.grid is not None:
+        return site.grid
+    known = None if site.layout is None else site.layout.keys
+    return None if known is None else known.grid
+
+
+def placed_query(
+    site: Site, query: str | None, direction: Literal["from", "to"]
+) -> tuple[int, int] | None:
+    """The cell that is asked about where tokens are in windows or on two grids; else None.
+
+    The middle one if none is named. Raises InvalidParameter outside the grid.
+    """
+    asked = query_grid(site) if direction == "from" else key_grid(site)
+    answered = key_grid(site) if direction == "from" else query_grid(site)
+    if site.grid is not None or asked is None or answered is None:
+        return None
+    if query is None:
+        return asked.rows // 2, asked.columns // 2
+    match = re.fullmatch(r"(\d{1,9}),(\d{1,9})", query.strip())
+    if match is None:
+        return None
+    row, column = int(match[1]), int(match[2])
+    if row >= asked.rows or column >= asked.columns:
+        raise InvalidParameter(
+            f"query={row},{column} is outside: rows are 0 to {asked.rows - 1}, "
+            f"columns 0 to {asked.columns - 1}."
+        )
+    return row, column
 
 
 def default_query(site: Site) -> str:

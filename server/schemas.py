@@ -12,7 +12,7 @@ from models.records import PatchGrid, Site
 from models.spec import ModelSpec
 from server import views
 from server.analysis import Analysis as KeptAnalysis
-from server.queries import windows
+from server.queries import key_grid, query_grid, windows
 
 Status = Literal["ready", "available", "loading", "unavailable"]
 
@@ -55,12 +55,14 @@ class SiteSummary(Schema):
     heads: int | None
     queries: int | None
     keys: int | None
-    grid: Grid | None = Field(description="cells that cover the network's input; null: no places")
+    grid: Grid | None = Field(description="cells of one grid that all tokens lie on; null: none")
     prefix_tokens: int
     channels: int | None
     windows: int | None = Field(description="windows that attend apart from each other")
+    query_grid: Grid | None = Field(description="cells that can be asked about with query=row,col")
+    key_grid: Grid | None = Field(description="cells that are looked at")
     projections: bool = Field(description="whether queries and keys alone give every row")
-    note: str | None = Field(description="why the places are not known")
+    note: str | None = Field(description="windows, two grids, or why places are not known")
     theta: list[list[float]] | None = None
     input_grid: Grid | None = None
     output_grid: Grid | None = None
@@ -204,6 +206,8 @@ def site_summary(site: Site) -> SiteSummary:
         grid=grid_of(site.grid),
         prefix_tokens=site.prefix_tokens,
         windows=windows(site),
+        query_grid=grid_of(query_grid(site)) if is_attention else None,
+        key_grid=grid_of(key_grid(site)) if is_attention else None,
         projections=is_attention and site.attention.factored and windows(site) is None,
     )
 

@@ -12,17 +12,22 @@ import torch
 from torch import Tensor
 
 from models.maps import attention as attention_maps
-from models.maps import rollout as rollout_maps
-from models.maps.propagation import NoChain
+from models.maps import places
 from models.records import Site
 from server.analysis import Analysis
 from server.encode import Array, NamedArray, pack
-from server.errors import InvalidParameter, MapNotPossible, NoProjections, UnknownMap, WrongKind
-from server.queries import default_query, head_words, one_window, parse_head, parse_query
+from server.errors import InvalidParameter, NoProjections, WrongKind
+from server.queries import (
+    default_query,
+    head_words,
+    one_window,
+    parse_head,
+    parse_query,
+    placed_query,
+    windows,
+)
 
 Direction = Literal["from", "to"]
-
-MAPS = ("rollout",)
 
 
 def as_array(tensor: Tensor) -> Array:
@@ -53,6 +58,8 @@ def attention(
 ) -> NamedArray:
     """A row ("from": what it looks at), a column ("to": what looks at it) or the whole matrix."""
     require(site, "attention")
+    if window is None and (cell := placed_query(site, query, direction)):
+        return _of_cell(site, cell, direction, head)
     held = one_window(site, window)
     _, heads, queries, keys = held.shape
     asked = parse_query(query, site, queries if direction == "from" else keys)
@@ -80,6 +87,30 @@ def attention(
             array = placed(line, site, "key" if direction == "from" else "query", sentence)
     with_heads = array.axes if fusion != "all" else ("head", *array.axes)
     return replace(array, axes=with_heads, about={**about, "head": head})
+
+
+def _of_cell(site: Site, cell: tuple[int, int], direction: Direction, head: str) -> NamedArray:
+    """A place's row or column where tokens are in windows, or queries on another grid than keys."""
+    assert site.layout is not None
+    fusion = parse_head(head, site.heads or 1)
+    look = places.looks_at if direction == "from" else places.looked_at_by
+    with torch.inference_mode():
+        values = attention_maps.fuse(look(site.attention, site.layout, *cell), fusion)
+    verb = "looks at" if direction == "from" else "is looked at by"
+    row, column = cell
+    axes = ("row", "column")
+    return NamedArray(
+        as_array(values),
+        axes if fusion != "all" else ("head", *axes),
+        f"Layer {site.layer}, {head_words(fusion)}: what the patch at row {row}, column {column} "
+        f"{verb}{' in its window' if windows(site) else ''}",
+        about={
+            "site": site.id,
+            "query": f"{row},{column}",
+            "direction": direction,
+            "head": head,
+        },
+    )
 
 
 def placed(line: Tensor, site: Site, axis: str, sentence: str) -> NamedArray:
@@ -193,29 +224,3 @@ def warped(analysis: Analysis, site: Site) -> NamedArray:
         about={"site": site.id, "picture": is_picture},
         covers_input=False,
     )
-
-
-# Maps of the whole trace ------------------------------------------------------------------------
-
-
-def parse_map(method: str) -> str:
-    """The method's name if it exists."""
-    if method not in MAPS:
-        raise UnknownMap(
-            f"There is no map {method[:50]!r}; valid: {', '.join(MAPS)}.", valid=list(MAPS)
-        )
-    return method
-
-
-def rollout(
-    analysis: Analysis, fusion: Literal["mean", "max", "min"], discard: float
-) -> NamedArray:
-    """Attention followed through all layers."""
-    try:
-        with torch.inference_mode():
-            found = rollout_maps.rollout(analysis.trace, fusion, discard)
-    except NoChain as error:
-        raise MapNotPossible(f"{analysis.model.id}: {error}.") from error
-    prefix = None if found.prefix is None or not found.prefix.numel() else as_array(found.prefix)
-    about = {"method": "rollout", "fusion": fusion, "discard": discard}
-    return NamedArray(as_array(found.values), found.axes, found.sentence, prefix, about)

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from models.maps.attention import query_blocks, rows
-from models.maps.propagation import Blocks, chain, class_map
+from models.maps.propagation import Blocks, NoClassToken, NotPossible, chain, class_map
 from models.records import Attention, Map, Trace
 
 
-class NoGradients(ValueError):
+class NoGradients(NotPossible):
     """The trace carries no gradients: it did not come from `Recording.differentiate`."""
 
 
@@ -66,13 +66,13 @@ def attention_grad_cam(trace: Trace) -> Map:
 
     w_h = mean over patches of ∇A[h, 0, P:]; the map is (mean_h w_h·A[h, 0, P:])⁺ (Selvaraju et al.
     2017, eq. 1 and 2, with heads for channels; the baseline of Chefer et al. 2021). Raises
-    ValueError without a class token.
+    NoClassToken.
     """
     last = chain(trace)[-1]
     assert last.grid is not None
     prefix = last.prefix_tokens
     if not prefix:
-        raise ValueError("attention-Grad-CAM reads the class token's row; there is no class token")
+        raise NoClassToken("it reads the class token's row; there is no class token")
     first = torch.zeros(1, dtype=torch.long)
     attention = rows(last.attention, first)[:, 0, prefix:]
     weight = gradient_rows(last.attention, first)[:, 0, prefix:].mean(-1, keepdim=True)

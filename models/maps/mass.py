@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from models.maps.attention import rows
-from models.maps.propagation import chain
+from models.maps.propagation import NoClassToken, chain
 from models.records import Map, Trace
 
 
@@ -25,14 +25,14 @@ def dino(trace: Trace, mass: float = 0.6) -> Map:
     """What each head of the last layer lets the class token look at: values (head, row, column).
 
     Only the patches that carry `mass` (0 < mass ≤ 1) of a head's attention are kept, the others are
-    zero. Raises ValueError without a class token.
+    zero. Raises NoClassToken, or ValueError for a bad mass.
     """
     if not 0 < mass <= 1:
         raise ValueError(f"mass is a share, 0 < mass ≤ 1, not {mass}")
     last = chain(trace)[-1]
     assert last.grid is not None
     if not last.prefix_tokens:
-        raise ValueError("this view reads the class token's row; there is no class token")
+        raise NoClassToken("it reads the class token's row; there is no class token")
     row = rows(last.attention, torch.zeros(1, dtype=torch.long))[:, 0, last.prefix_tokens :]
     return Map(
         values=heaviest(row, mass).unflatten(-1, (last.grid.rows, last.grid.columns)),

@@ -17,8 +17,16 @@ Blocks = Iterable[tuple[Tensor, Tensor]]
 """(query indices, their rows (query, key) of a fused non-negative matrix), all queries in turn."""
 
 
-class NoChain(ValueError):
+class NotPossible(ValueError):
+    """This trace cannot have that map; the message says why."""
+
+
+class NoChain(NotPossible):
     """The trace has no chain of self-attention over the same tokens."""
+
+
+class NoClassToken(NotPossible):
+    """The map reads the class token's row, and the network has no class token."""
 
 
 def chain(trace: Trace) -> tuple[Site, ...]:

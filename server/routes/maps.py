@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from server import errors, examples, figures, schemas, views
+from server import errors, examples, figures, methods, schemas
 from server.negotiation import JSON, NPY, PNG, SAFETENSORS
 from server.routes.common import (
     AnalysisOf,
@@ -36,10 +36,21 @@ async def read_map(
     request: Request,
     engine: EngineOf,
     analysis: AnalysisOf,
-    method: Annotated[str, Path(description="rollout", examples=["rollout"])],
+    method: Annotated[
+        str, Path(description=", ".join(methods.METHODS), examples=["rollout", "relevance"])
+    ],
     style: StyleOf,
+    target: Annotated[
+        str | None,
+        Query(
+            description="the class that a map is for, by number or label; the predicted one if "
+            "left out; rollout and dino are for no class",
+            examples=["285", "Egyptian cat"],
+        ),
+    ] = None,
     fusion: Annotated[
-        Literal["mean", "max", "min"], Query(description="how the heads of a layer are fused")
+        Literal["mean", "max", "min"],
+        Query(description="rollout: how the heads of a layer are fused"),
     ] = "mean",
     discard: Annotated[
         float,
@@ -47,13 +58,25 @@ async def read_map(
             ge=0,
             le=0.99,
             allow_inf_nan=False,
-            description="share of each layer's smallest values that is set to zero",
+            description="rollout: share of each layer's smallest values that is set to zero",
         ),
     ] = 0.0,
+    mass: Annotated[
+        float,
+        Query(gt=0, le=1, allow_inf_nan=False, description="dino: share of attention kept"),
+    ] = 0.6,
+    head: Annotated[
+        str, Query(description="dino: mean, max, min, all, or the number of a head")
+    ] = "mean",
 ) -> Response:
-    """Attention followed through all layers (Abnar & Zuidema 2020)."""
-    views.parse_map(method)
-    compute = partial(views.rollout, analysis, fusion, discard)
+    """Attention of the whole network in one map; for a class, where gradients weigh it."""
+    trace, index = analysis.trace, None
+    if methods.method_of(method).for_class:
+        predicted = analysis.predictions[0].index if analysis.predictions else None
+        index = methods.target_of(target, analysis.model, predicted)
+        trace = await engine.for_class(analysis, index)
+    options = methods.Options(fusion, discard, mass, head)
+    compute = partial(methods.read, method, trace, analysis.model, index, options)
     return await answer_array(request, engine, analysis, style, compute)
 
 

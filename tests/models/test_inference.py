@@ -31,7 +31,8 @@ def test_a_batch_gives_one_trace_a_photo(vit: nn.Module) -> None:
 def test_frozen_parameters_do_not_stand_in_the_way_of_gradients(vit: nn.Module) -> None:
     photo = torch.randn(1, 3, 112, 112)
     _, (plain,) = run(vit, photo)
-    trace = run_for_class(vit, photo, target=4)
+    logits, trace = run_for_class(vit, photo, target=4)
+    assert (logits - vit(photo)).abs().max() < 1e-6
     for one, other in zip(plain.sites, trace.sites, strict=True):
         assert (rows(one.attention) - rows(other.attention)).abs().max() < 1e-6
     assert any(gradient_rows(site.attention).abs().max() > 0 for site in trace.sites)
@@ -40,6 +41,6 @@ def test_frozen_parameters_do_not_stand_in_the_way_of_gradients(vit: nn.Module) 
 
 def test_another_class_has_other_gradients(vit: nn.Module) -> None:
     photo = torch.randn(1, 3, 112, 112)
-    first, second = (run_for_class(vit, photo, target) for target in (0, 1))
+    first, second = (run_for_class(vit, photo, target)[1] for target in (0, 1))
     difference = gradient_rows(first.sites[0].attention) - gradient_rows(second.sites[0].attention)
     assert difference.abs().max() > 0

@@ -31,6 +31,7 @@ from server.settings import Settings
 
 VIT = "test_vit.r160_in1k"
 SE = "test_efficientnet.r160_in1k"
+WINDOWED = "mobilevit_xxs.cvnets_in1k"
 IMAGENET_VIT = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
 START_S = 60
 
@@ -70,12 +71,12 @@ def real_weights() -> Path | None:
 
 @pytest.fixture(scope="session")
 def weights_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Seeded random weights for two small networks of timm, and the ImageNet ViT if it is there."""
+    """Seeded random weights for small networks of timm, and the ImageNet ViT if it is there."""
     declare_missing_operators()
     import timm
 
     folder = tmp_path_factory.mktemp("weights")
-    for name in (VIT, SE):
+    for name in (VIT, SE, WINDOWED):
         torch.manual_seed(5)
         network = timm.create_model(name, pretrained=False)
         save_file(network.state_dict(), folder / f"{name}.safetensors")

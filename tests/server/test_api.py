@@ -1,5 +1,6 @@
 """The REST contract over a socket: one client that knows nothing but docs/api.md."""
 
+import copy
 import io
 import json
 from collections.abc import Callable
@@ -11,11 +12,13 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import skimage
+import torch
 from PIL import Image
 
 from models.catalog import bundled
+from models.preprocessing import prepare
 from server import schemas
-from tests.server.conftest import IMAGENET_VIT, SE, VIT, Running, real_weights
+from tests.server.conftest import IMAGENET_VIT, SE, VIT, WINDOWED, Running, real_weights
 
 NPY = {"Accept": "application/x-npy"}
 PNG = {"Accept": "image/png"}
@@ -286,6 +289,74 @@ def test_rollout(site: Running, analysis: dict[str, Any]) -> None:
     assert other["values"] != answer["values"]
     for bad in ("discard=1", "discard=-0.1", "discard=nan", "discard=1e309", "fusion=all"):
         assert site.client.get(f"{path}?{bad}").status_code == 422, bad
+
+
+@pytest.mark.parametrize("method", ["relevance", "gradient-rollout", "attention-grad-cam"])
+def test_maps_for_a_class(site: Running, analysis: dict[str, Any], method: str) -> None:
+    path = at(analysis, f"/maps/{method}")
+    predicted = analysis["predictions"][0]
+    default = site.client.get(path).json()
+    assert default["target"] == {"index": predicted["index"], "label": predicted["label"]}
+    assert default["shape"] == [10, 10]
+    named = site.client.get(path, params={"target": predicted["label"]}).json()
+    assert named == default
+    other = site.client.get(path, params={"target": predicted["index"] ^ 1}).json()
+    assert other["values"] != default["values"]
+    assert other["target"]["label"] in other["sentence"]
+    refused = site.client.get(path, params={"target": "no such thing"})
+    assert (refused.status_code, refused.json()["type"]) == (422, "/problems/invalid-parameter")
+
+
+def test_relevance_equals_the_matrix_form(
+    site: Running, analysis: dict[str, Any], picture: Callable[[int], bytes]
+) -> None:
+    """Over the wire and over again by hand: float64, unfused, every matrix in the graph."""
+    loaded = site.engine.shelf.loaded(analysis["model"])
+    pixels = torch.tensor(np.asarray(Image.open(io.BytesIO(picture(0))))).permute(2, 0, 1)
+    inputs, _ = prepare(pixels, loaded.spec.preprocessing)
+    network = copy.deepcopy(loaded.module).double()
+    matrices: list[torch.Tensor] = []
+    for block in network.blocks:
+        block.attn.fused_attn = False
+        block.attn.attn_drop.register_forward_hook(lambda _, __, out: matrices.append(out))
+    logits = network(inputs.double().requires_grad_())
+    gradients = torch.autograd.grad(logits[0, 3], matrices)
+    total = torch.eye(matrices[0].shape[-1], dtype=torch.float64)
+    for matrix, gradient in zip(matrices, gradients, strict=True):
+        total = total + (matrix.detach() * gradient)[0].clamp(min=0).mean(0) @ total
+    answer = site.client.get(at(analysis, "/maps/relevance?target=3")).json()
+    expected = total[0, -100:].reshape(10, 10).numpy()
+    assert np.abs(np.array(answer["values"]) - expected).max() <= 1e-4 * expected.max()
+
+
+def test_dino_keeps_the_heaviest_patches(site: Running, analysis: dict[str, Any]) -> None:
+    path = at(analysis, "/maps/dino")
+    few = np.array(site.client.get(f"{path}?mass=0.1&head=all").json()["values"])
+    most = np.array(site.client.get(f"{path}?mass=0.9&head=all").json()["values"])
+    assert few.shape == (2, 10, 10)
+    assert ((few > 0) <= (most > 0)).all()
+    assert 0 < (few > 0).sum() < (most > 0).sum()
+    for bad in ("mass=0", "mass=1.1", "mass=nan", "head=7"):
+        assert site.client.get(f"{path}?{bad}").status_code == 422, bad
+
+
+def test_windows_are_asked_about_by_place(site: Running, picture: Callable[[int], bytes]) -> None:
+    """MobileViT attends among every second cell: a query sees a quarter of the grid, no more."""
+    windowed = site.analyse(picture(0), WINDOWED)
+    summary = next(one for one in windowed["sites"] if one["kind"] == "attention")
+    assert (summary["grid"], summary["windows"]) == (None, 4)
+    assert summary["query_grid"] == summary["key_grid"] == {"rows": 32, "columns": 32}
+    path = at(windowed, f"/sites/{summary['id']}/attention")
+    answer = site.client.get(path, params={"query": "5,8"}).json()
+    seen = np.array(answer["values"], dtype=float)
+    assert (answer["axes"], seen.shape) == (["row", "column"], (32, 32))
+    assert np.isfinite(seen[1::2, 0::2]).all()
+    assert np.isfinite(seen).sum() == answer["non_finite"] / 3 == 256
+    assert np.nansum(seen) == pytest.approx(1, abs=1e-4)
+    drawn = site.client.get(path, params={"query": "5,8"}, headers={"Accept": "image/png"})
+    assert Image.open(io.BytesIO(drawn.content)).size == (200, 120)
+    outside = site.client.get(path, params={"query": "32,0"})
+    assert (outside.status_code, "0 to 31" in outside.json()["detail"]) == (422, True)
 
 
 def test_rollout_needs_attention(site: Running, gated: dict[str, Any]) -> None:

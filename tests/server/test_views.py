@@ -186,12 +186,3 @@ def test_every_figure_of_a_fitting_analysis(name: str) -> None:
 def test_a_matrix_is_drawn_for_one_head() -> None:
     with pytest.raises(errors.InvalidParameter, match="head=all"):
         figures.figure(analysis_of(attention_site()), "attention-matrix", None, "all", 10**6)
-
-
-def test_rollout_needs_a_chain() -> None:
-    with pytest.raises(errors.MapNotPossible):
-        views.rollout(analysis_of(spatial_gate()), "mean", 0.0)
-    found = views.rollout(analysis_of(attention_site()), "mean", 0.0)
-    assert found.values.shape == (2, 3)
-    assert found.prefix is not None
-    assert found.values.sum() + found.prefix.sum() == pytest.approx(1, abs=1e-5)

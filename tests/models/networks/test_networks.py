@@ -1,11 +1,13 @@
 """The networks: shapes, how many places there are to look at, and names."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from models.capture import capture
 from models.mechanisms.cbam import CBAM
 from models.mechanisms.efficient_channel_attention import EfficientChannelAttention
 from models.mechanisms.feature_map_attention import FeatureMapAttention
@@ -143,3 +145,30 @@ def test_unknown_names_list_the_valid_ones() -> None:
     with pytest.raises(ValueError, match="none, se, eca, cbam"):
         build("gated_resnet", gate="squeeze")
     assert set(NETWORKS) == {"gated_resnet", "vit", "stn"}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "shape", "sites"),
+    [
+        ("gated_resnet", {"gate": "none"}, (3, 112, 112), {}),
+        ("gated_resnet", {"gate": "se"}, (3, 112, 112), {"channel-gate": 7}),
+        ("gated_resnet", {"gate": "eca"}, (3, 112, 112), {"channel-gate": 7}),
+        (
+            "gated_resnet",
+            {"gate": "cbam_parallel"},
+            (3, 112, 112),
+            {"channel-gate": 7, "spatial-gate": 7},
+        ),
+        ("gated_resnet", {"gate": "self_attention"}, (3, 112, 112), {"attention": 2}),
+        ("vit", {}, (3, 112, 112), {"attention": 6}),
+        ("stn", {}, (1, 60, 60), {"spatial-transformer": 1}),
+        ("stn", {"transformer": False}, (1, 60, 60), {}),
+    ],
+)
+def test_capture_finds_every_site(
+    name: str, arguments: dict[str, Any], shape: tuple[int, int, int], sites: dict[str, int]
+) -> None:
+    network = build(name, **arguments).eval()
+    with torch.inference_mode(), capture(network) as recording:
+        network(torch.randn(1, *shape))
+    assert Counter(str(site.kind) for site in recording.trace.sites) == sites

@@ -1,0 +1,79 @@
+"""Attention of one place on the photo, whatever windows or grids the tokens were arranged in.
+
+A query or a key is named by its cell. What lies in another window was not looked at and is NaN, not
+zero: zero is a claim, NaN is the absence of one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from models.maps.attention import columns, rows
+from models.records import Attention, Cells, Layout
+
+
+class NoPlace(LookupError):
+    """No token of this attention stands for that cell."""
+
+
+def window_of(attention: Attention, window: int) -> Attention:
+    """The attention of one window: a batch of one."""
+    batch = attention.shape[0]
+
+    def pick(tensor: Tensor | None) -> Tensor | None:
+        if tensor is None or tensor.shape[0] != batch:
+            return tensor
+        return tensor[window : window + 1]
+
+    return replace(
+        attention,
+        query=pick(attention.query),
+        key=pick(attention.key),
+        mask=pick(attention.mask),
+        probabilities=pick(attention.probabilities),
+    )
+
+
+def _token_at(cells: Cells, row: int, column: int) -> tuple[int, int]:
+    """(window, token) of a cell; the first where windows overlap."""
+    grid = cells.grid
+    inside = 0 <= row < grid.rows and 0 <= column < grid.columns
+    found = (cells.cells == row * grid.columns + column).nonzero()
+    if not inside or not len(found):
+        raise NoPlace(f"no token stands for row {row}, column {column} of {grid}")
+    window, token = found[0].tolist()
+    return window, token
+
+
+def _spread(values: Tensor, cells: Cells, window: int) -> Tensor:
+    """(head, token) → (head, row, column); NaN where the window has no token."""
+    grid, tokens = cells.grid, cells.cells[window].long()
+    known = tokens >= 0
+    spread = torch.full((values.shape[0], grid.cells), torch.nan)
+    spread[:, tokens[known]] = values.float().cpu()[:, known]
+    return spread.view(-1, grid.rows, grid.columns)
+
+
+def looks_at(attention: Attention, layout: Layout, row: int, column: int) -> Tensor:
+    """What the cell (row, column) of the queries' grid looks at: (head, row, column) of the keys'.
+
+    attention: (window, head, query, key) of one photo. Raises NoPlace where no query is there or
+    where the layout does not know the places.
+    """
+    if layout.queries is None or layout.keys is None:
+        raise NoPlace("the places of this attention are not known")
+    window, token = _token_at(layout.queries, row, column)
+    line = rows(window_of(attention, window), torch.tensor([token]))[:, 0]
+    return _spread(line, layout.keys, window)
+
+
+def looked_at_by(attention: Attention, layout: Layout, row: int, column: int) -> Tensor:
+    """What looks at the cell (row, column) of the keys': (head, row, column) of the queries'."""
+    if layout.queries is None or layout.keys is None:
+        raise NoPlace("the places of this attention are not known")
+    window, token = _token_at(layout.keys, row, column)
+    line = columns(window_of(attention, window), torch.tensor([token]))[:, 0]
+    return _spread(line, layout.queries, window)
