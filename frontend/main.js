@@ -75,12 +75,14 @@ async function start() {
   openView();
 }
 
-/** Opens what the address asks for; without a wish, the first sample. */
+/** Opens what the address asks for; without a wish, the first sample whose own model is ready. */
 function openView() {
-  const { analysis, sample, samples } = store.get();
+  const { analysis, sample, samples, models } = store.get();
   if (analysis) return session.openAnalysis(analysis);
-  const row = samples.find((/** @type {any} */ one) => sampleName(one) === sample) ?? samples[0];
-  return session.openSample(row, { linked: true });
+  const ready = new Set(models.filter(({ status }) => status === "ready").map(({ id }) => id));
+  const wished = samples.find((one) => sampleName(one) === sample);
+  const suited = samples.find((one) => ready.has(one.model));
+  return session.openSample(wished ?? suited ?? samples[0], { linked: true });
 }
 
 function keepTheme() {
