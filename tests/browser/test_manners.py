@@ -62,7 +62,7 @@ def test_a_long_wait_says_so_and_can_be_cancelled(watched: Watched, attending: s
     said = page.locator("#sentence").inner_text()
 
     held: list[Route] = []
-    page.route("**/v1/analyses", held.append)  # an answer that does not come
+    page.route("**/v1/analyses", lambda route: held.append(route))  # an answer that does not come
     page.get_by_role("button", name="Samples").click()
     page.get_by_role("button", name="Coffee").click()
     busy = page.get_by_role("status").filter(has_text="Looking at Coffee")
