@@ -1,5 +1,8 @@
 // Plotly, loaded when the first chart is wanted, and the charts' quiet look.
 
+/** What a chart's height means, to be written above it. @param {{layout: any}} figure @returns {string} */
+export const heightMeans = ({ layout }) => layout.yaxis?.title?.text ?? "";
+
 /** @type {Promise<any> | null} */
 let loading = null;
 
@@ -38,7 +41,7 @@ export async function drawChart(element, { data, layout }, choose) {
     margin: { l: 8, r: 8, t: 8, b: 8 },
     autosize: true,
     xaxis: { ...layout.xaxis, ...axis },
-    yaxis: { ...layout.yaxis, ...axis },
+    yaxis: { ...layout.yaxis, ...axis, title: undefined }, // too long for a narrow panel: see heightMeans
   };
   await library.react(element, data, quiet, { displaylogo: false, responsive: true, displayModeBar: false });
   const target = /** @type {any} */ (element);

@@ -1,7 +1,7 @@
 // Numbers: what is known of the shown site and its map, as a table.
 
 import { entropy } from "../attention.js";
-import { drawChart } from "../charts.js";
+import { drawChart, heightMeans } from "../charts.js";
 import { extent } from "../colormap.js";
 import { h, put } from "../dom.js";
 import { siteOf } from "../drawing.js";
@@ -55,10 +55,12 @@ export function mountNumbers(root, { store, session }) {
       ["entropy", "How spread heads are, by layer"],
     ]) {
       const element = h("div", { class: "chart" });
-      const heading = h("h3", {}, title);
-      charts.append(heading, element);
+      const meaning = h("p", { class: "quiet" });
+      charts.append(h("h3", {}, title), meaning, element);
       try {
-        await drawChart(element, await session.figure(name, {}));
+        const figure = await session.figure(name, {});
+        meaning.textContent = heightMeans(figure);
+        await drawChart(element, figure);
       } catch (/** @type {any} */ problem) {
         put(element, h("p", { class: "note" }, problem.message));
       }
