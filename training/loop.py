@@ -46,9 +46,9 @@ def parameter_groups(
         else:
             (decay if parameter.ndim >= 2 else plain).append(parameter)
     return [
-        {"params": decay, "weight_decay": recipe.weight_decay, "factor": 1.0},
-        {"params": plain, "weight_decay": 0.0, "factor": 1.0},
-        {"params": paced, "weight_decay": 0.0, "factor": recipe.pace},
+        {"params": decay, "weight_decay": recipe.weight_decay, "pace": 1.0},
+        {"params": plain, "weight_decay": 0.0, "pace": 1.0},
+        {"params": paced, "weight_decay": 0.0, "pace": recipe.pace},
     ]
 
 
@@ -107,8 +107,9 @@ def fit(
         network.load_state_dict(shared_weights(network, start), strict=False)
     network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     companions = companions.to(device)
-    groups = parameter_groups(network, companions, recipe)
-    optimiser = torch.optim.AdamW([group for group in groups if group["params"]])
+    groups = [group for group in parameter_groups(network, companions, recipe) if group["params"]]
+    paces = [group.pop("pace") for group in groups]
+    optimiser = torch.optim.AdamW(groups)
     average = copy_of(network.state_dict())
     best = Result(copy_of(average), score=-1.0, epoch=-1)
     first, last = 0, run / "last.pt"
@@ -133,8 +134,8 @@ def fit(
         for number, batch in enumerate(task.batches(epoch)):
             step = epoch * steps_per_epoch + number
             rate = learning_rate(step, steps, warmup, recipe.learning_rate)
-            for group in optimiser.param_groups:
-                group["lr"] = rate * group["factor"]
+            for group, pace in zip(optimiser.param_groups, paces, strict=True):
+                group["lr"] = rate * pace
             with torch.autocast(device.type, torch.bfloat16, enabled=recipe.low_precision):
                 loss = task.loss(network, companions, batch)
             optimiser.zero_grad()
