@@ -99,8 +99,15 @@ export const grid = (id, siteId) => json(`${site(id, siteId)}/grid`);
 export const warped = async (id, siteId) =>
   (await request(`${site(id, siteId)}/grid/warped`, { headers: { Accept: "image/png" } })).blob();
 
-/** @param {string} id */
-export const rollout = async (id) => parseNpy(await bytes(`${at(id)}/maps/rollout`, "application/x-npy"));
+/** What one place looks at or is looked at by, (head, row, column). @param {string} id @param {string} siteId @param {import("./geometry.js").Cell} cell @param {string} direction */
+export async function attentionOfPlace(id, siteId, { row, column }, direction) {
+  const asked = query({ query: `${row},${column}`, direction, head: "all" });
+  return parseNpy(await bytes(`${site(id, siteId)}/attention${asked}`, "application/x-npy"));
+}
+
+/** A map of the whole network. @param {string} id @param {string} method @param {Record<string, string | number>} parameters */
+export const map = async (id, method, parameters) =>
+  parseNpy(await bytes(`${at(id)}/maps/${method}${query(parameters)}`, "application/x-npy"));
 
 /** A Plotly figure. @param {string} id @param {string} name @param {Record<string, string | number>} parameters */
 export const figure = (id, name, parameters) => json(`${at(id)}/figures/${name}${query(parameters)}`);

@@ -2,12 +2,13 @@
 // is likely asked for next is fetched while the page is idle.
 
 import * as pictures from "./picture.js";
-import { hasRollout, isSquare } from "./sites.js";
+import { askedGrid, cellOf, hasRollout, isScattered, METHODS, targetOf } from "./sites.js";
 
 const MADE_FROM = [
   "analysisData",
   "site",
   "method",
+  "target",
   "query",
   "direction",
   "head",
@@ -30,7 +31,7 @@ export function keepPicture({ store, session }) {
   let turn = 0;
   store.on(MADE_FROM, async (/** @type {any} */ state, /** @type {Set<string>} */ changed) => {
     if (!state.analysisData) return;
-    if (changed.size === 1 && changed.has("hover") && !followsPointer(state)) return;
+    if (changed.size === 1 && changed.has("hover") && !pointerGrid(state)) return;
     const mine = ++turn;
     const slow = setTimeout(() => store.set({ pending: true }), SHIMMER_AFTER_MS);
     try {
@@ -47,24 +48,25 @@ export function keepPicture({ store, session }) {
   store.on(["analysisData", "site"], () => whenIdle(() => prefetch({ store, session })));
 }
 
-/** Whether moving over the photo changes the map: not for rollout, gates or a pinned patch. @param {any} state */
-function followsPointer(state) {
+/** The grid on which moving over the photo asks; null for whole-network maps, gates or a pinned patch. @param {any} state */
+export function pointerGrid(state) {
   const site = siteOf(state);
-  return (
-    state.method === "site" &&
-    state.query === "cls" &&
-    site?.kind === "attention" &&
-    site.grid &&
-    isSquare(site)
-  );
+  if (state.method !== "site" || state.query !== "cls" || !site) return null;
+  return askedGrid(site, state.direction);
 }
 
 /** @param {any} state @param {import("./session.js").Session} session */
 async function make(state, session) {
   const site = siteOf(state);
   if (!site) return null;
-  if (state.method === "rollout" && hasRollout(state.analysisData.sites)) {
-    return pictures.rolloutPicture(state.analysisData, await session.rollout());
+  if (state.method in METHODS && hasRollout(state.analysisData.sites)) {
+    const target = METHODS[state.method].forClass ? targetOf(state) : null;
+    return pictures.networkPicture(state, await session.map(state.method, target));
+  }
+  if (isScattered(site)) {
+    const asked = state.query === "cls" && state.hover ? state.hover : state.query;
+    const cell = cellOf(asked, site, state.direction);
+    return pictures.placePicture(state, site, cell, await session.place(site, cell, state.direction));
   }
   switch (site.kind) {
     case "attention":
@@ -93,7 +95,7 @@ async function prefetch({ store, session }) {
   for (const site of nearest) {
     if (over()) return;
     bytes += weight(site);
-    if (bytes > PREFETCH_BYTES || site.kind === "spatial-transformer") continue;
+    if (bytes > PREFETCH_BYTES || site.kind === "spatial-transformer" || isScattered(site)) continue;
     const data = await (site.kind === "attention" ? session.attention(site) : session.gate(site)).catch(
       () => null,
     );

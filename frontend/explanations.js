@@ -3,8 +3,9 @@
 import { h } from "./dom.js";
 import { number } from "./format.js";
 import { formula, matrix, operand, over, root as squareRoot, row, sub, sup, text } from "./mathml.js";
+import { networkMap } from "./explanations_network.js";
 import { channelOf, headOf, shownToken } from "./picture.js";
-import { isSquare, tokenName, tokenOf } from "./sites.js";
+import { isSquare, METHODS, tokenName, tokenOf } from "./sites.js";
 
 /** @typedef {(state: any, site: any, session: import("./session.js").Session) => Promise<Element[]>} Explanation */
 
@@ -18,7 +19,7 @@ export const EXPLANATIONS = {
 
 /** @type {Explanation} */
 async function attention(state, site, session) {
-  if (state.method === "rollout") return rollout(site);
+  if (state.method in METHODS) return networkMap(state, site);
   const source = await session.attention(site);
   const paragraphs = [
     h("h3", {}, "Attention"),
@@ -94,43 +95,6 @@ function askedPair(state, site, source) {
   const all = state.direction === "from" ? source.row(asked) : source.column(asked);
   const other = pointed ?? strongest(all.subarray(shown * tokens, (shown + 1) * tokens));
   return state.direction === "from" ? { query: asked, key: other } : { query: other, key: asked };
-}
-
-/** @param {any} site */
-function rollout(site) {
-  return [
-    h("h3", {}, "Attention rollout"),
-    h(
-      "p",
-      {},
-      "One layer's attention says where its tokens come from one step back. To reach the photo, the layers are multiplied; the residual path, by which a token keeps itself, is an identity matrix of equal weight.",
-    ),
-    formula(
-      row(
-        text("R"),
-        "=",
-        sub("Ã", "L"),
-        "…",
-        sub("Ã", "2"),
-        sub("Ã", "1"),
-        ",",
-        "Ã",
-        "=",
-        over("1", "2"),
-        "(",
-        "A",
-        "+",
-        "I",
-        ")",
-      ),
-    ),
-    h(
-      "p",
-      {},
-      `Shown is the class token's row of R on the ${site.grid.rows} × ${site.grid.columns} patches, heads averaged. It is about where information can flow, not about any one class.`,
-    ),
-    h("p", { class: "quiet" }, "Abnar & Zuidema 2020."),
-  ];
 }
 
 /** @type {Explanation} */

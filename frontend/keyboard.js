@@ -2,7 +2,7 @@
 
 import { COLORMAPS } from "./colormap.js";
 import { siteOf } from "./drawing.js";
-import { hasRollout, placeOf, tabsOf } from "./sites.js";
+import { askedGrid, cellOf, hasRollout, isScattered, placeOf, tabsOf } from "./sites.js";
 import { shownToken } from "./picture.js";
 
 /** @type {Record<string, [number, number]>} */
@@ -66,9 +66,15 @@ export function mountKeyboard({ store }, help) {
   /** @param {[number, number]} by (row, column) */
   function moveQuery([down, right]) {
     const site = siteOf(store.get());
-    if (site?.kind !== "attention" || !site.grid) return;
-    const { rows, columns } = site.grid;
-    const from = placeOf(shownToken(store.get(), site), site);
+    const grid = site && askedGrid(site, store.get().direction);
+    if (!grid) return;
+    const { rows, columns } = grid;
+    const { query, direction } = store.get();
+    const from = isScattered(site)
+      ? query === "cls"
+        ? null
+        : cellOf(query, site, direction)
+      : placeOf(shownToken(store.get(), site), site);
     const start = from ?? { row: Math.floor(rows / 2), column: Math.floor(columns / 2) };
     const clamp = (/** @type {number} */ value, /** @type {number} */ n) =>
       Math.min(n - 1, Math.max(0, value));

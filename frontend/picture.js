@@ -3,12 +3,12 @@
 import { focus, fuse, matrix } from "./attention.js";
 import { extent, range } from "./colormap.js";
 import { number } from "./format.js";
-import { placeOf, tokenName, tokenOf } from "./sites.js";
+import { askedGrid, METHODS, placeOf, targetOf, tokenName, tokenOf } from "./sites.js";
 
 /**
  * @typedef {object} Picture
  * @property {"map" | "matrix" | "grid"} form
- * @property {string} claim  what kind of statement it is: attention map, gate, sampling grid, feature map
+ * @property {string} claim  what kind of statement it is: attention map, saliency, gate, sampling grid, feature map
  * @property {Float32Array} values  (row, column) of the grid; empty for a sampling grid
  * @property {import("./geometry.js").PatchGrid} grid
  * @property {number} low
@@ -16,6 +16,7 @@ import { placeOf, tokenName, tokenOf } from "./sites.js";
  * @property {string} scale  how low and high were chosen
  * @property {string} sentence
  * @property {import("./geometry.js").Cell | null} marked  the query's patch
+ * @property {import("./geometry.js").PatchGrid} [markedGrid]  the grid it is counted in, if not the map's own
  * @property {Float32Array | null} prefix  values on the prefix tokens
  */
 
@@ -69,23 +70,70 @@ function matrixPicture(state, site, source) {
   };
 }
 
-/** @param {any} analysis @param {{shape: number[], data: Float32Array}} map @returns {Picture} */
-export function rolloutPicture(analysis, { shape, data }) {
-  const [rows, columns] = shape.slice(-2);
-  const layers = analysis.sites.filter((/** @type {any} */ site) => site.kind === "attention").length;
-  const [low, high] = extent(data);
+/**
+ * A place's attention where tokens are in windows, or where queries and keys lie on two grids.
+ * @param {any} state @param {any} site @param {import("./geometry.js").Cell} cell
+ * @param {{shape: number[], data: Float32Array}} map  (head, row, column); NaN where the window does not reach
+ * @returns {Picture}
+ */
+export function placePicture(state, site, cell, { shape, data }) {
+  const [heads, rows, columns] = shape;
+  const head = headOf(state, heads);
+  const values = fuse(data, heads, head);
+  const [low, high] = extent(values);
+  const name = `the patch at row ${cell.row}, column ${cell.column}`;
+  const said = state.direction === "from" ? `what ${name} looks at` : `what looks at ${name}`;
   return {
     form: "map",
     claim: "attention map",
+    values,
+    grid: { rows, columns },
+    low,
+    high,
+    scale: "this map",
+    sentence: `Attention ${site.layer}, ${headName(head, heads)}: ${said}${site.windows ? " in its window" : ""}.`,
+    marked: cell,
+    markedGrid: askedGrid(site, state.direction),
+    prefix: null,
+  };
+}
+
+/** A map of the whole network. @param {any} state @param {{shape: number[], data: Float32Array}} map @returns {Picture} */
+export function networkPicture(state, { shape, data }) {
+  const [rows, columns] = shape.slice(-2);
+  const [low, high] = extent(data);
+  return {
+    form: "map",
+    claim: METHODS[state.method].claim,
     values: data,
     grid: { rows, columns },
     low,
     high,
     scale: "this map",
-    sentence: `Rollout: where the class token's attention comes from through all ${layers} layers, heads averaged.`,
+    sentence: networkSentence(state),
     marked: null,
     prefix: null,
   };
+}
+
+/** @param {any} state */
+function networkSentence(state) {
+  const { analysisData: analysis, method } = state;
+  const layers = analysis.sites.filter((/** @type {any} */ site) => site.kind === "attention").length;
+  if (method === "rollout")
+    return `Rollout: where the class token's attention comes from through all ${layers} layers, heads averaged.`;
+  const how =
+    method === "attention-grad-cam"
+      ? "the last layer's class-token attention, heads weighed by their gradient"
+      : `attention through all ${layers} layers, weighed by its gradient`;
+  return `${METHODS[method].name} for “${className(state)}”: ${how}.`;
+}
+
+/** The name of the class a saliency map is for. @param {any} state */
+export function className(state) {
+  const target = targetOf(state);
+  const known = state.analysisData.predictions.find((/** @type {any} */ one) => one.index === target);
+  return known?.label ?? `class ${target}`;
 }
 
 /** @param {any} site @param {{shape: number[], data: Float32Array}} gate @returns {Picture} */

@@ -5,6 +5,7 @@ import * as api from "./api.js";
 import { fromMatrix, fromProjections } from "./attention.js";
 import { Cache } from "./cache.js";
 import { sampleName } from "./samples.js";
+import { isPlaced, isScattered } from "./sites.js";
 
 /**
  * @typedef {object} Busy
@@ -49,6 +50,7 @@ export function createSession(store) {
       model: analysis.model,
       site: kept ? site : firstSite(analysis),
       ...(linked ? {} : { query: "cls", hover: null }),
+      ...(linked ? {} : { target: null }),
       ...(sameModel ? {} : { method: "site", head: "mean", channel: null }),
       summaries: {},
       picture: null,
@@ -138,7 +140,16 @@ export function createSession(store) {
     /** @param {any} site */
     warped: (site) =>
       cache.get(`warped ${site.id}`, async () => createImageBitmap(await api.warped(current(), site.id))),
-    rollout: () => cache.get("rollout", () => api.rollout(current())),
+    /** @param {any} site @param {import("./geometry.js").Cell} cell @param {string} direction */
+    place: (site, cell, direction) =>
+      cache.get(`place ${site.id} ${direction} ${cell.row},${cell.column}`, () =>
+        api.attentionOfPlace(current(), site.id, cell, direction),
+      ),
+    /** @param {string} method @param {number | null} target the class, for a saliency map */
+    map: (method, target) =>
+      cache.get(`map ${method} ${target}`, () =>
+        api.map(current(), method, target == null ? {} : { target }),
+      ),
     /** @param {string} name @param {Record<string, string | number>} parameters */
     figure: (name, parameters) =>
       cache.get(`figure ${name} ${JSON.stringify(parameters)}`, () =>
@@ -168,7 +179,7 @@ function suitableModel(sample, { model, models, samples }) {
 
 /** Attention halfway is about things: early it is about edges, late it gathers in a few patches. A gate halfway still knows places. @param {any} analysis */
 function firstSite({ sites }) {
-  const attention = sites.filter((/** @type {any} */ site) => site.kind === "attention" && site.grid);
+  const attention = sites.filter((/** @type {any} */ site) => isPlaced(site) || isScattered(site));
   if (attention.length) return attention[Math.floor(attention.length / 2)].id;
   const gates = ["spatial-gate", "channel-gate"].map((kind) =>
     sites.filter((/** @type {any} */ site) => site.kind === kind),

@@ -36,6 +36,57 @@ export const isPlaced = (site) => site.kind === "attention" && site.grid != null
 /** Whether any token may be the query. @param {Site} site */
 export const isSquare = (site) => site.queries === site.keys;
 
+/** Tokens in windows, or queries on another grid than keys: every place can be asked about, by the server. @param {Site} site */
+export const isScattered = (site) =>
+  site.kind === "attention" && site.grid == null && site.query_grid != null && site.key_grid != null;
+
+/** The grid whose cells may be asked about; null where no place can be. @param {Site} site @param {"from" | "to"} direction */
+export function askedGrid(site, direction) {
+  if (isScattered(site)) return direction === "from" ? site.query_grid : site.key_grid;
+  return isPlaced(site) && isSquare(site) ? site.grid : null;
+}
+
+/** The asked cell of a scattered site: the middle one where the query names none of its cells. @param {import("./store.js").Query} query @param {Site} site @param {"from" | "to"} direction */
+export function cellOf(query, site, direction) {
+  const { rows, columns } = askedGrid(site, direction);
+  const named = query !== "cls" && "row" in query && query.row < rows && query.column < columns;
+  return named ? query : { row: Math.floor(rows / 2), column: Math.floor(columns / 2) };
+}
+
+/**
+ * Maps of the whole network. A map for a class is a saliency: a claim about the answer, not about who looks where.
+ * @type {Record<string, {name: string, title: string, claim: string, forClass: boolean}>}
+ */
+export const METHODS = {
+  rollout: {
+    name: "Rollout",
+    title: "Attention rollout: the layers multiplied, with the residual path",
+    claim: "attention map",
+    forClass: false,
+  },
+  relevance: {
+    name: "Relevance",
+    title: "Attention weighed by the gradient of the class, layer by layer (Chefer et al. 2021)",
+    claim: "saliency",
+    forClass: true,
+  },
+  "gradient-rollout": {
+    name: "Gradient rollout",
+    title: "Rollout of attention times its gradient, where that is positive",
+    claim: "saliency",
+    forClass: true,
+  },
+  "attention-grad-cam": {
+    name: "Grad-CAM",
+    title: "The last layer's class-token attention, heads weighed by their gradient",
+    claim: "saliency",
+    forClass: true,
+  },
+};
+
+/** The class a map is for: the chosen one, else the predicted one. @param {any} state */
+export const targetOf = ({ target, analysisData }) => target ?? analysisData.predictions[0]?.index ?? null;
+
 /** The sites rollout goes through. @param {Site[]} sites */
 export const hasRollout = (sites) => {
   const placed = sites.filter((site) => isPlaced(site) && isSquare(site) && site.prefix_tokens > 0);

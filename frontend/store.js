@@ -1,6 +1,7 @@
 // The state of the page in one place. What makes a view is also in the address, so that every view is a link.
 
 import { COLORMAPS } from "./colormap.js";
+import { METHODS } from "./sites.js";
 
 /**
  * @typedef {"cls" | {row: number, column: number} | {token: number}} Query
@@ -10,7 +11,8 @@ import { COLORMAPS } from "./colormap.js";
  * @property {string | null} analysis
  * @property {string | null} model
  * @property {string | null} site
- * @property {"site" | "rollout"} method
+ * @property {"site" | "rollout" | "relevance" | "gradient-rollout" | "attention-grad-cam"} method
+ * @property {number | null} target  the class a saliency map is for; null: the predicted one
  * @property {Query} query
  * @property {"from" | "to"} direction
  * @property {import("./attention.js").Head} head
@@ -67,7 +69,8 @@ const FIELDS = {
   analysis: { initial: null, ...text },
   model: { initial: null, ...text },
   site: { initial: null, ...text },
-  method: { initial: "site", ...oneOf(["site", "rollout"]) },
+  method: { initial: "site", ...oneOf(["site", ...Object.keys(METHODS)]) },
+  target: { initial: null, ...whole },
   query: { initial: "cls", read: readQuery, write: writeQuery },
   direction: { initial: "from", ...oneOf(["from", "to"]) },
   head: {

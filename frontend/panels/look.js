@@ -5,7 +5,7 @@ import { h, put, segmented } from "../dom.js";
 import { siteOf } from "../drawing.js";
 import { number, percent } from "../format.js";
 import { headOf } from "../picture.js";
-import { hasRollout, isSquare, prefixName, siteTitle } from "../sites.js";
+import { askedGrid, hasRollout, METHODS, prefixName, targetOf } from "../sites.js";
 import { decompose } from "../theta.js";
 
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
@@ -15,16 +15,45 @@ export function mountLook(root, { store, session }) {
   const reading = h("div", { class: "group" });
   root.append(predictions, controls, reading);
 
-  store.on(["analysisData"], ({ analysisData: { predictions: rows, warnings } }) => {
+  store.on(["analysisData", "method", "target"], (state) => {
+    const { predictions: rows, warnings, sites } = state.analysisData;
+    const asked = METHODS[state.method]?.forClass ? targetOf(state) : null;
     put(
       predictions,
-      rows?.length > 0 && h("h3", {}, "The network says"),
-      h("ol", { class: "predictions" }, rows.map(prediction)),
+      rows.length > 0 && h("h3", {}, "The network says"),
+      h(
+        "ol",
+        { class: "predictions" },
+        rows.map((/** @type {any} */ entry) =>
+          hasRollout(sites) ? whyPrediction(entry, entry.index === asked) : prediction(entry),
+        ),
+      ),
       (warnings ?? []).map((/** @type {any} */ warning) =>
         h("p", { class: "quiet" }, warning.detail ?? warning),
       ),
     );
   });
+
+  /** A prediction that, pressed, shows the map for its class. @param {any} entry @param {boolean} asked */
+  function whyPrediction(entry, asked) {
+    const { method } = store.get();
+    const shown = METHODS[method]?.forClass ? method : "relevance";
+    return h(
+      "li",
+      {},
+      h(
+        "button",
+        {
+          type: "button",
+          class: "why",
+          "aria-pressed": String(asked),
+          title: asked ? "Back to attention" : `What counted for “${entry.label}”?`,
+          onclick: () => store.set(asked ? { method: "site" } : { method: shown, target: entry.index }),
+        },
+        ...bar(entry),
+      ),
+    );
+  }
 
   store.on(["analysisData", "site", "head", "direction", "method", "query"], (state) => {
     const site = siteOf(state);
@@ -58,7 +87,10 @@ export function mountLook(root, { store, session }) {
   /** @param {any} state @param {any} site */
   function attentionControls(state, site) {
     const { analysisData: analysis, method, direction, query } = state;
-    const rollout = method === "rollout" && hasRollout(analysis.sites);
+    const chained = hasRollout(analysis.sites);
+    const whole = chained && method in METHODS;
+    const forClass = whole && METHODS[method].forClass;
+    const canAsk = !whole && askedGrid(site, direction);
     const heads = Array.from({ length: site.heads }, (_, i) => ({ value: i, text: String(i) }));
     const fusions = [
       ["mean", "mean"],
@@ -66,26 +98,35 @@ export function mountLook(root, { store, session }) {
       ["min", "min"],
     ].map(([value, text]) => ({ value, text }));
     return [
-      hasRollout(analysis.sites) &&
+      chained &&
         row(
           "Show",
           segmented(
             "Show",
             [
               { value: "site", text: "This layer" },
-              {
-                value: "rollout",
-                text: "Rollout, all layers",
-                title: "Attention rollout: the layers multiplied, with the residual path",
-              },
+              { value: "rollout", text: "Rollout", title: METHODS.rollout.title },
+              ...(analysis.predictions.length
+                ? [{ value: "relevance", text: "For a class", title: METHODS.relevance.title }]
+                : []),
             ],
+            forClass ? "relevance" : method,
+            (/** @type {any} */ value) => store.set({ method: value }),
+          ),
+        ),
+      forClass &&
+        row(
+          "Method",
+          segmented(
+            "Method",
+            Object.entries(METHODS)
+              .filter(([, one]) => one.forClass)
+              .map(([value, one]) => ({ value, text: one.name, title: one.title })),
             method,
             (/** @type {any} */ value) => store.set({ method: value }),
           ),
         ),
-      !rollout &&
-        site.grid &&
-        isSquare(site) &&
+      canAsk &&
         row(
           "Asks",
           h(
@@ -105,9 +146,7 @@ export function mountLook(root, { store, session }) {
             h("span", { class: "quiet" }, query === "cls" ? "or a patch of the photo" : "a pinned patch"),
           ),
         ),
-      !rollout &&
-        site.grid &&
-        isSquare(site) &&
+      canAsk &&
         row(
           "Direction",
           segmented(
@@ -120,7 +159,7 @@ export function mountLook(root, { store, session }) {
             (/** @type {any} */ value) => store.set({ direction: value }),
           ),
         ),
-      !rollout &&
+      !whole &&
         site.heads > 1 &&
         row(
           "Heads",
@@ -132,7 +171,11 @@ export function mountLook(root, { store, session }) {
   }
 
   /** @param {any} state @param {any} site */
-  function attentionReading({ picture, direction }, site) {
+  function attentionReading({ picture, direction, method }, site) {
+    if (METHODS[method]?.forClass && picture.claim === "saliency")
+      return h("p", { class: "quiet" }, "Press another answer above to see what counted for it.");
+    if (picture.form === "map" && site.note && method === "site")
+      return h("p", { class: "note" }, site.note, site.windows ? " What is hatched lies outside this one." : "");
     if (picture.form === "matrix")
       return h(
         "p",
@@ -231,20 +274,21 @@ export function mountLook(root, { store, session }) {
 }
 
 /** @param {any} entry */
-function prediction({ label, index, score }) {
-  const bar = h("i");
-  bar.style.width = `${100 * score}%`;
-  return h(
-    "li",
-    {},
+const prediction = (entry) => h("li", {}, ...bar(entry));
+
+/** Its name, its score and a bar as long. @param {any} entry */
+function bar({ label, index, score }) {
+  const length = h("i");
+  length.style.width = `${100 * score}%`;
+  return [
     h(
       "span",
       { class: "prediction" },
       h("span", {}, label ?? `class ${index}`),
       h("span", { class: "number" }, percent(score)),
     ),
-    bar,
-  );
+    length,
+  ];
 }
 
 /** @param {string} label @param {Element} control */

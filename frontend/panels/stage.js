@@ -2,11 +2,11 @@
 
 import { colour, normalise, paintCells } from "../colormap.js";
 import { h, put, svg } from "../dom.js";
-import { siteOf } from "../drawing.js";
+import { pointerGrid, siteOf } from "../drawing.js";
 import { cellAt, crop, fromAnalysis } from "../geometry.js";
 import { cellOutline, samplePoint, samplingLines } from "../marks.js";
 import { createOverlay } from "../overlay.js";
-import { isSquare } from "../sites.js";
+import { askedGrid } from "../sites.js";
 
 const GAP_PX = 24;
 const LABEL_PX = 28;
@@ -121,7 +121,8 @@ export function mountStage(root, { store, session }) {
     const site = siteOf(store.get());
     if (picture.form === "matrix") return "";
     if (picture.form === "grid") return "Move over the right picture to see where each pixel was read.";
-    const asks = picture.claim === "attention map" && store.get().method === "site" && isSquare(site);
+    const { method, direction } = store.get();
+    const asks = picture.claim === "attention map" && method === "site" && askedGrid(site, direction);
     if (!asks) return "Move over the photo to read its numbers.";
     if (TOUCH.matches)
       return query === "cls"
@@ -141,10 +142,11 @@ export function mountStage(root, { store, session }) {
     }
     if (picture.form === "grid") paths.push(...gridMarks(hover));
     else if (picture.form === "map") {
+      const asking = pointerGrid(store.get());
       if (hover && !same(hover, picture.marked))
-        paths.push(stroke(cellOutline(geometry, hover, picture.grid), "hovered"));
+        paths.push(stroke(cellOutline(geometry, hover, asking ?? picture.grid), "hovered"));
       if (picture.marked) {
-        const outline = cellOutline(geometry, picture.marked, picture.grid);
+        const outline = cellOutline(geometry, picture.marked, picture.markedGrid ?? picture.grid);
         paths.push(stroke(outline, "halo"), stroke(outline, "query"));
       }
     }
@@ -173,14 +175,14 @@ export function mountStage(root, { store, session }) {
 
   // The pointer. A mouse asks by moving, a finger by a long press.
 
-  /** @param {PointerEvent} event */
-  function cellUnder(event) {
+  /** @param {PointerEvent} event @param {import("../geometry.js").PatchGrid | null} grid  of the map if null */
+  function cellUnder(event, grid = pointerGrid(store.get())) {
     const { picture, analysisData: analysis } = store.get();
     if (!picture || !geometry || picture.form !== "map" || !analysis) return null;
     const box = frame.getBoundingClientRect();
     const x = ((event.clientX - box.left) / box.width) * geometry.imageWidth;
     const y = ((event.clientY - box.top) / box.height) * geometry.imageHeight;
-    return cellAt(geometry, x, y, picture.grid);
+    return cellAt(geometry, x, y, grid ?? picture.grid);
   }
 
   /** @param {import("../geometry.js").Cell | null} cell */
@@ -218,10 +220,11 @@ export function mountStage(root, { store, session }) {
   });
   frame.addEventListener("contextmenu", (/** @type {MouseEvent} */ event) => held && event.preventDefault());
   frame.addEventListener("click", (/** @type {PointerEvent} */ event) => {
-    const { picture, method, query } = store.get();
+    const { method, query, direction } = store.get();
     const site = siteOf(store.get());
-    if (held || picture?.claim !== "attention map" || method === "rollout" || !isSquare(site)) return;
-    const cell = cellUnder(event);
+    const asked = site && method === "site" ? askedGrid(site, direction) : null;
+    if (held || !asked) return;
+    const cell = cellUnder(event, asked);
     if (cell) store.set({ query: same(cell, query) ? "cls" : cell });
   });
   cells.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {

@@ -19,10 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from safetensors.torch import save_file
+
+from models.torchvision_operators import declare_missing_operators
 
 ROOT = Path(__file__).parents[2]
 VIT = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
+WINDOWED = "mobilevit_xxs.cvnets_in1k"
 NETWORK_CHANGED = "ERR_NETWORK_CHANGED"
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -47,7 +52,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running Fovea."""
     port = free_port()
     log = tmp_path_factory.mktemp("server") / "log.txt"
-    environment = {**os.environ, "FOVEA_PORT": str(port), "HF_HUB_OFFLINE": "1"}
+    environment = {
+        **os.environ,
+        "FOVEA_PORT": str(port),
+        "FOVEA_WEIGHTS_DIR": str(_weights(tmp_path_factory.mktemp("weights"))),
+        "HF_HUB_OFFLINE": "1",
+    }
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "server"],
@@ -63,6 +73,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         finally:
             process.terminate()
             process.wait(timeout=20)
+
+
+def _weights(folder: Path) -> Path:
+    """The ImageNet ViT where it is, and random weights for a small network with windows."""
+    declare_missing_operators()
+    import timm
+
+    real = os.environ.get("FOVEA_WEIGHTS_DIR")
+    if real and (file := Path(real) / f"{VIT}.safetensors").is_file():
+        (folder / file.name).symlink_to(file.resolve())
+    torch.manual_seed(0)
+    save_file(timm.create_model(WINDOWED).state_dict(), folder / f"{WINDOWED}.safetensors")
+    return folder
 
 
 def _wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path) -> None:

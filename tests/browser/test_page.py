@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import ROOT, Watched, watch
+from tests.browser.conftest import ROOT, WINDOWED, Watched, watch
 from tests.browser.looking import (
     analysis_of,
     cell_centre,
@@ -77,7 +77,7 @@ def sentence(page: Page) -> str:
 def attention(watched: Watched, site: str, **parameters: object) -> np.ndarray:
     analysis = analysis_of(watched.page)
     answer = get(watched.server, f"/v1/analyses/{analysis}/sites/{site}/attention", **parameters)
-    return np.array(answer["values"]).reshape(answer["shape"])
+    return np.array(answer["values"], dtype=float).reshape(answer["shape"])
 
 
 def test_without_a_click_the_first_sample_is_analysed(watched: Watched, attending: str) -> None:
@@ -173,11 +173,49 @@ def test_the_keyboard_does_all_of_it(watched: Watched, attending: str) -> None:
 
 def test_rollout_is_the_apis(watched: Watched, attending: str) -> None:
     page = watched.open(f"?sample=chelsea&model={attending}")
-    page.get_by_role("radio", name="Rollout, all layers").click()
+    page.get_by_role("radio", name="Rollout", exact=True).click()
     expect(page.locator("#sentence")).to_contain_text("Rollout")
     answer = get(watched.server, f"/v1/analyses/{analysis_of(page)}/maps/rollout")
     high = float(page.locator(".legend .number").nth(1).inner_text())
     assert high == pytest.approx(np.max(answer["values"]), rel=0.01)
+
+
+def test_an_answer_pressed_shows_what_counted_for_it(watched: Watched, attending: str) -> None:
+    page = watched.open(f"?sample=chelsea&model={attending}&opacity=0.7&colormap=viridis")
+    second = page.locator(".why").nth(1)
+    second.click()
+    expect(second).to_have_attribute("aria-pressed", "true")
+    analysis = get(watched.server, f"/v1/analyses/{analysis_of(page)}")
+    named = analysis["predictions"][1]
+    expect(page.locator("#sentence")).to_contain_text(f"Relevance for “{named['label']}”")
+    path = f"/v1/analyses/{analysis['id']}/maps/relevance"
+    values = np.array(get(watched.server, path, target=named["index"])["values"])
+    wanted = expected_cells(watched.server, values, "viridis", 0.7)
+    assert np.abs(seen_cells(page, analysis, *values.shape).astype(float) - wanted).max() <= 6
+    page.get_by_role("radio", name="Grad-CAM").click()
+    expect(page.locator("#sentence")).to_contain_text("Grad-CAM for")
+    page.keyboard.press("4")
+    expect(page.locator("#panel-how")).to_contain_text(named["label"])
+    assert f"target={named['index']}" in page.url
+    page.keyboard.press("1")
+    page.locator(".why").nth(1).click()
+    expect(page.locator("#sentence")).to_contain_text("what the class token looks at")
+
+
+def test_a_place_sees_its_window_and_nothing_else(watched: Watched) -> None:
+    """MobileViT attends among every second row and column; what it cannot see is hatched."""
+    page = watched.open(f"?sample=chelsea&model={WINDOWED}&opacity=1")
+    expect(page.locator("#sentence")).to_contain_text("in its window")
+    analysis = get(watched.server, f"/v1/analyses/{analysis_of(page)}")
+    site = next(one for one in analysis["sites"] if one["windows"])
+    page.goto(f"{watched.server}/?sample=chelsea&model={WINDOWED}&site={site['id']}&query=4,7")
+    expect(page.locator("#sentence")).to_contain_text("row 4, column 7 looks at in its window")
+    values = attention(watched, site["id"], query="4,7")
+    assert np.isfinite(values[0::2, 1::2]).all()
+    assert np.isfinite(values).sum() == values.size / 4
+    expect(page.locator(".note").first).to_contain_text("4 windows")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#sentence")).to_contain_text("row 4, column 8")
 
 
 def test_heads_are_small_multiples(watched: Watched, attending: str) -> None:
@@ -276,7 +314,8 @@ def test_unknown_places_are_a_matrix_with_a_note(watched: Watched, attending: st
         response = route.fetch()
         answer = response.json()
         for site in answer["sites"]:
-            site.update(grid=None, note="The order of these tokens is not known.")
+            site.update(grid=None, query_grid=None, key_grid=None)
+            site.update(note="The order of these tokens is not known.")
         return route.fulfill(response=response, json=answer)
 
     watched.page.route("**/v1/analyses", without_places)
