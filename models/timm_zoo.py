@@ -98,6 +98,8 @@ def spec(name: str, source: str = "hub") -> ModelSpec:
     family = timm.models.model_entrypoint(architecture).__module__.rsplit(".", 1)[-1]
     preprocessing = Preprocessing.from_timm(config)
     height, width = preprocessing.crop_px
+    count = config["num_classes"]
+    classes = f"{count:,} classes" if count else "features without a classifier"
     mechanisms = _MECHANISMS.get(family, ())
     if architecture.startswith("eca"):
         mechanisms = ("efficient-channel-attention",)
@@ -106,9 +108,9 @@ def spec(name: str, source: str = "hub") -> ModelSpec:
     return ModelSpec(
         id=full,
         title=f"{architecture} · {config.get('tag') or 'timm'}",
-        summary=f"timm's {architecture} at {width}×{height} px, {config['num_classes']} classes.",
+        summary=f"timm's {architecture} at {width}×{height} px, {classes}.",
         mechanisms=mechanisms,
-        task="classification" if config["num_classes"] else "features",
+        task="classification" if count else "features",
         source="local" if source == "local" else "hub",
         preprocessing=preprocessing,
         labels=_labels(config),

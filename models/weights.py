@@ -15,8 +15,12 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
-from huggingface_hub import hf_hub_download, try_to_load_from_cache
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+from huggingface_hub import (
+    get_hf_file_metadata,
+    hf_hub_download,
+    hf_hub_url,
+    try_to_load_from_cache,
+)
 from huggingface_hub.utils import tqdm
 from torch import Tensor, nn
 
@@ -24,6 +28,7 @@ Progress = Callable[[int, int | None], None]
 """Called with (bytes received, bytes in total or None)."""
 
 HUB_FILE = "model.safetensors"
+CONNECT_TIMEOUT_S = 5.0
 
 
 class WeightsError(Exception):
@@ -123,27 +128,35 @@ def fetch(
     offline: bool = False,
     progress: Progress | None = None,
 ) -> Path:
-    """The weights of a hub repository: from the cache, else downloaded (resumed where it broke
-    off).
+    """The weights of a hub repository: from the cache, else downloaded, resumed where it stopped.
 
     Raises ModelNotLocal where there is no connection, or none is wanted, or the hub has no such
     file.
     """
+    if (local := cached(repository, cache_dir)) is not None:
+        return local
+    name = repository.split("/")[-1]
+    hint = (
+        f"Put {name}.safetensors into the folder that FOVEA_WEIGHTS_DIR names, "
+        "or connect to the hub."
+    )
+    if offline:
+        raise ModelNotLocal(
+            f"the weights of {name} are not on this machine, and downloads are switched off", hint
+        )
     try:
+        # Asked once and briefly: the download itself would retry a dead connection for 20 s.
+        get_hf_file_metadata(hf_hub_url(repository, HUB_FILE), timeout=CONNECT_TIMEOUT_S)
         return Path(
             hf_hub_download(
                 repository,
                 HUB_FILE,
                 cache_dir=cache_dir,
-                local_files_only=offline,
                 tqdm_class=_reporting(progress or (lambda received, total: None)),
             )
         )
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
-        why = "and downloads are switched off" if offline else "and the hub did not supply them"
-        name = repository.split("/")[-1]
+    except Exception as error:
+        # The hub library lets through the errors of whichever HTTP library it uses.
         raise ModelNotLocal(
-            f"the weights of {name} are not on this machine, {why}",
-            f"Put {name}.safetensors into the folder that FOVEA_WEIGHTS_DIR names, "
-            "or connect to the hub.",
+            f"the weights of {name} are not on this machine, and the hub did not supply them", hint
         ) from error

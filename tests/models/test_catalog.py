@@ -132,6 +132,29 @@ def test_offline_says_how_to_supply_the_file(tmp_path: Path) -> None:
     assert not Catalog(cache_dir=tmp_path).local("vit_tiny_patch16_224")
 
 
+UNREACHABLE = """
+from models.catalog import Catalog
+from models.weights import ModelNotLocal
+try:
+    Catalog().load("vit_tiny_patch16_224.augreg_in21k")
+except ModelNotLocal as error:
+    print(error)
+"""
+
+
+def test_a_hub_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", UNREACHABLE],
+        cwd=REPOSITORY,
+        env={**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "the hub did not supply them" in done.stdout, done.stderr
+    assert "Retrying" not in done.stderr
+
+
 class Hub(http.server.SimpleHTTPRequestHandler):
     """As much of the Hugging Face hub as a download of one file asks for."""
 
