@@ -52,6 +52,7 @@ SHOTS = (
     Shot("patch", VIT, "sample=chelsea&site=s05&tab=how", dark=False, hover=(0.43, 0.41)),
     Shot("heads", VIT, "sample=chelsea&site=s05&query=5,4&tab=heads", wait_for=".mini"),
     Shot("rollout", VIT, "sample=chelsea&method=rollout&clip=1", dark=False),
+    Shot("relevance", VIT, "sample=chelsea&method=relevance&clip=1"),
     Shot("numbers", VIT, "sample=coffee&site=s05&tab=numbers", wait_for=".chart .main-svg"),
     Shot("vit", "vit", "sample=sunflower"),
     Shot("squeeze-excitation", "se_resnet", "sample=sunflower"),
