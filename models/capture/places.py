@@ -21,8 +21,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from models.capture.attention import attention_body, folded_heads_of
 from models.capture.recorder import Recording, capture
-from models.capture.signatures import attention_body, folded_heads_of
 from models.records import Cells, Layout, PatchGrid
 
 NOWHERE = -1
@@ -214,13 +214,17 @@ class _Follow(TorchFunctionMode):
         if func is F.scaled_dot_product_attention:
             queries, keys = (self._tokens(tensor, -2) for tensor in args[:2])
         else:  # a product: the matrix is the factor with as many entries as the record
-            left, right = args
+            left, right = args[-2:]  # an einsum has its equation first
             _, _, query_count, key_count = site.attention.shape
             if tuple(left.shape[-2:]) == (query_count, key_count):
                 queries, keys = self._tokens(left, -2), self._tokens(right, -2)
             else:
                 queries, keys = self._tokens(right, -1), self._tokens(left, -1)
-        self.layouts[index] = Layout(queries, keys, over_channels=self._over_channels(args[1]))
+        self.layouts[index] = Layout(
+            queries,
+            keys,
+            over_channels=self._over_channels(args[-1] if func is torch.einsum else args[1]),
+        )
 
     def _tokens(self, tensor: Tensor, axis: int) -> Cells | None:
         """The cells of the tokens along `axis`, (window, token): one number a token or nothing."""

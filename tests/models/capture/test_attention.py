@@ -134,11 +134,25 @@ class Explicit(nn.Module):
         if self.form == "softmax over rows":  # keys along rows: o = v·β with β = softmax(f, dim=-2)
             beta = torch.softmax(scores.transpose(-2, -1), dim=-2)
             return v.transpose(-2, -1) @ beta
+        if self.form == "einsum":
+            attention = torch.einsum("bhid,bhjd->bhij", q, k).mul(0.25).softmax(dim=-1)
+            return torch.einsum("bhij,bhjd->bihd", attention, v)
+        if self.form == "einsum, values first":
+            return torch.einsum("bhjd,bhji->bhid", v, scores.transpose(-2, -1).softmax(-2))
         raise AssertionError(self.form)
 
 
 @pytest.mark.parametrize(
-    "form", ["module, dropout", "cast", "folded heads", "right factor", "softmax over rows"]
+    "form",
+    [
+        "module, dropout",
+        "cast",
+        "folded heads",
+        "right factor",
+        "softmax over rows",
+        "einsum",
+        "einsum, values first",
+    ],
 )
 def test_explicit_matrices_are_found_the_right_way_round(form: str) -> None:
     q, k, v = torch.randn(3, 1, 2, 9, 8).unbind(0)
@@ -154,6 +168,7 @@ def test_a_softmax_that_weighs_no_values_is_no_site() -> None:
         def forward(self, x: Tensor) -> Tensor:
             chosen = x.softmax(-1)
             over_rows = x.softmax(-2) @ torch.randn(9, 4)  # the product does not sum over that axis
+            torch.einsum("bij,bid->bjd", x.softmax(-1), x)
             return chosen.max(-1)[0] + over_rows.sum(-1)
 
     with capture(Classifier()) as recording:
