@@ -12,6 +12,7 @@ This doubles the work of a pass, so it is done once for a network and an input s
 
 from __future__ import annotations
 
+import contextlib
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -99,7 +100,10 @@ class _Follow(TorchFunctionMode):
         result = func(*args, **kwargs)
         if len(self.recording.trace.sites) > found:
             self._note_layout(found, func, args)
-        self._follow(func, args, kwargs, before, result)
+        # A call that moves the tensor but not its shadow (a view of bytes, say) loses the places; it
+        # must not lose the photo.
+        with contextlib.suppress(RuntimeError, TypeError, ValueError, IndexError):
+            self._follow(func, args, kwargs, before, result)
         return result
 
     # --- shadows --------------------------------------------------------------------------------
