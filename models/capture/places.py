@@ -100,8 +100,8 @@ class _Follow(TorchFunctionMode):
         result = func(*args, **kwargs)
         if len(self.recording.trace.sites) > found:
             self._note_layout(found, func, args)
-        # A call that moves the tensor but not its shadow (a view of bytes, say) loses the places; it
-        # must not lose the photo.
+        # A call that moves the tensor but not its shadow (a view of bytes, say) loses the places;
+        # it must not lose the photo.
         with contextlib.suppress(RuntimeError, TypeError, ValueError, IndexError):
             self._follow(func, args, kwargs, before, result)
         return result
