@@ -4,11 +4,16 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from models import networks
-from models.catalog import bundled
+from models.catalog import Catalog, bundled
+from models.inference import run
+from models.preprocessing import prepare
+from server.schemas import Analysis
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -39,9 +44,20 @@ def test_every_network_that_ships_is_in_its_table() -> None:
     assert not missing
 
 
-def test_its_answer_is_what_the_api_answers() -> None:
-    from server.schemas import Analysis
-
+def test_its_answer_is_the_real_one() -> None:
+    """The call of the README, without the socket: same photo, same network, same numbers."""
     (answer,) = re.findall(r"```json\n(.*?)```", README, re.S)
-    given = json.loads(answer.replace("…", "null").replace(", null", ""))
+    given = json.loads(answer)
+    photo = torch.tensor(np.asarray(Image.open(ROOT / "frontend/samples/sunflower.jpg")))
+    loaded = Catalog().load(given["model"])
+    pixels, geometry = prepare(photo.permute(2, 0, 1), loaded.spec.preprocessing)
+    logits, (trace,) = run(loaded.module, pixels, loaded.layouts)
+    scores, indices = logits.softmax(-1)[0].topk(2)
+    for entry, score, index in zip(given["predictions"], scores, indices, strict=True):
+        assert (entry["index"], entry["label"]) == (int(index), loaded.spec.label(int(index)))
+        assert entry["score"] == pytest.approx(float(score), abs=2e-3)
+    assert given["image"] == {"width": geometry.image_width, "height": geometry.image_height}
+    assert given["geometry"]["crop"] == pytest.approx(geometry.crop, abs=1e-3)
+    (site,) = given["sites"]
+    assert (site["id"], site["name"]) == (trace.sites[0].id, trace.sites[0].name)
     assert set(given) <= set(Analysis.model_fields)
