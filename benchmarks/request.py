@@ -93,7 +93,7 @@ def main() -> None:
             for part, milliseconds in answer.json()["timings_ms"].items():
                 parts.setdefault(part, []).append(milliseconds)
 
-        answer, plain = take_turns([request, lambda: loaded.module(inputs)], ROUNDS)
+        answer, plain = take_turns([request, lambda: loaded.module(inputs)], ROUNDS, pause_s=0.1)
 
     inside = parts["forward"][1:]
     over = [1000 * whole - forward for whole, forward in zip(answer.seconds, inside, strict=True)]

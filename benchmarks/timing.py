@@ -28,15 +28,20 @@ class Timing:
         return statistics.median(own / other for own, other in pairs)
 
 
-def take_turns(contenders: Sequence[Callable[[], object]], rounds: int) -> list[Timing]:
+def take_turns(
+    contenders: Sequence[Callable[[], object]], rounds: int, pause_s: float = 0.0
+) -> list[Timing]:
     """One Timing a contender, after one round that does not count.
 
     Every second round runs backwards, so that no contender always follows the same other one.
+    pause_s: before each call, where contenders run in different processes: the threads of a
+    forward pass go on spinning for a while, and would take the other's cores.
     """
     seconds: list[list[float]] = [[] for _ in contenders]
     for turn in range(-1, rounds):
         order = range(len(contenders)) if turn % 2 else reversed(range(len(contenders)))
         for index in order:
+            time.sleep(pause_s)
             start = time.perf_counter()
             contenders[index]()
             if turn >= 0:

@@ -9,7 +9,7 @@ honest, a map in a wrong place is not.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +17,26 @@ from torch import Tensor, nn
 from models.capture.places import NOWHERE, follow
 from models.records import Attention, Cells, Gate, Layout, PatchGrid, Site, Trace
 
-Layouts = tuple[Layout | None, ...]
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What is known of an attention site before any photo is seen.
+
+    folded_heads: how many heads the network folds into the batch axis at this site; 1 for none.
+    """
+
+    grid: PatchGrid | None = None
+    prefix_tokens: int = 0
+    note: str | None = None
+    layout: Layout | None = None
+    folded_heads: int = 1
+
+
+Layouts = tuple[Placement | None, ...]
 """One entry a site, in order of execution; None for what is no attention."""
+
+_UNKNOWN = Placement(note="Where its tokens are could not be followed; shown as a matrix.")
+_CHANNELS = "Attention of channels to channels; it has no places."
 
 
 def merged(cells: Cells) -> Cells:
@@ -49,21 +67,6 @@ def folded_heads(cells: Tensor) -> int:
     return run if regular else 1
 
 
-def survey(module: nn.Module, inputs: Tensor) -> Layouts:
-    """The layouts of a network's attention sites, from one pass over one photo of any content.
-
-    inputs: (1, channel, height, width) of the size that the network will be given.
-    """
-    layouts: list[Layout | None] = []
-    for layout in follow(module, inputs):
-        if layout is None:
-            layouts.append(None)
-            continue
-        queries, keys = (None if c is None else merged(c) for c in (layout.queries, layout.keys))
-        layouts.append(replace(layout, queries=queries, keys=keys))
-    return tuple(layouts)
-
-
 def prefix_of(cells: Cells) -> int | None:
     """The number of tokens before the first patch, if after them all patches follow in order."""
     if cells.cells.shape[0] != 1:
@@ -88,26 +91,22 @@ def _with_heads(site: Site, heads: int) -> Site:
     return replace(site, tensors=replace(attention, **parts))
 
 
-def _place_attention(site: Site, layout: Layout | None) -> Site:
+def _placement(site: Site, layout: Layout | None) -> Placement:
     if layout is None:
-        return replace(site, note="Where its tokens are could not be followed; shown as a matrix.")
+        return _UNKNOWN
     if layout.over_channels:
-        return replace(
-            site, layout=layout, note="Attention of channels to channels; it has no places."
-        )
-    queries, keys = layout.queries, layout.keys
-    if keys is None:
-        return replace(site, note="Where its tokens are could not be followed; shown as a matrix.")
-    heads = folded_heads(keys.cells)
-    if heads > 1 and site.attention.shape[1] == 1:
-        site = _with_heads(site, heads)
-        keys = replace(keys, cells=keys.cells[::heads])
-        queries = None if queries is None else replace(queries, cells=queries.cells[::heads])
-        layout = Layout(queries, keys)
+        return Placement(layout=layout, note=_CHANNELS)
+    if layout.keys is None:
+        return _UNKNOWN
+    keys, queries = merged(layout.keys), layout.queries and merged(layout.queries)
+    heads = folded_heads(keys.cells) if site.attention.shape[1] == 1 else 1
+    keys = replace(keys, cells=keys.cells[::heads])
+    queries = queries and replace(queries, cells=queries.cells[::heads])
+    found = Placement(layout=Layout(queries, keys), folded_heads=heads)
     prefix = prefix_of(keys)
     shared = queries is not None and torch.equal(queries.cells, keys.cells)
     if prefix is not None and (shared or site.queries == 1):
-        return replace(site, grid=keys.grid, prefix_tokens=prefix, layout=layout)
+        return replace(found, grid=keys.grid, prefix_tokens=prefix)
     windows = keys.cells.shape[0]
     if windows > 1:
         note = f"Attention within {windows} windows."
@@ -115,7 +114,31 @@ def _place_attention(site: Site, layout: Layout | None) -> Site:
         note = f"{site.queries} queries without places look at {keys.grid.cells} patches."
     else:
         note = f"{queries.grid.cells} patches look at {keys.grid.cells} larger ones."
-    return replace(site, layout=layout, note=note)
+    return replace(found, note=note)
+
+
+def survey(module: nn.Module, inputs: Tensor) -> Layouts:
+    """Where the tokens of a network's attention sites are, from one pass over any photo.
+
+    inputs: (1, channel, height, width) of the size that the network will be given.
+    """
+    trace, layouts = follow(module, inputs)
+    return tuple(
+        _placement(site, layout) if site.kind == "attention" else None
+        for site, layout in zip(trace.sites, layouts, strict=True)
+    )
+
+
+def _place_attention(site: Site, placement: Placement) -> Site:
+    if placement.folded_heads > 1:
+        site = _with_heads(site, placement.folded_heads)
+    return replace(
+        site,
+        grid=placement.grid,
+        prefix_tokens=placement.prefix_tokens,
+        note=placement.note,
+        layout=placement.layout,
+    )
 
 
 def _place_gate(site: Site, gate: Gate) -> Site:
@@ -133,7 +156,8 @@ def place(trace: Trace, layouts: Layouts) -> Trace:
     sites = []
     for index, site in enumerate(trace.sites):
         if isinstance(site.tensors, Attention):
-            site = _place_attention(site, layouts[index] if index < len(layouts) else None)
+            known = layouts[index] if index < len(layouts) else None
+            site = _place_attention(site, known or _UNKNOWN)
         elif isinstance(site.tensors, Gate):
             site = _place_gate(site, site.tensors)
         sites.append(site)

@@ -34,6 +34,7 @@ from server.inference import InferenceThread, Outcome, pick_device
 from server.settings import Settings
 from server.shelf import Shelf
 from server.store import Store
+from server.threads import use_one_core
 
 log = logging.getLogger("fovea.engine")
 
@@ -71,7 +72,9 @@ class Engine:
         self.on_outcome: Callable[[Outcome], None] = lambda outcome: None
         self.admitted = 0
         self.not_ready: str | None = "The first network is being loaded."
-        self._threads = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
+        self._threads = ThreadPoolExecutor(
+            settings.decode_threads, thread_name_prefix="decode", initializer=use_one_core
+        )
         self._underway: dict[str, _Underway] = {}
         self._for_class: dict[str, Trace] = {}
         self._default = settings.default_model

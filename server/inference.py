@@ -60,6 +60,7 @@ class InferenceThread:
         self._jobs: deque[_Job] = deque()
         self._changed = threading.Condition()
         self._closed = False
+        self._cores = torch.get_num_threads()
         self._thread = threading.Thread(target=self._work, name=f"inference-{device}", daemon=True)
         self._thread.start()
 
@@ -87,6 +88,7 @@ class InferenceThread:
         self._thread.join()
 
     def _work(self) -> None:
+        torch.set_num_threads(self._cores)
         while jobs := self._take():
             self._run(jobs)
 

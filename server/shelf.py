@@ -16,6 +16,7 @@ from models import weights
 from models.catalog import Catalog, UnknownModel
 from models.spec import LoadedModel, ModelSpec
 from server import errors
+from server.threads import use_one_core
 
 LOADERS = 2
 
@@ -25,7 +26,9 @@ class Shelf:
 
     def __init__(self, catalog: Catalog, device: torch.device, budget_bytes: int) -> None:
         self.catalog, self.device, self.budget_bytes = catalog, device, budget_bytes
-        self._threads = ThreadPoolExecutor(LOADERS, thread_name_prefix="load")
+        self._threads = ThreadPoolExecutor(
+            LOADERS, thread_name_prefix="load", initializer=use_one_core
+        )
         self._loaded: OrderedDict[str, LoadedModel] = OrderedDict()
         self._loading: dict[str, asyncio.Task[LoadedModel]] = {}
         self._received: dict[str, tuple[int, int | None]] = {}

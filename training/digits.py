@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.mechanisms.spatial_transformer import SpatialTransformer
 from training.data import Examples
 from training.recipe import Recipe
 from training.task import Preprocessing, Source
@@ -18,6 +21,8 @@ FRAGMENTS = 8
 LARGEST_TURN_DEG = 90.0
 SCALES = (0.7, 1.2)
 VAL_BATCH = 250
+GUIDANCE = 20.0
+"""How much the error of theta counts beside the cross-entropy, while the transformer is guided."""
 
 PREPROCESSING = Preprocessing(
     resize_px=CANVAS_PX,
@@ -35,10 +40,11 @@ SOURCE = Source(
 )
 
 
-def place(digits: Tensor, generator: torch.Generator) -> Tensor:
+def place(digits: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Turn, resize and move each digit on an empty canvas.
 
-    digits: float (batch, 1, 28, 28) on 0..1 · returns (batch, 1, 60, 60) on 0..1.
+    digits: float (batch, 1, 28, 28) on 0..1 · returns the canvases, (batch, 1, 60, 60) on 0..1, and
+    where the digit is, (batch, 2, 3): the theta of a transformer that shows it upright and whole.
     """
     uniform = torch.rand((4, len(digits)), generator=generator)
     turn = math.radians(LARGEST_TURN_DEG) * (2 * uniform[0] - 1)
@@ -57,7 +63,15 @@ def place(digits: Tensor, generator: torch.Generator) -> Tensor:
         dim=1,
     )
     grid = F.affine_grid(theta, [len(digits), 1, CANVAS_PX, CANVAS_PX], align_corners=False)
-    return F.grid_sample(digits, grid, align_corners=False)
+    cosine, sine = turn.cos() / zoom, turn.sin() / zoom
+    truth = torch.stack(
+        [
+            torch.stack([cosine, -sine, shift_x], dim=1),
+            torch.stack([sine, cosine, shift_y], dim=1),
+        ],
+        dim=1,
+    )
+    return F.grid_sample(digits, grid, align_corners=False), truth
 
 
 def clutter(digits: Tensor, count: int, generator: torch.Generator) -> Tensor:
@@ -82,20 +96,33 @@ def clutter(digits: Tensor, count: int, generator: torch.Generator) -> Tensor:
     return canvas.unsqueeze(1)
 
 
-def draw(digits: Tensor, others: Tensor, generator: torch.Generator) -> Tensor:
+def draw(digits: Tensor, others: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Cluttered canvases of the given digits: uint8 (batch, 1, 28, 28) to float (…, 60, 60), 0..1.
 
-    others: uint8 (digit, 1, 28, 28), where the clutter is cut from.
+    others: uint8 (digit, 1, 28, 28), where the clutter is cut from. Returned with where the digits
+    are, as by `place`.
     """
-    placed = place(digits.float() / 255, generator)
+    placed, truth = place(digits.float() / 255, generator)
     chosen = torch.randint(len(others), (min(len(others), 512),), generator=generator)
     strewn = clutter(others[chosen].float() / 255, len(digits), generator)
-    return torch.maximum(placed, strewn)
+    return torch.maximum(placed, strewn), truth
 
 
 def normalise(canvases: Tensor) -> Tensor:
     """Canvases on 0..1 as the network's input."""
     return (canvases - PREPROCESSING.mean[0]) / PREPROCESSING.std[0]
+
+
+@dataclass(frozen=True)
+class DigitBatch:
+    """Canvases with their labels and, while the transformer is guided, where the digits are.
+
+    inputs: (batch, 1, 60, 60) · labels: (batch,) · truth: theta (batch, 2, 3), or none.
+    """
+
+    inputs: Tensor
+    labels: Tensor
+    truth: Tensor | None
 
 
 class DigitTask:
@@ -110,28 +137,36 @@ class DigitTask:
         self.train, self.recipe, self.device = train, recipe, device
         self.classes = train.classes
         self.labels = val.labels
-        self.canvases = draw(val.images, val.images, torch.Generator().manual_seed(1))
+        self.canvases, _ = draw(val.images, val.images, torch.Generator().manual_seed(1))
 
     def __len__(self) -> int:
         return len(self.train)
 
-    def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, epoch: int) -> Iterator[DigitBatch]:
         generator = torch.Generator().manual_seed(self.recipe.seed * 100_003 + epoch)
         order = torch.randperm(len(self.train), generator=generator)
         for chosen in torch.split(order, self.recipe.batch):
-            canvases = draw(self.train.images[chosen], self.train.images, generator)
-            labels = self.train.labels[chosen]
-            yield normalise(canvases).to(self.device), labels.to(self.device)
+            canvases, truth = draw(self.train.images[chosen], self.train.images, generator)
+            yield DigitBatch(
+                inputs=normalise(canvases).to(self.device),
+                labels=self.train.labels[chosen].to(self.device),
+                truth=truth.to(self.device) if epoch < self.recipe.guided_epochs else None,
+            )
 
     def companions(self, network: nn.Module) -> nn.Module:
         return nn.Identity()
 
-    def loss(
-        self, network: nn.Module, companions: nn.Module, batch: tuple[Tensor, Tensor]
-    ) -> Tensor:
-        inputs, labels = batch
-        logits = network(inputs).float()
-        return F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+    def loss(self, network: nn.Module, companions: nn.Module, batch: DigitBatch) -> Tensor:
+        smoothing = self.recipe.label_smoothing
+        if batch.truth is None:
+            logits = network(batch.inputs).float()
+            return F.cross_entropy(logits, batch.labels, label_smoothing=smoothing)
+        transformer = cast(SpatialTransformer, network.transformer)
+        theta = transformer.locate(batch.inputs)
+        seen = transformer.sample(batch.inputs, theta)
+        logits = network.head(network.classifier(seen)).float()  # type: ignore[operator]
+        loss = F.cross_entropy(logits, batch.labels, label_smoothing=smoothing)
+        return loss + GUIDANCE * F.mse_loss(theta, batch.truth)
 
     def held_out(self) -> Iterator[tuple[Tensor, Tensor]]:
         for start in range(0, len(self.labels), VAL_BATCH):

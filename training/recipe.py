@@ -14,6 +14,7 @@ class Recipe:
     "digits" · learning_rate: the peak, reached after warmup_epochs and left along a cosine ·
     average: the decay of the exponential moving average of the weights, which is what ships ·
     distil, class_token, patch_tokens: weights of the teacher's terms beside the cross-entropy ·
+    guided_epochs: for so many first epochs a spatial transformer is shown where the digits are ·
     thinned_epochs, thinned_to: in the first epochs a ViT is shown a random share of the patches ·
     paced: parts of the network, by name, whose learning rate is pace times the others' ·
     starts_from: a checkpoint of this project whose weights are taken where the networks agree ·
@@ -40,6 +41,7 @@ class Recipe:
     class_token: float = 0.0
     patch_tokens: float = 0.0
     jitter: float = 0.0
+    guided_epochs: int = 0
     thinned_epochs: int = 0
     thinned_to: float = 1.0
     paced: tuple[str, ...] = ()

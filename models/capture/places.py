@@ -24,7 +24,7 @@ from torch.overrides import TorchFunctionMode
 
 from models.capture.attention import attention_body, folded_heads_of
 from models.capture.recorder import Recording, capture
-from models.records import Cells, Layout, PatchGrid
+from models.records import Cells, Layout, PatchGrid, Trace
 
 NOWHERE = -1
 """The cell of class, distillation and register tokens and of padding."""
@@ -257,8 +257,8 @@ class _Follow(TorchFunctionMode):
         )
 
 
-def follow(module: nn.Module, inputs: Tensor) -> tuple[Layout | None, ...]:
-    """For every site of a forward pass over one photo, where its tokens are; None for other kinds.
+def follow(module: nn.Module, inputs: Tensor) -> tuple[Trace, tuple[Layout | None, ...]]:
+    """The trace of a forward pass over one photo, and for every site of it where its tokens are.
 
     inputs: (1, channel, height, width), on the CPU or any device; their values do not matter.
     """
@@ -267,4 +267,5 @@ def follow(module: nn.Module, inputs: Tensor) -> tuple[Layout | None, ...]:
     with torch.inference_mode(), capture(module) as recording, _Follow(recording) as followed:
         followed._new_picture(inputs)
         module(inputs)
-    return tuple(followed.layouts.get(index) for index in range(len(recording.trace.sites)))
+    trace = recording.trace
+    return trace, tuple(followed.layouts.get(index) for index in range(len(trace.sites)))

@@ -28,9 +28,17 @@ class SpatialTransformer(nn.Module):
         with torch.no_grad():
             self.theta.bias.copy_(torch.tensor([1.0, 0, 0, 0, 1, 0]))
 
+    def locate(self, x: Tensor) -> Tensor:
+        """x: (batch, channel, height, width); returns theta (batch, 2, 3)."""
+        theta: Tensor = self.theta(self.localisation(x)).view(-1, 2, 3)
+        return theta
+
     def forward(self, x: Tensor) -> Tensor:
         """x: (batch, channel, height, width); returns (batch, channel, *output_size)."""
-        theta = self.theta(self.localisation(x)).view(-1, 2, 3)
+        return self.sample(x, self.locate(x))
+
+    def sample(self, x: Tensor, theta: Tensor) -> Tensor:
+        """What x shows through the grid of theta: (batch, channel, *output_size)."""
         shape = [x.shape[0], x.shape[1], *self.output_size]
         # Sampling points need full precision: bfloat16 cannot tell neighbouring pixels apart.
         grid = F.affine_grid(theta.float(), shape, align_corners=False)

@@ -5,21 +5,31 @@ from torch import Tensor, nn
 from models.mechanisms.spatial_transformer import SpatialTransformer
 
 
+def normalised_convolution(inputs: int, outputs: int, size: int) -> tuple[nn.Module, ...]:
+    """A convolution that keeps the size, batch norm, ReLU."""
+    return (
+        nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+    )
+
+
 def localisation_network() -> nn.Sequential:
-    """(batch, 1, 60, 60) to (batch, 64): where is the digit, how large, how turned?"""
+    """(batch, 1, 60, 60) to (batch, 64): where is the digit, how large, how turned?
+
+    Normalised, and bounded at the end: with plain ReLUs all 64 features died early in training, and
+    the transformer then read every canvas alike.
+    """
     return nn.Sequential(
         nn.AvgPool2d(2),
-        nn.Conv2d(1, 24, 5, padding=2),
-        nn.ReLU(),
+        *normalised_convolution(1, 24, 5),
         nn.MaxPool2d(2),
-        nn.Conv2d(24, 48, 5, padding=2),
-        nn.ReLU(),
+        *normalised_convolution(24, 48, 5),
         nn.MaxPool2d(2),
-        nn.Conv2d(48, 48, 3, padding=1),
-        nn.ReLU(),
+        *normalised_convolution(48, 48, 3),
         nn.Flatten(),
         nn.Linear(48 * 7 * 7, 64),
-        nn.ReLU(),
+        nn.Tanh(),
     )
 
 
@@ -38,17 +48,11 @@ class DigitSTN(nn.Module):
             else nn.Identity()
         )
         self.classifier = nn.Sequential(
-            nn.Conv2d(1, 32, 3, padding=1, bias=False),
-            nn.BatchNorm2d(32),
-            nn.ReLU(),
+            *normalised_convolution(1, 32, 3),
             nn.MaxPool2d(2),
-            nn.Conv2d(32, 64, 3, padding=1, bias=False),
-            nn.BatchNorm2d(64),
-            nn.ReLU(),
+            *normalised_convolution(32, 64, 3),
             nn.MaxPool2d(2),
-            nn.Conv2d(64, 96, 3, padding=1, bias=False),
-            nn.BatchNorm2d(96),
-            nn.ReLU(),
+            *normalised_convolution(64, 96, 3),
             # The same 4 x 4 places from the sampled picture and from the whole canvas.
             nn.AdaptiveMaxPool2d(4),
             nn.Flatten(),

@@ -18,6 +18,7 @@ from server.encode import NamedArray
 from server.engine import Engine
 from server.negotiation import JSON, NPY, PNG, SAFETENSORS, choose, entity_tag, matches
 from server.render import Colormap, Render
+from server.threads import on_one_core
 
 T = TypeVar("T")
 
@@ -82,7 +83,7 @@ StyleOf = Annotated[Style, Depends(Style)]
 
 async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
     """Off the event loop."""
-    return await anyio.to_thread.run_sync(function, *arguments)
+    return await anyio.to_thread.run_sync(on_one_core, function, *arguments)
 
 
 async def conditional(

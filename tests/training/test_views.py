@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from training.digits import CANVAS_PX, clutter, draw, place
 from training.photos import flip_patches
@@ -62,7 +63,7 @@ def test_a_placed_digit_is_whole_and_turned_within_bounds() -> None:
         y = (canvas.sum(dim=(1, 3)) * axis).sum(dim=1) / mass
         return torch.stack([x, y], dim=1)
 
-    apart = middle(place(dot, generator())) - middle(place(digit, generator()))
+    apart = middle(place(dot, generator())[0]) - middle(place(digit, generator())[0])
     scale = apart.norm(dim=1) / 8
     turn = torch.rad2deg(torch.atan2(apart[:, 1], apart[:, 0]))
     assert scale.min() > 0.7 - 0.03
@@ -75,8 +76,19 @@ def test_a_placed_digit_is_whole_and_turned_within_bounds() -> None:
 def test_a_placed_digit_keeps_its_ink() -> None:
     digit = torch.zeros(100, 1, 28, 28)
     digit[:, :, 4:24, 4:24] = 1.0  # where MNIST has its ink: the middle 20 x 20
-    ink = place(digit, generator()).sum(dim=(1, 2, 3))
+    ink = place(digit, generator())[0].sum(dim=(1, 2, 3))
     assert ink.min() > 0.95 * 0.7**2 * 400
+
+
+def test_the_truth_about_a_placed_digit_shows_it_upright_and_whole() -> None:
+    digit = torch.zeros(40, 1, 28, 28)
+    digit[:, :, 5:23, 12:16] = 1.0  # a stroke,
+    digit[:, :, 19:23, 12:22] = 1.0  # with a foot that tells its sides apart
+    canvases, truth = place(digit, generator())
+    grid = F.affine_grid(truth, [40, 1, 28, 28], align_corners=False)
+    seen = F.grid_sample(canvases, grid, align_corners=False)
+    assert (seen - digit).abs().mean() < 0.04  # the edges are blurred by two resamplings
+    assert (seen - digit.flip(3)).abs().mean() > 0.06
 
 
 def test_clutter_is_made_of_small_fragments() -> None:
@@ -88,8 +100,10 @@ def test_clutter_is_made_of_small_fragments() -> None:
 
 def test_canvases_are_drawn_alike_from_the_same_seed() -> None:
     digits = torch.randint(256, (4, 1, 28, 28), dtype=torch.uint8)
-    first, second = draw(digits, digits, generator()), draw(digits, digits, generator())
+    first, truth = draw(digits, digits, generator())
+    second, again = draw(digits, digits, generator())
     assert torch.equal(first, second)
+    assert torch.equal(truth, again)
     assert first.shape == (4, 1, CANVAS_PX, CANVAS_PX)
     assert math.isclose(first.max().item(), 1.0, abs_tol=0.1)
     assert first.min().item() >= 0

@@ -6,7 +6,7 @@ RECIPE = residual_recipe(
     "eca_resnet",
     gate="eca",
     starts_from="se_resnet",
-    epochs=1,
+    epochs=4,
     learning_rate=1.5e-3,
     warmup_epochs=0.2,
     title="ECA-ResNet · Caltech-101",

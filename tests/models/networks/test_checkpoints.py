@@ -44,7 +44,7 @@ def sample(card: dict[str, Any]) -> tuple[Tensor, Tensor]:
     """Inputs as the card's preprocessing makes them, and labels."""
     if card["preprocessing"]["channels"] == 1:
         digits = load_digits(SAMPLES, "mnist_sample")
-        pictures = draw(digits.images, digits.images, torch.Generator().manual_seed(0))
+        pictures, _ = draw(digits.images, digits.images, torch.Generator().manual_seed(0))
     else:
         # The sample holds the very crops, so that what is decoded needs no resizing.
         digits = load_photos(SAMPLES, "caltech101_sample", size_px=112)
