@@ -1,8 +1,8 @@
 """Who may use how many cores: the inference thread all of them, every other thread one.
 
-Each thread that runs a parallel torch operation gets a team of workers of its own. With more workers
-than cores the OpenMP runtime no longer lets them wait ready for the next operation, and a forward
-pass, which is hundreds of short ones, takes a third longer.
+Each thread that runs a parallel torch operation gets a team of workers of its own. With more
+workers than cores the OpenMP runtime no longer lets them wait ready for the next operation, and a
+forward pass, which is hundreds of short ones, takes longer.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from training.recipe import Recipe
 RECIPE = Recipe(
     id="stn_digits",
     title="Spatial transformer · cluttered digits",
-    summary="Finds a digit among clutter, turns it upright, and only then reads it.",
+    summary="Finds a digit among clutter and reads it from a window of its own choice.",
     mechanisms=("spatial-transformer",),
     citation="Jaderberg, Simonyan, Zisserman, Kavukcuoglu: Spatial Transformer Networks, NIPS 2015",
     network="stn",
