@@ -89,7 +89,7 @@ def _labels(config: Mapping[str, Any]) -> tuple[str, ...] | None:
     return _labels_of(subset) if subset else None
 
 
-def spec(name: str, source: str = "hub") -> ModelSpec:
+def spec(name: str) -> ModelSpec:
     """The ModelSpec of a timm name; the caller has checked that it exists."""
     timm = _timm()
     config = timm.get_pretrained_cfg(name).to_dict()
@@ -111,7 +111,7 @@ def spec(name: str, source: str = "hub") -> ModelSpec:
         summary=f"timm's {architecture} at {width}×{height} px, {classes}.",
         mechanisms=mechanisms,
         task="classification" if count else "features",
-        source="local" if source == "local" else "hub",
+        source="hub",
         preprocessing=preprocessing,
         labels=_labels(config),
         licence=config.get("license"),

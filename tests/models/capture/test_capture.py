@@ -14,7 +14,7 @@ from models.records import UnknownSite
 from models.torchvision_operators import declare_missing_operators
 
 declare_missing_operators()
-timm = pytest.importorskip("timm")
+import timm  # noqa: E402 (after the operators are declared)
 
 NETWORKS = {
     "vit_tiny_patch16_224": ("attention", 12),
