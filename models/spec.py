@@ -20,10 +20,12 @@ Source = Literal["bundled", "local", "hub"]
 class ModelSpec:
     """One row of the catalogue.
 
-    mechanisms: slugs as in docs/mechanisms.md. source: bundled with the project, local (a file in
+    mechanisms: slugs as in docs/mechanisms.md. task: a row of `models.tasks.TASKS`. preprocessing: from
+    photo to input; None where the network is given a sentence. source: bundled with the project, local (a file in
     the weights folder) or hub. labels: names of the classes in order, None where unknown. sha256:
     checksum the weights must have. network: (name, arguments) for `models.networks.build`, None
-    for timm's. card: everything else that its card says.
+    for timm's. card: everything else that its card says. reason: why it cannot be used, None if
+    it can.
     """
 
     id: str
@@ -32,7 +34,7 @@ class ModelSpec:
     mechanisms: tuple[str, ...]
     task: str
     source: Source
-    preprocessing: Preprocessing
+    preprocessing: Preprocessing | None
     labels: tuple[str, ...] | None = None
     parameters: int | None = None
     size_bytes: int | None = None
@@ -43,6 +45,7 @@ class ModelSpec:
     repository: str | None = None
     network: tuple[str, Mapping[str, Any]] | None = None
     card: Mapping[str, Any] = field(default_factory=dict)
+    reason: str | None = None
 
     @property
     def revision(self) -> str | None:

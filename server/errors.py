@@ -3,17 +3,18 @@
     Problem
     ├── BadPhoto          the bytes are no photo that can be analysed
     │   ├── MissingImage · EmptyImage · UnsupportedFormat · TruncatedImage · CorruptImage
-    │   └── TooManyPixels · BadAspect
+    │   └── TooManyPixels · BadAspect · UnsafeCheckpoint
     ├── BadRequest        the request is at fault
     │   ├── MalformedBody · TooLarge · UploadTimeout · InvalidParameter
     │   ├── NotAcceptable · TooLargeForJson · NoProjections · MapNotPossible · MethodNotAllowed
     │   └── ForeignHost · CrossSite · Unauthorised
     ├── Missing           the thing asked for is not here
-    │   ├── NotFound · UnknownModel · UnknownAnalysis · AnalysisGone
+    │   ├── NotFound · UnknownModel · UnknownAnalysis · AnalysisGone · UnknownJob
     │   └── UnknownSite · WrongKind · UnknownMap · UnknownFigure · UnknownProblem
     └── Unable            the server cannot, for now
         ├── QueueFull · NotReady · ShuttingDown · OutOfMemory · DiskFull
-        └── ModelNotLocal · CorruptWeights · UnsuitableModel · Internal
+        ├── ModelNotLocal · CorruptWeights · UnsuitableModel · InvalidModelFile
+        └── DownloadCancelled · Internal
 
 `detail` is written for the person who reads it: no path, no stack trace, and what to do in `hint`.
 Rendered as RFC 9457 problem details.
@@ -123,6 +124,15 @@ class BadAspect(BadPhoto):
     hint = "Crop the picture."
 
 
+class UnsafeCheckpoint(BadPhoto):
+    status = 415
+    slug, title = "unsafe-checkpoint", "A pickle, which can run code when it is opened"
+    hint = (
+        "Weights are taken as safetensors, from the server's folders only. Convert them with: "
+        "python -m models.convert weights.pth weights.safetensors"
+    )
+
+
 # The request ------------------------------------------------------------------------------------
 
 
@@ -226,6 +236,11 @@ class AnalysisGone(Missing):
     hint = "POST the same photo and model to /v1/analyses again: it will have the same id."
 
 
+class UnknownJob(Missing):
+    slug, title = "unknown-job", "There is no job of that name"
+    hint = "Jobs do not outlive the server, and long-finished ones are forgotten."
+
+
 class UnknownSite(Missing):
     slug, title = "unknown-site", "The network has no such site"
 
@@ -297,6 +312,16 @@ class UnsuitableModel(Unable):
     status = 422
     slug, title = "unsuitable-model", "The network could not be run on a photo"
     hint = "Choose another model."
+
+
+class InvalidModelFile(Unable):
+    slug, title = "invalid-model-file", "The model's description cannot be used"
+    hint = "Correct the file in the folder FOVEA_MODELS_DIR; docs/models-folder.md says how."
+
+
+class DownloadCancelled(Unable):
+    slug, title = "download-cancelled", "The download was cancelled"
+    hint = "What came so far is kept; the next download goes on from there."
 
 
 class Internal(Unable):

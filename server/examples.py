@@ -123,6 +123,7 @@ MODEL_SUMMARY: dict[str, Any] = {
     "size_bytes": 22883656,
     "metrics": {},
     "licence": "apache-2.0",
+    "reason": None,
 }
 
 MODEL_CARD: dict[str, Any] = {
@@ -140,4 +141,23 @@ MODEL_CARD: dict[str, Any] = {
     },
     "labels": ["tench, Tinca tinca", "goldfish, Carassius auratus"],
     "progress": None,
+    "job": None,
+}
+
+JOB: dict[str, Any] = {
+    "id": "9c1e5b70a4d2",
+    "kind": "download",
+    "model": MODEL,
+    "state": "running",
+    "queue_position": None,
+    "received_bytes": 9437184,
+    "total_bytes": 22883656,
+    "bytes_per_s": 4718592.0,
+    "seconds_left": 2.85,
+    "problem": None,
+    "links": {
+        "self": "/v1/jobs/9c1e5b70a4d2",
+        "events": "/v1/jobs/9c1e5b70a4d2/events",
+        "model": f"/v1/models/{MODEL}",
+    },
 }

@@ -99,6 +99,7 @@ class ModelSummary(Schema):
     size_bytes: int | None
     metrics: dict[str, Any]
     licence: str | None
+    reason: str | None = Field(None, description="why it is unavailable")
 
 
 class Preprocessing(Schema):
@@ -126,6 +127,7 @@ class ModelCard(ModelSummary):
     preprocessing: Preprocessing
     labels: list[str] | None
     progress: Progress | None
+    job: str | None = Field(None, description="address of the download under way")
 
 
 class NamedArray(Schema):
@@ -241,7 +243,11 @@ def model_summary(spec: ModelSpec, status: Status) -> ModelSummary:
 
 
 def model_card(
-    spec: ModelSpec, status: Status, revision: str | None, received: tuple[int, int | None] | None
+    spec: ModelSpec,
+    status: Status,
+    revision: str | None,
+    received: tuple[int, int | None] | None,
+    job: str | None = None,
 ) -> ModelCard:
     """Everything that is known of a model."""
     wanted = spec.preprocessing
@@ -262,12 +268,14 @@ def model_card(
         ),
         labels=None if spec.labels is None else list(spec.labels),
         progress=received and Progress(received_bytes=received[0], total_bytes=received[1]),
+        job=job,
     )
 
 
 def _summary_fields(spec: ModelSpec) -> dict[str, Any]:
     names = (
         "id", "title", "summary", "task", "source", "parameters", "size_bytes", "licence",
+        "reason",
     )  # fmt: skip
     return {
         **{name: getattr(spec, name) for name in names},
