@@ -24,13 +24,13 @@ from torch import Tensor
 from models.catalog import Catalog
 from models.geometry import Geometry
 from models.preprocessing import Preprocessing, prepare
-from models.records import Trace
+from models.records import Map, Trace
 from models.spec import LoadedModel, ModelSpec
 from server import imaging
 from server.analysis import Analysis, Prediction, analysis_id
 from server.errors import NotReady, Problem, QueueFull, ShuttingDown
 from server.imaging import Photo
-from server.inference import InferenceThread, Outcome, pick_device
+from server.inference import InferenceThread, MakeMap, Outcome, pick_device
 from server.settings import Settings
 from server.shelf import Shelf
 from server.store import Store
@@ -43,6 +43,8 @@ GPU_BATCH = 8
 WARM_UP_RETRY_S = 5.0
 KEPT_FOR_A_CLASS = 4
 """Traces with gradients that are kept: as many as one person compares at a time."""
+MAPS_KEPT = 64
+"""Maps that the network was run for again; each is a few kilobytes."""
 
 T = TypeVar("T")
 
@@ -77,6 +79,7 @@ class Engine:
         )
         self._underway: dict[str, _Underway] = {}
         self._for_class: dict[str, Trace] = {}
+        self._maps: dict[str, Map] = {}
         self._default = settings.default_model
         self._closing = False
         self._warm_up = asyncio.create_task(self._keep_warming_up())
@@ -106,6 +109,22 @@ class Engine:
         while len(self._for_class) > KEPT_FOR_A_CLASS:
             self._for_class.pop(next(iter(self._for_class)))
         return outcome.trace
+
+    async def map_for_class(self, analysis: Analysis, target: int, name: str, make: MakeMap) -> Map:
+        """A map that the network has to be run for again; kept for a while under its name.
+
+        Raises models' NotPossible where the network cannot have it.
+        """
+        key = f"{analysis.serial}/{target}/{name}"
+        if found := self._maps.get(key):
+            return found
+        loaded = await self.shelf.get(analysis.model.id)
+        inputs, _ = await self._in_thread(_prepare, analysis.photo, loaded.spec.preprocessing)
+        made = self.inference.submit_map(loaded, inputs, target, make)
+        found = self._maps[key] = await asyncio.wrap_future(made)
+        while len(self._maps) > MAPS_KEPT:
+            self._maps.pop(next(iter(self._maps)))
+        return found
 
     async def default_model(self) -> str:
         """The model used when a request names none."""

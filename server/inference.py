@@ -9,20 +9,25 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from models.inference import run, run_for_class
-from models.records import Trace
+from models.maps.propagation import NotPossible
+from models.records import Map, Trace
 from models.spec import LoadedModel
 from server.errors import OutOfMemory, Problem, ShuttingDown, UnsuitableModel
 
 log = logging.getLogger("fovea.inference")
+
+MakeMap = Callable[[LoadedModel, Tensor, int], Map]
+"""A map that takes passes of its own through the network: (network, photo, class) → Map."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -41,7 +46,8 @@ class _Job:
     loaded: LoadedModel
     inputs: Tensor
     target: int | None
-    future: Future[Outcome] = field(default_factory=Future)
+    make: MakeMap | None = None
+    future: Future[Any] = field(default_factory=Future)
     submitted: float = field(default_factory=perf_counter)
 
     def goes_with(self, other: _Job) -> bool:
@@ -72,7 +78,15 @@ class InferenceThread:
         self, loaded: LoadedModel, inputs: Tensor, target: int | None = None
     ) -> Future[Outcome]:
         """inputs: (1, channel, height, width). target: a class whose gradients are wanted too."""
-        job = _Job(loaded, inputs, target)
+        return self._enqueue(_Job(loaded, inputs, target))
+
+    def submit_map(
+        self, loaded: LoadedModel, inputs: Tensor, target: int, make: MakeMap
+    ) -> Future[Map]:
+        """A map that the network itself has to be run for; its future may raise NotPossible."""
+        return self._enqueue(_Job(loaded, inputs, target, make))
+
+    def _enqueue(self, job: _Job) -> Future[Any]:
         with self._changed:
             if self._closed:
                 raise ShuttingDown("The server is stopping.")
@@ -118,10 +132,12 @@ class InferenceThread:
             for job, outcome in zip(jobs, outcomes, strict=True):
                 job.future.set_result(outcome)
 
-    def _forward(self, jobs: Sequence[_Job]) -> list[Outcome]:
+    def _forward(self, jobs: Sequence[_Job]) -> Sequence[Outcome | Map]:
         started = perf_counter()
         inputs = torch.cat([job.inputs for job in jobs]).to(self.device)
         loaded, target = jobs[0].loaded, jobs[0].target
+        if jobs[0].make is not None and target is not None:
+            return [jobs[0].make(loaded, inputs, target)]
         if target is None:
             logits, traces = run(loaded.module, inputs, loaded.layouts)
         else:
@@ -147,6 +163,10 @@ class InferenceThread:
         jobs[0].future.set_exception(problem)
 
     def _fail(self, jobs: Sequence[_Job], error: Exception) -> None:
+        if isinstance(error, NotPossible):
+            for job in jobs:
+                job.future.set_exception(error)
+            return
         model = jobs[0].loaded.spec.id
         log.error("forward pass of %s failed", model, exc_info=error)
         problem: Problem = UnsuitableModel(f"{model} failed on a photo of its own input size.")
