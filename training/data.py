@@ -40,6 +40,10 @@ class Examples:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def to(self, device: torch.device) -> "Examples":
+        """The same pictures and labels on another device."""
+        return Examples(self.images.to(device), self.labels.to(device), self.classes)
+
 
 def data_folder(given: str | None = None) -> Path:
     """The folder that holds the data sets: the argument, else FOVEA_DATA_DIR, else the default."""
@@ -81,15 +85,20 @@ def decode(files: Sequence[bytes], size_px: int) -> Tensor:
     return pictures
 
 
-def load_photos(folder: Path, name: str, size_px: int = CANVAS_PX) -> Examples:
-    """Photos from an archive of JPEG files (`blob`, `offsets`), `labels` and `classes`."""
+def load_photos(
+    folder: Path, name: str, size_px: int = CANVAS_PX, classes: tuple[str, ...] | None = None
+) -> Examples:
+    """Photos from an archive of JPEG files (`blob`, `offsets`) and `labels`.
+
+    classes: the names of the labels where the archive has no `classes` of its own.
+    """
     archive = open_archive(folder, name)
     blob, offsets = archive["blob"].tobytes(), archive["offsets"].astype(np.int64).tolist()
     files = [blob[start:end] for start, end in pairwise(offsets)]
     return Examples(
         images=decode(files, size_px),
         labels=torch.from_numpy(archive["labels"].astype(np.int64)),
-        classes=tuple(readable(str(name)) for name in archive["classes"]),
+        classes=classes or tuple(readable(str(name)) for name in archive["classes"]),
     )
 
 

@@ -1,6 +1,5 @@
-"""Digits turned, resized and moved on a cluttered canvas, drawn anew for every batch."""
+"""Learning to read distorted digits, drawn anew for every batch."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
@@ -11,16 +10,11 @@ from torch import Tensor, nn
 
 from models.mechanisms.spatial_transformer import SpatialTransformer
 from training.data import Examples
+from training.distortions import CANVAS_PX, draw
 from training.recipe import Recipe
-from training.task import Preprocessing, Source
+from training.task import Preprocessing, Source, top1
 
-CANVAS_PX = 60
-DIGIT_PX = 28
-FRAGMENT_PX = 8
-FRAGMENTS = 8
-LARGEST_TURN_DEG = 90.0
-SCALES = (0.7, 1.2)
-VAL_BATCH = 250
+VAL_BATCH = 500
 GUIDANCE = 20.0
 """How much the error of theta counts beside the cross-entropy, while the transformer is guided."""
 
@@ -38,74 +32,6 @@ SOURCE = Source(
     "other digits",
     licence="Weights trained for this project on MNIST (CC BY-SA 3.0)",
 )
-
-
-def place(digits: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Turn, resize and move each digit on an empty canvas.
-
-    digits: float (batch, 1, 28, 28) on 0..1 · returns the canvases, (batch, 1, 60, 60) on 0..1, and
-    where the digit is, (batch, 2, 3): the theta of a transformer that shows it upright and whole.
-    """
-    uniform = torch.rand((4, len(digits)), generator=generator)
-    turn = math.radians(LARGEST_TURN_DEG) * (2 * uniform[0] - 1)
-    scale = SCALES[0] + (SCALES[1] - SCALES[0]) * uniform[1]
-    # How far the middle may move, in canvas half-widths, with the digit's ink still inside.
-    room = (CANVAS_PX - DIGIT_PX * scale) / CANVAS_PX
-    shift_x, shift_y = room * (2 * uniform[2] - 1), room * (2 * uniform[3] - 1)
-    # The inverse map: from a canvas point to the digit's point that is drawn there.
-    zoom = CANVAS_PX / (DIGIT_PX * scale)
-    cosine, sine = zoom * turn.cos(), zoom * turn.sin()
-    theta = torch.stack(
-        [
-            torch.stack([cosine, sine, -cosine * shift_x - sine * shift_y], dim=1),
-            torch.stack([-sine, cosine, sine * shift_x - cosine * shift_y], dim=1),
-        ],
-        dim=1,
-    )
-    grid = F.affine_grid(theta, [len(digits), 1, CANVAS_PX, CANVAS_PX], align_corners=False)
-    cosine, sine = turn.cos() / zoom, turn.sin() / zoom
-    truth = torch.stack(
-        [
-            torch.stack([cosine, -sine, shift_x], dim=1),
-            torch.stack([sine, cosine, shift_y], dim=1),
-        ],
-        dim=1,
-    )
-    return F.grid_sample(digits, grid, align_corners=False), truth
-
-
-def clutter(digits: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Canvases strewn with FRAGMENTS small squares cut from digits drawn at random.
-
-    digits: float (digit, 1, 28, 28) on 0..1 · returns (count, 1, 60, 60) on 0..1.
-    """
-    canvas = torch.zeros(count, CANVAS_PX, CANVAS_PX)
-    rows = torch.arange(FRAGMENT_PX).view(1, -1, 1)
-    columns = torch.arange(FRAGMENT_PX).view(1, 1, -1)
-    index = torch.arange(count).view(-1, 1, 1)
-
-    def corner(size_px: int) -> Tensor:
-        highest = size_px - FRAGMENT_PX + 1
-        return torch.randint(highest, (count, 1, 1), generator=generator)
-
-    for _ in range(FRAGMENTS):
-        source = torch.randint(len(digits), (count, 1, 1), generator=generator)
-        cut = digits[source, 0, corner(DIGIT_PX) + rows, corner(DIGIT_PX) + columns]
-        target = (index, corner(CANVAS_PX) + rows, corner(CANVAS_PX) + columns)
-        canvas[target] = torch.maximum(canvas[target], cut)
-    return canvas.unsqueeze(1)
-
-
-def draw(digits: Tensor, others: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Cluttered canvases of the given digits: uint8 (batch, 1, 28, 28) to float (…, 60, 60), 0..1.
-
-    others: uint8 (digit, 1, 28, 28), where the clutter is cut from. Returned with where the digits
-    are, as by `place`.
-    """
-    placed, truth = place(digits.float() / 255, generator)
-    chosen = torch.randint(len(others), (min(len(others), 512),), generator=generator)
-    strewn = clutter(others[chosen].float() / 255, len(digits), generator)
-    return torch.maximum(placed, strewn), truth
 
 
 def normalise(canvases: Tensor) -> Tensor:
@@ -126,31 +52,37 @@ class DigitBatch:
 
 
 class DigitTask:
-    """Digits on fresh canvases; the held-out canvases are drawn once, from a fixed seed."""
+    """Digits on fresh canvases; the held-out canvases are drawn once, from a fixed seed.
 
+    task_arguments: distortion, a name in training.distortions.DISTORTIONS ("cluttered" if none).
+    """
+
+    kind = "classification"
     preprocessing = PREPROCESSING
     source = SOURCE
 
     def __init__(
         self, train: Examples, val: Examples, recipe: Recipe, device: torch.device
     ) -> None:
-        self.train, self.recipe, self.device = train, recipe, device
+        self.train, self.recipe, self.device = train.to(device), recipe, device
+        self.distortion = recipe.task_arguments.get("distortion", "cluttered")
         self.classes = train.classes
-        self.labels = val.labels
-        self.canvases, _ = draw(val.images, val.images, torch.Generator().manual_seed(1))
+        val = val.to(device)
+        generator = torch.Generator().manual_seed(1)
+        canvases, _ = draw(val.images, val.images, generator, self.distortion)
+        self.inputs, self.labels = normalise(canvases), val.labels
 
     def __len__(self) -> int:
         return len(self.train)
 
     def batches(self, epoch: int) -> Iterator[DigitBatch]:
         generator = torch.Generator().manual_seed(self.recipe.seed * 100_003 + epoch)
-        order = torch.randperm(len(self.train), generator=generator)
+        order = torch.randperm(len(self.train), generator=generator).to(self.device)
+        images, guided = self.train.images, epoch < self.recipe.guided_epochs
         for chosen in torch.split(order, self.recipe.batch):
-            canvases, truth = draw(self.train.images[chosen], self.train.images, generator)
+            canvases, truth = draw(images[chosen], images, generator, self.distortion)
             yield DigitBatch(
-                inputs=normalise(canvases).to(self.device),
-                labels=self.train.labels[chosen].to(self.device),
-                truth=truth.to(self.device) if epoch < self.recipe.guided_epochs else None,
+                normalise(canvases), self.train.labels[chosen], truth if guided else None
             )
 
     def companions(self, network: nn.Module) -> nn.Module:
@@ -166,9 +98,13 @@ class DigitTask:
         seen = transformer.sample(batch.inputs, theta)
         logits = network.head(network.classifier(seen)).float()  # type: ignore[operator]
         loss = F.cross_entropy(logits, batch.labels, label_smoothing=smoothing)
-        return loss + GUIDANCE * F.mse_loss(theta, batch.truth)
+        return loss + GUIDANCE * F.mse_loss(theta.float(), batch.truth)
 
     def held_out(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for start in range(0, len(self.labels), VAL_BATCH):
-            stop = start + VAL_BATCH
-            yield normalise(self.canvases[start:stop]), self.labels[start:stop]
+        """The held-out canvases, as inputs, with their labels."""
+        return zip(self.inputs.split(VAL_BATCH), self.labels.split(VAL_BATCH), strict=True)
+
+    def score(
+        self, network: nn.Module, device: torch.device, low_precision: bool
+    ) -> dict[str, float]:
+        return {"val_top1": top1(network, self.held_out(), device, low_precision)}

@@ -16,14 +16,18 @@ from training.recipe import Recipe
 from training.task import Task
 
 
-def plain_state(recipe: Recipe, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The state as the network has it without its training arguments, floats as float16."""
-    trained = build(recipe.network, **recipe.arguments, **recipe.training_arguments)
+def trained_network(recipe: Recipe, state: dict[str, Tensor]) -> nn.Module:
+    """The trained network on the CPU, as it is without its training arguments."""
+    trained = build(recipe.network, **(dict(recipe.arguments) | dict(recipe.training_arguments)))
     trained.load_state_dict(state)
-    folded = fold_spectral_norm(trained.eval()).state_dict()
+    return fold_spectral_norm(trained.eval())
+
+
+def plain_state(recipe: Recipe, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The state of `trained_network`, floats as float16."""
     return {
         name: (value.half() if value.is_floating_point() else value).contiguous()
-        for name, value in folded.items()
+        for name, value in trained_network(recipe, state).state_dict().items()
     }
 
 
@@ -79,9 +83,9 @@ def write_card(
         "title": recipe.title,
         "summary": recipe.summary,
         "mechanisms": list(recipe.mechanisms),
-        "task": "classification",
+        "task": task.kind,
         "network": {"name": recipe.network, "arguments": dict(recipe.arguments)},
-        "preprocessing": asdict(task.preprocessing),
+        "preprocessing": task.preprocessing and asdict(task.preprocessing),
         "labels": list(task.classes),
         "metrics": {name: round(value, 4) for name, value in metrics.items()},
         "parameters": sum(parameter.numel() for parameter in network.parameters()),

@@ -11,18 +11,27 @@ from torch import Tensor, nn
 
 from models.networks import build
 from training.recipe import Recipe
-from training.task import Task, top1
+from training.task import Task
 
 State = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Result:
-    """The averaged weights of the best epoch and their score on the held-out examples."""
+    """The averaged weights of the best epoch and their scores on the held-out examples.
+
+    seconds: what the last epoch took.
+    """
 
     state: State
-    score: float
+    scores: dict[str, float]
     epoch: int
+    seconds: float = 0.0
+
+    @property
+    def score(self) -> float:
+        """The first of the scores, by which the best epoch is told; -1 before there is one."""
+        return next(iter(self.scores.values()), -1.0)
 
 
 def learning_rate(step: int, steps: int, warmup: int, peak: float) -> float:
@@ -55,11 +64,13 @@ def parameter_groups(
 @torch.no_grad()
 def update_average(average: State, network: nn.Module, decay: float) -> None:
     """In place: average ← decay · average + (1 - decay) · weights; counters are copied."""
-    for name, value in network.state_dict().items():
-        if value.is_floating_point():
-            average[name].lerp_(value, 1 - decay)
-        else:
-            average[name].copy_(value)
+    state = network.state_dict()
+    floats = [name for name, value in state.items() if value.is_floating_point()]
+    torch._foreach_lerp_(
+        [average[name] for name in floats], [state[name] for name in floats], 1 - decay
+    )
+    for name in state.keys() - set(floats):
+        average[name].copy_(state[name])
 
 
 def copy_of(state: State) -> State:
@@ -75,6 +86,11 @@ def shared_weights(network: nn.Module, start: State) -> State:
         for name, value in start.items()
         if name in own and own[name].shape == value.shape
     }
+
+
+def told(scores: dict[str, float]) -> str:
+    """The scores in a line."""
+    return ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
 
 
 def save(state: dict[str, Any], path: Path) -> None:
@@ -109,9 +125,9 @@ def fit(
     companions = companions.to(device)
     groups = [group for group in parameter_groups(network, companions, recipe) if group["params"]]
     paces = [group.pop("pace") for group in groups]
-    optimiser = torch.optim.AdamW(groups)
+    optimiser = torch.optim.AdamW(groups, fused=device.type == "cuda")
     average = copy_of(network.state_dict())
-    best = Result(copy_of(average), score=-1.0, epoch=-1)
+    best = Result(copy_of(average), {}, epoch=-1)
     first, last = 0, run / "last.pt"
     if last.is_file():
         kept = torch.load(last, map_location=device)
@@ -129,8 +145,10 @@ def fit(
     steps = recipe.epochs * steps_per_epoch
     warmup = round(recipe.warmup_epochs * steps_per_epoch)
     for epoch in range(first, min(recipe.epochs, stop_after or recipe.epochs)):
-        began, total = time.monotonic(), 0.0
+        began, total = time.monotonic(), torch.zeros((), device=device)
         network.train()
+        # Dropout draws from here: an epoch that is run again goes as it did.
+        torch.manual_seed(recipe.seed * 100_003 + epoch)
         for number, batch in enumerate(task.batches(epoch)):
             step = epoch * steps_per_epoch + number
             rate = learning_rate(step, steps, warmup, recipe.learning_rate)
@@ -144,18 +162,19 @@ def fit(
             optimiser.step()
             # Early on the average follows quickly, so that it forgets the random weights.
             update_average(average, network, min(recipe.average, (1 + step) / (10 + step)))
-            total += loss.item()
+            total += loss.detach()
         scored.load_state_dict(average)
-        score = top1(scored, task, device, recipe.low_precision)
+        scores = task.score(scored, device, recipe.low_precision)
         seconds = time.monotonic() - began
         print(
             f"{recipe.id}: epoch {epoch + 1} of {recipe.epochs} · "
-            f"loss {total / steps_per_epoch:.3f} · val top-1 {score:.4f} · "
-            f"{seconds:.0f} s · {examples / seconds:.0f} examples/s",
+            f"loss {total.item() / steps_per_epoch:.3f} · {told(scores)} · "
+            f"{seconds:.1f} s · {examples / seconds:.0f} examples/s",
             flush=True,
         )
-        if score >= best.score:
-            best = Result(copy_of(average), score, epoch)
+        reached = Result(copy_of(average), scores, epoch, seconds)
+        if reached.score >= best.score:
+            best = reached
         save(
             {
                 "network": network.state_dict(),
@@ -163,7 +182,7 @@ def fit(
                 "optimiser": optimiser.state_dict(),
                 "average": average,
                 "epoch": epoch,
-                "best": {"state": best.state, "score": best.score, "epoch": best.epoch},
+                "best": vars(best),
             },
             last,
         )

@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from training.data import CANVAS_PX, Examples
 from training.recipe import Recipe
-from training.task import VAL_BATCH, Preprocessing, Source
+from training.task import Preprocessing, Source, top1
 from training.teacher import Lessons
 from training.views import CROP_PX, centre_boxes, jitter, normalise, resample
+
+VAL_BATCH = 217
 
 PREPROCESSING = Preprocessing(
     resize_px=CANVAS_PX,
@@ -75,13 +77,16 @@ def random_patches(batch: int, patches: int, share: float, generator: torch.Gene
 class PhotoTask:
     """The training photos under the views that the teacher has answered, mirrored at random."""
 
+    kind = "classification"
     preprocessing = PREPROCESSING
     source = SOURCE
 
     def __init__(
         self, train: Examples, val: Examples, lessons: Lessons, recipe: Recipe, device: torch.device
     ) -> None:
-        self.train, self.val, self.lessons = train, val, lessons
+        # A GPU has room for the teacher's answers; elsewhere they stay in their file.
+        self.lessons = lessons.to(device) if device.type == "cuda" else lessons
+        self.train, self.val = train.to(device), val.to(device)
         self.recipe, self.device = recipe, device
         self.classes = train.classes
         self.mean = torch.tensor(PREPROCESSING.mean, device=device)
@@ -96,14 +101,16 @@ class PhotoTask:
         for chosen in torch.split(order, self.recipe.batch):
             view = torch.randint(self.lessons.views, chosen.shape, generator=generator)
             flipped = torch.rand(len(chosen), generator=generator) < 0.5
-            images = self.train.images[chosen].to(self.device)
-            boxes = self.lessons.boxes[view, chosen].to(self.device)
-            crops = resample(images, boxes, CROP_PX)
+            chosen, view = chosen.to(self.device), view.to(self.device)
             mirror = flipped.to(self.device)
+            boxes, logits, tokens = (
+                answers[view, chosen]
+                for answers in (self.lessons.boxes, self.lessons.logits, self.lessons.tokens)
+            )
+            crops = resample(self.train.images[chosen], boxes, CROP_PX)
             crops = torch.where(mirror[:, None, None, None], crops.flip(3), crops)
             if self.recipe.jitter:
                 crops = jitter(crops, self.recipe.jitter, generator)
-            tokens = self.lessons.tokens[view, chosen].to(self.device).float()
             keep = None
             if epoch < self.recipe.thinned_epochs:
                 patches = tokens.shape[1] - 1
@@ -111,9 +118,9 @@ class PhotoTask:
                 keep = keep.to(self.device)
             yield PhotoBatch(
                 inputs=normalise(crops, self.mean, self.std),
-                labels=self.train.labels[chosen].to(self.device),
-                logits=self.lessons.logits[view, chosen].to(self.device),
-                tokens=flip_patches(tokens, mirror),
+                labels=self.train.labels[chosen],
+                logits=logits,
+                tokens=flip_patches(tokens.float(), mirror),
                 keep=keep,
             )
 
@@ -148,8 +155,14 @@ class PhotoTask:
         return loss
 
     def held_out(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for start in range(0, len(self.val), VAL_BATCH):
-            images = self.val.images[start : start + VAL_BATCH]
-            crops = resample(images, centre_boxes(len(images)), CROP_PX)
-            inputs = normalise(crops, self.mean.cpu(), self.std.cpu())
-            yield inputs, self.val.labels[start : start + VAL_BATCH]
+        """The centre crops of the validation photos, as inputs, with their labels."""
+        for images, labels in zip(
+            self.val.images.split(VAL_BATCH), self.val.labels.split(VAL_BATCH), strict=True
+        ):
+            crops = resample(images, centre_boxes(len(images)).to(self.device), CROP_PX)
+            yield normalise(crops, self.mean, self.std), labels
+
+    def score(
+        self, network: nn.Module, device: torch.device, low_precision: bool
+    ) -> dict[str, float]:
+        return {"val_top1": top1(network, self.held_out(), device, low_precision)}

@@ -10,10 +10,12 @@ class Recipe:
     """One network's training. Epoch and batch counts are those of the checkpoint that ships.
 
     id: the checkpoint's name · network, arguments: an entry of models.networks.NETWORKS and what it
-    is built with · training_arguments: further arguments while training only · task: "photos" or
-    "digits" · learning_rate: the peak, reached after warmup_epochs and left along a cosine ·
+    is built with · training_arguments: further arguments while training only · task: a name in
+    training.tasks.TASKS · task_arguments: what that task alone asks for ·
+    learning_rate: the peak, reached after warmup_epochs and left along a cosine ·
     average: the decay of the exponential moving average of the weights, which is what ships ·
     distil, class_token, patch_tokens: weights of the teacher's terms beside the cross-entropy ·
+    views: how many views of each photo the teacher answers, once ·
     guided_epochs: for so many first epochs a spatial transformer is shown where the digits are ·
     thinned_epochs, thinned_to: in the first epochs a ViT is shown a random share of the patches ·
     paced: parts of the network, by name, whose learning rate is pace times the others' ·
@@ -32,11 +34,13 @@ class Recipe:
     epochs: int
     learning_rate: float
     training_arguments: Mapping[str, Any] = field(default_factory=dict)
+    task_arguments: Mapping[str, Any] = field(default_factory=dict)
     batch: int = 64
     warmup_epochs: float = 1.0
     weight_decay: float = 0.05
     average: float = 0.998
     label_smoothing: float = 0.1
+    views: int = 5
     distil: float = 0.0
     class_token: float = 0.0
     patch_tokens: float = 0.0

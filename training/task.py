@@ -1,13 +1,11 @@
-"""What the loop asks of a task: batches to learn from, a loss, and a score on held-out examples."""
+"""What the loop asks of a task: batches to learn from, a loss, and scores on held-out examples."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-
-VAL_BATCH = 124
 
 
 @dataclass(frozen=True)
@@ -31,11 +29,19 @@ class Source:
 
 
 class Task(Protocol):
-    """One data set with its way of being learnt. A batch is the task's own record."""
+    """One data set with its way of being learnt. A batch is the task's own record.
 
+    kind: the card's task, such as "classification" · classes: what the outputs stand for ·
+    preprocessing: none where the input is no picture.
+    """
+
+    kind: str
     classes: tuple[str, ...]
-    preprocessing: Preprocessing
     source: Source
+
+    @property
+    def preprocessing(self) -> Preprocessing | None:
+        """How a picture becomes an input."""
 
     def __len__(self) -> int:
         """How many examples an epoch has."""
@@ -49,19 +55,30 @@ class Task(Protocol):
     def loss(self, network: nn.Module, companions: nn.Module, batch: Any) -> Tensor:
         """A scalar."""
 
-    def held_out(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Validation inputs (batch, channel, height, width) and labels (batch,)."""
+    def score(
+        self, network: nn.Module, device: torch.device, low_precision: bool
+    ) -> dict[str, float]:
+        """Figures on the held-out examples, by name; the higher the first, the better."""
 
 
 @torch.inference_mode()
-def top1(network: nn.Module, task: Task, device: torch.device, low_precision: bool) -> float:
-    """The share of held-out examples whose highest logit is the label's."""
+def top1(
+    network: nn.Module,
+    held_out: Iterable[tuple[Tensor, Tensor]],
+    device: torch.device,
+    low_precision: bool = False,
+) -> float:
+    """The share of held-out examples whose highest logit is the label's.
+
+    held_out: inputs (batch, channel, height, width) with labels (batch,).
+    """
     network.eval()
-    right = total = 0
-    for inputs, labels in task.held_out():
+    right = torch.zeros((), dtype=torch.int64, device=device)
+    total = 0
+    for inputs, labels in held_out:
         inputs = inputs.to(device, memory_format=torch.channels_last)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=low_precision):
-            guesses = network(inputs).argmax(dim=1).cpu()
-        right += int((guesses == labels).sum())
+            guesses = network(inputs).argmax(dim=1)
+        right += (guesses == labels.to(device)).sum()
         total += len(labels)
-    return right / total
+    return right.item() / total

@@ -21,9 +21,8 @@ from training.views import centre_boxes, normalise, random_boxes, resample
 TEACHER = "vit_tiny_patch16_224"
 WEIGHTS_FILE = "vit_tiny_patch16_224.augreg_in21k_ft_in1k.safetensors"
 TEACHER_PX = 224
-RANDOM_VIEWS = 4
 SMALLEST_AREA = 0.4
-BATCH = 64
+BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,12 @@ class Lessons:
 
     @property
     def views(self) -> int:
+        """How many views of each photo were answered."""
         return len(self.boxes)
+
+    def to(self, device: torch.device) -> "Lessons":
+        """The same answers in another device's memory."""
+        return Lessons(*(answers.to(device) for answers in vars(self).values()))
 
 
 def load_teacher(folder: Path | None = None) -> nn.Module:
@@ -74,7 +78,7 @@ def fit_head(features: Tensor, labels: Tensor, classes: int, steps: int = 400) -
     """A linear classifier on the teacher's features: full-batch AdamW, weight decay 1e-2."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        head = nn.Linear(features.shape[1], classes)
+        head = nn.Linear(features.shape[1], classes).to(features.device)
     optimiser = torch.optim.AdamW(head.parameters(), lr=1e-2, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
@@ -86,28 +90,33 @@ def fit_head(features: Tensor, labels: Tensor, classes: int, steps: int = 400) -
     return head.requires_grad_(False)
 
 
-def prepare_lessons(train: Examples, val: Examples, cache: Path, device: torch.device) -> Lessons:
-    """The lessons for `train`, from the cache file where it exists; prints the head's val score."""
+def prepare_lessons(
+    train: Examples, val: Examples, views: int, cache: Path, device: torch.device
+) -> Lessons:
+    """The lessons for `train`, from the cache file where it exists; prints the head's val score.
+
+    views: the centre crop and so many less one random ones.
+    """
     if cache.is_file():
         return Lessons(**torch.load(cache, mmap=True))
     teacher = load_teacher().to(device)
     generator = torch.Generator().manual_seed(0)
     boxes = [centre_boxes(len(train))]
-    boxes += [random_boxes(len(train), SMALLEST_AREA, generator) for _ in range(RANDOM_VIEWS)]
+    boxes += [random_boxes(len(train), SMALLEST_AREA, generator) for _ in range(views - 1)]
     tokens = []
     for number, view in enumerate(boxes):
         tokens.append(answer(teacher, train.images, view, device))
         print(f"teacher: view {number + 1} of {len(boxes)}", flush=True)
-    class_tokens = torch.stack([view[:, 0].float() for view in tokens])
-    labels = train.labels.repeat(len(boxes))
+    class_tokens = torch.stack([view[:, 0].float() for view in tokens]).to(device)
+    labels = train.labels.repeat(len(boxes)).to(device)
     head = fit_head(class_tokens.flatten(0, 1), labels, len(train.classes))
     seen = answer(teacher, val.images, centre_boxes(len(val)), device)[:, 0].float()
-    score = (head(seen).argmax(dim=1) == val.labels).float().mean().item()
+    score = (head(seen.to(device)).argmax(dim=1).cpu() == val.labels).float().mean().item()
     print(f"teacher: linear head, val top-1 {score:.4f}", flush=True)
     lessons = {
         "boxes": torch.stack(boxes),
         "tokens": torch.stack(tokens),
-        "logits": head(class_tokens),
+        "logits": head(class_tokens).cpu(),
     }
     cache.parent.mkdir(parents=True, exist_ok=True)
     torch.save(lessons, cache.with_suffix(".partial"))

@@ -6,13 +6,16 @@ from typing import Any
 from torch import nn
 
 from models.networks.gated_resnet import GatedResNet
-from models.networks.stn import DigitSTN
+from models.networks.stn import DigitSTN, SignSTN
+from models.networks.tnt import TransformerInTransformer
 from models.networks.vit import VisionTransformer
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "gated_resnet": GatedResNet,
     "vit": VisionTransformer,
+    "tnt": TransformerInTransformer,
     "stn": DigitSTN,
+    "sign_stn": SignSTN,
 }
 
 

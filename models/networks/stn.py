@@ -1,4 +1,4 @@
-"""A digit classifier behind a spatial transformer (Jaderberg et al. 2015, section 4.1)."""
+"""Classifiers with spatial transformers (Jaderberg et al. 2015): of digits and of traffic signs."""
 
 from torch import Tensor, nn
 
@@ -65,3 +65,57 @@ class DigitSTN(nn.Module):
         """x: (batch, 1, 60, 60), light on dark; returns logits (batch, class)."""
         logits: Tensor = self.head(self.classifier(self.transformer(x)))
         return logits
+
+
+class SignSTN(nn.Module):
+    """Photo → spatial transformer → convolutions → spatial transformer → convolutions → head.
+
+    The second transformer reads the feature map, half the photo's size (section 3.4 of the paper:
+    transformers may stand at any depth). transformer=False leaves both out.
+    """
+
+    def __init__(self, classes: int = 43, side_px: int = 32, transformer: bool = True) -> None:
+        super().__init__()
+        self.transformer: nn.Module = nn.Identity()
+        self.inner_transformer: nn.Module = nn.Identity()
+        if transformer:
+            self.transformer = SpatialTransformer(
+                small_localisation_network(3, pool=2), 32, (side_px, side_px)
+            )
+            self.inner_transformer = SpatialTransformer(
+                small_localisation_network(48, pool=1), 32, (side_px // 2, side_px // 2)
+            )
+        self.lower = nn.Sequential(
+            *normalised_convolution(3, 32, 3), *normalised_convolution(32, 48, 3), nn.MaxPool2d(2)
+        )
+        self.upper = nn.Sequential(
+            *normalised_convolution(48, 96, 3),
+            nn.MaxPool2d(2),
+            *normalised_convolution(96, 128, 3),
+            nn.AdaptiveMaxPool2d(3),
+            nn.Flatten(),
+            nn.Dropout(0.3),
+            nn.Linear(128 * 9, 96),
+            nn.ReLU(),
+        )
+        self.head = nn.Linear(96, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (batch, 3, 32, 32); returns logits (batch, class)."""
+        inner = self.inner_transformer(self.lower(self.transformer(x)))
+        logits: Tensor = self.head(self.upper(inner))
+        return logits
+
+
+def small_localisation_network(channels: int, pool: int) -> nn.Sequential:
+    """(batch, channels, 16 · pool, …) to (batch, 32)."""
+    return nn.Sequential(
+        nn.AvgPool2d(pool),
+        *normalised_convolution(channels, 24, 3),
+        nn.MaxPool2d(2),
+        *normalised_convolution(24, 32, 3),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(32 * 16, 32),
+        nn.Tanh(),
+    )

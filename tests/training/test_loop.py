@@ -15,7 +15,6 @@ from training.loop import fit, learning_rate, shared_weights
 from training.photos import PhotoTask
 from training.recipe import Recipe
 from training.recipes import RECIPES, recipe_for
-from training.task import top1
 from training.teacher import Lessons
 from training.views import centre_boxes
 
@@ -74,7 +73,7 @@ def test_resuming_after_an_interruption_gives_the_uninterrupted_result(
     whole = fit(recipe, make_task(recipe), tmp_path / "whole", CPU)
     fit(recipe, make_task(recipe), tmp_path / "broken", CPU, stop_after=1)
     resumed = fit(recipe, make_task(recipe), tmp_path / "broken", CPU)
-    assert (resumed.score, resumed.epoch) == (whole.score, whole.epoch)
+    assert (resumed.scores, resumed.epoch) == (whole.scores, whole.epoch)
     for name, value in whole.state.items():
         torch.testing.assert_close(resumed.state[name], value, rtol=0, atol=0, msg=name)
 
@@ -86,10 +85,11 @@ def test_a_training_ends_in_a_file_that_scores_as_it_did(tmp_path: Path) -> None
     result = fit(recipe, task, tmp_path / "run", CPU)
     weights = write_weights(recipe, result.state, tmp_path)
     network = load_network(weights, recipe.network, dict(recipe.arguments))
-    score = top1(network, task, CPU, low_precision=False)
+    scores = task.score(network, CPU, low_precision=False)
+    score = scores["val_top1"]
     assert score == pytest.approx(result.score, abs=0.05)
     assert score > 0.8
-    card = write_card(recipe, task, weights, {"val_top1": score})
+    card = write_card(recipe, task, weights, scores)
     assert card["labels"] == ["filled", "hollow"]
     assert card["sha256"].startswith(card["revision"])
     assert (tmp_path / "squares.json").is_file()

@@ -10,6 +10,7 @@ from training.recipes import (
     se_resnet,
     stn_digits,
     stn_digits_control,
+    stn_signs,
     vit,
 )
 
@@ -20,6 +21,7 @@ RECIPES: dict[str, Recipe] = {
         vit,
         stn_digits,
         stn_digits_control,
+        stn_signs,
         cbam_resnet,
         sa_resnet,
         eca_resnet,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from models.networks import build
 from training.data import load_digits, load_photos
-from training.digits import draw
+from training.distortions import draw
 from training.export import load_network
 from training.recipes import RECIPES
 

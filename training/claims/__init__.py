@@ -1,0 +1,13 @@
+"""The claims of the literature that are checked, one module each; results in docs/claims.md."""
+
+from training.claims import spatial_transformers
+from training.claims.claim import Claim
+
+CLAIMS: dict[str, Claim] = {module.CLAIM.id: module.CLAIM for module in (spatial_transformers,)}
+
+
+def claim_for(name: str) -> Claim:
+    """The claim called name; ValueError lists the valid names."""
+    if name not in CLAIMS:
+        raise ValueError(f"unknown claim {name!r}; valid: {', '.join(CLAIMS)}")
+    return CLAIMS[name]

@@ -1,0 +1,35 @@
+"""Spatial transformers on distorted digits: with and without, by kind of distortion."""
+
+from dataclasses import replace
+
+from training.claims.claim import Claim
+from training.distortions import DISTORTIONS
+from training.recipe import Recipe
+from training.recipes import stn_digits
+
+
+def variant(distortion: str, transformer: bool) -> Recipe:
+    """The shipped network's recipe, shortened, from the labels alone, on one kind of distortion."""
+    arguments = dict(stn_digits.RECIPE.arguments)
+    if not transformer:
+        arguments["transformer"] = False
+    return replace(
+        stn_digits.RECIPE,
+        arguments=arguments,
+        task_arguments={"distortion": distortion},
+        epochs=12,
+        guided_epochs=0,
+        batch=256,
+    )
+
+
+CLAIM = Claim(
+    id="spatial_transformers",
+    sentence="A spatial transformer lowers the error on distorted digits, whatever the distortion.",
+    source="Jaderberg et al. 2015, table 1",
+    variants={
+        f"{distortion}{'' if transformer else '_without'}": variant(distortion, transformer)
+        for distortion in DISTORTIONS
+        for transformer in (True, False)
+    },
+)

@@ -1,0 +1,51 @@
+"""The tasks by name: from a recipe and the data folder to the task with its data in memory."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from training.data import load_digits, load_photos
+from training.digits import DigitTask
+from training.photos import PhotoTask
+from training.recipe import Recipe
+from training.signs import SignTask, load_signs
+from training.task import Task
+from training.teacher import prepare_lessons
+
+RUNS = Path("runs")
+
+
+def digits(recipe: Recipe, folder: Path, device: torch.device) -> Task:
+    """Digits on distorted and cluttered canvases."""
+    train, val = (load_digits(folder, f"mnist_{part}") for part in ("train", "val"))
+    return DigitTask(train, val, recipe, device)
+
+
+def photos(recipe: Recipe, folder: Path, device: torch.device) -> Task:
+    """Caltech-101 beside a teacher."""
+    train, val = (load_photos(folder, f"caltech101_{part}") for part in ("train", "val"))
+    cache = RUNS / "lessons" / f"caltech101_{recipe.views}_views.pt"
+    return PhotoTask(
+        train, val, prepare_lessons(train, val, recipe.views, cache, device), recipe, device
+    )
+
+
+def signs(recipe: Recipe, folder: Path, device: torch.device) -> Task:
+    """German traffic signs."""
+    train, val = (load_signs(folder, f"gtsrb32_{part}") for part in ("train", "val"))
+    return SignTask(train, val, recipe, device)
+
+
+TASKS: dict[str, Callable[[Recipe, Path, torch.device], Task]] = {
+    "digits": digits,
+    "photos": photos,
+    "signs": signs,
+}
+
+
+def open_task(recipe: Recipe, folder: Path, device: torch.device) -> Task:
+    """The recipe's task; ValueError lists the valid names."""
+    if recipe.task not in TASKS:
+        raise ValueError(f"unknown task {recipe.task!r}; valid: {', '.join(TASKS)}")
+    return TASKS[recipe.task](recipe, folder, device)
