@@ -14,8 +14,9 @@ from torch import Tensor
 
 CANVAS_PX = 60
 DIGIT_PX = 28
-FRAGMENT_PX = 8
-FRAGMENTS = 8
+FRAGMENTS = 10
+FRAGMENT_PX = (5, 10)
+"""So many squares of other digits lie around at most, every one with a side of its own."""
 
 ZOOM = CANVAS_PX / DIGIT_PX
 """Canvas widths to digit widths: the grid of a digit in its own size, in the middle."""
@@ -121,22 +122,27 @@ def homographies(sources: Tensor, targets: Tensor) -> Tensor:
 
 
 def clutter(digits: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Canvases strewn with FRAGMENTS small squares cut from digits drawn at random.
+    """Canvases strewn with small squares cut from digits drawn at random.
 
+    One in five of the FRAGMENTS is left out, at random.
     digits: uint8 (digit, 1, 28, 28) · returns (count, 1, 60, 60) on 0..1, where the digits are.
     """
     device = digits.device
-    uniform = torch.rand((5, count, FRAGMENTS, 1, 1), generator=generator).to(device)
-    reach = torch.arange(FRAGMENT_PX, device=device)
+    uniform = torch.rand((7, count, FRAGMENTS, 1, 1), generator=generator).to(device)
+    smallest, largest = FRAGMENT_PX
+    reach = torch.arange(largest, device=device)
 
     def corner(share: Tensor, size_px: int) -> Tensor:
-        return (share * (size_px - FRAGMENT_PX + 1)).long()
+        return (share * (size_px - largest + 1)).long()
 
     rows, columns = reach.view(-1, 1), reach.view(1, -1)
     source = (uniform[0] * len(digits)).long()
     cut = digits[
         source, 0, corner(uniform[1], DIGIT_PX) + rows, corner(uniform[2], DIGIT_PX) + columns
     ]
+    side = smallest + (uniform[5] * (largest - smallest + 1)).long()
+    kept = (rows < side) & (columns < side) & (uniform[6] < 0.8)
+    cut = cut * kept
     # Where fragments overlap, the brighter ink stays.
     place = (corner(uniform[3], CANVAS_PX) + rows) * CANVAS_PX
     place = place + corner(uniform[4], CANVAS_PX) + columns
