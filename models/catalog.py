@@ -14,11 +14,28 @@ import torch
 from torch import nn
 
 from models import networks, timm_zoo, weights
-from models.layout import survey
-from models.preprocessing import Preprocessing
+from models.preprocessing import Preprocessing, blank
 from models.spec import LoadedModel, ModelSpec
+from models.tasks import survey
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
+
+ORDER = (
+    "vit",
+    "tnt",
+    "se_resnet",
+    "eca_resnet",
+    "cbam_resnet",
+    "cbam_resnet_spatial_first",
+    "cbam_resnet_parallel",
+    "sa_resnet",
+    "sa_unet",
+    "stn_digits",
+    "stn_signs",
+    "captioner",
+    "text_transformer",
+)
+"""The bundled networks as people meet the mechanisms."""
 
 
 class UnknownModel(LookupError):
@@ -39,7 +56,7 @@ def spec_from_card(path: Path) -> ModelSpec:
         mechanisms=tuple(card["mechanisms"]),
         task=card["task"],
         source="bundled",
-        preprocessing=Preprocessing.from_card(card["preprocessing"]),
+        preprocessing=card["preprocessing"] and Preprocessing.from_card(card["preprocessing"]),
         labels=tuple(card["labels"]),
         parameters=card["parameters"],
         size_bytes=path.with_suffix(".safetensors").stat().st_size,
@@ -58,8 +75,8 @@ def bundled() -> dict[str, ModelSpec]:
     mechanisms.
     """
     specs = [spec_from_card(path) for path in sorted(CHECKPOINTS.glob("*.json"))]
-    order = ("vit", "se_resnet", "eca_resnet", "cbam_resnet", "sa_resnet", "stn_digits")
-    specs.sort(key=lambda spec: (order.index(spec.id) if spec.id in order else len(order), spec.id))
+    place = {model: index for index, model in enumerate(ORDER)}
+    specs.sort(key=lambda spec: (place.get(spec.id, len(place)), spec.id))
     return {spec.id: spec for spec in specs}
 
 
@@ -175,8 +192,7 @@ class Catalog:
             spec, sha256=checksum, parameters=sum(p.numel() for p in module.parameters())
         )
         module = module.eval().requires_grad_(False)
-        sample = torch.zeros(1, spec.preprocessing.channels, *spec.preprocessing.crop_px)
-        layouts = survey(module, sample)
+        layouts = survey(module, spec.task, blank(spec.preprocessing))
         return LoadedModel(spec, module.to(device), checksum[:12], layouts)
 
 

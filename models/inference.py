@@ -11,16 +11,21 @@ from models.records import Trace
 
 
 def run(
-    module: nn.Module, inputs: Tensor, layouts: Layouts | None = None
+    module: nn.Module,
+    inputs: Tensor,
+    layouts: Layouts | None = None,
+    words: Tensor | None = None,
 ) -> tuple[Tensor, tuple[Trace, ...]]:
-    """(logits, traces): the output (photo, class) and one placed trace a photo.
+    """(logits, traces): the output and one placed trace a photo.
 
-    module: in eval mode. inputs: (photo, channel, height, width) on the module's device.
-    layouts: of `survey` for this network and input size; surveyed now if not given.
+    module: in eval mode. inputs: (photo, channel, height, width) on the module's device, or (1,
+    word) for one that reads a sentence. layouts: of `survey` for this network and input size;
+    surveyed now if not given. words: (photo, word), what a network that writes has written so far.
     """
-    layouts = survey(module, inputs[:1]) if layouts is None else layouts
+    more = () if words is None else (words,)
+    layouts = survey(module, inputs[:1], *more) if layouts is None else layouts
     with torch.inference_mode(), capture(module, features=True) as recording:
-        logits = module(inputs)
+        logits = module(inputs, *more)
     traces = recording.trace.split(inputs.shape[0])
     return logits, tuple(place(trace, layouts) for trace in traces)
 

@@ -123,3 +123,10 @@ def prepare(photo: Tensor, preprocessing: Preprocessing) -> tuple[Tensor, Geomet
     mean = pixels.new_tensor(preprocessing.mean)[:, None, None]
     std = pixels.new_tensor(preprocessing.std)[:, None, None]
     return ((pixels - mean) / std).contiguous(), geometry
+
+
+def blank(preprocessing: Preprocessing | None) -> Tensor | None:
+    """A photo of zeros as a network takes it; None for one that takes none."""
+    if preprocessing is None:
+        return None
+    return torch.zeros(1, preprocessing.channels, *preprocessing.crop_px)

@@ -131,16 +131,25 @@ class Cells:
     grid: PatchGrid
 
 
+Words = Literal["source", "read", "written"]
+"""Which words a token stands for: those of the sentence that the network was given, those that its
+decoder read, or those that it wrote, each one place after what was read.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Where the queries and the keys of an attention are; None where that could not be followed.
 
     over_channels: the matrix is channel×channel (XCiT's cross-covariance); it has no places at all.
+    query_words, key_words: which words the queries or keys are, where they are words and no places.
     """
 
     queries: Cells | None
     keys: Cells | None
     over_channels: bool = False
+    query_words: Words | None = None
+    key_words: Words | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,12 @@ Source = Literal["bundled", "local", "hub"]
 class ModelSpec:
     """One row of the catalogue.
 
-    mechanisms: slugs as in docs/mechanisms.md. task: a row of `models.tasks.TASKS`. preprocessing: from
-    photo to input; None where the network is given a sentence. source: bundled with the project, local (a file in
-    the weights folder) or hub. labels: names of the classes in order, None where unknown. sha256:
-    checksum the weights must have. network: (name, arguments) for `models.networks.build`, None
-    for timm's. card: everything else that its card says. reason: why it cannot be used, None if
-    it can.
+    mechanisms: slugs as in docs/mechanisms.md. task: a row of `models.tasks.TASKS`. source: bundled
+    with the project, local (a file in the weights folder) or hub. preprocessing: from photo to
+    input; None where the network is given a sentence. labels: names of the classes in order (of a
+    network that writes, its vocabulary), None where unknown. sha256: checksum the weights must
+    have. network: (name, arguments) for `models.networks.build`, None for timm's. card: everything
+    else that its card says. reason: why it cannot be used, None if it can.
     """
 
     id: str
