@@ -1,30 +1,19 @@
-"""Scaled dot-product and multi-head attention (Vaswani et al. 2017, section 3.2)."""
+"""Multi-head attention (Vaswani et al. 2017, section 3.2)."""
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-
-def scaled_dot_product(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, causal: bool = False
-) -> Tensor:
-    """softmax(Q Kᵀ / sqrt(head_dim)) V, equation 1; d_k of the paper is head_dim here.
-
-    query: (batch, head, query, head_dim) · key: (batch, head, key, head_dim) ·
-    value: (batch, head, key, value_dim) · mask: broadcastable to (batch, head, query, key),
-    true where a query may look · causal: each query sees no later key.
-    Returns (batch, head, query, value_dim).
-    """
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=causal)
+from models.mechanisms.scores import build_scores
 
 
 class MultiHeadAttention(nn.Module):
     """Concat(head_1 … head_h) W_O, section 3.2.2, with head_i = Attention(Q W_Qi, K W_Ki, V W_Vi).
 
     The per-head projections of the paper are the row blocks of one linear layer each for the
-    query, the key and the value. Raises ValueError where dim is not a multiple of heads.
+    query, the key and the value. scores: a name in `SCORES`, how a query and a key are compared.
+    Raises ValueError where dim is not a multiple of heads, or for unknown scores.
     """
 
-    def __init__(self, dim: int, heads: int) -> None:
+    def __init__(self, dim: int, heads: int, scores: str = "dot") -> None:
         super().__init__()
         if dim % heads:
             raise ValueError(f"dim {dim} is not a multiple of heads {heads}")
@@ -33,6 +22,7 @@ class MultiHeadAttention(nn.Module):
         self.key = nn.Linear(dim, dim)
         self.value = nn.Linear(dim, dim)
         self.output = nn.Linear(dim, dim)
+        self.scores = build_scores(scores, heads, dim // heads)
 
     def split(self, tokens: Tensor) -> Tensor:
         """(batch, token, dim) to (batch, head, token, head_dim)."""
@@ -53,6 +43,6 @@ class MultiHeadAttention(nn.Module):
         context = x if context is None else context
         query = self.split(self.query(x))
         key, value = self.split(self.key(context)), self.split(self.value(context))
-        attended = scaled_dot_product(query, key, value, mask, causal)
+        attended = self.scores.attend(query, key, value, mask, causal)
         joined: Tensor = self.output(attended.transpose(1, 2).flatten(2))
         return joined

@@ -8,29 +8,49 @@ from models.mechanisms.positions import build_positions
 
 
 class EncoderBlock(nn.Module):
-    """z' = MSA(LN(z)) + z, then z = MLP(LN(z')) + z': equations 2 and 3."""
+    """z' = MSA(LN(z)) + z, then z = MLP(LN(z')) + z': equations 2 and 3.
 
-    def __init__(self, dim: int, heads: int, hidden: int) -> None:
+    drop_path: how often, in training, an example skips either half (stochastic depth, Huang et al.
+    2016) · scores: a name in `SCORES`.
+    """
+
+    def __init__(
+        self, dim: int, heads: int, hidden: int, drop_path: float = 0.0, scores: str = "dot"
+    ) -> None:
         super().__init__()
+        self.drop_path = drop_path
         self.norm1 = nn.LayerNorm(dim)
-        self.attention = MultiHeadAttention(dim, heads)
+        self.attention = MultiHeadAttention(dim, heads, scores)
         self.norm2 = nn.LayerNorm(dim)
         self.mlp = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, dim))
 
     def forward(self, tokens: Tensor) -> Tensor:
         """tokens: (batch, token, dim); returns the same shape."""
-        attended: Tensor = self.attention(self.norm1(tokens))
-        tokens = tokens + attended
-        thought: Tensor = self.mlp(self.norm2(tokens))
-        return tokens + thought
+        tokens = self.add(tokens, self.attention(self.norm1(tokens)))
+        return self.add(tokens, self.mlp(self.norm2(tokens)))
+
+    def add(self, tokens: Tensor, change: Tensor) -> Tensor:
+        """Their sum; in training some examples go without the change, others have more of it."""
+        if not self.training or not self.drop_path:
+            return tokens + change
+        stays = 1 - self.drop_path
+        share = torch.empty(len(tokens), 1, 1, device=tokens.device).bernoulli_(stays) / stays
+        return torch.addcmul(tokens, change, share.to(change.dtype))
+
+
+def drop_path_rates(last: float, depth: int) -> list[float]:
+    """How often each block is skipped: evenly from 0 for the first one to `last`."""
+    return [last * number / max(1, depth - 1) for number in range(depth)]
 
 
 class VisionTransformer(nn.Module):
     """Patches → linear projection → class token → positions → encoder blocks → class token → head.
 
     image_size and patch_size in px · positions: a name in `POSITIONS`; they belong to the patches,
-    the class token's own vector serves it as one. Raises ValueError where image_size is not a
-    multiple of patch_size, or for unknown positions.
+    the class token's own vector serves it as one · drop_path: of the last block, see
+    `EncoderBlock`; earlier ones have less, the first one none · scores: a name in `SCORES`.
+    Raises ValueError where image_size is not a multiple of patch_size, or for unknown positions or
+    scores.
     """
 
     def __init__(
@@ -43,6 +63,8 @@ class VisionTransformer(nn.Module):
         heads: int = 3,
         mlp_ratio: int = 4,
         positions: str = "learned_1d",
+        drop_path: float = 0.0,
+        scores: str = "dot",
     ) -> None:
         super().__init__()
         if image_size % patch_size:
@@ -54,7 +76,10 @@ class VisionTransformer(nn.Module):
         self.class_token = nn.Parameter(torch.zeros(1, 1, dim))
         self.positions = build_positions(positions, self.grid_size, dim)
         self.blocks = nn.Sequential(
-            *(EncoderBlock(dim, heads, mlp_ratio * dim) for _ in range(depth))
+            *(
+                EncoderBlock(dim, heads, mlp_ratio * dim, rate, scores)
+                for rate in drop_path_rates(drop_path, depth)
+            )
         )
         self.norm = nn.LayerNorm(dim)
         self.head = nn.Linear(dim, classes)

@@ -11,6 +11,7 @@ from training.recipes import (
     stn_digits,
     stn_digits_control,
     stn_signs,
+    tnt,
     vit,
 )
 
@@ -19,6 +20,7 @@ RECIPES: dict[str, Recipe] = {
     for module in (
         se_resnet,
         vit,
+        tnt,
         stn_digits,
         stn_digits_control,
         stn_signs,

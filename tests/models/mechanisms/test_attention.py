@@ -6,7 +6,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from models.mechanisms.attention import MultiHeadAttention, scaled_dot_product
+from models.mechanisms.attention import MultiHeadAttention
+from models.mechanisms.scores import scaled_dot_product
 
 Array = NDArray[np.float64]
 
