@@ -10,6 +10,7 @@ honest, a map in a wrong place is not.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -117,12 +118,14 @@ def _placement(site: Site, layout: Layout | None) -> Placement:
     return replace(found, note=note)
 
 
-def survey(module: nn.Module, inputs: Tensor) -> Layouts:
+def survey(module: nn.Module, *inputs: Any, **named: Any) -> Layouts:
     """Where the tokens of a network's attention sites are, from one pass over any photo.
 
-    inputs: (1, channel, height, width) of the size that the network will be given.
+    inputs, named: what the module is called with, the photo (1, channel, height, width) among it
+    and of the size that the network will be given; `models/tasks.py` surveys networks that write
+    words, with their words.
     """
-    trace, layouts = follow(module, inputs)
+    trace, layouts = follow(module, *inputs, **named)
     return tuple(
         _placement(site, layout) if site.kind == "attention" else None
         for site, layout in zip(trace.sites, layouts, strict=True)

@@ -257,15 +257,21 @@ class _Follow(TorchFunctionMode):
         )
 
 
-def follow(module: nn.Module, inputs: Tensor) -> tuple[Trace, tuple[Layout | None, ...]]:
+def follow(
+    module: nn.Module, *inputs: Any, **named: Any
+) -> tuple[Trace, tuple[Layout | None, ...]]:
     """The trace of a forward pass over one photo, and for every site of it where its tokens are.
 
-    inputs: (1, channel, height, width), on the CPU or any device; their values do not matter.
+    inputs, named: what the module is called with. The first tensor of four axes among them is the
+    photo, (1, channel, height, width), on any device; its values do not matter.
     """
-    if inputs.shape[0] != 1:
-        raise ValueError(f"places are followed for one photo, not {inputs.shape[0]}")
+    tensors = [one for one in (*inputs, *named.values()) if isinstance(one, Tensor)]
+    photo = next((one for one in tensors if one.ndim == 4), None)
+    if photo is not None and photo.shape[0] != 1:
+        raise ValueError(f"places are followed for one photo, not {photo.shape[0]}")
     with torch.inference_mode(), capture(module) as recording, _Follow(recording) as followed:
-        followed._new_picture(inputs)
-        module(inputs)
+        if photo is not None:
+            followed._new_picture(photo)
+        module(*inputs, **named)
     trace = recording.trace
     return trace, tuple(followed.layouts.get(index) for index in range(len(trace.sites)))
