@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.networks.decoder import END, PAD, START, UNKNOWN
+from models.networks.decoder import END, PAD, UNKNOWN
 from training.data import CANVAS_PX, decode, open_archive
 from training.photos import PREPROCESSING, Projections
 from training.recipe import Recipe
@@ -146,7 +146,7 @@ class CaptionTask:
         return F.layer_norm(tokens.float(), tokens.shape[2:])
 
     def batches(self, epoch: int) -> Iterator[CaptionBatch]:
-        """While it learns to see, an epoch is a random half of all photos; else those with words."""
+        """While it learns to see, an epoch is a random half of all photos; then, all with words."""
         self.seeing = epoch < round(self.arguments["seeing"] * self.recipe.epochs)
         generator = torch.Generator().manual_seed(self.recipe.seed * 100_003 + epoch)
         pool = len(self.images) if self.seeing else self.count
@@ -176,7 +176,7 @@ class CaptionTask:
         return Projections(embedding.shape[1], patches.shape[1], channels)
 
     def sight_error(self, project: Projections, patches: Tensor, tokens: Tensor) -> Tensor:
-        """How far the encoder's patches (batch, patch, dim) are from the teacher's, a share of 1."""
+        """How far the encoder's patches, (batch, patch, dim), are from the teacher's tokens."""
         recipe = self.recipe
         grid = patches.transpose(1, 2).unflatten(2, (round(patches.shape[1] ** 0.5), -1))
         guess = project.patch_tokens(grid).float().flatten(2).transpose(1, 2)
@@ -197,7 +197,8 @@ class CaptionTask:
         shown = drop_words(words, self.arguments["word_dropout"])
         logits = network.decoder(memory, shown)  # type: ignore[operator]
         smoothing = self.recipe.label_smoothing
-        return word_loss(logits, words, smoothing) + self.arguments["beside"] * error
+        beside: float = self.arguments["beside"]
+        return word_loss(logits, words, smoothing) + beside * error
 
     @torch.inference_mode()
     def write(self, network: nn.Module, beams: int, low_precision: bool = False) -> list[str]:
@@ -216,7 +217,7 @@ class CaptionTask:
     def score(
         self, network: nn.Module, device: torch.device, low_precision: bool
     ) -> dict[str, float]:
-        """BLEU of captions found by beam search, and of greedy ones; none before words are learnt."""
+        """BLEU of captions found by beam search and greedily; none before words are learnt."""
         if self.seeing:
             return {}
         best = self.write(network, self.arguments["beams"], low_precision)

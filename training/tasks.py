@@ -5,13 +5,14 @@ from pathlib import Path
 
 import torch
 
+from training.captions import CaptionTask, load_captioned
 from training.data import load_digits, load_photos
 from training.digits import DigitTask
 from training.photos import PhotoTask
 from training.recipe import Recipe
 from training.signs import SignTask, load_signs
 from training.task import Task
-from training.teacher import prepare_lessons
+from training.teacher import load_teacher, prepare_lessons
 
 RUNS = Path("runs")
 
@@ -37,10 +38,18 @@ def signs(recipe: Recipe, folder: Path, device: torch.device) -> Task:
     return SignTask(train, val, recipe, device)
 
 
+def captions(recipe: Recipe, folder: Path, device: torch.device) -> Task:
+    """Flickr8k beside a teacher, who shows Caltech-101 too."""
+    train, val = (load_captioned(folder, f"flickr8k_{part}") for part in ("train", "val"))
+    others = load_photos(folder, "caltech101_train").images
+    return CaptionTask(train, val, others, load_teacher(), recipe, device)
+
+
 TASKS: dict[str, Callable[[Recipe, Path, torch.device], Task]] = {
     "digits": digits,
     "photos": photos,
     "signs": signs,
+    "captions": captions,
 }
 
 

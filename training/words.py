@@ -28,8 +28,13 @@ class Vocabulary:
 
     @classmethod
     def of(cls, texts: Iterable[Sequence[str]], size: int) -> "Vocabulary":
-        """The most frequent words, `size` labels in all; equally frequent ones by the alphabet."""
+        """The most frequent words, `size` labels in all; equally frequent ones by the alphabet.
+
+        Raises ValueError where the texts have fewer words.
+        """
         counts = Counter(word for text in texts for word in text)
+        if len(counts) + len(SPECIAL) < size:
+            raise ValueError(f"{len(counts)} words are too few for a vocabulary of {size}")
         ranked = sorted(counts, key=lambda word: (-counts[word], word))
         return cls((*SPECIAL, *ranked[: size - len(SPECIAL)]))
 
@@ -39,7 +44,7 @@ class Vocabulary:
         return {word: number for number, word in enumerate(self.labels)}
 
     def encode(self, text: Sequence[str], length: int) -> list[int]:
-        """START, the words, END and then PAD, `length` numbers; a longer text is cut, its END too."""
+        """START, the words, END, then PAD: `length` numbers; a longer text is cut, its END too."""
         numbers = [START, *(self.index.get(word, UNKNOWN) for word in text), END][:length]
         return numbers + [PAD] * (length - len(numbers))
 
@@ -66,7 +71,8 @@ def bleu(written: Sequence[str], references: Sequence[Sequence[str]], longest: i
     """
     metric = BLEU(max_ngram_order=longest, tokenize="none", smooth_method="none", force=True)
     streams = [list(stream) for stream in zip(*references, strict=True)]
-    return metric.corpus_score(list(written), streams).score / 100
+    score: float = metric.corpus_score(list(written), streams).score
+    return score / 100
 
 
 def encode_all(

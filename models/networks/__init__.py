@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import nn
 
+from models.networks.captioner import Captioner
 from models.networks.gated_resnet import GatedResNet
 from models.networks.stn import DigitSTN, SignSTN
 from models.networks.tnt import TransformerInTransformer
@@ -13,9 +14,10 @@ from models.networks.vit import VisionTransformer
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "gated_resnet": GatedResNet,
     "vit": VisionTransformer,
-    "tnt": TransformerInTransformer,
     "stn": DigitSTN,
     "sign_stn": SignSTN,
+    "tnt": TransformerInTransformer,
+    "captioner": Captioner,
 }
 
 

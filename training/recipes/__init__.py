@@ -2,6 +2,7 @@
 
 from training.recipe import Recipe
 from training.recipes import (
+    captioner,
     cbam_resnet,
     cbam_resnet_parallel,
     cbam_resnet_spatial_first,
@@ -29,6 +30,7 @@ RECIPES: dict[str, Recipe] = {
         eca_resnet,
         cbam_resnet_spatial_first,
         cbam_resnet_parallel,
+        captioner,
     )
 }
 

@@ -1,0 +1,134 @@
+"""A Transformer that looks at a photo and says what is on it.
+
+The encoder–decoder of Vaswani et al. 2017, with a photo's patches in place of the source sentence
+(Xu et al. 2015, "Show, Attend and Tell", had the words look at places of the photo first). A few
+convolutions make the patches (Xiao et al. 2021, "Early Convolutions Help Transformers See Better").
+"""
+
+from torch import Tensor, nn
+
+from models.mechanisms.positions import build_positions
+from models.networks.decoder import WordDecoder
+from models.networks.search import write
+from models.networks.vit import EncoderBlock, initialise
+
+STEM = (32, 64, 128)
+STRIDE = 8
+
+
+class StemBlock(nn.Module):
+    """Two convolutions at half the size, with a shortcut (He et al. 2016)."""
+
+    def __init__(self, channels: int, wider: int) -> None:
+        super().__init__()
+        self.conv = nn.Sequential(
+            nn.Conv2d(channels, wider, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(wider),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(wider, wider, 3, padding=1, bias=False),
+            nn.BatchNorm2d(wider),
+        )
+        self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(channels, wider, 1))
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (batch, channels, height, width); returns (batch, wider, height / 2, width / 2)."""
+        halved: Tensor = self.relu(self.conv(x) + self.shortcut(x))
+        return halved
+
+
+class PhotoEncoder(nn.Module):
+    """Convolutions to an eighth of the size → positions → encoder blocks → a token a patch.
+
+    Raises ValueError where image_size, in px, is not a multiple of 8.
+    """
+
+    def __init__(self, image_size: int, dim: int, depth: int, heads: int, mlp_ratio: int) -> None:
+        super().__init__()
+        if image_size % STRIDE:
+            raise ValueError(f"image_size {image_size} is no multiple of {STRIDE}")
+        self.grid_size = (image_size // STRIDE, image_size // STRIDE)
+        first, second, third = STEM
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, first, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(first),
+            nn.ReLU(inplace=True),
+            StemBlock(first, second),
+            StemBlock(second, third),
+        )
+        self.patches = nn.Conv2d(third, dim, 1)
+        self.positions = build_positions("learned_2d", self.grid_size, dim)
+        self.blocks = nn.Sequential(
+            *(EncoderBlock(dim, heads, mlp_ratio * dim) for _ in range(depth))
+        )
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (batch, 3, height, width); returns the patch tokens (batch, patch, dim), row-major."""
+        patches = self.patches(self.stem(x)).flatten(2).transpose(1, 2)
+        tokens: Tensor = self.norm(self.blocks(self.positions(patches)))
+        return tokens
+
+
+class Captioner(nn.Module):
+    """Photo → patch tokens → word decoder.
+
+    words: the size of the vocabulary, PAD, START, END and UNKNOWN first · dim, depth, heads,
+    mlp_ratio: of the photo encoder · word_dim, word_depth, word_heads: of the decoder, whose MLPs
+    are four times as wide · dropout: of the decoder, while training.
+    """
+
+    def __init__(
+        self,
+        words: int = 2400,
+        image_size: int = 112,
+        dim: int = 192,
+        depth: int = 4,
+        heads: int = 3,
+        mlp_ratio: int = 2,
+        word_dim: int = 128,
+        word_depth: int = 2,
+        word_heads: int = 4,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.encoder = PhotoEncoder(image_size, dim, depth, heads, mlp_ratio)
+        self.bridge = nn.Linear(dim, word_dim)
+        self.decoder = WordDecoder(
+            words, word_dim, word_depth, word_heads, 4 * word_dim, dropout=dropout
+        )
+        self.apply(initialise)
+
+    def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The mean patch token (batch, dim) and the patch tokens (batch, dim, row, column).
+
+        x: (batch, 3, height, width).
+        """
+        tokens: Tensor = self.encoder(x)
+        patches = tokens.transpose(1, 2).unflatten(2, self.encoder.grid_size)
+        return tokens.mean(dim=1), patches
+
+    def memory(self, x: Tensor) -> Tensor:
+        """What the words look at: (batch, patch, word_dim). x: (batch, 3, height, width)."""
+        memory: Tensor = self.bridge(self.encoder(x))
+        return memory
+
+    def forward(self, x: Tensor, words: Tensor) -> Tensor:
+        """Teacher forcing: what comes after each of the given words.
+
+        x: (batch, 3, height, width) · words: int64 (batch, length), beginning with START. Returns
+        logits (batch, length, word).
+        """
+        logits: Tensor = self.decoder(self.memory(x), words)
+        return logits
+
+    def generate(self, x: Tensor, beams: int = 1, longest: int = 20) -> Tensor:
+        """A caption of each photo: int64 (batch, length) from START to END, PAD after END.
+
+        x: (batch, 3, height, width) · beams: 1 is greedy · longest: words at most, END included; a
+        caption that is not at its end by then has none. Gradients are not kept.
+        """
+        memory = self.memory(x).detach().repeat_interleave(beams, dim=0)
+        return write(
+            lambda words: self.decoder(memory, words)[:, -1], len(x), x.device, beams, longest
+        )
