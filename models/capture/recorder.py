@@ -4,7 +4,7 @@ attends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from models.capture.callers import calling_module, module_paths
+from models.capture.callers import Call, call_of, calling_module, module_paths
 from models.capture.origins import Origins
 from models.capture.signatures import HANDLERS
 from models.records import Kind, Site, Tensors, Trace
@@ -29,6 +29,10 @@ class Recording:
         self.origins = Origins()
         # Heads that the function now running has folded into the batch axis, where it says so.
         self.folded_heads: int | None = None
+        # For each site, what the network was called with when it was found; None where a part of
+        # the network was called alone. The same object for all sites of one call.
+        self.calls: list[Call | None] = []
+        self._module = module
         self._paths = module_paths(module)
         self._sites: list[Site] = []
         self._differentiable: dict[int, tuple[Tensor, Callable[[Tensor], Tensor]]] = {}
@@ -51,6 +55,7 @@ class Recording:
         """
         if self.gradients and differentiable is not None and differentiable.requires_grad:
             self._differentiable[len(self._sites)] = differentiable, arrange
+        self.calls.append(self._call())
         self._sites.append(
             Site(
                 id=f"s{len(self._sites):02d}",
@@ -60,6 +65,11 @@ class Recording:
                 tensors=tensors,
             )
         )
+
+    def _call(self) -> Call | None:
+        now, last = call_of(self._module), self.calls[-1] if self.calls else None
+        same = now is not None and last is not None and now.kwargs is last.kwargs
+        return last if same else now
 
     def differentiate(self, target: Tensor) -> Trace:
         """The trace with the gradients of a scalar `target` filled in; frees the graph.
@@ -73,15 +83,26 @@ class Recording:
             raise ValueError("gradients were not asked for: capture(module, gradients=True)")
         if not self._differentiable:
             raise ValueError("nothing to differentiate: let the input require grad")
+        return self.differentiate_from([target], [torch.ones_like(target)], [])[1]
+
+    def differentiate_from(
+        self, outputs: Sequence[Tensor], gradients: Sequence[Tensor], roots: Sequence[Tensor]
+    ) -> tuple[tuple[Tensor, ...], Trace]:
+        """(gradients of `roots`, trace with gradients) where those of `outputs` are known.
+
+        The same pass serves both; the graph is freed. What nothing depends on has a gradient of
+        zero.
+        """
         tensors = [tensor for tensor, _ in self._differentiable.values()]
-        # materialize_grads: a site that the target does not depend on has a gradient of zero.
-        gradients = torch.autograd.grad(target, tensors, allow_unused=True, materialize_grads=True)
+        found = torch.autograd.grad(
+            outputs, [*roots, *tensors], gradients, allow_unused=True, materialize_grads=True
+        )
         sites = list(self._sites)
-        for index, gradient in zip(self._differentiable, gradients, strict=True):
+        for index, gradient in zip(self._differentiable, found[len(roots) :], strict=True):
             _, arrange = self._differentiable[index]
             sites[index] = _with_gradient(sites[index], arrange(gradient).detach())
         self._differentiable.clear()
-        return Trace(tuple(sites))
+        return found[: len(roots)], Trace(tuple(sites))
 
 
 def _with_gradient(site: Site, gradient: Tensor) -> Site:
