@@ -6,9 +6,11 @@ from typing import Any
 from torch import nn
 
 from models.networks.captioner import Captioner
+from models.networks.cifar_resnet import CifarResNet
 from models.networks.gated_resnet import GatedResNet
 from models.networks.stn import DigitSTN, SignSTN
 from models.networks.tnt import TransformerInTransformer
+from models.networks.unet import UNet
 from models.networks.vit import VisionTransformer
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
@@ -18,6 +20,8 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "sign_stn": SignSTN,
     "tnt": TransformerInTransformer,
     "captioner": Captioner,
+    "cifar_resnet": CifarResNet,
+    "unet": UNet,
 }
 
 

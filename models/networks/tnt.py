@@ -115,12 +115,8 @@ class TransformerInTransformer(nn.Module):
         apart: Tensor = words.permute(0, 2, 4, 3, 5, 1).flatten(3, 4).flatten(1, 2)
         return apart
 
-    def tokens(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
-        """x: (batch, 3, height, width); returns the last tokens (batch, 1 + patch, dim).
-
-        keep: int64 (batch, kept), the patches to look at, for training (PatchDropout, Liu et al.
-        2022): the others are left out with their words.
-        """
+    def embed(self, x: Tensor, keep: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The words (batch · patch, word, word_dim) and the tokens before the first block."""
         words = self.sentences(x)
         empty = words.new_zeros(1, 1, 1).expand(len(x), words.shape[1], self.class_token.shape[2])
         patches = self.positions(empty)
@@ -128,12 +124,28 @@ class TransformerInTransformer(nn.Module):
             patches = patches.gather(1, keep.unsqueeze(2).expand(-1, -1, patches.shape[2]))
             words = words.gather(1, keep[:, :, None, None].expand(-1, -1, *words.shape[2:]))
         prefix = self.class_token.expand(len(x), -1, -1)
-        tokens = torch.cat([prefix, patches], dim=1)
-        words = self.word_positions(words.flatten(0, 1))
+        return self.word_positions(words.flatten(0, 1)), torch.cat([prefix, patches], dim=1)
+
+    def tokens(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
+        """x: (batch, 3, height, width); returns the last tokens (batch, 1 + patch, dim).
+
+        keep: int64 (batch, kept), the patches to look at, for training (PatchDropout, Liu et al.
+        2022): the others are left out with their words.
+        """
+        words, tokens = self.embed(x, keep)
         for block in self.blocks:
             words, tokens = block(words, tokens)
         normed: Tensor = self.norm(tokens)
         return normed
+
+    def feature_maps(self, x: Tensor) -> list[Tensor]:
+        """The patch tokens after every block, each (batch, dim, row, column)."""
+        (words, tokens), maps = self.embed(x), []
+        for block in self.blocks:
+            words, tokens = block(words, tokens)
+            patches = tokens[:, self.num_prefix_tokens :].transpose(1, 2)
+            maps.append(patches.unflatten(2, self.grid_size))
+        return maps
 
     def features(self, x: Tensor, keep: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """x: (batch, 3, height, width) · keep: as for `tokens`.

@@ -86,18 +86,30 @@ class VisionTransformer(nn.Module):
         nn.init.trunc_normal_(self.class_token, std=0.02)
         self.apply(initialise)
 
+    def embed(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
+        """The tokens before the first block; arguments and shape as for `tokens`."""
+        patches = self.positions(self.patches(x).flatten(2).transpose(1, 2))
+        if keep is not None:
+            patches = patches.gather(1, keep.unsqueeze(2).expand(-1, -1, patches.shape[2]))
+        return torch.cat([self.class_token.expand(len(x), -1, -1), patches], dim=1)
+
     def tokens(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
         """x: (batch, 3, height, width); returns the last tokens (batch, 1 + patch, dim).
 
         keep: int64 (batch, kept), the patches to look at, for training (PatchDropout, Liu et al.
         2022): the others are left out after they were given their positions.
         """
-        patches = self.positions(self.patches(x).flatten(2).transpose(1, 2))
-        if keep is not None:
-            patches = patches.gather(1, keep.unsqueeze(2).expand(-1, -1, patches.shape[2]))
-        prefix = self.class_token.expand(len(x), -1, -1)
-        tokens: Tensor = self.norm(self.blocks(torch.cat([prefix, patches], dim=1)))
+        tokens: Tensor = self.norm(self.blocks(self.embed(x, keep)))
         return tokens
+
+    def feature_maps(self, x: Tensor) -> list[Tensor]:
+        """The patch tokens after every block, each (batch, dim, row, column)."""
+        tokens, maps = self.embed(x), []
+        for block in self.blocks:
+            tokens = block(tokens)
+            patches = tokens[:, self.num_prefix_tokens :].transpose(1, 2)
+            maps.append(patches.unflatten(2, self.grid_size))
+        return maps
 
     def features(self, x: Tensor, keep: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """x: (batch, 3, height, width) · keep: as for `tokens`.
