@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test lint format bench train screenshots lock browser clean
+.PHONY: help serve test lint format bench coverage train screenshots lock browser clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -46,6 +46,9 @@ format: $(DEV) ## Put the code into the shape that lint asks for
 
 bench: $(DEV) browser ## Measure the cost of capture and of a request
 	$(BIN)/python -m benchmarks $(ARGS)
+
+coverage: $(DEV) ## Look at every architecture family of timm, torchvision and transformers; write docs/coverage.md
+	$(BIN)/python -m benchmarks.coverage $(ARGS)
 
 train: $(DEV) ## Train a network: make train NETWORK=se_resnet
 	@test -n "$(NETWORK)" || { echo "Which one? make train NETWORK=se_resnet (training/ lists the recipes)"; exit 2; }

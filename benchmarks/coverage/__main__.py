@@ -1,0 +1,118 @@
+"""`python -m benchmarks.coverage [part of a name …]`: look at the families, write the page."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import multiprocessing.connection
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from benchmarks.coverage.families import Family, timm_families, torchvision_families
+from benchmarks.coverage.look import Finding, look
+from benchmarks.coverage.page import page
+from benchmarks.coverage.small_transformers import transformers_families
+from models.torchvision_operators import declare_missing_operators
+
+PAGE = Path("docs/coverage.md")
+_FORK = multiprocessing.get_context("fork")
+
+
+def families() -> tuple[list[Family], list[Finding]]:
+    """Those of every library that can be imported, and a finding for each that cannot."""
+    declare_missing_operators()
+    found: list[Family] = []
+    missing = []
+    libraries: dict[str, Callable[[], Iterator[Family]]] = {
+        "timm": timm_families,
+        "torchvision": torchvision_families,
+        "transformers": transformers_families,
+    }
+    for library, enumerate_families in libraries.items():
+        try:
+            __import__(library)
+            found += enumerate_families()
+        except (ImportError, RuntimeError) as error:
+            missing.append(Finding(library, "all", problem=f"cannot be imported: {error}"))
+    return found, missing
+
+
+def _in_child(family: Family, answers: multiprocessing.connection.Connection) -> None:
+    try:
+        finding = look(family)
+    except Exception as error:  # one family must not end the sweep, whatever it raises
+        line = str(error).strip().splitlines() or [""]
+        problem = f"{type(error).__name__}: {line[0][:200]}"
+        finding = Finding(family.library, family.name, problem=problem)
+    answers.send(finding)
+
+
+def look_apart(family: Family, limit_s: float) -> Finding:
+    """`look` in a process of its own, which may crash or take too long."""
+    receive, send = _FORK.Pipe(duplex=False)
+    child = _FORK.Process(target=_in_child, args=(family, send), daemon=True)
+    child.start()
+    send.close()
+    problem = f"took longer than {limit_s:.0f} s"
+    try:
+        if receive.poll(limit_s):
+            finding: Finding = receive.recv()
+            return finding
+    except EOFError:
+        problem = "its process ended without an answer"
+    finally:
+        child.kill()
+        child.join()
+    return Finding(family.library, family.name, problem=problem)
+
+
+def versions() -> str:
+    """Of all that was looked at."""
+    import timm
+    import torchvision
+    import transformers
+
+    parts = (torch, timm, torchvision, transformers)
+    return ", ".join(f"{part.__name__} {part.__version__.split('+')[0]}" for part in parts) + "."
+
+
+def main() -> None:
+    """Look at the families, several at a time; write the page unless only some were asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.coverage")
+    parser.add_argument("names", nargs="*", help="parts of families' names (default: all)")
+    parser.add_argument("--at-once", type=int, default=2, help="families looked at at a time")
+    parser.add_argument("--limit", type=float, default=120, help="seconds for one family")
+    parser.add_argument("--json", type=Path, help="write the findings there too")
+    options = parser.parse_args()
+    torch.set_num_threads(1)  # before any child: a forked one cannot use its parent's threads
+    chosen, findings = families()
+    if options.names:
+        chosen = [
+            family
+            for family in chosen
+            if any(name in f"{family.library}/{family.name}" for name in options.names)
+        ]
+    started = time.monotonic()
+    with ThreadPoolExecutor(options.at_once) as several:
+        for finding in several.map(lambda one: look_apart(one, options.limit), chosen):
+            findings.append(finding)
+            print(json.dumps(asdict(finding), ensure_ascii=False), file=sys.stderr, flush=True)
+    print(f"{len(chosen)} families in {time.monotonic() - started:.0f} s")
+    if options.json:
+        options.json.write_text(json.dumps([asdict(finding) for finding in findings]))
+    text = page(findings, versions())
+    if options.names:
+        print(text)
+    else:
+        PAGE.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""An independent count of what capture should have found, taken below it.
+
+Capture looks at the functions that a network calls. This looks at the kernels that then run
+(`torch.utils._python_dispatch`): a softmax or a sigmoid is counted however it was asked for, so a
+site that capture misses, or one that it invents, shows as a difference of two numbers.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from models.capture.callers import calling_module, module_paths
+
+SOFTMAX = "softmax"
+SIGMOID = "sigmoid"
+
+_KERNELS = {
+    "_softmax": SOFTMAX,
+    "_safe_softmax": SOFTMAX,
+    "_scaled_dot_product_flash_attention_for_cpu": SOFTMAX,
+    "_scaled_dot_product_attention_math_for_mps": SOFTMAX,
+    "_native_multi_head_attention": SOFTMAX,
+    "_transformer_encoder_layer_fwd": SOFTMAX,
+    "sigmoid": SIGMOID,
+    "sigmoid_": SIGMOID,
+    "hardsigmoid": SIGMOID,
+    "hardsigmoid_": SIGMOID,
+}
+_FUSED = {name for name in _KERNELS if name.startswith(("_scaled", "_native", "_transformer"))}
+
+_MOVES = {
+    *("view", "_unsafe_view", "reshape", "_reshape_alias", "expand", "permute", "transpose", "t"),
+    *("unsqueeze", "squeeze", "select", "slice", "split", "unbind", "clone", "_to_copy", "alias"),
+    *("detach", "contiguous", "copy_", "as_strided", "native_dropout", "split_with_sizes"),
+}
+
+
+@dataclass
+class Use:
+    """One softmax or sigmoid.
+
+    went_into: the first kernel that took its result, "" if none did. module: the one that used the
+    result, or else the one that computed it (often an `nn.Softmax`).
+    """
+
+    what: str
+    module: str
+    went_into: str = ""
+
+
+class Count(TorchDispatchMode):
+    """Counts the softmaxes and sigmoids of one forward pass; run it without autograd."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.uses: list[Use] = []
+        self._paths = module_paths(module)
+        self._open: dict[int, tuple[weakref.ref[Tensor], Use]] = {}
+
+    def by_module(self, what: str) -> Counter[str]:
+        """How often each module used one."""
+        return Counter(use.module for use in self.uses if use.what == what)
+
+    def _keep(self, tensor: Tensor, use: Use) -> None:
+        self._open[id(tensor)] = weakref.ref(tensor), use
+
+    def _used(self, tensor: object) -> Use | None:
+        known = self._open.get(id(tensor))
+        return known[1] if known is not None and known[0]() is tensor else None
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        name = func.overloadpacket.__name__
+        outputs = [one for one in _flat(result) if isinstance(one, Tensor)]
+        for use in filter(None, map(self._used, _flat(args))):
+            if name in _MOVES:
+                for output in outputs:
+                    self._keep(output, use)
+            elif not use.went_into:
+                use.went_into, use.module = name, calling_module(self._paths)
+        if name in _KERNELS:
+            use = Use(_KERNELS[name], calling_module(self._paths))
+            self.uses.append(use)
+            if name in _FUSED:
+                use.went_into = "its values"
+            elif outputs:
+                self._keep(outputs[0], use)
+        return result
+
+
+def _flat(value: Any) -> list[Any]:
+    if isinstance(value, list | tuple):
+        return [one for part in value for one in _flat(part)]
+    return [value]
+
+
+def count(module: nn.Module, call: Callable[[], object]) -> Count:
+    """What one call of the module computes."""
+    counted = Count(module)
+    with torch.no_grad(), counted:
+        call()
+    return counted

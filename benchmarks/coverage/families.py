@@ -1,0 +1,132 @@
+"""Which networks are looked at: taken from the libraries' own registries, the smallest of each."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Inputs = Mapping[str, Any]
+"""What the forward pass takes, by the names of its parameters."""
+
+Built = tuple[nn.Module, Inputs, str]
+"""(module in eval mode, its inputs, what the network is called)"""
+
+LARGEST_PX = 256
+"""Networks made for larger photos are built for this size where they can be."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """One architecture family of a library."""
+
+    library: str
+    name: str
+    build: Callable[[], Built]
+
+
+def photo(*size: int) -> Tensor:
+    """(1, 3, height, width): the same noise every time."""
+    return torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
+
+
+def parameters(module: nn.Module) -> int:
+    """How many numbers the module learns."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def smallest(names: list[str], build: Callable[[str], nn.Module]) -> str:
+    """The name whose network has the fewest parameters; counted without allocating any."""
+    if len(names) == 1:
+        return names[0]
+    with torch.device("meta"):
+        sizes = {name: parameters(build(name)) for name in names}
+    return min(sizes, key=lambda name: sizes[name])
+
+
+# --- timm -----------------------------------------------------------------------------------------
+
+
+def _timm(names: list[str]) -> Built:
+    import timm
+
+    name = smallest(names, timm.create_model)
+    settings = timm.get_pretrained_cfg(name)
+    height = settings.input_size[-1] if settings else 224
+    if height > LARGEST_PX:
+        for size in (224, LARGEST_PX):
+            try:
+                module = timm.create_model(name, img_size=size).eval()
+                module(photo(size, size))
+            except (TypeError, ValueError, RuntimeError, AssertionError, IndexError):
+                continue  # it takes its own size only
+            return module, {"x": photo(size, size)}, name
+    return timm.create_model(name).eval(), {"x": photo(height, height)}, name
+
+
+def timm_families() -> Iterator[Family]:
+    """One for every model module of timm, and one for every kind of name in it: the resnet module
+    holds ECA-ResNets and SE-ResNets too.
+    """
+    import timm
+
+    for module_name in timm.list_modules():
+        kinds: dict[str, list[str]] = {}
+        for name in timm.list_models(module=module_name):
+            match = re.match("[a-z]+", name)
+            kinds.setdefault(match[0] if match else name, []).append(name)
+        # timm's own few-channel networks for tests leave parts out; they stand for no family.
+        for kind, names in kinds.items():
+            if kind != "test":
+                title = module_name if module_name.startswith(kind) else f"{module_name}: {kind}"
+                yield Family("timm", title, partial(_timm, names))
+
+
+# --- torchvision ----------------------------------------------------------------------------------
+
+
+def _torchvision(names: list[str]) -> Built:
+    from torchvision import models
+
+    def build(name: str) -> nn.Module:
+        # Every backbone would be fetched too, unless told otherwise; not every network has one.
+        builder = models.get_model_builder(name)
+        unloaded = {
+            option: None
+            for option in ("weights", "weights_backbone")
+            if option in inspect.signature(builder).parameters
+        }
+        module: nn.Module = builder(**unloaded)
+        return module
+
+    name = smallest(names, build)
+    kind = models.get_model_builder(name).__module__.split(".")[2]
+    module = build(name).eval()
+    if kind == "video":
+        frames = torch.randn(1, 3, 16, 224, 224, generator=torch.Generator().manual_seed(0))
+        return module, {"x": frames}, name
+    if kind == "optical_flow":
+        return module, {"image1": photo(128, 128), "image2": photo(128, 128)}, name
+    if kind == "detection":
+        return module, {"images": list(photo(224, 224))}, name
+    size = 299 if kind == "inception" else 224
+    return module, {"x": photo(size, size)}, name
+
+
+def torchvision_families() -> Iterator[Family]:
+    """One for every model module of torchvision; the quantised ones are the same networks."""
+    from torchvision import models
+
+    modules: dict[str, list[str]] = {}
+    for name in models.list_models():
+        module = models.get_model_builder(name).__module__.removeprefix("torchvision.models.")
+        if not module.startswith("quantization"):
+            modules.setdefault(module, []).append(name)
+    for module, names in modules.items():
+        yield Family("torchvision", module, partial(_torchvision, names))
