@@ -67,10 +67,10 @@ class DigitTask:
         self.train, self.recipe, self.device = train.to(device), recipe, device
         self.distortion = recipe.task_arguments.get("distortion", "cluttered")
         self.classes = train.classes
-        val = val.to(device)
+        self.val = val.to(device)
         generator = torch.Generator().manual_seed(1)
-        canvases, _ = draw(val.images, val.images, generator, self.distortion)
-        self.inputs, self.labels = normalise(canvases), val.labels
+        canvases, _ = draw(self.val.images, self.val.images, generator, self.distortion)
+        self.inputs, self.labels = normalise(canvases), self.val.labels
 
     def __len__(self) -> int:
         return len(self.train)
