@@ -34,6 +34,7 @@ USER fovea
 ENV FOVEA_HOST=0.0.0.0 \
     FOVEA_PORT=8000 \
     XDG_CACHE_HOME=/var/lib/fovea/cache \
+    MPLCONFIGDIR=/var/lib/fovea/cache/matplotlib \
     FOVEA_CACHE_DIR=/var/lib/fovea/cache \
     FOVEA_WEIGHTS_DIR=/var/lib/fovea/weights
 EXPOSE 8000
