@@ -29,6 +29,9 @@ PAD, START, END, UNKNOWN = range(4)
 SPECIAL = 4
 """Labels of a network that writes: these four, then its words."""
 
+LONGEST_SOURCE = 40
+"""Words of a sentence that is read, at most, where its network's card does not say."""
+
 
 @dataclass(frozen=True, slots=True)
 class Task:

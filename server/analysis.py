@@ -1,4 +1,4 @@
-"""What is kept of one photo seen by one network."""
+"""What is kept of one photo, or one sentence, seen by one network."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from models.geometry import Geometry
 from models.records import Trace
 from models.spec import LoadedModel, ModelSpec
+from models.tasks import Mask, Output, Sentence
+from server.errors import MapNotPossible, NotFound
 from server.imaging import Photo
 
 
@@ -21,24 +23,70 @@ class Prediction:
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A sentence as it was sent, and its words as the network tells them apart."""
+
+    text: str
+    words: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        return hashlib.blake2b("\0".join(("text", *self.words)).encode()).hexdigest()
+
+
+Given = Photo | Text
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Analysis:
-    """serial: differs from one forward pass to the next, as their floats may; the id does not."""
+    """serial: differs from one forward pass to the next, as their floats may; the id does not.
+
+    photo, geometry: None where the network read a sentence, which is `text` then. output: what the
+    network answers with that is not `predictions`.
+    """
 
     id: str
     serial: str
     model: ModelSpec
     revision: str
-    photo: Photo
-    geometry: Geometry
+    photo: Photo | None
+    geometry: Geometry | None
     trace: Trace
     trace_bytes: int
     predictions: tuple[Prediction, ...]
     warnings: tuple[str, ...]
     timings_ms: Mapping[str, float]
+    text: Text | None = None
+    output: Output | None = None
+
+    @property
+    def view(self) -> tuple[Photo, Geometry]:
+        """The photo and where it lies on the input; raises NotFound where there was none."""
+        if self.photo is None or self.geometry is None:
+            raise NotFound(
+                f"{self.model.id} read a sentence, so there is no photo.",
+                hint="Ask for the matrices: attention?query=all.",
+            )
+        return self.photo, self.geometry
+
+    @property
+    def mask(self) -> Mask:
+        """Raises MapNotPossible where the network answers with something else."""
+        if not isinstance(self.output, Mask):
+            raise MapNotPossible(
+                f"{self.model.id} does not answer with a mask.",
+                hint="Models of the task segmentation do; GET /v1/models says which.",
+            )
+        return self.output
+
+    @property
+    def sentence(self) -> Sentence | None:
+        """What the network wrote, if it writes."""
+        return self.output if isinstance(self.output, Sentence) else None
 
 
-def analysis_id(photo: Photo, loaded: LoadedModel) -> str:
-    """The same pixels, network, weights and preprocessing give the same id, on any server."""
-    parts = (photo.digest, loaded.spec.id, loaded.revision, repr(loaded.spec.preprocessing))
+def analysis_id(given: Given, loaded: LoadedModel) -> str:
+    """The same pixels or words, network, weights and preprocessing give the same id, anywhere."""
+    parts = (given.digest, loaded.spec.id, loaded.revision, repr(loaded.spec.preprocessing))
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=10).hexdigest()

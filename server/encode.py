@@ -71,8 +71,13 @@ def _check_budget(actual: int, budget_bytes: int) -> None:
 
 def to_npy(array: NamedArray) -> bytes:
     """What numpy.load reads."""
+    return array_to_npy(array.values)
+
+
+def array_to_npy(values: NDArray[Any]) -> bytes:
+    """What numpy.load reads, whatever the numbers are."""
     buffer = io.BytesIO()
-    np.save(buffer, array.values, allow_pickle=False)
+    np.save(buffer, values, allow_pickle=False)
     return buffer.getvalue()
 
 

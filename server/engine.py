@@ -1,4 +1,4 @@
-"""The engine: from the bytes of a photo to a kept Analysis. It knows nothing of HTTP.
+"""The engine: from a photo's bytes, or a sentence, to a kept Analysis. It knows nothing of HTTP.
 
 The event loop only waits: decoding and preprocessing have a pool of threads, loading has its own,
 and each device has one inference thread. A caller that is cancelled takes its work out of the
@@ -9,36 +9,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from models.catalog import Catalog
-from models.geometry import Geometry
-from models.preprocessing import Preprocessing, prepare
 from models.records import Map, Trace
-from models.spec import LoadedModel, ModelSpec
+from models.spec import LoadedModel
+from models.tasks import task_of
 from server import imaging
-from server.analysis import Analysis, Prediction, analysis_id
-from server.errors import NotReady, Problem, QueueFull, ShuttingDown
+from server.analysis import Analysis, Given, Text, analysis_id
+from server.conclude import conclude, to_input
+from server.errors import NotReady, Problem, QueueFull, ShuttingDown, WrongInput
 from server.imaging import Photo
 from server.inference import InferenceThread, MakeMap, Outcome, pick_device
 from server.settings import Settings
 from server.shelf import Shelf
 from server.store import Store
+from server.text import given_to
 from server.threads import use_one_core
 
 log = logging.getLogger("fovea.engine")
 
-TOP_CLASSES = 5
 GPU_BATCH = 8
 WARM_UP_RETRY_S = 5.0
 KEPT_FOR_A_CLASS = 4
@@ -84,18 +81,27 @@ class Engine:
         self._closing = False
         self._warm_up = asyncio.create_task(self._keep_warming_up())
 
-    async def analyse(self, data: bytes, model: str | None) -> Analysis:
-        """The analysis of the photo in `data`, from the store if it is kept; raises a Problem."""
+    async def analyse(self, sent: bytes | str, model: str | None) -> Analysis:
+        """The analysis of a photo's bytes or of a sentence, from the store if it is kept; raises a
+        Problem.
+        """
         with self._admission():
             started = perf_counter()
-            photo = await self._in_thread(imaging.decode, data, self.settings.max_pixels)
+            read: Photo | str
+            if isinstance(sent, str):
+                read = sent
+            else:
+                read = await self._in_thread(imaging.decode, sent, self.settings.max_pixels)
             decode_ms = (perf_counter() - started) * 1000
-            loaded = await self.shelf.get(model or await self.default_model())
-            key = analysis_id(photo, loaded)
+            if model is None:
+                model = await self.default_model("text" if isinstance(sent, str) else "photo")
+            loaded = await self.shelf.get(model)
+            given = given_to(loaded.spec, read)
+            key = analysis_id(given, loaded)
             if kept := self.store.find(key):
                 return kept
-            photo = self.store.photo(photo.digest) or photo
-            return await self._once(key, lambda: self._make(key, photo, loaded, decode_ms))
+            given = self.store.photo(given.digest) or given
+            return await self._once(key, lambda: self._make(key, given, loaded, decode_ms))
 
     async def for_class(self, analysis: Analysis, target: int) -> Trace:
         """The analysis's trace with the gradients of one class: a second pass, kept for a while."""
@@ -103,7 +109,7 @@ class Engine:
         if trace := self._for_class.get(key):
             return trace
         loaded = await self.shelf.get(analysis.model.id)
-        inputs, _ = await self._in_thread(_prepare, analysis.photo, loaded.spec.preprocessing)
+        inputs, _ = await self._in_thread(to_input, analysis.photo, loaded.spec)
         outcome = await asyncio.wrap_future(self.inference.submit(loaded, inputs, target))
         self._for_class[key] = outcome.trace
         while len(self._for_class) > KEPT_FOR_A_CLASS:
@@ -119,21 +125,26 @@ class Engine:
         if found := self._maps.get(key):
             return found
         loaded = await self.shelf.get(analysis.model.id)
-        inputs, _ = await self._in_thread(_prepare, analysis.photo, loaded.spec.preprocessing)
+        inputs, _ = await self._in_thread(to_input, analysis.photo, loaded.spec)
         made = self.inference.submit_map(loaded, inputs, target, make)
         found = self._maps[key] = await asyncio.wrap_future(made)
         while len(self._maps) > MAPS_KEPT:
             self._maps.pop(next(iter(self._maps)))
         return found
 
-    async def default_model(self) -> str:
-        """The model used when a request names none."""
-        if self._default is None:
-            listed = await asyncio.to_thread(self.catalog.listed)
-            if not listed:
-                raise NotReady("There is no model to look with.", hint="Set FOVEA_WEIGHTS_DIR.")
-            self._default = listed[0].id
-        return self._default
+    async def default_model(self, reads: Literal["photo", "text"] = "photo") -> str:
+        """The model used when a request names none: the first that takes what was sent."""
+        if reads == "photo" and self._default is not None:
+            return self._default
+        listed = await asyncio.to_thread(self.catalog.listed)
+        first = next((spec.id for spec in listed if task_of(spec.task).reads == reads), None)
+        if first is None and reads == "text":
+            raise WrongInput("No model here reads sentences.", hint="Send a photo.")
+        if first is None:
+            raise NotReady("There is no model to look with.", hint="Set FOVEA_WEIGHTS_DIR.")
+        if reads == "photo":
+            self._default = first
+        return first
 
     async def close(self) -> None:
         """Finish what is under way, then end the threads."""
@@ -179,15 +190,15 @@ class Engine:
                 underway.task.cancel()
 
     async def _make(
-        self, key: str, photo: Photo, loaded: LoadedModel, decode_ms: float
+        self, key: str, given: Given, loaded: LoadedModel, decode_ms: float
     ) -> Analysis:
         started = perf_counter()
-        inputs, geometry = await self._in_thread(_prepare, photo, loaded.spec.preprocessing)
+        inputs, geometry = await self._in_thread(to_input, given, loaded.spec)
         preprocess_ms = (perf_counter() - started) * 1000
         outcome = await asyncio.wrap_future(self.inference.submit(loaded, inputs))
         self.on_outcome(outcome)
         before = {"decode": decode_ms, "preprocess": preprocess_ms}
-        analysis = await self._in_thread(_conclude, key, photo, loaded, geometry, outcome, before)
+        analysis = await self._in_thread(conclude, key, given, loaded, geometry, outcome, before)
         self.store.put(analysis)
         return analysis
 
@@ -195,12 +206,16 @@ class Engine:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
     async def _keep_warming_up(self) -> None:
-        """Readiness is proved, not assumed: a grey photo goes through the default network."""
+        """Readiness is proved, not assumed: a grey photo, or a word, goes through the default
+        network.
+        """
         while self.not_ready is not None:
             try:
                 loaded = await self.shelf.get(await self.default_model())
-                grey = Photo(np.full((64, 64, 3), 128, np.uint8), "", "", ())
-                inputs, _ = await self._in_thread(_prepare, grey, loaded.spec.preprocessing)
+                blank: Given = Photo(np.full((64, 64, 3), 128, np.uint8), "", "", ())
+                if task_of(loaded.spec.task).reads == "text":
+                    blank = Text("", (loaded.spec.labels or ())[-1:])
+                inputs, _ = await self._in_thread(to_input, blank, loaded.spec)
                 await asyncio.wrap_future(self.inference.submit(loaded, inputs))
                 self.not_ready = None
             except Problem as problem:
@@ -211,43 +226,3 @@ class Engine:
                 self.not_ready = "The first network does not work."
                 log.exception("not ready")
                 await asyncio.sleep(WARM_UP_RETRY_S)
-
-
-def _prepare(photo: Photo, preprocessing: Preprocessing) -> tuple[Tensor, Geometry]:
-    return prepare(torch.from_numpy(photo.pixels).permute(2, 0, 1), preprocessing)
-
-
-def _conclude(
-    key: str,
-    photo: Photo,
-    loaded: LoadedModel,
-    geometry: Geometry,
-    outcome: Outcome,
-    before_ms: Mapping[str, float],
-) -> Analysis:
-    """What is kept of a forward pass."""
-    nothing = "Nothing in this network attends in a way that is recognised."
-    return Analysis(
-        id=key,
-        serial=secrets.token_hex(8),
-        model=loaded.spec,
-        revision=loaded.revision,
-        photo=photo,
-        geometry=geometry,
-        trace=outcome.trace,
-        trace_bytes=outcome.trace.nbytes,
-        predictions=predictions(outcome.logits, loaded.spec),
-        warnings=photo.warnings if outcome.trace.sites else (*photo.warnings, nothing),
-        timings_ms={**before_ms, "queue": outcome.queue_ms, "forward": outcome.forward_ms},
-    )
-
-
-def predictions(logits: Tensor, spec: ModelSpec) -> tuple[Prediction, ...]:
-    """The most probable classes, best first. logits: (class,); other outputs are no classes."""
-    if spec.task != "classification" or logits.ndim != 1:
-        return ()
-    scores, indices = logits.softmax(-1).topk(min(TOP_CLASSES, logits.shape[0]))
-    return tuple(
-        Prediction(index, spec.label(index), score)
-        for index, score in zip(indices.tolist(), scores.tolist(), strict=True)
-    )

@@ -4,6 +4,8 @@
     ├── BadPhoto          the bytes are no photo that can be analysed
     │   ├── MissingImage · EmptyImage · UnsupportedFormat · TruncatedImage · CorruptImage
     │   └── TooManyPixels · BadAspect · UnsafeCheckpoint
+    ├── BadText           the sentence is none that can be analysed
+    │   └── MissingText · UnknownWords · TextTooLong · WrongInput
     ├── BadRequest        the request is at fault
     │   ├── MalformedBody · TooLarge · UploadTimeout · InvalidParameter
     │   ├── NotAcceptable · TooLargeForJson · NoProjections · MapNotPossible · MethodNotAllowed
@@ -131,6 +133,31 @@ class UnsafeCheckpoint(BadPhoto):
         "Weights are taken as safetensors, from the server's folders only. Convert them with: "
         "python -m models.convert weights.pth weights.safetensors"
     )
+
+
+# The sentence -----------------------------------------------------------------------------------
+
+
+class BadText(Problem):
+    status = 422
+
+
+class MissingText(BadText):
+    slug, title = "missing-text", "No sentence in the request"
+    hint = 'Send {"model": …, "text": …} as application/json, or a form with the field text.'
+
+
+class UnknownWords(BadText):
+    slug, title = "unknown-words", "The sentence has words that the model does not know"
+
+
+class TextTooLong(BadText):
+    slug, title = "text-too-long", "The sentence is too long for the model"
+    hint = "Send fewer words."
+
+
+class WrongInput(BadText):
+    slug, title = "wrong-input", "The model reads something else"
 
 
 # The request ------------------------------------------------------------------------------------

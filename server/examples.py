@@ -15,7 +15,9 @@ ANALYSIS: dict[str, Any] = {
         "input": {"width": 224, "height": 224},
         "crop": [89.7, 14.5, 361.3, 285.5],
     },
+    "text": None,
     "predictions": [{"index": 285, "label": "Egyptian cat", "score": 0.82}],
+    "output": None,
     "sites": [
         {
             "id": "s00",
@@ -27,6 +29,8 @@ ANALYSIS: dict[str, Any] = {
             "keys": 197,
             "grid": {"rows": 14, "columns": 14},
             "prefix_tokens": 1,
+            "query_labels": None,
+            "key_labels": None,
             "channels": None,
             "windows": None,
             "query_grid": {"rows": 14, "columns": 14},
@@ -45,6 +49,18 @@ ANALYSIS: dict[str, Any] = {
         "image": "/v1/analyses/3f0c51a2b7d94e60c1ab/image",
         "model": f"/v1/models/{MODEL}",
     },
+}
+
+SENTENCE: dict[str, Any] = {"text": "a small house", "model": "text_transformer"}
+
+MASK: dict[str, Any] = {
+    "sentence": "The most probable class at every place: wall 62%, other 38%",
+    "axes": ["row", "column"],
+    "shape": [96, 96],
+    "classes": [
+        {"index": 0, "label": "other", "share": 0.38, "colour": "#5f6368", "count": 3502},
+        {"index": 1, "label": "wall", "share": 0.62, "colour": "#e69f00", "count": 5714},
+    ],
 }
 
 ATTENTION: dict[str, Any] = {
@@ -116,6 +132,7 @@ MODEL_SUMMARY: dict[str, Any] = {
     "summary": "timm's vit_tiny_patch16_224 at 224×224 px, 1000 classes.",
     "mechanisms": ["attention"],
     "task": "classification",
+    "reads": "photo",
     "input_size": [224, 224],
     "source": "local",
     "status": "ready",

@@ -107,7 +107,7 @@ def _heatmap(array: NamedArray, x: str, y: str) -> Any:
 
 
 def _attention_distance(analysis: Analysis, site: str | None, head: str) -> Any:
-    geometry = analysis.geometry
+    _, geometry = analysis.view
 
     def distance(chosen: Site) -> Array:
         assert chosen.grid is not None

@@ -22,6 +22,7 @@ from models.inference import run, run_for_class
 from models.maps.propagation import NotPossible
 from models.records import Map, Trace
 from models.spec import LoadedModel
+from models.tasks import task_of, write
 from server.errors import OutOfMemory, Problem, ShuttingDown, UnsuitableModel
 
 log = logging.getLogger("fovea.inference")
@@ -32,13 +33,17 @@ MakeMap = Callable[[LoadedModel, Tensor, int], Map]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Outcome:
-    """logits: (class,) on the CPU. queue_ms: until the pass began; forward_ms: the pass itself."""
+    """logits: on the CPU, (class,), (class, row, column) or, of a network that writes, (place,
+    word). words: what it wrote, (place + 1,) from the start on; None for others. queue_ms: until
+    the pass began; forward_ms: the pass itself, and the writing before it.
+    """
 
     logits: Tensor
     trace: Trace
     queue_ms: float
     forward_ms: float
     batch: int
+    words: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -51,9 +56,11 @@ class _Job:
     submitted: float = field(default_factory=perf_counter)
 
     def goes_with(self, other: _Job) -> bool:
-        """A job for a class has a graph of its own, and runs alone."""
+        """A job for a class has a graph of its own, and runs alone; so does one that writes."""
         if self is other:
             return True
+        if task_of(self.loaded.spec.task).writes:
+            return False
         plain = self.target is None and other.target is None
         return plain and self.loaded is other.loaded and self.inputs.shape == other.inputs.shape
 
@@ -77,7 +84,9 @@ class InferenceThread:
     def submit(
         self, loaded: LoadedModel, inputs: Tensor, target: int | None = None
     ) -> Future[Outcome]:
-        """inputs: (1, channel, height, width). target: a class whose gradients are wanted too."""
+        """inputs: (1, channel, height, width), or (1, word). target: a class whose gradients are
+        wanted too.
+        """
         return self._enqueue(_Job(loaded, inputs, target))
 
     def submit_map(
@@ -138,15 +147,26 @@ class InferenceThread:
         loaded, target = jobs[0].loaded, jobs[0].target
         if jobs[0].make is not None and target is not None:
             return [jobs[0].make(loaded, inputs, target)]
+        words = None
         if target is None:
-            logits, traces = run(loaded.module, inputs, loaded.layouts)
+            if task_of(loaded.spec.task).writes:
+                words = write(loaded.module, inputs)
+            read = None if words is None else words[:, :-1]
+            logits, traces = run(loaded.module, inputs, loaded.layouts, read)
         else:
             logits, trace = run_for_class(loaded.module, inputs, target, loaded.layouts)
             traces = (trace,)
         logits = logits.float().cpu()  # Also waits for the device, so that the time is honest.
         forward_ms = (perf_counter() - started) * 1000
         return [
-            Outcome(row, trace, (started - job.submitted) * 1000, forward_ms, len(jobs))
+            Outcome(
+                row,
+                trace,
+                (started - job.submitted) * 1000,
+                forward_ms,
+                len(jobs),
+                None if words is None else words[0].cpu(),
+            )
             for job, row, trace in zip(jobs, logits, traces, strict=True)
         ]
 

@@ -12,8 +12,12 @@ from typing import Literal
 from models.geometry import token_of
 from models.maps import attention as attention_maps
 from models.maps.places import window_of
-from models.records import Attention, PatchGrid, Site
+from models.records import Attention, Cells, PatchGrid, Site
+from models.tasks import Sentence
 from server.errors import InvalidParameter
+
+Direction = Literal["from", "to"]
+Labels = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +64,23 @@ def key_grid(site: Site) -> PatchGrid | None:
     return None if known is None else known.grid
 
 
-def placed_query(
-    site: Site, query: str | None, direction: Literal["from", "to"]
-) -> tuple[int, int] | None:
+def cells_of(site: Site, side: Literal["queries", "keys"]) -> Cells | None:
+    """The cells of its queries or keys, where they alone have any and attend as one."""
+    if site.grid is not None or site.layout is None:
+        return None
+    cells = site.layout.queries if side == "queries" else site.layout.keys
+    return cells if cells is not None and cells.cells.shape[0] == 1 else None
+
+
+def word_labels(site: Site, sentence: Sentence | None) -> tuple[Labels | None, Labels | None]:
+    """(queries, keys): the words that the tokens of a site are, where they are words."""
+    if sentence is None or site.layout is None:
+        return None, None
+    queries, keys = site.layout.query_words, site.layout.key_words
+    return queries and sentence.labels(queries), keys and sentence.labels(keys)
+
+
+def placed_query(site: Site, query: str | None, direction: Direction) -> tuple[int, int] | None:
     """The cell that is asked about where tokens are in windows or on two grids; else None.
 
     The middle one if none is named. Raises InvalidParameter outside the grid.
@@ -85,29 +103,39 @@ def placed_query(
     return row, column
 
 
-def default_query(site: Site) -> str:
-    """The class token where there is one, else the patch in the middle."""
-    if site.prefix_tokens:
+def default_query(site: Site, direction: Direction = "from") -> str:
+    """The class token where there is one, else the patch in the middle, else the first token."""
+    cells = cells_of(site, _asked(direction))
+    if site.prefix_tokens and site.grid is not None:
         return "cls"
-    if site.grid is None:
-        return "0"
-    return f"{site.grid.rows // 2},{site.grid.columns // 2}"
+    grid = site.grid if cells is None else cells.grid
+    return "0" if grid is None else f"{grid.rows // 2},{grid.columns // 2}"
 
 
-def parse_query(query: str | None, site: Site, tokens: int) -> Query:
-    """`cls`, `all`, `row,col` or the number of a token."""
-    text = (query or default_query(site)).strip().lower()
+def _asked(direction: Direction) -> Literal["queries", "keys"]:
+    return "queries" if direction == "from" else "keys"
+
+
+def parse_query(
+    query: str | None,
+    site: Site,
+    tokens: int,
+    direction: Direction = "from",
+    sentence: Sentence | None = None,
+) -> Query:
+    """`cls`, `all`, `row,col` or the number of a token, also of a word."""
+    text = (query or default_query(site, direction)).strip().lower()
     if text == "all":
         return Query(None, "all tokens")
     if text == "cls":
-        if site.prefix_tokens:
+        if site.prefix_tokens and site.grid is not None:
             return Query(0, "the class token")
         raise InvalidParameter(f"query=cls: site {site.id} has no class token.", hint=_valid(site))
     if match := re.fullmatch(r"(\d{1,9}),(\d{1,9})", text):
-        return _patch(int(match[1]), int(match[2]), site, tokens)
+        return _patch(int(match[1]), int(match[2]), site, tokens, direction)
     if re.fullmatch(r"\d{1,9}", text):
         if int(text) < tokens:
-            return Query(int(text), f"token {int(text)}")
+            return Query(int(text), _token_words(int(text), site, direction, sentence))
         raise InvalidParameter(
             f"query={text} does not exist; site {site.id} has tokens 0 to {tokens - 1}.",
             limit=tokens - 1,
@@ -116,7 +144,26 @@ def parse_query(query: str | None, site: Site, tokens: int) -> Query:
     raise InvalidParameter(f"query={text[:50]!r} is not understood.", hint=_valid(site))
 
 
-def _patch(row: int, column: int, site: Site, tokens: int) -> Query:
+def _token_words(token: int, site: Site, direction: Direction, sentence: Sentence | None) -> str:
+    """What a token is called in a sentence."""
+    labels = word_labels(site, sentence)[direction == "to"]
+    if labels is None or site.layout is None:
+        return f"token {token}"
+    written = direction == "from" and site.layout.query_words == "written"
+    return f"{'the writing of ' if written else ''}word {token}, “{labels[token]}”,"
+
+
+def _patch(row: int, column: int, site: Site, tokens: int, direction: Direction) -> Query:
+    words = f"the patch at row {row}, column {column}"
+    if cells := cells_of(site, _asked(direction)):
+        cell = row * cells.grid.columns + column
+        found = (cells.cells[0] == cell).nonzero().flatten().tolist()
+        if found and row < cells.grid.rows and column < cells.grid.columns:
+            return Query(found[0], words)
+        raise InvalidParameter(
+            f"query={row},{column} is outside: rows are 0 to {cells.grid.rows - 1}, "
+            f"columns 0 to {cells.grid.columns - 1}."
+        )
     if site.grid is None or tokens != site.prefix_tokens + site.grid.cells:
         raise InvalidParameter(
             f"query={row},{column}: the tokens of site {site.id} have no places.",
@@ -129,14 +176,14 @@ def _patch(row: int, column: int, site: Site, tokens: int) -> Query:
             f"query={row},{column} is outside: rows are 0 to {site.grid.rows - 1}, "
             f"columns 0 to {site.grid.columns - 1}."
         ) from error
-    return Query(token, f"the patch at row {row}, column {column}")
+    return Query(token, words)
 
 
 def _valid(site: Site) -> str:
     kinds = ["all", f"a token 0 to {(site.keys or 1) - 1}"]
     if site.grid:
         kinds.insert(0, f"row,col up to {site.grid.rows - 1},{site.grid.columns - 1}")
-    if site.prefix_tokens:
+    if site.prefix_tokens and site.grid:
         kinds.insert(0, "cls")
     return f"Valid: {'; '.join(kinds)}."
 

@@ -49,13 +49,16 @@ def colormap(name: Colormap) -> Pixels:
 
 def to_png(
     array: NamedArray,
-    photo: Pixels,
-    geometry: Geometry,
+    photo: Pixels | None,
+    geometry: Geometry | None,
     render: Render,
     table: Colormap,
     opacity: float,
 ) -> bytes:
-    """`array` as a PNG; the sentence and the scale are in its text chunks."""
+    """`array` as a PNG; the sentence and the scale are in its text chunks.
+
+    photo, geometry: what an overlay is laid on; None where the network read a sentence.
+    """
     low, high = scale(array.values)
     if render == "raw16":
         image = Image.fromarray(raw16(_plane(array.values)))
@@ -63,7 +66,8 @@ def to_png(
     else:
         legend = f"{table}, from {low:.9g} to {high:.9g} (this map alone)"
         if render == "overlay":
-            if array.values.ndim != 2 or not array.covers_input:
+            drawable = array.values.ndim == 2 and array.covers_input
+            if not drawable or photo is None or geometry is None:
                 raise InvalidParameter(
                     "Only one map over places can be laid on the photo.",
                     hint="Choose one head or a fusion, or render=heatmap.",
@@ -165,12 +169,13 @@ def overlay(
     colours = _coloured(values, rows, columns, table)
     top, left = np.flatnonzero(seen_y)[[0, -1]], np.flatnonzero(seen_x)[[0, -1]]
     seen = np.s_[top[0] : top[1] + 1, left[0] : left[1] + 1]
-    result = _mix(photo, DIM_COLOUR, DIM_OPACITY)
-    result[seen] = _mix(photo[seen], colours[seen], opacity)
+    result = mix(photo, DIM_COLOUR, DIM_OPACITY)
+    result[seen] = mix(photo[seen], colours[seen], opacity)
     return result
 
 
-def _mix(under: Pixels, over: Pixels, opacity: float) -> Pixels:
+def mix(under: Pixels, over: Pixels, opacity: float) -> Pixels:
+    """`over` laid on `under`."""
     weight = np.uint16(round(opacity * 256))
     mixed = under.astype(np.uint16) * (256 - weight) + over.astype(np.uint16) * weight
     return ((mixed + 128) >> 8).astype(np.uint8)

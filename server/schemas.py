@@ -8,29 +8,20 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.records import PatchGrid, Site
+from models.geometry import Geometry as Placed
+from models.preprocessing import Preprocessing as Wanted
 from models.spec import ModelSpec
-from server import views
+from models.tasks import task_of
 from server.analysis import Analysis as KeptAnalysis
-from server.queries import key_grid, query_grid, windows
+from server.outputs import CaptionOutput, MaskOutput, Schema, SequenceOutput, output
+from server.site_schemas import Grid, SiteSummary, site_summary
 
 Status = Literal["ready", "available", "loading", "unavailable"]
-
-
-class Schema(BaseModel):
-    """Unknown fields are mistakes."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Size(Schema):
     width: int
     height: int
-
-
-class Grid(Schema):
-    rows: int
-    columns: int
 
 
 class Geometry(Schema):
@@ -47,39 +38,22 @@ class Prediction(Schema):
     score: float
 
 
-class SiteSummary(Schema):
-    id: str
-    kind: Literal["attention", "channel-gate", "spatial-gate", "spatial-transformer"]
-    layer: int = Field(description="ordinal among the sites of its kind, from 0")
-    name: str = Field(description="path of the module in the network")
-    heads: int | None
-    queries: int | None
-    keys: int | None
-    grid: Grid | None = Field(description="cells of one grid that all tokens lie on; null: none")
-    prefix_tokens: int
-    channels: int | None
-    windows: int | None = Field(description="windows that attend apart from each other")
-    query_grid: Grid | None = Field(description="cells that can be asked about with query=row,col")
-    key_grid: Grid | None = Field(description="cells that are looked at")
-    projections: bool = Field(description="whether queries and keys alone give every row")
-    note: str | None = Field(description="windows, two grids, or why places are not known")
-    theta: list[list[float]] | None = None
-    input_grid: Grid | None = None
-    output_grid: Grid | None = None
-
-
 class Links(Schema):
     self: str
-    image: str
+    image: str | None
     model: str
 
 
 class Analysis(Schema):
     id: str
     model: str
-    image: Size
-    geometry: Geometry
+    image: Size | None = Field(description="null where the model read a sentence")
+    text: str | None = Field(description="the sentence; null where the model saw a photo")
+    geometry: Geometry | None
     predictions: list[Prediction]
+    output: CaptionOutput | MaskOutput | SequenceOutput | None = Field(
+        description="what the model answers with that is no class; else null"
+    )
     sites: list[SiteSummary]
     warnings: list[str]
     timings_ms: dict[str, float]
@@ -92,7 +66,8 @@ class ModelSummary(Schema):
     summary: str
     mechanisms: list[str]
     task: str
-    input_size: list[int] = Field(description="[height, width]")
+    reads: Literal["photo", "text"]
+    input_size: list[int] | None = Field(description="[height, width]; null: it reads sentences")
     source: Literal["bundled", "hub", "local"]
     status: Status
     parameters: int | None
@@ -124,8 +99,8 @@ class ModelCard(ModelSummary):
 
     revision: str | None
     citation: str | None
-    preprocessing: Preprocessing
-    labels: list[str] | None
+    preprocessing: Preprocessing | None
+    labels: list[str] | None = Field(description="of the classes, or the words it knows")
     progress: Progress | None
     job: str | None = Field(None, description="address of the download under way")
 
@@ -184,56 +159,39 @@ class Health(Schema):
     status: str
 
 
-def grid_of(grid: PatchGrid | None) -> Grid | None:
-    """The JSON of a grid."""
-    return None if grid is None else Grid(rows=grid.rows, columns=grid.columns)
-
-
-def site_summary(site: Site) -> SiteSummary:
-    """One row of an analysis's `sites`."""
-    is_attention = site.kind == "attention"
-    fields: dict[str, Any] = {
-        name: getattr(site, name)
-        for name in ("id", "kind", "layer", "name", "heads", "queries", "keys", "channels", "note")
-    }
-    if site.kind == "spatial-transformer":
-        sampling = site.sampling
-        fields |= {
-            "theta": views.as_array(sampling.theta[0]).tolist(),
-            "input_grid": grid_of(PatchGrid(*sampling.input.shape[2:])),
-            "output_grid": grid_of(PatchGrid(*sampling.grid.shape[1:3])),
-        }
-    return SiteSummary(
-        **fields,
-        grid=grid_of(site.grid),
-        prefix_tokens=site.prefix_tokens,
-        windows=windows(site),
-        query_grid=grid_of(query_grid(site)) if is_attention else None,
-        key_grid=grid_of(key_grid(site)) if is_attention else None,
-        projections=is_attention and site.attention.factored and windows(site) is None,
+def geometry_of(geometry: Placed | None) -> Geometry | None:
+    """The JSON of where the photo lies on the network's input."""
+    if geometry is None:
+        return None
+    return Geometry(
+        image_to_input=[list(row) for row in geometry.image_to_input],
+        input=Size(width=geometry.input_width, height=geometry.input_height),
+        crop=list(geometry.crop),
     )
 
 
 def analysis(kept: KeptAnalysis) -> Analysis:
     """The JSON of an analysis, without its arrays."""
-    geometry = kept.geometry
     here = f"/v1/analyses/{kept.id}"
+    photo, text = kept.photo, kept.text
     return Analysis(
         id=kept.id,
         model=kept.model.id,
-        image=Size(width=kept.photo.width, height=kept.photo.height),
-        geometry=Geometry(
-            image_to_input=[list(row) for row in geometry.image_to_input],
-            input=Size(width=geometry.input_width, height=geometry.input_height),
-            crop=list(geometry.crop),
-        ),
+        image=None if photo is None else Size(width=photo.width, height=photo.height),
+        text=None if text is None else text.text,
+        geometry=geometry_of(kept.geometry),
         predictions=[
             Prediction(index=p.index, label=p.label, score=p.score) for p in kept.predictions
         ],
-        sites=[site_summary(site) for site in kept.trace.sites],
+        output=output(kept.output, here),
+        sites=[site_summary(site, kept.sentence) for site in kept.trace.sites],
         warnings=list(kept.warnings),
         timings_ms={name: round(value, 3) for name, value in kept.timings_ms.items()},
-        links=Links(self=here, image=f"{here}/image", model=f"/v1/models/{kept.model.id}"),
+        links=Links(
+            self=here,
+            image=None if photo is None else f"{here}/image",
+            model=f"/v1/models/{kept.model.id}",
+        ),
     )
 
 
@@ -250,25 +208,31 @@ def model_card(
     job: str | None = None,
 ) -> ModelCard:
     """Everything that is known of a model."""
-    wanted = spec.preprocessing
     return ModelCard(
         **spec.card,
         **_summary_fields(spec),
         status=status,
         revision=revision or spec.revision,
         citation=spec.citation,
-        preprocessing=Preprocessing(
-            resize_px=wanted.resize_px,
-            crop_px=list(wanted.crop_px),
-            interpolation=wanted.interpolation,
-            mean=list(wanted.mean),
-            std=list(wanted.std),
-            channels=wanted.channels,
-            fit=wanted.fit,
-        ),
+        preprocessing=preprocessing_of(spec.preprocessing),
         labels=None if spec.labels is None else list(spec.labels),
         progress=received and Progress(received_bytes=received[0], total_bytes=received[1]),
         job=job,
+    )
+
+
+def preprocessing_of(wanted: Wanted | None) -> Preprocessing | None:
+    """The JSON of how a photo becomes an input."""
+    if wanted is None:
+        return None
+    return Preprocessing(
+        resize_px=wanted.resize_px,
+        crop_px=list(wanted.crop_px),
+        interpolation=wanted.interpolation,
+        mean=list(wanted.mean),
+        std=list(wanted.std),
+        channels=wanted.channels,
+        fit=wanted.fit,
     )
 
 
@@ -280,6 +244,7 @@ def _summary_fields(spec: ModelSpec) -> dict[str, Any]:
     return {
         **{name: getattr(spec, name) for name in names},
         "mechanisms": list(spec.mechanisms),
-        "input_size": list(spec.preprocessing.crop_px),
+        "reads": task_of(spec.task).reads,
+        "input_size": spec.preprocessing and list(spec.preprocessing.crop_px),
         "metrics": dict(spec.metrics),
     }

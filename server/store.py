@@ -30,7 +30,8 @@ class Store:
     @property
     def nbytes(self) -> int:
         """Traces and photos; a photo that several networks have seen counts once."""
-        photos = {id(kept.photo): kept.photo.pixels.nbytes for kept in self._kept.values()}
+        every = (kept.photo for kept in self._kept.values())
+        photos = {id(photo): photo.pixels.nbytes for photo in every if photo is not None}
         return sum(kept.trace_bytes for kept in self._kept.values()) + sum(photos.values())
 
     def find(self, analysis: str) -> Analysis | None:
@@ -67,4 +68,4 @@ class Store:
     def photo(self, digest: str) -> Photo | None:
         """A kept photo with these pixels, so that equal photos share their memory."""
         photos = (kept.photo for kept in self._kept.values())
-        return next((photo for photo in photos if photo.digest == digest), None)
+        return next((photo for photo in photos if photo and photo.digest == digest), None)

@@ -1,4 +1,5 @@
-"""The photo in a request: a file part of a form, or the body itself. Nothing is written to disk.
+"""The photo in a request: a file part of a form, or the body itself; or a sentence, as a field of a
+form or as JSON. Nothing is written to disk.
 
 The body's size is bounded while it streams (limits.py), so memory is enough, no temporary file is
 left behind, and a full disk is no matter. The names of files are not even looked at.
@@ -8,12 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import orjson
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
-from server.errors import MalformedBody, MissingImage, UnsupportedFormat
+from server.errors import MalformedBody, MissingImage, MissingText, UnsupportedFormat
 
 MAX_PARTS = 8
 MAX_HEADER_BYTES = 16_384
@@ -22,9 +24,9 @@ MAX_HEADER_BYTES = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """The photo's bytes, and the model if the form names one."""
+    """The photo's bytes or the sentence, and the model if the form names one."""
 
-    data: bytes
+    given: bytes | str
     model: str | None = None
 
 
@@ -35,10 +37,29 @@ async def read(request: Request) -> Upload:
         return await _read_form(request, options.get(b"boundary", b""))
     if kind.startswith(b"image/") or kind in (b"application/octet-stream", b""):
         return Upload(await request.body())
+    if kind == b"application/json":
+        return _read_json(await request.body())
     raise UnsupportedFormat(
-        f"A photo is sent as multipart/form-data or image/*, not {kind.decode('latin-1')[:100]}.",
-        accepted=["multipart/form-data", "image/*"],
+        "A photo is sent as multipart/form-data or image/*, a sentence as a form or as JSON, not "
+        f"as {kind.decode('latin-1')[:100]}.",
+        accepted=["multipart/form-data", "image/*", "application/json"],
     )
+
+
+def _read_json(body: bytes) -> Upload:
+    """{"text": a sentence, "model": an id or left out}."""
+    try:
+        sent = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise MalformedBody("The body is not JSON.") from error
+    if not isinstance(sent, dict) or sent.keys() - {"text", "model"}:
+        raise MalformedBody('The body is not of the form {"text": …, "model": …}.')
+    text, model = sent.get("text"), sent.get("model")
+    if text is None:
+        raise MissingText("The body has no text.")
+    if not isinstance(text, str) or not isinstance(model, str | None):
+        raise MalformedBody("text and model are strings.")
+    return Upload(text, model or None)
 
 
 @dataclass(eq=False, slots=True)
@@ -109,7 +130,11 @@ async def _read_form(request: Request, boundary: bytes) -> Upload:
         raise MalformedBody("The form is not well-formed multipart/form-data.") from error
     if not form.complete:
         raise MalformedBody("The form ends before its last part does.")
-    if "image" not in form.parts:
-        raise MissingImage("The form has no file part named 'image'.")
-    model = form.parts.get("model", b"").decode("utf-8", "replace").strip()
-    return Upload(bytes(form.parts["image"]), model or None)
+    if ("image" in form.parts) == ("text" in form.parts):
+        if "image" in form.parts:
+            raise MalformedBody("The form has both an image and a text; one of them is looked at.")
+        raise MissingImage("The form has no file part named 'image' and no field 'text'.")
+    model = form.parts.get("model", b"").decode("utf-8", "replace").strip() or None
+    if "image" in form.parts:
+        return Upload(bytes(form.parts["image"]), model)
+    return Upload(form.parts["text"].decode("utf-8", "replace"), model)

@@ -6,18 +6,20 @@ Layers, heads, channels, rows, columns and tokens are counted from 0, here and i
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from models.maps import attention as attention_maps
 from models.maps import places
-from models.records import Site
+from models.records import Cells, Site
 from server.analysis import Analysis
 from server.encode import Array, NamedArray, pack
 from server.errors import InvalidParameter, NoProjections, WrongKind
 from server.queries import (
+    Direction,
+    cells_of,
     default_query,
     head_words,
     one_window,
@@ -25,9 +27,8 @@ from server.queries import (
     parse_query,
     placed_query,
     windows,
+    word_labels,
 )
-
-Direction = Literal["from", "to"]
 
 
 def as_array(tensor: Tensor) -> Array:
@@ -62,9 +63,15 @@ def attention(
         return _of_cell(site, cell, direction, head)
     held = one_window(site, window)
     _, heads, queries, keys = held.shape
-    asked = parse_query(query, site, queries if direction == "from" else keys)
+    count = queries if direction == "from" else keys
+    asked = parse_query(query, site, count, direction, analysis.sentence)
     fusion = parse_head(head, heads)
-    about = {"site": site.id, "query": query or default_query(site), "direction": direction}
+    named = dict(zip(("query", "key"), word_labels(site, analysis.sentence), strict=True))
+    about: dict[str, Any] = {
+        "site": site.id,
+        "query": query or default_query(site, direction),
+        "direction": direction,
+    }
     where = f"Layer {site.layer}, {head_words(fusion)}"
     with torch.inference_mode():
         if asked.token is None:
@@ -85,6 +92,8 @@ def attention(
                 else f"{where}: what looks at {asked.words}"
             )
             array = placed(line, site, "key" if direction == "from" else "query", sentence)
+    labels = {axis: named[axis] for axis in array.axes if named.get(axis)}
+    about |= {"labels": labels} if labels else {}
     with_heads = array.axes if fusion != "all" else ("head", *array.axes)
     return replace(array, axes=with_heads, about={**about, "head": head})
 
@@ -113,14 +122,27 @@ def _of_cell(site: Site, cell: tuple[int, int], direction: Direction, head: str)
     )
 
 
-def placed(line: Tensor, site: Site, axis: str, sentence: str) -> NamedArray:
+def placed(line: Tensor, site: Site, axis: Literal["query", "key"], sentence: str) -> NamedArray:
     """Values on tokens (…, token) as places (…, row, column) and prefix, where there are places."""
     grid, prefix = site.grid, site.prefix_tokens
+    if cells := cells_of(site, "keys" if axis == "key" else "queries"):
+        return _spread(line, cells, sentence)
     if grid is None or line.shape[-1] != prefix + grid.cells:
         return NamedArray(as_array(line), (axis,), sentence, covers_input=False)
     places = line[..., prefix:].unflatten(-1, (grid.rows, grid.columns))
     on_prefix = as_array(line[..., :prefix]) if prefix else None
     return NamedArray(as_array(places), ("row", "column"), sentence, on_prefix)
+
+
+def _spread(line: Tensor, cells: Cells, sentence: str) -> NamedArray:
+    """Values on tokens (…, token) at their cells; NaN where no token is."""
+    grid, tokens = cells.grid, cells.cells[0].long()
+    known = tokens >= 0
+    spread = torch.full((*line.shape[:-1], grid.cells), torch.nan)
+    spread[..., tokens[known]] = line.float().cpu()[..., known]
+    rest = as_array(line[..., ~known]) if not known.all() else None
+    places = spread.unflatten(-1, (grid.rows, grid.columns))
+    return NamedArray(as_array(places), ("row", "column"), sentence, rest)
 
 
 def projections(site: Site) -> bytes:
@@ -213,8 +235,10 @@ def warped(analysis: Analysis, site: Site) -> NamedArray:
     require(site, "spatial-transformer")
     output = site.sampling.output[0]
     preprocessing = analysis.model.preprocessing
-    is_picture = output.shape[0] == preprocessing.channels == len(preprocessing.mean)
-    if is_picture:
+    is_picture = preprocessing is not None and output.shape[0] == preprocessing.channels == len(
+        preprocessing.mean
+    )
+    if is_picture and preprocessing is not None:
         std = output.new_tensor(preprocessing.std)[:, None, None]
         output = output * std + output.new_tensor(preprocessing.mean)[:, None, None]
     return NamedArray(

@@ -1,14 +1,23 @@
-"""A photo in, an analysis out; the photo back; forgetting it."""
+"""A photo or a sentence in, an analysis out; the photo back, or a mask of it; forgetting it."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from server import errors, examples, render, schemas, upload
-from server.negotiation import JPEG, JSON, PNG
-from server.routes.common import AnalysisOf, EngineOf, conditional, in_thread, problems, unless_gone
+from server import encode, errors, examples, masks, outputs, schemas, upload
+from server.negotiation import JPEG, JSON, NPY, PNG
+from server.render import photograph
+from server.routes.common import (
+    AnalysisOf,
+    EngineOf,
+    conditional,
+    documented,
+    in_thread,
+    problems,
+    unless_gone,
+)
 
 router = APIRouter(prefix="/v1/analyses", tags=["analyses"])
 
@@ -24,12 +33,23 @@ _UPLOAD: dict[str, Any] = {
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
-                    "required": ["image"],
                     "properties": {
                         "image": {"type": "string", "format": "binary"},
+                        "text": {
+                            "type": "string",
+                            "description": "instead, for a model that reads",
+                        },
                         "model": {"type": "string", "example": examples.MODEL},
                     },
                 }
+            },
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["text"],
+                    "properties": {"text": {"type": "string"}, "model": {"type": "string"}},
+                },
+                "example": examples.SENTENCE,
             },
             "image/*": {"schema": {"type": "string", "format": "binary"}},
         },
@@ -46,6 +66,7 @@ _UPLOAD: dict[str, Any] = {
         201: {"content": {JSON: {"example": examples.ANALYSIS}}},
         **problems(
             *errors.BadPhoto.__subclasses__(),
+            *errors.BadText.__subclasses__(),
             errors.MalformedBody,
             errors.TooLarge,
             errors.UploadTimeout,
@@ -66,13 +87,13 @@ async def analyse(
         Query(description="a model's id; the form's field is the same", examples=[examples.MODEL]),
     ] = None,
 ) -> Response:
-    """Look at a photo with a network and keep what it attended to.
+    """Look at a photo, or read a sentence, with a network and keep what it attended to.
 
-    The same photo and model give the same id, and while the analysis is kept it is not computed
-    again.
+    The same photo or sentence and model give the same id, and while the analysis is kept it is not
+    computed again.
     """
     sent = await upload.read(request)
-    kept = await unless_gone(request, engine.analyse(sent.data, sent.model or model))
+    kept = await unless_gone(request, engine.analyse(sent.given, sent.model or model))
     if kept is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     body = await in_thread(schemas.analysis, kept)
@@ -125,16 +146,60 @@ async def forget(engine: EngineOf, analysis: AnalysisOf) -> Response:
             }
         },
         304: {"description": "Not modified"},
-        **problems(errors.UnknownAnalysis, errors.AnalysisGone, errors.NotAcceptable),
+        **problems(
+            errors.UnknownAnalysis, errors.AnalysisGone, errors.NotFound, errors.NotAcceptable
+        ),
     },
 )
 async def image(request: Request, analysis: AnalysisOf) -> Response:
     """The photo as it was analysed: upright, sRGB, without the notes its file carried."""
-    photo = analysis.photo
+    photo, _ = analysis.view
     small = photo.width * photo.height <= LOSSLESS_UP_TO_PX
     return await conditional(
         request,
         photo.digest,
         (PNG, JPEG) if small else (JPEG, PNG),
-        lambda media: render.photograph(photo.pixels, media),
+        lambda media: photograph(photo.pixels, media),
     )
+
+
+@router.get(
+    "/{id}/mask",
+    response_model=outputs.MaskCounts,
+    responses=documented(
+        examples.MASK,
+        PNG,
+        NPY,
+        kinds=(
+            errors.UnknownAnalysis,
+            errors.AnalysisGone,
+            errors.MapNotPossible,
+            errors.InvalidParameter,
+            errors.NotAcceptable,
+        ),
+    ),
+)
+async def mask(
+    request: Request,
+    analysis: AnalysisOf,
+    render: Annotated[
+        Literal["overlay", "heatmap"],
+        Query(description="for image/png: on the photo, or the classes alone"),
+    ] = "overlay",
+    opacity: Annotated[
+        float, Query(ge=0, le=1, allow_inf_nan=False, description="for render=overlay")
+    ] = 0.6,
+) -> Response:
+    """The class of every place: how much each has as JSON, a picture, or the numbers (uint8)."""
+    found = analysis.mask
+
+    def make(media: str) -> bytes:
+        if media == JSON:
+            return outputs.mask_counts(found).model_dump_json().encode()
+        classes = found.classes.numpy()
+        if media == NPY:
+            return encode.array_to_npy(classes)
+        photo, geometry = analysis.view
+        return masks.to_png(classes, photo.pixels, geometry, render, opacity)
+
+    return await conditional(request, analysis.serial, (JSON, PNG, NPY), make)

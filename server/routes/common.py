@@ -135,8 +135,10 @@ async def answer_array(
             return encode.to_safetensors(array)
         drawable = array.covers_input and array.values.ndim == 2
         how = style.render or ("overlay" if drawable else "heatmap")
-        photo, geometry = analysis.photo.pixels, analysis.geometry
-        return render.to_png(array, photo, geometry, how, style.colormap, style.opacity)
+        if how == "overlay":
+            _ = analysis.view  # raises for a sentence, which nothing can be laid on
+        photo = None if analysis.photo is None else analysis.photo.pixels
+        return render.to_png(array, photo, analysis.geometry, how, style.colormap, style.opacity)
 
     return await conditional(request, analysis.serial, offered, make)
 
