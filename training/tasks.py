@@ -10,6 +10,7 @@ from training.data import load_digits, load_photos
 from training.digits import DigitTask
 from training.photos import PhotoTask
 from training.recipe import Recipe
+from training.sentences import SentenceTask
 from training.signs import SignTask, load_signs
 from training.task import Task
 from training.teacher import load_teacher, prepare_lessons
@@ -45,11 +46,17 @@ def captions(recipe: Recipe, folder: Path, device: torch.device) -> Task:
     return CaptionTask(train, val, others, load_teacher(), recipe, device)
 
 
+def sentences(recipe: Recipe, folder: Path, device: torch.device) -> Task:
+    """A small grammar, which needs no data."""
+    return SentenceTask(recipe, device)
+
+
 TASKS: dict[str, Callable[[Recipe, Path, torch.device], Task]] = {
     "digits": digits,
     "photos": photos,
     "signs": signs,
     "captions": captions,
+    "sentences": sentences,
 }
 
 

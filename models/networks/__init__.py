@@ -9,6 +9,7 @@ from models.networks.captioner import Captioner
 from models.networks.cifar_resnet import CifarResNet
 from models.networks.gated_resnet import GatedResNet
 from models.networks.stn import DigitSTN, SignSTN
+from models.networks.text_transformer import TextTransformer
 from models.networks.tnt import TransformerInTransformer
 from models.networks.unet import UNet
 from models.networks.vit import VisionTransformer
@@ -20,6 +21,7 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "sign_stn": SignSTN,
     "tnt": TransformerInTransformer,
     "captioner": Captioner,
+    "text_transformer": TextTransformer,
     "cifar_resnet": CifarResNet,
     "unet": UNet,
 }

@@ -97,7 +97,7 @@ class Captioner(nn.Module):
         self.decoder = WordDecoder(
             words, word_dim, word_depth, word_heads, 4 * word_dim, dropout=dropout
         )
-        self.apply(initialise)
+        self.encoder.apply(initialise)
 
     def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The mean patch token (batch, dim) and the patch tokens (batch, dim, row, column).

@@ -63,6 +63,7 @@ class WordDecoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.ModuleList(DecoderBlock(dim, heads, hidden, dropout) for _ in range(depth))
         self.norm = nn.LayerNorm(dim)
+        self.apply(initialise)
         # With this spread the logits, products with a normed vector, begin at about 1.
         nn.init.normal_(self.embedding.weight, std=dim**-0.5)
 
@@ -80,3 +81,10 @@ class WordDecoder(nn.Module):
         for block in self.blocks:
             tokens = block(tokens, memory, mask)
         return F.linear(self.norm(tokens), self.embedding.weight)
+
+
+def initialise(module: nn.Module) -> None:
+    """Linear layers as in Glorot and Bengio 2010; from smaller weights words are learnt later."""
+    if isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        nn.init.zeros_(module.bias)

@@ -24,9 +24,9 @@ class EncoderBlock(nn.Module):
         self.norm2 = nn.LayerNorm(dim)
         self.mlp = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, dim))
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """tokens: (batch, token, dim); returns the same shape."""
-        tokens = self.add(tokens, self.attention(self.norm1(tokens)))
+    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+        """tokens: (batch, token, dim), given back in its shape · mask: of `scaled_dot_product`."""
+        tokens = self.add(tokens, self.attention(self.norm1(tokens), mask=mask))
         return self.add(tokens, self.mlp(self.norm2(tokens)))
 
     def add(self, tokens: Tensor, change: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from training.recipes import (
     stn_digits,
     stn_digits_control,
     stn_signs,
+    text_transformer,
     tnt,
     vit,
 )
@@ -31,6 +32,7 @@ RECIPES: dict[str, Recipe] = {
         cbam_resnet_spatial_first,
         cbam_resnet_parallel,
         captioner,
+        text_transformer,
     )
 }
 

@@ -1,0 +1,81 @@
+"""The Transformer for sentences (Vaswani et al. 2017), small enough to watch every head of it."""
+
+from torch import Tensor, nn
+
+from models.mechanisms.positions import sinusoidal_table
+from models.networks.decoder import LONGEST, PAD, WordDecoder, initialise
+from models.networks.search import write
+from models.networks.vit import EncoderBlock
+
+
+class TextTransformer(nn.Module):
+    """Words of one language → encoder → decoder → words of another; one table of words for both.
+
+    words: the size of the vocabulary, PAD, START, END and UNKNOWN first · depth: blocks of the
+    encoder, and as many of the decoder · mlp_ratio: how much wider the MLPs are than dim.
+    """
+
+    positions: Tensor
+
+    def __init__(
+        self,
+        words: int = 207,
+        dim: int = 64,
+        depth: int = 2,
+        heads: int = 4,
+        mlp_ratio: int = 3,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        hidden = mlp_ratio * dim
+        self.register_buffer("positions", sinusoidal_table(LONGEST, dim), persistent=False)
+        self.blocks = nn.ModuleList(EncoderBlock(dim, heads, hidden) for _ in range(depth))
+        self.norm = nn.LayerNorm(dim)
+        self.decoder = WordDecoder(words, dim, depth, heads, hidden, dropout)
+        self.dropout = nn.Dropout(dropout)
+        self.blocks.apply(initialise)
+
+    def read(self, source: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What the decoder looks at, (batch, word, dim), and the mask that hides padding.
+
+        source: int64 (batch, word), PAD after the shorter sentences. Raises ValueError for more
+        than LONGEST words.
+        """
+        length = source.shape[1]
+        if length > LONGEST:
+            raise ValueError(f"{length} words; the positions end at {LONGEST}")
+        # One sentence has no padding, and no mask to be drawn.
+        mask = None if len(source) == 1 else (source != PAD)[:, None, None]
+        embedding = self.decoder.embedding
+        tokens = embedding(source) * embedding.embedding_dim**0.5 + self.positions[:length]
+        tokens = self.dropout(tokens)
+        for block in self.blocks:
+            tokens = block(tokens, mask)
+        return self.norm(tokens), mask
+
+    def forward(self, source: Tensor, target: Tensor) -> Tensor:
+        """Teacher forcing: what comes after each of the given words.
+
+        source: int64 (batch, word), ending with END · target: int64 (batch, length), beginning with
+        START. Returns logits (batch, length, word).
+        """
+        memory, mask = self.read(source)
+        logits: Tensor = self.decoder(memory, target, mask)
+        return logits
+
+    def generate(self, source: Tensor, longest: int = 40, beams: int = 1) -> Tensor:
+        """The translations: int64 (batch, length) from START to END, PAD after END.
+
+        source: int64 (batch, word), ending with END · longest: words at most, END included · beams:
+        1 is greedy. Gradients are not kept.
+        """
+        memory, mask = self.read(source)
+        memory = memory.detach().repeat_interleave(beams, dim=0)
+        seen = None if mask is None else mask.repeat_interleave(beams, dim=0)
+        return write(
+            lambda words: self.decoder(memory, words, seen)[:, -1],
+            len(source),
+            source.device,
+            beams,
+            longest,
+        )
