@@ -1,41 +1,22 @@
-"""The catalogue: the networks that ship with the project, the files in the weights folder, and
-all of timm.
+"""The catalogue: the networks that ship with the project, those that the model folder describes,
+the files in the weights folder, and all of timm.
 """
 
 from __future__ import annotations
 
 import difflib
-import json
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from models import networks, timm_zoo, weights
-from models.preprocessing import Preprocessing, blank
+from models import builders, folder, hub, shipped, timm_zoo, weights
+from models.preprocessing import blank
+from models.shipped import bundled as bundled
 from models.spec import LoadedModel, ModelSpec
 from models.tasks import survey
-
-CHECKPOINTS = Path(__file__).parent / "checkpoints"
-
-ORDER = (
-    "vit",
-    "tnt",
-    "se_resnet",
-    "eca_resnet",
-    "cbam_resnet",
-    "cbam_resnet_spatial_first",
-    "cbam_resnet_parallel",
-    "sa_resnet",
-    "sa_unet",
-    "stn_digits",
-    "stn_signs",
-    "captioner",
-    "text_transformer",
-)
-"""The bundled networks as people meet the mechanisms."""
 
 
 class UnknownModel(LookupError):
@@ -46,70 +27,38 @@ class UnknownModel(LookupError):
         super().__init__(f"unknown model {model!r}; try one of: {', '.join(known)}")
 
 
-def spec_from_card(path: Path) -> ModelSpec:
-    """The ModelSpec that a card describes; its weights lie beside it as <id>.safetensors."""
-    card = json.loads(path.read_text(encoding="utf-8"))
-    return ModelSpec(
-        id=card["id"],
-        title=card["title"],
-        summary=card["summary"],
-        mechanisms=tuple(card["mechanisms"]),
-        task=card["task"],
-        source="bundled",
-        preprocessing=card["preprocessing"] and Preprocessing.from_card(card["preprocessing"]),
-        labels=tuple(card["labels"]),
-        parameters=card["parameters"],
-        size_bytes=path.with_suffix(".safetensors").stat().st_size,
-        metrics=card["metrics"],
-        licence=card["licence"],
-        citation=card["citation"],
-        sha256=card["sha256"],
-        network=(card["network"]["name"], card["network"]["arguments"]),
-        card={key: card[key] for key in ("data", "recipe", "command", "seed", "date")},
-    )
-
-
-@cache
-def bundled() -> dict[str, ModelSpec]:
-    """The networks that ship with the project, by id, in the order that people meet the
-    mechanisms.
-    """
-    specs = [spec_from_card(path) for path in sorted(CHECKPOINTS.glob("*.json"))]
-    place = {model: index for index, model in enumerate(ORDER)}
-    specs.sort(key=lambda spec: (place.get(spec.id, len(place)), spec.id))
-    return {spec.id: spec for spec in specs}
-
-
 class Catalog:
     """What can be analysed on this machine.
 
     weights_dir: a folder of <model id>.safetensors that comes before the hub. cache_dir: where
-    downloads are kept (the hub library's own folder if None). offline: never ask the hub.
+    downloads are kept (the hub library's own folder if None). models_dir: a folder of <model
+    id>.toml, see `models.folder`. offline: never ask the hub.
     """
 
     def __init__(
         self,
         weights_dir: Path | None = None,
         cache_dir: Path | None = None,
+        models_dir: Path | None = None,
         *,
         offline: bool = False,
     ) -> None:
-        self.weights_dir, self.cache_dir, self.offline = weights_dir, cache_dir, offline
-
-    def _file(self, model: str) -> Path | None:
-        """The file of the weights folder for this id. Ids with path separators name no file."""
-        if self.weights_dir is None or Path(model).name != model:
-            return None
-        path = self.weights_dir / f"{model}.safetensors"
-        return path if path.is_file() else None
+        self.weights_dir, self.cache_dir, self.models_dir = weights_dir, cache_dir, models_dir
+        self.offline = offline
 
     def listed(self) -> list[ModelSpec]:
-        """The weights folder's models first, then the bundled ones: all that run without a
-        download.
+        """What runs without a download: the weights folder's models, the model folder's, then the
+        bundled ones. Last those that are here but cannot be used; their `reason` says why.
         """
-        files = sorted(self.weights_dir.glob("*.safetensors")) if self.weights_dir else []
-        local = [self.spec(file.stem) for file in files if timm_zoo.exists(file.stem)]
-        return [*local, *bundled().values()]
+        files = sorted(self.weights_dir.iterdir()) if self.weights_dir else []
+        kinds = (".safetensors", *weights.PICKLES)
+        names = dict.fromkeys(file.stem for file in files if file.suffix in kinds)
+        here = [self.spec(name) for name in names if timm_zoo.exists(name)]
+        here += [entry.spec for entry in self._described()]
+        here += bundled().values()
+        usable = {spec.id: spec for spec in here if spec.reason is None}
+        unusable = {spec.id: spec for spec in here if spec.reason is not None}
+        return list((usable | unusable).values())
 
     def search(self, text: str, limit: int = 50) -> list[ModelSpec]:
         """Listed models and timm names that contain every word of `text`."""
@@ -131,80 +80,190 @@ class Catalog:
         """The row of a model id; raises UnknownModel, which lists close ones."""
         if model in bundled():
             return bundled()[model]
+        if (entry := self._entry(model)) is not None:
+            return entry.spec
         if not timm_zoo.exists(model):
+            described = [entry.spec.id for entry in self._described()]
             close = difflib.get_close_matches(model, timm_zoo.names(), n=5, cutoff=0.7)
-            raise UnknownModel(model, (*bundled(), *close))
+            raise UnknownModel(model, (*bundled(), *described, *close))
         spec = timm_zoo.spec(model)
-        file = self._file(spec.id)
-        if file is None:
-            return spec
-        return replace(spec, source="local", size_bytes=file.stat().st_size)
+        if (file := self._file(spec.id, ".safetensors")) is not None:
+            return replace(spec, source="local", size_bytes=file.stat().st_size)
+        if (pickle := self._pickle(spec.id)) is not None:
+            return replace(spec, source="local", reason=str(weights.unsafe(pickle.name)))
+        return spec
+
+    def complaints(self) -> list[str]:
+        """A line for each thing in the folders that hinders a model from being used."""
+        lines = list(folder.complaints(self._described()))
+        if self.models_dir is not None:
+            taken = sorted(p.name for p in self.models_dir.glob("*.toml") if p.stem in bundled())
+            lines += [f"{name}: a bundled network is called so; rename the file" for name in taken]
+        for spec in self.listed() if self.weights_dir else ():
+            pickle = self._pickle(spec.id)
+            if pickle is not None and spec.reason is not None:
+                lines.append(f"{spec.reason}. {weights.how_to(pickle.name)}")
+        return lines
 
     def local(self, model: str) -> bool:
         """Whether the weights are on this machine."""
         spec = self.spec(model)
         if spec.source in ("bundled", "local"):
-            return True
+            return spec.reason is None
         return (
-            spec.repository is not None
-            and weights.cached(spec.repository, self.cache_dir) is not None
+            spec.repository is not None and hub.cached(spec.repository, self.cache_dir) is not None
         )
 
-    def _weights(self, spec: ModelSpec, progress: weights.Progress | None) -> Path:
-        file = self._file(spec.id)
-        if file is not None:
-            return file
-        if spec.repository is None:
-            raise weights.ModelNotLocal(
-                f"no hub has weights for {spec.id}",
-                f"Put {spec.id}.safetensors into the folder that FOVEA_WEIGHTS_DIR names.",
-            )
-        return weights.fetch(
-            spec.repository, self.cache_dir, offline=self.offline, progress=progress
-        )
+    def download(
+        self,
+        model: str,
+        progress: hub.Progress,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Path | None:
+        """The file with the weights, fetched from the hub if need be; None for a bundled one.
+
+        What an earlier download left is verified, and fetched again if it is damaged. Raises as
+        `load` does, and weights.DownloadStopped once `stopped` says yes.
+        """
+        spec = self.spec(model)
+        if spec.source != "hub":
+            self._refuse(spec)
+            size = spec.size_bytes or 0
+            progress(size, size)
+            return self._file(spec.id, ".safetensors")
+        if spec.repository is not None:
+            file = hub.verify(spec.repository, self.cache_dir, weights.sha256)
+            if file is not None:
+                size = file.stat().st_size
+                progress(size, size)
+                return file
+        return self._weights(spec, progress, stopped)
 
     def load(
         self,
         model: str,
         device: torch.device | str = "cpu",
-        progress: weights.Progress | None = None,
+        progress: hub.Progress | None = None,
     ) -> LoadedModel:
         """The network with its weights, in eval mode on `device`.
 
         progress: called with (bytes received, bytes in total or None) while downloading.
-        Raises UnknownModel, weights.ModelNotLocal or weights.CorruptWeights.
+        Raises UnknownModel or a weights.WeightsError.
         """
         spec = self.spec(model)
         if spec.network is not None:
-            module, checksum = _load_bundled(spec)
+            module, checksum = shipped.load(spec)
+        elif (entry := self._entry(spec.id)) is not None:
+            module, checksum = _load_described(entry)
         else:
-            file = self._weights(spec, progress)
-            tensors, checksum = weights.read(file)
-            try:
-                module = timm_zoo.build(spec, tensors)
-            except RuntimeError as error:
-                raise weights.CorruptWeights(
-                    f"{file.name} does not fit {spec.id}: {error}",
-                    "Supply the weights of exactly this architecture under timm's key names.",
-                ) from error
-            spec = replace(spec, size_bytes=file.stat().st_size)
+            module, checksum, size = self._load_timm(spec, progress)
+            spec = replace(spec, size_bytes=size)
         spec = replace(
             spec, sha256=checksum, parameters=sum(p.numel() for p in module.parameters())
         )
         module = module.eval().requires_grad_(False)
-        layouts = survey(module, spec.task, blank(spec.preprocessing))
+        try:
+            layouts = survey(module, spec.task, blank(spec.preprocessing))
+        except Exception as error:  # Whatever a network's own code may raise.
+            raise weights.UnusableNetwork(
+                f"{spec.id} fails on a picture of its own size "
+                f"({type(error).__name__}: {_short(error)})",
+                "Check the size that it expects, and that it takes one photo and nothing else.",
+            ) from error
         return LoadedModel(spec, module.to(device), checksum[:12], layouts)
 
+    def _described(self) -> list[folder.Entry]:
+        """The models of the model folder. A bundled network keeps its name."""
+        entries = folder.listed(self.models_dir) if self.models_dir is not None else []
+        return [entry for entry in entries if entry.spec.id not in bundled()]
 
-def _load_bundled(spec: ModelSpec) -> tuple[nn.Module, str]:
-    assert spec.network is not None
-    file = CHECKPOINTS / f"{spec.id}.safetensors"
-    tensors, checksum = weights.read(file, spec.sha256)
-    module = networks.build(spec.network[0], **spec.network[1])
-    # Shipped in half precision, run in single: exact on every device.
-    weights.fill(
-        module,
-        {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()},
-        file.name,
-    )
+    def _entry(self, model: str) -> folder.Entry | None:
+        """The model folder's file for this id. Ids with path separators name no file."""
+        if self.models_dir is None or not _names_a_file(model):
+            return None
+        path = self.models_dir / f"{model}.toml"
+        return folder.read(path) if path.is_file() else None
+
+    def _file(self, model: str, suffix: str) -> Path | None:
+        """The file of the weights folder for this id."""
+        if self.weights_dir is None or not _names_a_file(model):
+            return None
+        path = self.weights_dir / f"{model}{suffix}"
+        return path if path.is_file() else None
+
+    def _pickle(self, model: str) -> Path | None:
+        """A pickle in the weights folder that stands where this model's weights should."""
+        files = (self._file(model, suffix) for suffix in weights.PICKLES)
+        return next((file for file in files if file is not None), None)
+
+    def _refuse(self, spec: ModelSpec) -> None:
+        """Raises for a model that is here but cannot be used."""
+        if spec.reason is None:
+            return
+        if (entry := self._entry(spec.id)) is not None:
+            raise entry.error()
+        pickle = self._pickle(spec.id)
+        raise weights.UnsafeCheckpoint(spec.reason, weights.how_to(pickle.name if pickle else ""))
+
+    def _weights(
+        self,
+        spec: ModelSpec,
+        progress: hub.Progress | None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Path:
+        file = self._file(spec.id, ".safetensors")
+        if file is not None:
+            return file
+        self._refuse(spec)
+        if spec.repository is None:
+            raise weights.ModelNotLocal(
+                f"no hub has weights for {spec.id}",
+                f"Put {spec.id}.safetensors into the folder that FOVEA_WEIGHTS_DIR names.",
+            )
+        return hub.fetch(
+            spec.repository,
+            self.cache_dir,
+            offline=self.offline,
+            progress=progress,
+            stopped=stopped,
+        )
+
+    def _load_timm(
+        self, spec: ModelSpec, progress: hub.Progress | None
+    ) -> tuple[nn.Module, str, int]:
+        file = self._weights(spec, progress)
+        tensors, checksum = weights.read(file, hub.announced_sha256(file))
+        try:
+            module = timm_zoo.build(spec, tensors)
+        except RuntimeError as error:
+            raise weights.CorruptWeights(
+                f"{file.name} does not fit {spec.id}: {error}",
+                "Supply the weights of exactly this architecture under timm's key names.",
+            ) from error
+        return module, checksum, file.stat().st_size
+
+
+def _names_a_file(model: str) -> bool:
+    return Path(model).name == model and "\0" not in model
+
+
+def _short(error: Exception) -> str:
+    """The first line of what an error says: the whole may be pages of a stack."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else "no message"
+
+
+def _load_described(entry: folder.Entry) -> tuple[nn.Module, str]:
+    if entry.weights is None:
+        raise entry.error()
+    tensors, checksum = weights.read(entry.weights)
+    try:
+        module = builders.build(entry.builder, entry.arguments)
+    except Exception as error:  # Whatever the builder's own code may raise.
+        raise weights.UnusableNetwork(
+            f"{entry.spec.id}.toml: {entry.builder} could not be built "
+            f"({type(error).__name__}: {_short(error)})",
+            "Correct [arguments] in the file, or the builder.",
+        ) from error
+    weights.fill(module, tensors, entry.weights.name)
     return module, checksum

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from models.capture import capture
 from models.layout import Layouts, place, survey
+from models.outputs import tensor_of
 from models.records import Trace
 
 
@@ -25,7 +26,7 @@ def run(
     more = () if words is None else (words,)
     layouts = survey(module, inputs[:1], *more) if layouts is None else layouts
     with torch.inference_mode(), capture(module, features=True) as recording:
-        logits = module(inputs, *more)
+        logits = tensor_of(module(inputs, *more))
     traces = recording.trace.split(inputs.shape[0])
     return logits, tuple(place(trace, layouts) for trace in traces)
 
@@ -41,5 +42,5 @@ def run_for_class(
     layouts = survey(module, inputs) if layouts is None else layouts
     photo = inputs.detach().clone().requires_grad_()
     with torch.enable_grad(), capture(module, gradients=True) as recording:
-        logits = module(photo)
+        logits = tensor_of(module(photo))
     return logits.detach(), place(recording.differentiate(logits[0, target]), layouts)

@@ -134,3 +134,20 @@ def search(text: str) -> Iterator[str]:
     """Names that contain every word of `text`."""
     words = text.lower().split()
     return (name for name in names() if all(word in name.lower() for word in words))
+
+
+def architectures() -> list[str]:
+    """Every architecture's name, with or without pretrained weights."""
+    found: list[str] = _timm().list_models()
+    return found
+
+
+def create(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """The network of a timm name with weights of chance."""
+    module: nn.Module = _timm().create_model(name, pretrained=False, **arguments)
+    return module
+
+
+def preprocessing(name: str) -> Preprocessing:
+    """What timm itself gives this network to see."""
+    return Preprocessing.from_timm(_timm().get_pretrained_cfg(name).to_dict())

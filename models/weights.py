@@ -1,34 +1,26 @@
-"""Finding, verifying and reading weight files. Only safetensors: a pickle can run code when it is
-opened.
+"""Verifying and reading weight files. Only safetensors: a pickle can run code when it is opened.
 
 WeightsError
 ├── ModelNotLocal     the weights are not on this machine and could not be fetched
-└── CorruptWeights    the file is not what it should be: checksum, header, names or shapes
+├── DownloadStopped   the download was stopped before it was complete
+├── CorruptWeights    the file is not what it should be: checksum, header, names or shapes
+├── UnsafeCheckpoint  the file is a pickle
+├── InvalidModelFile  the description of the model has mistakes
+└── UnusableNetwork   the network cannot be built, or fails on a picture of its own size
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import re
 from pathlib import Path
-from typing import Any
 
 import safetensors
 import safetensors.torch
-from huggingface_hub import (
-    get_hf_file_metadata,
-    hf_hub_download,
-    hf_hub_url,
-    try_to_load_from_cache,
-)
-from huggingface_hub.utils import tqdm
 from torch import Tensor, nn
 
-Progress = Callable[[int, int | None], None]
-"""Called with (bytes received, bytes in total or None)."""
-
-HUB_FILE = "model.safetensors"
-CONNECT_TIMEOUT_S = 5.0
+PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
+"""How files that torch.save wrote are called."""
 
 
 class WeightsError(Exception):
@@ -43,8 +35,46 @@ class ModelNotLocal(WeightsError):
     """The weights are not on this machine and could not be fetched."""
 
 
+class DownloadStopped(WeightsError):
+    """The download was stopped before it was complete."""
+
+
 class CorruptWeights(WeightsError):
     """The file is not what it should be."""
+
+
+class UnsafeCheckpoint(WeightsError):
+    """The file is a pickle."""
+
+
+class InvalidModelFile(WeightsError):
+    """The description of the model has mistakes."""
+
+
+class UnusableNetwork(WeightsError):
+    """The network cannot be built, or fails on a picture of its own size."""
+
+
+def unsafe(file: str) -> UnsafeCheckpoint:
+    """The error for a pickle of this name, with the safe way to convert it."""
+    return UnsafeCheckpoint(
+        f"{file} is a pickle, which can run code when it is opened", how_to(file)
+    )
+
+
+def how_to(file: str) -> str:
+    """How the pickle `file` becomes weights that are taken."""
+    return f"Convert it: python -m models.convert {file} {Path(file).stem}.safetensors"
+
+
+def is_pickle(data: bytes) -> bool:
+    """Whether these are the first bytes of what torch.save writes, now (a ZIP) or before 1.6."""
+    if data[:4] == b"PK\x03\x04":
+        return re.search(rb"/(data\.pkl|\.format_version|byteorder)", data[:512]) is not None
+    legacy = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"  # torch's magic number, pickled
+    starts = (legacy, b"\x95", b"}q", b"]q", b"c")
+    # A safetensors header begins at the ninth byte, whatever its length looks like before.
+    return data[:1] == b"\x80" and data[8:9] != b"{" and data[2:].startswith(starts)
 
 
 def sha256(path: Path) -> str:
@@ -57,6 +87,9 @@ def read(path: Path, expected_sha256: str | None = None) -> tuple[dict[str, Tens
     """(tensors by name, checksum) of a safetensors file; raises CorruptWeights, which names the
     file.
     """
+    with path.open("rb") as file:
+        if is_pickle(file.read(512)):
+            raise unsafe(path.name)
     checksum = sha256(path)
     if expected_sha256 is not None and checksum != expected_sha256:
         raise CorruptWeights(
@@ -74,10 +107,14 @@ def read(path: Path, expected_sha256: str | None = None) -> tuple[dict[str, Tens
 
 def fill(module: nn.Module, tensors: dict[str, Tensor], file: str) -> None:
     """Copy `tensors` into `module`, every name and shape matching; raises CorruptWeights naming
-    those that do not.
+    those that do not. Of names that share one tensor, as a file of safetensors has it, one is
+    enough.
     """
     own = module.state_dict()
-    missing = sorted(own.keys() - tensors.keys())
+    given = {_place(own[name]) for name in own.keys() & tensors.keys()}
+    missing = sorted(
+        name for name in own.keys() - tensors.keys() if _place(own[name], name) not in given
+    )
     unknown = sorted(tensors.keys() - own.keys())
     misshapen = [
         f"{name} is {tuple(tensors[name].shape)}, not {tuple(own[name].shape)}"
@@ -94,69 +131,11 @@ def fill(module: nn.Module, tensors: dict[str, Tensor], file: str) -> None:
             f"{file} does not fit the network: {'; '.join(problems)}",
             "Supply the weights of exactly this architecture under its own key names.",
         )
-    module.load_state_dict(tensors)
+    module.load_state_dict(tensors, strict=False)
 
 
-def cached(repository: str, cache_dir: Path | None) -> Path | None:
-    """The downloaded weights of a hub repository, if they are on this machine."""
-    path = try_to_load_from_cache(repository, HUB_FILE, cache_dir=cache_dir)
-    return Path(path) if isinstance(path, str) else None
-
-
-def _reporting(progress: Progress) -> type[tqdm]:
-    """A progress bar class that reports to `progress` and draws nothing."""
-
-    class Reporting(tqdm):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **{**kwargs, "disable": True})  # type: ignore[no-untyped-call]
-            self.received = int(kwargs.get("initial") or 0)
-            self.expected = kwargs.get("total")
-            progress(self.received, self.expected)
-
-        def update(self, n: float | None = 1) -> bool | None:
-            self.received += int(n or 0)
-            progress(self.received, self.expected)
-            return None
-
-    return Reporting
-
-
-def fetch(
-    repository: str,
-    cache_dir: Path | None,
-    *,
-    offline: bool = False,
-    progress: Progress | None = None,
-) -> Path:
-    """The weights of a hub repository: from the cache, else downloaded, resumed where it stopped.
-
-    Raises ModelNotLocal where there is no connection, or none is wanted, or the hub has no such
-    file.
-    """
-    if (local := cached(repository, cache_dir)) is not None:
-        return local
-    name = repository.split("/")[-1]
-    hint = (
-        f"Put {name}.safetensors into the folder that FOVEA_WEIGHTS_DIR names, "
-        "or connect to the hub."
-    )
-    if offline:
-        raise ModelNotLocal(
-            f"the weights of {name} are not on this machine, and downloads are switched off", hint
-        )
-    try:
-        # Asked once and briefly: the download itself would retry a dead connection for 20 s.
-        get_hf_file_metadata(hf_hub_url(repository, HUB_FILE), timeout=CONNECT_TIMEOUT_S)
-        return Path(
-            hf_hub_download(
-                repository,
-                HUB_FILE,
-                cache_dir=cache_dir,
-                tqdm_class=_reporting(progress or (lambda received, total: None)),
-            )
-        )
-    except Exception as error:
-        # The hub library lets through the errors of whichever HTTP library it uses.
-        raise ModelNotLocal(
-            f"the weights of {name} are not on this machine, and the hub did not supply them", hint
-        ) from error
+def _place(tensor: Tensor, name: str = "") -> object:
+    """Equal for tensors that are one in memory; an empty one is nobody's but `name`'s."""
+    if not tensor.numel():
+        return name
+    return tensor.data_ptr(), tuple(tensor.shape), tensor.stride()

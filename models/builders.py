@@ -1,0 +1,116 @@
+"""Building a network by a name: of timm, of transformers, or of a function of the user's own.
+
+    timm:<architecture>                    timm.create_model(architecture, **arguments)
+    transformers:<class or model type>     the class, or an image classifier of that type,
+                                           from a configuration of `arguments`
+    package.module:factory                 factory(**arguments), an nn.Module
+
+The module is used as it is: nothing is wrapped, so that what is captured is what its author wrote.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from torch import nn
+
+from models import timm_zoo
+from models.torchvision_operators import declare_missing_operators
+
+FORMS = "timm:<name>, transformers:<class or model type> or package.module:factory"
+INSTALL_TRANSFORMERS = "it needs transformers; install it with: pip install 'fovea[transformers]'"
+
+
+def problem(builder: str, arguments: Mapping[str, Any]) -> str | None:
+    """What is wrong with a builder, as far as can be told without running it; None if nothing."""
+    kind, _, name = builder.partition(":")
+    if kind == "timm":
+        return _problem_of_timm(name, arguments)
+    if kind == "transformers":
+        return _problem_of_transformers(name)
+    if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", builder):
+        return f"{builder!r} is no builder; it is {FORMS}"
+    top = kind.partition(".")[0]
+    if importlib.util.find_spec(top) is None:
+        return (
+            f"there is no module {top!r} that can be imported here (is its folder on PYTHONPATH?)"
+        )
+    return None
+
+
+def build(builder: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """The network, with weights of chance; raises whatever its author's code raises."""
+    kind, _, name = builder.partition(":")
+    if kind == "timm":
+        return timm_zoo.create(name, arguments)
+    if kind == "transformers":
+        return _build_transformers(name, dict(arguments))
+    factory = getattr(importlib.import_module(kind), name)
+    network = factory(**arguments)
+    if not isinstance(network, nn.Module):
+        raise TypeError(f"{builder} gave a {type(network).__name__}, not a torch.nn.Module")
+    return network
+
+
+def _problem_of_timm(name: str, arguments: Mapping[str, Any]) -> str | None:
+    if not timm_zoo.exists(name):
+        return f"timm has no {name!r}{_close(name, timm_zoo.architectures())}"
+    if "pretrained" in arguments:
+        return "the weights come from the file that `weights` names; take `pretrained` out"
+    return None
+
+
+def _problem_of_transformers(name: str) -> str | None:
+    if importlib.util.find_spec("transformers") is None:
+        return INSTALL_TRANSFORMERS
+    known = (*_classes(), *_model_types())
+    if name in known:
+        return None
+    return f"transformers has no class or model type {name!r}{_close(name, known)}"
+
+
+def _close(name: str, known: Iterable[str]) -> str:
+    """The names like this one, to be put behind a sentence."""
+    close = difflib.get_close_matches(name, list(known), n=5, cutoff=0.6)
+    return f"; did you mean {', '.join(close)}?" if close else ""
+
+
+def _transformers() -> Any:
+    """transformers, imported where it is asked for: it is an extra, and takes seconds."""
+    declare_missing_operators()
+    import transformers
+
+    return transformers
+
+
+def _classes() -> list[str]:
+    # Asked for their names only: the modules behind them are imported when one is built.
+    return [name for name in dir(_transformers()) if re.search(r"(Model|For[A-Z]\w+)$", name)]
+
+
+def _model_types() -> list[str]:
+    return list(_transformers().CONFIG_MAPPING)
+
+
+def _build_transformers(name: str, settings: dict[str, Any]) -> nn.Module:
+    transformers = _transformers()
+    kind: Any
+    if name in _model_types():
+        kind, settings["model_type"] = transformers.AutoModelForImageClassification, name
+    else:
+        kind = getattr(transformers, name)
+    own = getattr(kind, "config_class", None)
+    if own is not None:
+        network: nn.Module = kind(own.from_dict(settings))
+        return network
+    # One of transformers' own choosers: the configuration says which class it is.
+    if "model_type" not in settings:
+        raise ValueError(f"{name} needs `model_type` in its configuration")
+    config = transformers.AutoConfig.for_model(settings.pop("model_type"), **settings)
+    chosen: nn.Module = kind.from_config(config)
+    return chosen
