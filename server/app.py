@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -16,10 +18,12 @@ from server.context import Context, problem_response
 from server.engine import Engine
 from server.limits import BodyLimits
 from server.metrics import Metrics
-from server.routes import analyses, health, maps, models, sites
+from server.routes import analyses, health, jobs, maps, models, sites
 from server.routes.common import in_thread, tagged
 from server.security import Security
 from server.settings import Settings, load
+
+log = logging.getLogger("fovea.models")
 
 DESCRIPTION = """
 Drop a photo and see what a vision network attended to.
@@ -33,7 +37,7 @@ def create_app(settings: Settings | None = None, catalog: Catalog | None = None)
     """A server of its own; the engine lives from start-up to shutdown."""
     settings = settings or load()
     networks = catalog or Catalog(
-        settings.weights_dir, settings.cache_dir, offline=settings.offline
+        settings.weights_dir, settings.cache_dir, settings.models_dir, offline=settings.offline
     )
     metrics = Metrics()
 
@@ -42,9 +46,11 @@ def create_app(settings: Settings | None = None, catalog: Catalog | None = None)
         engine = Engine(networks, settings)
         metrics.watch(engine)
         app.state.engine, app.state.metrics = engine, metrics
+        complaining = asyncio.create_task(asyncio.to_thread(_complain, networks))
         try:
             yield
         finally:
+            await complaining
             await engine.close()
 
     app = FastAPI(
@@ -57,7 +63,7 @@ def create_app(settings: Settings | None = None, catalog: Catalog | None = None)
         redoc_url=None,
         redirect_slashes=False,
     )
-    for routes in (analyses, sites, maps, models, health):
+    for routes in (analyses, sites, maps, models, jobs, health):
         app.include_router(routes.router)
     app.include_router(pages.router)
     app.add_api_route("/openapi.json", _contract, include_in_schema=False)
@@ -76,6 +82,12 @@ def create_app(settings: Settings | None = None, catalog: Catalog | None = None)
     )
     _document_problems(app)
     return app
+
+
+def _complain(networks: Catalog) -> None:
+    """The mistakes in the folders, in the log: their models cannot be used, all others can."""
+    for line in networks.complaints():
+        log.warning("%s", line)
 
 
 async def _contract(request: Request) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models import weights
+from models import hub
 from models.catalog import Catalog
 from models.spec import ModelSpec
 from server import schemas
@@ -21,11 +21,13 @@ def card(catalog: Catalog, shelf: Shelf, model: str) -> schemas.ModelCard:
     """One model; raises UnknownModel."""
     spec = find(catalog, model)
     loaded = shelf.loaded(spec.id)
+    job = shelf.downloading(spec.id)
     return schemas.model_card(
         known(spec, shelf),
         status(spec, catalog, shelf),
         loaded.revision if loaded else None,
-        shelf.received(spec.id),
+        (job.meter.received, job.meter.total) if job else None,
+        f"/v1/jobs/{job.id}" if job else None,
     )
 
 
@@ -37,12 +39,14 @@ def known(spec: ModelSpec, shelf: Shelf) -> ModelSpec:
 
 def status(spec: ModelSpec, catalog: Catalog, shelf: Shelf) -> schemas.Status:
     """Whether the network can be used at once, after a download, or not."""
-    if shelf.loading(spec.id):
+    if shelf.loading(spec.id) or shelf.downloading(spec.id):
         return "loading"
+    if spec.reason is not None:
+        return "unavailable"
     if shelf.loaded(spec.id) or spec.source != "hub":
         return "ready"
     if spec.repository is None:
         return "unavailable"
-    if weights.cached(spec.repository, catalog.cache_dir):
+    if hub.cached(spec.repository, catalog.cache_dir):
         return "ready"
     return "unavailable" if catalog.offline else "available"

@@ -58,7 +58,9 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
     from server.inference import pick_device
 
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
-    catalog = Catalog(settings.weights_dir, settings.cache_dir, offline=settings.offline)
+    catalog = Catalog(
+        settings.weights_dir, settings.cache_dir, settings.models_dir, offline=settings.offline
+    )
     try:
         device = pick_device(settings.device)
     except ValueError as error:

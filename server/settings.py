@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     weights_dir: Path | None = Field(
         None, description="Folder with `<model id>.safetensors` files, looked in before the hub."
     )
+    models_dir: Path | None = Field(
+        None, description="Folder with one `<model id>.toml` a model of your own."
+    )
     cache_dir: Path | None = Field(
         None, description="Folder that downloaded weights are kept in; unset: the hub's own."
     )
@@ -108,7 +111,7 @@ class Settings(BaseSettings):
             raise ValueError("a token is made of printable ASCII characters without spaces")
         return token
 
-    @field_validator("weights_dir")
+    @field_validator("weights_dir", "models_dir")
     @classmethod
     def _readable(cls, folder: Path | None) -> Path | None:
         if folder is not None and not folder.is_dir():

@@ -1,4 +1,5 @@
 """Loaded networks: each is loaded once, however many ask for it, and the least used make room.
+What has to be downloaded first is downloaded by a job (jobs.py), which all who wait share.
 
 Used from the event loop; the loading itself is done by a thread.
 """
@@ -8,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import torch
 
@@ -16,9 +19,11 @@ from models import weights
 from models.catalog import Catalog, UnknownModel
 from models.spec import LoadedModel, ModelSpec
 from server import errors
+from server.jobs import Job, Jobs, Report
 from server.threads import use_one_core
 
 LOADERS = 2
+DOWNLOAD = "download"
 
 
 class Shelf:
@@ -26,12 +31,12 @@ class Shelf:
 
     def __init__(self, catalog: Catalog, device: torch.device, budget_bytes: int) -> None:
         self.catalog, self.device, self.budget_bytes = catalog, device, budget_bytes
+        self.jobs = Jobs()
         self._threads = ThreadPoolExecutor(
             LOADERS, thread_name_prefix="load", initializer=use_one_core
         )
         self._loaded: OrderedDict[str, LoadedModel] = OrderedDict()
         self._loading: dict[str, asyncio.Task[LoadedModel]] = {}
-        self._received: dict[str, tuple[int, int | None]] = {}
         self._aliases: dict[str, str] = {}
 
     async def get(self, model: str) -> LoadedModel:
@@ -51,11 +56,26 @@ class Shelf:
     def loading(self, model: str) -> bool:
         return model in self._loading
 
-    def received(self, model: str) -> tuple[int, int | None] | None:
-        """(bytes received, bytes in total or None) of a download under way."""
-        return self._received.get(model)
+    async def download(self, model: str) -> Job:
+        """The job that brings a model's weights here, begun if need be; raises a Problem where it
+        is clear already that it cannot.
+        """
+        model = self._aliases.get(model) or await self._resolve(model)
+        if (job := self.downloading(model)) is not None:
+            return job
+        if self.catalog.offline and not await asyncio.to_thread(self.catalog.local, model):
+            # Not worth a job: this tells so at once.
+            await asyncio.to_thread(self._download_now, model, _ignore, lambda: False)
+        return self.jobs.start(
+            DOWNLOAD, model, lambda report, stopped: self._download_now(model, report, stopped)
+        )
+
+    def downloading(self, model: str) -> Job | None:
+        """The unfinished download of a model's weights."""
+        return self.jobs.active(DOWNLOAD, model)
 
     def close(self) -> None:
+        self.jobs.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _resolve(self, model: str) -> str:
@@ -67,29 +87,36 @@ class Shelf:
     async def _load(self, model: str) -> LoadedModel:
         loop = asyncio.get_running_loop()
         try:
+            if not await asyncio.to_thread(self.catalog.local, model):
+                await self._bring(model)
             loaded = await loop.run_in_executor(self._threads, self._load_now, model)
         finally:
             del self._loading[model]
-            self._received.pop(model, None)
         self._loaded[model] = loaded
         while len(self._loaded) > 1 and self._nbytes() > self.budget_bytes:
             self._loaded.popitem(last=False)
         return loaded
 
-    def _load_now(self, model: str) -> LoadedModel:
-        def progress(received: int, total: int | None) -> None:
-            self._received[model] = (received, total)
-
+    async def _bring(self, model: str) -> None:
+        """Waits for the download; a problem of it says which job it was. What is here but cannot
+        be used is left to the loader, which says why.
+        """
+        if (await asyncio.to_thread(self.catalog.spec, model)).reason is not None:
+            return
+        job = await self.download(model)
         try:
-            return self.catalog.load(model, self.device, progress)
-        except weights.ModelNotLocal as error:
-            if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENOSPC:
-                raise errors.DiskFull(f"There is no room for the weights of {model}.") from error
-            raise errors.ModelNotLocal(_sentence("Not here", error), hint=error.hint) from error
-        except weights.CorruptWeights as error:
-            raise errors.CorruptWeights(_sentence("Not loaded", error), hint=error.hint) from error
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            raise errors.OutOfMemory(f"There is not enough memory to load {model}.") from error
+            await job.wait()
+        except errors.Problem as problem:
+            problem.extra["job"] = f"/v1/jobs/{job.id}"
+            raise
+
+    def _download_now(self, model: str, report: Report, stopped: Callable[[], bool]) -> None:
+        with _as_problems(model):
+            self.catalog.download(model, report, stopped)
+
+    def _load_now(self, model: str) -> LoadedModel:
+        with _as_problems(model):
+            return self.catalog.load(model, self.device)
 
     def _nbytes(self) -> int:
         return sum(
@@ -109,6 +136,33 @@ def find(catalog: Catalog, model: str) -> ModelSpec:
         raise errors.UnknownModel(
             f"There is no model {model[:100]!r}. Known: {', '.join(known)}.", known=known
         ) from error
+
+
+@contextmanager
+def _as_problems(model: str) -> Iterator[None]:
+    """What goes wrong with a model's weights, as what the client is told."""
+    try:
+        yield
+    except weights.ModelNotLocal as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENOSPC:
+            raise errors.DiskFull(f"There is no room for the weights of {model}.") from error
+        raise errors.ModelNotLocal(_sentence("Not here", error), hint=error.hint) from error
+    except weights.DownloadStopped as error:
+        raise errors.DownloadCancelled(f"The download of {model} was cancelled.") from error
+    except weights.CorruptWeights as error:
+        raise errors.CorruptWeights(_sentence("Not loaded", error), hint=error.hint) from error
+    except weights.UnsafeCheckpoint as error:
+        raise errors.UnsafeCheckpoint(_sentence("Not loaded", error), hint=error.hint) from error
+    except weights.InvalidModelFile as error:
+        raise errors.InvalidModelFile(_sentence("Not loaded", error), hint=error.hint) from error
+    except weights.UnusableNetwork as error:
+        raise errors.UnsuitableModel(_sentence("Not loaded", error), hint=error.hint) from error
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise errors.OutOfMemory(f"There is not enough memory to load {model}.") from error
+
+
+def _ignore(received: int, total: int | None) -> None:
+    pass
 
 
 def _sentence(start: str, error: Exception) -> str:

@@ -7,9 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import TypeAdapter
 
-from server import catalogue, errors, examples, schemas
+from server import catalogue, errors, examples, job_schemas, schemas
 from server.negotiation import JSON
 from server.routes.common import EngineOf, in_thread, problems, tagged
+from server.routes.jobs import answer
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -50,3 +51,24 @@ async def read_model(
     """One card: citation, preprocessing, labels, and how far a download has come."""
     card = await in_thread(catalogue.card, engine.catalog, engine.shelf, model)
     return tagged(request, card.model_dump_json().encode())
+
+
+@router.post(
+    "/{model:path}/download",
+    status_code=202,
+    response_model=job_schemas.Job,
+    responses={
+        202: {"content": {JSON: {"example": examples.JOB}}},
+        **problems(errors.UnknownModel, errors.ModelNotLocal, errors.UnsafeCheckpoint),
+    },
+)
+async def download(
+    engine: EngineOf,
+    model: Annotated[str, Path(description="a model's id", examples=[examples.MODEL])],
+) -> Response:
+    """Fetch the model's weights from the hub, as a job; `Location` says where to follow it.
+
+    One download, however many ask for it. Weights that are here already are verified, and fetched
+    again if they are damaged.
+    """
+    return answer(await engine.shelf.download(model), engine.shelf.jobs, 202)
