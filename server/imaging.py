@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
+from models.weights import is_pickle
 from server.colour import to_srgb
 from server.containers import FORMATS, check_structure, sniff
 from server.errors import (
@@ -28,6 +29,7 @@ from server.errors import (
     EmptyImage,
     TooManyPixels,
     TruncatedImage,
+    UnsafeCheckpoint,
     UnsupportedFormat,
 )
 
@@ -87,6 +89,8 @@ def decode(data: bytes, max_pixels: int) -> Photo:
         raise EmptyImage("The photo has no bytes.")
     file_format = sniff(data)
     if file_format is None:
+        if is_pickle(data[:512]):
+            raise UnsafeCheckpoint("This is a PyTorch checkpoint, a pickle, and no photo.")
         raise UnsupportedFormat(
             f"This is none of the accepted formats: {', '.join(FORMATS)}.", accepted=list(FORMATS)
         )
