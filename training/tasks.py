@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from training.captions import CaptionTask, load_captioned
+from training.cifar import CifarTask, load_cifar
 from training.data import load_digits, load_photos
 from training.digits import DigitTask
 from training.photos import PhotoTask
@@ -46,6 +47,12 @@ def captions(recipe: Recipe, folder: Path, device: torch.device) -> Task:
     return CaptionTask(train, val, others, load_teacher(), recipe, device)
 
 
+def cifar(recipe: Recipe, folder: Path, device: torch.device) -> Task:
+    """CIFAR-10, for the claims; of its test part are the held-out photos."""
+    train, val = (load_cifar(folder, f"cifar10_{part}") for part in ("train", "test"))
+    return CifarTask(train, val, recipe, device)
+
+
 def sentences(recipe: Recipe, folder: Path, device: torch.device) -> Task:
     """A small grammar, which needs no data."""
     return SentenceTask(recipe, device)
@@ -55,6 +62,7 @@ TASKS: dict[str, Callable[[Recipe, Path, torch.device], Task]] = {
     "digits": digits,
     "photos": photos,
     "signs": signs,
+    "cifar": cifar,
     "captions": captions,
     "sentences": sentences,
 }

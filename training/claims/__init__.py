@@ -1,9 +1,19 @@
 """The claims of the literature that are checked, one module each; results in docs/claims.md."""
 
-from training.claims import spatial_transformers
+from training.claims import (
+    gates,
+    positions,
+    receptive_field,
+    scores,
+    spatial_transformers,
+    tnt,
+)
 from training.claims.claim import Claim
 
-CLAIMS: dict[str, Claim] = {module.CLAIM.id: module.CLAIM for module in (spatial_transformers,)}
+CLAIMS: dict[str, Claim] = {
+    module.CLAIM.id: module.CLAIM
+    for module in (gates, spatial_transformers, positions, receptive_field, tnt, scores)
+}
 
 
 def claim_for(name: str) -> Claim:

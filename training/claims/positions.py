@@ -1,0 +1,48 @@
+"""Positions in a ViT: none, sinusoidal, learned for every patch, learned for rows and columns."""
+
+import torch
+from torch import Tensor, nn
+
+from models.mechanisms.positions import POSITIONS, NoPositions, cosine_similarity_map
+from training.claims.claim import Claim
+from training.claims.small import vit
+from training.task import Task
+
+
+def similarity_by_place(encoding: Tensor, grid: tuple[int, int]) -> dict[str, float]:
+    """The mean cosine similarity of two positions of one row, of one column, and of neither.
+
+    encoding: (token, dim), row-major over the (rows, columns) grid. No position is compared with
+    itself.
+    """
+    similarity = cosine_similarity_map(encoding)
+    index = torch.arange(grid[0] * grid[1], device=encoding.device)
+    row, column = index // grid[1], index % grid[1]
+    same_row, same_column = row[:, None] == row, column[:, None] == column
+    means = {
+        "same_row": similarity[same_row & ~same_column],
+        "same_column": similarity[same_column & ~same_row],
+        "elsewhere": similarity[~same_row & ~same_column],
+    }
+    return {f"similarity_{name}": values.mean().item() for name, values in means.items()}
+
+
+@torch.no_grad()
+def structure(network: nn.Module, task: Task, device: torch.device) -> dict[str, float]:
+    """How strongly rows and columns show in the positions of a trained ViT."""
+    positions = network.positions
+    if isinstance(positions, NoPositions):
+        return {}
+    return similarity_by_place(positions.encoding(), network.grid_size)  # type: ignore[operator, union-attr, arg-type]
+
+
+CLAIM = Claim(
+    id="positions",
+    sentence="Positions help a ViT; learned 1-D and 2-D ones are alike; patches of one row or one "
+    "column have learned positions more similar than others.",
+    source="Dosovitskiy et al. 2020, appendix D.4 and figure 7",
+    variants={
+        name: vit(**({} if name == "learned_1d" else {"positions": name})) for name in POSITIONS
+    },
+    measure=structure,
+)

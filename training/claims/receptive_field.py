@@ -1,0 +1,111 @@
+"""How far a ViT looks in each layer, beside how far a CNN's receptive field has grown by then."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from models.inference import run
+from models.maps.statistics import attention_distance, cell_distances
+from models.networks.cifar_resnet import STAGE_BLOCKS, STAGE_CHANNELS, CifarResNet
+from models.records import PatchGrid
+from training.claims.claim import Claim
+from training.claims.small import residual, vit
+from training.task import Task
+
+PHOTOS = 128
+
+
+def attention_distances(network: nn.Module, inputs: Tensor) -> Iterator[Tensor]:
+    """For every attention over all patches, in order: (head,), the mean over photos in px.
+
+    inputs: (photo, channel, height, width); the distance is that of models.maps.statistics.
+    """
+    _, traces = run(network, inputs)
+    for sites in zip(*(trace.sites for trace in traces), strict=True):
+        grid = sites[0].grid
+        if sites[0].kind != "attention" or grid is None:
+            continue
+        cell_px = inputs.shape[2] / grid.rows, inputs.shape[3] / grid.columns
+        distances = [
+            attention_distance(site.attention, grid, cell_px, site.prefix_tokens) for site in sites
+        ]
+        yield torch.stack(distances).mean(dim=0)
+
+
+def gradient_distances(network: nn.Module, inputs: Tensor) -> Iterator[float]:
+    """After every block: how far the pixels are, in px, that its middle place depends on.
+
+    The mean distance from the middle, weighted by the absolute gradient of the place's features
+    with respect to the pixels: the effective receptive field (Luo et al. 2016), as one figure.
+    """
+    photos = inputs.detach().clone().requires_grad_()
+    across = torch.stack(
+        torch.meshgrid(*(torch.arange(size) for size in inputs.shape[2:]), indexing="ij"), dim=-1
+    ).to(inputs.device)
+    with torch.enable_grad():
+        for features in network.feature_maps(photos):  # type: ignore[operator]
+            middle = [size // 2 for size in features.shape[2:]]
+            place = features[:, :, middle[0], middle[1]].sum()
+            (gradient,) = torch.autograd.grad(place, photos, retain_graph=True)
+            centre = [
+                (index + 0.5) * whole / size - 0.5
+                for index, whole, size in zip(
+                    middle, inputs.shape[2:], features.shape[2:], strict=True
+                )
+            ]
+            distance = (across - torch.tensor(centre, device=inputs.device)).square().sum(2).sqrt()
+            weight = gradient.abs().sum(dim=1)
+            yield ((weight * distance).sum() / weight.sum()).item()
+
+
+def theoretical_widths() -> list[int]:
+    """The side in px of what a place can depend on after each of the CNN's blocks.
+
+    Each 3x3 convolution adds two of its input's steps; a step doubles at each strided block.
+    """
+    side, step, widths = 3, 1, []  # the stem
+    for stage in range(len(STAGE_CHANNELS)):
+        for block in range(STAGE_BLOCKS):
+            side += 2 * step
+            if stage > 0 and block == 0:
+                step *= 2
+            side += 2 * step
+            widths.append(side)
+    return widths
+
+
+def uniform_distance(network: nn.Module, inputs: Tensor) -> float:
+    """What a head's distance would be if every patch looked at all of them alike, in px."""
+    rows, columns = network.grid_size  # type: ignore[misc]
+    cell_px = inputs.shape[2] / rows, inputs.shape[3] / columns
+    return cell_distances(PatchGrid(rows, columns), cell_px).mean().item()
+
+
+def reach(network: nn.Module, task: Task, device: torch.device) -> dict[str, float]:
+    """The distances of every layer on held-out photos; `layer_1` is the first."""
+    inputs = next(iter(task.held_out()))[0][:PHOTOS].to(device)  # type: ignore[attr-defined]
+    network = network.eval().requires_grad_(False)
+    figures: dict[str, float] = {}
+    for number, distance in enumerate(gradient_distances(network, inputs), start=1):
+        figures[f"layer_{number}_gradient_px"] = distance
+    if isinstance(network, CifarResNet):
+        for number, width in enumerate(theoretical_widths(), start=1):
+            figures[f"layer_{number}_window_px"] = float(width)
+        return figures
+    figures["uniform_attention_px"] = uniform_distance(network, inputs)
+    for number, heads in enumerate(attention_distances(network, inputs), start=1):
+        figures[f"layer_{number}_nearest_head_px"] = heads.min().item()
+        figures[f"layer_{number}_mean_head_px"] = heads.mean().item()
+        figures[f"layer_{number}_farthest_head_px"] = heads.max().item()
+    return figures
+
+
+CLAIM = Claim(
+    id="receptive_field",
+    sentence="Some heads of a ViT look across the whole picture from the first layers on; a CNN's "
+    "receptive field grows slowly with depth.",
+    source="Dosovitskiy et al. 2020, section 4.5 and figure 7; Luo et al. 2016",
+    variants={"vit": vit(), "resnet": residual()},
+    measure=reach,
+)
