@@ -11,6 +11,8 @@ from training.data import load_digits, load_photos
 from training.digits import DigitTask
 from training.photos import PhotoTask
 from training.recipe import Recipe
+from training.rooms.collection import HELD_OUT_FROM, kept_rooms
+from training.segmentation import RoomTask
 from training.sentences import SentenceTask
 from training.signs import SignTask, load_signs
 from training.task import Task
@@ -47,6 +49,13 @@ def captions(recipe: Recipe, folder: Path, device: torch.device) -> Task:
     return CaptionTask(train, val, others, load_teacher(), recipe, device)
 
 
+def rooms(recipe: Recipe, folder: Path, device: torch.device) -> Task:
+    """Rooms drawn here; task_arguments: how many to learn from (rooms) and to score (held_out)."""
+    train = kept_rooms(RUNS / "rooms", 0, recipe.task_arguments["rooms"])
+    val = kept_rooms(RUNS / "rooms", HELD_OUT_FROM, recipe.task_arguments["held_out"])
+    return RoomTask(train, val, recipe, device)
+
+
 def cifar(recipe: Recipe, folder: Path, device: torch.device) -> Task:
     """CIFAR-10, for the claims; of its test part are the held-out photos."""
     train, val = (load_cifar(folder, f"cifar10_{part}") for part in ("train", "test"))
@@ -65,6 +74,7 @@ TASKS: dict[str, Callable[[Recipe, Path, torch.device], Task]] = {
     "cifar": cifar,
     "captions": captions,
     "sentences": sentences,
+    "rooms": rooms,
 }
 
 

@@ -8,6 +8,8 @@ from training.recipes import (
     cbam_resnet_spatial_first,
     eca_resnet,
     sa_resnet,
+    sa_unet,
+    sa_unet_control,
     se_resnet,
     stn_digits,
     stn_digits_control,
@@ -31,6 +33,8 @@ RECIPES: dict[str, Recipe] = {
         eca_resnet,
         cbam_resnet_spatial_first,
         cbam_resnet_parallel,
+        sa_unet,
+        sa_unet_control,
         captioner,
         text_transformer,
     )
