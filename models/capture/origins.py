@@ -1,13 +1,15 @@
-"""Remembering where a tensor came from while it is viewed, permuted, expanded or cast.
+"""Remembering where a tensor came from while it is viewed, permuted, expanded, cast or changed.
 
 A softmax or a sigmoid is only a site if its *result* goes on to weigh values or to multiply a
-feature map. Between the two a network reshapes freely; this is the thread that connects them.
+feature map. Between the two a network reshapes freely, and some mix the heads of the softmax
+(talking heads); this is the thread that connects them.
 """
 
 from __future__ import annotations
 
+import math
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from torch import Tensor
@@ -18,13 +20,18 @@ class Origin:
     """What produced a tensor.
 
     For a softmax, `size` and `stride` identify the normalised axis through any change of view:
-    views share storage, so the axis keeps its stride wherever it moves. theta belongs to an
-    affine grid.
+    views share storage, so the axis keeps its stride wherever it moves. changed: more than views
+    happened to it since. factor: the softmax, where the tensor is its product with values that
+    are still to be summed. ceiling: the upper bound of what was clamped between 0 and it. theta
+    belongs to an affine grid.
     """
 
-    produced_by: Literal["softmax", "sigmoid", "affine-grid"]
+    produced_by: Literal["softmax", "weighted", "sigmoid", "clamp", "affine-grid"]
     size: int = 0
     stride: int = 0
+    changed: bool = False
+    factor: Tensor | None = None
+    ceiling: float = 1.0
     theta: Tensor | None = None
     align_corners: bool = False
 
@@ -37,9 +44,31 @@ class Origin:
                 return axis
         return None
 
+    def along(self, tensor: Tensor, axis: int, *, changed: bool) -> Origin:
+        """The same of a tensor with storage of its own, whose normalised axis is `axis`."""
+        return replace(
+            self,
+            size=tensor.shape[axis],
+            stride=tensor.stride(axis),
+            changed=self.changed or changed,
+        )
+
+
+def axis_after_copy(before: Tensor, axis: int, after: Tensor) -> int | None:
+    """Where an axis is after a reshape that had to copy, or None where it was broken up.
+
+    Such a reshape keeps the order of entries, so an axis survives if as many follow it as before.
+    """
+    following = math.prod(before.shape[axis + 1 :])
+    for candidate in reversed(range(after.ndim)):
+        if after.shape[candidate] == before.shape[axis]:
+            if math.prod(after.shape[candidate + 1 :]) == following:
+                return candidate
+    return None
+
 
 class Origins:
-    """Origins by the identity of live tensors. Holds no tensor alive."""
+    """Origins by the identity of live tensors. Holds no tensor alive that is looked for here."""
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[weakref.ref[Tensor], Origin]] = {}

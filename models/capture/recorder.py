@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from models.capture.callers import Call, call_of, calling_module, module_paths
 from models.capture.origins import Origins
-from models.capture.signatures import HANDLERS
+from models.capture.signatures import FOLLOWS, STARTS
 from models.records import Kind, Site, Tensors, Trace
 
 Function = Callable[..., Any]
@@ -47,11 +47,12 @@ class Recording:
         tensors: Tensors,
         differentiable: Tensor | None = None,
         arrange: Callable[[Tensor], Tensor] = lambda tensor: tensor,
+        note: str | None = None,
     ) -> None:
         """Append a site, named after the module that is computing at this moment.
 
         differentiable: the tensor of the graph whose gradient belongs to the site; arrange: from
-        its shape to that of the record.
+        its shape to that of the record. note: what a reader of its values has to know.
         """
         if self.gradients and differentiable is not None and differentiable.requires_grad:
             self._differentiable[len(self._sites)] = differentiable, arrange
@@ -63,6 +64,7 @@ class Recording:
                 layer=sum(site.kind == kind for site in self._sites),
                 name=calling_module(self._paths),
                 tensors=tensors,
+                note=note,
             )
         )
 
@@ -113,9 +115,7 @@ def _with_gradient(site: Site, gradient: Tensor) -> Site:
 
 
 class _Watch(TorchFunctionMode):
-    """Passes every torch function through unchanged; four signatures have a handler that looks
-    on.
-    """
+    """Passes every torch function through unchanged; a few have a handler that looks on."""
 
     def __init__(self, recording: Recording) -> None:
         super().__init__()
@@ -128,7 +128,9 @@ class _Watch(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        handler = HANDLERS.get(func)
+        handler = STARTS.get(func)
+        if handler is None and self.recording.origins:
+            handler = FOLLOWS.get(func)
         if handler is not None:
             return handler(self, func, args, kwargs or {})
         return func(*args, **kwargs) if kwargs else func(*args)

@@ -1,0 +1,100 @@
+"""What chosen modules of a network were called with, so that each can be run again by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Size, Tensor, nn, no_grad
+from torch.utils._pytree import tree_map
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Call:
+    """One call of the module at `path`; run `module(*args, **kwargs)` to repeat it."""
+
+    path: str
+    module: nn.Module
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+
+@dataclass(eq=False, slots=True)
+class Calls:
+    """The calls of the chosen modules in order; tail: the modules without parts that ran after."""
+
+    made: list[Call] = field(default_factory=list)
+    tail: list[nn.Module] = field(default_factory=list)
+
+
+def _copied(value: Any) -> Any:
+    return value.detach().clone() if isinstance(value, Tensor) else value
+
+
+@contextmanager
+def calls(module: nn.Module, chosen: Mapping[str, nn.Module]) -> Iterator[Calls]:
+    """Notes, during the `with`, how the chosen modules of `module` are called.
+
+    Their inputs are copied. The hooks are gone after the `with`, whatever happens in it.
+    """
+    noted = Calls()
+    inside = {id(part) for block in chosen.values() for part in block.modules()}
+
+    def before(path: str) -> Any:
+        def hook(called: nn.Module, args: Any, kwargs: Any) -> None:
+            noted.made.append(
+                Call(path, called, tree_map(_copied, args), tree_map(_copied, kwargs))
+            )
+            noted.tail.clear()
+
+        return hook
+
+    def after(called: nn.Module, args: Any, output: Any) -> None:
+        noted.tail.append(called)
+
+    handles = [
+        block.register_forward_pre_hook(before(path), with_kwargs=True)
+        for path, block in chosen.items()
+    ]
+    handles += [
+        part.register_forward_hook(after)
+        for part in module.modules()
+        if id(part) not in inside and next(part.children(), None) is None
+    ]
+    try:
+        yield noted
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def last_picture(module: nn.Module, inputs: Tensor) -> nn.Module | None:
+    """The part of a convolutional network that gives its last feature map with rows and columns.
+
+    The last module whose output (batch, channel, row, column) has the rows and columns of the last
+    convolution's, so that a norm, an activation or a whole stage after it counts. None where fewer
+    than two convolutions see more than one place: a transformer's patches are cut by one.
+    """
+    pictures: list[tuple[nn.Module, Size]] = []
+    convolved: list[Size] = []
+
+    def after(called: nn.Module, args: Any, output: Any) -> None:
+        if not isinstance(output, Tensor) or output.ndim != 4 or output[0, 0].numel() < 2:
+            return
+        if isinstance(called, nn.Conv2d):
+            convolved.append(output.shape[2:])
+        pictures.append((called, output.shape[2:]))
+
+    parts = [part for part in module.modules() if part is not module]
+    handles = [part.register_forward_hook(after) for part in parts]
+    try:
+        with no_grad():
+            module(inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    if len(convolved) < 2:
+        return None
+    return [part for part, size in pictures if size == convolved[-1]][-1]

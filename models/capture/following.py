@@ -1,0 +1,83 @@
+"""Handlers of what happens to a softmax or a sigmoid on its way: views, casts, changes.
+
+A view keeps an origin as it is. A change (heads mixed by a linear layer or a convolution, a
+product, a sum, a normalisation) keeps that of a softmax as long as its keys stay on an axis of
+their own: what then weighs the values is the changed matrix, and that is what is kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from models.capture.origins import Origin, axis_after_copy
+
+if TYPE_CHECKING:
+    from models.capture.recorder import _Watch
+
+
+def on_view(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """The result has the origin of the tensor that was viewed, permuted, copied or cast."""
+    result = func(*args, **kwargs)
+    origins = watch.recording.origins
+    if not args:
+        return result
+    origin = origins.get(args[0])
+    if origin is None or not isinstance(result, Tensor) or result is args[0]:
+        return result
+    if origin.produced_by == "softmax" and result.data_ptr() != args[0].data_ptr():
+        # New storage: the normalised axis has another stride there.
+        axis = origin.axis(args[0])
+        if axis is not None and result.shape != args[0].shape:
+            axis = axis_after_copy(args[0], axis, result)
+        if axis is None:
+            return result
+        origin = origin.along(result, axis, changed=False)
+    origins.set(result, origin)
+    return result
+
+
+def on_unbind(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """As a view, for what hands out several."""
+    results = func(*args, **kwargs)
+    origin = watch.recording.origins.get(args[0]) if args else None
+    if origin is not None:
+        for result in results:
+            watch.recording.origins.set(result, origin)
+    return results
+
+
+def keep_changed(watch: _Watch, before: Tensor, origin: Origin, result: Any) -> None:
+    """Give the result of a change the softmax's origin, if its keys are still on an axis.
+
+    Axes are counted from the last one, as broadcasting does.
+    """
+    if not isinstance(result, Tensor) or origin.produced_by != "softmax":
+        return
+    axis = origin.axis(before)
+    if axis is None:
+        return
+    axis += result.ndim - before.ndim
+    if 0 <= axis and result.shape[axis] == origin.size:
+        watch.recording.origins.set(result, origin.along(result, axis, changed=True))
+
+
+def on_change(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """Sums, quotients, normalisations and convolutions with a softmax."""
+    # Read before the call: it may write in place.
+    origins = watch.recording.origins
+    found = [(one, origin) for one in args[:2] if (origin := origins.get(one)) is not None]
+    result = func(*args, **kwargs)
+    for before, origin in found:
+        keep_changed(watch, before, origin, result)
+    return result
+
+
+def on_linear(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """A linear layer mixes the last axis: heads that were put there, or the keys away."""
+    result = func(*args, **kwargs)
+    origin = watch.recording.origins.get(args[0]) if args else None
+    if origin is not None and origin.axis(args[0]) != args[0].ndim - 1:
+        keep_changed(watch, args[0], origin, result)
+    return result

@@ -1,0 +1,202 @@
+"""Gradients block by block: only one block's graph is in memory at a time.
+
+A deep network is mostly a list of equal blocks. Each is run without a graph, its input is kept, and
+when the gradient arrives at its output it is run once more, with a graph and under `capture`; then
+everything of it is let go (Chen et al. 2016, "Training deep nets with sublinear memory cost"). So
+the attention of a layer comes with its gradient while no other layer's does, the last layer first.
+The numbers are those of a plain backward pass, whatever the network does between its blocks.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten, tree_unflatten
+
+from models.capture.recorder import Recording, _Watch, capture
+from models.records import Attention, Gate, Kind, Sampling, Site, Tensors
+
+OnBlock = Callable[[Sequence[Site]], None]
+"""Called with the sites of one block, gradients filled in; blocks come in the order of the backward
+pass."""
+
+
+def repeated(module: nn.Module) -> dict[str, nn.Module]:
+    """The blocks that a network repeats, by their paths: the members of its outermost lists of two
+    or more modules of one class.
+    """
+    found: dict[str, nn.Module] = {}
+
+    def visit(path: str, part: nn.Module) -> None:
+        children = [(f"{path}{name}", child) for name, child in part.named_children()]
+        of_one_class = len(children) > 1 and len({type(child) for _, child in children}) == 1
+        listed = isinstance(part, nn.ModuleList | nn.Sequential)
+        if listed and of_one_class and not isinstance(children[0][1], nn.ModuleList):
+            found.update(children)
+            return
+        for name, child in children:
+            visit(f"{name}.", child)
+
+    visit("", module)
+    return found
+
+
+def _shape_only(tensors: Tensors) -> Tensors:
+    """The record with tensors that have a shape and no memory."""
+    fields = {name: getattr(tensors, name) for name in tensors.__dataclass_fields__}
+    empty: dict[str, Any] = {
+        name: torch.empty_like(value, device="meta")
+        for name, value in fields.items()
+        if isinstance(value, Tensor)
+    }
+    return replace(tensors, **empty)
+
+
+class _Outline(Recording):
+    """What is inside a block is recorded by its shapes only; the rest as ever."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__(module, features=False, gradients=True)
+        self.inside: str | None = None
+        self.blocks: list[str | None] = []
+
+    def add(
+        self,
+        kind: Kind,
+        tensors: Attention | Gate | Sampling,
+        differentiable: Tensor | None = None,
+        arrange: Callable[[Tensor], Tensor] = lambda tensor: tensor,
+    ) -> None:
+        self.blocks.append(self.inside)
+        if self.inside is not None:
+            tensors, differentiable = _shape_only(tensors), None
+        super().add(kind, tensors, differentiable, arrange)
+
+
+@dataclass(eq=False)
+class _Call:
+    """One call of a block: how to run it again, and which sites it had."""
+
+    run: Callable[[Sequence[Tensor]], list[Any]]
+    module: nn.Module
+    on_block: OnBlock
+    sites: tuple[Site, ...] = ()
+
+
+class _Replayed(torch.autograd.Function):
+    """A block as one node of the graph: backward runs it again and differentiates that."""
+
+    @staticmethod
+    def forward(ctx: Any, call: _Call, *inputs: Tensor) -> Any:
+        ctx.call = call
+        ctx.save_for_backward(*inputs)
+        with torch.no_grad():
+            # Copies: a block may write over what it is given.
+            outputs = tuple(call.run([tensor.clone() for tensor in inputs]))
+        ctx.mark_non_differentiable(*(o for o in outputs if not o.is_floating_point()))
+        return outputs
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> Any:
+        call: _Call = ctx.call
+        wanted = ctx.needs_input_grad[1:]
+        inputs = [
+            tensor.detach().requires_grad_(want)
+            for tensor, want in zip(ctx.saved_tensors, wanted, strict=True)
+        ]
+        with torch.enable_grad(), capture(call.module, gradients=True) as again:
+            outputs = call.run([tensor.clone() for tensor in inputs])
+        pairs = [
+            (output, gradient)
+            for output, gradient in zip(outputs, gradients, strict=True)
+            if gradient is not None and output.requires_grad
+        ]
+        roots = [one for one in inputs if one.requires_grad]
+        of_roots, trace = again.differentiate_from(
+            [output for output, _ in pairs], [gradient for _, gradient in pairs], roots
+        )
+        del outputs, pairs, again
+        sites = zip(call.sites, trace.sites, strict=True)
+        call.on_block([replace(known, tensors=new.tensors) for known, new in sites])
+        remaining = iter(of_roots)
+        return None, *(next(remaining) if want else None for want in wanted)
+
+
+def _tensors_of(structure: Any) -> tuple[list[Tensor], Callable[[Sequence[Tensor]], Any]]:
+    """The tensors anywhere in `structure`, and how to put others in their places."""
+    leaves, spec = tree_flatten(structure)
+    tensors = {i: leaf for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor)}
+    places = tuple(tensors)
+    # Without the tensors themselves, which would live as long as the function.
+    others = [None if i in tensors else leaf for i, leaf in enumerate(leaves)]
+
+    def filled(replacements: Sequence[Tensor]) -> Any:
+        copy = list(others)
+        for place, tensor in zip(places, replacements, strict=True):
+            copy[place] = tensor
+        return tree_unflatten(copy, spec)
+
+    return list(tensors.values()), filled
+
+
+def _wrapped(
+    path: str, block: nn.Module, outline: _Outline, on_block: OnBlock
+) -> Callable[..., Any]:
+    """What stands in for the block's forward on this thread while it is replayed."""
+    original, thread = block.forward, threading.get_ident()
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        inputs, filled = _tensors_of((args, kwargs))
+        if threading.get_ident() != thread or outline.inside is not None:
+            return original(*args, **kwargs)
+        outside: list[Callable[[Sequence[Tensor]], Any]] = []
+
+        def run(tensors: Sequence[Tensor]) -> list[Tensor]:
+            positional, named = filled(tensors)
+            outputs, refilled = _tensors_of(original(*positional, **named))
+            outside.append(refilled)
+            return outputs
+
+        call, before = _Call(run, block, on_block), len(outline.trace.sites)
+        outline.inside = path
+        try:
+            outputs = _Replayed.apply(call, *inputs)  # type: ignore[no-untyped-call]
+        finally:
+            outline.inside = None
+        call.sites = outline.trace.sites[before:]
+        return outside[0](outputs)
+
+    return forward
+
+
+@contextmanager
+def replay(
+    module: nn.Module, blocks: Mapping[str, nn.Module], on_block: OnBlock
+) -> Iterator[_Outline]:
+    """A forward pass inside the `with` keeps no block's graph; its backward pass brings the sites.
+
+        with replay(module, repeated(module), seen) as outline:
+            target = module(photo)[0, 285]
+        outline.differentiate_from([target], [torch.ones(())], [photo])
+
+    Differentiate after the `with`. `photo` has to require grad. The trace that is yielded has every
+    site with its shapes, but tensors only outside the blocks. Other threads may run the module
+    meanwhile: they see it plain.
+    """
+    outline = _Outline(module)
+    replaced = [block for block in blocks.values() if "forward" not in vars(block)]
+    try:
+        for path, block in blocks.items():
+            if block in replaced:
+                block.forward = _wrapped(path, block, outline, on_block)
+        with _Watch(outline):
+            yield outline
+    finally:
+        for block in replaced:
+            vars(block).pop("forward", None)
