@@ -220,11 +220,13 @@ class CaptionTask:
         """BLEU of captions found by beam search and greedily; none before words are learnt."""
         if self.seeing:
             return {}
-        best = self.write(network, self.arguments["beams"], low_precision)
-        greedy = self.write(network, 1, low_precision)
+        best, greedy = (
+            bleu(self.write(network, beams, low_precision), self.references)
+            for beams in (self.arguments["beams"], 1)
+        )
         return {
-            "val_bleu4": bleu(best, self.references),
-            "val_bleu1": bleu(best, self.references, longest=1),
-            "val_bleu4_greedy": bleu(greedy, self.references),
-            "val_bleu1_greedy": bleu(greedy, self.references, longest=1),
+            "val_bleu4": best.four,
+            "val_bleu1": best.one,
+            "val_bleu4_greedy": greedy.four,
+            "val_bleu1_greedy": greedy.one,
         }

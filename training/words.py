@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from sacrebleu.metrics.bleu import BLEU
@@ -63,16 +64,23 @@ class Vocabulary:
         return [" ".join(self.decode(row)) for row in written.tolist()]
 
 
-def bleu(written: Sequence[str], references: Sequence[Sequence[str]], longest: int = 4) -> float:
-    """Corpus BLEU (Papineni et al. 2002), 0..1, with n-grams to `longest`, by sacrebleu.
+class Bleu(NamedTuple):
+    """Of words alone, and of n-grams to 4; 0..1."""
+
+    one: float
+    four: float
+
+
+def bleu(written: Sequence[str], references: Sequence[Sequence[str]]) -> Bleu:
+    """Corpus BLEU (Papineni et al. 2002), by sacrebleu.
 
     written: one text an example, words with spaces between · references: as many for each example.
     Nothing is smoothed; the brevity penalty compares with the reference nearest in length.
     """
-    metric = BLEU(max_ngram_order=longest, tokenize="none", smooth_method="none", force=True)
+    metric = BLEU(tokenize="none", smooth_method="none", force=True)
     streams = [list(stream) for stream in zip(*references, strict=True)]
-    score: float = metric.corpus_score(list(written), streams).score
-    return score / 100
+    score = metric.corpus_score(list(written), streams)
+    return Bleu(one=score.bp * score.precisions[0] / 100, four=score.score / 100)
 
 
 def encode_all(

@@ -14,10 +14,10 @@ RECIPE = Recipe(
     arguments={"words": 2400},
     training_arguments={"dropout": 0.2},
     task="captions",
-    task_arguments={"seeing": 0.6, "beside": 0.5, "word_dropout": 0.1, "beams": 3},
+    task_arguments={"seeing": 0.5, "beside": 0.5, "word_dropout": 0.1, "beams": 3},
     epochs=150,
     batch=256,
-    learning_rate=1.5e-3,
+    learning_rate=1.2e-3,
     warmup_epochs=4.0,
     # An epoch has but 26 steps.
     average=0.99,
