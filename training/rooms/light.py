@@ -151,8 +151,8 @@ def photograph(linear: Floats, size_px: int, rng: Rng) -> Image.Image:
     """
     factor = linear.shape[0] // size_px
     small = linear.reshape(size_px, factor, size_px, factor, 3).mean(axis=(1, 3))
-    level = float(np.quantile(small.mean(axis=2), 0.6)) + 1e-3
-    small = small * np.float32(rng.uniform(0.25, 0.62) / level)
+    level = float(np.quantile(small.mean(axis=2), 0.75)) + 1e-3
+    small = small * np.float32(rng.uniform(0.28, 0.8) / level)
     small *= floats(warmth(rng, 0.15))
     ends = np.linspace(-1, 1, size_px, dtype=np.float32)
     away = ends[:, None] ** 2 + ends[None, :] ** 2
@@ -162,7 +162,7 @@ def photograph(linear: Floats, size_px: int, rng: Rng) -> Image.Image:
         small = small + np.float32(rng.uniform(0.003, 0.02)) * grain
     # A soft shoulder keeps bright windows from clipping hard.
     small = np.maximum(small, 0)
-    small = small * (1 + small / 2.2) / (1 + small)
+    small = small * (1 + small / 4) / (1 + small / 1.6)
     screen = np.clip(small, 0, 1) ** np.float32(1 / 2.2)
     if rng.random() < 0.5:
         noise = rng.standard_normal(screen.shape, dtype=np.float32)

@@ -208,7 +208,7 @@ def books(wood: Colour, width: float, height: float, rows: int, gaps: float) -> 
         tops = np.float32(0.55) + np.float32(0.35) * look_up(dice(), spine, row * 11 + 3)
         empty = look_up(dice(), spine / np.float32(6), row + 50) < gaps
         in_row = (y % 1).astype(np.float32)
-        colour = colours**2 * np.float32(0.55) + np.float32(0.02)
+        colour = colours**2 * np.float32(0.4) + np.float32(0.02)
         behind = (in_row > tops) | empty
         colour[behind] = floats(wood) * np.float32(0.25)
         board = (in_row * tall < 0.025) | (u < 0.025) | (u > width - 0.025)
