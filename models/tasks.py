@@ -86,7 +86,7 @@ class Sentence:
 
     written: word t is what row t of its decoder wrote; the last one is the end where it came to
     one. read: what the decoder was given at each of these places: the start, then each word before.
-    source: the sentence that the network was given; empty where that was a photo.
+    source: the sentence that the network was given, with its end; empty where that was a photo.
     """
 
     written: tuple[Word, ...]
@@ -134,7 +134,8 @@ def sentence_of(
         for place, index in enumerate(indices[1:])
     )
     read = tuple(labels[index] for index in indices[:-1])
-    return Sentence(written, read, tuple(source), "" if spelled(labels) else " ")
+    given = (*source, labels[END]) if source else ()
+    return Sentence(written, read, given, "" if spelled(labels) else " ")
 
 
 # Words in and out -------------------------------------------------------------------------------
@@ -175,8 +176,8 @@ def words_of(text: str, labels: Sequence[str]) -> tuple[str, ...]:
 
 
 def ids_of(words: Sequence[str], labels: Sequence[str]) -> Tensor:
-    """(1, word), int64: what a network that reads sentences is given."""
-    return torch.tensor([[labels.index(word) for word in words]], dtype=torch.int64)
+    """(1, word + 1), int64: what a network that reads sentences is given, the end included."""
+    return torch.tensor([[*(labels.index(word) for word in words), END]], dtype=torch.int64)
 
 
 def write(module: nn.Module, inputs: Tensor) -> Tensor:
