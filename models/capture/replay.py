@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from models.capture.recorder import Recording, _Watch, capture
-from models.records import Attention, Gate, Kind, Sampling, Site, Tensors
+from models.records import Kind, Site, Tensors
 
 OnBlock = Callable[[Sequence[Site]], None]
 """Called with the sites of one block, gradients filled in; blocks come in the order of the backward
@@ -69,14 +69,15 @@ class _Outline(Recording):
     def add(
         self,
         kind: Kind,
-        tensors: Attention | Gate | Sampling,
+        tensors: Tensors,
         differentiable: Tensor | None = None,
         arrange: Callable[[Tensor], Tensor] = lambda tensor: tensor,
+        note: str | None = None,
     ) -> None:
         self.blocks.append(self.inside)
         if self.inside is not None:
             tensors, differentiable = _shape_only(tensors), None
-        super().add(kind, tensors, differentiable, arrange)
+        super().add(kind, tensors, differentiable, arrange, note)
 
 
 @dataclass(eq=False)

@@ -16,8 +16,8 @@ from models.records import Attention
 Fusion = Literal["mean", "max", "min", "all"]
 FUSIONS: tuple[Fusion, ...] = ("mean", "max", "min", "all")
 
-BLOCK_ROWS = 256
-"""Rows of the matrix in memory at a time where all of it is passed over."""
+BLOCK_ENTRIES = 2**19
+"""Entries of all heads' matrices in memory at a time where all of them are passed over: 2 MB."""
 
 
 def _one_photo(tensor: Tensor) -> Tensor:
@@ -30,8 +30,10 @@ def _scores(attention: Attention, queries: Tensor) -> Tensor:
     """(head, query, key): q·kᵀ·scale with the mask, for these query indices, before the softmax."""
     assert attention.query is not None
     assert attention.key is not None
-    query, key = _one_photo(attention.query).float(), _one_photo(attention.key).float()
-    scores = query[:, queries] @ key.transpose(-1, -2) * attention.scale
+    key = _one_photo(attention.key).float()
+    # The scale on the query, which is smaller than the scores.
+    query = _one_photo(attention.query)[:, queries].float() * attention.scale
+    scores = query @ key.transpose(-1, -2)
     if attention.mask is not None:
         mask = _one_photo(attention.mask)
         mask = mask[:, queries] if mask.shape[1] > 1 else mask
@@ -71,11 +73,12 @@ def columns(attention: Attention, keys: Tensor) -> Tensor:
 
 
 def query_blocks(attention: Attention) -> tuple[Tensor, ...]:
-    """All query indices, BLOCK_ROWS at a time."""
+    """All query indices, as many at a time as BLOCK_ENTRIES allow."""
     held = attention.probabilities if attention.query is None else attention.query
     assert held is not None
-    every = torch.arange(attention.shape[2], device=held.device)
-    return tuple(torch.split(every, BLOCK_ROWS))
+    _, heads, queries, keys = attention.shape
+    every = torch.arange(queries, device=held.device)
+    return tuple(torch.split(every, max(1, BLOCK_ENTRIES // (heads * keys))))
 
 
 def log_normaliser(attention: Attention) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models.maps.attention import query_blocks, rows
 from models.maps.propagation import Blocks, NoClassToken, NotPossible, chain, class_map
-from models.records import Attention, Map, Trace
+from models.records import Attention, Map, Site, Trace
 
 
 class NoGradients(NotPossible):
@@ -30,14 +30,14 @@ def gradient_rows(attention: Attention, queries: Tensor | None = None) -> Tensor
     return gradient @ attention.value[0].float().transpose(-1, -2)
 
 
-def _clamped_after_mean(attention: Attention) -> Blocks:
+def clamped_after_mean(attention: Attention) -> Blocks:
     """(mean_h A⊙∇A)⁺ in blocks."""
     for block in query_blocks(attention):
         product = rows(attention, block) * gradient_rows(attention, block)
         yield block, product.mean(0).clamp(min=0)
 
 
-def _clamped_before_mean(attention: Attention) -> Blocks:
+def clamped_before_mean(attention: Attention) -> Blocks:
     """mean_h (A⊙∇A)⁺ in blocks."""
     for block in query_blocks(attention):
         product = rows(attention, block) * gradient_rows(attention, block)
@@ -49,7 +49,7 @@ def gradient_rollout(trace: Trace) -> Map:
 
     Each layer is paired with its own gradient; the clamp comes after the mean.
     """
-    return class_map(trace, _clamped_after_mean, normalised=True, name="Gradient rollout")
+    return class_map(trace, clamped_after_mean, normalised=True, name="Gradient rollout")
 
 
 def relevance(trace: Trace) -> Map:
@@ -58,7 +58,7 @@ def relevance(trace: Trace) -> Map:
     Ē = mean_h (∇A⊙A)⁺, clamped before the mean; R⁰ = I, R ← R + Ē·R layer by layer; the map is the
     class token's row of R without the prefix columns: values (row, column).
     """
-    return class_map(trace, _clamped_before_mean, normalised=False, name="Relevance")
+    return class_map(trace, clamped_before_mean, normalised=False, name="Relevance")
 
 
 def attention_grad_cam(trace: Trace) -> Map:
@@ -68,7 +68,11 @@ def attention_grad_cam(trace: Trace) -> Map:
     2017, eq. 1 and 2, with heads for channels; the baseline of Chefer et al. 2021). Raises
     NoClassToken.
     """
-    last = chain(trace)[-1]
+    return grad_cam_of(chain(trace)[-1])
+
+
+def grad_cam_of(last: Site) -> Map:
+    """`attention_grad_cam`, given the last layer alone."""
     assert last.grid is not None
     prefix = last.prefix_tokens
     if not prefix:

@@ -34,6 +34,9 @@ def window_of(attention: Attention, window: int) -> Attention:
         key=pick(attention.key),
         mask=pick(attention.mask),
         probabilities=pick(attention.probabilities),
+        value=pick(attention.value),
+        output_gradient=pick(attention.output_gradient),
+        probabilities_gradient=pick(attention.probabilities_gradient),
     )
 
 

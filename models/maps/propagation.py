@@ -7,6 +7,7 @@ propagated from the last layer to the first, r ← r·M_l, and M_l is made a blo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -15,6 +16,9 @@ from models.records import Attention, Map, Site, Trace
 
 Blocks = Iterable[tuple[Tensor, Tensor]]
 """(query indices, their rows (query, key) of a fused non-negative matrix), all queries in turn."""
+
+
+NOTHING = Attention()
 
 
 class NotPossible(ValueError):
@@ -61,20 +65,45 @@ def propagate(row: Tensor, blocks: Blocks, *, normalised: bool) -> Tensor:
     return result
 
 
+class ClassRow:
+    """The class token's row on its way from the last layer to the first, a layer at a time.
+
+    A layer may be let go as soon as it was passed: nothing of it is kept.
+    """
+
+    def __init__(self, blocks_of: Callable[[Attention], Blocks], *, normalised: bool) -> None:
+        self._blocks_of, self._normalised = blocks_of, normalised
+        self._row: Tensor | None = None
+        self._last: Site | None = None
+        self.layers = 0
+
+    def through(self, site: Site) -> None:
+        """Pass one layer; the last one comes first. The site has a grid and its gradients."""
+        if self._row is None:
+            self._row, self._last = start_row(site), replace(site, tensors=NOTHING)
+        blocks = self._blocks_of(site.attention)
+        self._row = propagate(self._row, blocks, normalised=self._normalised)
+        self.layers += 1
+
+    def map(self, name: str) -> Map:
+        """What has arrived, over the patches: values (row, column)."""
+        last, row = self._last, self._row
+        if last is None or row is None or last.grid is None:
+            raise NoChain("no layer of it has been passed")
+        start = "the class token" if last.prefix_tokens else "the mean over all patches"
+        return Map(
+            values=row[last.prefix_tokens :].reshape(last.grid.rows, last.grid.columns),
+            axes=("row", "column"),
+            prefix=row[: last.prefix_tokens],
+            sentence=f"{name} of {start} through {self.layers} layers",
+        )
+
+
 def class_map(
     trace: Trace, blocks_of: Callable[[Attention], Blocks], *, normalised: bool, name: str
 ) -> Map:
     """The class token's row through all layers as a Map over the patches: values (row, column)."""
-    sites = chain(trace)
-    last = sites[-1]
-    assert last.grid is not None
-    row = start_row(last)
-    for site in reversed(sites):
-        row = propagate(row, blocks_of(site.attention), normalised=normalised)
-    start = "the class token" if last.prefix_tokens else "the mean over all patches"
-    return Map(
-        values=row[last.prefix_tokens :].reshape(last.grid.rows, last.grid.columns),
-        axes=("row", "column"),
-        prefix=row[: last.prefix_tokens],
-        sentence=f"{name} of {start} through {len(sites)} layers",
-    )
+    row = ClassRow(blocks_of, normalised=normalised)
+    for site in reversed(chain(trace)):
+        row.through(site)
+    return row.map(name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,21 +20,35 @@ FUSIONS: tuple[Fusion, ...] = ("mean", "max", "min")
 
 
 def _discarded(fused: Tensor, discard: float) -> Tensor:
-    """`fused` with the ⌊discard·N²⌋ smallest entries of the whole matrix set to zero."""
+    """`fused` with the ⌊discard·N²⌋ smallest entries of the whole matrix set to zero, in place.
+
+    Of equal entries at the limit the first ones go.
+    """
     dropped = int(discard * fused.numel())
     if dropped == 0:
         return fused
-    flat = fused.flatten().clone()
-    flat[flat.topk(dropped, largest=False, sorted=False).indices] = 0
-    return flat.view_as(fused)
+    flat = fused.flatten()
+    # numpy finds the limit in a copy of the values alone; torch would copy indices as well.
+    limit = float(np.partition(flat.cpu().numpy(), dropped - 1)[dropped - 1])
+    equal = (flat == limit).nonzero().flatten()
+    flat[equal[: dropped - int((flat < limit).sum())]] = 0
+    return fused.masked_fill_(fused < limit, 0)
+
+
+def _fused(attention: Attention, fusion: Fusion) -> Blocks:
+    return ((block, fuse(rows(attention, block), fusion)) for block in query_blocks(attention))
 
 
 def _blocks(attention: Attention, fusion: Fusion, discard: float) -> Blocks:
-    """Discarding ranks all entries of a layer, so then the layer is one block."""
-    if discard > 0:
-        matrix = _discarded(fuse(rows(attention), fusion), discard)
-        return [(torch.arange(matrix.shape[0], device=matrix.device), matrix)]
-    return ((block, fuse(rows(attention, block), fusion)) for block in query_blocks(attention))
+    """Discarding ranks all entries of a layer, so then its fused matrix is one block."""
+    if discard == 0:
+        return _fused(attention, fusion)
+    _, _, queries, keys = attention.shape
+    blocks = query_blocks(attention)
+    matrix = torch.empty(queries, keys, device=blocks[0].device)
+    for block, values in _fused(attention, fusion):
+        matrix[block] = values
+    return zip(blocks, _discarded(matrix, discard).split([len(b) for b in blocks]), strict=True)
 
 
 def rollout(trace: Trace, fusion: Fusion = "mean", discard: float = 0.0) -> Map:
@@ -53,3 +68,16 @@ def rollout(trace: Trace, fusion: Fusion = "mean", discard: float = 0.0) -> Map:
     )
     dropped = f", the smallest {discard:.0%} of each layer discarded" if discard else ""
     return replace(result, sentence=f"{result.sentence}, {fusion} over heads{dropped}")
+
+
+def vit_explain(trace: Trace, fusion: Fusion = "mean", discard: float = 0.9) -> Map:
+    """Rollout as the tool vit-explain defines it, with its parameters: values (row, column).
+
+    F = mean, max or min over the heads, the ⌊discard·N²⌋ smallest entries of F set to zero, and
+    Ã = rownorm((F + I)/2): the half cancels in the normalisation, so this is `rollout` with other
+    defaults. The tool's own code divides along the wrong axis, so that its rows do not sum to 1,
+    spares the class token's weight on itself, discards in the first item of a batch only and
+    divides by the maximum at the end; none of that is followed. Raises as `rollout` does.
+    """
+    result = rollout(trace, fusion, discard)
+    return replace(result, sentence=f"{result.sentence} (vit-explain's variant)")

@@ -2,111 +2,79 @@
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from models import explain
 from models.capture import capture
+from models.inference import run
 from models.layout import place, survey
-from models.maps.gradients import (
-    NoGradients,
-    attention_grad_cam,
-    gradient_rollout,
-    gradient_rows,
-    relevance,
-)
+from models.maps import gradients
+from models.maps.gradients import NoGradients, gradient_rows
 from models.maps.mass import dino, heaviest
-from models.records import Map, Trace
-from models.torchvision_operators import declare_missing_operators
-
-declare_missing_operators()
-
-TARGET = 7
+from models.maps.rollout import rollout, vit_explain
+from models.records import Map
+from tests.models.maps.conftest import Exact, close, vit
 
 
-def network(**options: object) -> nn.Module:
-    """A random ViT, with registers and a non-square grid where `options` ask for them."""
-    from timm.models.vision_transformer import VisionTransformer
-
-    torch.manual_seed(3)
-    return VisionTransformer(
-        patch_size=8, embed_dim=48, depth=4, num_heads=3, num_classes=10, **options
-    ).eval()
+def both(exact: Exact, name: str) -> tuple[Map, Map]:
+    """A map from a trace that has all gradients, and straight from the network, block by block."""
+    at_once = getattr(gradients, name)(exact.trace)
+    streamed = getattr(explain, name)(exact.module, exact.photo, exact.target, exact.layouts)
+    return at_once, streamed
 
 
-CASES = {
-    "class token": {"img_size": (32, 32)},
-    "registers, 5×8 patches": {"img_size": (40, 64), "reg_tokens": 4},
-}
-
-
-@pytest.fixture(params=CASES, ids=list(CASES))
-def seen(request: pytest.FixtureRequest) -> tuple[Trace, list[Tensor], list[Tensor], int]:
-    """(trace from capture, attention matrices, their gradients, prefix tokens)."""
-    module = network(**CASES[request.param])
-    photo = torch.randn(1, 3, *CASES[request.param]["img_size"], requires_grad=True)
-    with capture(module, gradients=True) as recording:
-        logits = module(photo)
-    trace = recording.differentiate(logits[0, TARGET])
-    trace = place(trace, survey(module, photo.detach()))
-    # The reference: the same network in float64, unfused, every matrix kept in the graph.
-    matrices: list[Tensor] = []
-    exact = module.double()
-    for block in exact.blocks:
-        block.attn.fused_attn = False
-        block.attn.attn_drop.register_forward_hook(lambda _, __, out: matrices.append(out))
-    target = exact(photo.detach().double())[0, TARGET]
-    gradients = torch.autograd.grad(target, matrices)
-    return (
-        trace,
-        [m.detach()[0] for m in matrices],
-        [g[0] for g in gradients],
-        module.num_prefix_tokens,
-    )
-
-
-def close(got: Tensor, expected: Tensor) -> bool:
-    return bool((got.double() - expected).abs().max() <= 1e-4 * expected.abs().max())
-
-
-def test_gradient_of_every_entry(seen) -> None:
-    trace, _, gradients, _ = seen
-    for site, expected in zip(trace.sites, gradients, strict=True):
+def test_gradient_of_every_entry(exact: Exact) -> None:
+    for site, expected in zip(exact.trace.sites, exact.gradients, strict=True):
         assert close(gradient_rows(site.attention), expected)
         some = torch.tensor([0, 3])
         assert close(gradient_rows(site.attention, some), expected[:, some])
 
 
-def on_patches(row: Tensor, prefix: int, result: Map) -> bool:
-    return close(result.values.flatten(), row[prefix:])
-
-
-def test_gradient_rollout(seen) -> None:
-    trace, matrices, gradients, prefix = seen
-    total = torch.eye(matrices[0].shape[-1], dtype=torch.float64)
-    for attention, gradient in zip(matrices, gradients, strict=True):
-        mixed = (attention * gradient).mean(0).clamp(min=0) + torch.eye(len(total))
+def test_gradient_rollout(exact: Exact) -> None:
+    total = identity = torch.eye(exact.matrices[0].shape[-1], dtype=torch.float64)
+    for attention, gradient in zip(exact.matrices, exact.gradients, strict=True):
+        mixed = (attention * gradient).mean(0).clamp(min=0) + identity
         total = mixed / mixed.sum(-1, keepdim=True) @ total
-    assert on_patches(total[0], prefix, gradient_rollout(trace))
+    for found in both(exact, "gradient_rollout"):
+        assert exact.row_is(total[0], found)
+        assert close(found.values.flatten(), total[0, exact.prefix :])
 
 
-def test_relevance(seen) -> None:
-    trace, matrices, gradients, prefix = seen
-    total = torch.eye(matrices[0].shape[-1], dtype=torch.float64)
-    for attention, gradient in zip(matrices, gradients, strict=True):
+def test_relevance(exact: Exact) -> None:
+    total = torch.eye(exact.matrices[0].shape[-1], dtype=torch.float64)
+    for attention, gradient in zip(exact.matrices, exact.gradients, strict=True):
         total = total + (attention * gradient).clamp(min=0).mean(0) @ total
-    assert on_patches(total[0], prefix, relevance(trace))
+    for found in both(exact, "relevance"):
+        assert exact.row_is(total[0], found)
+        assert close(found.values.flatten(), total[0, exact.prefix :])
 
 
-def test_attention_grad_cam(seen) -> None:
-    trace, matrices, gradients, prefix = seen
-    weight = gradients[-1][:, 0, prefix:].mean(-1)
-    expected = torch.einsum("h,hj->j", weight, matrices[-1][:, 0, prefix:]) / len(weight)
-    assert close(attention_grad_cam(trace).values.flatten(), expected.clamp(min=0))
+def test_attention_grad_cam(exact: Exact) -> None:
+    prefix = exact.prefix
+    weight = exact.gradients[-1][:, 0, prefix:].mean(-1)
+    expected = torch.einsum("h,hj->j", weight, exact.matrices[-1][:, 0, prefix:]) / len(weight)
+    for found in both(exact, "attention_grad_cam"):
+        assert close(found.values.flatten(), expected.clamp(min=0))
 
 
-def test_dino_keeps_the_smallest_set_above_the_mass(seen) -> None:
-    trace, matrices, _, prefix = seen
-    result = dino(trace, 0.6)
-    for head, row in enumerate(matrices[-1][:, 0, prefix:]):
+@pytest.mark.parametrize(("fusion", "discard"), [("mean", 0.0), ("max", 0.9), ("min", 0.5)])
+def test_rollout_and_the_variant_of_vit_explain(exact: Exact, fusion: str, discard: float) -> None:
+    """Ã = rownorm((F + I)/2), with the smallest entries of F gone, as matrices."""
+    reduce = {"mean": Tensor.mean, "max": Tensor.amax, "min": Tensor.amin}[fusion]
+    total = identity = torch.eye(exact.matrices[0].shape[-1], dtype=torch.float64)
+    for attention in exact.matrices:
+        fused = reduce(attention, 0)
+        order = fused.flatten().argsort()[: int(discard * fused.numel())]
+        fused = fused.flatten().index_fill(0, order, 0).view_as(fused)
+        mixed = (fused + identity) / 2
+        total = mixed / mixed.sum(-1, keepdim=True) @ total
+    assert exact.row_is(total[0], rollout(exact.trace, fusion, discard))
+    assert exact.row_is(total[0], vit_explain(exact.trace, fusion, discard))
+
+
+def test_dino_keeps_the_smallest_set_above_the_mass(exact: Exact) -> None:
+    result = dino(exact.trace, 0.6)
+    for head, row in enumerate(exact.matrices[-1][:, 0, exact.prefix :]):
         order = row.argsort(descending=True)
         count = int((row[order].cumsum(0) / row.sum() < 0.6).sum()) + 1
         kept = result.values[head].flatten().nonzero().flatten()
@@ -121,25 +89,22 @@ def test_heaviest_by_hand() -> None:
 
 def test_explicit_matrices_have_their_gradients() -> None:
     """The same network with fused attention off gives the same maps through the other signature."""
-    module = network(img_size=(32, 32))
-    photo = torch.randn(1, 3, 32, 32, requires_grad=True)
+    module, photo = vit(img_size=(32, 32)), torch.randn(1, 3, 32, 32)
     results = []
     for fused in (True, False):
         for block in module.blocks:
             block.attn.fused_attn = fused
-        with capture(module, gradients=True) as recording:
-            logits = module(photo)
-        trace = place(recording.differentiate(logits[0, TARGET]), survey(module, photo.detach()))
-        results.append(relevance(trace).values.double())
+        results.append(explain.relevance(module, photo, 7).values.double())
     assert close(results[0], results[1])
 
 
 def test_without_gradients_it_says_so() -> None:
-    module = network(img_size=(32, 32))
-    with capture(module) as recording:
-        module(torch.randn(1, 3, 32, 32))
-    trace = place(recording.trace, survey(module, torch.randn(1, 3, 32, 32)))
+    module, photo = vit(img_size=(32, 32)), torch.randn(1, 3, 32, 32)
+    _, (trace,) = run(module, photo)
     with pytest.raises(NoGradients, match=r"Recording\.differentiate"):
-        relevance(trace)
+        gradients.relevance(trace)
+    with capture(module) as recording:
+        module(photo)
     with pytest.raises(ValueError, match="gradients=True"):
         recording.differentiate(torch.zeros(()))
+    assert place(recording.trace, survey(module, photo)).sites

@@ -1,0 +1,209 @@
+"""Maps for a class straight from a network and a photo, with one layer's graph in memory at a time.
+
+The formulas are those of `models/maps`; here the passes are made that they need. Every function
+takes (module, photo, target): a network in eval mode, (1, channel, height, width) on its device and
+the index of a class; and `layouts`, of `survey`, which are worked out if not given. Parameters get
+no gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.capture import capture
+from models.capture.calls import Call, calls
+from models.capture.replay import repeated, replay
+from models.layout import Layouts, place, survey
+from models.maps import gradients, heads
+from models.maps import legrad as legrad_maps
+from models.maps.propagation import ClassRow, NotPossible, chain
+from models.records import Map, Site, Trace
+
+Objective = Callable[[Tensor], Tensor]
+"""From the network's output to the scalar that is differentiated."""
+
+
+def logit_of(target: int) -> Objective:
+    """The logit of a class."""
+    return lambda logits: logits[0, target]
+
+
+def loss_of(target: int) -> Objective:
+    """The cross-entropy with a class."""
+    return lambda logits: F.cross_entropy(logits[:1], torch.tensor([target], device=logits.device))
+
+
+def layers_backwards(
+    module: nn.Module,
+    photo: Tensor,
+    objective: Objective,
+    layouts: Layouts,
+    see: Callable[[Site], None],
+    wanted: Callable[[Trace], Sequence[Site]] = chain,
+) -> None:
+    """`see` each wanted site with its gradients, the last one first; each is let go afterwards.
+
+    wanted: picks them from a trace in which tensors may have shapes only. Where a wanted site is in
+    none of the network's repeated blocks, one graph is made of the whole network instead.
+    """
+    photo = photo.detach().clone().requires_grad_()
+    blocks = repeated(module)
+    ids: set[str] = set()
+
+    def on_block(sites: Sequence[Site]) -> None:
+        for site in reversed(sites):
+            if site.id in ids:
+                index = int(site.id[1:])
+                (placed,) = place(Trace((site,)), layouts[index : index + 1]).sites
+                with torch.no_grad():
+                    see(placed)
+
+    with torch.enable_grad(), replay(module, blocks, on_block) as outline:
+        target = objective(module(photo))
+    picked = wanted(place(outline.trace, layouts))
+    ids.update(site.id for site in picked)
+    inside = {s.id for s, block in zip(outline.trace.sites, outline.blocks, strict=True) if block}
+    if ids <= inside:
+        outline.differentiate_from([target], [torch.ones_like(target)], [photo])
+        return
+    del target, outline
+    with torch.enable_grad(), capture(module, gradients=True) as recording:
+        target = objective(module(photo))
+    on_block(recording.differentiate(target).sites)
+
+
+def _row_map(
+    row: ClassRow, name: str, module: nn.Module, photo: Tensor, target: int, layouts: Layouts | None
+) -> Map:
+    layouts = survey(module, photo) if layouts is None else layouts
+    layers_backwards(module, photo, logit_of(target), layouts, row.through)
+    return row.map(name)
+
+
+def relevance(module: nn.Module, photo: Tensor, target: int, layouts: Layouts | None = None) -> Map:
+    """`models.maps.gradients.relevance` for a class."""
+    row = ClassRow(gradients.clamped_before_mean, normalised=False)
+    return _row_map(row, "Relevance", module, photo, target, layouts)
+
+
+def gradient_rollout(
+    module: nn.Module, photo: Tensor, target: int, layouts: Layouts | None = None
+) -> Map:
+    """`models.maps.gradients.gradient_rollout` for a class."""
+    row = ClassRow(gradients.clamped_after_mean, normalised=True)
+    return _row_map(row, "Gradient rollout", module, photo, target, layouts)
+
+
+def attention_grad_cam(
+    module: nn.Module, photo: Tensor, target: int, layouts: Layouts | None = None
+) -> Map:
+    """`models.maps.gradients.attention_grad_cam` for a class."""
+    found: list[Map] = []
+    layers_backwards(
+        module,
+        photo,
+        logit_of(target),
+        survey(module, photo) if layouts is None else layouts,
+        lambda site: found.append(gradients.grad_cam_of(site)),
+        lambda trace: chain(trace)[-1:],
+    )
+    return found[0]
+
+
+def head_importance(
+    module: nn.Module, photos: Tensor, targets: Sequence[int], layouts: Layouts | None = None
+) -> Map:
+    """(layer, head): the mean over photos of |∂L/∂ξ_h|, L the cross-entropy with each one's class.
+
+    photos: (photo, channel, height, width); every site of attention is a layer.
+    """
+    layouts = survey(module, photos[:1]) if layouts is None else layouts
+    per_photo: list[list[Tensor]] = []
+    for photo, target in zip(photos.split(1), targets, strict=True):
+        per_photo.append(_heads_of(module, photo, target, layouts))
+    return heads.head_importance(per_photo)
+
+
+def _heads_of(module: nn.Module, photo: Tensor, target: int, layouts: Layouts) -> list[Tensor]:
+    """For each layer, (head,)."""
+    layers: list[Tensor] = []
+
+    def see(site: Site) -> None:
+        layers.append(heads.head_gradient(site.attention))
+
+    def attentions(trace: Trace) -> tuple[Site, ...]:
+        return tuple(site for site in trace.sites if site.kind == "attention")
+
+    layers_backwards(module, photo, loss_of(target), layouts, see, attentions)
+    return layers[::-1]
+
+
+# LeGrad -----------------------------------------------------------------------------------------
+
+_IN_A_TAIL = (nn.Linear, nn.Identity, nn.Dropout)
+
+
+def _scorer(tail: Sequence[nn.Module]) -> Callable[[Tensor], Tensor]:
+    """The network's own norm and head, from the modules that run after the last block."""
+    linear = [part for part in tail if isinstance(part, nn.Linear)]
+    others = [part for part in tail if not isinstance(part, _IN_A_TAIL)]
+    norms = [part for part in others if "norm" in type(part).__name__.lower()]
+    if len(linear) != 1 or len(norms) != len(others) or tail[-1] is not linear[0]:
+        names = ", ".join(type(part).__name__ for part in tail) or "nothing"
+        raise NotPossible(
+            f"LeGrad scores every layer by the network's norm and one linear head; after its last "
+            f"block this one has {names}"
+        )
+    return nn.Sequential(*tail)
+
+
+def _layer_of(call: Call, score: Callable[[Tensor], Tensor], target: int, tokens: int) -> Tensor:
+    """(key,): the map of one layer, run again by itself."""
+    with torch.enable_grad(), capture(call.module, gradients=True) as recording:
+        args = [
+            arg.requires_grad_() if isinstance(arg, Tensor) and arg.is_floating_point() else arg
+            for arg in call.args
+        ]
+        output = call.module(*args, **call.kwargs)
+    outputs = [output] if isinstance(output, Tensor) else list(output)
+    streams = [o for o in outputs if isinstance(o, Tensor) and o.ndim == 3 and o.shape[1] == tokens]
+    if not streams:
+        raise NotPossible(f"the block {call.path} does not give out its tokens")
+    with torch.enable_grad():
+        scores = score(streams[0].mean(1))
+    if not target < scores.shape[-1]:
+        raise NotPossible(f"the network's last linear layer has no class {target}")
+    trace = recording.differentiate(scores[0, target])
+    sites = [s for s in trace.sites if s.kind == "attention" and s.queries == s.keys == tokens]
+    with torch.no_grad():
+        return legrad_maps.layer_map(sites[-1].attention)
+
+
+def legrad(module: nn.Module, photo: Tensor, target: int, layouts: Layouts | None = None) -> Map:
+    """LeGrad (arXiv 2404.03214) of a vision transformer with a norm and a head: (row, column).
+
+    Every block is run once more, alone, and sˡ = head(norm(mean over tokens of xˡ)) differentiated.
+    Raises NotPossible where the network is not made so.
+    """
+    layouts = survey(module, photo) if layouts is None else layouts
+    blocks = repeated(module)
+    # The replay outlines the sites, without tensors; nothing is differentiated in this pass.
+    with torch.no_grad(), calls(module, blocks) as noted, replay(module, blocks, _nothing) as seen:
+        module(photo)
+    sites = chain(place(seen.trace, layouts))
+    ids = {site.id for site in sites}
+    held = [b for s, b in zip(seen.trace.sites, seen.blocks, strict=True) if s.id in ids]
+    called = {call.path: call for call in noted.made}
+    if None in held or len(set(held)) != len(held) or len(called) != len(noted.made):
+        raise NotPossible("LeGrad needs one attention in each of the network's blocks")
+    score, tokens = _scorer(noted.tail), sites[-1].keys or 0
+    layers = [_layer_of(called[path], score, target, tokens) for path in held if path]
+    return legrad_maps.legrad(layers, sites[-1])
+
+
+def _nothing(sites: Sequence[Site]) -> None:
+    """No block is waited for."""

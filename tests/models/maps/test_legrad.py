@@ -1,0 +1,50 @@
+"""LeGrad by layers alone against autograd through the float64 network with every matrix kept."""
+
+import pytest
+import torch
+from torch import nn
+
+from models import explain
+from models.maps.propagation import NotPossible
+from tests.models.maps.conftest import Exact, close, vit
+
+
+def test_equals_the_matrix_form(exact: Exact) -> None:
+    """sˡ = head(norm(mean token of xˡ)); mean over heads, queries and layers of (∂sˡ/∂Aˡ)⁺."""
+    twin, total = exact.twin, 0.0
+    for layer, stream in enumerate(exact.streams):
+        score = twin.head(twin.fc_norm(twin.norm(stream.mean(1))))[0, exact.target]
+        (gradient,) = torch.autograd.grad(score, exact.held[layer], retain_graph=True)
+        total = total + gradient[0].clamp(min=0).mean((0, 1))
+    found = explain.legrad(exact.module, exact.photo, exact.target, exact.layouts)
+    assert found.axes == ("row", "column")
+    assert exact.row_is(total / len(exact.streams), found)
+
+
+def test_another_class_has_another_map() -> None:
+    module, photo = vit(img_size=(32, 32)), torch.randn(1, 3, 32, 32)
+    assert not close(
+        explain.legrad(module, photo, 1).values, explain.legrad(module, photo, 2).values.double()
+    )
+
+
+def test_nothing_is_left_on_the_network() -> None:
+    module, photo = vit(img_size=(32, 32)), torch.randn(1, 3, 32, 32)
+    explain.legrad(module, photo, 1)
+    for part in module.modules():
+        assert "forward" not in vars(part)
+        assert not part._forward_hooks
+        assert not part._forward_pre_hooks
+    assert all(p.grad is None and p.requires_grad for p in module.parameters())
+
+
+def test_a_network_that_pools_by_attention_cannot_have_it() -> None:
+    module = vit(img_size=(32, 32), global_pool="map", class_token=False)
+    with pytest.raises(NotPossible, match="norm and one linear head"):
+        explain.legrad(module, torch.randn(1, 3, 32, 32), 1)
+
+
+def test_a_network_without_attention_cannot_have_it() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(3600, 5)).eval()
+    with pytest.raises(NotPossible, match="self-attention"):
+        explain.legrad(module, torch.randn(1, 3, 32, 32), 1)
