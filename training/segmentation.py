@@ -60,8 +60,8 @@ class Counts:
     def dice_a_room(self) -> float:
         """The mean of the rooms' own Dice; a room without wall that has none called counts 1."""
         total = self.called + self.true
-        each = torch.where(total > 0, 2 * self.both / total.clamp(min=1), 1.0)
-        return each.double().mean().item()
+        each = torch.where(total > 0, 2 * self.both.double() / total.clamp(min=1), 1.0)
+        return each.mean().item()
 
 
 def ratio(part: Tensor, whole: Tensor) -> float:

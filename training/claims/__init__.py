@@ -4,6 +4,7 @@ from training.claims import (
     gates,
     positions,
     receptive_field,
+    rooms,
     scores,
     spatial_transformers,
     tnt,
@@ -12,7 +13,7 @@ from training.claims.claim import Claim
 
 CLAIMS: dict[str, Claim] = {
     module.CLAIM.id: module.CLAIM
-    for module in (gates, spatial_transformers, positions, receptive_field, tnt, scores)
+    for module in (gates, spatial_transformers, rooms, positions, receptive_field, tnt, scores)
 }
 
 

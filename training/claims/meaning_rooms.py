@@ -1,0 +1,119 @@
+"""Does a wall look at walls? The truth is known: the room was drawn."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.inference import run
+from models.layout import survey
+from models.maps.attention import rows
+from models.records import PatchGrid, Site
+from training.segmentation import RoomTask
+from training.task import Task
+
+ROOMS = 100
+"""Held-out rooms that are looked at."""
+
+SPREAD = 0.25
+"""The standard deviation of the Gaussian baselines, in widths of the picture."""
+
+PURE = 0.5
+"""A cell belongs to the wall where more than this share of it is wall."""
+
+
+def wall_shares(walls: Tensor, grid: PatchGrid) -> Tensor:
+    """How much of each cell is wall: walls (height, width) to (cell,), on 0..1."""
+    shares = F.adaptive_avg_pool2d(walls[None].double(), (grid.rows, grid.columns))
+    return shares.flatten()
+
+
+def gaussians(centres: Tensor, grid: PatchGrid) -> Tensor:
+    """Looking about a point without looking at the picture: (centre, cell), each row summing to 1.
+
+    centres: (centre, 2), row and column on 0..1.
+    """
+    rows_, columns = (
+        (torch.arange(count, dtype=torch.float64, device=centres.device) + 0.5) / count
+        for count in (grid.rows, grid.columns)
+    )
+    down = rows_[None, :, None] - centres[:, 0, None, None]
+    across = columns[None, None, :] - centres[:, 1, None, None]
+    weights = torch.exp(-(down**2 + across**2) / (2 * SPREAD**2)).flatten(1)
+    return weights / weights.sum(dim=1, keepdim=True)
+
+
+def cell_centres(grid: PatchGrid, device: torch.device) -> Tensor:
+    """(cell, 2): row and column on 0..1."""
+    cells = torch.arange(grid.cells, device=device)
+    row, column = cells // grid.columns, cells % grid.columns
+    return torch.stack([(row + 0.5) / grid.rows, (column + 0.5) / grid.columns], dim=1).double()
+
+
+def looking(attention: Tensor, shares: Tensor, grid: PatchGrid) -> dict[str, float]:
+    """How much of what wall cells look at is wall, against looking anywhere, ahead, or about.
+
+    attention: (query, key), rows summing to 1 · shares: (cell,). Nothing where no cell is wall.
+
+    mass: the attention of wall cells that falls on wall, a mean over them · mass_of_others: the
+    same of the cells that are not wall · mass_anywhere: the wall's share of the picture ·
+    mass_of_the_centre: a Gaussian in the picture's middle · mass_nearby: a Gaussian about the cell
+    itself, as a wall's neighbours are mostly wall · pointing: how often the place most looked at is
+    wall (Zhang et al. 2016) · pointing_anywhere: how often any place is.
+    """
+    attention = attention.double()
+    wall = shares > PURE
+    if not wall.any():
+        return {}
+    centre = torch.tensor([[0.5, 0.5]], dtype=torch.float64, device=shares.device)
+    nearby = gaussians(cell_centres(grid, shares.device)[wall], grid)
+    figures = {
+        "mass": (attention[wall] @ shares).mean(),
+        "mass_anywhere": shares.mean(),
+        "mass_of_the_centre": gaussians(centre, grid)[0] @ shares,
+        "mass_nearby": (nearby @ shares).mean(),
+        "pointing": wall[attention[wall].argmax(dim=1)].double().mean(),
+        "pointing_anywhere": wall.double().mean(),
+    }
+    if not wall.all():
+        figures["mass_of_others"] = (attention[~wall] @ shares).mean()
+    return {name: value.item() for name, value in figures.items()}
+
+
+def figures_of(sites: tuple[Site, ...], walls: Tensor) -> Iterator[tuple[str, float]]:
+    """Every site's figures of one room, named figure_of_site; walls: boolean (height, width)."""
+    for site in sites:
+        if site.kind != "attention" or site.grid is None:
+            continue
+        attention = rows(site.attention).mean(dim=0)
+        shares = wall_shares(walls, site.grid).to(attention.device)
+        for name, value in looking(attention, shares, site.grid).items():
+            yield f"{name} {site.name}", value
+
+
+def meaning_in_rooms(network: nn.Module, task: RoomTask, rooms: int = ROOMS) -> dict[str, float]:
+    """`looking` on held-out rooms: means over the rooms, for every attention site.
+
+    Empty for a network without attention.
+    """
+    network = network.eval()
+    layouts = survey(network, next(task.held_out())[0][:1])
+    found: dict[str, list[float]] = defaultdict(list)
+    seen = 0
+    for inputs, walls in task.held_out():
+        for picture, truth in zip(inputs, walls, strict=True):
+            if seen == rooms:
+                break
+            _, (trace,) = run(network, picture[None], layouts)
+            for name, value in figures_of(trace.sites, truth):
+                found[name].append(value)
+            seen += 1
+    return {name: sum(values) / len(values) for name, values in found.items()}
+
+
+def measure(network: nn.Module, task: Task, device: torch.device) -> dict[str, float]:
+    """`meaning_in_rooms` as a claim's measure."""
+    assert isinstance(task, RoomTask)
+    return meaning_in_rooms(network, task)

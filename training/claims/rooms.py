@@ -1,0 +1,27 @@
+"""Self-attention in a U-Net: walls of drawn rooms with and without it."""
+
+from dataclasses import replace
+
+from training.claims.claim import Claim
+from training.claims.meaning_rooms import measure
+from training.recipe import Recipe
+from training.recipes import sa_unet
+
+
+def variant(attention: bool) -> Recipe:
+    """The shipped network's recipe on fewer rooms and for fewer steps."""
+    return replace(
+        sa_unet.RECIPE,
+        arguments={"classes": 2, "attention": attention},
+        task_arguments={"rooms": 2000, "held_out": 500},
+        epochs=25,
+    )
+
+
+CLAIM = Claim(
+    id="rooms",
+    sentence="Self-attention in a U-Net's blocks raises Dice.",
+    source="Ronneberger et al. 2015 with Zhang et al. 2019",
+    variants={"with": variant(attention=True), "without": variant(attention=False)},
+    measure=measure,
+)
