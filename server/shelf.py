@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,8 @@ from models.spec import LoadedModel, ModelSpec
 from server import errors
 from server.jobs import Job, Jobs, Report
 from server.threads import use_one_core
+
+log = logging.getLogger("fovea.models")
 
 LOADERS = 2
 DOWNLOAD = "download"
@@ -156,6 +159,7 @@ def _as_problems(model: str) -> Iterator[None]:
     except weights.InvalidModelFile as error:
         raise errors.InvalidModelFile(_sentence("Not loaded", error), hint=error.hint) from error
     except weights.UnusableNetwork as error:
+        log.warning("%s cannot be used", model, exc_info=error)
         raise errors.UnsuitableModel(_sentence("Not loaded", error), hint=error.hint) from error
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise errors.OutOfMemory(f"There is not enough memory to load {model}.") from error

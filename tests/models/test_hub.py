@@ -133,7 +133,7 @@ def test_a_hub_that_keeps_failing_is_given_up_and_the_part_kept(
     served: Hub, tmp_path: Path
 ) -> None:
     served.cuts = [200_000] + [0] * hub.ATTEMPTS
-    with pytest.raises(ModelNotLocal, match="did not supply them .*broke off") as caught:
+    with pytest.raises(ModelNotLocal, match=r"did not supply them .*broke off") as caught:
         hub.fetch(REPOSITORY, tmp_path)
     assert "FOVEA_WEIGHTS_DIR" in caught.value.hint
     assert [part.stat().st_size for part in leftovers(tmp_path)] == [200_000]
