@@ -54,10 +54,14 @@ def cost(network: nn.Module, task: Task, device: torch.device) -> dict[str, floa
     }
 
 
+def gate_parameters(network: nn.Module) -> int:
+    """How many of the parameters are the gates'."""
+    return sum(p.numel() for name, p in network.named_parameters() if ".gate." in name)
+
+
 def cost_of_gates(network: nn.Module, task: Task, device: torch.device) -> dict[str, float]:
-    """What a forward pass costs, and how many of the parameters are the gates'."""
-    gates = sum(p.numel() for name, p in network.named_parameters() if ".gate." in name)
-    return {"gate_parameters": float(gates)} | cost(network, task, device)
+    """What a forward pass costs, and what of the parameters the gates are."""
+    return {"gate_parameters": float(gate_parameters(network))} | cost(network, task, device)
 
 
 CLAIM = Claim(
