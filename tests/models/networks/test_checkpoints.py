@@ -26,6 +26,7 @@ MECHANISMS = {
     "cbam",
     "spatial-transformer",
     "feature-map-attention",
+    "transformer-in-transformer",
 }
 # The share of its card's score that a network must reach on the small samples.
 LEAST_SHARE = 0.75
