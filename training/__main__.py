@@ -32,6 +32,7 @@ def main() -> None:
             recipe, id=f"{recipe.id}_{options.epochs}", epochs=options.epochs, ships=False
         )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.backends.cudnn.benchmark = True
     task = open_task(recipe, data_folder(options.data), device)
     start = None
     if recipe.starts_from:

@@ -10,7 +10,7 @@ import torch
 
 from training.claims import CLAIMS, claim_for
 from training.claims.claim import SEEDS, Claim
-from training.claims.results import Outcome, collect, run_folder, write_outcome
+from training.claims.results import Outcome, collect, outcome_file, state_folder, write_outcome
 from training.data import data_folder
 from training.export import trained_network
 from training.loop import fit, told
@@ -19,14 +19,13 @@ from training.tasks import open_task
 
 def train(claim: Claim, variant: str, seed: int, data: str | None, device: torch.device) -> None:
     """One training and what comes of it."""
-    folder = run_folder(claim, variant, seed)
-    if (folder / "outcome.json").is_file():
+    if outcome_file(claim, variant, seed).is_file():
         return
     recipe = replace(
         claim.variants[variant], id=f"{claim.id}/{variant}/{seed}", seed=seed, ships=False
     )
     task = open_task(recipe, data_folder(data), device)
-    result = fit(recipe, task, folder, device)
+    result = fit(recipe, task, state_folder(recipe), device)
     network = trained_network(recipe, result.state).to(device)
     scores = dict(result.scores)
     if claim.measure is not None:
@@ -56,6 +55,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     claim = claim_for(options.claim)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.backends.cudnn.benchmark = True
     if not options.collect:
         for variant in [options.only] if options.only else claim.variants:
             for seed in SEEDS if options.seed is None else [options.seed]:

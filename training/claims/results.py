@@ -1,5 +1,6 @@
 """What the trainings of a claim gave: one file a training, gathered into one a claim."""
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from training.claims.claim import SEEDS, Claim
+from training.recipe import Recipe
 
 RUNS = Path("runs/claims")
 DOCS = Path("docs/claims")
@@ -24,26 +26,31 @@ class Outcome:
     device: str
 
 
-def run_folder(claim: Claim, variant: str, seed: int) -> Path:
-    """Where a training of the claim keeps its state and its outcome."""
-    return RUNS / claim.id / f"{variant}-{seed}"
+def state_folder(recipe: Recipe) -> Path:
+    """Where the training of a recipe keeps its state: the same for all claims that ask for it."""
+    told = ("id", "title", "summary", "mechanisms", "citation", "ships")
+    decisive = {name: value for name, value in vars(recipe).items() if name not in told}
+    digest = hashlib.sha256(json.dumps(decisive, sort_keys=True, default=dict).encode())
+    return RUNS / "states" / digest.hexdigest()[:16]
+
+
+def outcome_file(claim: Claim, variant: str, seed: int) -> Path:
+    """Where the outcome of a training is kept."""
+    return RUNS / claim.id / f"{variant}-{seed}.json"
 
 
 def write_outcome(claim: Claim, outcome: Outcome) -> None:
-    """Beside the training's state."""
-    folder = run_folder(claim, outcome.variant, outcome.seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(asdict(outcome), indent=1)
-    (folder / "outcome.json").write_text(text + "\n", encoding="utf-8")
+    """All or nothing, as a training may end at any time."""
+    path = outcome_file(claim, outcome.variant, outcome.seed)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(asdict(outcome), indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
 
 
 def read_outcomes(claim: Claim) -> list[Outcome]:
     """Those that there are, in the claim's order."""
-    files = [
-        run_folder(claim, variant, seed) / "outcome.json"
-        for variant in claim.variants
-        for seed in SEEDS
-    ]
+    files = [outcome_file(claim, variant, seed) for variant in claim.variants for seed in SEEDS]
     return [
         Outcome(**json.loads(file.read_text(encoding="utf-8"))) for file in files if file.is_file()
     ]

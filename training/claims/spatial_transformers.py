@@ -18,9 +18,10 @@ def variant(distortion: str, transformer: bool) -> Recipe:
         stn_digits.RECIPE,
         arguments=arguments,
         task_arguments={"distortion": distortion},
-        epochs=12,
+        epochs=10,
         guided_epochs=0,
-        batch=256,
+        learning_rate=3e-3,
+        batch=512,
         # Windows that move as fast as the filters learn run away from the digits.
         paced=("transformer",),
         pace=0.1,

@@ -10,6 +10,7 @@ RECIPE = replace(
     title="Without a spatial transformer · cluttered digits",
     summary="The same classifier, looking at the whole canvas.",
     mechanisms=(),
+    guided_epochs=0,
     arguments={"classes": 10, "transformer": False},
     ships=False,
 )
