@@ -53,10 +53,11 @@ def _open(source: Path) -> Any:
     except OSError as error:
         raise NotConvertible(f"cannot read {source}: {error.strerror or error}") from error
     except Exception as error:  # Damaged files raise whatever the part that is damaged raises.
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise NotConvertible(
             f"{source.name} is damaged, or holds more than tensors: reading that would run code of "
             "the file's author, and is refused. Where you trust it and have its code, save only "
-            f"network.state_dict() there. ({str(error).strip().splitlines()[0][:200]})"
+            f"network.state_dict() there. ({said[:200]})"
         ) from error
 
 

@@ -66,7 +66,9 @@ class Shelf:
         model = self._aliases.get(model) or await self._resolve(model)
         if (job := self.downloading(model)) is not None:
             return job
-        if self.catalog.offline and not await asyncio.to_thread(self.catalog.local, model):
+        spec = await asyncio.to_thread(find, self.catalog, model)
+        here = await asyncio.to_thread(self.catalog.local, model)
+        if not here and (self.catalog.offline or spec.reason is not None):
             # Not worth a job: this tells so at once.
             await asyncio.to_thread(self._download_now, model, _ignore, lambda: False)
         return self.jobs.start(
