@@ -96,6 +96,7 @@ class View:
         self.normal = np.zeros((3, *shape), dtype=np.float32)
         self.wall = np.zeros(shape, dtype=bool)
         self.glows = np.zeros(shape, dtype=bool)
+        self._turned_rays: dict[float, tuple[Floats, Floats]] = {}
 
     def project(self, points: Sequence[Point]) -> Floats:
         """(point, 3): column and row in pixels, and the distance ahead."""
@@ -162,16 +163,19 @@ class View:
 
     def _local(
         self, frame: Frame, window: tuple[slice, slice]
-    ) -> tuple[tuple[float, float, float], tuple[Floats, Floats, Floats]]:
-        """The camera and its rays as the frame sees them."""
+    ) -> tuple[Point, list[Floats], list[Floats]]:
+        """The camera, its rays and one over them, as the frame sees them."""
         c, s = np.float32(np.cos(frame.yaw)), np.float32(np.sin(frame.yaw))
-        x, y, z = (ray[window] for ray in self.rays)
+        if frame.yaw not in self._turned_rays:  # most pieces share the yaw of a wall
+            x, y, z = self.rays
+            turned: Floats = np.stack([c * x - s * z, y, s * x + c * z])
+            with np.errstate(divide="ignore"):
+                self._turned_rays[frame.yaw] = turned, np.float32(1) / turned
+        rays, inverse = self._turned_rays[frame.yaw]
         ax, ay, az = self.camera.at
         ax, az = ax - frame.x, az - frame.z
-        return (
-            (float(c * ax - s * az), ay, float(s * ax + c * az)),
-            (c * x - s * z, y, s * x + c * z),
-        )
+        at = float(c * ax - s * az), ay, float(s * ax + c * az)
+        return at, [ray[window] for ray in rays], [part[window] for part in inverse]
 
     def box(
         self, frame: Frame, low: Point, high: Point, front: Texture, sides: Texture | None = None,
@@ -183,26 +187,21 @@ class View:
         window = self.window(corners)
         if window is None:
             return
-        at, rays = self._local(frame, window)
-        enter: Floats | None = None
-        leave: Floats | None = None
-        with np.errstate(divide="ignore", invalid="ignore"):
+        at, rays, inverse = self._local(frame, window)
+        near, far = [], []
+        with np.errstate(invalid="ignore"):
             for number in range(3):
-                inverse = 1 / rays[number]
-                one = np.float32(low[number] - at[number]) * inverse
-                two = np.float32(high[number] - at[number]) * inverse
-                near, far = np.minimum(one, two), np.maximum(one, two)
-                if enter is None or leave is None:
-                    enter, leave, axis = near, far, np.zeros(near.shape, dtype=np.int8)
-                else:
-                    axis[near > enter] = number
-                    enter, leave = np.maximum(enter, near), np.minimum(leave, far)
-        assert enter is not None
-        assert leave is not None
+                one = np.float32(low[number] - at[number]) * inverse[number]
+                two = np.float32(high[number] - at[number]) * inverse[number]
+                near.append(np.minimum(one, two))
+                far.append(np.maximum(one, two))
+        enter: Floats = np.maximum(np.maximum(near[0], near[1]), near[2])
+        leave: Floats = np.minimum(np.minimum(far[0], far[1]), far[2])
         hit = (enter < leave) & (enter > NEAREST) & (enter < self.depth[window])
         if not hit.any():
             return
-        t, side = enter[hit], axis[hit]
+        t = enter[hit]
+        side = np.where(near[0][hit] == t, 0, np.where(near[1][hit] == t, 1, 2))
         ray = [part[hit] for part in rays]
         place = [t * part + np.float32(a - b) for part, a, b in zip(ray, at, low, strict=True)]
         across = side == 0
@@ -217,7 +216,7 @@ class View:
             colour[faces] = front(u[faces], v[faces], pixel[faces])
             rest = ~faces
             colour[rest] = sides(u[rest], v[rest], pixel[rest])
-        signs = [np.where(side == n, -np.sign(ray[n]), 0).astype(np.float32) for n in range(3)]
+        signs = [-np.sign(ray[n]) * (side == n) for n in range(3)]
         self.put(window, hit, enter, _turned(signs, frame.yaw), colour, wall=wall, glows=glows)
 
     def ellipsoid(
@@ -233,7 +232,7 @@ class View:
         window = self.window(corners)
         if window is None:
             return
-        at, rays = self._local(frame, window)
+        at, rays, _ = self._local(frame, window)
         used = (0, 2) if upright else (0, 1, 2)
         from_middle = {n: (at[n] - middle[n]) / radii[n] for n in used}
         scaled = {n: rays[n] / np.float32(radii[n]) for n in used}
