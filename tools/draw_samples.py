@@ -1,7 +1,7 @@
 """Make the pictures of frontend/samples: photos re-encoded from scikit-image's data folder, and
 pictures drawn here.
 
-    python tools/draw_samples.py FOLDER_OF_SKIMAGE_DATA frontend/samples
+    python -m tools.draw_samples FOLDER_OF_SKIMAGE_DATA frontend/samples
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFilter
 
+from training.rooms import draw_room
+
 PHOTOS = {
     "chelsea.png": 96,
     "coffee.png": 88,
@@ -21,6 +23,13 @@ PHOTOS = {
     "camera.png": 88,
 }
 """File name → JPEG quality."""
+
+ROOMS = {
+    "room_bedroom.jpg": 2_000_009,
+    "room_reading.jpg": 2_000_011,
+    "room_bricks.jpg": 2_000_005,
+}
+"""File name → seed; no network learns from these, nor is it chosen by them."""
 
 FINER = 4
 """Drawn this many times larger, then reduced: smooth edges."""
@@ -196,6 +205,11 @@ def _finish(picture: Image.Image, rng: random.Random) -> Image.Image:
     return Image.blend(small, grain, 0.08)
 
 
+def room(seed: int) -> Image.Image:
+    """A room like those that the wall finder learns from, larger."""
+    return Image.fromarray(draw_room(seed, 384)[0])
+
+
 def main(source: Path, target: Path) -> None:
     """Make every sample anew."""
     for name, quality in PHOTOS.items():
@@ -205,6 +219,8 @@ def main(source: Path, target: Path) -> None:
         photo.save(file, quality=quality, optimize=True, subsampling=subsampling)
     sunflower().save(target / "sunflower.jpg", quality=88, optimize=True)
     stop_sign().save(target / "stop_sign.jpg", quality=88, optimize=True)
+    for name, seed in ROOMS.items():
+        room(seed).save(target / name, quality=84, optimize=True)
     digit("4", 62, 1.1, (24, 34), seed=5).save(target / "digit_turned.png", optimize=True)
     digit("7", -38, 0.78, (40, 22), seed=11).save(target / "digit_small.png", optimize=True)
     digit("2", -75, 1.0, (30, 38), seed=21).save(target / "digit_fallen.png", optimize=True)
