@@ -8,7 +8,8 @@ no gradients.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -18,9 +19,10 @@ from models.capture import capture
 from models.capture.calls import Call, calls
 from models.capture.replay import repeated, replay
 from models.layout import Layouts, place, survey
-from models.maps import gradients, heads
+from models.maps import encoder_decoder, gradients, heads
 from models.maps import legrad as legrad_maps
 from models.maps.propagation import ClassRow, NotPossible, chain
+from models.outputs import tensor_of
 from models.records import Map, Site, Trace
 
 Objective = Callable[[Tensor], Tensor]
@@ -63,7 +65,7 @@ def layers_backwards(
                     see(placed)
 
     with torch.enable_grad(), replay(module, blocks, on_block) as outline:
-        target = objective(module(photo))
+        target = objective(tensor_of(module(photo)))
     picked = wanted(place(outline.trace, layouts))
     ids.update(site.id for site in picked)
     inside = {s.id for s, block in zip(outline.trace.sites, outline.blocks, strict=True) if block}
@@ -72,7 +74,7 @@ def layers_backwards(
         return
     del target, outline
     with torch.enable_grad(), capture(module, gradients=True) as recording:
-        target = objective(module(photo))
+        target = objective(tensor_of(module(photo)))
     on_block(recording.differentiate(target).sites)
 
 
@@ -140,6 +142,38 @@ def _heads_of(module: nn.Module, photo: Tensor, target: int, layouts: Layouts) -
 
     layers_backwards(module, photo, loss_of(target), layouts, see, attentions)
     return layers[::-1]
+
+
+def word_relevance(
+    module: nn.Module, photo: Tensor, words: Tensor, index: int, layouts: Layouts | None = None
+) -> Map:
+    """What counted for a word that a captioner wrote: `encoder_decoder.query_relevance`.
+
+    photo: or the sentence that was given, (1, word). words: (1, word + 1), what it wrote, from the
+    start on; index: the place of a word among those that were written. module(photo, words) gives
+    logits (1, place, word).
+    """
+    read = words[:, :-1].to(photo.device)
+    layouts = survey(module, photo, read) if layouts is None else layouts
+    with torch.enable_grad(), _everything_differentiable(module):
+        with capture(module, gradients=True) as recording:
+            logits = tensor_of(module(photo, read))
+        trace = recording.differentiate(logits[0, index, int(words[0, index + 1])])
+    with torch.no_grad():
+        return encoder_decoder.query_relevance(place(trace, layouts), index)
+
+
+@contextmanager
+def _everything_differentiable(module: nn.Module) -> Iterator[None]:
+    """A decoder's first attention is over words alone, so its graph hangs on their embedding."""
+    at_rest = [p for p in module.parameters() if not p.requires_grad and p.is_floating_point()]
+    for parameter in at_rest:
+        parameter.requires_grad_(True)
+    try:
+        yield
+    finally:
+        for parameter in at_rest:
+            parameter.requires_grad_(False)
 
 
 # LeGrad -----------------------------------------------------------------------------------------

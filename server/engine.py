@@ -19,13 +19,14 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from models.catalog import Catalog
-from models.records import Map, Trace
+from models.maps.propagation import NotPossible
+from models.records import Map
 from models.spec import LoadedModel
 from models.tasks import task_of
 from server import imaging
 from server.analysis import Analysis, Given, Text, analysis_id
 from server.conclude import conclude, to_input
-from server.errors import NotReady, Problem, QueueFull, ShuttingDown, WrongInput
+from server.errors import MapNotPossible, NotReady, Problem, QueueFull, ShuttingDown, WrongInput
 from server.imaging import Photo
 from server.inference import InferenceThread, MakeMap, Outcome, pick_device
 from server.settings import Settings
@@ -38,8 +39,6 @@ log = logging.getLogger("fovea.engine")
 
 GPU_BATCH = 8
 WARM_UP_RETRY_S = 5.0
-KEPT_FOR_A_CLASS = 4
-"""Traces with gradients that are kept: as many as one person compares at a time."""
 MAPS_KEPT = 64
 """Maps that the network was run for again; each is a few kilobytes."""
 
@@ -75,7 +74,6 @@ class Engine:
             settings.decode_threads, thread_name_prefix="decode", initializer=use_one_core
         )
         self._underway: dict[str, _Underway] = {}
-        self._for_class: dict[str, Trace] = {}
         self._maps: dict[str, Map] = {}
         self._default = settings.default_model
         self._closing = False
@@ -103,23 +101,10 @@ class Engine:
             given = self.store.photo(given.digest) or given
             return await self._once(key, lambda: self._make(key, given, loaded, decode_ms))
 
-    async def for_class(self, analysis: Analysis, target: int) -> Trace:
-        """The analysis's trace with the gradients of one class: a second pass, kept for a while."""
-        key = f"{analysis.serial}/{target}"
-        if trace := self._for_class.get(key):
-            return trace
-        loaded = await self.shelf.get(analysis.model.id)
-        inputs, _ = await self._in_thread(to_input, analysis.photo, loaded.spec)
-        outcome = await asyncio.wrap_future(self.inference.submit(loaded, inputs, target))
-        self._for_class[key] = outcome.trace
-        while len(self._for_class) > KEPT_FOR_A_CLASS:
-            self._for_class.pop(next(iter(self._for_class)))
-        return outcome.trace
-
     async def map_for_class(self, analysis: Analysis, target: int, name: str, make: MakeMap) -> Map:
         """A map that the network has to be run for again; kept for a while under its name.
 
-        Raises models' NotPossible where the network cannot have it.
+        Raises MapNotPossible where the network cannot have it.
         """
         key = f"{analysis.serial}/{target}/{name}"
         if found := self._maps.get(key):
@@ -127,7 +112,10 @@ class Engine:
         loaded = await self.shelf.get(analysis.model.id)
         inputs, _ = await self._in_thread(to_input, analysis.photo, loaded.spec)
         made = self.inference.submit_map(loaded, inputs, target, make)
-        found = self._maps[key] = await asyncio.wrap_future(made)
+        try:
+            found = self._maps[key] = await asyncio.wrap_future(made)
+        except NotPossible as error:
+            raise MapNotPossible(f"{analysis.model.id}: {error}.") from error
         while len(self._maps) > MAPS_KEPT:
             self._maps.pop(next(iter(self._maps)))
         return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -36,9 +37,21 @@ def parse_figure(name: str) -> str:
     return name
 
 
-def figure(analysis: Analysis, name: str, site: str | None, head: str, budget_bytes: int) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a figure is drawn of. site: one of the analysis's, else the last that fits; heads: which
+    heads; importance: (layer, head), where the figure is about that.
+    """
+
+    analysis: Analysis
+    site: str | None = None
+    heads: str = "mean"
+    importance: NamedArray | None = None
+
+
+def figure(asked: Asked, name: str, budget_bytes: int) -> bytes:
     """The figure as JSON: {data, layout}."""
-    drawn = FIGURES[parse_figure(name)](analysis, site, head).to_plotly_json()
+    drawn = FIGURES[parse_figure(name)](asked).to_plotly_json()
     # The library fills an empty template with defaults that these figures do without.
     layout = {key: value for key, value in drawn["layout"].items() if key != "template"}
     encoded = orjson.dumps(
@@ -73,8 +86,8 @@ def _figure(traces: list[Any], title: str, x: str, y: str, **layout: Any) -> Any
     )
 
 
-def _gate(analysis: Analysis, site: str | None, head: str) -> Any:
-    array = views.gate(_chosen(analysis, site, "channel-gate", "spatial-gate"))
+def _gate(asked: Asked) -> Any:
+    array = views.gate(_chosen(asked, "channel-gate", "spatial-gate"))
     if array.axes == ("channel",):
         bars = {
             "type": "bar",
@@ -86,11 +99,11 @@ def _gate(analysis: Analysis, site: str | None, head: str) -> Any:
     return _heatmap(array, "column", "row")
 
 
-def _attention_matrix(analysis: Analysis, site: str | None, head: str) -> Any:
-    if head.strip().lower() == "all":
+def _attention_matrix(asked: Asked) -> Any:
+    if asked.heads.strip().lower() == "all":
         raise InvalidParameter("head=all: a matrix is drawn for one head, mean, max or min.")
-    chosen = _chosen(analysis, site, "attention")
-    array = views.attention(analysis, chosen, "all", "from", head, None)
+    chosen = _chosen(asked, "attention")
+    array = views.attention(asked.analysis, chosen, "all", "from", asked.heads, None)
     return _heatmap(array, "key", "query")
 
 
@@ -106,8 +119,8 @@ def _heatmap(array: NamedArray, x: str, y: str) -> Any:
     return _figure([cells], array.sentence, x, y, yaxis=square)
 
 
-def _attention_distance(analysis: Analysis, site: str | None, head: str) -> Any:
-    _, geometry = analysis.view
+def _attention_distance(asked: Asked) -> Any:
+    _, geometry = asked.analysis.view
 
     def distance(chosen: Site) -> Array:
         assert chosen.grid is not None
@@ -122,7 +135,7 @@ def _attention_distance(analysis: Analysis, site: str | None, head: str) -> Any:
         )
 
     return _by_layer(
-        analysis,
+        asked.analysis,
         lambda s: s.grid is not None and s.queries == s.keys,
         distance,
         "Mean attention distance of each head",
@@ -130,13 +143,13 @@ def _attention_distance(analysis: Analysis, site: str | None, head: str) -> Any:
     )
 
 
-def _entropy(analysis: Analysis, site: str | None, head: str) -> Any:
+def _entropy(asked: Asked) -> Any:
     def share(chosen: Site) -> Array:
         values = statistics.entropy(chosen.attention).mean(-1)
         return views.as_array(values / math.log(max(2, chosen.keys or 2)))
 
     return _by_layer(
-        analysis,
+        asked.analysis,
         lambda s: True,
         share,
         "Entropy of each head's attention, mean over queries",
@@ -175,19 +188,26 @@ def _by_layer(
     return _figure([dots], title, "layer", unit, **layout)
 
 
-def _chosen(analysis: Analysis, site: str | None, *kinds: str) -> Site:
+def _head_importance(asked: Asked) -> Any:
+    assert asked.importance is not None
+    return _heatmap(asked.importance, "head", "layer")
+
+
+def _chosen(asked: Asked, *kinds: str) -> Site:
     """The site asked for, or the last one of these kinds."""
-    if site is not None:
-        return analysis.trace.site(site)
+    analysis = asked.analysis
+    if asked.site is not None:
+        return analysis.trace.site(asked.site)
     fitting = [s for s in analysis.trace.sites if s.kind in kinds]
     if not fitting:
         raise MapNotPossible(f"{analysis.model.id} has no site of the kind {' or '.join(kinds)}.")
     return fitting[-1]
 
 
-FIGURES: dict[str, Callable[[Analysis, str | None, str], Any]] = {
+FIGURES: dict[str, Callable[[Asked], Any]] = {
     "gate": _gate,
     "attention-matrix": _attention_matrix,
     "attention-distance": _attention_distance,
     "entropy": _entropy,
+    "head-importance": _head_importance,
 }

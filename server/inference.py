@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.inference import run, run_for_class
+from models.inference import run
 from models.maps.propagation import NotPossible
 from models.records import Map, Trace
 from models.spec import LoadedModel
@@ -50,18 +50,17 @@ class Outcome:
 class _Job:
     loaded: LoadedModel
     inputs: Tensor
-    target: int | None
-    make: MakeMap | None = None
+    ask: Callable[[LoadedModel, Tensor], Map] | None = None
     future: Future[Any] = field(default_factory=Future)
     submitted: float = field(default_factory=perf_counter)
 
     def goes_with(self, other: _Job) -> bool:
-        """A job for a class has a graph of its own, and runs alone; so does one that writes."""
+        """A job for a map makes passes of its own, and runs alone; so does one that writes."""
         if self is other:
             return True
         if task_of(self.loaded.spec.task).writes:
             return False
-        plain = self.target is None and other.target is None
+        plain = self.ask is None and other.ask is None
         return plain and self.loaded is other.loaded and self.inputs.shape == other.inputs.shape
 
 
@@ -81,19 +80,15 @@ class InferenceThread:
     def waiting(self) -> int:
         return len(self._jobs)
 
-    def submit(
-        self, loaded: LoadedModel, inputs: Tensor, target: int | None = None
-    ) -> Future[Outcome]:
-        """inputs: (1, channel, height, width), or (1, word). target: a class whose gradients are
-        wanted too.
-        """
-        return self._enqueue(_Job(loaded, inputs, target))
+    def submit(self, loaded: LoadedModel, inputs: Tensor) -> Future[Outcome]:
+        """inputs: (1, channel, height, width), or (1, word)."""
+        return self._enqueue(_Job(loaded, inputs))
 
     def submit_map(
         self, loaded: LoadedModel, inputs: Tensor, target: int, make: MakeMap
     ) -> Future[Map]:
         """A map that the network itself has to be run for; its future may raise NotPossible."""
-        return self._enqueue(_Job(loaded, inputs, target, make))
+        return self._enqueue(_Job(loaded, inputs, lambda model, given: make(model, given, target)))
 
     def _enqueue(self, job: _Job) -> Future[Any]:
         with self._changed:
@@ -144,18 +139,12 @@ class InferenceThread:
     def _forward(self, jobs: Sequence[_Job]) -> Sequence[Outcome | Map]:
         started = perf_counter()
         inputs = torch.cat([job.inputs for job in jobs]).to(self.device)
-        loaded, target = jobs[0].loaded, jobs[0].target
-        if jobs[0].make is not None and target is not None:
-            return [jobs[0].make(loaded, inputs, target)]
-        words = None
-        if target is None:
-            if task_of(loaded.spec.task).writes:
-                words = write(loaded.module, inputs)
-            read = None if words is None else words[:, :-1]
-            logits, traces = run(loaded.module, inputs, loaded.layouts, read)
-        else:
-            logits, trace = run_for_class(loaded.module, inputs, target, loaded.layouts)
-            traces = (trace,)
+        loaded, ask = jobs[0].loaded, jobs[0].ask
+        if ask is not None:
+            return [ask(loaded, inputs)]
+        words = write(loaded.module, inputs) if task_of(loaded.spec.task).writes else None
+        read = None if words is None else words[:, :-1]
+        logits, traces = run(loaded.module, inputs, loaded.layouts, read)
         logits = logits.float().cpu()  # Also waits for the device, so that the time is honest.
         forward_ms = (perf_counter() - started) * 1000
         return [

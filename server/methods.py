@@ -4,36 +4,86 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import torch
+from torch import Tensor, nn
 
-from models.maps import attention, gradients, mass, rollout
+from models import explain, grad_cam
+from models.layout import Layouts
+from models.maps import attention, mass, rollout
 from models.maps.propagation import NotPossible
 from models.records import Map, Trace
-from models.spec import ModelSpec
+from models.spec import LoadedModel, ModelSpec
+from models.tasks import START, Sentence
+from server.analysis import Analysis
 from server.encode import NamedArray
+from server.engine import Engine
 from server.errors import InvalidParameter, MapNotPossible, UnknownMap
+from server.inference import MakeMap
 from server.queries import head_words, parse_head
 from server.views import as_array
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a request may choose; a map takes from it what it knows."""
+    """What a request may choose; a map takes from it what it knows.
+
+    discard: None for the variant's own. target: a class by number or label, word: one that was
+    written by its place; None for the predicted class, or the first word.
+    """
 
     fusion: Literal["mean", "max", "min"] = "mean"
-    discard: float = 0.0
+    discard: float | None = None
+    variant: Literal["abnar", "vit-explain"] = "abnar"
     mass: float = 0.6
     head: str = "mean"
+    target: str | None = None
+    word: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """make: from a trace, with gradients of a class if `for_class`."""
+    """How a map is made: from the trace that an analysis keeps, or for a class, by passes of the
+    network.
 
-    make: Callable[[Trace, Options], Map]
-    for_class: bool = False
+    for_word: for a network that writes, the map for a word, from what it wrote and its place.
+    """
+
+    of_trace: Callable[[Trace, Options], Map] | None = None
+    for_class: MakeMap | None = None
+    for_word: Callable[[Sentence], MakeMap] | None = None
+
+
+def _rollout(trace: Trace, options: Options) -> Map:
+    make = rollout.vit_explain if options.variant == "vit-explain" else rollout.rollout
+    given = {} if options.discard is None else {"discard": options.discard}
+    return make(trace, options.fusion, **given)
+
+
+def _for_class(make: Callable[[nn.Module, Tensor, int, Layouts], Map]) -> MakeMap:
+    def made(loaded: LoadedModel, photo: Tensor, target: int) -> Map:
+        return make(loaded.module, photo, target, loaded.layouts)
+
+    return made
+
+
+def _importance(loaded: LoadedModel, photo: Tensor, target: int) -> Map:
+    return explain.head_importance(loaded.module, photo, [target], loaded.layouts)
+
+
+def _grad_cam(loaded: LoadedModel, photo: Tensor, target: int) -> Map:
+    return grad_cam.grad_cam(loaded.module, photo, target)
+
+
+def _word_relevance(sentence: Sentence) -> MakeMap:
+    written = torch.tensor([[START, *(word.index for word in sentence.written)]])
+
+    def made(loaded: LoadedModel, photo: Tensor, place: int) -> Map:
+        return explain.word_relevance(loaded.module, photo, written, place, loaded.layouts)
+
+    return made
 
 
 def _dino(trace: Trace, options: Options) -> Map:
@@ -48,13 +98,14 @@ def _dino(trace: Trace, options: Options) -> Map:
 
 
 METHODS: dict[str, Method] = {
-    "rollout": Method(lambda trace, o: rollout.rollout(trace, o.fusion, o.discard)),
-    "gradient-rollout": Method(lambda trace, _: gradients.gradient_rollout(trace), for_class=True),
-    "relevance": Method(lambda trace, _: gradients.relevance(trace), for_class=True),
-    "attention-grad-cam": Method(
-        lambda trace, _: gradients.attention_grad_cam(trace), for_class=True
-    ),
+    "rollout": Method(_rollout),
+    "gradient-rollout": Method(for_class=_for_class(explain.gradient_rollout)),
+    "relevance": Method(for_class=_for_class(explain.relevance), for_word=_word_relevance),
+    "attention-grad-cam": Method(for_class=_for_class(explain.attention_grad_cam)),
+    "legrad": Method(for_class=_for_class(explain.legrad)),
+    "grad-cam": Method(for_class=_grad_cam),
     "dino": Method(_dino),
+    "head-importance": Method(for_class=_importance),
 }
 
 
@@ -87,19 +138,76 @@ def target_of(target: str | None, spec: ModelSpec, predicted: int | None) -> int
     )
 
 
-def read(
-    name: str, trace: Trace, spec: ModelSpec, target: int | None, options: Options
-) -> NamedArray:
-    """The map called `name`; raises MapNotPossible where this network cannot have it."""
+def word_of(word: int | None, sentence: Sentence, model: str) -> int:
+    """The place of a word that was written, counted from 0; the first if none is named."""
+    count = len(sentence.words)
+    if not count:
+        raise MapNotPossible(f"{model} wrote no word about it.")
+    if word is not None and word >= count:
+        raise InvalidParameter(
+            f"word={word} does not exist; it wrote words 0 to {count - 1}.",
+            limit=count - 1,
+            actual=word,
+        )
+    return word or 0
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a map is for: a class by its index, or a word by its place, and what it is called."""
+
+    index: int
+    label: str
+    is_word: bool = False
+
+
+async def compute(
+    engine: Engine, analysis: Analysis, name: str, options: Options
+) -> Callable[[], NamedArray]:
+    """What gives the map called `name`, after the passes of the network that it takes.
+
+    Raises UnknownMap, InvalidParameter, or MapNotPossible where this network cannot have it; so
+    does the function that is returned.
+    """
+    method, spec, sentence = method_of(name), analysis.model, analysis.sentence
+    if method.for_word is not None and sentence is not None:
+        place = word_of(options.word, sentence, spec.id)
+        make = method.for_word(sentence)
+        about = About(place, sentence.written[place].text, is_word=True)
+    elif method.for_class is not None:
+        predicted = analysis.predictions[0].index if analysis.predictions else None
+        index = target_of(options.target, spec, predicted)
+        make, about = method.for_class, About(index, spec.label(index))
+    else:
+        return partial(of_trace, name, analysis.trace, spec, options)
+    found = await engine.map_for_class(analysis, about.index, name, make)
+    return partial(of_network, name, found, about)
+
+
+def of_trace(name: str, trace: Trace, spec: ModelSpec, options: Options) -> NamedArray:
+    """A map from a kept trace; raises MapNotPossible where this network cannot have it."""
+    make = method_of(name).of_trace
+    assert make is not None
     try:
         with torch.inference_mode():
-            found = METHODS[name].make(trace, options)
+            found = make(trace, options)
     except NotPossible as error:
         raise MapNotPossible(f"{spec.id}: {error}.") from error
+    about: dict[str, Any] = {"method": name}
+    if name == "rollout":
+        about |= {"fusion": options.fusion, "discard": options.discard, "variant": options.variant}
+    return _named(found, found.sentence, about)
+
+
+def of_network(name: str, found: Map, about: About) -> NamedArray:
+    """A map that the network was run for, with what it is for in its sentence."""
+    named = {"index": about.index, "label": about.label}
+    kind = "word" if about.is_word else "target"
+    label = f"“{about.label}”" if about.is_word else about.label
+    return _named(found, f"{found.sentence}, for {label}", {"method": name, kind: named})
+
+
+def _named(found: Map, sentence: str, about: dict[str, Any]) -> NamedArray:
     prefix = None if found.prefix is None or not found.prefix.numel() else as_array(found.prefix)
-    about = {"method": name, "fusion": options.fusion, "discard": options.discard}
-    sentence = found.sentence
-    if target is not None:
-        about |= {"target": {"index": target, "label": spec.label(target)}}
-        sentence = f"{sentence}, for {spec.label(target)}"
-    return NamedArray(as_array(found.values), found.axes, sentence, prefix, about)
+    on_photo = found.axes[-2:] == ("row", "column")
+    return NamedArray(as_array(found.values), found.axes, sentence, prefix, about, on_photo)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -48,19 +47,33 @@ async def read_map(
             examples=["285", "Egyptian cat"],
         ),
     ] = None,
+    word: Annotated[
+        int | None,
+        Query(
+            ge=0,
+            le=9999,
+            description="relevance, of a network that writes: the word that the map is for, by its "
+            "place in the sentence; the first if left out",
+        ),
+    ] = None,
     fusion: Annotated[
         Literal["mean", "max", "min"],
         Query(description="rollout: how the heads of a layer are fused"),
     ] = "mean",
     discard: Annotated[
-        float,
+        float | None,
         Query(
             ge=0,
             le=0.99,
             allow_inf_nan=False,
-            description="rollout: share of each layer's smallest values that is set to zero",
+            description="rollout: share of each layer's smallest values that is set to zero; "
+            "0 if left out, 0.9 for variant=vit-explain",
         ),
-    ] = 0.0,
+    ] = None,
+    variant: Annotated[
+        Literal["abnar", "vit-explain"],
+        Query(description="rollout: as in the paper, or as the tool vit-explain defines it"),
+    ] = "abnar",
     mass: Annotated[
         float,
         Query(gt=0, le=1, allow_inf_nan=False, description="dino: share of attention kept"),
@@ -70,13 +83,8 @@ async def read_map(
     ] = "mean",
 ) -> Response:
     """Attention of the whole network in one map; for a class, where gradients weigh it."""
-    trace, index = analysis.trace, None
-    if methods.method_of(method).for_class:
-        predicted = analysis.predictions[0].index if analysis.predictions else None
-        index = methods.target_of(target, analysis.model, predicted)
-        trace = await engine.for_class(analysis, index)
-    options = methods.Options(fusion, discard, mass, head)
-    compute = partial(methods.read, method, trace, analysis.model, index, options)
+    options = methods.Options(fusion, discard, variant, mass, head, target, word)
+    compute = await methods.compute(engine, analysis, method, options)
     return await answer_array(request, engine, analysis, style, compute)
 
 
@@ -99,15 +107,21 @@ async def read_figure(
         str | None, Query(description="a site; the last fitting one if left out", examples=["s05"])
     ] = None,
     head: Annotated[str, Query(description="mean, max, min, or the number of a head")] = "mean",
+    target: Annotated[
+        str | None,
+        Query(description="head-importance: the class, by number or label", examples=["285"]),
+    ] = None,
 ) -> Response:
     """An interactive figure, ready for Plotly.newPlot."""
     figures.parse_figure(figure)
     if site is not None:
         site_of(analysis, site)
+    heads = None
+    if figure == "head-importance":
+        chosen = methods.Options(target=target)
+        heads = (await methods.compute(engine, analysis, figure, chosen))()
+    asked = figures.Asked(analysis, site, head, heads)
     budget = engine.settings.json_budget_bytes
     return await conditional(
-        request,
-        analysis.serial,
-        (JSON,),
-        lambda _: figures.figure(analysis, figure, site, head, budget),
+        request, analysis.serial, (JSON,), lambda _: figures.figure(asked, figure, budget)
     )

@@ -30,27 +30,25 @@ SPEC = ModelSpec(
 
 
 def test_rollout_adds_up_to_one() -> None:
-    found = methods.read("rollout", trace(), SPEC, None, methods.Options())
+    found = methods.of_trace("rollout", trace(), SPEC, methods.Options())
     assert found.values.shape == (2, 3)
     assert found.prefix is not None
     assert found.values.sum() + found.prefix.sum() == pytest.approx(1, abs=1e-5)
 
 
 def test_dino_has_heads() -> None:
-    every = methods.read("dino", trace(), SPEC, None, methods.Options(head="all"))
+    every = methods.of_trace("dino", trace(), SPEC, methods.Options(head="all"))
     assert (every.values.shape, every.axes) == ((3, 2, 3), ("head", "row", "column"))
-    one = methods.read("dino", trace(), SPEC, None, methods.Options(head="2"))
+    one = methods.of_trace("dino", trace(), SPEC, methods.Options(head="2"))
     assert (one.values == every.values[2]).all()
     assert "head 2" in one.sentence
 
 
 def test_what_a_network_cannot_have_is_said() -> None:
     with pytest.raises(errors.MapNotPossible, match="self-attention"):
-        methods.read("rollout", Trace(()), SPEC, None, methods.Options())
+        methods.of_trace("rollout", Trace(()), SPEC, methods.Options())
     with pytest.raises(errors.MapNotPossible, match="no class token"):
-        methods.read("dino", trace(prefix=0), SPEC, None, methods.Options())
-    with pytest.raises(errors.MapNotPossible, match="gradients"):
-        methods.read("relevance", trace(), SPEC, 0, methods.Options())
+        methods.of_trace("dino", trace(prefix=0), SPEC, methods.Options())
     with pytest.raises(errors.UnknownMap, match="rollout, gradient-rollout, relevance"):
         methods.method_of("saliency")
 
