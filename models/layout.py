@@ -9,6 +9,7 @@ honest, a map in a wrong place is not.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,28 +17,67 @@ import torch
 from torch import Tensor, nn
 
 from models.capture.places import NOWHERE, follow
+from models.capture.tokens import Seen
 from models.records import Attention, Cells, Gate, Layout, PatchGrid, Site, Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """How the axes before (query, key) become (window, head).
+
+    leading: their sizes as the network had them; windows, heads: which of them are which.
+    """
+
+    leading: tuple[int, ...]
+    windows: tuple[int, ...]
+    heads: tuple[int, ...]
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """(windows, heads)"""
+        windows, heads = (
+            math.prod(self.leading[axis] for axis in axes) for axes in (self.windows, self.heads)
+        )
+        return windows, heads
+
+    def of(self, tensor: Tensor) -> Tensor:
+        """(…, …, row, column) of one photo as (window, head, row, column)."""
+        rows, columns = tensor.shape[-2:]
+        apart = tensor.reshape(*self.leading, rows, columns)
+        last = len(self.leading)
+        ordered = apart.permute(*self.windows, *self.heads, last, last + 1)
+        return ordered.reshape(*self.sizes, rows, columns)
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
     """What is known of an attention site before any photo is seen.
 
-    folded_heads: how many heads the network folds into the batch axis at this site; 1 for none.
+    arrangement: where windows and heads are not as they were captured.
     """
 
     grid: PatchGrid | None = None
     prefix_tokens: int = 0
     note: str | None = None
     layout: Layout | None = None
-    folded_heads: int = 1
+    arrangement: Arrangement | None = None
 
 
 Layouts = tuple[Placement | None, ...]
 """One entry a site, in order of execution; None for what is no attention."""
 
-_UNKNOWN = Placement(note="Where its tokens are could not be followed; shown as a matrix.")
+_UNKNOWN = "Where its tokens are could not be followed; shown as a matrix."
 _CHANNELS = "Attention of channels to channels; it has no places."
+_NOWHERE = "Its tokens are not of the photo (words, queries that were learned); shown as a matrix."
+
+
+def _coarser(lines: Tensor, count: int) -> bool:
+    """Whether rows (or columns) of a grid of `count` are every n-th one, from edge to edge."""
+    if len(lines) == 1:
+        return count == 1
+    steps = lines.diff()
+    step = int(steps[0])
+    return bool((steps == step).all()) and int(lines[0]) < step and int(lines[-1]) + step >= count
 
 
 def merged(cells: Cells) -> Cells:
@@ -51,6 +91,8 @@ def merged(cells: Cells) -> Cells:
     columns = (known % cells.grid.columns).unique()
     if not len(known) or len(known) == cells.grid.cells or len(known) != len(rows) * len(columns):
         return cells
+    if not _coarser(rows, cells.grid.rows) or not _coarser(columns, cells.grid.columns):
+        return cells  # a part of the picture, not a coarser one
     row = torch.searchsorted(rows, cells.cells // cells.grid.columns)
     column = torch.searchsorted(columns, cells.cells % cells.grid.columns)
     counted = torch.where(cells.cells == NOWHERE, NOWHERE, row * len(columns) + column)
@@ -79,40 +121,48 @@ def prefix_of(cells: Cells) -> int | None:
     return prefix if torch.equal(tokens[prefix:], torch.arange(cells.grid.cells).int()) else None
 
 
-def _with_heads(site: Site, heads: int) -> Site:
-    """The site with heads that were folded into its batch axis as heads again."""
-    attention = site.attention
-    if attention.probabilities is None or attention.shape[1] != 1:
-        return site
-    parts = {
-        name: tensor[:, 0].unflatten(0, (-1, heads))
-        for name in ("probabilities", "probabilities_gradient")
-        if (tensor := getattr(attention, name)) is not None
-    }
-    return replace(site, tensors=replace(attention, **parts))
+def _arranged(site: Site, seen: Seen) -> tuple[Layout, Arrangement | None]:
+    """The layout, and how to get the attention into the order of its cells."""
+    leading, heads, layout = seen.leading, seen.heads, seen.layout
+    known = [cells for cells in (layout.keys, layout.queries) if cells is not None]
+    runs = {folded_heads(cells.cells) for cells in known}
+    if len(leading) == 1 and not heads and len(runs) == 1 and runs != {1}:
+        run = runs.pop()
+        leading, heads = (leading[0] // run, run), (1,)
+        layout = replace(
+            layout,
+            keys=layout.keys and replace(layout.keys, cells=layout.keys.cells[::run]),
+            queries=layout.queries and replace(layout.queries, cells=layout.queries.cells[::run]),
+        )
+    windows = tuple(axis for axis in range(len(leading)) if axis not in heads)
+    arrangement = Arrangement(leading, windows, heads)
+    in_order = (*windows, *heads) == tuple(range(len(leading)))
+    as_captured = in_order and arrangement.sizes == site.attention.shape[:2]
+    return layout, None if as_captured or not known else arrangement
 
 
-def _placement(site: Site, layout: Layout | None) -> Placement:
-    if layout is None:
-        return _UNKNOWN
+def _placement(site: Site, seen: Seen | None) -> Placement:
+    if seen is None:
+        return Placement(note=_UNKNOWN)
+    layout, arrangement = _arranged(site, seen)
+    keys, queries = layout.keys and merged(layout.keys), layout.queries and merged(layout.queries)
+    found = Placement(layout=replace(layout, queries=queries, keys=keys), arrangement=arrangement)
     if layout.over_channels:
-        return Placement(layout=layout, note=_CHANNELS)
-    if layout.keys is None:
-        return _UNKNOWN
-    keys, queries = merged(layout.keys), layout.queries and merged(layout.queries)
-    heads = folded_heads(keys.cells) if site.attention.shape[1] == 1 else 1
-    keys = replace(keys, cells=keys.cells[::heads])
-    queries = queries and replace(queries, cells=queries.cells[::heads])
-    found = Placement(layout=Layout(queries, keys), folded_heads=heads)
+        return replace(found, note=_CHANNELS)
+    if keys is None:
+        unplaced = layout.keys_nowhere and (layout.queries_nowhere or queries is not None)
+        return replace(found, note=_NOWHERE if unplaced else _UNKNOWN)
     prefix = prefix_of(keys)
     shared = queries is not None and torch.equal(queries.cells, keys.cells)
     if prefix is not None and (shared or site.queries == 1):
         return replace(found, grid=keys.grid, prefix_tokens=prefix)
     windows = keys.cells.shape[0]
-    if windows > 1:
-        note = f"Attention within {windows} windows."
-    elif queries is None:
+    if queries is None and layout.queries_nowhere:
         note = f"{site.queries} queries without places look at {keys.grid.cells} patches."
+    elif queries is None:
+        note = "Where its queries are could not be followed; where its keys are is known."
+    elif windows > 1:
+        note = f"Attention within {windows} windows."
     else:
         note = f"{queries.grid.cells} patches look at {keys.grid.cells} larger ones."
     return replace(found, note=note)
@@ -125,21 +175,35 @@ def survey(module: nn.Module, *inputs: Any, **named: Any) -> Layouts:
     and of the size that the network will be given; `models/tasks.py` surveys networks that write
     words, with their words.
     """
-    trace, layouts = follow(module, *inputs, **named)
+    trace, tokens = follow(module, *inputs, **named)
     return tuple(
-        _placement(site, layout) if site.kind == "attention" else None
-        for site, layout in zip(trace.sites, layouts, strict=True)
+        _placement(site, seen) if site.kind == "attention" else None
+        for site, seen in zip(trace.sites, tokens, strict=True)
     )
 
 
+def _with_arrangement(attention: Attention, arrangement: Arrangement) -> Attention:
+    batch, heads, *_ = attention.shape
+    parts: dict[str, Any] = {}
+    for name in attention.__dataclass_fields__:
+        tensor = getattr(attention, name)
+        if not isinstance(tensor, Tensor) or tensor.shape[:2] == (1, 1):
+            continue  # a mask for all
+        if name == "mask":
+            tensor = tensor.expand(batch, heads, -1, -1)
+        parts[name] = arrangement.of(tensor)
+    return replace(attention, **parts)
+
+
 def _place_attention(site: Site, placement: Placement) -> Site:
-    if placement.folded_heads > 1:
-        site = _with_heads(site, placement.folded_heads)
+    attention, arrangement = site.attention, placement.arrangement
+    if arrangement is not None and math.prod(attention.shape[:2]) == math.prod(arrangement.sizes):
+        site = replace(site, tensors=_with_arrangement(attention, arrangement))
     return replace(
         site,
         grid=placement.grid,
         prefix_tokens=placement.prefix_tokens,
-        note=placement.note,
+        note=" ".join(filter(None, (site.note, placement.note))) or None,
         layout=placement.layout,
     )
 
@@ -160,7 +224,7 @@ def place(trace: Trace, layouts: Layouts) -> Trace:
     for index, site in enumerate(trace.sites):
         if isinstance(site.tensors, Attention):
             known = layouts[index] if index < len(layouts) else None
-            site = _place_attention(site, known or _UNKNOWN)
+            site = _place_attention(site, known or Placement(note=_UNKNOWN))
         elif isinstance(site.tensors, Gate):
             site = _place_gate(site, site.tensors)
         sites.append(site)

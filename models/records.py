@@ -143,6 +143,8 @@ class Layout:
 
     over_channels: the matrix is channel×channel (XCiT's cross-covariance); it has no places at all.
     query_words, key_words: which words the queries or keys are, where they are words and no places.
+    queries_nowhere, keys_nowhere: they are known to stand for no place (words, class tokens, the
+    object queries of a detector), which is more than not knowing it.
     """
 
     queries: Cells | None
@@ -150,6 +152,8 @@ class Layout:
     over_channels: bool = False
     query_words: Words | None = None
     key_words: Words | None = None
+    queries_nowhere: bool = False
+    keys_nowhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

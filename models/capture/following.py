@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from models.capture.equations import operands_of
 from models.capture.origins import Origin, axis_after_copy
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def keep_changed(watch: _Watch, before: Tensor, origin: Origin, result: Any) -> 
     if axis is None:
         return
     axis += result.ndim - before.ndim
-    if 0 <= axis and result.shape[axis] == origin.size:
+    if axis >= 0 and result.shape[axis] == origin.size:
         watch.recording.origins.set(result, origin.along(result, axis, changed=True))
 
 
@@ -81,3 +82,15 @@ def on_linear(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
     if origin is not None and origin.axis(args[0]) != args[0].ndim - 1:
         keep_changed(watch, args[0], origin, result)
     return result
+
+
+def keep_mixed(watch: _Watch, args: Any, result: Any) -> None:
+    """Give the result of an einsum the origin of a softmax whose keys are in it."""
+    origins = watch.recording.origins
+    for own, output, factor in operands_of(args):
+        origin = origins.get(factor)
+        axis = origin.axis(factor) if origin is not None else None
+        if origin is None or axis is None or origin.produced_by != "softmax":
+            continue
+        if own[axis] in output:
+            origins.set(result, origin.along(result, output.index(own[axis]), changed=True))

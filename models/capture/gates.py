@@ -159,9 +159,7 @@ def on_product(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
     return result
 
 
-def _add_gate(
-    watch: _Watch, kind: Kind, gate: Tensor, features: Tensor, *, competing: int
-) -> None:
+def _add_gate(watch: _Watch, kind: Kind, gate: Tensor, features: Tensor, *, competing: int) -> None:
     # Copied before the product runs: it may write over the feature map, and whatever follows over
     # the gate.
     before = features.detach().clone() if watch.recording.features else None
@@ -170,17 +168,15 @@ def _add_gate(
     watch.recording.add(kind, values, note=note)
 
 
-def _follow_product(
-    watch: _Watch, factor: Tensor, origin: Origin, other: Any, result: Any
-) -> None:
+def _follow_product(watch: _Watch, factor: Tensor, origin: Origin, other: Any, result: Any) -> None:
     """A clamp times a number; a softmax that is changed, or spread over values yet to be summed."""
     if origin.produced_by == "clamp":
         rescaled(watch, origin, other, result)
     elif origin.produced_by == "softmax" and isinstance(result, Tensor):
         axis = origin.axis(factor)
-        alike = isinstance(other, Tensor) and other.ndim == factor.ndim and axis is not None
-        if alike and result.shape != factor.shape and result.shape[axis] > 1:
-            weighed = Origin("weighted", size=axis or 0, changed=origin.changed, factor=factor)
+        alike = isinstance(other, Tensor) and other.ndim == factor.ndim
+        if axis is not None and alike and result.shape != factor.shape and result.shape[axis] > 1:
+            weighed = Origin("weighted", size=axis, changed=origin.changed, factor=factor)
             watch.recording.origins.set(result, weighed)
         else:
             keep_changed(watch, factor, origin, result)

@@ -61,9 +61,9 @@ def axis_after_copy(before: Tensor, axis: int, after: Tensor) -> int | None:
     """
     following = math.prod(before.shape[axis + 1 :])
     for candidate in reversed(range(after.ndim)):
-        if after.shape[candidate] == before.shape[axis]:
-            if math.prod(after.shape[candidate + 1 :]) == following:
-                return candidate
+        as_many = math.prod(after.shape[candidate + 1 :]) == following
+        if as_many and after.shape[candidate] == before.shape[axis]:
+            return candidate
     return None
 
 

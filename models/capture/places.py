@@ -1,20 +1,19 @@
 """Where tokens come from: cells of the photo followed through every view, window and merge.
 
 Beside each tensor of one forward pass runs a shadow of its shape: which cell of a grid over the
-network's input every entry stands for. A convolution over the whole picture makes a new grid;
-views, permutations, windows, rolls, padding and concatenation act on the shadow as they act on the
-tensor; a linear layer or a product keeps the cell of each row. When attention is found, the shadows
-of its query and key say where its tokens are: no list of architectures is needed, and what cannot
-be followed is unknown rather than wrong.
+network's input every entry stands for (`models/capture/shadows.py` has the rules). A convolution
+over the whole picture makes a new grid; views, permutations, windows, rolls, padding and
+concatenation act on the shadow as they act on the tensor; a linear layer or a product keeps the
+cell of each row. When attention is found, the shadows of its query and key say where its tokens
+are: no list of architectures is needed, and what cannot be followed is unknown rather than wrong.
 
 This doubles the work of a pass, so it is done once for a network and an input size, not per photo.
 """
 
 from __future__ import annotations
 
-import contextlib
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -22,15 +21,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from models.capture import shadows
 from models.capture.attention import attention_body, folded_heads_of
 from models.capture.recorder import Recording, capture
-from models.records import Cells, Layout, PatchGrid, Trace
+from models.capture.shadows import LOST, NOWHERE, Shadow, nowhere
+from models.capture.tokens import Seen, seen_at
+from models.records import Cells, Trace
 
-NOWHERE = -1
-"""The cell of class, distillation and register tokens and of padding."""
-
-Shadow = Cells
-"""cells: int32 of the tensor's shape; grid: what they count."""
+__all__ = ["NOWHERE", "follow"]
 
 
 def _named(owners: tuple[Any, ...], names: str) -> set[Callable[..., Any]]:
@@ -39,29 +37,49 @@ def _named(owners: tuple[Any, ...], names: str) -> set[Callable[..., Any]]:
 
 _TENSORS = (Tensor, torch)
 
+_COPIES = _named(_TENSORS, "contiguous clone detach to type float half double bfloat16")
+"""What changes neither shape nor order."""
+
 _MOVES = _named(
     _TENSORS,
     "view reshape flatten unflatten transpose permute swapaxes swapdims squeeze unsqueeze expand"
-    " contiguous clone movedim moveaxis roll flip chunk split tensor_split unbind narrow select"
-    " index_select gather take_along_dim __getitem__ unfold repeat tile rot90 t",
+    " expand_as view_as movedim moveaxis roll flip chunk split tensor_split unbind narrow select"
+    " index_select gather take_along_dim __getitem__ unfold repeat tile rot90 t"
+    " repeat_interleave __iter__",
 ) | {Tensor.T.__get__, Tensor.mT.__get__}  # type: ignore[attr-defined]
 """What moves entries without changing them: done to the shadow just the same."""
 
 _PICTURES = {F.conv2d, F.avg_pool2d, F.max_pool2d, F.interpolate, torch.conv2d} | _named(
-    (F, torch), "adaptive_avg_pool2d lp_pool2d"
+    (F, torch),
+    "adaptive_avg_pool2d lp_pool2d max_pool2d max_pool2d_with_indices adaptive_max_pool2d"
+    " conv_transpose2d pixel_shuffle pixel_unshuffle upsample",
 )
 """What makes a new picture of a whole one: its cells are a new grid."""
 
+_REDUCTIONS = _named(_TENSORS, "mean sum amax amin logsumexp var std norm")
+
 _SCATTERS = _named(
-    _TENSORS, "scatter scatter_ scatter_add scatter_add_ index_put index_put_ index_copy index_add"
+    _TENSORS,
+    "scatter scatter_ scatter_add scatter_add_ index_put index_put_ index_copy index_copy_"
+    " index_add index_add_ __setitem__ masked_scatter masked_scatter_ sort argsort topk cumsum",
 )
 """What puts rows where no view explains: their cells are forgotten."""
 
 _PRODUCTS = _named(_TENSORS, "matmul bmm __matmul__")
 
 
-def _constant(cells: Tensor, axis: int) -> bool:
-    return bool((cells == cells.narrow(axis, 0, 1)).all())
+def _dimensions(input: Tensor, dim: Any = None, keepdim: Any = False, *_: Any, **__: Any) -> Any:
+    """(dim, keepdim) of a reduction, with the parameters of the torch functions."""
+    return dim, bool(keepdim)
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """Every tensor in what a function takes or returns."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _tensors(one)
 
 
 class _Follow(TorchFunctionMode):
@@ -70,18 +88,26 @@ class _Follow(TorchFunctionMode):
     def __init__(self, recording: Recording) -> None:
         super().__init__()
         self.recording = recording
-        self.layouts: dict[int, Layout] = {}
+        self.seen: dict[int, Seen] = {}
         self._shadows: dict[int, tuple[weakref.ref[Tensor], Shadow]] = {}
 
-    def shadow(self, tensor: object) -> Shadow | None:
+    def shadow(self, tensor: object) -> Shadow:
         entry = self._shadows.get(id(tensor))
         return entry[1] if entry is not None and entry[0]() is tensor else None
 
-    def cast(self, tensor: Tensor, cells: Tensor, grid: PatchGrid) -> None:
+    def cast(self, tensor: Tensor, shadow: Shadow) -> None:
         """Give a tensor a shadow, expanded to its shape."""
         key = id(tensor)
-        entry = Shadow(cells.expand(tensor.shape), grid)
-        self._shadows[key] = (weakref.ref(tensor, lambda _: self._shadows.pop(key, None)), entry)
+        if shadow is None:
+            self._shadows.pop(key, None)
+            return
+        if isinstance(shadow, Cells):
+            try:
+                shadow = Cells(shadow.cells.expand(tensor.shape), shadow.grid)
+            except RuntimeError:
+                shadow = LOST
+        gone = weakref.ref(tensor, lambda _: self._shadows.pop(key, None))
+        self._shadows[key] = gone, shadow
 
     def __torch_function__(
         self,
@@ -96,182 +122,126 @@ class _Follow(TorchFunctionMode):
                 return attention_body(*args, **kwargs)
         found = len(self.recording.trace.sites)
         # Read before the call: it may write in place.
-        before = [self.shadow(argument) for argument in args]
+        before = [self.shadow(one) for one in args]
+        within = [self.shadow(one) for one in _tensors([args, list(kwargs.values())])]
         result = func(*args, **kwargs)
         if len(self.recording.trace.sites) > found:
-            self._note_layout(found, func, args)
-        # A call that moves the tensor but not its shadow (a view of bytes, say) loses the places;
-        # it must not lose the photo.
-        with contextlib.suppress(RuntimeError, TypeError, ValueError, IndexError):
-            self._follow(func, args, kwargs, before, result)
+            self._note_layout(found, func, args, kwargs)
+        if any(shadow is not None for shadow in within):
+            self._follow(func, args, kwargs, before, within, result)
         return result
-
-    # --- shadows --------------------------------------------------------------------------------
 
     def _follow(
         self,
         func: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-        before: list[Shadow | None],
+        before: list[Shadow],
+        within: list[Shadow],
         result: Any,
     ) -> None:
+        # A call that moves the tensor but not its shadow (a view of bytes, say) loses the places;
+        # it must not lose the photo.
+        try:
+            after = self._after(func, args, kwargs, before, within, result)
+        except (RuntimeError, TypeError, ValueError, IndexError, KeyError):
+            after = LOST
+        results = list(_tensors(args[0] if func is Tensor.__setitem__ else result))
+        several = after if isinstance(after, list) else [after] * len(results)
+        for tensor, shadow in zip(results, several, strict=True):
+            if tensor.is_floating_point() or isinstance(shadow, Cells):
+                self.cast(tensor, shadow)
+
+    def _after(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        before: list[Shadow],
+        within: list[Shadow],
+        result: Any,
+    ) -> Shadow | list[Shadow]:
+        """The shadow of the result, or of each tensor in it."""
+        first = before[0] if before else None
+        if func in _COPIES:
+            return first
         if func in _MOVES:
-            if before and before[0] is not None:
-                self._move(func, args, kwargs, before[0], result)
-        elif func in (torch.cat, torch.concat, torch.stack):
-            self._join(func, args, kwargs, result)
-        elif not isinstance(result, Tensor):
-            return
-        elif func in _PICTURES and result.ndim == 4:
-            self._picture(before[0], result)
-        elif func is F.pad and before[0] is not None:
-            widths = args[1] if len(args) > 1 else kwargs["pad"]
-            padded = F.pad(before[0].cells, tuple(widths), value=NOWHERE)
-            self.cast(result, padded, before[0].grid)
-        elif func is F.unfold and before[0] is not None:
-            # im2col knows no integers; doubles hold every cell number exactly, shifted off zero.
-            shifted = func(before[0].cells.double() + 1, *args[1:], **kwargs)
-            self.cast(result, (shifted - 1).int(), before[0].grid)
-        elif func in _PRODUCTS:
-            self._product(before, result)
-        elif func is F.linear:
-            if before[0] is not None:  # mixes the features of a row, which may be of several cells
-                self.cast(result, before[0].cells[..., :1], before[0].grid)
-        elif func not in _SCATTERS:
-            self._same_rows(before, args, result)
+            return self._moved(func, args, kwargs, first, result)
+        if func in (torch.cat, torch.concat, torch.stack):
+            parts = args[0] if args else kwargs["tensors"]
+            named = {name: value for name, value in kwargs.items() if name == "dim"}
+            return shadows.of_join(func, parts, [self.shadow(p) for p in parts], args[1:], named)
+        if func in _SCATTERS or not isinstance(result, Tensor):
+            return LOST
+        if func in _PICTURES and result.ndim == 4:
+            return shadows.of_picture(first, result.shape)
+        if func is F.pad:
+            return shadows.of_padding(first, args[1] if len(args) > 1 else kwargs["pad"])
+        if func is F.unfold:
+            return shadows.of_patches(func, first, args[1:], kwargs)
+        if func is F.fold:
+            return shadows.of_fold(first, result.shape)
+        if func is F.linear:
+            return shadows.of_linear(first)
+        if func in _PRODUCTS:
+            return shadows.of_product(before[0], before[1], result.shape)
+        if func is torch.einsum:
+            ranks = [one.ndim for one in args[1:]]
+            return shadows.of_einsum(args[0], ranks, before[1:])
+        if func is F.scaled_dot_product_attention:
+            return self._attended(before, within, result)
+        if func in _REDUCTIONS:
+            return shadows.of_reduction(first, args[0], *_dimensions(*args, **kwargs))
+        if args and args[0] is result and isinstance(first, Cells) and not nowhere(first.cells):
+            return first  # in place
+        return shadows.of_rows(within, result)
 
-    def _new_picture(self, result: Tensor) -> None:
-        rows, columns = result.shape[2:]
-        cells = torch.arange(rows * columns, dtype=torch.int32).view(1, 1, rows, columns)
-        self.cast(result, cells, PatchGrid(rows, columns))
+    def _attended(self, before: list[Shadow], within: list[Shadow], result: Tensor) -> Shadow:
+        """What comes out lies where the queries are; where those are not of the photo, nowhere."""
+        queries = within[0]
+        if queries is None:
+            known = [shadow for shadow in within if isinstance(shadow, Cells)]
+            if not known:
+                return LOST
+            return Cells(torch.full((1,) * result.ndim, NOWHERE).int(), known[0].grid)
+        return shadows.of_linear(queries)
 
-    def _picture(self, shadow: Shadow | None, result: Tensor) -> None:
-        """The whole picture is counted anew; one of many windows keeps every n-th of its cells."""
-        if result.shape[0] == 1:
-            self._new_picture(result)
-        elif shadow is not None and shadow.cells.shape[0] == result.shape[0]:
-            down, across = (
-                max(1, old // new)
-                for old, new in zip(shadow.cells.shape[2:], result.shape[2:], strict=True)
-            )
-            cells = shadow.cells[:, :1, ::down, ::across]
-            if cells.shape[2:] == result.shape[2:]:
-                self.cast(result, cells, shadow.grid)
-
-    def _move(
+    def _moved(
         self, func: Any, args: tuple[Any, ...], kwargs: Any, shadow: Shadow, result: Any
-    ) -> None:
-        moved = func(shadow.cells, *args[1:], **kwargs)
-        for tensor, cells in zip(
-            *((one,) if isinstance(one, Tensor) else one for one in (result, moved)), strict=True
-        ):
-            self.cast(tensor, cells, shadow.grid)
-
-    def _join(self, func: Any, args: tuple[Any, ...], kwargs: Any, result: Tensor) -> None:
-        parts = args[0] if args else kwargs["tensors"]
-        shadows = [self.shadow(part) for part in parts]
-        grids = {shadow.grid for shadow in shadows if shadow is not None}
-        if len(grids) != 1:
-            return
-        cells = [
-            torch.full(part.shape, NOWHERE, dtype=torch.int32) if shadow is None else shadow.cells
-            for part, shadow in zip(parts, shadows, strict=True)
-        ]
-        rest = {name: value for name, value in kwargs.items() if name == "dim"}
-        self.cast(result, func(cells, *args[1:], **rest), grids.pop())
-
-    def _product(self, before: list[Shadow | None], result: Tensor) -> None:
-        """Rows of the left factor keep their cells, or columns of the right one keep theirs."""
-        left, right = before[0], before[1] if len(before) > 1 else None
-        if left is not None and _constant(left.cells, -1):
-            rows = left.cells[..., :1]
-            if rows.shape[-2] == result.shape[-2]:
-                self.cast(result, rows, left.grid)
-        elif right is not None and right.cells.ndim > 1 and _constant(right.cells, -2):
-            columns = right.cells[..., :1, :]
-            if columns.shape[-1] == result.shape[-1]:
-                self.cast(result, columns, right.grid)
-
-    def _same_rows(
-        self, before: list[Shadow | None], args: tuple[Any, ...], result: Tensor
-    ) -> None:
-        """Anything else that keeps the shape, or all of it but the last axis, keeps the cells."""
-        for shadow, argument in zip(before, args, strict=True):
-            if shadow is None or argument is result:
-                continue
-            shape = shadow.cells.shape
-            if shape == result.shape:
-                self.cast(result, shadow.cells, shadow.grid)
-            elif len(shape) == result.ndim and shape[:-1] == result.shape[:-1]:
-                self.cast(result, shadow.cells[..., :1], shadow.grid)
-            else:
-                continue
-            return
+    ) -> Shadow | list[Shadow]:
+        if not isinstance(shadow, Cells):
+            return shadow
+        # What is one view of the tensor need not be one of its shadow, which is not copied with it.
+        move = Tensor.reshape if func is Tensor.view else func
+        moved = move(shadow.cells, *args[1:], **kwargs)
+        return [Cells(cells, shadow.grid) for cells in _tensors(moved)]
 
     # --- sites ----------------------------------------------------------------------------------
 
-    def _note_layout(self, index: int, func: Any, args: tuple[Any, ...]) -> None:
+    def _note_layout(self, index: int, func: Any, args: tuple[Any, ...], kwargs: Any) -> None:
         site = self.recording.trace.sites[index]
-        if site.kind != "attention":
-            return
-        if func is F.scaled_dot_product_attention:
-            queries, keys = (self._tokens(tensor, -2) for tensor in args[:2])
-        else:  # a product: the matrix is the factor with as many entries as the record
-            left, right = args[-2:]  # an einsum has its equation first
-            _, _, query_count, key_count = site.attention.shape
-            if tuple(left.shape[-2:]) == (query_count, key_count):
-                queries, keys = self._tokens(left, -2), self._tokens(right, -2)
-            else:
-                queries, keys = self._tokens(right, -1), self._tokens(left, -1)
-        self.layouts[index] = Layout(
-            queries,
-            keys,
-            over_channels=self._over_channels(args[-1] if func is torch.einsum else args[1]),
-        )
-
-    def _tokens(self, tensor: Tensor, axis: int) -> Cells | None:
-        """The cells of the tokens along `axis`, (window, token): one number a token or nothing."""
-        shadow = self.shadow(tensor)
-        if shadow is None:
-            return None
-        # (…, feature, token): the features of a token all stand for one cell.
-        cells = shadow.cells.movedim(axis, -1)
-        if cells.ndim < 2 or not _constant(cells, -2):
-            return None
-        cells = cells.select(-2, 0)
-        if tensor.ndim >= 4:  # (…, head, token): heads share their cells
-            if not _constant(cells, -2):
-                return None
-            cells = cells.select(-2, 0)
-        return Cells(cells.reshape(-1, cells.shape[-1]), shadow.grid)
-
-    def _over_channels(self, keys: Tensor) -> bool:
-        """Whether the tokens of (…, token, feature) are channels and their features are places."""
-        shadow = self.shadow(keys)
-        return (
-            shadow is not None
-            and shadow.cells.ndim > 1
-            and _constant(shadow.cells, -2)
-            and not _constant(shadow.cells, -1)
-        )
+        if site.kind == "attention":
+            seen = seen_at(self.shadow, self.recording.origins, func, args, kwargs)
+            if seen is not None:
+                self.seen[index] = seen
 
 
-def follow(
-    module: nn.Module, *inputs: Any, **named: Any
-) -> tuple[Trace, tuple[Layout | None, ...]]:
+def follow(module: nn.Module, *inputs: Any, **named: Any) -> tuple[Trace, tuple[Seen | None, ...]]:
     """The trace of a forward pass over one photo, and for every site of it where its tokens are.
 
     inputs, named: what the module is called with. The first tensor of four axes among them is the
     photo, (1, channel, height, width), on any device; its values do not matter.
     """
-    tensors = [one for one in (*inputs, *named.values()) if isinstance(one, Tensor)]
+    tensors = list(_tensors([inputs, list(named.values())]))
     photo = next((one for one in tensors if one.ndim == 4), None)
     if photo is not None and photo.shape[0] != 1:
         raise ValueError(f"places are followed for one photo, not {photo.shape[0]}")
     with torch.inference_mode(), capture(module) as recording, _Follow(recording) as followed:
-        if photo is not None:
-            followed._new_picture(photo)
+        for one in tensors:
+            # What else has axes like a picture (a video's frames, a second photo) has places that
+            # are not those of the photo.
+            if one.ndim > 2 and one.is_floating_point():
+                followed.cast(one, shadows.new_grid(*one.shape[2:]) if one is photo else LOST)
         module(*inputs, **named)
     trace = recording.trace
-    return trace, tuple(followed.layouts.get(index) for index in range(len(trace.sites)))
+    return trace, tuple(followed.seen.get(index) for index in range(len(trace.sites)))
