@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PYTHON_PARTS = ("models", "server", "training", "benchmarks")
+PYTHON_PARTS = ("fovea", "models", "server", "training", "benchmarks")
 WEB_FRAMEWORKS = ("fastapi", "starlette", "uvicorn")
 
 
@@ -45,6 +45,7 @@ ARROWS = (
     Arrow("server", project=("models",)),
     Arrow("server.routes", project=("models", "server"), never=("torch", "timm")),
     Arrow("server.engine", project=("models", "server"), never=WEB_FRAMEWORKS),
+    Arrow("fovea", project=("models", "server"), never=WEB_FRAMEWORKS),
     Arrow("training", project=("models", "server")),
     Arrow("benchmarks", project=("models", "server")),
 )
@@ -117,7 +118,7 @@ def stray_hooks(module: str, source: str) -> Iterator[str]:
 def python_modules() -> Iterator[tuple[str, str, bool]]:
     """(dotted name, source, is a package) of every module of the project."""
     for part in PYTHON_PARTS:
-        for path in sorted((ROOT / part).rglob("*.py")):
+        for path in [*ROOT.glob(f"{part}.py"), *sorted((ROOT / part).rglob("*.py"))]:
             names = path.relative_to(ROOT).with_suffix("").parts
             package = names[-1] == "__init__"
             yield ".".join(names[:-1] if package else names), path.read_text(), package
@@ -236,6 +237,8 @@ def test_every_command_of_the_readme_exists() -> None:
         ("server.engine", "from fastapi import HTTPException"),
         ("server.engine.queue", "import starlette.requests"),
         ("server.app", "import benchmarks"),
+        ("server.commands.explain", "import fovea"),
+        ("models.observing", "from fovea import capture"),
         ("training.loop", "from benchmarks.capture import measure"),
         ("benchmarks.capture", "from training.data import photos"),
         ("benchmarks.capture", "from tests.models import fakes"),

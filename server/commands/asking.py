@@ -1,0 +1,150 @@
+"""Which map is asked for: its name, the options it heeds, and the way to its values.
+
+The values are made by what makes them for the API: the engine, server/methods.py, server/views.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from server.commands.common import USAGE, Stop
+
+if TYPE_CHECKING:
+    from models.records import Site
+    from server.analysis import Analysis
+    from server.encode import NamedArray
+    from server.engine import Engine
+
+SITE = ("layer", "site")
+
+HEEDED: dict[str, tuple[str, ...]] = {
+    "attention": (*SITE, "query", "direction", "head", "window"),
+    "channel-gate": SITE,
+    "spatial-gate": SITE,
+    "rollout": ("fusion", "discard"),
+    "gradient-rollout": ("target",),
+    "relevance": ("target",),
+    "attention-grad-cam": ("target",),
+    "legrad": ("target",),
+    "grad-cam": ("target",),
+    "head-importance": ("target",),
+    "dino": ("mass", "head"),
+}
+"""Every map with the options that change it; naming another one is a mistake that is told."""
+
+MAPS = """\
+maps:
+  attention           what one token of a layer looks at (--query, --layer, --head,
+                      --direction to: what looks at it)
+  channel-gate        the weight of every channel (SE, ECA, CBAM; --layer)
+  spatial-gate        the weight of every place (CBAM; --layer)
+  rollout             attention through all layers (--fusion, --discard)
+  dino                the patches that hold most of the class token's attention (--mass, --head)
+  gradient-rollout, relevance, attention-grad-cam, legrad
+                      what counted for a class (--target: a label or its number; by default
+                      the predicted one)
+  grad-cam            the same for a convolutional network (--target)
+  head-importance     how much each head matters to the loss of a class (--target)
+"""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """The map and its options."""
+    asked = parser.add_argument_group("what is shown")
+    asked.add_argument("--map", default="rollout", metavar="NAME", help="see below (rollout)")
+    asked.add_argument(
+        "--layer", type=int, metavar="N", help="from 0, or from the last: -1 (the last)"
+    )
+    asked.add_argument("--site", metavar="ID", help="instead of a layer: an id as doctor lists it")
+    asked.add_argument(
+        "--query",
+        metavar="TOKEN",
+        help="cls, row,column, all, or the number of a token (class token or middle)",
+    )
+    asked.add_argument(
+        "--direction",
+        choices=("from", "to"),
+        help="from: what the token looks at; to: what looks at it (from)",
+    )
+    asked.add_argument("--head", metavar="HEAD", help="mean, max, min, all, or a number (mean)")
+    asked.add_argument("--window", type=int, metavar="N", help="for --query all in windows")
+    asked.add_argument("--target", metavar="CLASS", help="the class of a map for a class")
+    asked.add_argument("--fusion", choices=("mean", "max", "min"), help="of the heads (mean)")
+    asked.add_argument(
+        "--discard", type=share, metavar="SHARE", help="smallest values set to zero, 0 to 0.99 (0)"
+    )
+    asked.add_argument(
+        "--mass", type=share, metavar="SHARE", help="of the attention that dino keeps (0.6)"
+    )
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1, for argparse."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is no share of 1")
+    return value
+
+
+def check(options: argparse.Namespace) -> None:
+    """Ends the command where the map does not exist or does not heed an option that was named."""
+    if options.map not in HEEDED:
+        raise Stop(f"there is no map {options.map!r}; valid: {', '.join(HEEDED)}.", USAGE)
+    every = dict.fromkeys(name for names in HEEDED.values() for name in names)
+    for name in every:
+        if getattr(options, name) is not None and name not in HEEDED[options.map]:
+            heeding = [one for one, names in HEEDED.items() if name in names]
+            raise Stop(f"--{name} is for {', '.join(heeding)}; not for {options.map}.", USAGE)
+    if options.site is not None and options.layer is not None:
+        raise Stop("--site and --layer name the same thing; give one of them.", USAGE)
+
+
+def site_of(analysis: Analysis, options: argparse.Namespace, kind: str) -> Site:
+    """The site of this kind that is asked for; raises a Problem where there is none."""
+    from models import records
+    from server.errors import InvalidParameter, MapNotPossible, UnknownSite
+
+    if options.site is not None:
+        try:
+            return analysis.trace.site(options.site)
+        except records.UnknownSite as error:
+            valid = ", ".join(error.known) or "none"
+            raise UnknownSite(f"There is no site {options.site!r}; valid: {valid}.") from error
+    sites = [site for site in analysis.trace.sites if site.kind == kind]
+    if not sites:
+        raise MapNotPossible(f"{analysis.model.id} has no {kind}.")
+    layer = -1 if options.layer is None else options.layer
+    if not -len(sites) <= layer < len(sites):
+        raise InvalidParameter(
+            f"layer={layer} does not exist; {analysis.model.id} has {kind} layers 0 to "
+            f"{len(sites) - 1}."
+        )
+    return sites[layer]
+
+
+async def map_of(engine: Engine, analysis: Analysis, options: argparse.Namespace) -> NamedArray:
+    """The values that are asked for; raises a Problem where this network cannot have them."""
+    from server import methods, views
+
+    if options.map == "attention":
+        site = site_of(analysis, options, "attention")
+        return views.attention(
+            analysis,
+            site,
+            options.query,
+            options.direction or "from",
+            options.head or "mean",
+            options.window,
+        )
+    if options.map in ("channel-gate", "spatial-gate"):
+        return views.gate(site_of(analysis, options, options.map))
+    defaults = methods.Options()
+    chosen = methods.Options(
+        fusion=options.fusion or defaults.fusion,
+        discard=options.discard,
+        mass=defaults.mass if options.mass is None else options.mass,
+        head=options.head or defaults.head,
+        target=options.target,
+    )
+    return (await methods.compute(engine, analysis, options.map, chosen))()

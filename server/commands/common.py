@@ -1,0 +1,130 @@
+"""What the commands share: settings, the catalogue, tables, and errors as sentences."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from models.catalog import Catalog
+    from server.errors import Problem
+    from server.settings import Settings
+
+DONE, FAILED, USAGE = 0, 1, 2
+"""Exit codes: all done; something could not be done; the command was not understood."""
+
+
+class Stop(Exception):
+    """Ends the command with a sentence and an exit code."""
+
+    def __init__(self, sentence: str, code: int = FAILED) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+def say(*lines: str) -> None:
+    """To the error stream: what a person reads, and a pipe does not want."""
+    print(*lines, sep="\n", file=sys.stderr, flush=True)
+
+
+def settings_for(options: argparse.Namespace, **overrides: Any) -> Settings:
+    """The settings from the environment (docs/settings.md), the command line's first."""
+    from server.settings import SettingsError, load
+
+    for name in ("device", "offline"):
+        if (value := getattr(options, name, None)) not in (None, False):
+            overrides[name] = value
+    try:
+        return load(**overrides)
+    except SettingsError as error:
+        raise Stop(str(error), USAGE) from error
+
+
+def catalogue(settings: Settings | None = None) -> Catalog:
+    """The models that these settings, or else the environment's, make available."""
+    from models.catalog import Catalog
+    from server.settings import load
+
+    chosen = settings or load()
+    return Catalog(chosen.weights_dir, chosen.cache_dir, chosen.models_dir, offline=chosen.offline)
+
+
+def add_machine(parser: argparse.ArgumentParser) -> None:
+    """Where the work is done."""
+    parser.add_argument(
+        "--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps (FOVEA_DEVICE, auto)"
+    )
+
+
+def add_offline(parser: argparse.ArgumentParser) -> None:
+    """Whether weights may come from the hub."""
+    parser.add_argument(
+        "--offline", action="store_true", help="never download weights (FOVEA_OFFLINE)"
+    )
+
+
+# Problems are written for those who ask over HTTP; on the command line some hints differ.
+_HINTS = {
+    "unknown-model": "`fovea models WORD…` finds more.",
+    "unknown-map": None,
+    "unknown-site": "`fovea doctor MODEL` lists the sites.",
+    "wrong-kind": "`fovea doctor MODEL` lists the sites and what they are.",
+    "map-not-possible": "`fovea doctor MODEL` says which maps this network can have.",
+    "invalid-parameter": "",
+    "wrong-input": "`fovea explain` takes photos; sentences are for `fovea serve`.",
+}
+
+
+def sentence(problem: Problem) -> str:
+    """A problem in words, with what to do about it."""
+    hint = _HINTS.get(problem.slug, problem.hint)
+    if hint == "":
+        hint = problem.hint
+    if hint and ("/v1/" in hint or "Accept" in hint):
+        hint = None
+    return f"{problem.detail} {hint}" if hint else problem.detail
+
+
+@contextmanager
+def problems_stop() -> Iterator[None]:
+    """Ends the command where the server would answer with a problem."""
+    from server.errors import InvalidParameter, Problem, UnknownMap, UnknownModel
+
+    try:
+        yield
+    except (UnknownModel, UnknownMap, InvalidParameter) as problem:
+        raise Stop(sentence(problem), USAGE) from problem
+    except Problem as problem:
+        raise Stop(sentence(problem)) from problem
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Columns as wide as their widest cell; numbers to the right."""
+    lines = [[*map(str, head)], *([*map(str, row)] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    right = [
+        all(cell.replace(".", "", 1).isdigit() or cell == "–" for cell in column[1:])
+        and len(column) > 1
+        for column in zip(*lines, strict=True)
+    ]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(line, widths, right, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def bytes_in_words(count: float | None) -> str:
+    """For example 3.4 MB; a dash where it is not known."""
+    if count is None:
+        return "–"
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if count >= 100 or unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"

@@ -1,0 +1,236 @@
+"""What doctor finds out by running a network: sites, cost, maps, problems."""
+
+from __future__ import annotations
+
+import argparse
+import io
+from dataclasses import replace
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from models import builders, networks, tasks, timm_zoo
+from models.capture import capture
+from models.catalog import Catalog
+from models.compiled import compiled_parts
+from models.layout_kinds import layout_kind
+from models.preprocessing import blank
+from models.records import Attention, Site
+from models.spec import LoadedModel
+from models.weights import UnusableNetwork
+from server.analysis import Analysis
+from server.commands.asking import HEEDED, map_of
+from server.commands.common import problems_stop
+from server.commands.session import loaded, looking
+from server.engine import Engine
+from server.errors import Problem
+from server.settings import Settings
+
+NOISE_PX = (160, 240)
+SLOW = 1.5
+"""Times the plain pass, above which the cost of capture is worth a note."""
+
+
+async def examine(catalog: Catalog, settings: Settings, model: str, repeats: int) -> dict[str, Any]:
+    """The part of the report that takes the network; raises Stop where it cannot be run."""
+    async with looking(catalog, settings) as engine:
+        with problems_stop():
+            network = await loaded(engine, model)
+            analysis = await engine.analyse(_given(network), model)
+            inputs = _inputs(network, analysis, engine.device)
+        maps = [await _map(engine, analysis, name) for name in HEEDED]
+    sites = [about_site(site) for site in analysis.trace.sites]
+    cost = measure(network.module, inputs, repeats) | {"kept_bytes": analysis.trace.nbytes}
+    problems, notes = findings(network.module, sites, cost)
+    report = {"sites": sites, "cost": cost, "maps": maps}
+    return {**report, "problems": problems, "notes": notes}
+
+
+def _given(network: LoadedModel) -> bytes | str:
+    """Noise for a network that looks, its first words for one that reads."""
+    if tasks.task_of(network.spec.task).reads == "text":
+        labels = network.spec.labels or ()
+        return ("" if tasks.spelled(labels) else " ").join(labels[tasks.SPECIAL :][:6])
+    noise = np.random.default_rng(0).integers(0, 256, (*NOISE_PX, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def about_site(site: Site) -> dict[str, Any]:
+    """A placed site in the words of the report."""
+    shape: tuple[int, ...]
+    if isinstance(site.tensors, Attention):
+        windows, _, queries, keys = site.tensors.shape
+        size = f"{queries}×{keys}" if windows == 1 else f"{windows} × {queries}×{keys}"
+    else:
+        shape = tuple((site.gate.values if "gate" in site.kind else site.sampling.grid).shape[1:])
+        size = "×".join(map(str, shape))
+    grid = site.grid
+    if grid is None and site.layout is not None and site.layout.keys is not None:
+        grid = site.layout.keys.grid
+    attends = site.kind == "attention"
+    return {
+        "id": site.id,
+        "kind": site.kind,
+        "layer": site.layer,
+        "name": site.name,
+        "heads": site.heads,
+        "size": size,
+        "layout": layout_kind(site) if attends else None,
+        "grid": None if grid is None else [grid.rows, grid.columns],
+        "prefix_tokens": site.prefix_tokens if attends and site.grid is not None else None,
+        "note": site.note,
+    }
+
+
+async def _map(engine: Engine, analysis: Analysis, name: str) -> dict[str, Any]:
+    """Whether the network can have a map, by making it."""
+    asked = argparse.Namespace(**dict.fromkeys(n for names in HEEDED.values() for n in names))
+    asked.map = name
+    try:
+        await map_of(engine, analysis, asked)
+    except Problem as problem:
+        return {"name": name, "possible": False, "reason": problem.detail}
+    return {"name": name, "possible": True, "reason": None}
+
+
+# Cost -------------------------------------------------------------------------------------------
+
+
+def _inputs(network: LoadedModel, analysis: Analysis, device: torch.device) -> tuple[Tensor, ...]:
+    """What the network is called with in one pass: noise, words, or both."""
+    labels = network.spec.labels or ()
+    inputs = blank(network.spec.preprocessing)
+    if inputs is None:
+        assert analysis.text is not None
+        inputs = tasks.ids_of(analysis.text.words, labels)
+    else:
+        inputs = torch.randn(inputs.shape, generator=torch.Generator().manual_seed(0))
+    if analysis.sentence is None:
+        return (inputs.to(device),)
+    read = torch.tensor([[labels.index(word) for word in analysis.sentence.read]])
+    return inputs.to(device), read.to(device)
+
+
+def measure(module: nn.Module, inputs: tuple[Tensor, ...], repeats: int) -> dict[str, Any]:
+    """Milliseconds of a pass without and with capture, taken in turns; the median of each."""
+    plain_ms, captured_ms = [], []
+    with torch.inference_mode():
+        output = module(*inputs)
+        for _ in range(repeats):
+            plain_ms.append(_timed(module, inputs)[0])
+            with capture(module):
+                taken_ms, seen = _timed(module, inputs)
+            captured_ms.append(taken_ms)
+    plain, captured = median(plain_ms), median(captured_ms)
+    return {
+        "forward_ms": plain,
+        "captured_ms": captured,
+        "ratio": captured / plain,
+        "repeats": repeats,
+        "same_output": torch.equal(output, seen),
+    }
+
+
+def _timed(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[float, Tensor]:
+    started = perf_counter()
+    output: Tensor = module(*inputs)
+    # Reading one value waits for the device.
+    output.flatten()[0].item()
+    return (perf_counter() - started) * 1000, output
+
+
+# Problems ---------------------------------------------------------------------------------------
+
+
+def findings(
+    module: nn.Module, sites: list[dict[str, Any]], cost: dict[str, Any]
+) -> tuple[list[str], list[str]]:
+    """(problems, notes) in sentences."""
+    problems, notes = [], []
+    for name in compiled_parts(module):
+        what = f"{name} is" if name else "The network is"
+        problems.append(
+            f"{what} compiled (torch.compile or TorchScript): what attends in there does not pass "
+            "through Python and is not seen. Look at it before it is compiled."
+        )
+    if not sites:
+        problems.append(
+            "Capture finds nothing: no softmax over keys, no sigmoid on a feature map, no sampling "
+            "grid. If it does attend, it computes that in a way that is not recognised "
+            "(docs/coverage.md lists the ways)."
+        )
+    attends = [site for site in sites if site["kind"] == "attention"]
+    unknown = [site["id"] for site in attends if site["layout"] == "unknown"]
+    if unknown:
+        notes.append(
+            f"The places of {len(unknown)} of {len(attends)} attention sites could not be followed "
+            f"({', '.join(unknown[:8])}{' …' * (len(unknown) > 8)}): they are matrices, never "
+            "drawn on a photo."
+        )
+    if any(site["layout"] == "channel×channel" for site in sites):
+        notes.append("Attention between channels has no places, whatever the network looks at.")
+    if cost["ratio"] > SLOW:
+        notes.append(
+            "Capture is slow here; a network of many small layers pays most, and so does a machine "
+            "that is busy."
+        )
+    if not cost["same_output"]:
+        notes.append(
+            "With capture the output differs in its last bits: torch leaves a fused kernel of "
+            "nn.MultiheadAttention or nn.TransformerEncoderLayer, or the network draws lots."
+        )
+    return problems, notes
+
+
+# Weights of chance ------------------------------------------------------------------------------
+
+
+class RandomWeights(Catalog):
+    """The same models, built without their weights."""
+
+    def local(self, model: str) -> bool:
+        return True
+
+    def load(
+        self,
+        model: str,
+        device: torch.device | str = "cpu",
+        progress: object = None,
+    ) -> LoadedModel:
+        """The architecture alone. Raises models.weights.WeightsError where it cannot be built."""
+        spec = self.spec(model)
+        torch.manual_seed(0)
+        module = self._architecture(spec.id).eval().requires_grad_(False)
+        layouts = tasks.survey(module, spec.task, blank(spec.preprocessing))
+        return LoadedModel(replace(spec, reason=None), module.to(device), "random", layouts)
+
+    def _architecture(self, model: str) -> nn.Module:
+        spec, entry = self.spec(model), self._entry(model)
+        if spec.network is not None:
+            return networks.build(spec.network[0], **spec.network[1])
+        if entry is None:
+            return timm_zoo.create(spec.id, {})
+        if not entry.builder:
+            raise entry.error()
+        try:
+            return builders.build(entry.builder, entry.arguments)
+        except Exception as error:  # Whatever the builder's own code may raise.
+            raise UnusableNetwork(
+                f"{model}.toml: {entry.builder} could not be built ({type(error).__name__}: "
+                f"{error})",
+                "Correct [arguments] in the file, or the builder.",
+            ) from error
+
+
+def random_weights(catalog: Catalog) -> RandomWeights:
+    """A catalogue of the same folders."""
+    return RandomWeights(
+        catalog.weights_dir, catalog.cache_dir, catalog.models_dir, offline=catalog.offline
+    )

@@ -1,0 +1,85 @@
+"""One analysis and one map as a page of its own: a single file that asks nobody for anything."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from server import render
+
+if TYPE_CHECKING:
+    from server.analysis import Analysis
+    from server.encode import Array, NamedArray
+    from server.render import Colormap
+
+PAGE = Path(__file__).with_name("page.html")
+
+
+def page(analysis: Analysis, array: NamedArray, table: Colormap, opacity: float) -> bytes:
+    """UTF-8: the photo, the map on it with a slider for its opacity, its values, the answers."""
+    photo, geometry = analysis.view
+    on_photo = array.covers_input and array.values.ndim == 2
+    low, high = render.scale(array.values)
+    colours = render.heatmap(_ramp(), table)
+    filled = Template(PAGE.read_text("utf-8")).substitute(
+        title=html.escape(f"{array.sentence} · {analysis.model.id}"),
+        sentence=html.escape(f"{array.sentence}."),
+        model=html.escape(analysis.model.title),
+        photo=_uri(render.photograph(photo.pixels, "image/jpeg"), "image/jpeg"),
+        map=_uri(render.to_png(array, photo.pixels, geometry, "heatmap", table, 1.0), "image/png"),
+        ramp=_uri(render.encode_png(Image.fromarray(colours)), "image/png"),
+        width=photo.width,
+        height=photo.height,
+        box=_box(geometry.crop, photo.width, photo.height),
+        placed="placed" if on_photo else "beside",
+        opacity=round(opacity * 100),
+        low=f"{low:.4g}",
+        high=f"{high:.4g}",
+        answers=_answers(analysis),
+        values=json.dumps(_nested(array.values) if on_photo else None),
+    )
+    return filled.encode()
+
+
+def _ramp() -> Array:
+    """One row from low to high."""
+    return np.linspace(0, 1, 256, dtype=np.float32)[None]
+
+
+def _uri(content: bytes, media: str) -> str:
+    return f"data:{media};base64,{base64.b64encode(content).decode()}"
+
+
+def _box(crop: tuple[float, float, float, float], width: int, height: int) -> str:
+    """CSS for what the network saw, in shares of the photo."""
+    left, top, right, bottom = crop
+    shares = {
+        "left": left / width,
+        "top": top / height,
+        "width": (right - left) / width,
+        "height": (bottom - top) / height,
+    }
+    return ";".join(f"{name}:{100 * share:.6f}%" for name, share in shares.items())
+
+
+def _answers(analysis: Analysis) -> str:
+    """The most probable classes as rows of a table, or what the network wrote."""
+    if analysis.sentence is not None:
+        return f'<tr><td colspan="2">{html.escape(analysis.sentence.text)}</td></tr>'
+    return "\n".join(
+        f"<tr><td>{html.escape(one.label)}</td>"
+        f'<td><meter value="{one.score:.4f}"></meter> {one.score:.1%}</td></tr>'
+        for one in analysis.predictions
+    )
+
+
+def _nested(values: Array) -> list[list[float | None]]:
+    """Rows of values as JSON has them: what is not a number is null."""
+    return [[float(f"{v:.5g}") if np.isfinite(v) else None for v in row] for row in values.tolist()]
