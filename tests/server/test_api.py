@@ -1,5 +1,6 @@
 """The REST contract over a socket: one client that knows nothing but docs/api.md."""
 
+import base64
 import copy
 import io
 import json
@@ -18,6 +19,7 @@ from PIL import Image
 from models.catalog import bundled
 from models.preprocessing import prepare
 from server import schemas
+from server.conclude import to_input
 from tests.server.conftest import IMAGENET_VIT, SE, VIT, WINDOWED, Running, real_weights
 
 NPY = {"Accept": "application/x-npy"}
@@ -291,7 +293,10 @@ def test_rollout(site: Running, analysis: dict[str, Any]) -> None:
         assert site.client.get(f"{path}?{bad}").status_code == 422, bad
 
 
-@pytest.mark.parametrize("method", ["relevance", "gradient-rollout", "attention-grad-cam"])
+FOR_A_CLASS = ("relevance", "gradient-rollout", "attention-grad-cam", "legrad")
+
+
+@pytest.mark.parametrize("method", FOR_A_CLASS)
 def test_maps_for_a_class(site: Running, analysis: dict[str, Any], method: str) -> None:
     path = at(analysis, f"/maps/{method}")
     predicted = analysis["predictions"][0]
@@ -305,6 +310,62 @@ def test_maps_for_a_class(site: Running, analysis: dict[str, Any], method: str) 
     assert other["target"]["label"] in other["sentence"]
     refused = site.client.get(path, params={"target": "no such thing"})
     assert (refused.status_code, refused.json()["type"]) == (422, "/problems/invalid-parameter")
+
+
+def test_rollout_as_vit_explain_defines_it(site: Running, analysis: dict[str, Any]) -> None:
+    """Its own share is discarded unless another one is named; then only the words differ."""
+    path = at(analysis, "/maps/rollout")
+    usual = site.client.get(path, params={"variant": "vit-explain"}).json()
+    assert (usual["variant"], usual["fusion"]) == ("vit-explain", "mean")
+    assert "90%" in usual["sentence"]
+    assert "vit-explain" in usual["sentence"]
+    same = site.client.get(path, params={"discard": 0.9}).json()
+    assert usual["values"] == same["values"]
+    whole = site.client.get(path, params={"variant": "vit-explain", "discard": 0}).json()
+    assert whole["values"] == site.client.get(path).json()["values"]
+    assert site.client.get(f"{path}?variant=other").status_code == 422
+
+
+def test_grad_cam_of_a_convolutional_network(site: Running, gated: dict[str, Any]) -> None:
+    """By the definition, from the network itself: α_c = mean ∂y/∂F_c, (Σ α_c·F_c)⁺."""
+    answer = site.client.get(at(gated, "/maps/grad-cam?target=5")).json()
+    loaded = site.engine.shelf.loaded(gated["model"])
+    inputs, _ = to_input(site.engine.store.get(gated["id"]).photo, loaded.spec)
+    network = copy.deepcopy(loaded.module).double()
+    features = network.forward_features(inputs.double()).detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(network.forward_head(features)[0, 5], features)
+    expected = (gradient.mean((2, 3), keepdim=True) * features).sum(1)[0].clamp(min=0).detach()
+    assert answer["shape"] == list(expected.shape)
+    assert np.abs(np.array(answer["values"]) - expected.numpy()).max() <= 1e-4 * expected.max()
+    drawn = site.client.get(at(gated, "/maps/grad-cam"), headers={"Accept": "image/png"})
+    assert Image.open(io.BytesIO(drawn.content)).size == (200, 120)
+
+
+def test_head_importance_as_numbers_and_as_a_figure(
+    site: Running, analysis: dict[str, Any]
+) -> None:
+    answer = site.client.get(at(analysis, "/maps/head-importance?target=3")).json()
+    sites = [s for s in analysis["sites"] if s["kind"] == "attention"]
+    assert answer["axes"] == ["layer", "head"]
+    assert answer["shape"] == [len(sites), sites[0]["heads"]]
+    figure = site.client.get(at(analysis, "/figures/head-importance?target=3")).json()
+    drawn = np.frombuffer(base64.b64decode(figure["data"][0]["z"]["bdata"]), np.float32)
+    assert drawn.tolist() == pytest.approx(np.ravel(answer["values"]).tolist())
+    assert answer["target"]["label"] in figure["layout"]["title"]["text"]
+
+
+def test_maps_that_a_network_cannot_have_say_why(
+    site: Running, analysis: dict[str, Any], gated: dict[str, Any]
+) -> None:
+    for path, why in (
+        (at(analysis, "/maps/grad-cam"), "attention-grad-cam"),
+        (at(gated, "/maps/legrad"), "self-attention"),
+        (at(gated, "/maps/relevance"), "self-attention"),
+        (at(gated, "/figures/head-importance"), "attention"),
+    ):
+        answer = site.client.get(path)
+        assert (answer.status_code, answer.json()["type"]) == (409, "/problems/map-not-possible")
+        assert why in answer.json()["detail"]
 
 
 def test_relevance_equals_the_matrix_form(
@@ -384,13 +445,13 @@ def test_figures_of_gates(site: Running, gated: dict[str, Any]) -> None:
     assert (absent.status_code, absent.json()["type"]) == (409, "/problems/map-not-possible")
 
 
-@pytest.mark.parametrize("model", bundled())
+@pytest.mark.parametrize("model", [id for id, spec in bundled().items() if spec.preprocessing])
 def test_every_site_of_what_ships_answers_what_fits_it(
     site: Running, picture: Callable[[int], bytes], model: str
 ) -> None:
     seen = site.analyse(picture(0), model)
     assert seen["sites"], model
-    assert len(seen["predictions"]) == 5
+    assert len(seen["predictions"]) == 5 or bundled()[model].task != "classification"
     for row in seen["sites"]:
         for path in FITTING[row["kind"]]:
             url = at(seen, f"/sites/{row['id']}/{path}")
