@@ -61,7 +61,8 @@ def kept_rooms(folder: Path, first: int, count: int) -> Rooms:
     processes = max(1, min(len(os.sched_getaffinity(0)), count // 64))
     rooms = draw_rooms(first, count, processes=processes)
     folder.mkdir(parents=True, exist_ok=True)
-    partial_path = path.with_suffix(".partial.npz")
+    # Two trainings that begin together may both draw; each writes a file of its own.
+    partial_path = path.with_suffix(f".{os.getpid()}.npz")
     np.savez(partial_path, pictures=rooms.pictures, walls=rooms.walls)
     partial_path.replace(path)
     return rooms
