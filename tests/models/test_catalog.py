@@ -16,7 +16,8 @@ import torch
 from models.catalog import Catalog, UnknownModel, bundled
 from models.inference import run
 from models.maps.attention import fuse, rows
-from models.preprocessing import prepare
+from models.preprocessing import blank, prepare
+from models.tasks import END, START, task_of
 from models.weights import CorruptWeights, ModelNotLocal, fill, read
 
 REPOSITORY = Path(__file__).parents[2]
@@ -91,9 +92,10 @@ def test_every_card_matches_its_file() -> None:
         assert loaded.spec.parameters == spec.parameters
         assert loaded.revision == spec.revision
         assert spec.labels is not None
-        _, (trace,) = run(
-            loaded.module, torch.zeros(1, spec.preprocessing.channels, *spec.preprocessing.crop_px)
-        )
+        writes = task_of(spec.task).writes
+        words = torch.tensor([[START]]) if writes else None
+        given = blank(spec.preprocessing) if spec.preprocessing else torch.tensor([[END]])
+        _, (trace,) = run(loaded.module, given, words=words)
         assert trace.sites
 
 
