@@ -1,7 +1,12 @@
-"""Does a wall look at walls? The truth is known: the room was drawn."""
+"""Does a wall look at walls? The truth is known: the room was drawn.
 
+python -m training.claims.meaning_rooms prints the figures of the network that ships.
+"""
+
+import json
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +16,9 @@ from models.inference import run
 from models.layout import survey
 from models.maps.attention import rows
 from models.records import PatchGrid, Site
+from training.export import load_network
+from training.recipes import sa_unet
+from training.rooms.collection import HELD_OUT_FROM, draw_rooms
 from training.segmentation import RoomTask
 from training.task import Task
 
@@ -117,3 +125,16 @@ def measure(network: nn.Module, task: Task, device: torch.device) -> dict[str, f
     """`meaning_in_rooms` as a claim's measure."""
     assert isinstance(task, RoomTask)
     return meaning_in_rooms(network, task)
+
+
+def shipped(folder: Path = Path("models/checkpoints"), rooms: int = ROOMS) -> dict[str, float]:
+    """`meaning_in_rooms` of the checkpoint that ships."""
+    recipe, device = sa_unet.RECIPE, torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    weights = folder / f"{recipe.id}.safetensors"
+    network = load_network(weights, recipe.network, dict(recipe.arguments)).to(device)
+    drawn = draw_rooms(HELD_OUT_FROM, rooms)
+    return meaning_in_rooms(network, RoomTask(drawn, drawn, recipe, device), rooms)
+
+
+if __name__ == "__main__":
+    print(json.dumps({name: round(value, 4) for name, value in shipped().items()}, indent=1))
