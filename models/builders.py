@@ -14,13 +14,16 @@ import difflib
 import importlib
 import importlib.util
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from models import timm_zoo
 from models.torchvision_operators import declare_missing_operators
+from models.weights import fill, refuse
 
 FORMS = "timm:<name>, transformers:<class or model type> or package.module:factory"
 INSTALL_TRANSFORMERS = "it needs transformers; install it with: pip install 'fovea[transformers]'"
@@ -43,17 +46,22 @@ def problem(builder: str, arguments: Mapping[str, Any]) -> str | None:
     return None
 
 
-def build(builder: str, arguments: Mapping[str, Any]) -> nn.Module:
-    """The network, with weights of chance; raises whatever its author's code raises."""
+def build(
+    builder: str, arguments: Mapping[str, Any], tensors: dict[str, Tensor], file: str
+) -> nn.Module:
+    """The network with the tensors of `file`. Raises weights.CorruptWeights where they do not fit,
+    else whatever its author's code raises.
+    """
     kind, _, name = builder.partition(":")
-    if kind == "timm":
-        return timm_zoo.create(name, arguments)
     if kind == "transformers":
-        return _build_transformers(name, dict(arguments))
-    factory = getattr(importlib.import_module(kind), name)
-    network = factory(**arguments)
+        return _build_transformers(name, dict(arguments), tensors, file)
+    if kind == "timm":
+        network = timm_zoo.create(name, arguments)
+    else:
+        network = getattr(importlib.import_module(kind), name)(**arguments)
     if not isinstance(network, nn.Module):
         raise TypeError(f"{builder} gave a {type(network).__name__}, not a torch.nn.Module")
+    fill(network, tensors, file)
     return network
 
 
@@ -75,8 +83,15 @@ def _problem_of_transformers(name: str) -> str | None:
 
 
 def _close(name: str, known: Iterable[str]) -> str:
-    """The names like this one, to be put behind a sentence."""
-    close = difflib.get_close_matches(name, list(known), n=5, cutoff=0.6)
+    """The names that begin like this one, to be put behind a sentence."""
+    alike = difflib.SequenceMatcher(b=name)
+
+    def likeness(other: str) -> float:
+        alike.set_seq1(other[: len(name) + 1])
+        return alike.ratio() if alike.quick_ratio() > 0.6 else 0.0
+
+    ranked = sorted(((likeness(other), other) for other in known), key=lambda x: (-x[0], x[1]))
+    close = [other for ratio, other in ranked[:5] if ratio > 0.6]
     return f"; did you mean {', '.join(close)}?" if close else ""
 
 
@@ -97,8 +112,39 @@ def _model_types() -> list[str]:
     return list(_transformers().CONFIG_MAPPING)
 
 
-def _build_transformers(name: str, settings: dict[str, Any]) -> nn.Module:
-    transformers = _transformers()
+def _build_transformers(
+    name: str, settings: dict[str, Any], tensors: dict[str, Tensor], file: str
+) -> nn.Module:
+    """Through transformers' own loader, which knows by what names older versions saved tensors.
+
+    Tensors that the class has no use for (the text half of a CLIP) are left out, as is usual there.
+    """
+    kind, config = _configured(_transformers(), name, settings)
+    with _quietly():
+        network, told = kind.from_pretrained(
+            None,
+            config=config,
+            state_dict=tensors,
+            dtype=torch.float32,
+            ignore_mismatched_sizes=True,  # They are told, and refused below.
+            output_loading_info=True,
+        )
+    misshapen = [
+        f"{key} is {tuple(given)}, not {tuple(own)}"
+        for key, given, own in sorted(told["mismatched_keys"])
+    ]
+    refuse(
+        file,
+        missing=sorted(told["missing_keys"]),
+        unknown=sorted(told["unexpected_keys"]) if told["missing_keys"] else [],
+        misshapen=misshapen,
+    )
+    loaded: nn.Module = network
+    return loaded
+
+
+def _configured(transformers: Any, name: str, settings: dict[str, Any]) -> tuple[Any, Any]:
+    """(class, configuration) for a class or a model type."""
     kind: Any
     if name in _model_types():
         kind, settings["model_type"] = transformers.AutoModelForImageClassification, name
@@ -106,11 +152,25 @@ def _build_transformers(name: str, settings: dict[str, Any]) -> nn.Module:
         kind = getattr(transformers, name)
     own = getattr(kind, "config_class", None)
     if own is not None:
-        network: nn.Module = kind(own.from_dict(settings))
-        return network
+        return kind, own.from_dict(settings)
     # One of transformers' own choosers: the configuration says which class it is.
     if "model_type" not in settings:
         raise ValueError(f"{name} needs `model_type` in its configuration")
     config = transformers.AutoConfig.for_model(settings.pop("model_type"), **settings)
-    chosen: nn.Module = kind.from_config(config)
-    return chosen
+    with torch.device("meta"):  # Made without memory, for the sake of its class.
+        return type(kind.from_config(config)), config
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without transformers' progress bars and reports: what they tell is told as a problem."""
+    logging = importlib.import_module("transformers.utils.logging")
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

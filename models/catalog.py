@@ -258,12 +258,13 @@ def _load_described(entry: folder.Entry) -> tuple[nn.Module, str]:
         raise entry.error()
     tensors, checksum = weights.read(entry.weights)
     try:
-        module = builders.build(entry.builder, entry.arguments)
+        module = builders.build(entry.builder, entry.arguments, tensors, entry.weights.name)
+    except weights.WeightsError:
+        raise
     except Exception as error:  # Whatever the builder's own code may raise.
         raise weights.UnusableNetwork(
             f"{entry.spec.id}.toml: {entry.builder} could not be built "
             f"({type(error).__name__}: {_short(error)})",
             "Correct [arguments] in the file, or the builder.",
         ) from error
-    weights.fill(module, tensors, entry.weights.name)
     return module, checksum

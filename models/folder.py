@@ -19,7 +19,7 @@ from typing import Any
 
 from models import builders, timm_zoo
 from models.model_file import NEEDED, PREPROCESSING, TOP, Check, Wrong
-from models.preprocessing import Preprocessing
+from models.preprocessing import Fit, Preprocessing
 from models.spec import ModelSpec
 from models.toml_lines import line_of, syntax_error
 from models.weights import InvalidModelFile, UnsafeCheckpoint, how_to
@@ -108,7 +108,7 @@ class _Reader:
         for key in ("builder", "weights"):
             if key not in self.given:
                 self._say(f"there is no `{key}`; it is {NEEDED[key]}")
-        preprocessing = self._preprocessing(builder)
+        preprocessing = self._preprocessing(builder, values["preprocessing"])
         spec = _spec(self.path.stem, {**values, "labels": self._labels(values)}, preprocessing)
         entry = Entry(spec, builder, arguments, values["weights"])
         if self.mistakes:
@@ -150,41 +150,35 @@ class _Reader:
             self.pickle = wrong.pickle or self.pickle
             return None
 
-    def _preprocessing(self, builder: str) -> Preprocessing:
-        table = self.given.get("preprocessing", {})
-        if not isinstance(table, dict):
-            return _UNKNOWN  # Told already, by its check.
+    def _preprocessing(self, builder: str, given: Any) -> Preprocessing:
+        """given: the checked table, or what its file says; None if absent or wrong."""
         at = ("preprocessing",)
+        table: dict[str, Any] = given or {}
         self._check_keys(table, PREPROCESSING, at)
         values = {key: self._value(table, key, check, at) for key, check in PREPROCESSING.items()}
-        base = timm_zoo.preprocessing(builder[5:]) if builder.startswith("timm:") else None
-        missing = [key for key in ("size", "mean", "std") if key not in table]
-        if base is None and missing:
-            if not builder.startswith("timm:"):
-                needed = ", ".join(f"`{key}`" for key in missing)
-                self._say(f"[preprocessing] needs {needed}", *at)
-            base = _UNKNOWN
-        crop_px = values["size"] or (base or _UNKNOWN).crop_px
-        mean, std = (
-            values["mean"] or (base or _UNKNOWN).mean,
-            values["std"] or (base or _UNKNOWN).std,
-        )
+        of_timm = str(self.given.get("builder")).startswith("timm:")
+        base = timm_zoo.preprocessing(builder[5:]) if of_timm and builder else _UNKNOWN
+        missing = [f"`{key}`" for key in ("size", "mean", "std") if key not in table]
+        if missing and not of_timm and (given is not None or "preprocessing" not in self.given):
+            self._say(f"[preprocessing] needs {', '.join(missing)}", *at)
+        crop_px = values["size"] or base.crop_px
+        mean, std = values["mean"] or base.mean, values["std"] or base.std
         if len(mean) != len(std):
             self._say(f"mean has {len(mean)} numbers, std {len(std)}", *at, "std")
-        fit = {"centre": "crop", "squash": "squash", None: base.fit if base else "crop"}
         resize = values["resize"]
-        if resize is None and base is not None and "size" not in table:
-            resize = base.resize_px
         if resize is not None and resize < min(crop_px):
             self._say(f"resize: {resize} is less than the size that is cut from it", *at, "resize")
+        if resize is None:
+            resize = min(crop_px) if "size" in table else base.resize_px
+        fits: dict[str | None, Fit] = {"centre": "crop", "squash": "squash", None: base.fit}
         return Preprocessing(
-            resize_px=resize or min(crop_px),
+            resize_px=resize,
             crop_px=crop_px,
-            interpolation=values["interpolation"] or (base.interpolation if base else "bicubic"),
+            interpolation=values["interpolation"] or base.interpolation,
             mean=mean,
             std=std,
             channels=len(mean),
-            fit=fit[values["crop"]],
+            fit=fits[values["crop"]],
         )
 
     def _labels(self, values: Mapping[str, Any]) -> tuple[str, ...] | None:

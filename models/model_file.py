@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from models.builders import FORMS
+from models.image_processor import keys_of
 from models.weights import PICKLES, how_to
 
 TASKS = ("classification", "features")
@@ -47,6 +48,18 @@ def _table(file: Path, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Wrong("it is a table: a line in square brackets, then its keys")
     return value
+
+
+def _preprocessing(file: Path, value: Any) -> dict[str, Any]:
+    if not isinstance(value, str):
+        return _table(file, value)
+    path = beside(file, value)
+    found = _json(path)
+    try:
+        return keys_of(found)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        said = error if isinstance(error, ValueError) else "it is no image processor's"
+        raise Wrong(f"{path.name}: {said}; write a table [preprocessing] instead") from error
 
 
 def _one_of(*choices: str) -> Check:
@@ -127,7 +140,7 @@ def _per_channel(positive: bool) -> Check:
 TOP: dict[str, Check] = {
     "builder": _text, "weights": _weights, "config": _config, "title": _text, "summary": _text,
     "task": _one_of(*TASKS), "labels": _label_list, "licence": _text, "citation": _text,
-    "arguments": _table, "preprocessing": _table,
+    "arguments": _table, "preprocessing": _preprocessing,
 }  # fmt: skip
 
 PREPROCESSING: dict[str, Check] = {

@@ -121,6 +121,12 @@ def fill(module: nn.Module, tensors: dict[str, Tensor], file: str) -> None:
         for name in sorted(own.keys() & tensors.keys())
         if own[name].shape != tensors[name].shape
     ]
+    refuse(file, missing, unknown, misshapen)
+    module.load_state_dict(tensors, strict=False)
+
+
+def refuse(file: str, missing: list[str], unknown: list[str], misshapen: list[str]) -> None:
+    """Raises CorruptWeights naming the tensors that do not fit a network, if there are any."""
     problems = [
         f"{what} {', '.join(names[:5])}"
         for what, names in (("missing", missing), ("unknown", unknown), ("wrong shape:", misshapen))
@@ -131,7 +137,6 @@ def fill(module: nn.Module, tensors: dict[str, Tensor], file: str) -> None:
             f"{file} does not fit the network: {'; '.join(problems)}",
             "Supply the weights of exactly this architecture under its own key names.",
         )
-    module.load_state_dict(tensors, strict=False)
 
 
 def _place(tensor: Tensor, name: str = "") -> object:

@@ -73,15 +73,24 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
             raise SettingsError(f"FOVEA_DEFAULT_MODEL: {error}") from error
     print(f"  looking with: {device}; weights: {settings.weights_dir or 'bundled and hub'}")
     print("  stop with Ctrl+C", flush=True)
+    app = create_app(settings, catalog)
     config = uvicorn.Config(
-        create_app(settings, catalog),
+        app,
         ws="none",
         log_level="warning",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout_s)),
     )
-    uvicorn.Server(config).run(sockets=[listener])
+
+    class Server(uvicorn.Server):
+        """Ends downloads first: they go on another time, and who follows one need not wait."""
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            app.state.engine.shelf.jobs.close()
+            await super().shutdown(sockets)
+
+    Server(config).run(sockets=[listener])
 
 
 def listen(host: str, port: int) -> socket.socket:
