@@ -205,7 +205,8 @@ def test_a_mask_is_drawn_where_it_is(
     assert drawn.shape == pixels.shape
     # 80 px high becomes 64, so 1.25 px a place; 120 px wide shows its middle 80.
     seen = drawn[:, 20:100]
-    places = mask[(np.arange(80) * 64 // 80)[:, None], (np.arange(80) * 64 // 80)[None, :]]
+    cells = ((np.arange(80) + 0.5) * 64 / 80).astype(int)
+    places = mask[cells[:, None], cells[None, :]]
     wall = (seen == list(colour)).all(-1)
     white = (seen == 255).all(-1)
     assert (wall | white)[places == 1].all()

@@ -3,7 +3,9 @@ translates, one that segments.
 """
 
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import torch
@@ -18,6 +20,9 @@ SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")
 NOUNS = ("a", "dog", "runs", "on", "the", "beach", "small", "red", "ball", "with")
 ENGLISH = ("the", "cat", "sees", "a", "red", "bird", "le", "chat", "voit", "un", "oiseau", "rouge")
 PICTURE = Preprocessing(64, (64, 64), "bilinear", (0.5,) * 3, (0.25,) * 3)
+
+_BUILDING = Lock()
+_BUILT: dict[str, nn.Module] = {}
 
 CAPTIONER, TRANSLATOR, WALLS = "captioner_test", "translator_test", "walls_test"
 
@@ -94,7 +99,14 @@ class Writers(Catalog):
 
 
 def build(spec: ModelSpec) -> nn.Module:
-    """The network of a row, the same every time."""
+    """The network of a row, the same every time: made once, as threads share torch's seed."""
+    with _BUILDING:
+        if spec.id not in _BUILT:
+            _BUILT[spec.id] = _build(spec)
+    return deepcopy(_BUILT[spec.id])
+
+
+def _build(spec: ModelSpec) -> nn.Module:
     assert spec.network is not None
     torch.manual_seed(7)
     module = networks.build(spec.network[0], **spec.network[1]).eval().requires_grad_(False)
