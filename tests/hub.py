@@ -26,6 +26,8 @@ class Hub:
     the body the next GETs are cut off, one entry each. spoilt: bodies are not what was announced.
     takes_ranges: else a Range is ignored. git: announce git's SHA-1, as for small files. flows: a
     body stops after `piece` bytes until it is set. refusals: statuses that the next GETs get.
+    elsewhere: large files are sent on to a store of another name, as the hub does. tokens: the
+    (name that was asked, Authorization header) of each request.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -38,6 +40,8 @@ class Hub:
     piece: int = 1 << 16
     pause_s: float = 0.0
     flows: threading.Event = field(default_factory=threading.Event)
+    elsewhere: bool = False
+    tokens: list[tuple[str, str | None]] = field(default_factory=list)
     url: str = ""
 
     def etag(self, body: bytes) -> str:
@@ -50,13 +54,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     hub: Hub
 
     def do_HEAD(self) -> None:
-        if (found := self._found()) is not None:
+        if (found := self._found()) is not None and not self._sent_on(found[1]):
             body = found[1]
             self.send_response(200)
             self._headers(body, len(body))
 
     def do_GET(self) -> None:
-        if (found := self._found()) is None:
+        if (found := self._found()) is None or self._sent_on(found[1]):
             return
         hub = self.hub
         repository, body = found
@@ -75,6 +79,20 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if hub.spoilt:
             body = bytes(len(body))
         self._send(body[start:], hub.cuts.pop(0) if hub.cuts else None)
+
+    def _sent_on(self, body: bytes) -> bool:
+        name, port = self.headers["Host"].split(":")
+        self.hub.tokens.append((name, self.headers.get("Authorization")))
+        if not self.hub.elsewhere or name == "localhost":
+            return False
+        self.send_response(302)
+        self.send_header("Location", f"http://localhost:{port}{self.path}")
+        self.send_header("X-Linked-Etag", f'"{self.hub.etag(body)}"')
+        self.send_header("X-Linked-Size", str(len(body)))
+        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+        return True
 
     def _send(self, body: bytes, cut: int | None) -> None:
         try:
@@ -101,7 +119,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _headers(self, body: bytes, length: int) -> None:
         self.send_header("Content-Length", str(length))
-        self.send_header("ETag", f'"{self.hub.etag(body)}"')
+        # A store of large files has ETags of its own.
+        etag = "of-the-store" if self.hub.elsewhere else self.hub.etag(body)
+        self.send_header("ETag", f'"{etag}"')
         self.send_header("X-Repo-Commit", COMMIT)
         self.end_headers()
 

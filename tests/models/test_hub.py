@@ -161,3 +161,14 @@ def test_two_at_once_are_one_download(served: Hub, tmp_path: Path) -> None:
         thread.join(30)
     assert [path.read_bytes() == BODY for path in found] == [True, True]
     assert served.gets == [(REPOSITORY, None)]
+
+
+def test_large_files_come_from_a_store_that_is_not_told_the_token(
+    served: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    served.elsewhere, served.cuts = True, [300_000]
+    assert hub.fetch(REPOSITORY, tmp_path).read_bytes() == BODY
+    assert served.gets == [(REPOSITORY, None), (REPOSITORY, "bytes=300000-")]
+    told = {(name, token is not None) for name, token in served.tokens}
+    assert told == {("127.0.0.1", True), ("localhost", False)}
