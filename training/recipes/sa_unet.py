@@ -16,12 +16,12 @@ RECIPE = Recipe(
     task_arguments={"rooms": 8000, "held_out": 500},
     epochs=40,
     batch=64,
-    learning_rate=3e-3,
-    warmup_epochs=1.0,
+    learning_rate=1.5e-3,
+    warmup_epochs=2.0,
     weight_decay=0.02,
     label_smoothing=0.0,
     jitter=0.3,
     # γ starts at 0 and is the way in for the rest of the layer, so it may move faster.
     paced=("gamma",),
-    pace=5.0,
+    pace=3.0,
 )
