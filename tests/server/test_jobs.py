@@ -1,8 +1,18 @@
 """Downloads as jobs, over a socket and against a hub on loopback: followed, shared, cancelled."""
 
+import asyncio
+import contextlib
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -123,24 +133,21 @@ def test_all_who_want_a_model_share_one_download(
     slow_down(served)
     job = post(site)
     assert post(site)["id"] == job["id"]
-    with httpx.Client(base_url=site.url, timeout=60) as other:
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(2) as threads:
-            answers = [
-                threads.submit(
-                    other.post, "/v1/analyses", params={"model": VIT}, content=picture(seed),
-                    headers={"Content-Type": "image/png"},
-                )
-                for seed in (0, 1)
-            ]  # fmt: skip
-            until(lambda: site.engine.shelf.loading(VIT))
-            card = site.client.get(f"/v1/models/{VIT}").json()
-            assert card["status"] == "loading"
-            assert card["job"] == job["links"]["self"]
-            assert card["progress"]["received_bytes"] <= card["progress"]["total_bytes"]
-            served.flows.set()
-            assert [answer.result().status_code for answer in answers] == [201, 201]
+    with httpx.Client(base_url=site.url, timeout=60) as other, ThreadPoolExecutor(2) as threads:
+        answers = [
+            threads.submit(
+                other.post, "/v1/analyses", params={"model": VIT}, content=picture(seed),
+                headers={"Content-Type": "image/png"},
+            )
+            for seed in (0, 1)
+        ]  # fmt: skip
+        until(lambda: site.engine.shelf.loading(VIT))
+        card = site.client.get(f"/v1/models/{VIT}").json()
+        assert card["status"] == "loading"
+        assert card["job"] == job["links"]["self"]
+        assert card["progress"]["received_bytes"] <= card["progress"]["total_bytes"]
+        served.flows.set()
+        assert [answer.result().status_code for answer in answers] == [201, 201]
     assert served.gets == [(f"timm/{VIT}", None)]
     assert ended(site, job)["state"] == "done"
     card = site.client.get(f"/v1/models/{VIT}").json()
@@ -173,7 +180,6 @@ def test_cancelled_and_taken_up_again(
 def test_who_waits_for_a_cancelled_download_is_told(
     site: Running, served: Hub, picture: Callable[[int], bytes]
 ) -> None:
-    from concurrent.futures import ThreadPoolExecutor
 
     slow_down(served)
     with ThreadPoolExecutor(1) as thread:
@@ -341,8 +347,6 @@ def test_the_rate_is_that_of_the_last_seconds() -> None:
 
 
 def test_long_finished_jobs_are_forgotten_and_unfinished_ones_are_not() -> None:
-    import asyncio
-    import threading
 
     async def scenario() -> None:
         jobs = Jobs()
@@ -362,3 +366,43 @@ def test_long_finished_jobs_are_forgotten_and_unfinished_ones_are_not() -> None:
         jobs.close()
 
     asyncio.run(scenario())
+
+
+def test_a_server_that_is_told_to_stop_does_not_wait_for_a_download(
+    served: Hub, tmp_path: Path
+) -> None:
+    served.piece, served.pause_s = SLOW_PIECE, 0.05  # a minute and more
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("FOVEA_")
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "server", "--port", "0"],
+        cwd=Path(__file__).parents[2],
+        env={**environment, "FOVEA_CACHE_DIR": str(tmp_path), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process, contextlib.ExitStack() as stack:
+        stack.callback(process.kill)
+        assert process.stdout is not None
+        found = re.search(r"http://\S+", process.stdout.readline())
+        assert found
+        client = stack.enter_context(httpx.Client(base_url=found[0], timeout=60))
+        until(lambda: answers(client))
+        job = client.post(f"/v1/models/{VIT}/download").json()
+        with client.stream("GET", job["links"]["events"]) as response:
+            lines = response.iter_lines()
+            until(lambda: '"state":"running"' in next(lines))
+            process.send_signal(signal.SIGTERM)
+            told = monotonic()
+            rest = [line for line in lines if line.startswith("data: ")]
+        assert json.loads(rest[-1].removeprefix("data: "))["state"] == "cancelled"
+        assert process.wait(30) in (0, -signal.SIGTERM)
+        assert monotonic() - told < 10
+
+
+def answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/healthz").status_code == 200
+    except httpx.ConnectError:
+        return False
