@@ -32,10 +32,11 @@ from models.maps.rollout import rollout
 from models.maps.statistics import attention_distance, entropy
 from models.observing import Observation, capture
 from models.preprocessing import Preprocessing
-from models.records import Map, PatchGrid, Site, Trace
+from models.records import Attention, Map, PatchGrid, Site, Trace
 from models.spec import LoadedModel
 
 __all__ = [
+    "Attention",
     "Geometry",
     "LoadedModel",
     "Map",

@@ -55,13 +55,23 @@ def build(
     kind, _, name = builder.partition(":")
     if kind == "transformers":
         return _build_transformers(name, dict(arguments), tensors, file)
-    if kind == "timm":
+    network = architecture(builder, arguments)
+    fill(network, tensors, file)
+    return network
+
+
+def architecture(builder: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """The network with weights of chance. Raises whatever its author's code raises."""
+    kind, _, name = builder.partition(":")
+    if kind == "transformers":
+        chosen, config = _configured(_transformers(), name, dict(arguments))
+        network = chosen(config)
+    elif kind == "timm":
         network = timm_zoo.create(name, arguments)
     else:
         network = getattr(importlib.import_module(kind), name)(**arguments)
     if not isinstance(network, nn.Module):
         raise TypeError(f"{builder} gave a {type(network).__name__}, not a torch.nn.Module")
-    fill(network, tensors, file)
     return network
 
 

@@ -22,9 +22,9 @@ HEEDED: dict[str, tuple[str, ...]] = {
     "attention": (*SITE, "query", "direction", "head", "window"),
     "channel-gate": SITE,
     "spatial-gate": SITE,
-    "rollout": ("fusion", "discard"),
+    "rollout": ("fusion", "discard", "variant"),
     "gradient-rollout": ("target",),
-    "relevance": ("target",),
+    "relevance": ("target", "word"),
     "attention-grad-cam": ("target",),
     "legrad": ("target",),
     "grad-cam": ("target",),
@@ -39,11 +39,11 @@ maps:
                       --direction to: what looks at it)
   channel-gate        the weight of every channel (SE, ECA, CBAM; --layer)
   spatial-gate        the weight of every place (CBAM; --layer)
-  rollout             attention through all layers (--fusion, --discard)
+  rollout             attention through all layers (--fusion, --discard, --variant)
   dino                the patches that hold most of the class token's attention (--mass, --head)
   gradient-rollout, relevance, attention-grad-cam, legrad
                       what counted for a class (--target: a label or its number; by default
-                      the predicted one)
+                      the predicted one); relevance also for a word that was written (--word)
   grad-cam            the same for a convolutional network (--target)
   head-importance     how much each head matters to the loss of a class (--target)
 """
@@ -70,6 +70,15 @@ def add(parser: argparse.ArgumentParser) -> None:
     asked.add_argument("--head", metavar="HEAD", help="mean, max, min, all, or a number (mean)")
     asked.add_argument("--window", type=int, metavar="N", help="for --query all in windows")
     asked.add_argument("--target", metavar="CLASS", help="the class of a map for a class")
+    asked.add_argument(
+        "--word",
+        type=int,
+        metavar="N",
+        help="relevance of a network that writes: which of its words, from 0 (0)",
+    )
+    asked.add_argument(
+        "--variant", choices=("abnar", "vit-explain"), help="of rollout (abnar; see docs/maps.md)"
+    )
     asked.add_argument("--fusion", choices=("mean", "max", "min"), help="of the heads (mean)")
     asked.add_argument(
         "--discard", type=share, metavar="SHARE", help="smallest values set to zero, 0 to 0.99 (0)"
@@ -146,5 +155,7 @@ async def map_of(engine: Engine, analysis: Analysis, options: argparse.Namespace
         mass=defaults.mass if options.mass is None else options.mass,
         head=options.head or defaults.head,
         target=options.target,
+        variant=options.variant or defaults.variant,
+        word=options.word,
     )
     return (await methods.compute(engine, analysis, options.map, chosen))()

@@ -91,11 +91,11 @@ def sentence(problem: Problem) -> str:
 @contextmanager
 def problems_stop() -> Iterator[None]:
     """Ends the command where the server would answer with a problem."""
-    from server.errors import InvalidParameter, Problem, UnknownMap, UnknownModel
+    from server.errors import InvalidParameter, Missing, Problem
 
     try:
         yield
-    except (UnknownModel, UnknownMap, InvalidParameter) as problem:
+    except (Missing, InvalidParameter) as problem:
         raise Stop(sentence(problem), USAGE) from problem
     except Problem as problem:
         raise Stop(sentence(problem)) from problem

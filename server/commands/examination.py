@@ -220,7 +220,7 @@ class RandomWeights(Catalog):
         if not entry.builder:
             raise entry.error()
         try:
-            return builders.build(entry.builder, entry.arguments)
+            return builders.architecture(entry.builder, entry.arguments)
         except Exception as error:  # Whatever the builder's own code may raise.
             raise UnusableNetwork(
                 f"{model}.toml: {entry.builder} could not be built ({type(error).__name__}: "

@@ -163,7 +163,7 @@ async def _work_through(work: list[Work], options: argparse.Namespace) -> list[t
     from tqdm import tqdm
 
     from server.commands.session import loaded, looking
-    from server.errors import Problem
+    from server.errors import BadPhoto, OutOfMemory
 
     # Nothing is asked for twice, so only the newest analysis is kept.
     settings = settings_for(options, default_model=options.model, trace_budget_bytes=0)
@@ -177,7 +177,8 @@ async def _work_through(work: list[Work], options: argparse.Namespace) -> list[t
                 for one in bar:
                     try:
                         line = await _explain(engine, one, model, options)
-                    except Problem as problem:
+                    # What is asked for is the same for all photos: only theirs are forgiven.
+                    except (BadPhoto, OutOfMemory) as problem:
                         failed.append((one, sentence(problem)))
                     except OSError as error:
                         failed.append((one, f"{error.strerror or error}."))

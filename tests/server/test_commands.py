@@ -1,0 +1,478 @@
+"""`fovea models`, `doctor` and `explain` as a person meets them: files, lines and exit codes."""
+
+import argparse
+import io
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from models.catalog import Catalog, bundled
+from models.inference import run, run_for_class
+from models.maps.attention import rows
+from models.maps.gradients import relevance
+from models.maps.rollout import rollout
+from models.preprocessing import prepare
+from server import render
+from server.cli import COMMANDS, main, parser
+from server.commands import asking, examination
+from server.commands.common import table
+from server.commands.explain import plan
+from server.methods import METHODS, Options
+from tests.server.conftest import SE, VIT, WINDOWED
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "frontend/samples"
+SUNFLOWER = SAMPLES / "sunflower.jpg"
+
+UNSET = {key: value for key, value in os.environ.items() if not key.startswith("FOVEA_")}
+
+
+def fovea(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The real command, from any folder."""
+    return subprocess.run(
+        [Path(sys.executable).with_name("fovea"), *map(str, arguments)],
+        env={**UNSET, "FOVEA_OFFLINE": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, weights_dir: Path) -> None:
+    """The settings that the commands find when they run in this process."""
+    for name in set(os.environ) - set(UNSET):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("FOVEA_WEIGHTS_DIR", str(weights_dir))
+    monkeypatch.setenv("FOVEA_OFFLINE", "1")
+
+
+def told(*arguments: object) -> int:
+    """The exit code of a command that runs in this process."""
+    try:
+        main([str(argument) for argument in arguments])
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def pixels_of(file: Path) -> np.ndarray[Any, Any]:
+    with Image.open(file) as opened:
+        return np.asarray(opened.convert("RGB"))
+
+
+@pytest.fixture(scope="module")
+def vit() -> Any:
+    return Catalog().load("vit")
+
+
+@pytest.fixture(scope="module")
+def sunflower(vit: Any) -> tuple[Any, Any, Any]:
+    """(input, geometry, trace) of the sample, computed without the server."""
+    photo = torch.from_numpy(pixels_of(SUNFLOWER).copy()).permute(2, 0, 1)
+    inputs, geometry = prepare(photo, vit.spec.preprocessing)
+    _, (trace,) = run(vit.module, inputs, vit.layouts)
+    return inputs, geometry, trace
+
+
+# explain ----------------------------------------------------------------------------------------
+
+
+def test_values_and_picture_are_the_librarys_own(
+    tmp_path: Path, sunflower: tuple[Any, Any, Any]
+) -> None:
+    _, geometry, trace = sunflower
+    expected = rollout(trace).values.numpy()
+    written = fovea("explain", SUNFLOWER, "--model", "vit", "-o", tmp_path / "s.npy")
+    assert written.returncode == 0, written.stderr
+    assert re.fullmatch(rf"{SUNFLOWER}: sunflower 0\.\d\d → .*s\.npy\n", written.stdout)
+    values = np.load(tmp_path / "s.npy")
+    assert np.abs(values - expected).max() < 1e-6
+
+    drawn = fovea("explain", SUNFLOWER, "--model", "vit", "-o", tmp_path / "s.png")
+    assert drawn.returncode == 0, drawn.stderr
+    picture, photo = pixels_of(tmp_path / "s.png"), pixels_of(SUNFLOWER)
+    assert picture.shape == photo.shape
+    assert np.array_equal(picture, render.overlay(values, photo, geometry, "viridis", 0.6))
+    with Image.open(tmp_path / "s.png") as file:
+        assert "Rollout" in file.info["Description"]
+
+
+@pytest.mark.usefixtures("here")
+def test_a_class_and_a_token(tmp_path: Path, vit: Any, sunflower: tuple[Any, Any, Any]) -> None:
+    inputs, _, trace = sunflower
+    garfield = vit.spec.labels.index("garfield")
+    out = tmp_path / "map.npy"
+    common = ("explain", SUNFLOWER, "--model", "vit", "-o", out, "--map")
+    assert told(*common, "relevance", "--target", "Garfield") == 0
+    _, for_class = run_for_class(vit.module, inputs, garfield, vit.layouts)
+    expected = relevance(for_class).values.numpy()
+    assert np.abs(np.load(out) - expected).max() < 1e-4 * expected.max()
+
+    assert told(*common, "attention", "--query", "5,9", "--layer", "2", "--head", "1") == 0
+    line = rows(trace.sites[2].attention, torch.tensor([1 + 5 * 14 + 9]))[1, 0, 1:].numpy()
+    assert np.abs(np.load(out).ravel() - line).max() < 1e-6
+    last = ("attention", "--query", "5,9", "--layer", "-4", "--head", "1")
+    assert told(*common, *last) == 0
+    assert np.abs(np.load(out).ravel() - line).max() < 1e-6
+    assert told(*common, "attention", "--site", "s02", "--query", "5,9", "--head", "1") == 0
+    assert np.abs(np.load(out).ravel() - line).max() < 1e-6
+
+
+@pytest.mark.usefixtures("here")
+def test_gates_lie_on_the_photo_or_stand_alone(tmp_path: Path) -> None:
+    common = ("explain", SUNFLOWER, "--model", "cbam_resnet", "--map")
+    assert told(*common, "spatial-gate", "--layer", 0, "-o", tmp_path / "spatial.png") == 0
+    assert pixels_of(tmp_path / "spatial.png").shape == pixels_of(SUNFLOWER).shape
+    assert told(*common, "channel-gate", "-o", tmp_path / "channels.npy") == 0
+    channels = np.load(tmp_path / "channels.npy")
+    assert channels.ndim == 1
+    assert ((channels >= 0) & (channels <= 1)).all()
+    assert told(*common, "channel-gate", "-o", tmp_path / "channels.png") == 0
+    assert pixels_of(tmp_path / "channels.png").shape[1] >= len(channels)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_folder_with_photos_that_cannot_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "maps"
+    photos.mkdir()
+    (photos / "good.jpg").write_bytes(SUNFLOWER.read_bytes())
+    (photos / "half.jpg").write_bytes(SUNFLOWER.read_bytes()[:9000])
+    (photos / "a letter.png").write_text("Dear Sir or Madam")
+    (photos / "notes.txt").write_text("not meant to be a photo")
+    Image.fromarray(pixels_of(SUNFLOWER)).resize((40, 30)).save(photos / "z.webp")
+    assert told("explain", photos, "--model", "vit", "-o", out, "--format", "npy") == 1
+    printed, complaints = capsys.readouterr()
+    assert sorted(path.name for path in out.iterdir()) == ["good.npy", "z.npy"]
+    assert printed.count("→") == 2
+    assert "half.jpg: The JPEG file ends before the picture does." in complaints
+    assert "a letter.png: This is none of the accepted formats" in complaints
+    assert "2 of 4 photos done, 2 failed." in complaints
+    assert "notes.txt" not in complaints
+    assert "Traceback" not in complaints
+
+
+@pytest.mark.usefixtures("here")
+def test_the_page_needs_nothing_else(tmp_path: Path) -> None:
+    out = tmp_path / "page.html"
+    assert told("explain", SUNFLOWER, "--model", "vit", "--opacity", "0.4", "-o", out) == 0
+    page = out.read_text("utf-8")
+    assert set(re.findall(r'(?:src|href)="([^":]*)', page)) == {"data"}
+    assert not re.search(r"https?://|url\(|@import|fetch\(", page)
+    assert "default-src 'none'" in page
+    assert 'value="40"' in page
+    assert "<td>sunflower</td>" in page
+    assert "Rollout of the class token through 6 layers" in page
+    values = json.loads(re.search(r"const values = (.*);", page)[1])
+    assert np.shape(values) == (14, 14)
+
+
+def test_a_bar_where_a_person_watches(tmp_path: Path) -> None:
+    """With a terminal for its errors the command shows how far it is."""
+    watched, end = pty.openpty()
+    termios.tcsetwinsize(end, (24, 80))
+    photos = [SUNFLOWER, SAMPLES / "stop_sign.jpg"]
+    with subprocess.Popen(
+        [Path(sys.executable).with_name("fovea"), "explain", *photos, "--model", "vit",
+         "-o", tmp_path / "maps"],
+        env={**UNSET, "FOVEA_OFFLINE": "1"}, stdout=subprocess.PIPE, stderr=end,
+    ) as running:  # fmt: skip
+        os.close(end)
+        seen = b""
+        while chunk := _read(watched):
+            seen += chunk
+        assert running.wait(240) == 0
+    assert b"2/2" in seen
+    assert b"photo" in seen
+    assert len(list((tmp_path / "maps").glob("*.png"))) == 2
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # The other end was closed.
+        return b""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--map", "saliency", "-o", "x.png"), "there is no map 'saliency'; valid: attention,"),
+        (("--map", "rollout", "--query", "cls", "-o", "x.png"), "--query is for attention; not"),
+        (("--map", "attention", "--target", "3", "-o", "x.png"), "--target is for .*relevance"),
+        (("--map", "attention", "--site", "s00", "--layer", "0", "-o", "x.png"), "one of them"),
+        (("-o", "x.jpg"), r"'x.jpg' should end in .png, .npy or .html"),
+        (("-o", "x.png", "--format", "npy"), "'x.png' should end in"),
+        (("--model", "vitt", "-o", "x.png"), "There is no model 'vitt'. Known: .*vit"),
+        (("--model", "vit", "--map", "relevance", "--target", "dog", "-o", "x.png"), "'dog' is no"),
+        (("--model", "vit", "--map", "attention", "--layer", "6", "-o", "x.png"), "layers 0 to 5"),
+        (("--model", "vit", "--map", "attention", "--query", "14,0", "-o", "x.png"), "0 to 13"),
+        (("--device", "tpu", "-o", "x.png"), "FOVEA_DEVICE"),
+    ],
+)
+@pytest.mark.usefixtures("here")
+def test_what_is_not_understood_is_a_sentence(
+    arguments: tuple[str, ...],
+    sentence: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert told("explain", SUNFLOWER, *arguments) == 2
+    complaint = capsys.readouterr().err
+    assert re.search(sentence, complaint), complaint
+    assert "Traceback" not in complaint
+    assert "/v1/" not in complaint
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("here")
+def test_what_cannot_be_done_is_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "x.png"
+    assert told("explain", tmp_path / "gone.jpg", "--model", "vit", "-o", out) == 1
+    assert "gone.jpg: No such file or directory." in capsys.readouterr().err
+    assert told("explain", SUNFLOWER, "--model", "se_resnet", "--map", "rollout", "-o", out) == 1
+    assert "self-attention over the patches" in capsys.readouterr().err
+    assert told("explain", SUNFLOWER, "--model", "vit", "--map", "spatial-gate", "-o", out) == 1
+    assert "vit has no spatial-gate" in capsys.readouterr().err
+    name = "vit_small_patch16_224.augreg_in1k"
+    assert told("explain", SUNFLOWER, "--model", name, "-o", out) == 1
+    assert "FOVEA_WEIGHTS_DIR" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_files_of_several_photos_do_not_collide(tmp_path: Path) -> None:
+    for name in ("a/cat.jpg", "a/cat.png", "b/cat.png", "b/dog.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    work = plan([tmp_path / "a", tmp_path / "b"], tmp_path / "out", "npy")
+    assert [one.output.name for one in work] == [
+        "cat.jpg.npy",
+        "a-cat.png.npy",
+        "b-cat.png.npy",
+        "dog.npy",
+    ]
+
+
+@pytest.mark.usefixtures("here")
+def test_outputs_that_make_no_sense(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert told("explain", SUNFLOWER, SUNFLOWER, "-o", tmp_path / "maps.png") == 2
+    assert "several photos are written into a folder" in capsys.readouterr().err
+    assert told("explain", SUNFLOWER, SUNFLOWER, "-o", tmp_path / "maps") == 2
+    assert "two photos would both be written as" in capsys.readouterr().err
+    assert told("explain", tmp_path, "-o", tmp_path / "maps") == 2
+    assert "there are no photos in" in capsys.readouterr().err
+    photo = tmp_path / "photo.png"
+    Image.fromarray(pixels_of(SUNFLOWER)).save(photo)
+    before = photo.read_bytes()
+    assert told("explain", photo, "-o", photo) == 2
+    assert "is the photo itself" in capsys.readouterr().err
+    assert photo.read_bytes() == before
+
+
+# models -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("here")
+def test_the_catalogue_as_a_table_and_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert told("models") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["id", "mechanisms", "size", "status", "score"]
+    assert {line.split()[0] for line in lines[1:]} >= {VIT, *bundled()}
+    assert told("models", "--json") == 0
+    every = {row["id"]: row for row in json.loads(capsys.readouterr().out)}
+    assert every["vit"]["status"] == "ready"
+    assert every["vit"]["score"] == dict(bundled()["vit"].metrics)
+    assert every[VIT]["source"] == "local"
+
+
+@pytest.mark.usefixtures("here")
+def test_words_find_names_of_the_hub(capsys: pytest.CaptureFixture[str]) -> None:
+    assert told("models", "vit", "small", "dinov2", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found
+    assert all(all(w in row["id"] for w in ("vit", "small", "dinov2")) for row in found)
+    assert told("models", "no", "such", "thing") == 1
+    assert "Fewer words find more" in capsys.readouterr().err
+    assert told("models", "vit", "--limit", "2") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+# doctor -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("here")
+def test_a_healthy_network(vit: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert told("doctor", "vit", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["problems"] == []
+    sites = report["sites"]
+    assert [site["name"] for site in sites] == [f"blocks.{i}.attention" for i in range(6)]
+    assert {(s["layout"], *s["grid"], s["prefix_tokens"], s["heads"]) for s in sites} == {
+        ("global", 14, 14, 1, 3)
+    }
+    cost = report["cost"]
+    assert cost["ratio"] == pytest.approx(cost["captured_ms"] / cost["forward_ms"])
+    # Query and key of six layers: a vector of four-byte numbers for each of 197 tokens.
+    assert cost["kept_bytes"] == 6 * 2 * 197 * vit.module.head.in_features * 4
+    assert cost["same_output"]
+    maps = {one["name"]: one for one in report["maps"]}
+    assert maps["rollout"]["possible"]
+    assert maps["relevance"]["possible"]
+    assert maps["spatial-gate"] == {
+        "name": "spatial-gate",
+        "possible": False,
+        "reason": "vit has no spatial-gate.",
+    }
+
+
+@pytest.mark.usefixtures("here")
+def test_a_report_for_a_person(capsys: pytest.CaptureFixture[str]) -> None:
+    assert told("doctor", SE) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"Sites: \d+ × channel-gate", printed)
+    assert re.search(r"Cost: [\d.]+ ms without capture, [\d.]+ ms with it \([\d.]+ times", printed)
+    assert "rollout             no: " in printed
+
+
+@pytest.mark.usefixtures("here")
+def test_weights_that_are_not_here_and_weights_of_chance(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    name = "swin_tiny_patch4_window7_224.ms_in1k"
+    assert told("doctor", name) == 1
+    printed = capsys.readouterr().out
+    assert "FOVEA_WEIGHTS_DIR" in printed
+    assert "--random-weights" in printed
+    small = "test_vit2.r160_in1k"
+    assert told("doctor", small, "--random-weights", "--json", "--repeats", "1") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert {site["layout"] for site in report["sites"]} == {"global"}
+    assert "Weights of chance" in report["notes"][0]
+
+
+@pytest.mark.usefixtures("here")
+def test_an_entry_of_the_model_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without weights yet its architecture can be looked at; a mistake is named with its line."""
+    monkeypatch.setenv("FOVEA_MODELS_DIR", str(tmp_path))
+    (tmp_path / "mine.toml").write_text(
+        'builder = "timm:vit_tiny_patch16_224"\n'
+        'weights = "mine.safetensors"\n'
+        "[arguments]\ndepth = 2\nimg_size = 96\n"
+        "[preprocessing]\nsize = 96\n"
+    )
+    assert told("doctor", "mine") == 1
+    assert "mine.toml: line 2" in capsys.readouterr().out
+    assert told("doctor", "mine", "--random-weights", "--json", "--repeats", "1") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [site["grid"] for site in report["sites"]] == [[6, 6], [6, 6]]
+
+
+@pytest.mark.usefixtures("here")
+def test_windows_and_what_has_no_places(capsys: pytest.CaptureFixture[str]) -> None:
+    assert told("doctor", WINDOWED, "--json", "--repeats", "1") == 0
+    attends = [s for s in json.loads(capsys.readouterr().out)["sites"] if s["kind"] == "attention"]
+    assert {site["layout"] for site in attends} == {"grid"}
+    assert all("windows" in site["note"] for site in attends)
+    assert told("doctor", "stn_digits", "--json", "--repeats", "1") == 0
+    (site,) = json.loads(capsys.readouterr().out)["sites"]
+    assert site["kind"] == "spatial-transformer"
+
+
+def test_compiled_parts_and_empty_networks_are_problems() -> None:
+    cost = {"ratio": 1.0, "same_output": True}
+    compiled = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU())
+    compiled[0].compile(backend="eager")
+    problems, notes = examination.findings(compiled, [], cost)
+    assert [problem.split()[0] for problem in problems] == ["0", "Capture"]
+    assert "Look at it before it is compiled" in problems[0]
+    assert notes == []
+    unknown = {"id": "s00", "kind": "attention", "layout": "unknown"}
+    problems, notes = examination.findings(torch.nn.ReLU(), [unknown], {**cost, "ratio": 2.0})
+    assert problems == []
+    assert "places of 1 of 1 attention sites" in notes[0]
+    assert "Capture is slow here" in notes[1]
+
+
+# help -------------------------------------------------------------------------------------------
+
+
+def test_help_is_quick_and_teaches() -> None:
+    """Nothing heavy is imported to show it."""
+    script = (
+        "import sys, time; started = time.perf_counter()\n"
+        "from server.cli import parser; parser().format_help()\n"
+        "assert not {'torch', 'timm', 'fastapi', 'numpy', 'PIL', 'pydantic'} & set(sys.modules)\n"
+        "print(time.perf_counter() - started)"
+    )
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 2
+    assert time.perf_counter() - started < 10
+
+
+def test_each_command_has_examples_that_parse(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, command in COMMANDS.items():
+        with pytest.raises(SystemExit):
+            main([name, "--help"])
+        assert "examples:" in capsys.readouterr().out
+        for line in re.findall(rf"^  (?:\w+=\w+ )?fovea ({name}\b.*)", command.EPILOG, re.M):
+            words = re.split(r"\s{2,}|\s+\|", line)[0].replace('"Egyptian cat"', "cat").split()
+            assert parser().parse_args(words).command == name
+
+
+def test_every_map_of_the_server_is_offered() -> None:
+    raw = {"attention", "channel-gate", "spatial-gate"}
+    assert set(asking.HEEDED) == raw | set(METHODS)
+    assert all(name in asking.MAPS for name in asking.HEEDED)
+    page = (ROOT / "docs/cli.md").read_text("utf-8")
+    assert all(f"`{name}`" in page for name in asking.HEEDED)
+
+
+def test_every_option_of_a_map_can_be_said() -> None:
+    heeded = {name for names in asking.HEEDED.values() for name in names}
+    options = parser().parse_args(["explain", "x.jpg", "-o", "x.png"])
+    assert heeded <= set(vars(options))
+    assert set(Options.__dataclass_fields__) <= heeded
+    given: argparse.Namespace = parser().parse_args(
+        ["explain", "x.jpg", "-o", "x.png", "--map", "rollout", "--discard", "0.5"]
+    )
+    asking.check(given)
+
+
+def test_a_table_lines_up() -> None:
+    assert table(("id", "n"), [("vit", 3), ("tnt", 12)]) == "id    n\nvit   3\ntnt  12"
+
+
+def test_a_reader_that_has_had_enough() -> None:
+    """`fovea models | head -1` ends quietly."""
+    script = f"{Path(sys.executable).with_name('fovea')} models | head -1"
+    done = subprocess.run(
+        ["bash", "-c", script], env=UNSET, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.startswith("id ")
+    assert done.stderr == ""
+    assert io.StringIO(done.stdout).readline()
