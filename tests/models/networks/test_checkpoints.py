@@ -84,10 +84,46 @@ def exact_match(network: nn.Module, card: dict[str, Any]) -> float:
     return task.score(network, cpu, low_precision=False)["val_exact_match"]
 
 
+DOG = {"dog", "dogs", "puppy"}
+PERSON = {
+    "man",
+    "woman",
+    "boy",
+    "girl",
+    "child",
+    "person",
+    "people",
+    "men",
+    "women",
+    "baby",
+    "lady",
+}
+
+
+@torch.inference_mode()
+def named(network: nn.Module, card: dict[str, Any]) -> float:
+    """The share of dogs called a dog, or of faces called a person, whichever is less.
+
+    So a captioner that says the same of every photo gets nothing.
+    """
+    photos = load_photos(SAMPLES, "dogs_and_faces", size_px=112)
+    mean, std = (
+        torch.tensor(card["preprocessing"][name]).view(1, -1, 1, 1) for name in ("mean", "std")
+    )
+    captions = network.generate((photos.images.float() / 255 - mean) / std).tolist()
+    words = [{card["labels"][index] for index in caption} for caption in captions]
+    shares = []
+    for label, names in enumerate((DOG, PERSON)):
+        own = [text for text, of in zip(words, photos.labels.tolist(), strict=True) if of == label]
+        shares.append(sum(bool(text & names) for text in own) / len(own))
+    return min(shares)
+
+
 # By the card's task: the figure of the card, and how it is had on a small sample.
 SCORES: dict[str, tuple[str, Callable[[nn.Module, dict[str, Any]], float]]] = {
     "classification": ("val_top1", top1),
     "segmentation": ("val_dice", dice),
+    "captioning": ("val_bleu1", named),
     "sequence": ("val_exact_match", exact_match),
 }
 
