@@ -42,7 +42,8 @@ class Arrangement:
 
     def of(self, tensor: Tensor) -> Tensor:
         """(…, …, row, column) of one photo as (window, head, row, column)."""
-        rows, columns = tensor.shape[-2:]
+        columns = tensor.shape[-1]
+        rows = tensor.numel() // columns // math.prod(self.leading)
         apart = tensor.reshape(*self.leading, rows, columns)
         last = len(self.leading)
         ordered = apart.permute(*self.windows, *self.heads, last, last + 1)
@@ -161,10 +162,13 @@ def _placement(site: Site, seen: Seen | None) -> Placement:
         note = f"{site.queries} queries without places look at {keys.grid.cells} patches."
     elif queries is None:
         note = "Where its queries are could not be followed; where its keys are is known."
+    elif shared and windows == 1:
+        note = "All its patches attend to each other, in an order of the network's own."
     elif windows > 1:
         note = f"Attention within {windows} windows."
     else:
-        note = f"{queries.grid.cells} patches look at {keys.grid.cells} larger ones."
+        size = "larger" if keys.grid.cells < queries.grid.cells else "smaller"
+        note = f"{queries.grid.cells} patches look at {keys.grid.cells} {size} ones."
     return replace(found, note=note)
 
 
@@ -197,7 +201,9 @@ def _with_arrangement(attention: Attention, arrangement: Arrangement) -> Attenti
 
 def _place_attention(site: Site, placement: Placement) -> Site:
     attention, arrangement = site.attention, placement.arrangement
-    if arrangement is not None and math.prod(attention.shape[:2]) == math.prod(arrangement.sizes):
+    if arrangement is not None and not math.prod(attention.shape[:3]) % math.prod(
+        arrangement.sizes
+    ):
         site = replace(site, tensors=_with_arrangement(attention, arrangement))
     return replace(
         site,

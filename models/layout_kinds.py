@@ -19,7 +19,7 @@ LayoutKind = Literal[
     "grid",
     "neighbourhood",
     "cross",
-    "words",
+    "placeless",
     "channel×channel",
     "unknown",
 ]
@@ -77,9 +77,11 @@ def layout_kind(site: Site) -> LayoutKind:
     if layout.over_channels:
         return "channel×channel"
     if layout.keys is None:
-        return "unknown"
-    if layout.queries is None:
-        return "class-only" if site.queries == 1 else "cross"
+        return "placeless" if layout.keys_nowhere else "unknown"
     if layout.keys.cells.shape[0] > 1:
         return _windows(layout.keys)
+    if layout.queries is None:
+        if not layout.queries_nowhere:
+            return "unknown"
+        return "class-only" if site.queries == 1 else "cross"
     return "global" if layout.keys.grid == layout.queries.grid else "pyramid"

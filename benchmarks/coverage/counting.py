@@ -8,8 +8,7 @@ site that capture misses, or one that it invents, shows as a difference of two n
 from __future__ import annotations
 
 import weakref
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,12 +47,17 @@ class Use:
     """One softmax or sigmoid.
 
     went_into: the first kernel that took its result, "" if none did. module: the one that used the
-    result, or else the one that computed it (often an `nn.Softmax`).
+    result, or else the one that computed it (often an `nn.Softmax`). entry_by_entry: it multiplied
+    as many entries as it has (SiLU, GLU). total: of its values. constant: they are the same
+    whatever the photo.
     """
 
     what: str
     module: str
     went_into: str = ""
+    entry_by_entry: bool = False
+    total: float = 0.0
+    constant: bool = False
 
 
 class Count(TorchDispatchMode):
@@ -64,10 +68,6 @@ class Count(TorchDispatchMode):
         self.uses: list[Use] = []
         self._paths = module_paths(module)
         self._open: dict[int, tuple[weakref.ref[Tensor], Use]] = {}
-
-    def by_module(self, what: str) -> Counter[str]:
-        """How often each module used one."""
-        return Counter(use.module for use in self.uses if use.what == what)
 
     def _keep(self, tensor: Tensor, use: Use) -> None:
         self._open[id(tensor)] = weakref.ref(tensor), use
@@ -82,12 +82,17 @@ class Count(TorchDispatchMode):
         result = func(*args, **(kwargs or {}))
         name = func.overloadpacket.__name__
         outputs = [one for one in _flat(result) if isinstance(one, Tensor)]
-        for use in filter(None, map(self._used, _flat(args))):
+        for taken in _flat(args):
+            use = self._used(taken)
+            if use is None:
+                continue
             if name in _MOVES:
                 for output in outputs:
                     self._keep(output, use)
             elif not use.went_into:
                 use.went_into, use.module = name, calling_module(self._paths)
+                others = [one for one in args[:2] if isinstance(one, Tensor) and one is not taken]
+                use.entry_by_entry = any(one.shape == taken.shape for one in others)
         if name in _KERNELS:
             use = Use(_KERNELS[name], calling_module(self._paths))
             self.uses.append(use)
@@ -95,6 +100,10 @@ class Count(TorchDispatchMode):
                 use.went_into = "its values"
             elif outputs:
                 self._keep(outputs[0], use)
+                use.total = float(outputs[0].double().sum())
+                # Rows of a softmax sum to 1 whatever they are: weigh them.
+                if use.what == SOFTMAX:
+                    use.total = float(outputs[0].double().square().sum())
         return result
 
 
@@ -104,9 +113,27 @@ def _flat(value: Any) -> list[Any]:
     return [value]
 
 
-def count(module: nn.Module, call: Callable[[], object]) -> Count:
-    """What one call of the module computes."""
+def _count(module: nn.Module, inputs: Mapping[str, Any]) -> Count:
     counted = Count(module)
     with torch.no_grad(), counted:
-        call()
+        module(**inputs)
     return counted
+
+
+def _another(value: Any) -> Any:
+    """Another photo, other words."""
+    if isinstance(value, list):
+        return [_another(one) for one in value]
+    if not isinstance(value, Tensor):
+        return value
+    return value.flip(-1) * 0.5 if value.is_floating_point() else value.flip(-1)
+
+
+def count(module: nn.Module, inputs: Mapping[str, Any]) -> list[Use]:
+    """What one forward pass computes, in order."""
+    uses = _count(module, inputs).uses
+    others = {name: _another(value) for name, value in inputs.items()}
+    for use, other in zip(uses, _count(module, others).uses, strict=False):
+        fused = use.total == 0.0
+        use.constant = not fused and use.total == other.total
+    return uses

@@ -18,8 +18,11 @@ Inputs = Mapping[str, Any]
 Built = tuple[nn.Module, Inputs, str]
 """(module in eval mode, its inputs, what the network is called)"""
 
-LARGEST_PX = 256
-"""Networks made for larger photos are built for this size where they can be."""
+LARGEST_PX, SMALLER_PX = 256, 224
+"""Networks made for photos larger than the first are built for the second where they can be."""
+
+LARGEST, FEW_BLOCKS = 50_000_000, 4
+"""Networks of more parameters are built with so many blocks where they can be."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +62,22 @@ def _timm(names: list[str]) -> Built:
     name = smallest(names, timm.create_model)
     settings = timm.get_pretrained_cfg(name)
     height = settings.input_size[-1] if settings else 224
-    if height > LARGEST_PX:
-        for size in (224, LARGEST_PX):
-            try:
-                module = timm.create_model(name, img_size=size).eval()
-                module(photo(size, size))
-            except (TypeError, ValueError, RuntimeError, AssertionError, IndexError):
-                continue  # it takes its own size only
-            return module, {"x": photo(size, size)}, name
+    with torch.device("meta"):
+        large = parameters(timm.create_model(name)) > LARGEST
+    # Repeated blocks show nothing more; networks that take neither option are built as they are.
+    shallower: dict[str, Any] = {"depth": FEW_BLOCKS} if large else {}
+    smaller: dict[str, Any] = {"img_size": SMALLER_PX} if height > LARGEST_PX else {}
+    for options in ({**shallower, **smaller}, smaller, shallower):
+        if not options:
+            continue
+        size = options.get("img_size", height)
+        try:
+            module = timm.create_model(name, **options).eval()
+            module(photo(size, size))
+        except (TypeError, ValueError, RuntimeError, AssertionError, IndexError):
+            continue
+        told = ", ".join(f"{option}={value}" for option, value in options.items())
+        return module, {"x": photo(size, size)}, f"{name}, {told}"
     return timm.create_model(name).eval(), {"x": photo(height, height)}, name
 
 

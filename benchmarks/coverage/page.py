@@ -49,7 +49,7 @@ def _row(finding: Finding) -> list[str]:
         computed,
         layouts,
         f"{finding.placed}/{attention}" if attention else "",
-        f"{finding.overhead:.2f}",
+        f"{finding.overhead:.2f}" if finding.overhead else "",
         "; ".join(remarks),
     ]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.capture.following import keep_changed
 from models.capture.origins import Origin
@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 
 
 def on_sigmoid(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """Remembers the result."""
+    """Remembers the result, unless it is that of a parameter: a constant looks at no photo."""
     result = func(*args, **kwargs)
-    watch.recording.origins.set(result, Origin("sigmoid"))
+    if not _learned(args[0]):
+        watch.recording.origins.set(result, Origin("sigmoid"))
     return result
+
+
+def _learned(tensor: Tensor) -> bool:
+    return isinstance(tensor, nn.Parameter) or isinstance(tensor._base, nn.Parameter)
 
 
 def _clamped_to(input: Any, min: Any = None, max: Any = None, *_: Any, **__: Any) -> float | None:

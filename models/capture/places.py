@@ -61,7 +61,7 @@ _REDUCTIONS = _named(_TENSORS, "mean sum amax amin logsumexp var std norm")
 _SCATTERS = _named(
     _TENSORS,
     "scatter scatter_ scatter_add scatter_add_ index_put index_put_ index_copy index_copy_"
-    " index_add index_add_ __setitem__ masked_scatter masked_scatter_ sort argsort topk cumsum",
+    " index_add index_add_ masked_scatter masked_scatter_ sort argsort topk cumsum",
 )
 """What puts rows where no view explains: their cells are forgotten."""
 
@@ -167,6 +167,8 @@ class _Follow(TorchFunctionMode):
             return first
         if func in _MOVES:
             return self._moved(func, args, kwargs, first, result)
+        if func is Tensor.__setitem__:
+            return shadows.of_writing(first, args[0], args[1], self.shadow(args[2]))
         if func in (torch.cat, torch.concat, torch.stack):
             parts = args[0] if args else kwargs["tensors"]
             named = {name: value for name, value in kwargs.items() if name == "dim"}

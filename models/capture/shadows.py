@@ -198,23 +198,70 @@ def of_join(function: Any, parts: Any, shadows: list[Shadow], rest: Any, named: 
     return Cells(function(cells, *rest, **named), grids.pop() if grids else known[0].grid)
 
 
+def of_writing(shadow: Shadow, target: Tensor, where: Any, written: Shadow) -> Shadow:
+    """`target[where] = value`: what is written brings its cells along."""
+    if isinstance(shadow, Lost) or isinstance(written, Lost):
+        return LOST
+    if written is None:
+        return shadow
+    if shadow is None:
+        cells = torch.full((1,) * target.ndim, NOWHERE, dtype=torch.int32).expand(target.shape)
+        shadow = Cells(cells, written.grid)
+    old = shadow.cells[where]
+    new = written.cells.expand(old.shape)
+    if bool((thin(old) == thin(new)).all()):
+        return shadow
+    if shadow.grid != written.grid:
+        return LOST
+    cells = shadow.cells.clone()
+    cells[where] = new
+    return Cells(cells, shadow.grid)
+
+
 def of_reduction(shadow: Shadow, input: Tensor, dim: Any, keepdim: bool) -> Shadow:
-    """A mean, a sum, a maximum over axes: over several cells it is of none of them."""
+    """A mean, a sum, a maximum over axes: of a block of neighbours the first cell stands for all;
+    over all places it is of none of them.
+    """
     if not isinstance(shadow, Cells):
         return shadow
     axes = range(input.ndim) if dim is None else [dim] if isinstance(dim, int) else dim
     axes = sorted(axis % input.ndim for axis in axes)
-    cells = shadow.cells
+    cells, grid = shadow.cells, shadow.grid
+    first = cells[tuple(slice(0, 1) if i in axes else slice(None) for i in range(cells.ndim))]
     if any(not constant(cells, axis) for axis in axes):
-        over = thin(cells)
-        for axis in axes:
-            over = over.narrow(axis, 0, 1)
-        cells = torch.full_like(over, NOWHERE).expand(
-            [1 if axis in axes else size for axis, size in enumerate(cells.shape)]
-        )
+        several = thin(cells)
+        rest = [axis for axis in range(cells.ndim) if axis not in axes]
+        several = several.permute(*rest, *axes).flatten(len(rest))
+        if _same_for_all(several):
+            first = torch.full((1,) * cells.ndim, NOWHERE).int().expand(first.shape)
+        elif not _blocks(several, grid):
+            return LOST
     for axis in reversed(axes):
-        cells = cells.narrow(axis, 0, 1) if keepdim else cells.select(axis, 0)
-    return Cells(cells, shadow.grid)
+        first = first if keepdim else first.select(axis, 0)
+    return Cells(first, grid)
+
+
+def _same_for_all(several: Tensor) -> bool:
+    """Whether all of (…, cell) are the same cells."""
+    flat = several.reshape(-1, several.shape[-1])
+    return bool((flat == flat[:1]).all())
+
+
+def _blocks(several: Tensor, grid: PatchGrid) -> bool:
+    """Whether each of (…, cell) is a rectangle of neighbours, and not as wide as the photo.
+
+    Neighbours in what is left of the grid: where patches were merged before, every n-th cell is.
+    """
+    if bool((several == NOWHERE).any()):
+        return False
+    filled = torch.ones(several.shape[:-1], dtype=torch.bool)
+    area = torch.ones(several.shape[:-1], dtype=torch.int64)
+    for lines in (several // grid.columns, several % grid.columns):
+        left, counted = lines.unique(return_inverse=True)
+        width = counted.amax(-1) - counted.amin(-1) + 1
+        filled &= width < len(left)
+        area *= width
+    return bool((filled & (area == several.shape[-1])).all())
 
 
 def of_rows(shadows: list[Shadow], result: Tensor) -> Shadow:

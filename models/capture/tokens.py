@@ -15,7 +15,7 @@ from torch import Tensor
 
 from models.capture.origins import Origins
 from models.capture.shadows import Lost, Shadow, constant, nowhere
-from models.capture.weighing import weighing_of
+from models.capture.weighing import Weighing, weighing_of
 from models.records import Cells, Layout, PatchGrid
 
 Shadows = Callable[[object], Shadow]
@@ -87,6 +87,11 @@ def _in_windows(tokens: _Tokens, windows: Sequence[int], leading: Sequence[int])
     return None if _ambiguous(cells) else Cells(cells, tokens.grid)
 
 
+def _shared(cells: Cells) -> bool:
+    """Whether several windows have the same tokens."""
+    return len(cells.cells) > 1 and constant(cells.cells, 0)
+
+
 def _seen(
     leading: tuple[int, ...], queries: _Tokens, keys: _Tokens, *, over_channels: bool
 ) -> Seen:
@@ -102,10 +107,13 @@ def _seen(
     heads = tuple(axis for axis in range(len(leading)) if axis not in windows)
     if heads and heads[0] == 0 and leading[0] == 1:  # the photo
         heads, windows = heads[1:], [0, *windows]
+    placed, read = (_in_windows(tokens, windows, leading) for tokens in (queries, keys))
+    if placed is not None and read is not None and _shared(placed) and not _shared(read):
+        placed = None  # the same queries everywhere: which of the windows they stand for is open
     return Seen(
         Layout(
-            _in_windows(queries, windows, leading),
-            _in_windows(keys, windows, leading),
+            placed,
+            read,
             over_channels,
             queries_nowhere=queries.nowhere,
             keys_nowhere=keys.nowhere and not over_channels,
@@ -113,6 +121,33 @@ def _seen(
         leading,
         heads,
     )
+
+
+def _of_fused(shadow: Shadows, query: Tensor, key: Tensor) -> Seen:
+    leading = tuple(query.shape[:-2])
+    lead = range(len(leading))
+    # Fewer keys' heads than queries' are repeated in groups; one stands for all.
+    shared = [None if key.shape[axis] != query.shape[axis] else axis for axis in lead]
+    queries = _tokens(shadow(query), lead, -2)
+    keys = _tokens(shadow(key), shared, -2)
+    return _seen(leading, queries, keys, over_channels=keys.of_features)
+
+
+def _of_weighing(shadow: Shadows, weighing: Weighing) -> Seen:
+    lead, values_lead, query = weighing.lead, weighing.values_lead, weighing.query
+    values = shadow(weighing.values)
+    if query is not None and weighing.spread and isinstance(values, Cells):
+        # Values that were weighed one by one may be others for each query: a window of its own.
+        own = not constant(values.cells, query)
+        lead, values_lead = (
+            (*lead, query)[: len(lead) + own],
+            (*values_lead, query)[: len(lead) + own],
+        )
+        query = None if own else query
+    leading = tuple(weighing.factor.shape[axis] for axis in lead)
+    queries = _tokens(shadow(weighing.factor), lead, query)
+    keys = _tokens(values, values_lead, weighing.values_key)
+    return _seen(leading, queries, keys, over_channels=keys.of_features)
 
 
 def seen_at(
@@ -125,20 +160,9 @@ def seen_at(
     """Where the tokens are of the attention that this call of a torch function computed."""
     if func is F.scaled_dot_product_attention:
         query, key = (_argument(args, kwargs, i, name) for i, name in enumerate(("query", "key")))
-        leading = tuple(query.shape[:-2])
-        lead = range(len(leading))
-        # Fewer keys' heads than queries' are repeated in groups; one stands for all.
-        shared = [None if key.shape[axis] != query.shape[axis] else axis for axis in lead]
-        queries = _tokens(shadow(query), lead, -2)
-        keys = _tokens(shadow(key), shared, -2)
-        return _seen(leading, queries, keys, over_channels=keys.of_features)
+        return _of_fused(shadow, query, key)
     weighing = weighing_of(origins, func, args, kwargs)
-    if weighing is None:
-        return None
-    leading = tuple(weighing.factor.shape[axis] for axis in weighing.lead)
-    queries = _tokens(shadow(weighing.factor), weighing.lead, weighing.query)
-    keys = _tokens(shadow(weighing.values), weighing.values_lead, weighing.values_key)
-    return _seen(leading, queries, keys, over_channels=keys.of_features)
+    return None if weighing is None else _of_weighing(shadow, weighing)
 
 
 def _argument(args: Sequence[Any], kwargs: Mapping[str, Any], index: int, name: str) -> Tensor:
