@@ -177,6 +177,8 @@ class _Follow(TorchFunctionMode):
             return LOST
         if func in _PICTURES and result.ndim == 4:
             return shadows.of_picture(first, result.shape)
+        if func in (F.conv1d, torch.conv1d) and result.ndim == 3:
+            return shadows.of_sequence(first, result.shape)
         if func is F.pad:
             return shadows.of_padding(first, args[1] if len(args) > 1 else kwargs["pad"])
         if func is F.unfold:

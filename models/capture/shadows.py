@@ -102,6 +102,15 @@ def of_picture(shadow: Shadow, shape: torch.Size) -> Shadow:
     return Cells(cells, shadow.grid) if cells.shape[2:] == shape[2:] else LOST
 
 
+def of_sequence(shadow: Shadow, shape: torch.Size) -> Shadow:
+    """Convolution along tokens, (batch, channel, token): as many come out, each where it was."""
+    if not isinstance(shadow, Cells):
+        return shadow
+    cells = shadow.cells
+    kept = cells.ndim == 3 and cells.shape[-1] == shape[-1] and constant(cells, 1)
+    return Cells(cells[:, :1], shadow.grid) if kept else LOST
+
+
 def of_fold(shadow: Shadow, shape: torch.Size) -> Shadow:
     """Patches put back side by side, (1, channel·patch, place) → (1, channel, row, column)."""
     if not isinstance(shadow, Cells):
