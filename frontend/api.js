@@ -17,6 +17,8 @@ export class Problem extends Error {
   }
 }
 
+const JOB_GOES_ON = ["queued", "running"];
+
 /** @param {string} path @param {RequestInit} [init] */
 async function request(path, init = {}) {
   let response;
@@ -62,12 +64,48 @@ export const searchModels = (/** @type {string} */ text, /** @type {AbortSignal}
   json(`/v1/models${query({ search: text, limit: 24 })}`, signal);
 export const model = (/** @type {string} */ id) => json(`/v1/models/${encodeURIComponent(id)}`);
 
+/** Starts fetching a model's weights, or joins who does. @param {string} id */
+export const startDownload = async (id) =>
+  (await request(`/v1/models/${encodeURIComponent(id)}/download`, { method: "POST" })).json();
+
+/** @param {string} path the job's address */
+export const cancelJob = async (path) => (await request(path, { method: "DELETE" })).json();
+
+/**
+ * Tells the news of a job as they come, until it has ended.
+ * @param {any} job @param {(job: any) => void} tell @returns {Promise<any>} the job as it ended
+ */
+export function followJob(job, tell) {
+  return new Promise((resolve, reject) => {
+    const source = new EventSource(job.links.events);
+    source.addEventListener("job", (/** @type {MessageEvent} */ event) => {
+      const news = JSON.parse(event.data);
+      tell(news);
+      if (!JOB_GOES_ON.includes(news.state)) {
+        source.close();
+        resolve(news);
+      }
+    });
+    source.addEventListener("error", () => {
+      if (source.readyState !== EventSource.CLOSED) return; // the browser connects again
+      reject(new Problem({ title: "The server does not answer", detail: "The news of the download stopped." }));
+    });
+  });
+}
+
 /** @param {Blob} photo @param {string | null} modelId @param {AbortSignal} signal */
 export async function analyse(photo, modelId, signal) {
   const form = new FormData();
   form.append("image", photo, "photo");
   if (modelId) form.append("model", modelId);
   return (await request("/v1/analyses", { method: "POST", body: form, signal })).json();
+}
+
+/** @param {string} text @param {string} modelId @param {AbortSignal} signal */
+export async function analyseText(text, modelId, signal) {
+  const body = JSON.stringify({ text, model: modelId });
+  const headers = { "Content-Type": "application/json" };
+  return (await request("/v1/analyses", { method: "POST", body, headers, signal })).json();
 }
 
 export const analysis = (/** @type {string} */ id, /** @type {AbortSignal} */ signal) => json(at(id), signal);
@@ -104,6 +142,21 @@ export async function attentionOfPlace(id, siteId, { row, column }, direction) {
   const asked = query({ query: `${row},${column}`, direction, head: "all" });
   return parseNpy(await bytes(`${site(id, siteId)}/attention${asked}`, "application/x-npy"));
 }
+
+/** What was looked at to write one word, (head, row, column). @param {string} id @param {string} siteId @param {number} word */
+export async function attentionOfWord(id, siteId, word) {
+  const path = `${site(id, siteId)}/attention${query({ query: word, head: "all" })}`;
+  return parseNpy(await bytes(path, "application/x-npy"));
+}
+
+/** How much the writing of each word looked at one place, (head, word). @param {string} id @param {string} siteId @param {import("./geometry.js").Cell} cell */
+export async function wordsAtPlace(id, siteId, { row, column }) {
+  const asked = query({ query: `${row},${column}`, direction: "to", head: "all" });
+  return parseNpy(await bytes(`${site(id, siteId)}/attention${asked}`, "application/x-npy"));
+}
+
+/** The class of every place, (row, column). @param {string} id */
+export const mask = async (id) => parseNpy(await bytes(`${at(id)}/mask`, "application/x-npy"));
 
 /** A map of the whole network. @param {string} id @param {string} method @param {Record<string, string | number>} parameters */
 export const map = async (id, method, parameters) =>

@@ -1,8 +1,21 @@
 // Keeps the picture in step with the view: whenever what is asked for changes, the picture is made anew, and what
 // is likely asked for next is fetched while the page is idle.
 
+import { writtenWord } from "./network_sentences.js";
 import * as pictures from "./picture.js";
-import { askedGrid, cellOf, hasRollout, isScattered, METHODS, targetOf } from "./sites.js";
+import { maskPicture, wordMatrixPicture, wordPicture } from "./picture_words.js";
+import {
+  askedGrid,
+  cellOf,
+  forWords,
+  isCross,
+  isScattered,
+  isWordMatrix,
+  METHODS,
+  possible,
+  targetOf,
+  wordOf,
+} from "./sites.js";
 
 const MADE_FROM = [
   "analysisData",
@@ -16,6 +29,7 @@ const MADE_FROM = [
   "clip",
   "hover",
   "rows",
+  "word",
 ];
 const SHIMMER_AFTER_MS = 100;
 const PREFETCH_BYTES = 48e6;
@@ -59,10 +73,13 @@ export function pointerGrid(state) {
 async function make(state, session) {
   const site = siteOf(state);
   if (!site) return null;
-  if (state.method in METHODS && hasRollout(state.analysisData.sites)) {
-    const target = METHODS[state.method].forClass ? targetOf(state) : null;
-    return pictures.networkPicture(state, await session.map(state.method, target));
+  if (state.method === "mask" && state.analysisData.output?.kind === "mask")
+    return maskPicture(state.analysisData, await session.mask());
+  if (state.method in METHODS && possible(state.method, state.analysisData)) {
+    return pictures.networkPicture(state, await session.map(state.method, askedOf(state)));
   }
+  if (isCross(site)) return wordPicture(state, site, await session.word(site, wordOf(state, site)));
+  if (isWordMatrix(site)) return wordMatrixPicture(state, site, await session.attention(site));
   if (isScattered(site)) {
     const asked = state.query === "cls" && state.hover ? state.hover : state.query;
     const cell = cellOf(asked, site, state.direction);
@@ -81,6 +98,12 @@ async function make(state, session) {
       return pictures.channelPicture(site, gate, channel, await session.feature(site, channel));
     }
   }
+}
+
+/** What a map of the whole network is for. @param {any} state @returns {Record<string, number>} */
+function askedOf(state) {
+  if (!METHODS[state.method].forClass) return {};
+  return forWords(state.analysisData) ? { word: writtenWord(state) } : { target: targetOf(state) };
 }
 
 /** Fetches the neighbours of the shown site first, then all, and notes each site's number for the depth strip. @param {Context} context */

@@ -3,9 +3,8 @@
 import { h } from "./dom.js";
 import { number } from "./format.js";
 import { formula, matrix, operand, over, root as squareRoot, row, sub, sup, text } from "./mathml.js";
-import { networkMap } from "./explanations_network.js";
 import { channelOf, headOf, shownToken } from "./picture.js";
-import { isSquare, METHODS, tokenName, tokenOf } from "./sites.js";
+import { isSquare, tokenName, tokenOf } from "./sites.js";
 
 /** @typedef {(state: any, site: any, session: import("./session.js").Session) => Promise<Element[]>} Explanation */
 
@@ -19,7 +18,6 @@ export const EXPLANATIONS = {
 
 /** @type {Explanation} */
 async function attention(state, site, session) {
-  if (state.method in METHODS) return networkMap(state, site);
   const source = await session.attention(site);
   const paragraphs = [
     h("h3", {}, "Attention"),

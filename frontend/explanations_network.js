@@ -3,11 +3,14 @@
 import { h } from "./dom.js";
 import { percent } from "./format.js";
 import { formula, over, row, sub, sup, text } from "./mathml.js";
-import { className } from "./picture.js";
-import { METHODS, targetOf } from "./sites.js";
+import { className } from "./network_sentences.js";
+import { forWords, METHODS, targetOf } from "./sites.js";
 
 /** @param {any} state @param {any} site */
-export const networkMap = (state, site) => (METHODS[state.method].forClass ? forClass(state) : rollout(site));
+export function networkMap(state, site) {
+  if (METHODS[state.method].forClass) return forWords(state.analysisData) ? forWord(state) : forClass(state);
+  return state.method === "dino" ? dino() : rollout(site);
+}
 
 /** By method. @type {Record<string, {rule: () => Element, words: string, paper: string}>} */
 const CLASS_MAPS = {
@@ -22,6 +25,19 @@ const CLASS_MAPS = {
     words:
       "Rollout, with each layer's attention replaced by attention times its gradient, averaged over heads and then cut off at zero.",
     paper: "After Abnar and Zuidema 2020.",
+  },
+  legrad: {
+    rule: () => formula("E", "=", over("1", "L"), "∑", sup(row("(", row("∇", sub("A", "l")), ")"), "+")),
+    words:
+      "Each layer is asked what the class would gain from more attention at each place: the gradient of its attention, cut off at zero, averaged over heads and queries, and then over the layers. The attention itself is left out.",
+    paper: "Bousselham et al. 2024.",
+  },
+  "grad-cam": {
+    rule: () =>
+      formula("L", "=", sup(row("(", "∑", sub("α", "k"), sub("F", "k"), ")"), "+"), ",", sub("α", "k"), "=", text("mean"), row("∇", sub("F", "k"))),
+    words:
+      "Each channel of the last feature maps is weighed by the mean of its gradient; where the sum is negative it is dropped. A convolutional network has no attention to start from.",
+    paper: "Selvaraju et al. 2017, equations 1 and 2.",
   },
   "attention-grad-cam": {
     rule: () => formula(
@@ -56,6 +72,33 @@ function forClass(state) {
     rule(),
     h("p", {}, words),
     h("p", { class: "quiet" }, paper),
+  ];
+}
+
+/** For a word that was written: through the encoder and the decoder. @param {any} state */
+function forWord(state) {
+  return [
+    h("h3", {}, "Relevance for a word"),
+    h(
+      "p",
+      {},
+      `Cross-attention shows where the network looked to write “${className(state)}”, in one layer. Relevance follows the word further: through the words before it, through each look at the photo, and through the photo's own layers, every attention multiplied by the gradient of the word's score.`,
+    ),
+    formula(sub("R", "wp"), "←", sub("R", "wp"), "+", sup(sub("R̄", "ww"), "⊤"), row("(", "Ē", sub("R̄", "pp"), ")")),
+    h("p", {}, "w are words, p are patches; Ē is the mean over heads of attention times its gradient, where that is positive."),
+    h("p", { class: "quiet" }, "Chefer, Gur and Wolf, ICCV 2021, equations 5 to 11."),
+  ];
+}
+
+function dino() {
+  return [
+    h("h3", {}, "Most of the attention"),
+    h(
+      "p",
+      {},
+      "The patches are taken in the order of how much the class token of the last layer looks at them, until 60 % of its attention is together; the rest is set to zero. In networks trained without labels this often outlines the object.",
+    ),
+    h("p", { class: "quiet" }, "Caron et al. 2021, figure 1 and appendix."),
   ];
 }
 

@@ -2,15 +2,18 @@
 
 import { normalise } from "./colormap.js";
 import { siteOf } from "./drawing.js";
+import { drawMatrix, matrixSize } from "./export_matrix.js";
 import { number } from "./format.js";
 import { fromAnalysis } from "./geometry.js";
 import { cellOutline } from "./marks.js";
+import { maskPaths } from "./mask_marks.js";
 import { prepare } from "./overlay.js";
 import { paint } from "./overlay_canvas.js";
 
 const MARGIN = 16;
 const LINE = 20;
 const SMALLEST_WIDTH = 480;
+const NOTHING = { width: 0, height: 0 };
 
 /** @param {any} state @returns {Promise<boolean>} whether there was something to save */
 export async function exportPicture(state) {
@@ -19,7 +22,7 @@ export async function exportPicture(state) {
   if (!blob) return false;
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
-  link.download = `fovea-${state.sample ?? "photo"}-${siteOf(state)?.id ?? ""}.png`;
+  link.download = `fovea-${state.sample ?? (state.photo ? "photo" : "sentence")}-${siteOf(state)?.id ?? ""}.png`;
   link.click();
   URL.revokeObjectURL(link.href);
   return true;
@@ -28,35 +31,62 @@ export async function exportPicture(state) {
 /** @param {any} state */
 export function compose(state) {
   const { photo, picture, tables, colormap } = state;
-  const scale = Math.max(1, Math.ceil(SMALLEST_WIDTH / photo.bitmap.width));
-  const width = photo.bitmap.width * scale;
-  const height = photo.bitmap.height * scale;
   const canvas = document.createElement("canvas");
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const font = '14px system-ui, "Segoe UI", sans-serif';
+  const scale = photo ? Math.max(1, Math.ceil(SMALLEST_WIDTH / photo.bitmap.width)) : 1;
+  const image = photo ? { width: photo.bitmap.width * scale, height: photo.bitmap.height * scale } : NOTHING;
+  const matrix = picture.labels ? matrixSize(context, picture) : NOTHING;
+  const width = Math.ceil(Math.max(SMALLEST_WIDTH, image.width, matrix.width + 2 * MARGIN));
+  const height = Math.ceil(image.height + (picture.labels ? matrix.height + MARGIN : 0));
   context.font = font;
-  const lines = wrap(
-    context,
-    [picture.sentence, `${state.model}, ${picture.claim}.`].join(" "),
-    width - 2 * MARGIN,
-  );
-  const legendHeight = picture.form === "map" ? 2 * LINE : 0;
+  const lines = wrap(context, told(state), width - 2 * MARGIN);
+  const legendHeight = picture.form === "map" || picture.labels ? 2 * LINE : 0;
   canvas.width = width;
   canvas.height = height + 2 * MARGIN + lines.length * LINE + legendHeight;
   context.fillStyle = "white";
   context.fillRect(0, 0, canvas.width, canvas.height);
-  context.drawImage(photo.bitmap, 0, 0, width, height);
+  if (photo) context.drawImage(photo.bitmap, 0, 0, image.width, image.height);
+  if (picture.form === "mask") drawMask(context, state, scale);
+  if (picture.labels) {
+    drawMatrix(context, picture, tables[colormap], MARGIN, image.height + MARGIN);
+    legend(context, state, tables[colormap], height + MARGIN, width, font);
+  }
   if (picture.form === "map") {
-    context.drawImage(overlayOf(state, width, height), 0, 0);
+    context.drawImage(overlayOf(state, image.width, image.height), 0, 0);
     if (picture.marked)
       outline(context, cellOutline(fromAnalysis(state.analysisData), picture.marked, picture.grid), scale);
     legend(context, state, tables[colormap], height + MARGIN, width, font);
   }
   context.font = font;
   context.fillStyle = "#1b1c1e";
+  context.textAlign = "left";
   context.textBaseline = "top";
   lines.forEach((line, i) => context.fillText(line, MARGIN, height + MARGIN + legendHeight + i * LINE));
   return canvas;
+}
+
+/** What stands under the picture. @param {any} state */
+function told({ picture, model, analysisData: analysis }) {
+  const wrote = analysis.output?.words ? `“${analysis.output.text}”.` : "";
+  const read = analysis.text != null ? `“${analysis.text}” →` : "";
+  return [read, wrote, picture.sentence, `${model}, ${picture.claim}.`].filter(Boolean).join(" ");
+}
+
+/** @param {CanvasRenderingContext2D} context @param {any} state @param {number} scale */
+function drawMask(context, { picture, analysisData: analysis, opacity }, scale) {
+  const { grid, values: data, classes } = picture;
+  const mask = { shape: [grid.rows, grid.columns], data };
+  const { areas, border } = maskPaths(fromAnalysis(analysis), mask);
+  context.save();
+  context.scale(scale, scale);
+  context.globalAlpha = opacity;
+  for (const { index, path } of areas) {
+    context.fillStyle = classes[index].colour;
+    context.fill(new Path2D(path));
+  }
+  context.restore();
+  outline(context, border, scale);
 }
 
 /** @param {any} state @param {number} width @param {number} height */

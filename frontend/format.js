@@ -31,3 +31,10 @@ export function count(parameters) {
   if (parameters < 1e6) return `${Math.round(parameters / 1e3)} k`;
   return `${(parameters / 1e6).toFixed(1)} M`;
 }
+
+/** @param {number} seconds */
+export function duration(seconds) {
+  if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

@@ -2,7 +2,7 @@
 
 import { COLORMAPS } from "./colormap.js";
 import { siteOf } from "./drawing.js";
-import { askedGrid, cellOf, hasRollout, isScattered, placeOf, tabsOf } from "./sites.js";
+import { askedGrid, cellOf, isScattered, placeOf, possible, tabsOf, wordOf } from "./sites.js";
 import { shownToken } from "./picture.js";
 
 /** @type {Record<string, [number, number]>} */
@@ -66,6 +66,7 @@ export function mountKeyboard({ store }, help) {
   /** @param {[number, number]} by (row, column) */
   function moveQuery([down, right]) {
     const site = siteOf(store.get());
+    if (site?.query_labels) return moveWord(site, down + right);
     const grid = site && askedGrid(site, store.get().direction);
     if (!grid) return;
     const { rows, columns } = grid;
@@ -82,9 +83,15 @@ export function mountKeyboard({ store }, help) {
     store.set({ query: from ? moved : start, method: "site", hover: null });
   }
 
+  /** @param {any} site @param {number} by */
+  function moveWord(site, by) {
+    const word = Math.min(site.queries - 1, Math.max(0, wordOf(store.get(), site) + by));
+    store.set({ word, method: "site" });
+  }
+
   function toggleRollout() {
     const { analysisData: analysis, method } = store.get();
-    if (analysis && hasRollout(analysis.sites))
+    if (analysis && possible("rollout", analysis))
       store.set({ method: method === "rollout" ? "site" : "rollout" });
   }
 

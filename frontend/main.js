@@ -16,7 +16,9 @@ import { mountModels } from "./panels/models.js";
 import { mountNotice } from "./panels/notice.js";
 import { mountNumbers } from "./panels/numbers.js";
 import { mountPhoto } from "./panels/photo.js";
+import { mountSentence } from "./panels/sentence.js";
 import { mountStage } from "./panels/stage.js";
+import { mountWords } from "./panels/words.js";
 import { keepPicture } from "./drawing.js";
 import { sampleName } from "./samples.js";
 import { createSession } from "./session.js";
@@ -37,6 +39,8 @@ const store = createStore(
     pending: false,
     busy: null,
     error: null,
+    textProblem: null,
+    downloads: {},
   }),
 );
 const session = createSession(store);
@@ -49,6 +53,8 @@ mountPhoto(place("photo-controls"), context);
 mountModels(place("model-controls"), context);
 mountDepth(place("depth"), context);
 mountStage(place("stage"), context);
+mountSentence(place("stage"), context);
+mountWords(place("words"), context);
 mountNotice(place("stage"), context);
 mountCaption(place("caption"), context);
 mountInspector(place("inspector"), context, {
@@ -77,8 +83,10 @@ async function start() {
 
 /** Opens what the address asks for; without a wish, the first sample whose own model is ready. */
 function openView() {
-  const { analysis, sample, samples, models } = store.get();
+  const { analysis, sample, samples, models, model, text } = store.get();
   if (analysis) return session.openAnalysis(analysis);
+  if (text) return session.openText(text, { model, linked: true });
+  if (model && !sample && models.some((one) => one.id === model && one.reads === "text")) return session.chooseModel(model);
   const ready = new Set(models.filter(({ status }) => status === "ready").map(({ id }) => id));
   const wished = samples.find((one) => sampleName(one) === sample);
   const suited = samples.find((one) => ready.has(one.model));
@@ -118,6 +126,7 @@ function keepAddress() {
 }
 
 /** @param {any} view */
-function stepOf({ sample, analysis, model }) {
-  return sample || analysis ? `${sample ?? analysis} ${model}` : "";
+function stepOf({ sample, analysis, text, model }) {
+  const shown = sample ?? analysis ?? text;
+  return shown ? `${shown} ${model}` : "";
 }

@@ -3,13 +3,14 @@
 import { focus, fuse, matrix } from "./attention.js";
 import { extent, range } from "./colormap.js";
 import { number } from "./format.js";
-import { askedGrid, METHODS, placeOf, targetOf, tokenName, tokenOf } from "./sites.js";
+import { networkSentence } from "./network_sentences.js";
+import { askedGrid, METHODS, placeOf, tokenName, tokenOf } from "./sites.js";
 
 /**
  * @typedef {object} Picture
- * @property {"map" | "matrix" | "grid"} form
- * @property {string} claim  what kind of statement it is: attention map, saliency, gate, sampling grid, feature map
- * @property {Float32Array} values  (row, column) of the grid; empty for a sampling grid
+ * @property {"map" | "matrix" | "grid" | "mask"} form
+ * @property {string} claim  what kind of statement it is: attention map, saliency, gate, sampling grid, feature map, mask
+ * @property {Float32Array} values  (row, column) of the grid; empty for a sampling grid; the class of each place for a mask
  * @property {import("./geometry.js").PatchGrid} grid
  * @property {number} low
  * @property {number} high
@@ -18,6 +19,8 @@ import { askedGrid, METHODS, placeOf, targetOf, tokenName, tokenOf } from "./sit
  * @property {import("./geometry.js").Cell | null} marked  the query's patch
  * @property {import("./geometry.js").PatchGrid} [markedGrid]  the grid it is counted in, if not the map's own
  * @property {Float32Array | null} prefix  values on the prefix tokens
+ * @property {{rows: string[], columns: string[], masked: boolean, word: number}} [labels]  the words of a matrix, and the chosen row
+ * @property {{index: number, label: string, share: number, colour: string}[]} [classes]  of a mask
  */
 
 /**
@@ -116,26 +119,6 @@ export function networkPicture(state, { shape, data }) {
   };
 }
 
-/** @param {any} state */
-function networkSentence(state) {
-  const { analysisData: analysis, method } = state;
-  const layers = analysis.sites.filter((/** @type {any} */ site) => site.kind === "attention").length;
-  if (method === "rollout")
-    return `Rollout: where the class token's attention comes from through all ${layers} layers, heads averaged.`;
-  const how =
-    method === "attention-grad-cam"
-      ? "the last layer's class-token attention, heads weighed by their gradient"
-      : `attention through all ${layers} layers, weighed by its gradient`;
-  return `${METHODS[method].name} for “${className(state)}”: ${how}.`;
-}
-
-/** The name of the class a saliency map is for. @param {any} state */
-export function className(state) {
-  const target = targetOf(state);
-  const known = state.analysisData.predictions.find((/** @type {any} */ one) => one.index === target);
-  return known?.label ?? `class ${target}`;
-}
-
 /** @param {any} site @param {{shape: number[], data: Float32Array}} gate @returns {Picture} */
 export function spatialGatePicture(site, { shape, data }) {
   const [rows, columns] = shape.slice(-2);
@@ -226,7 +209,11 @@ export function channelOf(state, gate) {
  * @param {any} site @param {any} data an attention source or a gate
  */
 export function summary(site, data) {
-  if (site.kind === "attention") return focus(data.row(tokenOf("cls", site) ?? 0), data.heads);
+  if (site.kind === "attention") {
+    // Of words the last: where they are masked, the first could look at one place only.
+    const token = site.query_labels ? site.queries - 1 : (tokenOf("cls", site) ?? 0);
+    return focus(data.row(token), data.heads);
+  }
   const [low, high] = extent(data.data);
   return high - low;
 }

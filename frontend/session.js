@@ -5,7 +5,11 @@ import * as api from "./api.js";
 import { fromMatrix, fromProjections } from "./attention.js";
 import { Cache } from "./cache.js";
 import { sampleName } from "./samples.js";
-import { isPlaced, isScattered } from "./sites.js";
+import { examplesOf } from "./sentences.js";
+import { isCross, isPlaced, isScattered } from "./sites.js";
+
+/** Problems with what was typed: they are told where it was typed. */
+const OF_THE_TEXT = ["missing-text", "unknown-words", "text-too-long"];
 
 /**
  * @typedef {object} Busy
@@ -18,16 +22,20 @@ import { isPlaced, isScattered } from "./sites.js";
 export function createSession(store) {
   let cache = new Cache(); // of the shown analysis; a late answer for an older one lands in the older one's
   let controller = new AbortController();
+  /** @type {{blob: Blob, sample: string | null} | null} */
+  let lastPhoto = null; // what a model that looks at photos is shown after one that reads
 
   /** Runs one loading at a time; a newer one aborts the older. @param {string} text @param {(signal: AbortSignal) => Promise<void>} work */
   async function exclusively(text, work) {
     controller.abort();
     const mine = (controller = new AbortController());
-    store.set({ busy: { text, progress: null }, error: null });
+    store.set({ busy: { text, progress: null }, error: null, textProblem: null });
     try {
       await work(mine.signal);
     } catch (error) {
-      if (!mine.signal.aborted) store.set({ error: asProblem(error) });
+      const problem = asProblem(error);
+      const shown = store.get().analysisData?.text != null && OF_THE_TEXT.includes(problem.slug);
+      if (!mine.signal.aborted) store.set(shown ? { textProblem: problem } : { error: problem });
     } finally {
       if (controller === mine) store.set({ busy: null });
     }
@@ -35,23 +43,25 @@ export function createSession(store) {
 
   /**
    * The only place where another analysis comes on screen: until then the last good picture stays.
-   * @param {any} analysis @param {Blob} blob @param {ImageBitmap} bitmap @param {Opening} opening
+   * @param {any} analysis @param {{blob: Blob, bitmap: ImageBitmap} | null} photo null for a sentence @param {Opening} opening
    */
-  function show(analysis, blob, bitmap, { sample, linked }) {
+  function show(analysis, photo, { sample, linked }) {
     cache = new Cache();
+    if (photo) lastPhoto = { blob: photo.blob, sample };
     const { site, model } = store.get();
     const sameModel = linked || analysis.model === model;
     const kept = sameModel && analysis.sites.some((/** @type {any} */ candidate) => candidate.id === site);
     store.set({
       analysisData: analysis,
-      photo: { blob, bitmap },
+      photo,
       sample,
-      analysis: sample ? null : analysis.id,
+      text: analysis.text,
+      analysis: sample || analysis.text != null ? null : analysis.id,
       model: analysis.model,
       site: kept ? site : firstSite(analysis),
       ...(linked ? {} : { query: "cls", hover: null }),
-      ...(linked ? {} : { target: null }),
-      ...(sameModel ? {} : { method: "site", head: "mean", channel: null }),
+      ...(linked ? {} : { target: null, word: null }),
+      ...(sameModel ? {} : { method: firstMethod(analysis), head: "mean", channel: null }),
       summaries: {},
       picture: null,
       error: null,
@@ -64,10 +74,16 @@ export function createSession(store) {
     try {
       const analysis = await api.analyse(blob, model, signal);
       const bitmap = await createImageBitmap(await api.photo(analysis.id));
-      if (!signal.aborted) show(analysis, blob, bitmap, opening);
+      if (!signal.aborted) show(analysis, { blob, bitmap }, opening);
     } finally {
       stopWatching();
     }
+  }
+
+  /** @param {string} text @param {string} model @param {AbortSignal} signal @param {boolean} linked */
+  async function readText(text, model, signal, linked) {
+    const analysis = await api.analyseText(text, model, signal);
+    if (!signal.aborted) show(analysis, null, { sample: null, linked });
   }
 
   /** Shows how far a download has come, while an analysis waits for its weights. @param {string | null} id @param {AbortSignal} signal */
@@ -82,6 +98,12 @@ export function createSession(store) {
       });
     }, 1000);
     return () => clearInterval(timer);
+  }
+
+  /** The catalogue anew: something in it has changed. */
+  async function readModels() {
+    const models = await api.models().catch(() => null);
+    if (models) store.set({ models });
   }
 
   const current = () => store.get().analysisData.id;
@@ -102,23 +124,62 @@ export function createSession(store) {
         analyse(blob, store.get().model, signal, { sample: null, linked: false }),
       );
     },
+    /** @param {string} text @param {{model?: string | null, linked?: boolean}} [options] */
+    openText(text, { model = store.get().model, linked = false } = {}) {
+      return exclusively("Reading your sentence", (signal) => readText(text, model ?? "", signal, linked));
+    },
     /** @param {string} id */
     openAnalysis(id) {
       return exclusively("Opening the analysis", async (signal) => {
         const analysis = await api.analysis(id, signal);
+        if (analysis.text != null) return show(analysis, null, { sample: null, linked: true });
         const blob = await api.photo(id);
         const bitmap = await createImageBitmap(blob);
-        if (!signal.aborted) show(analysis, blob, bitmap, { sample: null, linked: true });
+        if (!signal.aborted) show(analysis, { blob, bitmap }, { sample: null, linked: true });
       });
     },
     /** @param {string} model */
     chooseModel(model) {
-      const { photo, sample } = store.get();
+      const { models, samples } = store.get();
       return exclusively("Looking with another model", async (signal) => {
-        if (photo) await analyse(photo.blob, model, signal, { sample, linked: false });
+        const row = models.find((/** @type {any} */ one) => one.id === model) ?? (await api.model(model));
+        if (row.reads === "text") {
+          const [example] = examplesOf(row, row.labels ?? (await api.model(model)).labels);
+          return readText(example, model, signal, false);
+        }
+        // The photo stays, but a sample gives way to one of the kind that the network was trained on.
+        const kind = kindOfModel(model, samples);
+        const fits = lastPhoto && (!lastPhoto.sample || kindOfSample(lastPhoto.sample, samples) === kind);
+        const suited = samples.filter((/** @type {any} */ one) => one.kind === kind);
+        const sample = fits ? null : (suited.find((/** @type {any} */ one) => one.model === model) ?? suited[0]);
+        const blob = sample ? await api.samplePhoto(sample.file, signal) : lastPhoto?.blob;
+        const name = sample ? sampleName(sample) : (lastPhoto?.sample ?? null);
+        if (blob) await analyse(blob, model, signal, { sample: name, linked: false });
       });
     },
     cancel: () => controller.abort(),
+
+    /** Fetches a model's weights as a job; its news are in the state. Gives whether they are here. @param {string} model */
+    async download(model) {
+      const tell = (/** @type {any} */ job) =>
+        store.set({ downloads: { ...store.get().downloads, [model]: job } });
+      tell({ state: "queued", received_bytes: 0, total_bytes: null, links: null });
+      try {
+        const job = await api.startDownload(model);
+        tell(job);
+        const ended = await api.followJob(job, tell);
+        if (ended.state === "done") await readModels();
+        return ended.state === "done";
+      } catch (error) {
+        tell({ state: "failed", received_bytes: 0, total_bytes: null, links: null, problem: asProblem(error) });
+        return false;
+      }
+    },
+    /** @param {string} model */
+    async cancelDownload(model) {
+      const job = store.get().downloads[model];
+      if (job?.links) await api.cancelJob(job.links.self).catch(() => null);
+    },
 
     /** @param {any} site @returns {Promise<import("./attention.js").AttentionSource>} */
     attention(site) {
@@ -145,11 +206,18 @@ export function createSession(store) {
       cache.get(`place ${site.id} ${direction} ${cell.row},${cell.column}`, () =>
         api.attentionOfPlace(current(), site.id, cell, direction),
       ),
-    /** @param {string} method @param {number | null} target the class, for a saliency map */
-    map: (method, target) =>
-      cache.get(`map ${method} ${target}`, () =>
-        api.map(current(), method, target == null ? {} : { target }),
+    /** What was looked at to write a word. @param {any} site @param {number} word */
+    word: (site, word) =>
+      cache.get(`word ${site.id} ${word}`, () => api.attentionOfWord(current(), site.id, word)),
+    /** How much each word looked at a place. @param {any} site @param {import("./geometry.js").Cell} cell */
+    wordsAt: (site, cell) =>
+      cache.get(`words ${site.id} ${cell.row},${cell.column}`, () =>
+        api.wordsAtPlace(current(), site.id, cell),
       ),
+    mask: () => cache.get("mask", () => api.mask(current())),
+    /** @param {string} method @param {Record<string, number>} asked the class or the word, for a saliency map */
+    map: (method, asked) =>
+      cache.get(`map ${method} ${JSON.stringify(asked)}`, () => api.map(current(), method, asked)),
     /** @param {string} name @param {Record<string, string | number>} parameters */
     figure: (name, parameters) =>
       cache.get(`figure ${name} ${JSON.stringify(parameters)}`, () =>
@@ -169,16 +237,20 @@ export function createSession(store) {
  * @param {any} sample @param {any} state
  */
 function suitableModel(sample, { model, models, samples }) {
-  const kindOf = (/** @type {string} */ id) =>
-    samples.find((/** @type {any} */ s) => s.model === id)?.kind ?? "photo";
-  if (model && kindOf(model) === sample.kind) return model;
-  const ready = models.filter((/** @type {any} */ m) => m.status === "ready" && kindOf(m.id) === sample.kind);
+  const kindOf = (/** @type {string} */ id) => kindOfModel(id, samples);
+  const looks = models.filter((/** @type {any} */ m) => m.reads !== "text");
+  const reads = models.some((/** @type {any} */ m) => m.id === model && m.reads === "text");
+  if (model && !reads && kindOf(model) === sample.kind) return model;
+  const ready = looks.filter((/** @type {any} */ m) => m.status === "ready" && kindOf(m.id) === sample.kind);
   const wanted = ready.find((/** @type {any} */ m) => m.id === sample.model);
   return (wanted ?? ready[0])?.id ?? sample.model;
 }
 
 /** Attention halfway is about things: early it is about edges, late it gathers in a few patches. A gate halfway still knows places. @param {any} analysis */
-function firstSite({ sites }) {
+function firstSite({ sites, text }) {
+  const cross = sites.filter(isCross);
+  if (cross.length) return cross.at(-1).id;
+  if (text != null) return sites.at(-1)?.id ?? null;
   const attention = sites.filter((/** @type {any} */ site) => isPlaced(site) || isScattered(site));
   if (attention.length) return attention[Math.floor(attention.length / 2)].id;
   const gates = ["spatial-gate", "channel-gate"].map((kind) =>
@@ -187,6 +259,15 @@ function firstSite({ sites }) {
   const shown = gates.find((some) => some.length > 0);
   return (shown?.[Math.floor(shown.length / 2)] ?? sites[0])?.id ?? null;
 }
+
+/** The kind of picture a sample is; photos of one's own are photos. @param {string | null} name @param {any[]} samples */
+const kindOfSample = (name, samples) => samples.find((one) => sampleName(one) === name)?.kind ?? "photo";
+
+/** The kind of picture that a model was trained on. @param {string} id @param {any[]} samples */
+const kindOfModel = (id, samples) => samples.find((one) => one.model === id)?.kind ?? "photo";
+
+/** What is shown first: a network that segments shows its mask. @param {any} analysis */
+const firstMethod = ({ output }) => (output?.kind === "mask" ? "mask" : "site");
 
 /** @param {unknown} error */
 function asProblem(error) {

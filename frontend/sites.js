@@ -15,6 +15,42 @@ export const KINDS = {
   },
 };
 
+/** Queries are words, keys are places: what was looked at to write each word. @param {Site} site */
+export const isCross = (site) =>
+  site.kind === "attention" && site.query_labels != null && site.key_labels == null && site.key_grid != null;
+
+/** Queries and keys are words: a matrix with names. @param {Site} site */
+export const isWordMatrix = (site) =>
+  site.kind === "attention" && site.query_labels != null && site.key_labels != null;
+
+/** Each word looks at those that were written before it: key i + 1 is what was written at i. @param {Site} site */
+export const isMasked = (site) =>
+  isWordMatrix(site) &&
+  site.queries === site.keys &&
+  !site.projections &&
+  site.query_labels.every(
+    (/** @type {string} */ label, /** @type {number} */ i) => i + 1 === site.keys || site.key_labels[i + 1] === label,
+  );
+
+/** What an attention is between, in a few words. @param {Site} site */
+export function roleOf(site) {
+  if (site.kind !== "attention") return "";
+  if (isCross(site)) return "cross-attention, from words to the photo";
+  if (isMasked(site)) return "masked self-attention between words";
+  if (isWordMatrix(site)) {
+    const own = site.query_labels.join(" ") === site.key_labels.join(" ");
+    return own ? "self-attention between the words read" : "cross-attention, from words to words";
+  }
+  return site.windows ? "self-attention within windows" : "self-attention";
+}
+
+/** Its glyph: an eye, or an eye on a word, or a triangle or a square of words. @param {Site} site */
+export function glyphOf(site) {
+  if (isCross(site)) return "cross";
+  if (isMasked(site)) return "triangle";
+  return isWordMatrix(site) ? "matrix" : KINDS[site.kind].glyph;
+}
+
 /** The tabs that apply, in order. @param {Site | null} site */
 export function tabsOf(site) {
   if (!site) return ["look"];
@@ -25,6 +61,18 @@ export function tabsOf(site) {
         ? ["channels"]
         : [];
   return ["look", ...middle, "numbers", "how"];
+}
+
+/** Words that are about nothing that could be seen. */
+const SMALL = new Set("<start> <end> a an the two three some of in on at with and to is are his her its".split(" "));
+
+/** The word whose row is shown: the chosen one, else the first that is about something. @param {any} state @param {Site} site */
+export function wordOf({ word }, site) {
+  if (word != null) return Math.min(word, site.queries - 1);
+  return Math.max(
+    0,
+    site.query_labels.findIndex((/** @type {string} */ label) => !SMALL.has(label)),
+  );
 }
 
 /** @param {Site} site */
@@ -55,7 +103,8 @@ export function cellOf(query, site, direction) {
 
 /**
  * Maps of the whole network. A map for a class is a saliency: a claim about the answer, not about who looks where.
- * @type {Record<string, {name: string, title: string, claim: string, forClass: boolean}>}
+ * needs: a chain of attention over all patches with a class token; or a classifier of another kind.
+ * @type {Record<string, {name: string, title: string, claim: string, forClass: boolean, needs: "chain" | "classes"}>}
  */
 export const METHODS = {
   rollout: {
@@ -63,26 +112,64 @@ export const METHODS = {
     title: "Attention rollout: the layers multiplied, with the residual path",
     claim: "attention map",
     forClass: false,
+    needs: "chain",
+  },
+  dino: {
+    name: "60 % of attention",
+    title: "The fewest patches that together get 60 % of what the class token looks at (Caron et al. 2021)",
+    claim: "attention map",
+    forClass: false,
+    needs: "chain",
   },
   relevance: {
     name: "Relevance",
     title: "Attention weighed by the gradient of the class, layer by layer (Chefer et al. 2021)",
     claim: "saliency",
     forClass: true,
+    needs: "chain",
+  },
+  legrad: {
+    name: "LeGrad",
+    title: "The gradient of each layer's attention, where it is positive, added up over layers (Bousselham et al. 2024)",
+    claim: "saliency",
+    forClass: true,
+    needs: "chain",
   },
   "gradient-rollout": {
     name: "Gradient rollout",
     title: "Rollout of attention times its gradient, where that is positive",
     claim: "saliency",
     forClass: true,
+    needs: "chain",
   },
   "attention-grad-cam": {
-    name: "Grad-CAM",
+    name: "Grad-CAM of attention",
     title: "The last layer's class-token attention, heads weighed by their gradient",
     claim: "saliency",
     forClass: true,
+    needs: "chain",
+  },
+  "grad-cam": {
+    name: "Grad-CAM",
+    title: "The last feature maps, each weighed by how much the class's score rises with it (Selvaraju et al. 2017)",
+    claim: "saliency",
+    forClass: true,
+    needs: "classes",
   },
 };
+
+/** The methods that fit a network. @param {string} method @param {any} analysis */
+export function possible(method, { sites, predictions, output }) {
+  const { forClass, needs } = METHODS[method];
+  if (method === "relevance" && output?.kind === "caption") return output.words.length > 0;
+  if (forClass && !predictions.length) return false;
+  if (needs === "chain") return hasRollout(sites);
+  // Behind a spatial transformer, feature maps lie on the warped picture and not on the photo.
+  return !hasRollout(sites) && sites.every((/** @type {Site} */ site) => site.kind !== "spatial-transformer");
+}
+
+/** Whether maps are for words that were written, not for classes. @param {any} analysis */
+export const forWords = ({ output }) => output?.kind === "caption";
 
 /** The class a map is for: the chosen one, else the predicted one. @param {any} state */
 export const targetOf = ({ target, analysisData }) => target ?? analysisData.predictions[0]?.index ?? null;

@@ -10,17 +10,20 @@ import { METHODS } from "./sites.js";
  * @property {string | null} sample
  * @property {string | null} analysis
  * @property {string | null} model
+ * @property {string | null} text  the sentence, for a model that reads
  * @property {string | null} site
- * @property {"site" | "rollout" | "relevance" | "gradient-rollout" | "attention-grad-cam"} method
+ * @property {string} method  "site", "mask", or one of METHODS
  * @property {number | null} target  the class a saliency map is for; null: the predicted one
  * @property {Query} query
  * @property {"from" | "to"} direction
  * @property {import("./attention.js").Head} head
  * @property {number | null} channel
+ * @property {number | null} word  the chosen word of those that were written or read
  * @property {typeof COLORMAPS[number]} colormap
  * @property {number} opacity
  * @property {boolean} smooth
  * @property {boolean} clip  whether colours end below the peaks
+ * @property {boolean} outline  whether the border of the network's mask is drawn
  * @property {string} tab
  * @property {"system" | "light" | "dark"} theme
  * @property {"auto" | "webgl" | "canvas"} renderer  who draws the overlay; auto: WebGL2 where a GPU runs it
@@ -38,6 +41,8 @@ import { METHODS } from "./sites.js";
  * @property {boolean} pending
  * @property {import("./session.js").Busy | null} busy
  * @property {any} error
+ * @property {Record<string, any>} downloads  jobs that fetch weights, by model
+ * @property {any} textProblem  why the sentence that was typed cannot be read
  *
  * @typedef {View & Loaded} State
  * @typedef {{
@@ -60,7 +65,7 @@ const whole = {
 const flag = {
   initial: false,
   read: (/** @type {string} */ value) => value === "1",
-  write: (/** @type {boolean} */ on) => (on ? "1" : ""),
+  write: (/** @type {boolean} */ on) => (on ? "1" : "0"),
 };
 
 /** @type {Record<keyof View, {initial: any, read: (text: string) => any, write: (value: any) => string}>} */
@@ -68,8 +73,9 @@ const FIELDS = {
   sample: { initial: null, ...text },
   analysis: { initial: null, ...text },
   model: { initial: null, ...text },
+  text: { initial: null, ...text },
   site: { initial: null, ...text },
-  method: { initial: "site", ...oneOf(["site", ...Object.keys(METHODS)]) },
+  method: { initial: "site", ...oneOf(["site", "mask", ...Object.keys(METHODS)]) },
   target: { initial: null, ...whole },
   query: { initial: "cls", read: readQuery, write: writeQuery },
   direction: { initial: "from", ...oneOf(["from", "to"]) },
@@ -79,6 +85,7 @@ const FIELDS = {
     write: String,
   },
   channel: { initial: null, ...whole },
+  word: { initial: null, ...whole },
   colormap: { initial: "inferno", ...oneOf(COLORMAPS) },
   opacity: {
     initial: 0.6,
@@ -87,6 +94,7 @@ const FIELDS = {
   },
   smooth: flag,
   clip: flag,
+  outline: { ...flag, initial: true },
   tab: { initial: "look", ...oneOf(["look", "heads", "channels", "numbers", "how"]) },
   theme: { initial: "system", ...oneOf(["system", "light", "dark"]) },
   renderer: { initial: "auto", ...oneOf(["auto", "webgl", "canvas"]) },

@@ -1,8 +1,10 @@
 // Under the stage: the sentence that says what is drawn, the legend with its numbers, and how it is drawn.
 
 import { COLORMAPS, gradient } from "../colormap.js";
-import { h } from "../dom.js";
-import { number } from "../format.js";
+import { h, put } from "../dom.js";
+import { swatch } from "../answer.js";
+import { number, percent } from "../format.js";
+import { cellWords } from "../picture_words.js";
 
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
 export function mountCaption(root, { store }) {
@@ -14,6 +16,7 @@ export function mountCaption(root, { store }) {
   const scale = h("span", { class: "quiet" });
   const here = h("span", { class: "number quiet here", id: "here" });
   const legend = h("div", { class: "legend" }, low, bar, high, scale);
+  const classes = h("ul", { class: "legend class-legend", "aria-label": "Legend", hidden: true });
   const opacity = h("input", {
     type: "range",
     min: 0,
@@ -61,7 +64,7 @@ export function mountCaption(root, { store }) {
       "clip peaks",
     ),
   );
-  root.append(h("div", { class: "said" }, sentence, here), h("div", { class: "scale" }, legend, controls));
+  root.append(h("div", { class: "said" }, sentence, here), h("div", { class: "scale" }, legend, classes, controls));
 
   root.classList.add("empty");
   store.on(["picture", "smooth"], ({ picture, smooth: on }) => {
@@ -70,9 +73,15 @@ export function mountCaption(root, { store }) {
     sentence.textContent =
       picture.sentence + (on && picture.form === "map" ? " Smoothed between patches." : "");
     const coloured = picture.form !== "grid";
-    legend.hidden = !coloured;
+    const mask = picture.form === "mask";
+    legend.hidden = !coloured || mask;
     controls.hidden = !coloured;
-    if (!coloured) return;
+    classes.hidden = !mask;
+    opacity.parentElement.hidden = picture.form === "matrix";
+    smooth.parentElement.hidden = picture.form !== "map";
+    colormap.hidden = clip.parentElement.hidden = mask;
+    if (picture.classes) put(classes, legendOf(picture.classes));
+    if (!coloured || mask) return;
     low.textContent = number(picture.low);
     high.textContent = `${clip.checked ? "≥ " : ""}${number(picture.high)}`;
     scale.textContent = picture.scale;
@@ -82,8 +91,10 @@ export function mountCaption(root, { store }) {
     const value =
       picture && hover ? picture.values[hover.row * picture.grid.columns + hover.column] : undefined;
     marker.hidden = value === undefined;
-    here.textContent = value === undefined ? "" : `here ${number(value)}`;
-    if (!picture || value === undefined) return;
+    here.textContent = "";
+    if (!picture || !hover || value === undefined) return;
+    const plain = picture.form === "mask" ? "" : number(value);
+    here.textContent = `${picture.labels ? "" : "here "}${cellWords(picture, hover)} ${plain}`.trim();
     const span = picture.high - picture.low;
     marker.style.left = `${span > 0 ? 100 * Math.min(1, Math.max(0, (value - picture.low) / span)) : 0}%`;
   });
@@ -101,3 +112,11 @@ export function mountCaption(root, { store }) {
   controlsFromState();
   store.on(["opacity", "colormap", "smooth", "clip"], controlsFromState);
 }
+
+/** The classes that are there, largest first. @param {{index: number, label: string, share: number, colour: string}[]} classes */
+const legendOf = (classes) =>
+  classes
+    .filter(({ share }) => share > 0)
+    .sort((one, other) => other.share - one.share)
+    .slice(0, 8)
+    .map((entry) => h("li", {}, swatch(entry), `${entry.label} ${percent(entry.share)}`));

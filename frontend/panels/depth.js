@@ -3,7 +3,7 @@
 import { h, moveFocus, put } from "../dom.js";
 import { number } from "../format.js";
 import { icon } from "../icons.js";
-import { KINDS, siteTitle } from "../sites.js";
+import { glyphOf, roleOf, siteTitle } from "../sites.js";
 
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
 export function mountDepth(root, { store }) {
@@ -38,12 +38,12 @@ export function mountDepth(root, { store }) {
         "data-site": site.id,
         "aria-checked": "false",
         tabindex: -1,
-        "aria-label": `${siteTitle(site)}, ${site.name}`,
-        title: `${siteTitle(site)} · ${site.name}`,
+        "aria-label": [siteTitle(site), roleOf(site), site.name].filter(Boolean).join(", "),
+        title: titleOf(site),
         onclick: () => store.set({ site: site.id, channel: null }),
       },
       h("span", { class: "spark" }, h("i")),
-      icon(KINDS[site.kind].glyph),
+      icon(glyphOf(site)),
       h("span", { class: "layer" }, site.layer),
     );
   }
@@ -78,7 +78,10 @@ export function mountDepth(root, { store }) {
       /** @type {HTMLElement} */ (button.querySelector("i")).style.height = `${Math.max(6, 100 * share)}%`;
       const meaning = kind === "attention" ? "focus (1 − entropy / ln N)" : "spread of the gate";
       const site = analysisData.sites.find((/** @type {any} */ one) => one.id === id);
-      button.title = `${siteTitle(site)} · ${site.name} · ${meaning} ${number(/** @type {number} */ (value))}`;
+      button.title = `${titleOf(site)} · ${meaning} ${number(/** @type {number} */ (value))}`;
     }
   });
 }
+
+/** @param {any} site */
+const titleOf = (site) => [siteTitle(site), roleOf(site), site.name].filter(Boolean).join(" · ");

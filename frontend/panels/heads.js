@@ -1,13 +1,14 @@
 // Heads as small multiples: this site's heads on the photo, and below every head of every layer.
 
-import { fuse } from "../attention.js";
+import { fuse, matrix } from "../attention.js";
 import { normalise, paintCells, range } from "../colormap.js";
 import { h, put } from "../dom.js";
 import { siteOf } from "../drawing.js";
 import { crop, fromAnalysis } from "../geometry.js";
 import { number } from "../format.js";
 import { shownToken } from "../picture.js";
-import { isPlaced, isSquare, siteTitle } from "../sites.js";
+import { clearAbove } from "../matrix.js";
+import { isCross, isMasked, isPlaced, isSquare, isWordMatrix, siteTitle, wordOf } from "../sites.js";
 
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
 export function mountHeads(root, { store, session }) {
@@ -36,12 +37,13 @@ export function mountHeads(root, { store, session }) {
       "clip",
       "head",
       "photo",
+      "word",
     ],
     () => {
       if (visible()) later();
     },
   );
-  store.on(["analysisData", "tab", "query", "direction", "colormap", "clip", "site"], () => {
+  store.on(["analysisData", "tab", "query", "direction", "colormap", "clip", "site", "word"], () => {
     if (visible()) drawAll();
   });
 
@@ -57,7 +59,7 @@ export function mountHeads(root, { store, session }) {
     const site = siteOf(state);
     const table = state.tables?.[state.colormap];
     if (!table) return;
-    if (!site?.grid) return put(here, h("p", { class: "note" }, site?.note));
+    if (!site || !drawable(site)) return put(here, h("p", { class: "note" }, site?.note));
     const source = await session.attention(site).catch(() => null);
     if (!source || siteOf(store.get()) !== site) return;
     title.textContent = `${siteTitle(site)}: ${site.heads} heads`;
@@ -69,15 +71,10 @@ export function mountHeads(root, { store, session }) {
         Array.from({ length: source.heads }, (_, head) => tile(head)),
       );
     }
-    const token = shownToken(state, site);
-    const values = state.direction === "from" ? source.row(token) : source.column(token);
-    const backdrop = `--backdrop-opacity: ${1 - state.opacity}`;
-    here.style.cssText = backdrop;
+    here.style.cssText = `--backdrop-opacity: ${1 - state.opacity}`;
     for (let head = 0; head < source.heads; head++) {
-      const places = fuse(values, source.heads, head).slice(site.prefix_tokens);
-      const [low, high] = range(places, state.clip);
       const button = here.children[head];
-      paintCells(button.querySelector(".cells"), normalise(places, low, high), site.grid.columns, table);
+      const high = paintHead(button.querySelector(".cells"), state, site, source, head, table);
       button.querySelector(".number").textContent = `to ${number(high)}`;
       button.setAttribute("aria-pressed", String(state.head === head));
     }
@@ -86,23 +83,18 @@ export function mountHeads(root, { store, session }) {
   /** @param {number} head */
   function tile(head) {
     const { photo, analysisData } = store.get();
+    const words = isWordMatrix(siteOf(store.get()));
+    if (words || !photo) return button(head, null);
     const [left, top, right, bottom] = crop(fromAnalysis(analysisData));
     const backdrop = h("canvas", { class: "backdrop" });
     Object.assign(backdrop, { width: 160, height: Math.round((160 * (bottom - top)) / (right - left)) });
-    if (photo)
-      backdrop
-        .getContext("2d")
-        .drawImage(
-          photo.bitmap,
-          left,
-          top,
-          right - left,
-          bottom - top,
-          0,
-          0,
-          backdrop.width,
-          backdrop.height,
-        );
+    const { width, height } = backdrop;
+    backdrop.getContext("2d").drawImage(photo.bitmap, left, top, right - left, bottom - top, 0, 0, width, height);
+    return button(head, backdrop);
+  }
+
+  /** @param {number} head @param {HTMLCanvasElement | null} backdrop */
+  function button(head, backdrop) {
     return h(
       "button",
       {
@@ -110,7 +102,7 @@ export function mountHeads(root, { store, session }) {
         class: "head",
         onclick: () => store.set({ head: store.get().head === head ? "mean" : head }),
       },
-      h("span", { class: "tile" }, backdrop, h("canvas", { class: "cells" })),
+      h("span", { class: `tile ${backdrop ? "" : "bare"}` }, backdrop, h("canvas", { class: "cells" })),
       h("span", { class: "head-name" }, h("span", {}, `head ${head}`), h("span", { class: "number quiet" })),
     );
   }
@@ -121,7 +113,7 @@ export function mountHeads(root, { store, session }) {
     const { analysisData: analysis } = state;
     const table = state.tables?.[state.colormap];
     if (!table) return;
-    const sites = analysis.sites.filter((/** @type {any} */ site) => isPlaced(site) && isSquare(site));
+    const sites = analysis.sites.filter(drawable);
     all.style.setProperty(
       "--heads",
       String(Math.min(8, Math.max(...sites.map((/** @type {any} */ site) => site.heads)))),
@@ -139,16 +131,13 @@ export function mountHeads(root, { store, session }) {
     for (const site of sites) {
       const source = await session.attention(site).catch(() => null);
       const now = store.get();
-      if (!source || now.analysisData !== analysis || now.query !== state.query || now.tab !== "heads")
+      if (!source || now.analysisData !== analysis || now.query !== state.query || now.word !== state.word || now.tab !== "heads")
         return;
       const row = all.querySelector(`[data-site="${site.id}"]`);
       if (!row || row.children.length > 1) continue;
-      const token = shownToken({ ...state, hover: null }, site);
-      const values = state.direction === "from" ? source.row(token) : source.column(token);
       for (let head = 0; head < source.heads; head++) {
-        const places = fuse(values, source.heads, head).slice(site.prefix_tokens);
         const canvas = h("canvas", { class: "cells" });
-        paintCells(canvas, normalise(places, ...range(places, state.clip)), site.grid.columns, table);
+        paintHead(canvas, { ...state, hover: null }, site, source, head, table);
         row.append(
           h(
             "button",
@@ -166,4 +155,28 @@ export function mountHeads(root, { store, session }) {
       }
     }
   }
+}
+
+/** Whether its heads can be drawn small: on the photo, or as matrices of words. @param {any} site */
+const drawable = (site) => (isPlaced(site) && isSquare(site)) || isCross(site) || isWordMatrix(site);
+
+/**
+ * One head of a site, for what is asked: a patch, a word, or all words. Gives the largest value.
+ * @param {HTMLCanvasElement} canvas @param {any} state @param {any} site
+ * @param {import("../attention.js").AttentionSource} source @param {number} head @param {import("../colormap.js").Table} table
+ */
+function paintHead(canvas, state, site, source, head, table) {
+  const values = isWordMatrix(site) ? matrix(source, head) : lineOf(state, site, source, head);
+  const columns = isWordMatrix(site) ? source.keys : (site.grid ?? site.key_grid).columns;
+  const [low, high] = range(values, state.clip);
+  paintCells(canvas, normalise(values, low, high), columns, table);
+  if (isMasked(site)) clearAbove(canvas, source.queries, source.keys);
+  return high;
+}
+
+/** @param {any} state @param {any} site @param {import("../attention.js").AttentionSource} source @param {number} head */
+function lineOf(state, site, source, head) {
+  const token = isCross(site) ? wordOf(state, site) : shownToken(state, site);
+  const column = !isCross(site) && state.direction === "to";
+  return fuse(column ? source.column(token) : source.row(token), source.heads, head).slice(site.prefix_tokens);
 }

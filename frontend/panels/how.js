@@ -3,21 +3,32 @@
 import { h, put } from "../dom.js";
 import { siteOf } from "../drawing.js";
 import { EXPLANATIONS } from "../explanations.js";
+import { networkMap } from "../explanations_network.js";
+import { mask, words } from "../explanations_words.js";
+import { METHODS, possible } from "../sites.js";
 
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
 export function mountHow(root, { store, session }) {
   let frame = 0;
-  store.on(["analysisData", "site", "picture", "tab", "hover", "head"], (state) => {
+  store.on(["analysisData", "site", "picture", "tab", "hover", "head", "word"], (state) => {
     if (state.tab !== "how") return;
     cancelAnimationFrame(frame);
     frame = requestAnimationFrame(() => explain());
   });
 
+  /** @param {any} state @param {any} site @returns {Promise<Element[]>} */
+  async function explained(state, site) {
+    if (state.picture?.form === "mask") return mask();
+    if (state.method in METHODS && possible(state.method, state.analysisData)) return networkMap(state, site);
+    if (site.query_labels) return words(state, site, session);
+    return EXPLANATIONS[site.kind](state, site, session);
+  }
+
   async function explain() {
     const state = store.get();
     const site = siteOf(state);
     if (!site) return;
-    const lines = await EXPLANATIONS[site.kind](state, site, session).catch((/** @type {any} */ error) => [
+    const lines = await explained(state, site).catch((/** @type {any} */ error) => [
       h("p", { class: "note" }, error.message),
     ]);
     if (siteOf(store.get()) === site) put(root, lines);

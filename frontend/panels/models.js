@@ -1,6 +1,7 @@
 // Choosing a model: cards grouped by mechanism, with a search that also asks the hub.
 
 import { h, put } from "../dom.js";
+import { download, GOES_ON } from "../download.js";
 import { count, percent, size } from "../format.js";
 import { icon } from "../icons.js";
 
@@ -9,6 +10,7 @@ const SEARCH_AFTER_MS = 250;
 /** What the catalogue's mechanism names are called; unknown ones show as they are. @type {Record<string, string>} */
 const MECHANISMS = {
   attention: "Attention between patches",
+  "transformer-in-transformer": "Attention within patches and between them",
   "feature-map-attention": "Self-attention on feature maps",
   "squeeze-excitation": "Squeeze-and-excitation: a gate on channels",
   "efficient-channel-attention": "Efficient channel attention: a gate on channels",
@@ -97,12 +99,13 @@ export function mountModels(root, { store, session }) {
   function card(model) {
     const chosen = model.id === store.get().model;
     const [height, width] = model.input_size ?? [];
+    const job = store.get().downloads[model.id];
     const facts = [
-      height && `${width} × ${height} px`,
+      height ? `${width} × ${height} px` : model.reads === "text" && "reads sentences",
       model.parameters && `${count(model.parameters)} parameters`,
       accuracy(model.metrics),
     ];
-    return h(
+    const button = h(
       "button",
       {
         type: "button",
@@ -110,17 +113,48 @@ export function mountModels(root, { store, session }) {
         "data-model": model.id,
         "aria-current": chosen ? "true" : null,
         disabled: model.status === "unavailable",
-        onclick: () => {
-          dialog.close();
-          if (!chosen) session.chooseModel(model.id);
-        },
+        onclick: () => (model.status === "available" ? fetchThenChoose(model.id) : choose(model.id)),
       },
       h("span", { class: "card-title" }, model.title, chosen && icon("check", "chosen")),
       model.summary && h("span", { class: "card-summary" }, model.summary),
       h("span", { class: "quiet" }, facts.filter(Boolean).join(" · ")),
       h("span", { class: "quiet" }, [statusText(model), model.licence].filter(Boolean).join(" · ")),
+      model.reason && h("span", { class: "quiet" }, model.reason),
     );
+    const slot = h("div", { class: "card-slot", "data-slot": model.id }, button);
+    if (job && (job.state !== "done" || model.status === "available")) slot.append(progress(model.id, job));
+    return slot;
   }
+
+  /** @param {string} id @param {any} job */
+  const progress = (id, job) =>
+    download(
+      job,
+      () => session.cancelDownload(id),
+      () => fetchThenChoose(id),
+    );
+
+  /** @param {string} id */
+  function choose(id) {
+    dialog.close();
+    if (id !== store.get().model) session.chooseModel(id);
+  }
+
+  /** The weights first; whoever still waits in the chooser then sees the model at work. @param {string} id */
+  async function fetchThenChoose(id) {
+    if (GOES_ON.includes(store.get().downloads[id]?.state)) return;
+    const here = await session.download(id);
+    if (here && dialog.open) choose(id);
+  }
+
+  store.on(["downloads"], ({ downloads }) => {
+    for (const [id, job] of Object.entries(downloads)) {
+      const slot = list.querySelector(`[data-slot="${CSS.escape(id)}"]`);
+      if (!slot) continue;
+      slot.querySelector(".download")?.remove();
+      slot.append(progress(id, job));
+    }
+  });
 
   store.on(["models", "model"], (state) => {
     const shown = state.models.find((/** @type {any} */ model) => model.id === state.model);
@@ -133,11 +167,18 @@ function groups(models) {
   /** @type {Map<string, any[]>} */
   const byName = new Map();
   for (const model of models) {
-    const key = model.mechanisms?.[0];
-    const name = key ? (MECHANISMS[key] ?? key) : "On the hub";
+    const name = groupOf(model);
     byName.set(name, [...(byName.get(name) ?? []), model]);
   }
   return [...byName];
+}
+
+/** Networks that write are known by that, the others by their most particular mechanism. @param {any} model */
+function groupOf({ task, mechanisms }) {
+  if (task === "captioning") return "Cross-attention: words about a photo";
+  if (task === "sequence") return "Cross-attention: sentences";
+  const key = mechanisms?.includes("transformer-in-transformer") ? "transformer-in-transformer" : mechanisms?.[0];
+  return key ? (MECHANISMS[key] ?? key) : "On the hub";
 }
 
 /** @param {any} model @param {string} text */
@@ -158,6 +199,9 @@ function statusText({ status, size_bytes: bytes }) {
 
 /** @param {Record<string, number> | null} metrics */
 function accuracy(metrics) {
-  const share = metrics?.val_top1;
-  return share == null ? "" : `${percent(share)} right`;
+  const { val_top1: top1, val_exact_match: exact, val_dice: dice, val_bleu4: bleu } = metrics ?? {};
+  if (top1 != null) return `${percent(top1)} right`;
+  if (exact != null) return `${percent(exact)} word for word`;
+  if (dice != null) return `Dice ${dice.toFixed(3)}`;
+  return bleu == null ? "" : `BLEU-4 ${bleu.toFixed(2)}`;
 }

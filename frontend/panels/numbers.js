@@ -6,7 +6,8 @@ import { extent } from "../colormap.js";
 import { h, put } from "../dom.js";
 import { siteOf } from "../drawing.js";
 import { number, percent } from "../format.js";
-import { prefixName, KINDS } from "../sites.js";
+import { cellWords } from "../picture_words.js";
+import { prefixName, KINDS, roleOf } from "../sites.js";
 
 /** @typedef {[string, any]} Fact */
 
@@ -88,6 +89,8 @@ function table(title, rows) {
 
 /** @param {import("../picture.js").Picture} picture @param {any} hover @returns {Fact[]} */
 function mapFacts(picture, hover) {
+  if (picture.classes) return maskFacts(picture, hover);
+  if (picture.labels) return wordFacts(picture, hover);
   const { values, grid, prefix, claim } = picture;
   const [low, high] = extent(values);
   const sum = values.reduce((total, value) => total + value, 0);
@@ -111,6 +114,27 @@ function mapFacts(picture, hover) {
         : null,
     ],
     ["places", `${grid.rows} × ${grid.columns}`],
+  ];
+}
+
+/** @param {import("../picture.js").Picture} picture @param {any} hover @returns {Fact[]} */
+function maskFacts(picture, hover) {
+  return [
+    ["under the pointer", hover ? cellWords(picture, hover) : "–"],
+    ...(picture.classes ?? []).map(({ label, share }) => /** @type {Fact} */ ([label, percent(share)])),
+    ["places", `${picture.grid.rows} × ${picture.grid.columns}`],
+  ];
+}
+
+/** @param {import("../picture.js").Picture} picture @param {any} hover @returns {Fact[]} */
+function wordFacts(picture, hover) {
+  const { values, grid, low, high } = picture;
+  const value = hover && values[hover.row * grid.columns + hover.column];
+  return [
+    ["under the pointer", value === undefined || value === null ? "–" : `${cellWords(picture, hover)} ${number(value)}`],
+    ["smallest, largest", `${number(low)}, ${number(high)}`],
+    ["sum of a row", "1"],
+    ["rows × columns", `${grid.rows} × ${grid.columns}`],
   ];
 }
 
@@ -154,6 +178,7 @@ function siteFacts(site) {
     ["kind", KINDS[site.kind].name.toLowerCase()],
     ["module", h("code", {}, site.name)],
     ["heads", site.heads ?? null],
+    ["between", roleOf(site) || null],
     ["queries × keys", site.queries ? `${site.queries} × ${site.keys}` : null],
     ["prefix tokens", site.kind === "attention" ? site.prefix_tokens : null],
     ["patch grid", grid(site.grid)],
@@ -164,10 +189,11 @@ function siteFacts(site) {
 }
 
 /** @param {any} analysis @returns {Fact[]} */
-function analysisFacts({ id, image, geometry, timings_ms: timings, model }) {
+function analysisFacts({ id, image, text, geometry, timings_ms: timings, model }) {
   return [
-    ["photo", `${image.width} × ${image.height} px`],
-    ["network input", `${geometry.input.width} × ${geometry.input.height} px`],
+    ["photo", image && `${image.width} × ${image.height} px`],
+    ["network input", geometry && `${geometry.input.width} × ${geometry.input.height} px`],
+    ["sentence", text],
     ["model", h("code", {}, model)],
     ["forward pass", timings?.forward != null ? `${number(timings.forward)} ms` : null],
     ["analysis", h("code", {}, id.slice(0, 16))],

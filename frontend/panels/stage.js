@@ -4,7 +4,10 @@ import { colour, normalise, paintCells } from "../colormap.js";
 import { h, put, svg } from "../dom.js";
 import { pointerGrid, siteOf } from "../drawing.js";
 import { cellAt, crop, fromAnalysis } from "../geometry.js";
+import { hintFor } from "../hints.js";
 import { cellOutline, samplePoint, samplingLines } from "../marks.js";
+import { maskPaths } from "../mask_marks.js";
+import { createMatrix } from "../matrix.js";
 import { createOverlay } from "../overlay.js";
 import { askedGrid } from "../sites.js";
 
@@ -13,7 +16,6 @@ const LABEL_PX = 28;
 const LONG_PRESS_MS = 350;
 // pointermove waits for the browser's next frame, pointerrawupdate does not: the frame then shows the newer place.
 const MOVE = "onpointerrawupdate" in window ? "pointerrawupdate" : "pointermove";
-const TOUCH = matchMedia("(hover: none)");
 
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
 export function mountStage(root, { store, session }) {
@@ -23,10 +25,12 @@ export function mountStage(root, { store, session }) {
   const overlay = createOverlay(frame, store.get().renderer);
   frame.append(marks);
   const cells = h("canvas", { class: "cells", role: "img" });
+  const words = createMatrix({ choose: (word) => store.set({ word }), hover });
   const second = h(
     "figure",
     { class: "second", hidden: true },
     h("div", { class: "frame small" }, cells),
+    words.element,
     h("figcaption", { class: "quiet" }),
   );
   const hint = h("p", { class: "hint" });
@@ -38,8 +42,9 @@ export function mountStage(root, { store, session }) {
   function layout() {
     const { photo: shown, picture } = store.get();
     if (!shown || !geometry) return;
-    const beside = picture != null && picture.form !== "map";
+    const beside = isBeside(picture);
     const narrow = root.clientWidth < 560;
+    if (picture?.labels && narrow) return stack(shown.bitmap, picture);
     const gap = narrow ? 8 : GAP_PX;
     const shares = beside ? 2 : 1;
     const margins = narrow && !beside ? 0 : 2 * gap;
@@ -49,12 +54,33 @@ export function mountStage(root, { store, session }) {
       : root.clientHeight - 2 * GAP_PX - LABEL_PX;
     const fitted = fit(shown.bitmap, width, height);
     Object.assign(frame.style, { width: `${fitted.width}px`, height: `${fitted.height}px` });
-    if (beside) {
+    if (picture?.labels) drawWords(width, root.clientHeight - 2 * GAP_PX - LABEL_PX);
+    else if (picture && beside) {
       const other = fit({ width: picture.grid.columns, height: picture.grid.rows }, width, fitted.height);
       Object.assign(cells.parentElement.style, { width: `${other.width}px`, height: `${other.height}px` });
     }
+    resizeOverlay(fitted);
+  }
+
+  /** On a narrow screen the words stand under the photo. @param {ImageBitmap} bitmap @param {any} picture */
+  function stack(bitmap, picture) {
+    const fitted = fit(bitmap, root.clientWidth - 32, innerHeight * 0.24);
+    Object.assign(frame.style, { width: `${fitted.width}px`, height: `${fitted.height}px` });
+    resizeOverlay(fitted);
+    drawWords(root.clientWidth - 24, 24 * picture.grid.rows + 96);
+  }
+
+  /** @param {{width: number, height: number}} fitted */
+  function resizeOverlay({ width, height }) {
     const scale = Math.min(devicePixelRatio, 2);
-    overlay.resize(Math.round(fitted.width * scale), Math.round(fitted.height * scale));
+    overlay.resize(Math.round(width * scale), Math.round(height * scale));
+  }
+
+  /** @param {number} width @param {number} height */
+  function drawWords(width, height) {
+    const { picture, tables, colormap } = store.get();
+    if (tables && picture?.labels)
+      words.draw({ picture, table: tables[colormap], width, height, word: picture.labels.word });
   }
   new ResizeObserver(layout).observe(root);
 
@@ -71,7 +97,12 @@ export function mountStage(root, { store, session }) {
 
   const DRAWN_FROM = ["picture", "tables", "colormap", "opacity", "smooth"];
   store.on(DRAWN_FROM, (state) => draw(state));
-  store.on([...DRAWN_FROM, "hover", "query"], (state) => mark(state));
+  store.on([...DRAWN_FROM, "hover", "query", "outline"], (state) => mark(state));
+  store.on(["analysisData"], async ({ analysisData: analysis }) => {
+    if (analysis.output?.kind !== "mask") return;
+    await session.mask().catch(() => null); // what needs it says what went wrong
+    if (store.get().analysisData === analysis) mark(store.get());
+  });
   store.on(["pending", "busy"], ({ pending, busy }) =>
     root.classList.toggle("waiting", pending || busy != null),
   );
@@ -79,12 +110,17 @@ export function mountStage(root, { store, session }) {
   /** @param {any} state */
   function draw({ picture, tables, colormap, opacity, smooth }) {
     if (!picture || !tables || !geometry) return overlay.draw(null);
+    hint.textContent = hintFor(store.get(), picture);
+    if (!store.get().photo) return; // a sentence, which has a view of its own
     photo.setAttribute("aria-label", picture.sentence);
     show(picture);
     if (picture.form === "grid") return overlay.draw(null);
+    if (picture.labels) return layout();
     const values = normalise(picture.values, picture.low, picture.high);
     if (picture.form === "matrix") return paintCells(cells, values, picture.grid.columns, tables[colormap]);
-    overlay.draw({ values, grid: picture.grid, geometry, table: tables[colormap], opacity, smooth });
+    // A mask is drawn as shapes; what the overlay adds to it is the dimming outside of the crop.
+    const seen = picture.form === "mask" ? 0 : opacity;
+    overlay.draw({ values, grid: picture.grid, geometry, table: tables[colormap], opacity: seen, smooth });
   }
 
   store.on(["tables", "colormap"], ({ tables, colormap }) => {
@@ -95,16 +131,22 @@ export function mountStage(root, { store, session }) {
 
   /** The second picture: the warped photo of a spatial transformer, or a matrix where places are unknown. @param {any} picture */
   function show(picture) {
-    const beside = picture.form !== "map";
+    const beside = isBeside(picture);
     const changed = second.hidden === beside || second.dataset.form !== picture.form;
     second.hidden = !beside;
     second.dataset.form = picture.form;
+    words.element.hidden = !picture.labels;
+    cells.parentElement.hidden = Boolean(picture.labels);
+    root.classList.toggle("with-words", Boolean(picture.labels));
     if (beside)
       second.querySelector("figcaption").textContent =
-        picture.form === "grid" ? "what the rest of the network sees" : "query ↓  key →";
+        picture.form === "grid"
+          ? "what the rest of the network sees"
+          : picture.labels
+            ? "row: the word that is written · column: a word read before it"
+            : "query ↓  key →";
     if (changed) layout();
     if (picture.form === "grid") warp();
-    hint.textContent = hintFor(picture);
   }
 
   async function warp() {
@@ -115,31 +157,15 @@ export function mountStage(root, { store, session }) {
     cells.getContext("2d").drawImage(bitmap, 0, 0);
   }
 
-  /** @param {any} picture */
-  function hintFor(picture) {
-    const { query } = store.get();
-    const site = siteOf(store.get());
-    if (picture.form === "matrix") return "";
-    if (picture.form === "grid") return "Move over the right picture to see where each pixel was read.";
-    const { method, direction } = store.get();
-    const asks = picture.claim === "attention map" && method === "site" && askedGrid(site, direction);
-    if (!asks) return "Move over the photo to read its numbers.";
-    if (TOUCH.matches)
-      return query === "cls"
-        ? "Press and hold a patch to ask it. Tap to pin it."
-        : "Pinned. Tap it again to let go.";
-    if (query !== "cls") return "Pinned. Move to read its numbers; click it again or press Esc to let go.";
-    return "Move over the photo: the patch under the pointer asks. Click to pin it.";
-  }
-
   /** @param {any} state */
   function mark({ picture, hover }) {
-    if (!picture || !geometry) return put(marks);
+    if (!picture || !geometry || !store.get().photo) return put(marks);
     const paths = [];
     const [left, top, right, bottom] = crop(geometry);
     if (right - left < geometry.imageWidth - 1 || bottom - top < geometry.imageHeight - 1) {
       paths.push(stroke(`M${left} ${top}H${right}V${bottom}H${left}Z`, "crop"));
     }
+    paths.push(...maskMarks(picture));
     if (picture.form === "grid") paths.push(...gridMarks(hover));
     else if (picture.form === "map") {
       const asking = pointerGrid(store.get());
@@ -151,6 +177,22 @@ export function mountStage(root, { store, session }) {
       }
     }
     put(marks, paths);
+  }
+
+  /** The network's mask: its areas where it is what is shown, and its border. @param {any} picture */
+  function maskMarks(picture) {
+    const mask = session.peek("mask");
+    const { analysisData: analysis, outline, opacity } = store.get();
+    if (!mask || !geometry || (picture.form !== "mask" && !outline)) return [];
+    const { areas, border } = maskPaths(geometry, mask);
+    const filled = areas.map(({ index, path }) => {
+      const area = svg("path", { d: path, class: "area" });
+      area.style.fill = analysis.output.classes[index].colour;
+      area.style.fillOpacity = opacity;
+      return area;
+    });
+    const edge = [stroke(border, "halo thin"), stroke(border, "border")];
+    return picture.form === "mask" ? [...filled, ...edge] : edge;
   }
 
   /** @param {any} hover a pixel of the warped picture */
@@ -178,7 +220,7 @@ export function mountStage(root, { store, session }) {
   /** @param {PointerEvent} event @param {import("../geometry.js").PatchGrid | null} grid  of the map if null */
   function cellUnder(event, grid = pointerGrid(store.get())) {
     const { picture, analysisData: analysis } = store.get();
-    if (!picture || !geometry || picture.form !== "map" || !analysis) return null;
+    if (!picture || !geometry || (picture.form !== "map" && picture.form !== "mask") || !analysis) return null;
     const box = frame.getBoundingClientRect();
     const x = ((event.clientX - box.left) / box.width) * geometry.imageWidth;
     const y = ((event.clientY - box.top) / box.height) * geometry.imageHeight;
@@ -237,6 +279,9 @@ export function mountStage(root, { store, session }) {
   });
   cells.addEventListener("pointerleave", () => hover(null));
 }
+
+/** Whether something stands beside the photo. @param {any} picture */
+const isBeside = (picture) => picture?.form === "grid" || picture?.form === "matrix";
 
 /** The largest size of a shape inside a box. @param {{width: number, height: number}} shape @param {number} width @param {number} height */
 function fit(shape, width, height) {

@@ -1,0 +1,130 @@
+// What can be chosen of the shown site: what is shown, who asks, which way, which heads.
+
+import { h, segmented } from "./dom.js";
+import { headOf } from "./picture.js";
+import { askedGrid, forWords, METHODS, possible } from "./sites.js";
+
+/** @type {Record<string, string>} */
+const HERE = { attention: "This layer", "spatial-transformer": "This grid" };
+
+/** @param {any} state @param {any} site @param {(patch: any) => void} set */
+export function controls(state, site, set) {
+  const whole = state.method !== "site" && (state.method === "mask" || possible(state.method, state.analysisData));
+  const own = site.kind === "attention" && !whole;
+  return [
+    showControl(state, site, set),
+    classMethod(state, set),
+    own && askedGrid(site, state.direction) && whoAsks(state, site, set),
+    own && askedGrid(site, state.direction) && whichWay(state, set),
+    own && site.heads > 1 && heads(state, site, set),
+    state.analysisData.output?.kind === "mask" && state.method === "site" && outline(state, set),
+  ];
+}
+
+/** The layer, the mask, or a map of the whole network. @param {any} state @param {any} site @param {(patch: any) => void} set */
+function showControl({ analysisData: analysis, method }, site, set) {
+  const fitting = Object.entries(METHODS).filter(([name]) => possible(name, analysis));
+  const forClass = fitting.filter(([, { forClass: on }]) => on);
+  const choices = [
+    analysis.output?.kind === "mask" && { value: "mask", text: "Mask", title: "The class of every place" },
+    {
+      value: "site",
+      text: analysis.output?.kind === "mask" && site.kind === "attention" ? "Attention" : (HERE[site.kind] ?? "This gate"),
+    },
+    ...fitting
+      .filter(([, { forClass: on }]) => !on)
+      .map(([value, { name, title }]) => ({ value, text: name, title })),
+    forClass.length > 0 && {
+      value: forClass[0][0],
+      text: forWords(analysis) ? "For the word" : forClass.length > 1 ? "For a class" : forClass[0][1].name,
+      title: forClass[0][1].title,
+    },
+  ].filter(Boolean);
+  if (choices.length < 2) return false;
+  const chosen = METHODS[method]?.forClass ? forClass[0]?.[0] : method;
+  return row(
+    "Show",
+    segmented("Show", /** @type {any} */ (choices), chosen, (/** @type {any} */ value) => set({ method: value })),
+  );
+}
+
+/** Which map for a class, and what it is in a sentence. @param {any} state @param {(patch: any) => void} set */
+function classMethod({ analysisData: analysis, method }, set) {
+  if (!METHODS[method] || !possible(method, analysis)) return false;
+  const { forClass, title } = METHODS[method];
+  const choices = Object.entries(METHODS)
+    .filter(([name, one]) => one.forClass && possible(name, analysis))
+    .map(([value, one]) => ({ value, text: one.name, title: one.title }));
+  return h(
+    "div",
+    { class: "group" },
+    forClass &&
+      choices.length > 1 &&
+      row(
+        "Method",
+        segmented("Method", choices, method, (/** @type {any} */ value) => set({ method: value })),
+      ),
+    h("p", { class: "quiet" }, `${title}.`),
+  );
+}
+
+/** @param {any} state @param {any} site @param {(patch: any) => void} set */
+function whoAsks({ query }, site, set) {
+  return row(
+    "Asks",
+    h(
+      "div",
+      { class: "row" },
+      h(
+        "button",
+        {
+          type: "button",
+          class: "button",
+          id: "class-token",
+          "aria-pressed": String(query === "cls"),
+          onclick: () => set({ query: "cls", hover: null }),
+        },
+        site.prefix_tokens ? "Class token" : "Centre patch",
+      ),
+      h("span", { class: "quiet" }, query === "cls" ? "or a patch of the photo" : "a pinned patch"),
+    ),
+  );
+}
+
+/** @param {any} state @param {(patch: any) => void} set */
+function whichWay({ direction }, set) {
+  return row(
+    "Direction",
+    segmented(
+      "Direction",
+      [
+        { value: "from", text: "looks at", title: "A row of the attention matrix" },
+        { value: "to", text: "is looked at by", title: "A column of the attention matrix" },
+      ],
+      direction,
+      (/** @type {any} */ value) => set({ direction: value }),
+    ),
+  );
+}
+
+/** @param {any} state @param {any} site @param {(patch: any) => void} set */
+function heads(state, site, set) {
+  const each = Array.from({ length: site.heads }, (_, i) => ({ value: i, text: String(i) }));
+  const fused = ["mean", "max", "min"].map((value) => ({ value, text: value }));
+  return row(
+    "Heads",
+    segmented("Heads", /** @type {any} */ ([...fused, ...each]), headOf(state, site.heads), (/** @type {any} */ value) =>
+      set({ head: value }),
+    ),
+  );
+}
+
+/** @param {any} state @param {(patch: any) => void} set */
+function outline(state, set) {
+  const box = h("input", { type: "checkbox", id: "outline", onchange: () => set({ outline: box.checked }) });
+  box.checked = state.outline;
+  return h("label", { class: "check" }, box, "border of the mask");
+}
+
+/** @param {string} label @param {Element} control */
+const row = (label, control) => h("div", { class: "control" }, h("span", { class: "quiet" }, label), control);

@@ -1,0 +1,26 @@
+// The one line that says what to do with what is shown.
+
+import { siteOf } from "./drawing.js";
+import { askedGrid, isCross } from "./sites.js";
+
+const TOUCH = matchMedia("(hover: none)");
+
+/** @param {any} state @param {import("./picture.js").Picture} picture */
+export function hintFor(state, picture) {
+  const { method, direction, query } = state;
+  const site = siteOf(state);
+  if (picture.form === "matrix") return picture.labels ? "Choose a word to see its row; move over a cell to read it." : "";
+  if (picture.form === "grid") return "Move over the right picture to see where each pixel was read.";
+  if (picture.form === "mask")
+    return site?.kind === "attention"
+      ? "Move over the photo to read the class. Choose Attention to ask what a place looks at."
+      : "Move over the photo to read the class.";
+  if (method === "site" && site && isCross(site))
+    return TOUCH.matches ? "Choose a word below." : "Choose a word below, or go through them with ← and →.";
+  const asks = picture.claim === "attention map" && method === "site" && askedGrid(site, direction);
+  if (!asks) return "Move over the photo to read its numbers.";
+  if (TOUCH.matches)
+    return query === "cls" ? "Press and hold a patch to ask it. Tap to pin it." : "Pinned. Tap it again to let go.";
+  if (query !== "cls") return "Pinned. Move to read its numbers; click it again or press Esc to let go.";
+  return "Move over the photo: the patch under the pointer asks. Click to pin it.";
+}

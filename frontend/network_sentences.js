@@ -1,0 +1,40 @@
+// What a map of the whole network shows, in one sentence.
+
+import { forWords, isPlaced, METHODS, targetOf, wordOf } from "./sites.js";
+import { percent } from "./format.js";
+
+const DINO_SHARE = 0.6;
+
+/** @param {any} state */
+export function networkSentence(state) {
+  const { analysisData: analysis, method } = state;
+  const layers = analysis.sites.filter(isPlaced).length;
+  if (method === "rollout")
+    return `Rollout: where the class token's attention comes from through all ${layers} layers, heads averaged.`;
+  if (method === "dino")
+    return `The fewest patches that together get ${percent(DINO_SHARE)} of what the class token looks at in the last layer, mean over heads.`;
+  const how = forWords(analysis)
+    ? "attention through encoder and decoder, weighed by its gradient"
+    : {
+        "attention-grad-cam": "the last layer's class-token attention, heads weighed by their gradient",
+        "grad-cam": "the last feature maps, weighed by their gradient",
+        legrad: `the gradient of attention in all ${layers} layers, where it is positive`,
+      }[/** @type {string} */ (method)] ?? `attention through all ${layers} layers, weighed by its gradient`;
+  return `${METHODS[method].name} for “${className(state)}”: ${how}.`;
+}
+
+/** The name of the class or the word that a saliency map is for. @param {any} state */
+export function className(state) {
+  const { analysisData: analysis } = state;
+  if (forWords(analysis)) return analysis.output.words[writtenWord(state)]?.text ?? "";
+  const target = targetOf(state);
+  const known = analysis.predictions.find((/** @type {any} */ one) => one.index === target);
+  return known?.label ?? `class ${target}`;
+}
+
+/** The place of the chosen word among those that were written. @param {any} state */
+export function writtenWord({ word, analysisData: analysis }) {
+  const { words } = analysis.output;
+  const labels = words.map((/** @type {any} */ one) => one.text);
+  return Math.max(0, Math.min(words.length - 1, wordOf({ word }, { queries: words.length, query_labels: labels })));
+}

@@ -1,0 +1,174 @@
+// For a model that reads: its sentence, to be changed, and its attention as matrices of words.
+
+import { h, put } from "../dom.js";
+import { siteOf } from "../drawing.js";
+import { createMatrix } from "../matrix.js";
+import { wordMatrixPicture } from "../picture_words.js";
+import { examplesOf } from "../sentences.js";
+import { isMasked, isWordMatrix, siteTitle, wordOf } from "../sites.js";
+
+const GAP_PX = 24;
+const NARROW_PX = 640;
+const LARGEST_PX = 420;
+
+/** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
+export function mountSentence(root, { store, session }) {
+  const input = h("input", {
+    type: "text",
+    id: "text",
+    autocomplete: "off",
+    spellcheck: "false",
+    maxlength: 400,
+    "aria-describedby": "text-problem",
+  });
+  const problem = h("div", { id: "text-problem", class: "text-problem", role: "alert", hidden: true });
+  const examples = h("div", { class: "examples", role: "group", "aria-label": "Examples" });
+  const form = h(
+    "form",
+    {
+      class: "sentence-form",
+      onsubmit: (/** @type {Event} */ event) => {
+        event.preventDefault();
+        session.openText(input.value);
+      },
+    },
+    h(
+      "div",
+      { class: "row text-row" },
+      h("label", { for: "text", class: "quiet" }, "Sentence"),
+      input,
+      h("button", { type: "submit", class: "button" }, "Read"),
+    ),
+    problem,
+    examples,
+  );
+  const matrices = h("div", { class: "matrices" });
+  const view = h("div", { class: "reading", hidden: true }, form, matrices);
+  root.append(view);
+
+  /** @type {{sites: any[], heading: HTMLElement, figure: HTMLElement, matrix: ReturnType<typeof createMatrix>}[]} */
+  let columns = [];
+
+  store.on(["analysisData"], async ({ analysisData: analysis }) => {
+    const reading = analysis.text != null;
+    root.classList.toggle("reads", reading);
+    view.hidden = !reading;
+    if (!reading) return;
+    input.value = analysis.text;
+    columns = kinds(analysis.sites).map(column);
+    matrices.style.setProperty("--columns", String(columns.length));
+    put(
+      matrices,
+      columns.map(({ figure }) => figure),
+    );
+    const card = await session.modelCard(analysis.model).catch(() => null);
+    if (!card || store.get().analysisData !== analysis) return;
+    put(
+      examples,
+      examplesOf(card, card.labels).map((text) =>
+        h(
+          "button",
+          {
+            type: "button",
+            class: "example",
+            "aria-current": text === analysis.text ? "true" : null,
+            onclick: () => session.openText(text),
+          },
+          text,
+        ),
+      ),
+    );
+  });
+
+  store.on(["textProblem"], ({ textProblem }) => {
+    problem.hidden = !textProblem;
+    input.setAttribute("aria-invalid", String(Boolean(textProblem)));
+    if (!textProblem) return;
+    put(problem, h("strong", {}, textProblem.title), ` ${textProblem.detail}`);
+  });
+
+  /** One kind of attention: a matrix, and the layers it may be of. @param {any[]} sites */
+  function column(sites) {
+    const heading = h("button", { type: "button", class: "matrix-title", onclick: () => choose() });
+    const matrix = createMatrix({
+      choose: (word) => store.set({ site: shownOf(sites).id, word, method: "site" }),
+      hover: (hover) => {
+        if (shownOf(sites).id === store.get().site) store.set({ hover });
+        else if (hover) store.set({ site: shownOf(sites).id, hover });
+      },
+    });
+    const figure = h(
+      "figure",
+      { class: "word-matrix" },
+      heading,
+      matrix.element,
+      h("figcaption", { class: "quiet" }, meaning(sites[0])),
+    );
+    const choose = () => store.set({ site: shownOf(sites).id, word: null, hover: null });
+    return { sites, heading, figure, matrix };
+  }
+
+  /** The layer of this kind that belongs to the shown site: it itself, or the one as deep as it. @param {any[]} sites */
+  function shownOf(sites) {
+    const { analysisData: analysis, site } = store.get();
+    const own = sites.find((one) => one.id === site);
+    if (own) return own;
+    const depths = kinds(analysis.sites).map((kind) => kind.findIndex((one) => one.id === site));
+    return sites[Math.min(Math.max(0, ...depths), sites.length - 1)];
+  }
+
+  const later = () => requestAnimationFrame(() => draw());
+  store.on(["analysisData", "site", "head", "word", "picture", "tables", "colormap", "clip"], later);
+  new ResizeObserver(later).observe(root);
+
+  async function draw() {
+    const state = store.get();
+    const { analysisData: analysis, tables, colormap } = state;
+    if (analysis?.text == null || !tables || view.hidden) return;
+    const narrow = root.clientWidth < NARROW_PX;
+    const free = root.clientWidth - 2 * GAP_PX;
+    const count = columns.length;
+    const width = narrow ? free : Math.min(LARGEST_PX, (free - (count - 1) * GAP_PX) / count);
+    const height = narrow ? 1000 : Math.max(160, root.clientHeight - form.offsetHeight - 116);
+    for (const { sites, heading, figure, matrix } of columns) {
+      const site = shownOf(sites);
+      const chosen = site.id === state.site;
+      heading.textContent = `${part(site)} · ${siteTitle(site).toLowerCase()}`;
+      heading.setAttribute("aria-pressed", String(chosen));
+      figure.classList.toggle("chosen", chosen);
+      const source = await session.attention(site).catch(() => null);
+      if (!source || store.get().analysisData !== analysis) return;
+      const sameWords = same(site.query_labels, siteOf(state)?.query_labels);
+      const word = sameWords ? wordOf(state, site) : null;
+      const picture = wordMatrixPicture(state, site, source);
+      matrix.draw({ picture, table: tables[colormap], width, height, word });
+    }
+  }
+}
+
+/** Sites of words by what they are between, each in order of depth. @param {any[]} sites @returns {any[][]} */
+function kinds(sites) {
+  /** @type {Map<string, any[]>} */
+  const found = new Map();
+  for (const site of sites.filter(isWordMatrix)) {
+    const kind = meaning(site);
+    found.set(kind, [...(found.get(kind) ?? []), site]);
+  }
+  return [...found.values()];
+}
+
+/** @param {any} site */
+function part(site) {
+  if (isMasked(site)) return "Decoder, masked";
+  return same(site.query_labels, site.key_labels) ? "Encoder" : "Decoder, cross";
+}
+
+/** @param {any} site */
+function meaning(site) {
+  if (isMasked(site)) return "The words written look at those before them.";
+  if (same(site.query_labels, site.key_labels)) return "The words read look at each other.";
+  return "The words written look at those read.";
+}
+
+/** @param {string[] | null | undefined} one @param {string[] | null | undefined} other */
+const same = (one, other) => one != null && other != null && one.join(" ") === other.join(" ");

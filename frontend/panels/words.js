@@ -1,0 +1,107 @@
+// What the network wrote, word by word: each word can be chosen, and its row of attention is shown.
+
+import { fuse } from "../attention.js";
+import { extent } from "../colormap.js";
+import { h, moveFocus, put } from "../dom.js";
+import { siteOf } from "../drawing.js";
+import { percent } from "../format.js";
+import { writtenWord } from "../network_sentences.js";
+import { headOf } from "../picture.js";
+import { isMark, shownWord } from "../picture_words.js";
+import { forWords, isCross, wordOf } from "../sites.js";
+
+/** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
+export function mountWords(root, { store, session }) {
+  const title = h("h2", { class: "quiet", id: "words-title" });
+  const list = h("div", {
+    class: "words",
+    role: "radiogroup",
+    "aria-labelledby": "words-title",
+    onkeydown: moveFocus,
+  });
+  root.append(title, list);
+
+  store.on(["analysisData"], ({ analysisData: analysis }) => {
+    const { output } = analysis;
+    root.hidden = !output?.words;
+    if (root.hidden) return put(list);
+    root.dataset.kind = output.kind;
+    title.textContent = output.kind === "caption" ? "The network says" : "The network writes";
+    const rows = writing(analysis)?.query_labels ?? output.words.map((/** @type {any} */ word) => word.text);
+    put(
+      list,
+      rows.length === 1 && isMark(rows[0]) && h("span", { class: "quiet" }, "nothing"),
+      rows.map((/** @type {string} */ text, /** @type {number} */ i) => button(text, i, output.words[i])),
+    );
+    mark(store.get());
+  });
+
+  /** @param {string} text @param {number} row @param {any} word */
+  function button(text, row, word) {
+    const sure = word ? `, ${percent(word.score)} sure` : "";
+    return h(
+      "button",
+      {
+        type: "button",
+        role: "radio",
+        class: `word ${isMark(text) ? "mark" : ""}`,
+        "aria-checked": "false",
+        tabindex: -1,
+        title: isMark(text) ? "Where the network ended its sentence" : `“${text}”${sure}`,
+        onclick: () => choose(row),
+      },
+      shownWord(text),
+      h("i"),
+    );
+  }
+
+  /** The word, at a site that has its row. @param {number} word */
+  function choose(word) {
+    const state = store.get();
+    const site = siteOf(state);
+    const fits = site && writes(site, state.analysisData);
+    const saliency = forWords(state.analysisData) && state.method === "relevance";
+    const other = fits || saliency ? null : writing(state.analysisData);
+    store.set({ word, method: saliency ? "relevance" : "site", ...(other ? { site: other.id } : {}) });
+  }
+
+  store.on(["word", "site", "method"], (state) => mark(state));
+
+  /** @param {any} state */
+  function mark(state) {
+    const site = siteOf(state);
+    const saliency = forWords(state.analysisData) && state.method === "relevance";
+    const shown = site && state.method === "site" && writes(site, state.analysisData);
+    const chosen = saliency ? writtenWord(state) : shown ? wordOf(state, site) : -1;
+    [...list.querySelectorAll(".word")].forEach((one, i) => {
+      one.setAttribute("aria-checked", String(i === chosen));
+      one.tabIndex = i === Math.max(0, chosen) ? 0 : -1;
+    });
+  }
+
+  // Over the photo: how much the writing of each word looked at the place under the pointer.
+  store.on(["hover", "site", "head", "method"], async (state) => {
+    const site = siteOf(state);
+    const cell = state.method === "site" && site && isCross(site) ? state.hover : null;
+    const map = cell && (await session.wordsAt(site, cell).catch(() => null));
+    if (store.get().hover !== state.hover) return;
+    const values = map && fuse(map.data, map.shape[0], headOf(state, map.shape[0]));
+    const high = values ? extent(values)[1] : 1;
+    list.querySelectorAll("i").forEach((/** @type {HTMLElement} */ bar, /** @type {number} */ i) => {
+      bar.style.width = values ? `${(100 * values[i]) / high}%` : "0";
+    });
+    list.classList.toggle("weighed", Boolean(values));
+  });
+}
+
+/** Whether a site's rows are the words that were written. @param {any} site @param {any} analysis */
+function writes(site, { output }) {
+  const labels = site.query_labels;
+  return labels && output.words.every((/** @type {any} */ word, /** @type {number} */ i) => labels[i] === word.text);
+}
+
+/** The site where a word is best seen: the last cross-attention, else the last whose rows are words. @param {any} analysis */
+function writing(analysis) {
+  const fitting = analysis.sites.filter((/** @type {any} */ site) => writes(site, analysis));
+  return fitting.filter(isCross).at(-1) ?? fitting.at(-1) ?? null;
+}

@@ -1,0 +1,114 @@
+// Pictures of networks that write or segment: a word's look at the photo, words against words, a mask.
+
+import { fuse, matrix } from "./attention.js";
+import { extent } from "./colormap.js";
+import { percent } from "./format.js";
+import { headName, headOf } from "./picture.js";
+import { isMasked, wordOf } from "./sites.js";
+
+/** @typedef {import("./picture.js").Picture} Picture */
+
+/**
+ * What was looked at to write the chosen word.
+ * @param {any} state @param {any} site
+ * @param {{shape: number[], data: Float32Array}} map  (head, row, column); NaN where no key lies
+ * @returns {Picture}
+ */
+export function wordPicture(state, site, { shape, data }) {
+  const [heads, rows, columns] = shape;
+  const head = headOf(state, heads);
+  const values = fuse(data, heads, head);
+  const [low, high] = extent(values);
+  return {
+    form: "map",
+    claim: "attention map",
+    values,
+    grid: { rows, columns },
+    low,
+    high,
+    scale: "this map",
+    sentence: `Attention ${site.layer}, ${headName(head, heads)}: where the network looked to write ${quoted(site.query_labels[wordOf(state, site)])}.`,
+    marked: null,
+    prefix: null,
+  };
+}
+
+/** Words against words. @param {any} state @param {any} site @param {import("./attention.js").AttentionSource} source @returns {Picture} */
+export function wordMatrixPicture(state, site, source) {
+  const head = headOf(state, source.heads);
+  const values = matrix(source, head);
+  const masked = isMasked(site);
+  const [low, high] = extent(values);
+  const word = wordOf(state, site);
+  return {
+    form: "matrix",
+    claim: "attention map",
+    values,
+    grid: { rows: source.queries, columns: source.keys },
+    low,
+    high,
+    scale: "this matrix",
+    sentence: `Attention ${site.layer}, ${headName(head, source.heads)}: ${whatRows(site, masked)}. ${strongest(site, values, word)}`,
+    marked: null,
+    prefix: null,
+    labels: { rows: site.query_labels, columns: site.key_labels, masked, word },
+  };
+}
+
+/** @param {any} site @param {boolean} masked */
+function whatRows(site, masked) {
+  if (masked) return "each word written (row) looks at the words before it (columns)";
+  const same = site.query_labels.join(" ") === site.key_labels.join(" ");
+  if (same) return "each word read (row) looks at all of them (columns)";
+  return "each word written (row) looks at the words read (columns)";
+}
+
+/** What the chosen row looks at most. @param {any} site @param {Float32Array} values @param {number} word */
+function strongest(site, values, word) {
+  const row = values.subarray(word * site.keys, (word + 1) * site.keys);
+  const best = row.indexOf(extent(row)[1]);
+  return `${quoted(site.query_labels[word])}: most on ${quoted(site.key_labels[best])}, ${percent(row[best])}.`;
+}
+
+/**
+ * The class of every place.
+ * @param {any} analysis @param {{shape: number[], data: ArrayLike<number>}} mask  (row, column)
+ * @returns {Picture}
+ */
+export function maskPicture({ output }, { shape, data }) {
+  const [rows, columns] = shape;
+  const shares = output.classes
+    .filter((/** @type {any} */ entry) => entry.share > 0)
+    .sort((/** @type {any} */ a, /** @type {any} */ b) => b.share - a.share)
+    .slice(0, 4)
+    .map((/** @type {any} */ entry) => `${entry.label} ${percent(entry.share)}`);
+  return {
+    form: "mask",
+    claim: "mask",
+    values: Float32Array.from(data),
+    grid: { rows, columns },
+    low: 0,
+    high: output.classes.length - 1,
+    scale: "",
+    sentence: `The mask, the most likely class at every place: ${shares.join(", ")}.`,
+    marked: null,
+    prefix: null,
+    classes: output.classes,
+  };
+}
+
+/** What is at a cell, in words, where it is no plain number. @param {Picture} picture @param {import("./geometry.js").Cell} cell */
+export function cellWords({ form, values, grid, classes, labels }, { row, column }) {
+  if (form === "mask" && classes) return classes[values[row * grid.columns + column]]?.label ?? "";
+  if (!labels) return "";
+  return `${labels.rows[row]} ← ${labels.columns[column]}`;
+}
+
+/** A word in a sentence; the marks of a sentence's ends are no words. @param {string} word */
+export const quoted = (word) => ({ "<end>": "the end", "<start>": "the start" })[word] ?? `“${word}”`;
+
+/** A word as it stands in a list. @param {string} word */
+export const shownWord = (word) => ({ "<end>": "end", "<start>": "start", "<unknown>": "unknown" })[word] ?? word;
+
+/** Whether it is a mark and no word. @param {string} word */
+export const isMark = (word) => /^<.*>$/.test(word);
