@@ -17,6 +17,7 @@ from models.preprocessing import blank
 from models.shipped import bundled as bundled
 from models.spec import LoadedModel, ModelSpec
 from models.tasks import survey
+from models.transfer import Progress
 
 
 class UnknownModel(LookupError):
@@ -47,18 +48,18 @@ class Catalog:
         self.offline = offline
 
     def listed(self) -> list[ModelSpec]:
-        """What runs without a download: the weights folder's models, the model folder's, then the
-        bundled ones. Last those that are here but cannot be used; their `reason` says why.
+        """What is here or described here: first what runs without a download (the weights folder's
+        models, the model folder's, the bundled ones), then what the model folder has from the hub,
+        last what cannot be used; its `reason` says why.
         """
         files = sorted(self.weights_dir.iterdir()) if self.weights_dir else []
         kinds = (".safetensors", *weights.PICKLES)
         names = dict.fromkeys(file.stem for file in files if file.suffix in kinds)
         here = [self.spec(name) for name in names if timm_zoo.exists(name)]
-        here += [entry.spec for entry in self._described()]
+        here += [self.spec(entry.spec.id) for entry in self._described()]
         here += bundled().values()
-        usable = {spec.id: spec for spec in here if spec.reason is None}
-        unusable = {spec.id: spec for spec in here if spec.reason is not None}
-        return list((usable | unusable).values())
+        rows = {spec.id: spec for spec in here}.values()
+        return sorted(rows, key=lambda spec: (spec.reason is not None, spec.source == "hub"))
 
     def search(self, text: str, limit: int = 50) -> list[ModelSpec]:
         """Listed models and timm names that contain every word of `text`."""
@@ -81,17 +82,12 @@ class Catalog:
         if model in bundled():
             return bundled()[model]
         if (entry := self._entry(model)) is not None:
-            return entry.spec
+            return self._supplied(entry.spec)
         if not timm_zoo.exists(model):
             described = [entry.spec.id for entry in self._described()]
             close = difflib.get_close_matches(model, timm_zoo.names(), n=5, cutoff=0.7)
             raise UnknownModel(model, (*bundled(), *described, *close))
-        spec = timm_zoo.spec(model)
-        if (file := self._file(spec.id, ".safetensors")) is not None:
-            return replace(spec, source="local", size_bytes=file.stat().st_size)
-        if (pickle := self._pickle(spec.id)) is not None:
-            return replace(spec, source="local", reason=str(weights.unsafe(pickle.name)))
-        return spec
+        return self._supplied(timm_zoo.spec(model))
 
     def complaints(self) -> list[str]:
         """A line for each thing in the folders that hinders a model from being used."""
@@ -117,7 +113,7 @@ class Catalog:
     def download(
         self,
         model: str,
-        progress: hub.Progress,
+        progress: Progress,
         stopped: Callable[[], bool] = lambda: False,
     ) -> Path | None:
         """The file with the weights, fetched from the hub if need be; None for a bundled one.
@@ -143,7 +139,7 @@ class Catalog:
         self,
         model: str,
         device: torch.device | str = "cpu",
-        progress: hub.Progress | None = None,
+        progress: Progress | None = None,
     ) -> LoadedModel:
         """The network with its weights, in eval mode on `device`.
 
@@ -154,7 +150,8 @@ class Catalog:
         if spec.network is not None:
             module, checksum = shipped.load(spec)
         elif (entry := self._entry(spec.id)) is not None:
-            module, checksum = _load_described(entry)
+            module, checksum, size = self._load_described(entry, progress)
+            spec = replace(spec, size_bytes=size)
         else:
             module, checksum, size = self._load_timm(spec, progress)
             spec = replace(spec, size_bytes=size)
@@ -176,6 +173,16 @@ class Catalog:
         """The models of the model folder. A bundled network keeps its name."""
         entries = folder.listed(self.models_dir) if self.models_dir is not None else []
         return [entry for entry in entries if entry.spec.id not in bundled()]
+
+    def _supplied(self, spec: ModelSpec) -> ModelSpec:
+        """The row of a model of the hub, or of the file that the weights folder has for it."""
+        if spec.source != "hub":
+            return spec
+        if (file := self._file(spec.id, ".safetensors")) is not None:
+            return replace(spec, source="local", size_bytes=file.stat().st_size)
+        if (pickle := self._pickle(spec.id)) is not None:
+            return replace(spec, source="local", reason=str(weights.unsafe(pickle.name)))
+        return spec
 
     def _entry(self, model: str) -> folder.Entry | None:
         """The model folder's file for this id. Ids with path separators name no file."""
@@ -208,7 +215,7 @@ class Catalog:
     def _weights(
         self,
         spec: ModelSpec,
-        progress: hub.Progress | None,
+        progress: Progress | None,
         stopped: Callable[[], bool] = lambda: False,
     ) -> Path:
         file = self._file(spec.id, ".safetensors")
@@ -223,14 +230,32 @@ class Catalog:
         return hub.fetch(
             spec.repository,
             self.cache_dir,
+            name=spec.id,
             offline=self.offline,
             progress=progress,
             stopped=stopped,
         )
 
-    def _load_timm(
-        self, spec: ModelSpec, progress: hub.Progress | None
+    def _load_described(
+        self, entry: folder.Entry, progress: Progress | None
     ) -> tuple[nn.Module, str, int]:
+        if entry.mistakes:
+            raise entry.error()
+        file = entry.weights or self._weights(entry.spec, progress)
+        tensors, checksum = weights.read(file, hub.announced_sha256(file))
+        try:
+            module = builders.build(entry.builder, entry.arguments, tensors, file.name)
+        except weights.WeightsError:
+            raise
+        except Exception as error:  # Whatever the builder's own code may raise.
+            raise weights.UnusableNetwork(
+                f"{entry.spec.id}.toml: {entry.builder} could not be built "
+                f"({type(error).__name__}: {_short(error)})",
+                "Correct [arguments] in the file, or the builder.",
+            ) from error
+        return module, checksum, file.stat().st_size
+
+    def _load_timm(self, spec: ModelSpec, progress: Progress | None) -> tuple[nn.Module, str, int]:
         file = self._weights(spec, progress)
         tensors, checksum = weights.read(file, hub.announced_sha256(file))
         try:
@@ -251,20 +276,3 @@ def _short(error: Exception) -> str:
     """The first line of what an error says: the whole may be pages of a stack."""
     lines = str(error).strip().splitlines()
     return lines[0][:200] if lines else "no message"
-
-
-def _load_described(entry: folder.Entry) -> tuple[nn.Module, str]:
-    if entry.weights is None:
-        raise entry.error()
-    tensors, checksum = weights.read(entry.weights)
-    try:
-        module = builders.build(entry.builder, entry.arguments, tensors, entry.weights.name)
-    except weights.WeightsError:
-        raise
-    except Exception as error:  # Whatever the builder's own code may raise.
-        raise weights.UnusableNetwork(
-            f"{entry.spec.id}.toml: {entry.builder} could not be built "
-            f"({type(error).__name__}: {_short(error)})",
-            "Correct [arguments] in the file, or the builder.",
-        ) from error
-    return module, checksum

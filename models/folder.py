@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from models import builders, timm_zoo
-from models.model_file import NEEDED, PREPROCESSING, TOP, Check, Wrong
+from models.model_file import NEEDED, PREPROCESSING, TOP, Check, Hosted, Wrong
 from models.preprocessing import Fit, Preprocessing
 from models.spec import ModelSpec
 from models.toml_lines import line_of, syntax_error
@@ -38,7 +38,8 @@ class Mistake:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A model as its file describes it. weights: None if there are mistakes.
+    """A model as its file describes it. weights: None if there are mistakes, or if they are on the
+    hub; then the spec names the repository.
 
     arguments: for the builder, those of the configuration file included. pickle: the name of the
     weights file, if it is a pickle.
@@ -83,7 +84,8 @@ def read(path: Path) -> Entry:
 
 def _refused(entry: Entry, mistakes: list[Mistake], pickle: str | None = None) -> Entry:
     entry = replace(entry, weights=None, mistakes=tuple(mistakes), pickle=pickle)
-    return replace(entry, spec=replace(entry.spec, reason=str(entry.error())))
+    spec = replace(entry.spec, source="local", reason=str(entry.error()))
+    return replace(entry, spec=spec)
 
 
 class _Reader:
@@ -110,13 +112,17 @@ class _Reader:
                 self._say(f"there is no `{key}`; it is {NEEDED[key]}")
         preprocessing = self._preprocessing(builder, values["preprocessing"])
         spec = _spec(self.path.stem, {**values, "labels": self._labels(values)}, preprocessing)
-        entry = Entry(spec, builder, arguments, values["weights"])
+        weights = values["weights"]
+        if isinstance(weights, Hosted):
+            spec = replace(spec, source="hub", repository=weights.repository)
+            entry = Entry(spec, builder, arguments)
+        else:
+            size = weights.stat().st_size if weights else None
+            entry = Entry(replace(spec, size_bytes=size), builder, arguments, weights)
         if self.mistakes:
             self.mistakes.sort(key=lambda mistake: mistake.line or 0)
             return _refused(entry, self.mistakes, self.pickle)
-        assert entry.weights is not None
-        size = entry.weights.stat().st_size
-        return replace(entry, spec=replace(spec, size_bytes=size))
+        return entry
 
     def _say(self, message: str, *key: str) -> None:
         self.mistakes.append(Mistake(line_of(self.text, *key), message))

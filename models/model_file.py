@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,13 @@ class Wrong(Exception):
     def __init__(self, message: str, pickle: str | None = None) -> None:
         super().__init__(message)
         self.pickle = pickle
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """Weights on the hub: model.safetensors of a repository, <owner>/<name>."""
+
+    repository: str
 
 
 def beside(file: Path, name: Any) -> Path:
@@ -71,15 +80,19 @@ def _one_of(*choices: str) -> Check:
     return check
 
 
-def _weights(file: Path, value: Any) -> Path:
+def _weights(file: Path, value: Any) -> Path | Hosted:
     name = _text(file, value)
+    if name.startswith("hub:"):
+        if not re.fullmatch(r"hub:\w[\w.-]*/\w[\w.-]*", name, re.ASCII):
+            raise Wrong(f"{name!r} is not hub:<owner>/<name>")
+        return Hosted(name.removeprefix("hub:"))
     if Path(name).suffix.lower() in PICKLES:
         pickle = Path(name).name
         raise Wrong(
             f"{name} is a pickle, which can run code when it is opened. {how_to(pickle)}", pickle
         )
     if Path(name).suffix != ".safetensors":
-        raise Wrong(f"{name} is no .safetensors file")
+        raise Wrong(f"{name} is no .safetensors file, nor hub:<owner>/<name>")
     return beside(file, name)
 
 
@@ -149,4 +162,4 @@ PREPROCESSING: dict[str, Check] = {
     "crop": _one_of(*CROPS),
 }  # fmt: skip
 
-NEEDED = {"builder": FORMS, "weights": "the name of a .safetensors file"}
+NEEDED = {"builder": FORMS, "weights": "the name of a .safetensors file, or hub:<owner>/<name>"}

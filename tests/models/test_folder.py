@@ -10,14 +10,21 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 from torch import nn
 
 from models import folder, model_file, timm_zoo
 from models.catalog import Catalog, UnknownModel, bundled
 from models.inference import run
 from models.preprocessing import prepare
-from models.weights import CorruptWeights, InvalidModelFile, UnsafeCheckpoint, UnusableNetwork
+from models.weights import (
+    CorruptWeights,
+    InvalidModelFile,
+    ModelNotLocal,
+    UnsafeCheckpoint,
+    UnusableNetwork,
+)
+from tests.hub import a_hub
 
 PAGE = Path(__file__).parents[2] / "docs" / "models-folder.md"
 
@@ -330,7 +337,10 @@ def test_all_mistakes_are_told_at_once_with_line_and_choices(
     assert "centre, squash" in told[16]
     assert "above the first [table]" in told[18]
     (missing,) = [mistake.message for mistake in entry.mistakes if mistake.line is None]
-    assert missing == "there is no `weights`; it is the name of a .safetensors file"
+    assert (
+        missing
+        == "there is no `weights`; it is the name of a .safetensors file, or hub:<owner>/<name>"
+    )
     lines = catalog.complaints()
     assert len(lines) == len(entry.mistakes)
     assert "bad.toml, line 4: task: 'classify' is none of classification, features" in lines
@@ -347,7 +357,7 @@ def test_all_mistakes_are_told_at_once_with_line_and_choices(
         ('builder = "no_such_package_here.nets:make"\n', 1, "PYTHONPATH"),
         ('builder = "transformers:ViTForImageClasification"\n', 1, "ViTForImageClassification"),
         ('weights = "missing.safetensors"\n', 1, "there is no file 'missing.safetensors' beside"),
-        ('\nweights = "net.h5"\n', 2, "no .safetensors file"),
+        ('\nweights = "net.h5"\n', 2, "no .safetensors file, nor hub:"),
         ('labels = "missing.txt"\n', 1, "there is no file 'missing.txt'"),
         ("arguments = 3\n", 1, "it is a table"),
         ("preprocessing = 3\n", 1, "it is a table"),
@@ -481,3 +491,38 @@ def test_tensors_that_a_network_shares_are_needed_once(tmp_path: Path) -> None:
     del state["b.bias"]
     with pytest.raises(CorruptWeights, match=r"missing b\.bias$"):
         fill(network, state, "s.safetensors")
+
+
+def test_weights_from_a_repository_of_the_hub(
+    put: Callable[..., Catalog], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = timm_zoo.create("test_vit", {"num_classes": 2})
+    text = 'builder = "timm:test_vit"\nweights = "hub:somebody/net"\n[arguments]\nnum_classes = 2\n'
+    home = put("hosted", text).models_dir
+    with a_hub(monkeypatch) as hub:
+        hub.files["somebody/net"] = save(network.state_dict())
+        catalog = Catalog(models_dir=home, cache_dir=tmp_path / "cache")
+        row = catalog.listed()[-1]  # never what is taken by default
+        assert (row.id, row.source, row.repository) == ("hosted", "hub", "somebody/net")
+        assert not catalog.local("hosted")
+        offline = Catalog(models_dir=home, cache_dir=tmp_path / "cache", offline=True)
+        with pytest.raises(ModelNotLocal) as caught:
+            offline.load("hosted")
+        assert "hosted.safetensors" in caught.value.hint
+        loaded = catalog.load("hosted")
+        assert torch.equal(loaded.module.head.weight, network.head.weight)
+        assert catalog.local("hosted")
+        assert offline.load("hosted").revision == loaded.revision
+        assert hub.gets == [("somebody/net", None)]
+    supplied = tmp_path / "supplied"
+    supplied.mkdir()
+    save_file(network.state_dict(), supplied / "hosted.safetensors")
+    catalog = Catalog(supplied, tmp_path / "empty", home, offline=True)
+    assert (catalog.listed()[0].id, catalog.spec("hosted").source) == ("hosted", "local")
+    assert torch.equal(catalog.load("hosted").module.head.weight, network.head.weight)
+
+
+@pytest.mark.parametrize("name", ["hub:", "hub:net", "hub:../net", "hub:a/b/c", "hub:a/.."])
+def test_a_repository_that_is_none(put: Callable[..., Catalog], name: str) -> None:
+    (entry,) = folder.listed(put("a", f'weights = "{name}"').models_dir or Path())
+    assert any("is not hub:<owner>/<name>" in mistake.message for mistake in entry.mistakes)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import hub
+from models import hub, transfer
 from models.weights import CorruptWeights, DownloadStopped, ModelNotLocal, sha256
 from tests.hub import Hub, a_hub
 
@@ -25,7 +25,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "PAUSES_S", (0.0,) * hub.ATTEMPTS)
+    monkeypatch.setattr(transfer, "PAUSES_S", (0.0,) * transfer.ATTEMPTS)
 
 
 def leftovers(cache: Path) -> list[Path]:
@@ -132,12 +132,12 @@ def test_a_busy_hub_is_asked_again(served: Hub, tmp_path: Path) -> None:
 def test_a_hub_that_keeps_failing_is_given_up_and_the_part_kept(
     served: Hub, tmp_path: Path
 ) -> None:
-    served.cuts = [200_000] + [0] * hub.ATTEMPTS
+    served.cuts = [200_000] + [0] * transfer.ATTEMPTS
     with pytest.raises(ModelNotLocal, match=r"did not supply them .*broke off") as caught:
         hub.fetch(REPOSITORY, tmp_path)
     assert "FOVEA_WEIGHTS_DIR" in caught.value.hint
     assert [part.stat().st_size for part in leftovers(tmp_path)] == [200_000]
-    assert len(served.gets) == 1 + hub.ATTEMPTS
+    assert len(served.gets) == 1 + transfer.ATTEMPTS
 
 
 def test_a_repository_that_is_not_there_is_told_with_the_hubs_answer(
