@@ -13,8 +13,9 @@ from models.maps.places import looked_at_by, looks_at
 from models.records import Cells, Map, Site, Trace
 
 Query = str | tuple[int, int] | int | None
-"""The class token as "cls", a place as (row, column), a token by its number; None for the first of class
-token and the place in the middle that the network has."""
+"""The class token as "cls", a place as (row, column), or a token by its number. None: the class
+token, or the place in the middle where there is none.
+"""
 
 
 def attention_site(trace: Trace, layer: int) -> Site:
@@ -59,10 +60,19 @@ def _as_map(values: Tensor, site: Site, axis: str, sentence: str) -> Map:
     """Values on tokens (…, token), put onto the places where there are some."""
     grid, prefix = site.grid, site.prefix_tokens
     axes = ("head",) if values.ndim == 2 else ()
-    if grid is None or values.shape[-1] != prefix + grid.cells:
+    if grid is not None and values.shape[-1] == prefix + grid.cells:
+        places = values[..., prefix:].unflatten(-1, (grid.rows, grid.columns))
+        return Map(places, (*axes, "row", "column"), values[..., :prefix], sentence)
+    layout = site.layout
+    cells = None if layout is None else layout.keys if axis == "key" else layout.queries
+    if cells is None or tuple(cells.cells.shape) != (1, values.shape[-1]):
         return Map(values, (*axes, axis), None, sentence)
-    places = values[..., prefix:].unflatten(-1, (grid.rows, grid.columns))
-    return Map(places, (*axes, "row", "column"), values[..., :prefix], sentence)
+    # Words or learned queries on one side, patches on the other.
+    tokens, grid = cells.cells[0].long().to(values.device), cells.grid
+    spread = values.new_full((*values.shape[:-1], grid.cells), torch.nan)
+    spread[..., tokens[tokens >= 0]] = values[..., tokens >= 0]
+    places = spread.unflatten(-1, (grid.rows, grid.columns))
+    return Map(places, (*axes, "row", "column"), values[..., tokens < 0], sentence)
 
 
 def attention(

@@ -41,6 +41,7 @@ layouts:  global           every patch looks at every patch
                            a patch looks at some; each knows its own places
           pyramid          patches look at larger ones
           class-only       only the class token looks
+          words            a sentence on one side at least
           channel×channel  no places at all
           unknown          places could not be followed; shown as a matrix
 

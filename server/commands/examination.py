@@ -32,8 +32,8 @@ from server.errors import Problem
 from server.settings import Settings
 
 NOISE_PX = (160, 240)
-SLOW = 1.5
-"""Times the plain pass, above which the cost of capture is worth a note."""
+SLOW, SLOW_MS = 1.5, 20.0
+"""Times the plain pass, and milliseconds more, above which the cost is worth a note."""
 
 
 async def examine(catalog: Catalog, settings: Settings, model: str, repeats: int) -> dict[str, Any]:
@@ -82,11 +82,16 @@ def about_site(site: Site) -> dict[str, Any]:
         "name": site.name,
         "heads": site.heads,
         "size": size,
-        "layout": layout_kind(site) if attends else None,
+        "layout": _layout(site) if attends else None,
         "grid": None if grid is None else [grid.rows, grid.columns],
         "prefix_tokens": site.prefix_tokens if attends and site.grid is not None else None,
         "note": site.note,
     }
+
+
+def _layout(site: Site) -> str:
+    of_words = site.layout is not None and (site.layout.query_words or site.layout.key_words)
+    return "words" if of_words else layout_kind(site)
 
 
 async def _map(engine: Engine, analysis: Analysis, name: str) -> dict[str, Any]:
@@ -176,7 +181,7 @@ def findings(
         )
     if any(site["layout"] == "channel×channel" for site in sites):
         notes.append("Attention between channels has no places, whatever the network looks at.")
-    if cost["ratio"] > SLOW:
+    if cost["ratio"] > SLOW and cost["captured_ms"] - cost["forward_ms"] > SLOW_MS:
         notes.append(
             "Capture is slow here; a network of many small layers pays most, and so does a machine "
             "that is busy."

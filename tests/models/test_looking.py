@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from models import networks
 from models.looking import attention
 from models.observing import capture
 from models.records import Trace
@@ -72,6 +73,23 @@ def test_a_window_is_all_that_is_looked_at() -> None:
     # Window 8 is the first of the second row of eight; row 10, column 3 is its token 3·7 + 3.
     expected = trace.sites[0].attention.probabilities[8, :, 24].mean(0)
     torch.testing.assert_close(found.values[7:14, 0:7].flatten(), expected)
+
+
+def test_a_word_looks_at_patches() -> None:
+    """Cross-attention of a captioner: its queries are words, its keys lie on the photo."""
+    torch.manual_seed(0)
+    sizes = {"image_size": 64, "dim": 24, "depth": 1, "heads": 2, "word_dim": 16, "word_heads": 2}
+    captioner = networks.build("captioner", words=9, **sizes).eval()
+    words = torch.tensor([[1, 5, 6, 7]])
+    with torch.inference_mode(), capture(captioner) as trace:
+        captioner(torch.randn(1, 3, 64, 64), words)
+    cross = next(i for i, site in enumerate(trace.sites) if "cross" in site.name)
+    found = attention(trace, cross, 2, head=1)
+    assert found.axes == ("row", "column")
+    expected = matrix(trace, cross)[1, 2]
+    same(torch.cat((found.prefix, found.values.flatten())), expected)
+    own = attention(trace, cross - 1, 2, head=1)
+    assert own.axes == ("key",)
 
 
 def test_what_does_not_exist_is_refused(vit: Trace) -> None:

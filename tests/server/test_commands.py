@@ -399,8 +399,19 @@ def test_windows_and_what_has_no_places(capsys: pytest.CaptureFixture[str]) -> N
     assert site["kind"] == "spatial-transformer"
 
 
+@pytest.mark.usefixtures("here")
+def test_a_network_that_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert told("doctor", "text_transformer", "--json", "--repeats", "1") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert {site["layout"] for site in report["sites"]} == {"words"}
+    assert {one["name"] for one in report["maps"] if one["possible"]} == {"attention"}
+    out = tmp_path / "x.png"
+    assert told("explain", SUNFLOWER, "--model", "text_transformer", "-o", out) == 1
+    assert "reads a sentence" in capsys.readouterr().err
+
+
 def test_compiled_parts_and_empty_networks_are_problems() -> None:
-    cost = {"ratio": 1.0, "same_output": True}
+    cost = {"forward_ms": 50.0, "captured_ms": 50.0, "ratio": 1.0, "same_output": True}
     compiled = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU())
     compiled[0].compile(backend="eager")
     problems, notes = examination.findings(compiled, [], cost)
@@ -408,7 +419,9 @@ def test_compiled_parts_and_empty_networks_are_problems() -> None:
     assert "Look at it before it is compiled" in problems[0]
     assert notes == []
     unknown = {"id": "s00", "kind": "attention", "layout": "unknown"}
-    problems, notes = examination.findings(torch.nn.ReLU(), [unknown], {**cost, "ratio": 2.0})
+    problems, notes = examination.findings(
+        torch.nn.ReLU(), [unknown], {**cost, "captured_ms": 100.0, "ratio": 2.0}
+    )
     assert problems == []
     assert "places of 1 of 1 attention sites" in notes[0]
     assert "Capture is slow here" in notes[1]
