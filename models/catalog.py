@@ -5,6 +5,7 @@ the files in the weights folder, and all of timm.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -273,6 +274,10 @@ def _names_a_file(model: str) -> bool:
 
 
 def _short(error: Exception) -> str:
-    """The first line of what an error says: the whole may be pages of a stack."""
+    """The first line of what an error says, without paths: the whole may be pages of a stack."""
     lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else "no message"
+    return (
+        re.sub(r"(?:[A-Za-z]:)?(?:[/\\][\w.~-]+){2,}", "…", lines[0])[:200]
+        if lines
+        else "no message"
+    )

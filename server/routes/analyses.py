@@ -76,6 +76,8 @@ _UPLOAD: dict[str, Any] = {
             errors.ModelNotLocal,
             errors.CorruptWeights,
             errors.UnsuitableModel,
+            errors.InvalidModelFile,
+            errors.DownloadCancelled,
         ),
     },
 )
