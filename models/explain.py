@@ -15,15 +15,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.blockwise import legrad, rollout
 from models.capture import capture
-from models.capture.calls import Call, calls
 from models.capture.replay import repeated, replay
 from models.layout import Layouts, place, survey
 from models.maps import encoder_decoder, gradients, heads
-from models.maps import legrad as legrad_maps
-from models.maps.propagation import ClassRow, NotPossible, chain
+from models.maps.propagation import ClassRow, chain
 from models.outputs import tensor_of
 from models.records import Map, Site, Trace
+
+__all__ = [
+    "attention_grad_cam",
+    "gradient_rollout",
+    "head_importance",
+    "layers_backwards",
+    "legrad",
+    "relevance",
+    "rollout",
+    "word_relevance",
+]
 
 Objective = Callable[[Tensor], Tensor]
 """From the network's output to the scalar that is differentiated."""
@@ -174,70 +184,3 @@ def _everything_differentiable(module: nn.Module) -> Iterator[None]:
     finally:
         for parameter in at_rest:
             parameter.requires_grad_(False)
-
-
-# LeGrad -----------------------------------------------------------------------------------------
-
-_IN_A_TAIL = (nn.Linear, nn.Identity, nn.Dropout)
-
-
-def _scorer(tail: Sequence[nn.Module]) -> Callable[[Tensor], Tensor]:
-    """The network's own norm and head, from the modules that run after the last block."""
-    linear = [part for part in tail if isinstance(part, nn.Linear)]
-    others = [part for part in tail if not isinstance(part, _IN_A_TAIL)]
-    norms = [part for part in others if "norm" in type(part).__name__.lower()]
-    if len(linear) != 1 or len(norms) != len(others) or tail[-1] is not linear[0]:
-        names = ", ".join(type(part).__name__ for part in tail) or "nothing"
-        raise NotPossible(
-            f"LeGrad scores every layer by the network's norm and one linear head; after its last "
-            f"block this one has {names}"
-        )
-    return nn.Sequential(*tail)
-
-
-def _layer_of(call: Call, score: Callable[[Tensor], Tensor], target: int, tokens: int) -> Tensor:
-    """(key,): the map of one layer, run again by itself."""
-    with torch.enable_grad(), capture(call.module, gradients=True) as recording:
-        args = [
-            arg.requires_grad_() if isinstance(arg, Tensor) and arg.is_floating_point() else arg
-            for arg in call.args
-        ]
-        output = call.module(*args, **call.kwargs)
-    outputs = [output] if isinstance(output, Tensor) else list(output)
-    streams = [o for o in outputs if isinstance(o, Tensor) and o.ndim == 3 and o.shape[1] == tokens]
-    if not streams:
-        raise NotPossible(f"the block {call.path} does not give out its tokens")
-    with torch.enable_grad():
-        scores = score(streams[0].mean(1))
-    if not target < scores.shape[-1]:
-        raise NotPossible(f"the network's last linear layer has no class {target}")
-    trace = recording.differentiate(scores[0, target])
-    sites = [s for s in trace.sites if s.kind == "attention" and s.queries == s.keys == tokens]
-    with torch.no_grad():
-        return legrad_maps.layer_map(sites[-1].attention)
-
-
-def legrad(module: nn.Module, photo: Tensor, target: int, layouts: Layouts | None = None) -> Map:
-    """LeGrad (arXiv 2404.03214) of a vision transformer with a norm and a head: (row, column).
-
-    Every block is run once more, alone, and sˡ = head(norm(mean over tokens of xˡ)) differentiated.
-    Raises NotPossible where the network is not made so.
-    """
-    layouts = survey(module, photo) if layouts is None else layouts
-    blocks = repeated(module)
-    # The replay outlines the sites, without tensors; nothing is differentiated in this pass.
-    with torch.no_grad(), calls(module, blocks) as noted, replay(module, blocks, _nothing) as seen:
-        module(photo)
-    sites = chain(place(seen.trace, layouts))
-    ids = {site.id for site in sites}
-    held = [b for s, b in zip(seen.trace.sites, seen.blocks, strict=True) if s.id in ids]
-    called = {call.path: call for call in noted.made}
-    if None in held or len(set(held)) != len(held) or len(called) != len(noted.made):
-        raise NotPossible("LeGrad needs one attention in each of the network's blocks")
-    score, tokens = _scorer(noted.tail), sites[-1].keys or 0
-    layers = [_layer_of(called[path], score, target, tokens) for path in held if path]
-    return legrad_maps.legrad(layers, sites[-1])
-
-
-def _nothing(sites: Sequence[Site]) -> None:
-    """No block is waited for."""

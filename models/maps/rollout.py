@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from models.maps.attention import Fusion, fuse, query_blocks, rows
-from models.maps.propagation import Blocks, class_map
+from models.maps.propagation import Blocks, ClassRow, chain
 from models.records import Attention, Map, Trace
 
 FUSIONS: tuple[Fusion, ...] = ("mean", "max", "min")
@@ -51,6 +51,22 @@ def _blocks(attention: Attention, fusion: Fusion, discard: float) -> Blocks:
     return zip(blocks, _discarded(matrix, discard).split([len(b) for b in blocks]), strict=True)
 
 
+def class_row(fusion: Fusion, discard: float) -> ClassRow:
+    """The class token's row before any layer was passed. Raises ValueError for a bad parameter."""
+    if fusion not in FUSIONS:
+        raise ValueError(f"unknown fusion {fusion!r}; valid: {', '.join(FUSIONS)}")
+    if not 0 <= discard < 1:
+        raise ValueError(f"discard is a share, 0 ≤ discard < 1, not {discard}")
+    return ClassRow(lambda attention: _blocks(attention, fusion, discard), normalised=True)
+
+
+def map_of(row: ClassRow, fusion: Fusion, discard: float) -> Map:
+    """The row after all layers, with its parameters in the sentence."""
+    result = row.map("Rollout")
+    dropped = f", the smallest {discard:.0%} of each layer discarded" if discard else ""
+    return replace(result, sentence=f"{result.sentence}, {fusion} over heads{dropped}")
+
+
 def rollout(trace: Trace, fusion: Fusion = "mean", discard: float = 0.0) -> Map:
     """The rollout of the class token over the patches: values (row, column).
 
@@ -59,15 +75,10 @@ def rollout(trace: Trace, fusion: Fusion = "mean", discard: float = 0.0) -> Map:
     the rows of all patches are averaged. Raises NoChain where there is no chain of self-attention,
     ValueError for a bad parameter.
     """
-    if fusion not in FUSIONS:
-        raise ValueError(f"unknown fusion {fusion!r}; valid: {', '.join(FUSIONS)}")
-    if not 0 <= discard < 1:
-        raise ValueError(f"discard is a share, 0 ≤ discard < 1, not {discard}")
-    result = class_map(
-        trace, lambda one: _blocks(one, fusion, discard), normalised=True, name="Rollout"
-    )
-    dropped = f", the smallest {discard:.0%} of each layer discarded" if discard else ""
-    return replace(result, sentence=f"{result.sentence}, {fusion} over heads{dropped}")
+    row = class_row(fusion, discard)
+    for site in reversed(chain(trace)):
+        row.through(site)
+    return map_of(row, fusion, discard)
 
 
 def vit_explain(trace: Trace, fusion: Fusion = "mean", discard: float = 0.9) -> Map:

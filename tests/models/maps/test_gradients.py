@@ -70,6 +70,8 @@ def test_rollout_and_the_variant_of_vit_explain(exact: Exact, fusion: str, disca
         total = mixed / mixed.sum(-1, keepdim=True) @ total
     assert exact.row_is(total[0], rollout(exact.trace, fusion, discard))
     assert exact.row_is(total[0], vit_explain(exact.trace, fusion, discard))
+    again = explain.rollout(exact.module, exact.photo, fusion, discard, exact.layouts)
+    assert exact.row_is(total[0], again)
 
 
 def test_dino_keeps_the_smallest_set_above_the_mass(exact: Exact) -> None:

@@ -48,3 +48,41 @@ def test_a_network_without_attention_cannot_have_it() -> None:
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(3600, 5)).eval()
     with pytest.raises(NotPossible, match="self-attention"):
         explain.legrad(module, torch.randn(1, 3, 32, 32), 1)
+
+
+def test_heads_that_a_network_folds_into_its_batch_are_heads_again() -> None:
+    """The same network with its attention written by hand, (batch·head, token, dim)."""
+    module = vit(img_size=(32, 32))
+    photo = torch.randn(1, 3, 32, 32)
+    expected = [make(module, photo) for make in (_legrad, explain.rollout, _relevance)]
+    for block in module.blocks:
+        block.attn = Folded(block.attn)
+    for make, one in zip((_legrad, explain.rollout, _relevance), expected, strict=True):
+        assert close(make(module, photo).values, one.values.double())
+
+
+def _legrad(module: nn.Module, photo: torch.Tensor):
+    return explain.legrad(module, photo, 1)
+
+
+def _relevance(module: nn.Module, photo: torch.Tensor):
+    return explain.relevance(module, photo, 1)
+
+
+class Folded(nn.Module):
+    """timm's attention with its weights, written with heads in the batch axis."""
+
+    def __init__(self, attention: nn.Module) -> None:
+        super().__init__()
+        self.qkv, self.proj, self.heads = attention.qkv, attention.proj, attention.num_heads
+
+    def forward(self, x: torch.Tensor, **_: object) -> torch.Tensor:
+        batch, tokens, dim = x.shape
+        size = dim // self.heads
+        q, k, v = (
+            part.view(batch, tokens, self.heads, size).transpose(1, 2).flatten(0, 1)
+            for part in self.qkv(x).chunk(3, dim=-1)
+        )
+        seen = torch.bmm(torch.bmm(q, k.transpose(1, 2)).mul(size**-0.5).softmax(-1), v)
+        joined = seen.view(batch, self.heads, tokens, size).transpose(1, 2)
+        return self.proj(joined.reshape(batch, tokens, dim))

@@ -1,0 +1,91 @@
+"""Peak memory of one contender, in a process of its own, as the operating system counts it.
+
+The process builds the contender, runs it once on a small photo so that code and libraries are in
+memory, and then once in earnest: what is reported is the highest resident memory during that run
+above what was resident before it (network and photo). `peak` is called by the benchmarks; `python
+-m benchmarks.memory MODULE CONTENDER PX BATCH` is what it starts.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+SMALL_PX = {14: 98, 16: 96}
+STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+class Asked(NamedTuple):
+    """What a module's `contender` is to build: by its name, for photos of this size."""
+
+    name: str
+    px: int
+    batch: int = 1
+    patch_px: int = 14
+
+
+Contender = Callable[[Asked], Callable[[], object]]
+
+
+def _resident(field: str) -> int:
+    match = re.search(rf"{field}:\s+(\d+)", STATUS.read_text())
+    assert match is not None
+    return int(match[1]) * 1024
+
+
+@contextmanager
+def _watching() -> Iterator[Callable[[], int]]:
+    """Yields a function that gives the highest resident memory since the start, in bytes."""
+    try:
+        CLEAR.write_text("5")  # Linux: the high-water mark starts anew
+    except OSError:
+        seen, over = [_resident("VmRSS")], threading.Event()
+
+        def sample() -> None:
+            while not over.wait(0.001):
+                seen[0] = max(seen[0], _resident("VmRSS"))
+
+        thread = threading.Thread(target=sample, daemon=True)
+        thread.start()
+        yield lambda: seen[0]
+        over.set()
+    else:
+        yield lambda: _resident("VmHWM")
+
+
+def peak(module: str, asked: Asked) -> int:
+    """Bytes, measured in a fresh process; raises CalledProcessError where the contender fails."""
+    # Freed memory goes back to the system at once, so that resident memory is memory in use.
+    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0"}
+    command = [sys.executable, "-m", "benchmarks.memory", module, *map(str, asked)]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    return int(done.stdout.split()[-1])
+
+
+def main(module: str, name: str, px: str, batch: str, patch_px: str) -> None:
+    """Measure here and print the bytes."""
+    contender: Contender = importlib.import_module(module).contender
+    asked = Asked(name, int(px), int(batch), int(patch_px))
+    contender(asked._replace(px=SMALL_PX[asked.patch_px]))()
+    run = contender(asked)
+    gc.collect()
+    time.sleep(0.1)
+    before = _resident("VmRSS")
+    with _watching() as highest:
+        result = run()
+        print(highest() - before)
+    del result
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
