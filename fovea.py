@@ -21,14 +21,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from models import explain
 from models.geometry import Geometry
+from models.grad_cam import grad_cam
 from models.looking import attention
 from models.maps.attention import columns, fuse, rows
 from models.maps.gradients import attention_grad_cam, gradient_rollout, relevance
 from models.maps.mass import dino
 from models.maps.places import looked_at_by, looks_at
 from models.maps.propagation import NotPossible
-from models.maps.rollout import rollout
+from models.maps.rollout import rollout, vit_explain
 from models.maps.statistics import attention_distance, entropy
 from models.observing import Observation, capture
 from models.preprocessing import Preprocessing
@@ -53,7 +55,9 @@ __all__ = [
     "columns",
     "dino",
     "entropy",
+    "explain",
     "fuse",
+    "grad_cam",
     "gradient_rollout",
     "heatmap",
     "load",
@@ -65,6 +69,7 @@ __all__ = [
     "relevance",
     "rollout",
     "rows",
+    "vit_explain",
 ]
 
 Pixels = NDArray[np.uint8]

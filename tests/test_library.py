@@ -78,6 +78,10 @@ def test_a_class_of_the_page_is_that_of_the_server(shown: dict[str, Any]) -> Non
     _, best = run_for_class(model, photos, int(logits.argmax()))
     close(shown["best"].values, relevance(best).values)
     assert not torch.equal(shown["cat"].values, shown["best"].values)
+    largest = float(shown["cat"].values.max())
+    assert (shown["lean"].values - shown["cat"].values).abs().max() < 1e-4 * largest
+    assert shown["layers"].values.shape == (14, 14)
+    assert shown["importance"].values.shape == (3, 3)
     assert gradient_rollout(trace).values.shape == shown["both"].values.shape
 
 
