@@ -10,6 +10,7 @@ The folder is trusted: a `package.module:factory` runs code that is importable h
 from __future__ import annotations
 
 import difflib
+import logging
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,8 @@ from models.preprocessing import Fit, Preprocessing
 from models.spec import ModelSpec
 from models.toml_lines import line_of, syntax_error
 from models.weights import InvalidModelFile, UnsafeCheckpoint, how_to
+
+log = logging.getLogger("fovea.models")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,12 @@ def read(path: Path) -> Entry:
         return _refused(unreadable, [Mistake(None, f"not UTF-8 text ({error.reason})")])
     except OSError as error:
         return _refused(unreadable, [Mistake(None, f"cannot be read: {error.strerror}")])
-    return _Reader(path, text, given).entry()
+    try:
+        return _Reader(path, text, given).entry()
+    except Exception as error:  # A library that it names may be broken; that is this model's alone.
+        log.exception("%s cannot be understood", path.name)
+        said = f"cannot be understood ({type(error).__name__}); the log says more"
+        return _refused(unreadable, [Mistake(None, said)])
 
 
 def _refused(entry: Entry, mistakes: list[Mistake], pickle: str | None = None) -> Entry:

@@ -104,9 +104,18 @@ def _config(file: Path, value: Any) -> dict[str, Any]:
     return found
 
 
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise Wrong(f"{path.name} is not UTF-8 text") from error
+    except OSError as error:
+        raise Wrong(f"{path.name} cannot be read: {error.strerror}") from error
+
+
 def _json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(_read(path))
     except ValueError as error:
         raise Wrong(f"{path.name} is not JSON ({error})") from error
 
@@ -117,7 +126,7 @@ def _label_list(file: Path, value: Any) -> tuple[str, ...]:
         if path.suffix == ".json":
             value = _json(path)
         else:
-            value = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+            value = [line.strip() for line in _read(path).splitlines()]
             while value and not value[-1]:
                 value.pop()
     if not isinstance(value, list) or not value or not all(isinstance(name, str) for name in value):

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from textwrap import dedent
 from typing import Any
 
@@ -394,6 +395,41 @@ def test_a_broken_file_hinders_no_other(put: Callable[..., Catalog], own_code: A
     assert not catalog.local("a")
     with pytest.raises(UnknownModel, match="c"):
         catalog.spec("../c")
+
+
+VALUES = r"""
+    3 -1 nan inf true "" "x" [] [[]] [1,2,3] ["a"] {} {a=1} 1979-05-27 "latin.txt" "empty.json"
+    "three.json" "." ".." "\u0000" "a\nb" "timm:" "timm:test_vit" ":" "a:b" "os:getcwd" "a..b:c"
+    "hub:a/b" [nan,1,1] 99999999999999999999 "no.safetensors"
+""".split()
+KEYS = (
+    *model_file.TOP,
+    *(f"preprocessing.{key}" for key in model_file.PREPROCESSING),
+    "x.y",
+    '"a b"',
+)
+
+
+def test_whatever_stands_in_a_file_is_read_or_told(
+    put: Callable[..., Catalog], caplog: pytest.LogCaptureFixture
+) -> None:
+    home = put("a", "").models_dir or Path()
+    (home / "latin.txt").write_bytes(b"caf\xe9")
+    (home / "empty.json").write_text("{}")
+    (home / "three.json").write_text("3")
+    random = Random(7)
+    for _ in range(400):
+        lines = [
+            f"{random.choice(KEYS)} = {random.choice(VALUES)}" for _ in range(random.randint(0, 6))
+        ]
+        if random.random() < 0.3:
+            lines.insert(0, random.choice(("[preprocessing]", "[[arguments]]", "[", '[""]')))
+        (home / "a.toml").write_text("\n".join(lines), encoding="utf-8")
+        entry = folder.read(home / "a.toml")
+        assert entry.mistakes, lines
+        assert all(mistake.message for mistake in entry.mistakes)
+        assert entry.spec.reason
+    assert "cannot be understood" not in caplog.text
 
 
 def test_a_bundled_network_keeps_its_name(put: Callable[..., Catalog]) -> None:
