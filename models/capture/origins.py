@@ -71,13 +71,10 @@ class Origins:
     """Origins by the identity of live tensors. Holds no tensor alive that is looked for here."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[weakref.ref[Tensor], Origin]] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._known)
+        self.known: dict[int, tuple[weakref.ref[Tensor], Origin]] = {}
 
     def set(self, tensor: Tensor, origin: Origin) -> None:
-        key, known = id(tensor), self._known
+        key, known = id(tensor), self.known
 
         def forget(_: object) -> None:
             known.pop(key, None)
@@ -85,5 +82,5 @@ class Origins:
         known[key] = (weakref.ref(tensor, forget), origin)
 
     def get(self, tensor: object) -> Origin | None:
-        entry = self._known.get(id(tensor))
+        entry = self.known.get(id(tensor))
         return entry[1] if entry is not None and entry[0]() is tensor else None

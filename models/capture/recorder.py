@@ -120,6 +120,7 @@ class _Watch(TorchFunctionMode):
     def __init__(self, recording: Recording) -> None:
         super().__init__()
         self.recording = recording
+        self._begun = recording.origins.known  # asked for every function that is called
 
     def __torch_function__(
         self,
@@ -129,7 +130,7 @@ class _Watch(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         handler = STARTS.get(func)
-        if handler is None and self.recording.origins:
+        if handler is None and self._begun:
             handler = FOLLOWS.get(func)
         if handler is not None:
             return handler(self, func, args, kwargs or {})

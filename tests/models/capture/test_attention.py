@@ -163,6 +163,79 @@ def test_explicit_matrices_are_found_the_right_way_round(form: str) -> None:
     assert (got.reshape(expected.shape) - expected).abs().max() < 1e-6
 
 
+def mixed_by_linear(a: Tensor, mix: Tensor) -> Tensor:
+    return F.linear(a.permute(0, 2, 3, 1), mix).permute(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        mixed_by_linear,
+        lambda a, mix: F.conv2d(a, mix[:, :, None, None]),
+        lambda a, mix: torch.einsum("bhij,gh->bgij", a, mix),
+        lambda a, mix: (a.permute(0, 2, 3, 1) @ mix.T).permute(0, 3, 1, 2),
+    ],
+    ids=["linear", "convolution", "einsum", "product"],
+)
+def test_heads_mixed_after_the_softmax(change) -> None:
+    """Talking heads (Shazeer et al. 2020): the mixed matrix is what weighs the values."""
+    q, k, v = torch.randn(3, 1, 2, 9, 8).unbind(0)
+    mix = torch.randn(2, 2)
+    with capture(nn.Identity()) as recording:
+        change((q @ k.transpose(-2, -1) * 0.25).softmax(-1), mix) @ v
+    (site,) = recording.trace.sites
+    expected = torch.einsum("bhij,gh->bgij", softmax_rows(q, k, 0.25), mix.double())
+    assert (site.attention.probabilities - expected).abs().max() < 1e-6
+    assert "changed between its softmax and the product" in site.note
+
+
+def test_two_softmaxes_blended_are_one_site() -> None:
+    """ConViT (d'Ascoli et al. 2021, eq. 7), whose learned gate on the matrices is no gate site."""
+    content, position, v = torch.randn(1, 2, 9, 9), torch.randn(1, 2, 9, 9), torch.randn(1, 2, 9, 8)
+    gate = torch.randn(1, 2, 1, 1).sigmoid()
+    with capture(nn.Identity()) as recording:
+        gate = torch.randn(1, 2, 1, 1).sigmoid()
+        ((1 - gate) * content.softmax(-1) + gate * position.softmax(-1)) @ v
+    (site,) = recording.trace.sites
+    expected = (1 - gate) * content.softmax(-1) + gate * position.softmax(-1)
+    assert torch.equal(site.attention.probabilities, expected)
+
+
+def test_values_weighed_one_by_one_and_summed() -> None:
+    """Each query has sampled values of its own, as in deformable attention."""
+    scores, values = torch.randn(2, 5, 4), torch.randn(2, 8, 5, 4)  # (photo, query, point)
+    with capture(nn.Identity()) as recording:
+        (values * scores.softmax(-1)[:, None]).sum(-1)
+    (site,) = recording.trace.sites
+    assert site.attention.shape == (2, 1, 5, 4)
+    assert torch.equal(site.attention.probabilities[:, 0], scores.softmax(-1))
+
+
+def test_a_reshape_that_copies_keeps_the_keys() -> None:
+    scores, v = torch.randn(2, 3, 5, 5), torch.randn(2 * 3, 5, 8)
+    with capture(nn.Identity()) as recording:
+        scores.softmax(-1).permute(1, 0, 2, 3).reshape(6, 5, 5) @ v
+    (site,) = recording.trace.sites
+    expected = scores.permute(1, 0, 2, 3).reshape(6, 5, 5).softmax(-1)
+    assert (site.attention.probabilities[:, 0] - expected).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda x: F.linear(x.softmax(-1), torch.arange(9.0)[None]),  # the mean of a distribution
+        lambda x: x.softmax(-1).topk(2, -1).values @ torch.randn(2, 4),  # routing
+        lambda x: x.softmax(-1).sum(-1),
+        lambda x: x.softmax(-1) * x,
+    ],
+    ids=["expected value", "top-k", "sum", "product"],
+)
+def test_softmaxes_that_are_no_attention(use) -> None:
+    with capture(nn.Identity()) as recording:
+        use(torch.randn(2, 9, 9))
+    assert recording.trace.sites == ()
+
+
 def test_a_softmax_that_weighs_no_values_is_no_site() -> None:
     class Classifier(nn.Module):
         def forward(self, x: Tensor) -> Tensor:

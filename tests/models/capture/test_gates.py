@@ -21,6 +21,18 @@ class ChannelGate(nn.Module):
         if self.form == "expand":
             self.gate = scores.sigmoid()[:, :, None, None]
             return self.gate.expand_as(x) * x
+        if self.form == "written out":
+            self.gate = (F.relu6(scores + 3) / 6)[:, :, None, None]
+            return x * self.gate
+        if self.form == "written out, in place":
+            self.gate = scores.add_(3.0).clamp_(0.0, 6.0).div_(6.0)[:, :, None, None]
+            return x * self.gate
+        if self.form == "written out, times a sixth":
+            self.gate = (F.hardtanh(scores + 3, 0.0, 6.0) * (1 / 6)).view(-1, 6, 1, 1)
+            return x * self.gate
+        if self.form == "clipped":
+            self.gate = torch.clamp(scores / 6 + 0.5, min=0, max=1)[:, :, None, None]
+            return x * self.gate
         if self.form == "in place":
             self.gate = F.hardsigmoid(scores).unsqueeze(-1).unsqueeze(-1)
             return x.mul_(self.gate)
@@ -31,7 +43,19 @@ class ChannelGate(nn.Module):
         raise AssertionError(self.form)
 
 
-@pytest.mark.parametrize("form", ["view", "expand", "in place", "channels last"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "view",
+        "expand",
+        "in place",
+        "channels last",
+        "written out",
+        "written out, in place",
+        "written out, times a sixth",
+        "clipped",
+    ],
+)
 def test_channel_gates(form: str) -> None:
     module, x = ChannelGate(form), torch.randn(2, 6, 5, 7)
     before = x.clone()
@@ -41,6 +65,21 @@ def test_channel_gates(form: str) -> None:
     assert (site.kind, site.channels) == ("channel-gate", 6)
     assert torch.equal(site.gate.values, module.gate)
     assert torch.equal(site.gate.features, before)
+
+
+@pytest.mark.parametrize("branches", [2, 3])
+def test_branches_that_compete_are_a_channel_gate(branches: int) -> None:
+    """Selective kernels: a softmax over branches, one factor a channel (Li et al. 2019, eq. 5)."""
+    maps, scores = torch.randn(1, branches, 4, 5, 5), torch.randn(1, branches, 4, 1, 1)
+    module = nn.Identity()
+    with capture(module, features=True) as recording:
+        (maps * scores.softmax(1)).sum(1)
+    (site,) = recording.trace.sites
+    expected = scores.exp() / scores.exp().sum(1, keepdim=True)
+    assert site.kind == "channel-gate"
+    assert (site.gate.values - expected.reshape(1, -1, 1, 1)).abs().max() < 1e-6
+    assert torch.equal(site.gate.features, maps.flatten(1, 2))
+    assert f"softmax over {branches}" in site.note
 
 
 def test_features_are_kept_only_when_asked_for() -> None:
@@ -73,8 +112,11 @@ def test_spatial_gate() -> None:
         lambda x: x.sigmoid() * 2.0,
         lambda x: x * torch.sigmoid(torch.randn(())),  # one factor for everything
         lambda x: x * F.relu(x.mean((2, 3), keepdim=True)),  # not a gate in 0…1
+        lambda x: x * F.relu6(x.mean((2, 3), keepdim=True)),  # nor in 0…6
+        lambda x: x * nn.Parameter(torch.randn(6, 1, 1)).sigmoid(),  # the same for every photo
+        lambda x: x.softmax(-1) * x.mean((2, 3), keepdim=True).sigmoid(),  # of a matrix' heads
     ],
-    ids=["silu", "glu", "scalar", "one factor", "relu"],
+    ids=["silu", "glu", "scalar", "one factor", "relu", "relu6", "parameter", "matrix"],
 )
 def test_products_that_are_no_gates(product) -> None:
     with capture(nn.Identity()) as recording:
