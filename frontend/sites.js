@@ -115,7 +115,7 @@ export const METHODS = {
     needs: "chain",
   },
   dino: {
-    name: "60 % of attention",
+    name: "Top 60 %",
     title: "The fewest patches that together get 60 % of what the class token looks at (Caron et al. 2021)",
     claim: "attention map",
     forClass: false,
@@ -143,7 +143,7 @@ export const METHODS = {
     needs: "chain",
   },
   "attention-grad-cam": {
-    name: "Grad-CAM of attention",
+    name: "Attention Grad-CAM",
     title: "The last layer's class-token attention, heads weighed by their gradient",
     claim: "saliency",
     forClass: true,

@@ -26,13 +26,9 @@ export function mountStage(root, { store, session }) {
   frame.append(marks);
   const cells = h("canvas", { class: "cells", role: "img" });
   const words = createMatrix({ choose: (word) => store.set({ word }), hover });
-  const second = h(
-    "figure",
-    { class: "second", hidden: true },
-    h("div", { class: "frame small" }, cells),
-    words.element,
-    h("figcaption", { class: "quiet" }),
-  );
+  const small = h("div", { class: "frame small" }, cells);
+  const label = h("figcaption", { class: "quiet" });
+  const second = h("figure", { class: "second", hidden: true }, small, label);
   const hint = h("p", { class: "hint" });
   const figures = h("div", { class: "figures" }, h("figure", {}, frame), second);
   root.append(figures, hint);
@@ -57,7 +53,7 @@ export function mountStage(root, { store, session }) {
     if (picture?.labels) drawWords(width, root.clientHeight - 2 * GAP_PX - LABEL_PX);
     else if (picture && beside) {
       const other = fit({ width: picture.grid.columns, height: picture.grid.rows }, width, fitted.height);
-      Object.assign(cells.parentElement.style, { width: `${other.width}px`, height: `${other.height}px` });
+      Object.assign(small.style, { width: `${other.width}px`, height: `${other.height}px` });
     }
     resizeOverlay(fitted);
   }
@@ -135,11 +131,10 @@ export function mountStage(root, { store, session }) {
     const changed = second.hidden === beside || second.dataset.form !== picture.form;
     second.hidden = !beside;
     second.dataset.form = picture.form;
-    words.element.hidden = !picture.labels;
-    cells.parentElement.hidden = Boolean(picture.labels);
+    second.replaceChild(picture.labels ? words.element : small, /** @type {Node} */ (second.firstChild));
     root.classList.toggle("with-words", Boolean(picture.labels));
     if (beside)
-      second.querySelector("figcaption").textContent =
+      label.textContent =
         picture.form === "grid"
           ? "what the rest of the network sees"
           : picture.labels

@@ -1,0 +1,283 @@
+"""Networks that write, read or segment, as a person meets them; skipped where one does not ship."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Watched
+from tests.browser.looking import (
+    GREY,
+    analysis_of,
+    cell_centre,
+    colour_cells,
+    expected_cells,
+    get,
+    pixels,
+    seen_cells,
+)
+from tests.browser.test_mechanisms import Models, needs, pytestmark  # noqa: F401
+
+LOOK = "opacity=0.7&colormap=viridis"
+
+
+def shown(watched: Watched) -> dict[str, Any]:
+    answer: dict[str, Any] = get(watched.server, f"/v1/analyses/{analysis_of(watched.page)}")
+    return answer
+
+
+def site_of(watched: Watched) -> str:
+    return str(watched.page.locator(".site[aria-checked=true]").get_attribute("data-site"))
+
+
+def row_of(watched: Watched, analysis: dict[str, Any], query: Any, site: str | None = None) -> Any:
+    path = f"/v1/analyses/{analysis['id']}/sites/{site or site_of(watched)}/attention"
+    return np.array(get(watched.server, path, query=query)["values"])
+
+
+def assert_drawn(page: Page, server: str, analysis: dict[str, Any], values: Any) -> None:
+    wanted = expected_cells(server, values, "viridis", 0.7)
+    assert np.abs(seen_cells(page, analysis, *values.shape) - wanted).max() <= 6
+
+
+# --- captions -----------------------------------------------------------------------------------
+
+
+def test_a_word_is_chosen_and_its_look_is_drawn(watched: Watched, models: Models) -> None:
+    needs(models, "captioner")
+    page = watched.open(f"?sample=chelsea&model=captioner&{LOOK}")
+    analysis = shown(watched)
+    said = [word["text"] for word in analysis["output"]["words"]]
+    words = page.locator(".word:not(.mark)")
+    expect(words).to_have_text(said)
+    words.nth(len(said) - 1).click()
+    expect(page.locator("#sentence")).to_contain_text(f"to write “{said[-1]}”")
+    expect(page).to_have_url(re.compile(f"word={len(said) - 1}"))
+    assert_drawn(page, watched.server, analysis, row_of(watched, analysis, len(said) - 1))
+
+    # From word to word by keys, with the focus on a word or anywhere.
+    page.keyboard.press("ArrowLeft")
+    expect(words.nth(len(said) - 2)).to_be_focused()
+    expect(words.nth(len(said) - 2)).to_have_attribute("aria-checked", "true")
+    page.locator("#stage").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#sentence")).to_contain_text(f"to write “{said[-3]}”")
+    assert_drawn(page, watched.server, analysis, row_of(watched, analysis, len(said) - 3))
+
+
+def test_a_head_of_a_word(watched: Watched, models: Models) -> None:
+    needs(models, "captioner")
+    page = watched.open(f"?sample=coffee&model=captioner&word=1&head=1&{LOOK}")
+    expect(page.locator("#sentence")).to_contain_text("head 1")
+    analysis = shown(watched)
+    path = f"/v1/analyses/{analysis['id']}/sites/{site_of(watched)}/attention"
+    values = np.array(get(watched.server, path, query=1, head=1)["values"])
+    assert_drawn(page, watched.server, analysis, values)
+    page.locator("#tab-heads").click()
+    expect(page.locator(".head")).to_have_count(4)
+    page.locator(".head").nth(2).click()
+    expect(page.locator("#sentence")).to_contain_text("head 2")
+
+
+def test_the_place_under_the_pointer_weighs_the_words(watched: Watched, models: Models) -> None:
+    needs(models, "captioner")
+    page = watched.open("?sample=chelsea&model=captioner")
+    analysis = shown(watched)
+    x, y = cell_centre(analysis, 6, 7, 14, 14)
+    box = page.locator("#frame").bounding_box()
+    assert box is not None
+    scale = box["width"] / analysis["image"]["width"]
+    page.mouse.move(box["x"] + x * scale, box["y"] + y * scale)
+    expect(page.locator(".words.weighed")).to_be_visible()
+    path = f"/v1/analyses/{analysis['id']}/sites/{site_of(watched)}/attention"
+    weights = np.array(get(watched.server, path, query="6,7", direction="to")["values"])
+    bars = page.locator(".word i").evaluate_all(
+        "(all) => all.map((i) => parseFloat(i.style.width))"
+    )
+    np.testing.assert_allclose(bars, 100 * weights / weights.max(), atol=0.1)
+    page.mouse.move(0, 0)
+    expect(page.locator(".words.weighed")).to_have_count(0)
+
+
+def test_masked_attention_is_a_triangle_of_words(watched: Watched, models: Models) -> None:
+    needs(models, "captioner")
+    page = watched.open("?sample=chelsea&model=captioner&colormap=viridis")
+    analysis = shown(watched)
+    masked = next(s for s in analysis["sites"] if (s["key_labels"] or [""])[0] == "<start>")
+    page.locator(f"[data-site={masked['id']}]").click()
+    expect(page.locator("#sentence")).to_contain_text("looks at the words before it")
+    names = page.locator(".second .matrix-beside span").all_inner_texts()
+    assert names[:-1] == masked["query_labels"][:-1]
+    check_matrix(page, watched, analysis, masked, ".second .matrix canvas", triangle=True)
+    page.locator(".word").nth(2).click()
+    expect(page.locator(".second .matrix-beside .chosen")).to_have_text(names[2])
+
+
+def test_relevance_for_a_word(watched: Watched, models: Models) -> None:
+    needs(models, "captioner")
+    page = watched.open(f"?sample=chelsea&model=captioner&word=1&{LOOK}")
+    analysis = shown(watched)
+    word = analysis["output"]["words"][1]["text"]
+    page.get_by_role("radio", name="For the word").click()
+    expect(page.locator("#sentence")).to_contain_text(f"Relevance for “{word}”", timeout=20_000)
+    path = f"/v1/analyses/{analysis['id']}/maps/relevance"
+    values = np.array(get(watched.server, path, word=1)["values"])
+    assert_drawn(page, watched.server, analysis, values)
+    page.locator(".word").nth(0).click()
+    first = analysis["output"]["words"][0]["text"]
+    expect(page.locator("#sentence")).to_contain_text(f"Relevance for “{first}”", timeout=20_000)
+
+
+# --- sentences ----------------------------------------------------------------------------------
+
+
+def check_matrix(
+    page: Page,
+    watched: Watched,
+    analysis: dict[str, Any],
+    site: dict[str, Any],
+    canvas: str,
+    *,
+    triangle: bool = False,
+) -> None:
+    values = row_of(watched, analysis, "all", site["id"])
+    wanted = colour_cells(watched.server, values, "viridis")
+    if triangle:
+        wanted[np.triu_indices(len(values), 1)] = GREY
+    expect(page.locator(canvas)).to_have_count(1)
+    seen = pixels(page, canvas)
+    assert seen.shape == wanted.shape
+    assert np.abs(seen - wanted).max() <= 6
+
+
+def test_a_sentence_is_read_and_its_three_attentions_are_drawn(
+    watched: Watched, models: Models
+) -> None:
+    needs(models, "text_transformer")
+    page = watched.open("?model=text_transformer&colormap=viridis")
+    expect(page.locator("#text")).not_to_have_value("")
+    expect(page.locator(".figures")).to_be_hidden()
+    page.locator("#text").fill("The red hen  knows my cow")
+    page.keyboard.press("Enter")
+    expect(page.locator(".word:not(.mark)")).to_have_text(
+        ["la", "poule", "rouge", "connaît", "ma", "vache"]
+    )
+    expect(page).to_have_url(re.compile("text=The%20red%20hen"))
+    analysis = shown(watched)
+    assert analysis["output"]["source"] == ["the", "red", "hen", "knows", "my", "cow", "<end>"]
+    titles = page.locator(".matrix-title").all_inner_texts()
+    assert len(titles) == 3
+    attentions = analysis["sites"]
+    for index, title in enumerate(titles):
+        layer = int(title.rsplit(" ", 1)[1])
+        site = attentions[layer]
+        canvas = f".word-matrix:nth-child({index + 1}) .matrix canvas"
+        check_matrix(page, watched, analysis, site, canvas, triangle="masked" in title)
+        figure = page.locator(".word-matrix").nth(index)
+        beside = figure.locator(".matrix-beside span").all_inner_texts()
+        assert beside[:-1] == site["query_labels"][:-1]
+
+    # The red of "red" is after its noun in French: the network looks back for it.
+    page.locator(".word", has_text="rouge").click()
+    expect(page.locator("#sentence")).to_contain_text("“rouge”: most on “red”")
+    expect(page).to_have_url(re.compile("word=2"))
+    page.reload()
+    expect(page.locator("#sentence")).to_contain_text("“rouge”: most on “red”", timeout=15_000)
+
+
+def test_words_it_does_not_know_are_told_where_they_were_typed(
+    watched: Watched, models: Models
+) -> None:
+    needs(models, "text_transformer")
+    watched.expected = "422"
+    page = watched.open("?model=text_transformer")
+    before = page.locator("#words").inner_text()
+    page.locator("#text").fill("the zebra sees me")
+    page.get_by_role("button", name="Read").click()
+    problem = page.locator("#text-problem")
+    expect(problem).to_contain_text("zebra")
+    expect(page.locator("#text")).to_have_attribute("aria-invalid", "true")
+    assert page.locator("#words").inner_text() == before  # the last good one stays
+    expect(page.locator(".problem")).to_be_hidden()
+    page.locator(".example").nth(1).click()
+    expect(problem).to_be_hidden()
+    expect(page.locator("#text")).to_have_value(page.locator(".example").nth(1).inner_text())
+
+
+def test_from_a_photo_to_a_sentence_and_back(watched: Watched, models: Models) -> None:
+    needs(models, "text_transformer")
+    needs(models, "se_resnet")
+    page = watched.open("?sample=coffee&model=se_resnet")
+    page.locator("#model").click()
+    page.locator("[data-model=text_transformer]").click()
+    expect(page.locator("#text")).to_be_visible(timeout=15_000)
+    expect(page).to_have_url(re.compile("text="))
+    page.keyboard.press("e")  # a picture of matrices can be saved, too
+    expect(page.locator(".told")).to_have_text("Saved")
+    page.locator("#model").click()
+    page.locator("[data-model=se_resnet]").click()
+    expect(page.locator("#sentence")).to_contain_text("Channel gate", timeout=15_000)
+    expect(page.locator("#frame")).to_be_visible()
+    expect(page.locator("#words")).to_be_hidden()
+    expect(page).to_have_url(re.compile("sample=coffee"))
+    page.go_back()
+    expect(page.locator("#text")).to_be_visible(timeout=15_000)
+
+
+def test_sentences_on_a_phone(phone: Watched, models: Models) -> None:
+    needs(models, "text_transformer")
+    page = phone.open("?model=text_transformer")
+    expect(page.locator(".word-matrix")).to_have_count(3)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for figure in page.locator(".word-matrix .matrix").all():
+        box = figure.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+
+
+# --- masks --------------------------------------------------------------------------------------
+
+
+def test_a_mask_and_the_attention_under_it(watched: Watched, models: Models) -> None:
+    needs(models, "sa_unet")
+    page = watched.open(f"?sample=room_bricks&model=sa_unet&method=mask&{LOOK}")
+    expect(page.locator("#sentence")).to_contain_text("The mask")
+    analysis = shown(watched)
+    wall = analysis["output"]["classes"][1]
+    assert wall["label"] == "wall"
+    expect(page.locator(".class-legend")).to_contain_text("wall")
+    area = page.locator(".marks .area")
+    expect(area).to_have_count(1)
+    covered = area.evaluate(
+        """(path) => {
+          const box = path.ownerSVGElement.viewBox.baseVal;
+          let inside = 0, all = 0;
+          for (let y = 1.5; y < box.height; y += 3)
+            for (let x = 1.5; x < box.width; x += 3, all++)
+              inside += path.isPointInFill(new DOMPoint(x, y));
+          return inside / all;
+        }"""
+    )
+    assert abs(covered - wall["share"]) < 0.02  # the rooms are square: all of them is seen
+    page.locator("#frame").hover()
+    expect(page.locator("#here")).to_have_text(re.compile("here (wall|other)"))
+
+    page.get_by_role("radio", name="Attention").click()
+    expect(page.locator("#sentence")).to_contain_text("the patch at row")
+    expect(page.locator(".marks .border")).to_have_count(1)
+    page.locator("#outline").uncheck()
+    expect(page.locator(".marks .border")).to_have_count(0)
+    page.mouse.move(0, 0)
+    site = next(s for s in analysis["sites"] if s["id"] == site_of(watched))
+    rows, columns = site["grid"]["rows"], site["grid"]["columns"]
+    expect(page.locator("#sentence")).to_contain_text(f"row {rows // 2}, column {columns // 2}")
+    values = row_of(watched, analysis, f"{rows // 2},{columns // 2}")
+    inner = np.zeros((rows, columns), dtype=bool)
+    inner[1:-1, 1:-1] = True
+    wanted = expected_cells(watched.server, values, "viridis", 0.7)
+    seen = seen_cells(page, analysis, rows, columns)
+    assert np.abs(seen - wanted)[inner].max() <= 6
