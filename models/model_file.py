@@ -13,7 +13,7 @@ from models.builders import FORMS
 from models.image_processor import keys_of
 from models.weights import PICKLES, how_to
 
-TASKS = ("classification", "features")
+TASKS = ("classification", "segmentation", "features")
 CROPS = ("centre", "squash")
 INTERPOLATIONS = ("bilinear", "bicubic")
 LONGEST_SIDE_PX = 4096

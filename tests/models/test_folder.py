@@ -332,7 +332,7 @@ def test_all_mistakes_are_told_at_once_with_line_and_choices(
     assert sorted(told) == [2, 3, 4, 5, 6, 12, 13, 14, 15, 16, 17, 18]
     assert "vit_tiny_patch16_224" in told[2]
     assert "did you mean `weights`" in told[3]
-    assert "classification, features" in told[4]
+    assert "classification, segmentation, features" in told[4]
     assert "one a line" in told[5]
     assert "bilinear, bicubic" in told[15]
     assert "centre, squash" in told[16]
@@ -344,7 +344,7 @@ def test_all_mistakes_are_told_at_once_with_line_and_choices(
     )
     lines = catalog.complaints()
     assert len(lines) == len(entry.mistakes)
-    assert "bad.toml, line 4: task: 'classify' is none of classification, features" in lines
+    assert "bad.toml, line 4: task: 'classify' is none of classification, segmentation, features" in lines
     with pytest.raises(InvalidModelFile, match="line 13"):
         catalog.load("bad")
 
