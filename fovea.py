@@ -114,10 +114,12 @@ def load(model: str, device: torch.device | str = "cpu") -> LoadedModel:
     return catalogue().load(model, device)
 
 
-def prepare(photo: Photo, preprocessing: Preprocessing) -> tuple[Tensor, Geometry]:
+def prepare(photo: Photo, preprocessing: Preprocessing | None) -> tuple[Tensor, Geometry]:
     """The network's input (1, channel, height, width), and where it lies on the photo."""
     from models import preprocessing as steps
 
+    if preprocessing is None:
+        raise ValueError("this network reads sentences; it takes no photo")
     pixels = torch.from_numpy(read_photo(photo)).permute(2, 0, 1)
     return steps.prepare(pixels, preprocessing)
 

@@ -75,6 +75,7 @@ def main() -> None:
     loaded = Catalog(Path(weights) if weights else None).load(MODEL)
     files = photos()
     photo = torch.zeros(3, 300, 451, dtype=torch.uint8)
+    assert loaded.spec.preprocessing is not None
     inputs, _ = prepare(photo, loaded.spec.preprocessing)
     parts: dict[str, list[float]] = {}
     sizes: list[int] = []

@@ -35,6 +35,9 @@ async def looking(catalog: Catalog, settings: Settings) -> AsyncIterator[Engine]
 
 async def loaded(engine: Engine, model: str) -> LoadedModel:
     """The network, with a progress bar while its weights are downloaded; raises a Problem."""
+    from server.shelf import find
+
+    model = (await asyncio.to_thread(find, engine.catalog, model)).id
     loading = asyncio.ensure_future(engine.shelf.get(model))
     bar: tqdm[None] | None = None
     while not loading.done():

@@ -30,6 +30,7 @@ from server.commands import asking, examination
 from server.commands.common import table
 from server.commands.explain import plan
 from server.methods import METHODS, Options
+from tests.hub import a_hub
 from tests.server.conftest import SE, VIT, WINDOWED
 
 ROOT = Path(__file__).parents[2]
@@ -91,6 +92,7 @@ def sunflower(vit: Any) -> tuple[Any, Any, Any]:
 # explain ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("here")
 def test_values_and_picture_are_the_librarys_own(
     tmp_path: Path, sunflower: tuple[Any, Any, Any]
 ) -> None:
@@ -102,8 +104,7 @@ def test_values_and_picture_are_the_librarys_own(
     values = np.load(tmp_path / "s.npy")
     assert np.abs(values - expected).max() < 1e-6
 
-    drawn = fovea("explain", SUNFLOWER, "--model", "vit", "-o", tmp_path / "s.png")
-    assert drawn.returncode == 0, drawn.stderr
+    assert told("explain", SUNFLOWER, "--model", "vit", "-o", tmp_path / "s.png") == 0
     picture, photo = pixels_of(tmp_path / "s.png"), pixels_of(SUNFLOWER)
     assert picture.shape == photo.shape
     assert np.array_equal(picture, render.overlay(values, photo, geometry, "viridis", 0.6))
@@ -182,24 +183,41 @@ def test_the_page_needs_nothing_else(tmp_path: Path) -> None:
     assert np.shape(values) == (14, 14)
 
 
-def test_a_bar_where_a_person_watches(tmp_path: Path) -> None:
-    """With a terminal for its errors the command shows how far it is."""
-    watched, end = pty.openpty()
+def watched(*arguments: object, **environment: str) -> tuple[int, bytes]:
+    """(exit code, what a person sees besides the results) of the real command in a terminal."""
+    terminal, end = pty.openpty()
     termios.tcsetwinsize(end, (24, 80))
-    photos = [SUNFLOWER, SAMPLES / "stop_sign.jpg"]
     with subprocess.Popen(
-        [Path(sys.executable).with_name("fovea"), "explain", *photos, "--model", "vit",
-         "-o", tmp_path / "maps"],
-        env={**UNSET, "FOVEA_OFFLINE": "1"}, stdout=subprocess.PIPE, stderr=end,
-    ) as running:  # fmt: skip
+        [Path(sys.executable).with_name("fovea"), *map(str, arguments)],
+        env={**UNSET, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=end,
+    ) as running:
         os.close(end)
         seen = b""
-        while chunk := _read(watched):
+        while chunk := _read(terminal):
             seen += chunk
-        assert running.wait(240) == 0
-    assert b"2/2" in seen
-    assert b"photo" in seen
-    assert len(list((tmp_path / "maps").glob("*.png"))) == 2
+        os.close(terminal)
+        return running.wait(240), seen
+
+
+def test_a_bar_where_a_person_watches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights_dir: Path
+) -> None:
+    """First for the weights, which come from a hub, then for the photos."""
+    photos, out = (SUNFLOWER, SAMPLES / "stop_sign.jpg"), tmp_path / "maps"
+    cache = {"FOVEA_CACHE_DIR": str(tmp_path / "cache")}
+    common = ("explain", *photos, "--model", VIT.split(".")[0], "-o", out)
+    with a_hub(monkeypatch) as hub:
+        weights = (weights_dir / f"{VIT}.safetensors").read_bytes()
+        hub.files[f"timm/{VIT}"] = weights
+        hub.pause_s = 0.8 / (len(weights) / hub.piece)
+        code, seen = watched(*common, **cache, HF_ENDPOINT=hub.url)
+        assert code == 0, seen
+        assert re.search(rb"test_vit\.r160_in1k: +\d+%.*MB?/s", seen)
+        assert b"2/2" in seen
+        assert b"photo" in seen
+    assert sorted(path.name for path in out.iterdir()) == ["stop_sign.png", "sunflower.png"]
 
 
 def _read(terminal: int) -> bytes:
