@@ -130,5 +130,5 @@ class Captioner(nn.Module):
         """
         memory = self.memory(x).detach().repeat_interleave(beams, dim=0)
         return write(
-            lambda words: self.decoder(memory, words)[:, -1], len(x), x.device, beams, longest
+            lambda words: self.decoder.next_word(memory, words), len(x), x.device, beams, longest
         )

@@ -73,6 +73,14 @@ class WordDecoder(nn.Module):
         memory: (batch, key, dim) · words: int64 (batch, word), beginning with START · mask: as for
         `DecoderBlock`. Raises ValueError for more than LONGEST words.
         """
+        return F.linear(self.thoughts(memory, words, mask), self.embedding.weight)
+
+    def next_word(self, memory: Tensor, words: Tensor, mask: Tensor | None = None) -> Tensor:
+        """The last row of `forward` alone, what comes after all the words: (batch, vocabulary)."""
+        return F.linear(self.thoughts(memory, words, mask)[:, -1], self.embedding.weight)
+
+    def thoughts(self, memory: Tensor, words: Tensor, mask: Tensor | None) -> Tensor:
+        """What the last block makes of each word, normed: (batch, word, dim)."""
         length, dim = words.shape[1], self.embedding.embedding_dim
         if length > LONGEST:
             raise ValueError(f"{length} words; the positions end at {LONGEST}")
@@ -80,7 +88,8 @@ class WordDecoder(nn.Module):
         tokens = self.dropout(tokens)
         for block in self.blocks:
             tokens = block(tokens, memory, mask)
-        return F.linear(self.norm(tokens), self.embedding.weight)
+        normed: Tensor = self.norm(tokens)
+        return normed
 
 
 def initialise(module: nn.Module) -> None:

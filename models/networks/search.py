@@ -15,13 +15,12 @@ from models.networks.decoder import END, PAD, START, UNKNOWN
 NextWord = Callable[[Tensor], Tensor]
 """From words int64 (text · beam, length) to the logits of the next word, (text · beam, word)."""
 
-NEVER_WRITTEN = [PAD, START, UNKNOWN]
-
 
 def next_log_probabilities(predict: NextWord, words: Tensor) -> Tensor:
     """Of each word to come next, (…, word), among those that may be written."""
     logits = predict(words).float()
-    logits[:, NEVER_WRITTEN] = float("-inf")
+    for never in (PAD, START, UNKNOWN):
+        logits[:, never] = float("-inf")
     return F.log_softmax(logits, dim=1)
 
 

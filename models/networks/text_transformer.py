@@ -73,7 +73,7 @@ class TextTransformer(nn.Module):
         memory = memory.detach().repeat_interleave(beams, dim=0)
         seen = None if mask is None else mask.repeat_interleave(beams, dim=0)
         return write(
-            lambda words: self.decoder(memory, words, seen)[:, -1],
+            lambda words: self.decoder.next_word(memory, words, seen),
             len(source),
             source.device,
             beams,
