@@ -14,6 +14,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,14 +51,18 @@ def free_port() -> int:
 @pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running Fovea."""
+    weights = _weights(tmp_path_factory.mktemp("weights"))
+    folder = tmp_path_factory.mktemp("server")
+    with serving(folder, FOVEA_WEIGHTS_DIR=str(weights), HF_HUB_OFFLINE="1") as address:
+        yield address
+
+
+@contextmanager
+def serving(folder: Path, **settings: str) -> Iterator[str]:
+    """The address of a Fovea of one's own; its log is kept in the folder."""
     port = free_port()
-    log = tmp_path_factory.mktemp("server") / "log.txt"
-    environment = {
-        **os.environ,
-        "FOVEA_PORT": str(port),
-        "FOVEA_WEIGHTS_DIR": str(_weights(tmp_path_factory.mktemp("weights"))),
-        "HF_HUB_OFFLINE": "1",
-    }
+    log = folder / "log.txt"
+    environment = {**os.environ, "FOVEA_PORT": str(port), **settings}
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "server"],

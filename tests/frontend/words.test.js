@@ -1,0 +1,146 @@
+// Words, masks and downloads: what a person reads, and where lines lie.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { fromMatrix } from "../../frontend/attention.js";
+import { duration } from "../../frontend/format.js";
+import { maskPaths } from "../../frontend/mask_marks.js";
+import { className, networkSentence } from "../../frontend/network_sentences.js";
+import { cellWords, maskPicture, wordMatrixPicture, wordPicture } from "../../frontend/picture_words.js";
+import { examplesOf, knownWords } from "../../frontend/sentences.js";
+import { isCross, isMasked, isWordMatrix, possible, roleOf, wordOf } from "../../frontend/sites.js";
+import { readView, writeView } from "../../frontend/store.js";
+
+const CROSS = {
+  kind: "attention",
+  layer: 5,
+  heads: 2,
+  queries: 3,
+  keys: 4,
+  prefix_tokens: 0,
+  grid: null,
+  query_grid: null,
+  key_grid: { rows: 2, columns: 2 },
+  query_labels: ["a", "dog", "<end>"],
+  key_labels: null,
+  projections: true,
+};
+const MASKED = {
+  ...CROSS,
+  layer: 4,
+  keys: 3,
+  key_grid: null,
+  key_labels: ["<start>", "a", "dog"],
+  projections: false,
+};
+const READING = { ...MASKED, query_labels: ["un", "chien", "<end>"], key_labels: ["un", "chien", "<end>"], projections: true };
+const VIEW = { head: "mean", word: null, hover: null, direction: "from" };
+
+test("what an attention is between follows from what its tokens are", () => {
+  assert.deepEqual([CROSS, MASKED, READING].map(isCross), [true, false, false]);
+  assert.deepEqual([CROSS, MASKED, READING].map(isMasked), [false, true, false]);
+  assert.deepEqual([CROSS, MASKED, READING].map(isWordMatrix), [false, true, true]);
+  assert.equal(isMasked({ ...MASKED, projections: true }), false);
+  assert.match(roleOf(MASKED), /masked/);
+  assert.match(roleOf(READING), /self-attention/);
+});
+
+test("the first word shown is one that is about something, and no word is beyond the last", () => {
+  assert.equal(wordOf(VIEW, CROSS), 1);
+  assert.equal(wordOf({ word: 0 }, CROSS), 0);
+  assert.equal(wordOf({ word: 9 }, CROSS), 2);
+  assert.equal(wordOf(VIEW, { ...CROSS, query_labels: ["a", "the", "<end>"] }), 0);
+});
+
+test("a word's look at the photo is fused over heads and says the word", () => {
+  const data = Float32Array.from([0.1, 0.2, 0.3, 0.4, 0.3, 0.2, 0.1, 0.4]);
+  const picture = wordPicture(VIEW, CROSS, { shape: [2, 2, 2], data });
+  assert.deepEqual([...picture.values].map((v) => Math.round(v * 100)), [20, 20, 20, 40]);
+  assert.deepEqual(picture.grid, { rows: 2, columns: 2 });
+  assert.match(picture.sentence, /Attention 5, mean of heads: where the network looked to write “dog”/);
+  assert.match(wordPicture({ ...VIEW, word: 2 }, CROSS, { shape: [2, 2, 2], data }).sentence, /to write the end/);
+});
+
+test("a matrix of words says what the chosen row looks at most", () => {
+  const rows = [1, 0, 0, 0.3, 0.7, 0, 0.2, 0.2, 0.6];
+  const source = fromMatrix({ shape: [1, 3, 3], data: Float32Array.from(rows) });
+  const picture = wordMatrixPicture(VIEW, { ...MASKED, heads: 1 }, source);
+  assert.equal(picture.form, "matrix");
+  assert.deepEqual(picture.labels, {
+    rows: MASKED.query_labels,
+    columns: MASKED.key_labels,
+    masked: true,
+    word: 1,
+  });
+  assert.match(picture.sentence, /“dog”: most on “a”, 70 %/);
+  assert.equal(cellWords(picture, { row: 1, column: 0 }), "dog ← <start>");
+});
+
+const OUTPUT = {
+  kind: "mask",
+  classes: [
+    { index: 0, label: "other", share: 0.5, colour: "#5f6368" },
+    { index: 1, label: "wall", share: 0.5, colour: "#e69f00" },
+  ],
+};
+
+test("a mask says its classes and what is under the pointer", () => {
+  const picture = maskPicture({ output: OUTPUT }, { shape: [2, 2], data: [0, 1, 1, 0] });
+  assert.match(picture.sentence, /other 50 %, wall 50 %|wall 50 %, other 50 %/);
+  assert.equal(cellWords(picture, { row: 0, column: 1 }), "wall");
+});
+
+test("the area of a mask and its borders lie on the photo", () => {
+  // 8 × 4 photo, of which the middle 4 × 4 is seen at twice the size.
+  const geometry = {
+    imageWidth: 8,
+    imageHeight: 4,
+    inputWidth: 8,
+    inputHeight: 8,
+    imageToInput: [
+      [2, 0, -4],
+      [0, 2, 0],
+    ],
+  };
+  const mask = { shape: [2, 2], data: [0, 1, 1, 1] };
+  const { areas, border } = maskPaths(geometry, mask);
+  assert.deepEqual(areas, [{ index: 1, path: "M4 0H6V2H4ZM2 2H6V4H2Z" }]);
+  assert.equal(border, "M2 2H4M4 0V2");
+  assert.equal(maskPaths(geometry, mask).border, border);
+});
+
+test("maps are offered where the network can have them", () => {
+  const chain = [0, 1].map(() => ({ kind: "attention", grid: {}, queries: 5, keys: 5, prefix_tokens: 1 }));
+  const classes = [{ index: 3, label: "cat", score: 1 }];
+  const vit = { sites: chain, predictions: classes, output: null };
+  const resnet = { sites: [{ kind: "channel-gate" }], predictions: classes, output: null };
+  const stn = { sites: [{ kind: "spatial-transformer" }], predictions: classes, output: null };
+  const caption = { sites: [CROSS], predictions: [], output: { kind: "caption", words: [{ text: "a" }, { text: "dog" }] } };
+  const offered = (analysis) => ["rollout", "legrad", "grad-cam", "relevance"].filter((name) => possible(name, analysis));
+  assert.deepEqual(offered(vit), ["rollout", "legrad", "relevance"]);
+  assert.deepEqual(offered(resnet), ["grad-cam"]);
+  assert.deepEqual(offered(stn), []);
+  assert.deepEqual(offered(caption), ["relevance"]);
+  const state = { analysisData: caption, method: "relevance", word: null, target: null };
+  assert.equal(className(state), "dog");
+  assert.match(networkSentence(state), /Relevance for “dog”: attention through encoder and decoder/);
+  assert.match(networkSentence({ ...state, analysisData: vit, method: "legrad" }), /LeGrad for “cat”/);
+});
+
+test("a sentence and a word are in the address", () => {
+  const view = readView("?model=text_transformer&text=a%20red%20hen&word=2&outline=0");
+  assert.deepEqual([view.text, view.word, view.outline], ["a red hen", 2, false]);
+  assert.equal(writeView(view), "?model=text_transformer&text=a%20red%20hen&word=2&outline=0");
+  assert.equal(readView("").outline, true);
+});
+
+test("a model that has no examples of its own is shown words it knows", () => {
+  const labels = ["<pad>", "<start>", "<end>", "<unknown>", "b", "a", "c"];
+  assert.deepEqual(examplesOf({ id: "mine" }, labels), ["b a c"]);
+  assert.deepEqual(knownWords(labels), ["b", "a", "c"]);
+});
+
+test("time left is said in the unit that fits", () => {
+  assert.deepEqual([0.2, 59, 90, 3600, 5400].map(duration), ["1 s", "59 s", "2 min", "1 h 0 min", "1 h 30 min"]);
+});
