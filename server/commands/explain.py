@@ -24,6 +24,7 @@ from server.commands.common import (
 )
 
 if TYPE_CHECKING:
+    from models.tasks import Mask
     from server.analysis import Analysis
     from server.encode import NamedArray
     from server.engine import Engine
@@ -216,9 +217,20 @@ def content_of(
 
 def answer(analysis: Analysis) -> str:
     """What the network said of the photo, in few words."""
+    from models.tasks import Mask
+
     if analysis.sentence is not None:
         return f"“{analysis.sentence.text}”"
+    if isinstance(analysis.output, Mask):
+        return ", ".join(f"{label} {share:.0%}" for label, share in shares(analysis.output))
     if analysis.predictions:
         best = analysis.predictions[0]
         return f"{best.label.split(',')[0]} {best.score:.2f}"
     return analysis.model.task
+
+
+def shares(mask: Mask, most: int = 5) -> list[tuple[str, float]]:
+    """The classes that cover most of the photo, with their shares of it."""
+    every = sum(mask.counts)
+    ranked = sorted(zip(mask.counts, mask.labels, strict=True), key=lambda one: -one[0])
+    return [(label, count / every) for count, label in ranked[:most] if count]

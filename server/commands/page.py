@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from models.tasks import Mask
 from server import render
+from server.commands.explain import shares
 
 if TYPE_CHECKING:
     from server.analysis import Analysis
@@ -70,13 +72,17 @@ def _box(crop: tuple[float, float, float, float], width: int, height: int) -> st
 
 
 def _answers(analysis: Analysis) -> str:
-    """The most probable classes as rows of a table, or what the network wrote."""
+    """The most probable classes or the largest areas as rows of a table, or what was written."""
     if analysis.sentence is not None:
         return f'<tr><td colspan="2">{html.escape(analysis.sentence.text)}</td></tr>'
+    if isinstance(analysis.output, Mask):
+        rows = shares(analysis.output)
+    else:
+        rows = [(one.label, one.score) for one in analysis.predictions]
     return "\n".join(
-        f"<tr><td>{html.escape(one.label)}</td>"
-        f'<td><meter value="{one.score:.4f}"></meter> {one.score:.1%}</td></tr>'
-        for one in analysis.predictions
+        f"<tr><td>{html.escape(label)}</td>"
+        f'<td><meter value="{share:.4f}"></meter> {share:.1%}</td></tr>'
+        for label, share in rows
     )
 
 

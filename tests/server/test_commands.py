@@ -32,6 +32,7 @@ from server.commands.explain import plan
 from server.methods import METHODS, Options
 from tests.hub import a_hub
 from tests.server.conftest import SE, VIT, WINDOWED
+from tests.server.writers import CAPTIONER, WALLS, Writers
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "frontend/samples"
@@ -275,6 +276,23 @@ def test_what_cannot_be_done_is_a_sentence(
     assert told("explain", SUNFLOWER, "--model", name, "-o", out) == 1
     assert "FOVEA_WEIGHTS_DIR" in capsys.readouterr().err
     assert not out.exists()
+
+
+@pytest.mark.usefixtures("here")
+def test_networks_that_write_and_that_draw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("server.commands.explain.catalogue", lambda settings: Writers())
+    common = ("explain", SUNFLOWER, "-o", tmp_path / "x.html", "--model")
+    assert told(*common, CAPTIONER, "--map", "relevance", "--word", "0") == 0
+    caption = re.search("“(.*)” →", capsys.readouterr().out)[1]
+    assert caption
+    page = (tmp_path / "x.html").read_text("utf-8")
+    assert f'<td colspan="2">{caption}</td>' in page
+    assert f"for “{caption.split()[0]}”" in page
+    assert told(*common, WALLS, "--map", "attention") == 0
+    said = re.findall(r"(wall|other) (\d+)%", capsys.readouterr().out)
+    assert sum(int(share) for _, share in said) == pytest.approx(100, abs=1)
 
 
 def test_files_of_several_photos_do_not_collide(tmp_path: Path) -> None:
