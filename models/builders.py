@@ -14,8 +14,9 @@ import difflib
 import importlib
 import importlib.util
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache, lru_cache
 from typing import Any
 
 import torch
@@ -77,7 +78,7 @@ def architecture(builder: str, arguments: Mapping[str, Any]) -> nn.Module:
 
 def _problem_of_timm(name: str, arguments: Mapping[str, Any]) -> str | None:
     if not timm_zoo.exists(name):
-        return f"timm has no {name!r}{_close(name, timm_zoo.architectures())}"
+        return f"timm has no {name!r}{_close(name, tuple(timm_zoo.architectures()))}"
     if "pretrained" in arguments:
         return "the weights come from the file that `weights` names; take `pretrained` out"
     return None
@@ -92,7 +93,8 @@ def _problem_of_transformers(name: str) -> str | None:
     return f"transformers has no class or model type {name!r}{_close(name, known)}"
 
 
-def _close(name: str, known: Iterable[str]) -> str:
+@lru_cache(maxsize=64)  # The catalogue is read often, and comparing thousands of names takes long.
+def _close(name: str, known: tuple[str, ...]) -> str:
     """The names that begin like this one, to be put behind a sentence."""
     alike = difflib.SequenceMatcher(b=name)
 
@@ -113,13 +115,16 @@ def _transformers() -> Any:
     return transformers
 
 
-def _classes() -> list[str]:
+@cache
+def _classes() -> tuple[str, ...]:
     # Asked for their names only: the modules behind them are imported when one is built.
-    return [name for name in dir(_transformers()) if re.search(r"(Model|For[A-Z]\w+)$", name)]
+    known = dir(_transformers())
+    return tuple(name for name in known if re.search(r"(Model|For[A-Z]\w+)$", name))
 
 
-def _model_types() -> list[str]:
-    return list(_transformers().CONFIG_MAPPING)
+@cache
+def _model_types() -> tuple[str, ...]:
+    return tuple(_transformers().CONFIG_MAPPING)
 
 
 def _build_transformers(

@@ -38,8 +38,10 @@ def cached(repository: str, cache_dir: Path | None) -> Path | None:
 
 
 def announced_sha256(path: Path) -> str | None:
-    """The checksum that a cached file must have: the hub library names files by it."""
-    name = path.resolve().name
+    """The checksum that a cached file must have: the hub library names blobs by it, and the file
+    is a link to its blob. Where that is a link too, what it leads to is named otherwise.
+    """
+    name = path.readlink().name if path.is_symlink() else ""
     return name if re.fullmatch(r"[0-9a-f]{64}", name) else None
 
 
@@ -93,7 +95,7 @@ def verify(repository: str, cache_dir: Path | None, digest: Callable[[Path], str
     announced = announced_sha256(path)
     if announced is None or digest(path) == announced:
         return path
-    path.resolve().unlink(missing_ok=True)
+    (path.parent / path.readlink()).unlink(missing_ok=True)
     path.unlink(missing_ok=True)
     return None
 

@@ -123,6 +123,21 @@ def test_a_damaged_file_of_the_cache_is_found_and_removed(served: Hub, tmp_path:
     assert hub.fetch(REPOSITORY, tmp_path).read_bytes() == BODY
 
 
+def test_a_blob_that_the_library_shares_between_models_is_no_damage(
+    served: Hub, tmp_path: Path
+) -> None:
+    """The library moves blobs to a store with names of another kind and leaves a link."""
+    path = hub.fetch(REPOSITORY, tmp_path)
+    blob = path.resolve()
+    blob.replace(tmp_path / ("a" * 64))
+    blob.symlink_to(tmp_path / ("a" * 64))
+    assert hub.announced_sha256(path) == hashlib.sha256(BODY).hexdigest()
+    assert hub.verify(REPOSITORY, tmp_path, sha256) == path
+    (tmp_path / ("a" * 64)).write_bytes(b"damaged")
+    assert hub.verify(REPOSITORY, tmp_path, sha256) is None
+    assert hub.fetch(REPOSITORY, tmp_path).read_bytes() == BODY
+
+
 def test_a_busy_hub_is_asked_again(served: Hub, tmp_path: Path) -> None:
     served.refusals = [503, 429]
     assert hub.fetch(REPOSITORY, tmp_path).read_bytes() == BODY
