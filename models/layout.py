@@ -94,8 +94,8 @@ def merged(cells: Cells) -> Cells:
         return cells
     if not _coarser(rows, cells.grid.rows) or not _coarser(columns, cells.grid.columns):
         return cells  # a part of the picture, not a coarser one
-    row = torch.searchsorted(rows, cells.cells // cells.grid.columns)
-    column = torch.searchsorted(columns, cells.cells % cells.grid.columns)
+    row = torch.searchsorted(rows, (cells.cells // cells.grid.columns).contiguous())
+    column = torch.searchsorted(columns, (cells.cells % cells.grid.columns).contiguous())
     counted = torch.where(cells.cells == NOWHERE, NOWHERE, row * len(columns) + column)
     return Cells(counted.int(), PatchGrid(len(rows), len(columns)))
 
@@ -191,9 +191,11 @@ def _with_arrangement(attention: Attention, arrangement: Arrangement) -> Attenti
     parts: dict[str, Any] = {}
     for name in attention.__dataclass_fields__:
         tensor = getattr(attention, name)
-        if not isinstance(tensor, Tensor) or tensor.shape[:2] == (1, 1):
-            continue  # a mask for all
+        if not isinstance(tensor, Tensor):
+            continue
         if name == "mask":
+            if tensor.shape[:2] == (1, 1):
+                continue  # one for all
             tensor = tensor.expand(batch, heads, -1, -1)
         parts[name] = arrangement.of(tensor)
     return replace(attention, **parts)

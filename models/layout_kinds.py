@@ -32,13 +32,10 @@ def _span(places: Tensor, around: int) -> tuple[int, bool] | None:
     if len(places) == 1:
         return 1, False
     steps = places.diff()
-    if (steps == steps[0]).all():
-        return int(steps[0]), False
     # Over the edge: all but one step are single, and that one closes the circle.
-    jumps = steps[steps != 1]
-    if len(jumps) == 1 and places[0] == 0 and places[-1] == around - 1:
+    if int((steps != 1).sum()) == 1 and places[0] == 0 and places[-1] == around - 1:
         return 1, True
-    return None
+    return (int(steps[0]), False) if (steps == steps[0]).all() else None
 
 
 def _window(cells: Tensor, grid: PatchGrid) -> LayoutKind:

@@ -62,8 +62,8 @@ _SCATTERS = _named(
     _TENSORS,
     "scatter scatter_ scatter_add scatter_add_ index_put index_put_ index_copy index_copy_"
     " index_add index_add_ masked_scatter masked_scatter_ sort argsort topk cumsum",
-)
-"""What puts rows where no view explains: their cells are forgotten."""
+) | {F.grid_sample, *(call for call in vars(torch.fft).values() if callable(call))}
+"""What puts entries where no view explains: their cells are forgotten."""
 
 _PRODUCTS = _named(_TENSORS, "matmul bmm __matmul__")
 
