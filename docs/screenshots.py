@@ -67,9 +67,17 @@ SHOTS = (
     Shot("cbam", "cbam_resnet", "sample=sunflower"),
     Shot("feature-map-attention", "sa_resnet", "sample=stop_sign", hover=(0.3, 0.3)),
     Shot("spatial-transformer", "stn_digits", "sample=digit_turned"),
+    Shot("words", "captioner", "sample=chelsea"),
+    Shot("words-before", "captioner", "sample=chelsea&site=s04", dark=False),
+    Shot("sentence", "text_transformer", "", dark=False),
+    Shot("mask", "sa_unet", "sample=room_bricks&method=mask"),
+    Shot("mask-attention", "sa_unet", "sample=room_bricks&method=site", hover=(0.5, 0.35)),
+    Shot("grad-cam", "se_resnet", "sample=sunflower&method=grad-cam", dark=False),
     Shot("models", VIT, "sample=chelsea", dark=False, click="#model", wait_for=".card"),
     Shot("phone", VIT, "sample=chelsea", phone=True),
     Shot("phone-heads", VIT, "sample=chelsea", phone=True, dark=False, click="#tab-heads"),
+    Shot("phone-words", "captioner", "sample=chelsea", phone=True),
+    Shot("phone-sentence", "text_transformer", "", phone=True, dark=False),
 )
 
 

@@ -16,19 +16,23 @@ export function download(job, cancel, again) {
     "div",
     { class: "download", role: "status" },
     goesOn && bar,
-    h("span", { class: "number quiet" }, words(job)),
+    h(
+      "span",
+      { class: "number quiet" },
+      words(job).map((part) => h("span", {}, part)),
+    ),
     goesOn
       ? h("button", { type: "button", class: "button small", onclick: cancel }, icon("close"), "Cancel")
       : state !== "done" && h("button", { type: "button", class: "button small", onclick: again }, "Try again"),
   );
 }
 
-/** @param {any} job */
+/** @param {any} job @returns {string[]} */
 function words({ state, received_bytes: received, total_bytes: total, bytes_per_s: rate, seconds_left: left, queue_position: place, problem }) {
-  if (state === "queued") return place ? `waits, number ${place}` : "begins…";
-  if (state === "done") return "downloaded";
-  if (state === "cancelled") return "cancelled; what came is kept";
-  if (state === "failed") return [problem?.detail ?? problem?.title ?? "It failed.", problem?.hint].filter(Boolean).join(" ");
+  if (state === "queued") return [place ? `waits, number ${place}` : "begins…"];
+  if (state === "done") return ["downloaded"];
+  if (state === "cancelled") return ["cancelled; what came is kept"];
+  if (state === "failed") return [problem?.detail ?? problem?.title ?? "It failed.", problem?.hint ?? ""];
   const came = total ? `${size(received)} of ${size(total)}` : size(received);
-  return [came, rate && `${size(rate)}/s`, left != null && `${duration(left)} left`].filter(Boolean).join(" · ");
+  return [came, rate ? `${size(rate)}/s` : "", left == null ? "" : `${duration(left)} left`].filter(Boolean);
 }

@@ -6,7 +6,7 @@ import { icon } from "../icons.js";
 const KEYS = [
   ["Move, long press", "ask the patch under the pointer"],
   ["Click, tap", "pin a patch; then moving reads its numbers"],
-  ["← ↑ → ↓", "move the pinned patch"],
+  ["← ↑ → ↓", "move the pinned patch; go from word to word"],
   ["Esc", "back to the class token"],
   ["[ ]", "site before, site after"],
   ["h H", "next head, previous head"],
