@@ -13,7 +13,7 @@ for, and the gradients of a class, by one more pass with a graph.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from models.calling_again import Again, picture_of
 from models.capture import Recording
 from models.capture import capture as record
 from models.capture.callers import Call
@@ -30,53 +31,6 @@ from models.records import Site, Trace
 
 Target = int | Callable[[Any], Tensor] | None
 """A class by its number, a function from the network's output to a scalar, or the top class."""
-
-
-def _is_picture(value: object) -> bool:
-    return isinstance(value, Tensor) and value.ndim == 4 and value.is_floating_point()
-
-
-def _picture_of(call: Call) -> Tensor | None:
-    """The photos (photo, channel, height, width) among the arguments of a call."""
-    given = (*call.args, *call.kwargs.values())
-    picture: Tensor | None = next(filter(_is_picture, given), None)
-    return picture
-
-
-def _one_photo(value: Any, index: int, photos: int) -> Any:
-    """The share of one photo in an argument: of tensors with a row a photo, that row."""
-    if isinstance(value, Tensor):
-        return value[index : index + 1] if value.ndim and value.shape[0] == photos else value
-    if isinstance(value, Mapping):
-        return {name: _one_photo(part, index, photos) for name, part in value.items()}
-    if isinstance(value, list | tuple) and type(value) in (list, tuple):
-        return type(value)(_one_photo(part, index, photos) for part in value)
-    return value
-
-
-class _Again(nn.Module):
-    """The same call of a network as a network of one argument: the picture of one photo."""
-
-    def __init__(self, module: nn.Module, call: Call, index: int) -> None:
-        super().__init__()
-        picture = _picture_of(call)
-        assert picture is not None
-        photos = picture.shape[0]
-        self.network = module
-        self.photo = picture[index : index + 1]
-        self._slot = object()  # stands for the picture among the arguments
-
-        def prepared(value: Any) -> Any:
-            return self._slot if value is picture else _one_photo(value, index, photos)
-
-        self._args = tuple(map(prepared, call.args))
-        self._kwargs = {name: prepared(value) for name, value in call.kwargs.items()}
-
-    def forward(self, photo: Tensor) -> Any:
-        """Whatever the network returns."""
-        args = (photo if value is self._slot else value for value in self._args)
-        kwargs = {n: photo if value is self._slot else value for n, value in self._kwargs.items()}
-        return self.network(*args, **kwargs)
 
 
 @contextmanager
@@ -93,10 +47,10 @@ def _evaluating(module: nn.Module) -> Iterator[None]:
 
 def _survey(module: nn.Module, call: Call | None) -> Layouts:
     """Where the tokens of a call are; nothing is known of a part that was called alone."""
-    picture = None if call is None else _picture_of(call)
+    picture = None if call is None else picture_of(call)
     if call is None or picture is None or not len(picture):
         return ()
-    again = _Again(module, call, 0)
+    again = Again(module, call, 0)
     try:
         with _evaluating(module):
             return survey(again, again.photo)
@@ -159,7 +113,7 @@ class _Pass:
         return self.recording.calls
 
     def photos(self) -> int:
-        pictures = (_picture_of(call) for call in self.calls if call is not None)
+        pictures = (picture_of(call) for call in self.calls if call is not None)
         return next((len(picture) for picture in pictures if picture is not None), 1)
 
     def layouts_of(self, call: Call | None) -> Layouts:
@@ -259,9 +213,9 @@ class Observation(Trace):
         if self.photos > 1:
             raise ValueError(f"one photo at a time: trace[0].for_class(…) of {self.photos}")
         call = next((call for call in self._pass.calls if call is not None), None)
-        if call is None or _picture_of(call) is None:
+        if call is None or picture_of(call) is None:
             raise ValueError("the network was not called on a photo inside the `with`")
-        again = _Again(self._pass.module, call, self._index or 0)
+        again = Again(self._pass.module, call, self._index or 0)
         with torch.inference_mode(False), torch.enable_grad():
             photo = again.photo.detach().clone().requires_grad_()
             with record(again.network, gradients=True) as recording:
