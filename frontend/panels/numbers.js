@@ -7,7 +7,7 @@ import { h, put } from "../dom.js";
 import { siteOf } from "../drawing.js";
 import { number, percent } from "../format.js";
 import { cellWords } from "../picture_words.js";
-import { prefixName, KINDS, roleOf } from "../sites.js";
+import { prefixName, KINDS, possible, roleOf } from "../sites.js";
 
 /** @typedef {[string, any]} Fact */
 
@@ -51,9 +51,11 @@ export function mountNumbers(root, { store, session }) {
     if (charts.dataset.of === `${store.get().analysisData.id} ${store.get().theme}`) return;
     charts.dataset.of = `${store.get().analysisData.id} ${store.get().theme}`;
     put(charts);
+    const counted = possible("relevance", store.get().analysisData);
     for (const [name, title] of [
       ["attention-distance", "How far heads look, by layer"],
       ["entropy", "How spread heads are, by layer"],
+      ...(counted ? [["head-importance", "How much each head counted for the answer"]] : []),
     ]) {
       const element = h("div", { class: "chart" });
       const meaning = h("p", { class: "quiet" });

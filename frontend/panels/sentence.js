@@ -23,6 +23,7 @@ export function mountSentence(root, { store, session }) {
   });
   const problem = h("div", { id: "text-problem", class: "text-problem", role: "alert", hidden: true });
   const examples = h("div", { class: "examples", role: "group", "aria-label": "Examples" });
+  const wrote = h("p", { class: "wrote", "aria-hidden": "true" }); // on a phone, where the words stand far below
   const form = h(
     "form",
     {
@@ -41,6 +42,7 @@ export function mountSentence(root, { store, session }) {
     ),
     problem,
     examples,
+    wrote,
   );
   const matrices = h("div", { class: "matrices" });
   const view = h("div", { class: "reading", hidden: true }, form, matrices);
@@ -55,6 +57,7 @@ export function mountSentence(root, { store, session }) {
     view.hidden = !reading;
     if (!reading) return;
     input.value = analysis.text;
+    wrote.textContent = analysis.output?.text ? `→ ${analysis.output.text}` : "";
     columns = kinds(analysis.sites).map(column);
     matrices.style.setProperty("--columns", String(columns.length));
     put(
