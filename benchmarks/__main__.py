@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHMARKS = ("capture", "request", "browser_overlay")
+BENCHMARKS = ("capture", "maps", "peers", "request", "browser_overlay")
 
 
 def main(names: list[str]) -> None:

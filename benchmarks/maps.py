@@ -20,7 +20,7 @@ from models.layout import Layouts, survey
 from models.torchvision_operators import declare_missing_operators
 
 NETWORK, PX, TARGET = "vit_small_patch14_dinov2", 518, 3
-ROUNDS = 5
+ROUNDS = 3
 
 Fovea = Callable[[nn.Module, Tensor, Layouts], object]
 

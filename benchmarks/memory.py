@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-SMALL_PX = {14: 98, 16: 96}
+SMALL_PX = 98
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
@@ -31,7 +31,6 @@ class Asked(NamedTuple):
     name: str
     px: int
     batch: int = 1
-    patch_px: int = 14
 
 
 Contender = Callable[[Asked], Callable[[], object]]
@@ -72,11 +71,11 @@ def peak(module: str, asked: Asked) -> int:
     return int(done.stdout.split()[-1])
 
 
-def main(module: str, name: str, px: str, batch: str, patch_px: str) -> None:
+def main(module: str, name: str, px: str, batch: str) -> None:
     """Measure here and print the bytes."""
     contender: Contender = importlib.import_module(module).contender
-    asked = Asked(name, int(px), int(batch), int(patch_px))
-    contender(asked._replace(px=SMALL_PX[asked.patch_px]))()
+    asked = Asked(name, int(px), int(batch))
+    contender(asked._replace(px=SMALL_PX))()
     run = contender(asked)
     gc.collect()
     time.sleep(0.1)

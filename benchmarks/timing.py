@@ -29,16 +29,20 @@ class Timing:
 
 
 def take_turns(
-    contenders: Sequence[Callable[[], object]], rounds: int, pause_s: float = 0.0
+    contenders: Sequence[Callable[[], object]],
+    rounds: int,
+    pause_s: float = 0.0,
+    *,
+    warm_up: bool = True,
 ) -> list[Timing]:
-    """One Timing a contender, after one round that does not count.
+    """One Timing a contender, after one round that does not count (unless warm_up is False).
 
     Every second round runs backwards, so that no contender always follows the same other one.
     pause_s: before each call, where contenders run in different processes: the threads of a
     forward pass go on spinning for a while, and would take the other's cores.
     """
     seconds: list[list[float]] = [[] for _ in contenders]
-    for turn in range(-1, rounds):
+    for turn in range(-1 if warm_up else 0, rounds):
         order = range(len(contenders)) if turn % 2 else reversed(range(len(contenders)))
         for index in order:
             time.sleep(pause_s)

@@ -6,6 +6,7 @@ from torch import nn
 
 from models import explain
 from models.maps.propagation import NotPossible
+from models.torchvision_operators import declare_missing_operators
 from tests.models.maps.conftest import Exact, close, vit
 
 
@@ -19,6 +20,23 @@ def test_equals_the_matrix_form(exact: Exact) -> None:
     found = explain.legrad(exact.module, exact.photo, exact.target, exact.layouts)
     assert found.axes == ("row", "column")
     assert exact.row_is(total / len(exact.streams), found)
+
+
+def test_equals_what_torch_cam_makes_of_a_torchvision_vit() -> None:
+    """Another implementation on another network: unmodified, with torch's MultiheadAttention."""
+    methods = pytest.importorskip("torchcam.methods")
+    declare_missing_operators()
+    from torchvision.models.vision_transformer import VisionTransformer
+
+    torch.manual_seed(5)
+    module = VisionTransformer(32, 8, 3, 2, 24, 48, num_classes=7)
+    nn.init.normal_(module.heads.head.weight)  # zeros at first, and then no class has a gradient
+    module.eval()
+    photo = torch.randn(1, 3, 32, 32)
+    with methods.LeGrad(module, list(module.encoder.layers)) as extractor:
+        (expected,) = extractor(4, module(photo), normalized=False)
+    assert expected.max() > 0
+    assert close(explain.legrad(module, photo, 4).values, expected[0].double())
 
 
 def test_another_class_has_another_map() -> None:

@@ -1,0 +1,267 @@
+"""Fovea beside the tools that people use: time and peak memory on the same network and photos.
+
+Every peer stands beside Fovea's way to the same thing, from the photos to the maps, on the network
+that the peer is made for: ViT-S/14 as timm, transformers and torchvision write it, and a ResNet-18.
+Peak memory is of a process of its own each; times are of one process, taking turns. A peer that is
+not installed is left out and named.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks import matrix_forms
+from benchmarks.maps import TARGET
+from benchmarks.maps import network as timm_vit
+from benchmarks.memory import Asked, peak
+from benchmarks.timing import table, take_turns
+from models import explain
+from models.capture import capture
+from models.grad_cam import grad_cam
+from models.inference import run
+from models.layout import Layouts, survey
+from models.maps import rollout
+from models.torchvision_operators import declare_missing_operators
+
+PATCH_PX = 14
+SETTINGS = ((224, 1, 7), (224, 8, 3), (518, 1, 3), (518, 8, 1))
+"""(photo in px, photos in a batch, rounds); with one round, the first is the one that counts."""
+
+Run = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A peer and Fovea's way to the same. Both are given a network and photos and return what runs.
+
+    needs: packages without which the peer cannot be measured.
+    """
+
+    peer: str
+    fovea: str
+    network: Callable[[int], nn.Module]
+    theirs: Callable[[nn.Module, Tensor], Run]
+    ours: Callable[[nn.Module, Tensor, Layouts], Run]
+    needs: tuple[str, ...] = ()
+
+
+# Networks ---------------------------------------------------------------------------------------
+
+
+def _transformers_vit(px: int) -> nn.Module:
+    declare_missing_operators()
+    from transformers import ViTConfig, ViTForImageClassification
+
+    config = ViTConfig(
+        hidden_size=384, num_hidden_layers=12, num_attention_heads=6, intermediate_size=1536,
+        image_size=px, patch_size=PATCH_PX, num_labels=1000,
+    )  # fmt: skip
+    module: nn.Module = ViTForImageClassification(config)
+    return module.eval().requires_grad_(False)
+
+
+def _torchvision_vit(px: int) -> nn.Module:
+    declare_missing_operators()
+    from torchvision.models.vision_transformer import VisionTransformer
+
+    module: nn.Module = VisionTransformer(px, PATCH_PX, 12, 6, 384, 1536)
+    return module.eval().requires_grad_(False)
+
+
+def _resnet(px: int) -> nn.Module:
+    declare_missing_operators()
+    import timm
+
+    module: nn.Module = timm.create_model("resnet18")
+    return module.eval().requires_grad_(False)
+
+
+# Fovea ------------------------------------------------------------------------------------------
+
+
+def _captured(module: nn.Module, photos: Tensor, layouts: Layouts) -> Run:
+    def go() -> object:
+        with torch.inference_mode(), capture(module) as recording:
+            module(photos)
+        return recording.trace
+
+    return go
+
+
+def _rollouts(discard: float) -> Callable[[nn.Module, Tensor, Layouts], Run]:
+    def ours(module: nn.Module, photos: Tensor, layouts: Layouts) -> Run:
+        def go() -> object:
+            if len(photos) == 1:
+                return explain.rollout(module, photos, discard=discard, layouts=layouts)
+            _, traces = run(module, photos, layouts)
+            with torch.inference_mode():
+                return [rollout.rollout(trace, discard=discard) for trace in traces]
+
+        return go
+
+    return ours
+
+
+def _one_by_one(make: Callable[..., object]) -> Callable[[nn.Module, Tensor, Layouts], Run]:
+    def ours(module: nn.Module, photos: Tensor, layouts: Layouts) -> Run:
+        return lambda: [make(module, photo, TARGET, layouts) for photo in photos.split(1)]
+
+    return ours
+
+
+# Peers ------------------------------------------------------------------------------------------
+
+
+def _attention_extract(module: nn.Module, photos: Tensor) -> Run:
+    from timm.utils import AttentionExtract
+
+    extract = AttentionExtract(matrix_forms.unfused(module), method="hook")
+
+    def go() -> object:
+        with torch.inference_mode():
+            return extract(photos)
+
+    return go
+
+
+def _vit_explain(module: nn.Module, photos: Tensor) -> Run:
+    hooked = matrix_forms.Hooked(module)
+    return lambda: matrix_forms.vit_explain(hooked, photos)
+
+
+def _output_attentions(module: nn.Module, photos: Tensor) -> Run:
+    module.set_attn_implementation("eager")  # type: ignore[operator]
+
+    def go() -> object:
+        with torch.inference_mode():
+            return module(photos, output_attentions=True).attentions
+
+    return go
+
+
+def _grad_cam_of(
+    layer: Callable[[Any], nn.Module], reshape: Callable[[Tensor], Tensor] | None
+) -> Callable[[nn.Module, Tensor], Run]:
+    def theirs(module: nn.Module, photos: Tensor) -> Run:
+        from pytorch_grad_cam import GradCAM
+        from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+        # As its users have it: the network's parameters are there to be learned.
+        module.requires_grad_(True)
+        cam = GradCAM(model=module, target_layers=[layer(module)], reshape_transform=reshape)
+        wanted = [ClassifierOutputTarget(TARGET)] * len(photos)
+        return lambda: cam(photos, wanted)
+
+    return theirs
+
+
+def _tokens_as_picture(tokens: Tensor) -> Tensor:
+    side = int((tokens.shape[1] - 1) ** 0.5)
+    picture: Tensor = tokens[:, 1:].unflatten(1, (side, side)).permute(0, 3, 1, 2)
+    return picture
+
+
+def _torchcam_legrad(module: nn.Module, photos: Tensor) -> Run:
+    from torchcam.methods import LeGrad
+
+    layers: Any = module.encoder.layers  # type: ignore[union-attr]
+    extractor = LeGrad(module, list(layers))
+
+    def go() -> object:
+        with torch.enable_grad():
+            scores = module(photos)
+            return extractor(TARGET, scores, normalized=False)
+
+    return go
+
+
+PAIRS = {
+    pair.peer: pair
+    for pair in (
+        Pair("timm AttentionExtract", "capture", timm_vit, _attention_extract, _captured),
+        Pair(
+            "transformers output_attentions", "capture", _transformers_vit, _output_attentions,
+            _captured, needs=("transformers",),
+        ),
+        Pair(
+            "vit-explain's recipe", "rollout, discard 0.9", timm_vit, _vit_explain, _rollouts(0.9)
+        ),
+        Pair(
+            "torch-cam LeGrad", "LeGrad", _torchvision_vit, _torchcam_legrad,
+            _one_by_one(explain.legrad), needs=("torchcam",),
+        ),
+        Pair(
+            "grad-cam on a ViT", "relevance", timm_vit,
+            _grad_cam_of(lambda vit: vit.blocks[-1].norm1, _tokens_as_picture),
+            _one_by_one(explain.relevance), needs=("pytorch_grad_cam",),
+        ),
+        Pair(
+            "grad-cam on a ResNet-18", "Grad-CAM", _resnet,
+            _grad_cam_of(lambda resnet: resnet.layer4[-1], None),
+            _one_by_one(lambda module, photo, target, _: grad_cam(module, photo, target)),
+            needs=("pytorch_grad_cam",),
+        ),
+    )
+}  # fmt: skip
+
+
+def contender(asked: Asked) -> Run:
+    """`peer NAME` or `fovea NAME`, ready to run."""
+    torch.manual_seed(0)
+    side, _, name = asked.name.partition(" ")
+    pair = PAIRS[name]
+    module = pair.network(asked.px)
+    photos = torch.randn(asked.batch, 3, asked.px, asked.px)
+    if side == "peer":
+        return pair.theirs(module, photos)
+    # Places are worked out once a network, when it is loaded.
+    layouts = survey(module, torch.zeros(1, 3, asked.px, asked.px))
+    return pair.ours(module, photos, layouts)
+
+
+def _row(pair: Pair, px: int, batch: int, rounds: int) -> list[str]:
+    sides = [Asked(f"{side} {pair.peer}", px, batch) for side in ("fovea", "peer")]
+    ours, theirs = take_turns([contender(one) for one in sides], rounds, warm_up=rounds > 1)
+    memory, kept = (peak("benchmarks.peers", one) for one in sides)
+    return [
+        pair.peer,
+        pair.fovea,
+        f"{px} px × {batch}",
+        f"{theirs.median_ms:.0f} ms",
+        f"{ours.median_ms:.0f} ms",
+        f"{ours.against(theirs):.2f}",
+        f"{kept / 1e6:.0f} MB",
+        f"{memory / 1e6:.0f} MB",
+        f"{memory / kept:.3f}",
+    ]
+
+
+HEADER = (
+    "peer", "Fovea", "photos", "time: peer", "Fovea", "ratio", "memory: peer", "Fovea", "ratio",
+)  # fmt: skip
+
+
+def main() -> None:
+    """Print the table, row by row as it is measured."""
+    rows, missing = [], []
+    for pair in PAIRS.values():
+        lacking = [name for name in pair.needs if importlib.util.find_spec(name) is None]
+        if lacking:
+            missing.append(f"{pair.peer} (no {', '.join(lacking)})")
+            continue
+        for px, batch, rounds in SETTINGS:
+            rows.append(_row(pair, px, batch, rounds))
+            print(time.strftime("%H:%M:%S"), *rows[-1], flush=True)
+    print(f"\n{torch.get_num_threads()} threads, float32; not installed: {missing or 'none'}\n")
+    print(table(HEADER, rows))
+
+
+if __name__ == "__main__":
+    main()
