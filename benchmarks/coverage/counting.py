@@ -48,8 +48,8 @@ class Use:
 
     went_into: the first kernel that took its result, "" if none did. module: the one that used the
     result, or else the one that computed it (often an `nn.Softmax`). entry_by_entry: it multiplied
-    as many entries as it has (SiLU, GLU). total: of its values. constant: they are the same
-    whatever the photo.
+    as many entries as it has (SiLU, GLU). total: of the squares of what it was computed from.
+    constant: that is the same whatever the photo.
     """
 
     what: str
@@ -100,10 +100,7 @@ class Count(TorchDispatchMode):
                 use.went_into = "its values"
             elif outputs:
                 self._keep(outputs[0], use)
-                use.total = float(outputs[0].double().sum())
-                # Rows of a softmax sum to 1 whatever they are: weigh them.
-                if use.what == SOFTMAX:
-                    use.total = float(outputs[0].double().square().sum())
+                use.total = float(args[0].double().square().sum())
         return result
 
 
@@ -126,7 +123,7 @@ def _another(value: Any) -> Any:
         return [_another(one) for one in value]
     if not isinstance(value, Tensor):
         return value
-    return value.flip(-1) * 0.5 if value.is_floating_point() else value.flip(-1)
+    return torch.rand_like(value) if value.is_floating_point() else value.flip(-1)
 
 
 def count(module: nn.Module, inputs: Mapping[str, Any]) -> list[Use]:

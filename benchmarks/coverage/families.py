@@ -44,13 +44,12 @@ def parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def smallest(names: list[str], build: Callable[[str], nn.Module]) -> str:
-    """The name whose network has the fewest parameters; counted without allocating any."""
-    if len(names) == 1:
-        return names[0]
+def smallest(names: list[str], build: Callable[[str], nn.Module]) -> tuple[str, int]:
+    """(name, parameters) of the network with the fewest; counted without allocating any."""
     with torch.device("meta"):
         sizes = {name: parameters(build(name)) for name in names}
-    return min(sizes, key=lambda name: sizes[name])
+    name = min(sizes, key=lambda name: sizes[name])
+    return name, sizes[name]
 
 
 # --- timm -----------------------------------------------------------------------------------------
@@ -59,25 +58,23 @@ def smallest(names: list[str], build: Callable[[str], nn.Module]) -> str:
 def _timm(names: list[str]) -> Built:
     import timm
 
-    name = smallest(names, timm.create_model)
+    name, size = smallest(names, timm.create_model)
     settings = timm.get_pretrained_cfg(name)
     height = settings.input_size[-1] if settings else 224
-    with torch.device("meta"):
-        large = parameters(timm.create_model(name)) > LARGEST
     # Repeated blocks show nothing more; networks that take neither option are built as they are.
-    shallower: dict[str, Any] = {"depth": FEW_BLOCKS} if large else {}
+    shallower: dict[str, Any] = {"depth": FEW_BLOCKS} if size > LARGEST else {}
     smaller: dict[str, Any] = {"img_size": SMALLER_PX} if height > LARGEST_PX else {}
     for options in ({**shallower, **smaller}, smaller, shallower):
         if not options:
             continue
-        size = options.get("img_size", height)
+        side = options.get("img_size", height)
         try:
             module = timm.create_model(name, **options).eval()
-            module(photo(size, size))
+            module(photo(side, side))
         except (TypeError, ValueError, RuntimeError, AssertionError, IndexError):
             continue
         told = ", ".join(f"{option}={value}" for option, value in options.items())
-        return module, {"x": photo(size, size)}, f"{name}, {told}"
+        return module, {"x": photo(side, side)}, f"{name}, {told}"
     return timm.create_model(name).eval(), {"x": photo(height, height)}, name
 
 
@@ -116,7 +113,11 @@ def _torchvision(names: list[str]) -> Built:
         module: nn.Module = builder(**unloaded)
         return module
 
-    name = smallest(names, build)
+    def size(name: str) -> int:
+        count: int = models.get_model_weights(name).DEFAULT.meta["num_params"]
+        return count
+
+    name = min(names, key=size)
     kind = models.get_model_builder(name).__module__.split(".")[2]
     module = build(name).eval()
     if kind == "video":
@@ -125,9 +126,12 @@ def _torchvision(names: list[str]) -> Built:
     if kind == "optical_flow":
         return module, {"image1": photo(128, 128), "image2": photo(128, 128)}, name
     if kind == "detection":
-        return module, {"images": list(photo(224, 224))}, name
-    size = 299 if kind == "inception" else 224
-    return module, {"x": photo(size, size)}, name
+        # What follows the backbone does not attend, and needs operators that a torch for CPUs
+        # lacks.
+        return module.backbone, {"x": photo(320, 320)}, f"{name}, backbone"  # type: ignore[return-value]
+    side = 299 if kind == "inception" else 224
+    parameter = next(iter(inspect.signature(module.forward).parameters))
+    return module, {parameter: photo(side, side)}, name
 
 
 def torchvision_families() -> Iterator[Family]:

@@ -16,7 +16,7 @@ from models.layout import place, survey
 from models.layout_kinds import layout_kind
 from models.records import KINDS, Site, Trace
 
-SECONDS_OF_TIMING = 1.0
+SECONDS_OF_TIMING = 0.8
 SHORTEST_MS = 10.0
 """A shorter pass is a network of a few channels, whose time is all calls and no arithmetic."""
 
@@ -112,13 +112,15 @@ def look(family: Family) -> Finding:
     uses = count(module, inputs)
     finding.computed = dict(Counter(use.what for use in uses))
 
-    start = time.perf_counter()
-    layouts = survey(module, **inputs)
-    finding.survey_s = time.perf_counter() - start
+    with torch.inference_mode(), capture(module, features=True) as recording:
+        module(**inputs)
+    trace = recording.trace
+    if any(site.kind == "attention" for site in trace.sites):
+        start = time.perf_counter()
+        layouts = survey(module, **inputs)
+        finding.survey_s = time.perf_counter() - start
+        trace = place(trace, layouts)
     with torch.inference_mode():
-        with capture(module, features=True) as recording:
-            module(**inputs)
-        trace = place(recording.trace, layouts)
 
         def captured() -> None:
             with capture(module):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from benchmarks.coverage.look import Finding
 from benchmarks.timing import table
 
@@ -20,24 +23,42 @@ HEADER = (
 INTRODUCTION = """# Coverage
 
 What `capture` finds in other people's networks, unmodified. Written by `make coverage`; not edited
-by hand. One network for every architecture family, the smallest there is, with random weights.
+by hand. For every architecture family the smallest network that its library has, with random
+weights; networks of more than 50 million parameters with 4 blocks, and those for photos above
+256 px at 224, where they can be built so. The transformers models are built from small
+configurations.
+"""
+
+LEGEND = """How to read a row:
 
 - **attention, gates**: the sites that capture found.
 - **computed**: softmaxes and sigmoids that ran, counted independently, at the kernels below.
-- **layout**: how the tokens lie on the photo, and at how many sites.
-- **places**: at how many attention sites the cells of the tokens are known.
-- **capture / plain**: median time of a captured pass over a plain one, taking turns, one thread.
-- **not a site, and why**: what was computed without becoming a site, by the class that computed it
-  and by what its result went into.
+- **layout**: how the tokens lie on the photo, and at how many sites. *global*: all patches look at
+  all. *pyramid*: at larger or smaller patches. *class-only*: one query that is no patch. *window*,
+  *shifted window*, *axial*, *grid* (every n-th cell), *neighbourhood* (windows that overlap).
+  *cross*: queries without a place (words, object queries, learned queries, channels) look at
+  places. *channel×channel* and *placeless* (words at words) have no places. *unknown*: where the
+  queries or the keys are could not be followed, so they are shown as a matrix with a note.
+- **places**: at how many attention sites the cells of the keys are known.
+- **capture / plain**: median time of a captured pass over a plain one, taking turns in one process
+  on one thread; left empty under 10 ms, where it is all calls and no arithmetic. Families are
+  looked at two at a time, so a single ratio is a rough one: the median over all is given above.
+  [benchmarks.md](benchmarks.md) measures three networks with care.
+- **not a site, and why**: what was computed without becoming a site, by the class that used it and
+  by what came of it. A sigmoid that multiplies as many entries as it has is an activation (SiLU,
+  GLU), no gate; one of parameters alone is the same for every photo, which is tried with two.
+  Sites in modules that compute nothing of the kind would be listed here as **invented**.
 """
+
+
+def _gates(finding: Finding) -> int:
+    return finding.sites.get("channel-gate", 0) + finding.sites.get("spatial-gate", 0)
 
 
 def _row(finding: Finding) -> list[str]:
     if finding.problem:
         return [finding.family, finding.network, "", "", "", "", "", "", finding.problem]
-    sites = finding.sites
-    attention = sites.get("attention", 0)
-    gates = sites.get("channel-gate", 0) + sites.get("spatial-gate", 0)
+    attention, gates = finding.sites.get("attention", 0), _gates(finding)
     computed = ", ".join(f"{number} {what}" for what, number in sorted(finding.computed.items()))
     layouts = ", ".join(f"{kind} {number}" for kind, number in finding.layouts.items())
     remarks = [*finding.missed, *(f"**invented**: {text}" for text in finding.invented)]
@@ -54,9 +75,33 @@ def _row(finding: Finding) -> list[str]:
     ]
 
 
-def page(findings: list[Finding], versions: str) -> str:
+def _summary(findings: Sequence[Finding]) -> str:
+    looked = [finding for finding in findings if not finding.problem]
+    layouts: Counter[str] = Counter()
+    for finding in looked:
+        layouts.update(finding.layouts)
+    attention = sum(layouts.values())
+    ratios = sorted(finding.overhead for finding in looked if finding.overhead)
+    lines = [
+        f"- {len(looked)} of {len(findings)} networks were looked at; "
+        f"{sum(bool(finding.layouts) or bool(_gates(finding)) for finding in looked)} of them "
+        "attend or gate.",
+        f"- {attention} attention sites and {sum(map(_gates, looked))} gates; "
+        f"{sum(len(finding.invented) for finding in looked)} networks with sites that nothing was "
+        "computed for.",
+        "- Layouts: "
+        + ", ".join(f"{kind} {number}" for kind, number in layouts.most_common())
+        + f". Places are known at {sum(finding.placed for finding in looked)} sites.",
+    ]
+    if ratios:
+        middle = ratios[len(ratios) // 2]
+        lines.append(f"- Capture / plain: {middle:.2f} in the median of {len(ratios)} networks.")
+    return "\n".join(lines) + "\n"
+
+
+def page(findings: Sequence[Finding], versions: str) -> str:
     """The whole page in Markdown."""
-    parts = [INTRODUCTION, versions + "\n"]
+    parts = [INTRODUCTION, versions + "\n", _summary(findings), LEGEND]
     for library in dict.fromkeys(finding.library for finding in findings):
         rows = [_row(finding) for finding in findings if finding.library == library]
         parts.append(f"## {library}\n\n{table(HEADER, rows)}\n")
