@@ -10,7 +10,8 @@ const PATHS = {
   channels: "M3 13 V9 M6.3 13 V4 M9.7 13 V7 M13 13 V3",
   mask: "M2.5 2.5 H13.5 V13.5 H2.5 Z M5 10.5 a3 3 0 0 1 6 0 Z",
   grid: "M3 4 L12 2.5 L13.5 12 L4.5 13.5 Z M7.5 3.2 L9 12.8 M3.7 8.7 L12.8 7.2",
-  // What an attention is between: a word and the photo, words before, words and words.
+  // What an attention is between: places in a window, a word and the photo, words before, words and words.
+  window: "M2.5 2.5 H13.5 V13.5 H2.5 Z M7.5 7.5 H11.5 V11.5 H7.5 Z",
   cross: "M2 3.5 H7 M2 6 H5.5 M6 10.5 C7.8 8 12.2 8 14 10.5 C12.2 13 7.8 13 6 10.5 Z M10 10.4 V10.6",
   triangle: "M3 3 V13 H13 Z M3 8 H8 V13",
   matrix: "M2.5 2.5 H13.5 V13.5 H2.5 Z M6.2 2.5 V13.5 M9.8 2.5 V13.5 M2.5 6.2 H13.5 M2.5 9.8 H13.5",

@@ -6,7 +6,7 @@ import { fromMatrix, fromProjections } from "./attention.js";
 import { Cache } from "./cache.js";
 import { sampleName } from "./samples.js";
 import { examplesOf } from "./sentences.js";
-import { isCross, isPlaced, isScattered } from "./sites.js";
+import { isCross, isPlaced, isScattered, isSquare } from "./sites.js";
 
 /** Problems with what was typed: they are told where it was typed. */
 const OF_THE_TEXT = ["missing-text", "unknown-words", "text-too-long"];
@@ -251,7 +251,8 @@ function firstSite({ sites, text }) {
   const cross = sites.filter(isCross);
   if (cross.length) return cross.at(-1).id;
   if (text != null) return sites.at(-1)?.id ?? null;
-  const attention = sites.filter((/** @type {any} */ site) => isPlaced(site) || isScattered(site));
+  const placed = sites.filter((/** @type {any} */ site) => isPlaced(site) && isSquare(site));
+  const attention = placed.length ? placed : sites.filter(isScattered);
   if (attention.length) return attention[Math.floor(attention.length / 2)].id;
   const gates = ["spatial-gate", "channel-gate"].map((kind) =>
     sites.filter((/** @type {any} */ site) => site.kind === kind),

@@ -44,12 +44,17 @@ export function roleOf(site) {
   return site.windows ? "self-attention within windows" : "self-attention";
 }
 
-/** Its glyph: an eye, or an eye on a word, or a triangle or a square of words. @param {Site} site */
+/** Its glyph: an eye, an eye on a word, a window, or a triangle or a square of words. @param {Site} site */
 export function glyphOf(site) {
   if (isCross(site)) return "cross";
   if (isMasked(site)) return "triangle";
-  return isWordMatrix(site) ? "matrix" : KINDS[site.kind].glyph;
+  if (isWordMatrix(site)) return "matrix";
+  return site.kind === "attention" && site.windows ? "window" : KINDS[site.kind].glyph;
 }
+
+/** Whether its windows are the patches of other sites: attention inside each patch (TNT). @param {Site} site @param {Site[]} sites */
+export const isInner = (site, sites) =>
+  site.windows != null && sites.some((one) => isPlaced(one) && one.grid.rows * one.grid.columns === site.windows);
 
 /** The tabs that apply, in order. @param {Site | null} site */
 export function tabsOf(site) {

@@ -7,7 +7,7 @@ import { h, put } from "../dom.js";
 import { siteOf } from "../drawing.js";
 import { number, percent } from "../format.js";
 import { knownWords } from "../sentences.js";
-import { isCross, isMasked, isWordMatrix, METHODS, prefixName } from "../sites.js";
+import { isCross, isInner, isMasked, isWordMatrix, METHODS, prefixName } from "../sites.js";
 import { decompose } from "../theta.js";
 
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
@@ -102,11 +102,17 @@ function wholeReading({ picture, analysisData: analysis }) {
 }
 
 /** @param {any} state @param {any} site */
-function attentionReading({ picture, direction, method }, site) {
+function attentionReading({ picture, direction, method, analysisData: analysis }, site) {
   if (isCross(site)) return words("Each word is written with a look at the photo. Choose a word below the photo.");
   if (isMasked(site))
     return words("A word may look only at the words before it, so the matrix is a triangle: what is above its diagonal did not exist yet.");
   if (isWordMatrix(site)) return words("Each row is a word that looks, each column a word that is looked at; a row adds up to 1.");
+  if (picture.form === "map" && method === "site" && isInner(site, analysis.sites))
+    return h(
+      "p",
+      { class: "note" },
+      `Inside each of the ${site.windows} patches: its ${site.keys} smaller pieces look at each other only. What is hatched lies in other patches, which look at each other at the sites between.`,
+    );
   if (picture.form === "map" && site.note && method === "site")
     return h("p", { class: "note" }, site.note, site.windows ? " What is hatched lies outside this one." : "");
   if (picture.form === "matrix")

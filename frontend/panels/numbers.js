@@ -95,7 +95,8 @@ function mapFacts(picture, hover) {
   if (picture.labels) return wordFacts(picture, hover);
   const { values, grid, prefix, claim } = picture;
   const [low, high] = extent(values);
-  const sum = values.reduce((total, value) => total + value, 0);
+  const known = values.filter((value) => !Number.isNaN(value));
+  const sum = known.reduce((total, value) => total + value, 0);
   const tokens = prefix ? Float32Array.from([...prefix, ...values]) : values;
   const isRow = claim === "attention map" && picture.form === "map";
   return [
@@ -106,7 +107,7 @@ function mapFacts(picture, hover) {
         : "–",
     ],
     ["smallest, largest", `${number(low)}, ${number(high)}`],
-    ["mean", number(sum / values.length)],
+    ["mean", number(sum / known.length)],
     ["sum over places", isRow ? number(sum) : null],
     ...[...(prefix ?? [])].map((value, i) => /** @type {Fact} */ ([prefixName(i), number(value)])),
     [
@@ -116,6 +117,7 @@ function mapFacts(picture, hover) {
         : null,
     ],
     ["places", `${grid.rows} × ${grid.columns}`],
+    ["places looked at", known.length < values.length ? known.length : null],
   ];
 }
 
@@ -142,7 +144,8 @@ function wordFacts(picture, hover) {
 
 /** @param {import("../picture.js").Picture} picture */
 function strongest({ values, grid }) {
-  const order = [...values.keys()].sort((a, b) => values[b] - values[a]).slice(0, 5);
+  const known = [...values.keys()].filter((i) => !Number.isNaN(values[i]));
+  const order = known.sort((a, b) => values[b] - values[a]).slice(0, 5);
   return [
     h("h3", {}, "Strongest places"),
     h(

@@ -5,17 +5,16 @@ import { h, put, svg } from "../dom.js";
 import { pointerGrid, siteOf } from "../drawing.js";
 import { cellAt, crop, fromAnalysis } from "../geometry.js";
 import { hintFor } from "../hints.js";
+import { createLens } from "../lens.js";
 import { cellOutline, samplePoint, samplingLines } from "../marks.js";
 import { maskPaths } from "../mask_marks.js";
 import { createMatrix } from "../matrix.js";
 import { createOverlay } from "../overlay.js";
+import { watchPointer } from "../pointer.js";
 import { askedGrid } from "../sites.js";
 
 const GAP_PX = 24;
 const LABEL_PX = 28;
-const LONG_PRESS_MS = 350;
-// pointermove waits for the browser's next frame, pointerrawupdate does not: the frame then shows the newer place.
-const MOVE = "onpointerrawupdate" in window ? "pointerrawupdate" : "pointermove";
 
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
 export function mountStage(root, { store, session }) {
@@ -24,6 +23,7 @@ export function mountStage(root, { store, session }) {
   const frame = h("div", { class: "frame", id: "frame" }, photo);
   const overlay = createOverlay(frame, store.get().renderer);
   frame.append(marks);
+  const lens = createLens(frame);
   const cells = h("canvas", { class: "cells", role: "img" });
   const words = createMatrix({ choose: (word) => store.set({ word }), hover });
   const small = h("div", { class: "frame small" }, cells);
@@ -110,6 +110,8 @@ export function mountStage(root, { store, session }) {
     if (!store.get().photo) return; // a sentence, which has a view of its own
     photo.setAttribute("aria-label", picture.sentence);
     show(picture);
+    const { bitmap } = /** @type {any} */ (store.get().photo);
+    lens.draw({ picture, bitmap, geometry, table: tables[colormap], opacity });
     if (picture.form === "grid") return overlay.draw(null);
     if (picture.labels) return layout();
     const values = normalise(picture.values, picture.low, picture.high);
@@ -210,8 +212,6 @@ export function mountStage(root, { store, session }) {
     return paths;
   }
 
-  // The pointer. A mouse asks by moving, a finger by a long press.
-
   /** @param {PointerEvent} event @param {import("../geometry.js").PatchGrid | null} grid  of the map if null */
   function cellUnder(event, grid = pointerGrid(store.get())) {
     const { picture, analysisData: analysis } = store.get();
@@ -227,42 +227,16 @@ export function mountStage(root, { store, session }) {
     if (!same(cell, store.get().hover)) store.set({ hover: cell });
   }
 
-  let pressing = false;
-  let pressTimer = 0;
-  let held = false;
-  frame.addEventListener(MOVE, (/** @type {PointerEvent} */ event) => {
-    if (event.pointerType === "mouse" || pressing) hover(cellUnder(event));
-    else clearTimeout(pressTimer); // a finger that moves scrolls
-  });
-  frame.addEventListener("pointerleave", (/** @type {PointerEvent} */ event) => {
-    if (event.pointerType === "mouse") hover(null);
-  });
-  frame.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
-    held = false;
-    if (event.pointerType === "mouse") return;
-    pressTimer = setTimeout(() => {
-      pressing = held = true;
-      frame.setPointerCapture(event.pointerId);
-      hover(cellUnder(event));
-    }, LONG_PRESS_MS);
-  });
-  for (const end of ["pointerup", "pointercancel"]) {
-    frame.addEventListener(end, () => {
-      clearTimeout(pressTimer);
-      pressing = false;
-    });
-  }
-  frame.addEventListener("touchmove", (/** @type {Event} */ event) => pressing && event.preventDefault(), {
-    passive: false,
-  });
-  frame.addEventListener("contextmenu", (/** @type {MouseEvent} */ event) => held && event.preventDefault());
-  frame.addEventListener("click", (/** @type {PointerEvent} */ event) => {
-    const { method, query, direction } = store.get();
-    const site = siteOf(store.get());
-    const asked = site && method === "site" ? askedGrid(site, direction) : null;
-    if (held || !asked) return;
-    const cell = cellUnder(event, asked);
-    if (cell) store.set({ query: same(cell, query) ? "cls" : cell });
+  watchPointer(frame, {
+    ask: (event) => hover(cellUnder(event)),
+    leave: () => hover(null),
+    pin(event) {
+      const { method, query, direction } = store.get();
+      const site = siteOf(store.get());
+      const asked = site && method === "site" ? askedGrid(site, direction) : null;
+      const cell = asked && cellUnder(event, asked);
+      if (cell) store.set({ query: same(cell, query) ? "cls" : cell });
+    },
   });
   cells.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
     const { picture } = store.get();

@@ -5,6 +5,7 @@ import { test } from "node:test";
 
 import { fromMatrix } from "../../frontend/attention.js";
 import { duration } from "../../frontend/format.js";
+import { smallWindow } from "../../frontend/lens.js";
 import { maskPaths } from "../../frontend/mask_marks.js";
 import { className, networkSentence } from "../../frontend/network_sentences.js";
 import { cellWords, maskPicture, wordMatrixPicture, wordPicture } from "../../frontend/picture_words.js";
@@ -143,4 +144,19 @@ test("a model that has no examples of its own is shown words it knows", () => {
 
 test("time left is said in the unit that fits", () => {
   assert.deepEqual([0.2, 59, 90, 3600, 5400].map(duration), ["1 s", "59 s", "2 min", "1 h 0 min", "1 h 30 min"]);
+});
+
+test("a small window is enlarged, a large one is seen well enough", () => {
+  const grid = { rows: 8, columns: 8 };
+  const values = new Float32Array(64).fill(NaN);
+  const window = (from, size) => {
+    const copy = values.slice();
+    for (let row = from; row < from + size; row++)
+      for (let column = from; column < from + size; column++) copy[row * 8 + column] = 1;
+    return { form: "map", values: copy, grid };
+  };
+  assert.deepEqual(smallWindow(window(4, 2)), { top: 4, left: 4, rows: 2, columns: 2 });
+  assert.equal(smallWindow(window(0, 4)), null);
+  assert.equal(smallWindow({ form: "map", values, grid }), null);
+  assert.equal(smallWindow({ form: "map", values: new Float32Array(64), grid }), null);
 });
