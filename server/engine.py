@@ -110,7 +110,8 @@ class Engine:
         if found := self._maps.get(key):
             return found
         loaded = await self.shelf.get(analysis.model.id)
-        inputs, _ = await self._in_thread(to_input, analysis.photo, loaded.spec)
+        given = analysis.photo or analysis.text
+        inputs, _ = await self._in_thread(to_input, given, loaded.spec)
         made = self.inference.submit_map(loaded, inputs, target, make)
         try:
             found = self._maps[key] = await asyncio.wrap_future(made)

@@ -170,7 +170,7 @@ async def compute(
     does the function that is returned.
     """
     method, spec, sentence = method_of(name), analysis.model, analysis.sentence
-    if analysis.photo is None:
+    if analysis.photo is None and method.for_word is None:
         raise MapNotPossible(f"{spec.id} read a sentence; there is no photo to lay a map on.")
     if method.for_word is not None and sentence is not None:
         place = word_of(options.word, sentence, spec.id)

@@ -333,7 +333,7 @@ def test_what_needs_a_photo_is_refused_for_a_sentence(
         at(translation, "/sites/s00/attention"), params={"render": "overlay"}, headers=PNG
     )
     assert laid.status_code == 404
-    for method in ("rollout", "relevance"):
+    for method in ("rollout", "gradient-rollout"):
         answer = site.client.get(at(translation, f"/maps/{method}"))
         assert (answer.status_code, answer.json()["type"]) == (409, "/problems/map-not-possible")
     assert site.client.get(at(translation, "/figures/attention-distance")).status_code in (404, 409)
@@ -366,3 +366,38 @@ def test_ends_are_kept_with_the_source() -> None:
     output = outputs.output(sentence, "/v1/analyses/x")
     assert isinstance(output, outputs.SequenceOutput)
     assert (output.source, output.words, output.text) == (["a", "<end>"], [], "")
+
+
+# --- what counted for a word --------------------------------------------------------------------
+
+
+def test_relevance_of_each_word_of_a_caption(site: Running, caption: dict[str, Any]) -> None:
+    """R_qi's row of that word, over the photo's patches; a word that was not written is refused."""
+    words = caption["output"]["words"]
+    rows = []
+    for place, word in enumerate(words[:2]):
+        answer = site.client.get(at(caption, f"/maps/relevance?word={place}")).json()
+        assert answer["word"] == {"index": place, "label": word["text"]}
+        assert answer["axes"] == ["row", "column"]
+        values = np.array(answer["values"])
+        assert values.min() >= 0 < values.max()
+        rows.append(values)
+    assert not np.allclose(rows[0], rows[1])
+    usual = site.client.get(at(caption, "/maps/relevance")).json()
+    assert np.array_equal(usual["values"], rows[0])
+    refused = site.client.get(at(caption, f"/maps/relevance?word={len(words)}"))
+    assert (refused.status_code, refused.json()["limit"]) == (422, len(words) - 1)
+
+
+def test_relevance_of_a_word_over_the_words_that_were_read(
+    site: Running, translation: dict[str, Any]
+) -> None:
+    answer = site.client.get(at(translation, "/maps/relevance?word=1")).json()
+    assert answer["axes"] == ["key"]
+    assert answer["shape"] == [len(translation["output"]["source"])]
+    assert max(answer["values"]) > 0
+
+
+def test_other_maps_for_a_class_are_not_for_words(site: Running, caption: dict[str, Any]) -> None:
+    answer = site.client.get(at(caption, "/maps/legrad"))
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/map-not-possible")
