@@ -14,7 +14,7 @@ from torch import Tensor
 
 CANVAS_PX = 60
 DIGIT_PX = 28
-FRAGMENTS = 10
+FRAGMENTS = 6
 FRAGMENT_PX = (5, 10)
 """So many squares of other digits lie around at most, every one with a side of its own."""
 

@@ -63,9 +63,17 @@ def parameter_groups(
 
 @torch.no_grad()
 def update_average(average: State, network: nn.Module, decay: float) -> None:
-    """In place: average ← decay · average + (1 - decay) · weights; counters are copied."""
+    """In place: average ← decay · average + (1 - decay) · weights.
+
+    Counters are copied, and so are the unit vectors of spectral norm's power iteration: a mean of
+    unit vectors is shorter than one, and the norm that it gives is too small.
+    """
     state = network.state_dict()
-    floats = [name for name, value in state.items() if value.is_floating_point()]
+    floats = [
+        name
+        for name, value in state.items()
+        if value.is_floating_point() and not name.endswith(("._u", "._v"))
+    ]
     torch._foreach_lerp_(
         [average[name] for name in floats], [state[name] for name in floats], 1 - decay
     )

@@ -15,20 +15,21 @@ def normalised_convolution(inputs: int, outputs: int, size: int) -> tuple[nn.Mod
 
 
 def localisation_network() -> nn.Sequential:
-    """(batch, 1, 60, 60) to (batch, 64): where is the digit, how large, how turned?
+    """(batch, 1, 60, 60) to (batch, 48): where is the digit, how large, how turned?
 
-    Normalised, and bounded at the end: with plain ReLUs all 64 features died early in training, and
+    Normalised, and bounded at the end: with plain ReLUs all features died early in training, and
     the transformer then read every canvas alike.
     """
     return nn.Sequential(
-        nn.AvgPool2d(2),
-        *normalised_convolution(1, 24, 5),
+        *normalised_convolution(1, 16, 5),
         nn.MaxPool2d(2),
-        *normalised_convolution(24, 48, 5),
+        *normalised_convolution(16, 32, 5),
         nn.MaxPool2d(2),
-        *normalised_convolution(48, 48, 3),
+        *normalised_convolution(32, 64, 3),
+        nn.MaxPool2d(2),
+        *normalised_convolution(64, 64, 3),
         nn.Flatten(),
-        nn.Linear(48 * 7 * 7, 64),
+        nn.Linear(64 * 7 * 7, 48),
         nn.Tanh(),
     )
 
@@ -43,7 +44,7 @@ class DigitSTN(nn.Module):
     def __init__(self, classes: int = 10, sampled_px: int = 32, transformer: bool = True) -> None:
         super().__init__()
         self.transformer = (
-            SpatialTransformer(localisation_network(), 64, (sampled_px, sampled_px))
+            SpatialTransformer(localisation_network(), 48, (sampled_px, sampled_px))
             if transformer
             else nn.Identity()
         )
@@ -56,10 +57,10 @@ class DigitSTN(nn.Module):
             # The same 4 x 4 places from the sampled picture and from the whole canvas.
             nn.AdaptiveMaxPool2d(4),
             nn.Flatten(),
-            nn.Linear(96 * 16, 128),
+            nn.Linear(96 * 16, 96),
             nn.ReLU(),
         )
-        self.head = nn.Linear(128, classes)
+        self.head = nn.Linear(96, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (batch, 1, 60, 60), light on dark; returns logits (batch, class)."""

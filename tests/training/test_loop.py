@@ -11,7 +11,7 @@ from models.networks import build
 from training.data import Examples
 from training.digits import DigitTask
 from training.export import load_network, write_card, write_weights
-from training.loop import fit, learning_rate, shared_weights
+from training.loop import copy_of, fit, learning_rate, shared_weights, update_average
 from training.photos import PhotoTask
 from training.recipe import Recipe
 from training.recipes import RECIPES, recipe_for
@@ -112,6 +112,18 @@ def test_a_network_may_begin_with_the_weights_of_another() -> None:
     missing = set(eca.state_dict()) - set(shared)
     assert missing
     assert all(".gate." in name for name in missing)
+
+
+def test_the_vectors_of_a_spectral_norm_are_not_averaged() -> None:
+    torch.manual_seed(0)
+    network = build("gated_resnet", gate="self_attention", classes=2, spectral=True).train()
+    average = copy_of(network.state_dict())
+    for _ in range(5):
+        network(torch.randn(2, 3, 32, 32))
+        update_average(average, network, 0.9)
+    vectors = {name: value for name, value in average.items() if name.endswith(("._u", "._v"))}
+    assert len(vectors) == 12  # two for each of three convolutions, in two layers
+    assert all(value.norm() == pytest.approx(1, abs=1e-4) for value in vectors.values())
 
 
 def test_the_learning_rate_rises_and_falls() -> None:

@@ -27,19 +27,19 @@ def train(claim: Claim, variant: str, seed: int, data: str | None, device: torch
     task = open_task(recipe, data_folder(data), device)
     result = fit(recipe, task, state_folder(recipe), device)
     network = trained_network(recipe, result.state).to(device)
-    scores = dict(result.scores)
-    if claim.measure is not None:
-        scores |= claim.measure(network, task, device)
     outcome = Outcome(
         variant=variant,
         seed=seed,
-        scores=scores,
+        scores=result.scores,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         seconds_per_epoch=result.seconds,
         device=torch.cuda.get_device_name() if device.type == "cuda" else "CPU",
     )
+    if claim.measure is not None:
+        measured = claim.measure(network, task, device)
+        outcome = replace(outcome, scores=outcome.scores | measured)
     write_outcome(claim, outcome)
-    print(f"{recipe.id}: {told(scores)}", flush=True)
+    print(f"{recipe.id}: {told(outcome.scores)}", flush=True)
 
 
 def main() -> None:

@@ -106,15 +106,15 @@ def meaning_in_rooms(network: nn.Module, task: RoomTask, rooms: int = ROOMS) -> 
 
     Empty for a network without attention.
     """
-    network = network.eval()
-    layouts = survey(network, next(task.held_out())[0][:1])
+    network = network.cpu().eval()
+    layouts = survey(network, next(task.held_out())[0][:1].cpu())
     found: dict[str, list[float]] = defaultdict(list)
     seen = 0
     for inputs, walls in task.held_out():
         for picture, truth in zip(inputs, walls, strict=True):
             if seen == rooms:
                 break
-            _, (trace,) = run(network, picture[None], layouts)
+            _, (trace,) = run(network, picture[None].cpu(), layouts)
             for name, value in figures_of(trace.sites, truth):
                 found[name].append(value)
             seen += 1

@@ -18,7 +18,7 @@ def variant(distortion: str, transformer: bool) -> Recipe:
         stn_digits.RECIPE,
         arguments=arguments,
         task_arguments={"distortion": distortion},
-        epochs=10,
+        epochs=8,
         guided_epochs=0,
         learning_rate=3e-3,
         batch=512,

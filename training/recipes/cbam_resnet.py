@@ -5,10 +5,6 @@ from training.recipes.residual import residual_recipe
 RECIPE = residual_recipe(
     "cbam_resnet",
     gate="cbam",
-    starts_from="se_resnet",
-    epochs=2,
-    learning_rate=1.5e-3,
-    warmup_epochs=0.2,
     title="CBAM-ResNet · Caltech-101",
     summary="A compact ResNet that weighs first its channels, then the places of the photo.",
     mechanisms=("cbam",),

@@ -5,10 +5,6 @@ from training.recipes.residual import residual_recipe
 RECIPE = residual_recipe(
     "sa_resnet",
     gate="self_attention",
-    starts_from="se_resnet",
-    epochs=1,
-    learning_rate=1.5e-3,
-    warmup_epochs=0.2,
     training_arguments={"spectral": True},
     # γ starts at 0 and is the way in for the rest of the layer, so it may move faster.
     paced=("gamma",),

@@ -1,0 +1,228 @@
+"""Draws the figures of docs/claims.md and writes its tables, from docs/claims/*.json.
+
+    python -m docs.claim_figures
+
+Plotly draws; a Chromium on this machine (through kaleido) makes the files of it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+
+DOCS = Path(__file__).parent
+RESULTS = DOCS / "claims"
+IMAGES = DOCS / "images" / "claims"
+PAGE = DOCS / "claims.md"
+TABLE = re.compile(
+    r"(<!-- table: (?P<claim>\S+) (?P<scores>\S+) -->\n).*?(<!-- end -->)", re.DOTALL
+)
+    r"(<!-- table: (?P<claim>\S+) (?P<scores>\S+) -->\n).*?(<!-- end -->)", re.DOTALL
+)
+
+INK, FAINT, DOT = "#334155", "#cbd5e1", "#0072b2"
+"""Colours that are told apart by people who see few (Okabe and Ito), on white and on dark alike."""
+
+Result = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Bars:
+    """One figure: a score of every variant, mean and spread, and each seed as a dot.
+
+    percent: written as an error, 100 · (1 - score), rather than as a score.
+    """
+
+    name: str
+    claim: str
+    score: str
+    title: str
+    unit: str = ""
+    error: bool = False
+    variants: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Lines:
+    """One figure: scores whose names hold a number, such as a layer's, against that number.
+
+    series: a variant, a pattern of score names with one number in it, and the line's name.
+    """
+
+    name: str
+    claim: str
+    series: tuple[tuple[str, str, str], ...]
+    title: str
+    across: str
+    unit: str
+
+
+FIGURES: tuple[Bars | Lines, ...] = (
+    Bars("gates", "gates", "val_top1", "Error on CIFAR-10", "%", error=True),
+    Bars("spatial-transformers", "spatial_transformers", "val_top1", "Error on distorted digits",
+         "%", error=True),
+    Bars("rooms", "rooms", "val_dice", "Dice of the walls of unseen rooms"),
+    Bars("positions", "positions", "val_top1", "Error on CIFAR-10", "%", error=True),
+    Lines(
+        "receptive-field",
+        "receptive_field",
+        (
+            ("vit", r"layer_(\d+)_farthest_head_px", "ViT, farthest head"),
+            ("vit", r"layer_(\d+)_mean_head_px", "ViT, mean of heads"),
+            ("vit", r"layer_(\d+)_nearest_head_px", "ViT, nearest head"),
+            ("resnet", r"layer_(\d+)_gradient_px", "ResNet, by gradient"),
+        ),
+        "How far a layer looks",
+        "layer or block",
+        "px of 32",
+    ),
+    Bars("tnt", "tnt", "val_top1", "Error on CIFAR-10", "%", error=True),
+    Bars("scores", "scores", "val_top1", "Error on CIFAR-10", "%", error=True),
+)  # fmt: skip
+
+
+def result_of(claim: str) -> Result:
+    """What the trainings of a claim gave."""
+    content: Result = json.loads((RESULTS / f"{claim}.json").read_text(encoding="utf-8"))
+    return content
+
+
+def spoken(name: str) -> str:
+    """A variant's or score's name as words."""
+    return name.replace("_", " ").replace("val ", "")
+
+
+def shown(value: float, error: bool) -> float:
+    """The value as the figure has it."""
+    return 100 * (1 - value) if error else value
+
+
+def layout(title: str) -> dict[str, Any]:
+    """What all figures share: no colour that only a white page could carry."""
+    axis = {"gridcolor": FAINT, "zeroline": False, "automargin": True}
+    return {
+        "title": {"text": title, "x": 0.01, "font": {"size": 15}},
+        "font": {"family": "DejaVu Sans, sans-serif", "size": 12, "color": INK},
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "margin": {"l": 10, "r": 20, "t": 44, "b": 40},
+        "xaxis": axis,
+        "yaxis": axis,
+    }
+
+
+def draw_bars(figure: Bars) -> go.Figure:
+    """Horizontal, so that names need no turning of the head; dots are the seeds."""
+    variants = result_of(figure.claim)["variants"]
+    names = [name for name in figure.variants or variants if name in variants]
+    scores = [variants[name]["scores"][figure.score] for name in names]
+    labels = [spoken(name) for name in names]
+    factor = 100 if figure.error else 1
+    drawn = go.Figure(
+        go.Scatter(
+            x=[shown(score["mean"], figure.error) for score in scores],
+            y=labels,
+            error_x={"array": [factor * (score["deviation"] or 0) for score in scores],
+                     "color": INK, "thickness": 1.5},
+            mode="markers",
+            marker={"symbol": "line-ns", "size": 18, "line": {"width": 3, "color": INK}},
+            name="mean ± deviation",
+        )
+    )  # fmt: skip
+    drawn.add_scatter(
+        x=[shown(value, figure.error) for score in scores for value in score["values"]],
+        y=[label for label, score in zip(labels, scores, strict=True) for _ in score["values"]],
+        mode="markers",
+        marker={"size": 8, "color": DOT, "opacity": 0.7},
+        name="one seed",
+    )
+    drawn.update_layout(layout(figure.title), height=110 + 34 * len(names), width=680)
+    drawn.update_layout(legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02,
+                                "yanchor": "bottom"})  # fmt: skip
+    drawn.update_xaxes(title={"text": figure.unit})
+    drawn.update_yaxes(autorange="reversed")
+    return drawn
+
+
+def draw_lines(figure: Lines) -> go.Figure:
+    """One line a series, each with its own dash and mark; a band of one deviation around it."""
+    variants = result_of(figure.claim)["variants"]
+    marks = ("circle", "square", "diamond", "x")
+    colours = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
+    drawn = go.Figure()
+    for (variant, pattern, label), mark, colour in zip(figure.series, marks, colours, strict=True):
+        points = sorted(
+            (int(found[1]), score["mean"], score["deviation"] or 0)
+            for name, score in variants[variant]["scores"].items()
+            if (found := re.fullmatch(pattern, name))
+        )
+        across, values, deviations = zip(*points, strict=True)
+        drawn.add_scatter(
+            x=across,
+            y=values,
+            error_y={"array": deviations, "thickness": 1.2},
+            mode="lines+markers",
+            marker={"symbol": mark, "size": 8},
+            line={"color": colour},
+            name=label,
+        )
+    drawn.update_layout(layout(figure.title), height=360, width=680)
+    drawn.update_xaxes(title={"text": figure.across}, dtick=1)
+    drawn.update_yaxes(title={"text": figure.unit}, rangemode="tozero")
+    return drawn
+
+
+def table(claim: str, scores: str) -> str:
+    """A Markdown table: one row a variant; scores is a list of names with commas.
+
+    A name with a leading "error:" is written as 100 · (1 - score) in per cent.
+    """
+    variants = result_of(claim)["variants"]
+    wanted = [score.split(":")[::-1] for score in scores.split(",")]
+    heads = [f"{'error, %' if how else spoken(name)}" for name, *how in wanted]
+    lines = [
+        "| | " + " | ".join(heads) + " | parameters | s an epoch |",
+        "|---" * (len(heads) + 3) + "|",
+    ]
+    for name, found in variants.items():
+        cells = [cell(found["scores"].get(score), bool(how)) for score, *how in wanted]
+        cost = f"{found['parameters']:,} | {found['seconds_per_epoch']:.1f}"
+        lines.append(f"| {spoken(name)} | " + " | ".join(cells) + f" | {cost} |")
+    return "\n".join(lines) + "\n"
+
+
+def cell(score: Mapping[str, Any] | None, error: bool) -> str:
+    """Mean ± deviation, with as many digits as the deviation bears."""
+    if score is None:
+        return "–"
+    value = shown(score["mean"], error)
+    deviation = (100 if error else 1) * (score["deviation"] or 0)
+    digits = 2 if abs(value) >= 1 else 4
+    return f"{value:.{digits}f} ± {deviation:.{digits}f}"
+
+
+def main() -> None:
+    """Draw all figures whose results there are, and write the page's tables."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    for figure in FIGURES:
+        if not (RESULTS / f"{figure.claim}.json").is_file():
+            print(f"{figure.name}: no results yet")
+            continue
+        drawn = draw_bars(figure) if isinstance(figure, Bars) else draw_lines(figure)
+        drawn.write_image(IMAGES / f"{figure.name}.svg")
+        print(IMAGES / f"{figure.name}.svg")
+    page = PAGE.read_text(encoding="utf-8")
+    written = TABLE.sub(
+        lambda found: f"{found[1]}{table(found['claim'], found['scores'])}{found[4]}", page
+    )
+    PAGE.write_text(written, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
