@@ -65,13 +65,38 @@ def keep_changed(watch: _Watch, before: Tensor, origin: Origin, result: Any) -> 
 
 
 def on_change(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """Sums, quotients, normalisations and convolutions with a softmax."""
+    """Normalisations, masks and the like: whatever keeps the axes of its first argument."""
     # Read before the call: it may write in place.
-    origins = watch.recording.origins
-    found = [(one, origin) for one in args[:2] if (origin := origins.get(one)) is not None]
+    origin = watch.recording.origins.get(args[0]) if args else None
     result = func(*args, **kwargs)
-    for before, origin in found:
-        keep_changed(watch, before, origin, result)
+    if origin is not None:
+        keep_changed(watch, args[0], origin, result)
+    return result
+
+
+def on_sum_of_two(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """Softmaxes that are blended, or one that is shifted by a number. With anything else added, a
+    residual say, it is no longer what weighs.
+    """
+    origins = watch.recording.origins
+    found = [origins.get(one) for one in args[:2]]
+    result = func(*args, **kwargs)
+    alike = len(found) == 2 and all(
+        isinstance(one, int | float) or (origin is not None and origin.produced_by == "softmax")
+        for one, origin in zip(args, found, strict=False)
+    )
+    for before, origin in zip(args, found, strict=False):
+        if alike and origin is not None:
+            keep_changed(watch, before, origin, result)
+    return result
+
+
+def on_convolution(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """A convolution mixes the second axis: heads that stand there, or the keys away."""
+    result = func(*args, **kwargs)
+    origin = watch.recording.origins.get(args[0]) if args else None
+    if origin is not None and origin.axis(args[0]) != 1:
+        keep_changed(watch, args[0], origin, result)
     return result
 
 

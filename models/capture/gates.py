@@ -144,7 +144,8 @@ def on_product(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
         origin = recording.origins.get(one)
         if origin is None:
             continue
-        follow = follow or (one, origin, other)
+        if follow is None or origin.produced_by == "softmax":
+            follow = one, origin, other
         if not isinstance(other, Tensor):
             continue
         if origin.produced_by == "sigmoid":

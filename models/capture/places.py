@@ -1,7 +1,7 @@
 """Where tokens come from: cells of the photo followed through every view, window and merge.
 
 Beside each tensor of one forward pass runs a shadow of its shape: which cell of a grid over the
-network's input every entry stands for (`models/capture/shadows.py` has the rules). A convolution
+network's input every entry stands for (`models/capture/rules.py`). A convolution
 over the whole picture makes a new grid; views, permutations, windows, rolls, padding and
 concatenation act on the shadow as they act on the tensor; a linear layer or a product keeps the
 cell of each row. When attention is found, the shadows of its query and key say where its tokens
@@ -21,10 +21,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from models.capture import shadows
+from models.capture import rules
 from models.capture.attention import attention_body, folded_heads_of
 from models.capture.recorder import Recording, capture
-from models.capture.shadows import LOST, NOWHERE, Shadow, nowhere
+from models.capture.shadows import LOST, NOWHERE, Shadow, new_grid, nowhere
 from models.capture.tokens import Seen, seen_at
 from models.records import Cells, Trace
 
@@ -168,37 +168,37 @@ class _Follow(TorchFunctionMode):
         if func in _MOVES:
             return self._moved(func, args, kwargs, first, result)
         if func is Tensor.__setitem__:
-            return shadows.of_writing(first, args[0], args[1], self.shadow(args[2]))
+            return rules.of_writing(first, args[0], args[1], self.shadow(args[2]))
         if func in (torch.cat, torch.concat, torch.stack):
             parts = args[0] if args else kwargs["tensors"]
             named = {name: value for name, value in kwargs.items() if name == "dim"}
-            return shadows.of_join(func, parts, [self.shadow(p) for p in parts], args[1:], named)
+            return rules.of_join(func, parts, [self.shadow(p) for p in parts], args[1:], named)
         if func in _SCATTERS or not isinstance(result, Tensor):
             return LOST
         if func in _PICTURES and result.ndim == 4:
-            return shadows.of_picture(first, result.shape)
+            return rules.of_picture(first, result.shape)
         if func in (F.conv1d, torch.conv1d) and result.ndim == 3:
-            return shadows.of_sequence(first, result.shape)
+            return rules.of_sequence(first, result.shape)
         if func is F.pad:
-            return shadows.of_padding(first, args[1] if len(args) > 1 else kwargs["pad"])
+            return rules.of_padding(first, args[1] if len(args) > 1 else kwargs["pad"])
         if func is F.unfold:
-            return shadows.of_patches(func, first, args[1:], kwargs)
+            return rules.of_patches(func, first, args[1:], kwargs)
         if func is F.fold:
-            return shadows.of_fold(first, result.shape)
+            return rules.of_fold(first, result.shape)
         if func is F.linear:
-            return shadows.of_linear(first)
+            return rules.of_linear(first)
         if func in _PRODUCTS:
-            return shadows.of_product(before[0], before[1], result.shape)
+            return rules.of_product(before[0], before[1], result.shape)
         if func is torch.einsum:
             ranks = [one.ndim for one in args[1:]]
-            return shadows.of_einsum(args[0], ranks, before[1:])
+            return rules.of_einsum(args[0], ranks, before[1:])
         if func is F.scaled_dot_product_attention:
             return self._attended(before, within, result)
         if func in _REDUCTIONS:
-            return shadows.of_reduction(first, args[0], *_dimensions(*args, **kwargs))
+            return rules.of_reduction(first, args[0], *_dimensions(*args, **kwargs))
         if args and args[0] is result and isinstance(first, Cells) and not nowhere(first.cells):
             return first  # in place
-        return shadows.of_rows(within, result)
+        return rules.of_rows(within, result)
 
     def _attended(self, before: list[Shadow], within: list[Shadow], result: Tensor) -> Shadow:
         """What comes out lies where the queries are; where those are not of the photo, nowhere."""
@@ -208,7 +208,7 @@ class _Follow(TorchFunctionMode):
             if not known:
                 return LOST
             return Cells(torch.full((1,) * result.ndim, NOWHERE).int(), known[0].grid)
-        return shadows.of_linear(queries)
+        return rules.of_linear(queries)
 
     def _moved(
         self, func: Any, args: tuple[Any, ...], kwargs: Any, shadow: Shadow, result: Any
@@ -245,7 +245,7 @@ def follow(module: nn.Module, *inputs: Any, **named: Any) -> tuple[Trace, tuple[
             # What else has axes like a picture (a video's frames, a second photo) has places that
             # are not those of the photo.
             if one.ndim > 2 and one.is_floating_point():
-                followed.cast(one, shadows.new_grid(*one.shape[2:]) if one is photo else LOST)
+                followed.cast(one, new_grid(*one.shape[2:]) if one is photo else LOST)
         module(*inputs, **named)
     trace = recording.trace
     return trace, tuple(followed.seen.get(index) for index in range(len(trace.sites)))

@@ -76,10 +76,14 @@ FOLLOWS: Handlers = {
     **dict.fromkeys(_functions("unbind chunk split"), following.on_unbind),
     F.linear: following.on_linear,
     **dict.fromkeys(
+        _functions("add add_ __add__ __radd__ __iadd__ sub sub_ __sub__ __isub__"),
+        following.on_sum_of_two,
+    ),
+    **dict.fromkeys([F.conv2d, torch.conv2d], following.on_convolution),
+    **dict.fromkeys(
         [
-            *_functions("add add_ __add__ __radd__ __iadd__ sub sub_ __sub__ __isub__ conv2d"),
             *_functions("masked_fill masked_fill_ nan_to_num"),
-            *(F.conv2d, F.batch_norm, F.layer_norm, F.group_norm, F.normalize),
+            *(F.batch_norm, F.layer_norm, F.group_norm, F.normalize),
         ],
         following.on_change,
     ),

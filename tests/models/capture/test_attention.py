@@ -227,8 +227,10 @@ def test_a_reshape_that_copies_keeps_the_keys() -> None:
         lambda x: x.softmax(-1).topk(2, -1).values @ torch.randn(2, 4),  # routing
         lambda x: x.softmax(-1).sum(-1),
         lambda x: x.softmax(-1) * x,
+        lambda x: (x + x.softmax(-1)) @ x,  # features again
+        lambda x: F.conv2d(x[None].softmax(1), torch.randn(2, 2, 1, 1)).flatten(2).mT @ x[0, :2],
     ],
-    ids=["expected value", "top-k", "sum", "product"],
+    ids=["expected value", "top-k", "sum", "product", "residual", "classes mixed"],
 )
 def test_softmaxes_that_are_no_attention(use) -> None:
     with capture(nn.Identity()) as recording:
