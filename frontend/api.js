@@ -137,6 +137,10 @@ export const grid = (id, siteId) => json(`${site(id, siteId)}/grid`);
 export const warped = async (id, siteId) =>
   (await request(`${site(id, siteId)}/grid/warped`, { headers: { Accept: "image/png" } })).blob();
 
+/** What a spatial transformer on a feature map passes on, (channel, row, column). @param {string} id @param {string} siteId */
+export const warpedFeatures = async (id, siteId) =>
+  parseNpy(await bytes(`${site(id, siteId)}/grid/warped`, "application/x-npy"));
+
 /** What one place looks at or is looked at by, (head, row, column). @param {string} id @param {string} siteId @param {import("./geometry.js").Cell} cell @param {string} direction */
 export async function attentionOfPlace(id, siteId, { row, column }, direction) {
   const asked = query({ query: `${row},${column}`, direction, head: "all" });

@@ -94,6 +94,7 @@ async function make(state, session) {
       return pictures.gridPicture(site, await session.grid(site));
     default: {
       const gate = (await session.gate(site)).data;
+      if (!session.shows(state.analysisData)) return null; // another one has come meanwhile
       const channel = pictures.channelOf(state, gate);
       return pictures.channelPicture(site, gate, channel, await session.feature(site, channel));
     }

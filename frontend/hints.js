@@ -11,6 +11,7 @@ export function hintFor(state, picture) {
   const site = siteOf(state);
   if (picture.form === "matrix") return picture.labels ? "Choose a word to see its row; move over a cell to read it." : "";
   if (picture.form === "grid") return "Move over the right picture to see where each pixel was read.";
+  if (picture.form === "mask" && TOUCH.matches) return "Press and hold to read the class of a place.";
   if (picture.form === "mask")
     return site?.kind === "attention"
       ? "Move over the photo to read the class. Choose Attention to ask what a place looks at."

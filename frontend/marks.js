@@ -26,6 +26,22 @@ export function samplePoint(geometry, { input, align_corners: centres }, [x, y])
 }
 
 /**
+ * A grid on a feature map behind other transformers, followed back through them to the photo: a point of its input is
+ * a point of what the one before passed on, which read it at θ·(x, y, 1).
+ * @param {any} sampling @param {any[]} earlier sites, first to last
+ */
+export function throughEarlier(sampling, earlier) {
+  if (!earlier.length) return sampling;
+  const back = (/** @type {number[]} */ point) =>
+    earlier.reduceRight(([x, y], { theta: [[a, b, c], [d, e, f]] }) => [a * x + b * y + c, d * x + e * y + f], point);
+  return {
+    ...sampling,
+    grid: sampling.grid.map((/** @type {number[][]} */ row) => row.map(back)),
+    input: earlier[0].input_grid,
+  };
+}
+
+/**
  * The sampling grid as lines, at most about `lines` each way, its outline, and its first row, which shows what is up.
  * @param {Geometry} geometry @param {any} sampling @param {number} [lines]
  */

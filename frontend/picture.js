@@ -4,7 +4,7 @@ import { focus, fuse, matrix } from "./attention.js";
 import { extent, range } from "./colormap.js";
 import { number } from "./format.js";
 import { networkSentence } from "./network_sentences.js";
-import { askedGrid, METHODS, placeOf, tokenName, tokenOf } from "./sites.js";
+import { askedGrid, isOnFeatures, METHODS, placeOf, tokenName, tokenOf } from "./sites.js";
 
 /**
  * @typedef {object} Picture
@@ -169,7 +169,9 @@ export function gridPicture(site, sampling) {
     low: 0,
     high: 0,
     scale: "",
-    sentence: `Spatial transformer ${site.layer}: the grid on the photo is where each pixel of the picture beside it was read.`,
+    sentence: isOnFeatures(site)
+      ? `Spatial transformer ${site.layer}, on a feature map: the grid on the photo is where each place beside it was read, through what came before.`
+      : `Spatial transformer ${site.layer}: the grid on the photo is where each pixel of the picture beside it was read.`,
     marked: null,
     prefix: null,
   };

@@ -6,7 +6,7 @@ import { fromMatrix, fromProjections } from "./attention.js";
 import { Cache } from "./cache.js";
 import { sampleName } from "./samples.js";
 import { examplesOf } from "./sentences.js";
-import { isCross, isPlaced, isScattered, isSquare } from "./sites.js";
+import { isCross, isOnFeatures, isPlaced, isScattered, isSquare } from "./sites.js";
 
 /** Problems with what was typed: they are told where it was typed. */
 const OF_THE_TEXT = ["missing-text", "unknown-words", "text-too-long"];
@@ -158,6 +158,8 @@ export function createSession(store) {
       });
     },
     cancel: () => controller.abort(),
+    /** Whether this analysis is still the shown one. @param {any} analysis */
+    shows: (analysis) => store.get().analysisData === analysis,
 
     /** Fetches a model's weights as a job; its news are in the state. Gives whether they are here. @param {string} model */
     async download(model) {
@@ -200,7 +202,11 @@ export function createSession(store) {
     grid: (site) => cache.get(`grid ${site.id}`, () => api.grid(current(), site.id)),
     /** @param {any} site */
     warped: (site) =>
-      cache.get(`warped ${site.id}`, async () => createImageBitmap(await api.warped(current(), site.id))),
+      cache.get(`warped ${site.id}`, async () =>
+        isOnFeatures(site)
+          ? api.warpedFeatures(current(), site.id)
+          : createImageBitmap(await api.warped(current(), site.id)),
+      ),
     /** @param {any} site @param {import("./geometry.js").Cell} cell @param {string} direction */
     place: (site, cell, direction) =>
       cache.get(`place ${site.id} ${direction} ${cell.row},${cell.column}`, () =>

@@ -185,6 +185,22 @@ export const hasRollout = (sites) => {
   return placed.length > 1;
 };
 
+/** The spatial transformers before a site: what it reads has gone through them. @param {Site[]} sites @param {string | null} id */
+export function samplersBefore(sites, id) {
+  const at = sites.findIndex((site) => site.id === id);
+  return sites.slice(0, Math.max(0, at)).filter((site) => site.kind === "spatial-transformer");
+}
+
+/** Whether a spatial transformer reads a feature map and no picture. @param {Site} site */
+export const isOnFeatures = (site) => site?.kind === "spatial-transformer" && site.channels > 3;
+
+/** The mean over channels. @param {{shape: number[], data: Float32Array}} map (channel, row, column) */
+export function channelMean({ shape: [channels, rows, columns], data }) {
+  const mean = new Float32Array(rows * columns);
+  for (let i = 0; i < data.length; i++) mean[i % mean.length] += data[i] / channels;
+  return { shape: [rows, columns], data: mean };
+}
+
 /** What prefix tokens are called. @param {number} index */
 export const prefixName = (index) => (index === 0 ? "class token" : `register token ${index}`);
 

@@ -205,6 +205,40 @@ def _finish(picture: Image.Image, rng: random.Random) -> Image.Image:
     return Image.blend(small, grain, 0.08)
 
 
+def sign(turn: float, seed: int) -> Image.Image:
+    """No entry: a bar on a red disc, small, turned and away from the middle, before trees."""
+    side, rng = 160 * FINER, random.Random(seed)
+    picture = _vertical(side, side, (150, 186, 222), (222, 228, 230))
+    draw = ImageDraw.Draw(picture)
+    for _ in range(60):
+        x, y, size = rng.uniform(0, side), rng.uniform(0.6, 1.05) * side, rng.uniform(8, 22) * FINER
+        green = (rng.randint(38, 80), rng.randint(84, 122), rng.randint(40, 62))
+        draw.ellipse((x - size, y - size, x + size, y + size), fill=green)
+    cx, cy, radius = rng.uniform(0.4, 0.6) * side, rng.uniform(0.4, 0.55) * side, 0.3 * side
+    draw.rectangle((cx - 4 * FINER, cy, cx + 4 * FINER, side), fill=(134, 138, 142))
+    for size, colour in ((1.0, (244, 244, 242)), (0.93, (186, 22, 34))):
+        reach = size * radius
+        draw.ellipse((cx - reach, cy - reach, cx + reach, cy + reach), fill=colour)
+    bar = [(-0.68, -0.16), (0.68, -0.16), (0.68, 0.16), (-0.68, 0.16)]
+    corners = [_turn(x * radius, y * radius, math.radians(turn)) for x, y in bar]
+    draw.polygon([(cx + x, cy + y) for x, y in corners], fill=(246, 246, 244))
+    return _finish(picture, rng)
+
+
+def priority(turn: float, seed: int) -> Image.Image:
+    """Priority road: a yellow square on its corner, before the sky."""
+    side, rng = 160 * FINER, random.Random(seed)
+    picture = _vertical(side, side, (120, 150, 190), (206, 214, 220))
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((0, 0.78 * side, side, side), fill=(104, 126, 84))
+    cx, cy, radius = rng.uniform(0.42, 0.58) * side, rng.uniform(0.38, 0.5) * side, 0.33 * side
+    draw.rectangle((cx - 4 * FINER, cy, cx + 4 * FINER, side), fill=(134, 138, 142))
+    for size, colour in ((1.0, (40, 40, 42)), (0.96, (244, 244, 242)), (0.68, (236, 178, 20))):
+        corners = [_turn(0.0, size * radius, math.radians(turn + 90 * k)) for k in range(4)]
+        draw.polygon([(cx + x, cy + y) for x, y in corners], fill=colour)
+    return _finish(picture, rng)
+
+
 def room(seed: int) -> Image.Image:
     """A room like those that the wall finder learns from, larger."""
     return Image.fromarray(draw_room(seed, 384)[0])
@@ -219,6 +253,8 @@ def main(source: Path, target: Path) -> None:
         photo.save(file, quality=quality, optimize=True, subsampling=subsampling)
     sunflower().save(target / "sunflower.jpg", quality=88, optimize=True)
     stop_sign().save(target / "stop_sign.jpg", quality=88, optimize=True)
+    sign(14, seed=3).save(target / "sign_no_entry.png", optimize=True)
+    priority(-9, seed=6).save(target / "sign_priority.png", optimize=True)
     for name, seed in ROOMS.items():
         room(seed).save(target / name, quality=84, optimize=True)
     digit("4", 62, 1.1, (24, 34), seed=5).save(target / "digit_turned.png", optimize=True)

@@ -1,17 +1,17 @@
 // The stage: the photo at its true shape with the overlay on it, and the pointer that asks.
 
-import { colour, normalise, paintCells } from "../colormap.js";
+import { colour, extent, normalise, paintCells } from "../colormap.js";
 import { h, put, svg } from "../dom.js";
 import { pointerGrid, siteOf } from "../drawing.js";
 import { cellAt, crop, fromAnalysis } from "../geometry.js";
 import { hintFor } from "../hints.js";
 import { createLens } from "../lens.js";
-import { cellOutline, samplePoint, samplingLines } from "../marks.js";
+import { cellOutline, samplePoint, samplingLines, throughEarlier } from "../marks.js";
 import { maskPaths } from "../mask_marks.js";
 import { createMatrix } from "../matrix.js";
 import { createOverlay } from "../overlay.js";
 import { watchPointer } from "../pointer.js";
-import { askedGrid } from "../sites.js";
+import { askedGrid, channelMean, isOnFeatures, samplersBefore } from "../sites.js";
 
 const GAP_PX = 24;
 const LABEL_PX = 28;
@@ -138,7 +138,9 @@ export function mountStage(root, { store, session }) {
     if (beside)
       label.textContent =
         picture.form === "grid"
-          ? "what the rest of the network sees"
+          ? isOnFeatures(siteOf(store.get()))
+            ? "what the rest of the network sees: the mean of its channels"
+            : "what the rest of the network sees"
           : picture.labels
             ? "row: the word that is written · column: a word read before it"
             : "query ↓  key →";
@@ -149,7 +151,12 @@ export function mountStage(root, { store, session }) {
   async function warp() {
     const site = siteOf(store.get());
     const bitmap = await session.warped(site).catch(() => null);
-    if (!bitmap || siteOf(store.get()) !== site) return;
+    const { tables, colormap } = store.get();
+    if (!bitmap || siteOf(store.get()) !== site || !tables) return;
+    if (!(bitmap instanceof ImageBitmap)) {
+      const { shape, data } = channelMean(bitmap);
+      return paintCells(cells, normalise(data, ...extent(data)), shape[1], tables[colormap]);
+    }
     Object.assign(cells, { width: bitmap.width, height: bitmap.height });
     cells.getContext("2d").drawImage(bitmap, 0, 0);
   }
@@ -194,8 +201,10 @@ export function mountStage(root, { store, session }) {
 
   /** @param {any} hover a pixel of the warped picture */
   function gridMarks(hover) {
-    const sampling = session.peek(`grid ${store.get().site}`);
-    if (!sampling || !geometry) return [];
+    const { site: id, analysisData: analysis } = store.get();
+    const found = session.peek(`grid ${id}`);
+    if (!found || !geometry) return [];
+    const sampling = throughEarlier(found, samplersBefore(analysis.sites, id));
     const { inner, outline, top } = samplingLines(geometry, sampling);
     const paths = [
       stroke(inner, "halo thin"),

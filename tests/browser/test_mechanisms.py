@@ -100,6 +100,23 @@ def test_the_spatial_transformer(watched: Watched, models: Models) -> None:
     expect(page.locator("#panel-how math").first).to_contain_text(number)
 
 
+def test_a_transformer_behind_a_transformer(watched: Watched, models: Models) -> None:
+    """The inner grid is drawn where its places are on the photo: through the outer one."""
+    needs(models, "stn_signs")
+    page = watched.open("?sample=sign_no_entry&model=stn_signs&site=s01")
+    expect(page.locator("#sentence")).to_contain_text("on a feature map")
+    expect(page.locator(".second figcaption")).to_contain_text("mean of its channels")
+    outer, inner = sites(watched, "spatial-transformer")
+    path = f"/v1/analyses/{analysis_of(page)}/sites/{inner['id']}/grid"
+    corner = np.array(get(watched.server, path)["grid"][0][0])
+    x, y = np.array(outer["theta"]) @ [*corner, 1]
+    analysis = get(watched.server, f"/v1/analyses/{analysis_of(page)}")
+    width, height = analysis["image"]["width"], analysis["image"]["height"]
+    drawn = page.locator(".marks .top").get_attribute("d") or ""
+    start = [float(part) for part in re.findall(r"-?[\d.]+", drawn)[:2]]
+    assert start == pytest.approx([(x + 1) / 2 * width, (y + 1) / 2 * height], abs=0.02)
+
+
 def test_a_sample_of_another_kind_brings_its_model(watched: Watched, models: Models) -> None:
     needs(models, "stn_digits")
     page = watched.open("?sample=chelsea")

@@ -266,7 +266,7 @@ def test_a_mask_and_the_attention_under_it(watched: Watched, models: Models) -> 
     page.locator("#frame").hover()
     expect(page.locator("#here")).to_have_text(re.compile("here (wall|other)"))
 
-    page.get_by_role("radio", name="Attention").click()
+    page.get_by_role("radio", name="Attention", exact=True).click()
     expect(page.locator("#sentence")).to_contain_text("the patch at row")
     expect(page.locator(".marks .border")).to_have_count(1)
     page.locator("#outline").uncheck()

@@ -6,11 +6,12 @@ import { test } from "node:test";
 import { fromMatrix } from "../../frontend/attention.js";
 import { duration } from "../../frontend/format.js";
 import { smallWindow } from "../../frontend/lens.js";
+import { throughEarlier } from "../../frontend/marks.js";
 import { maskPaths } from "../../frontend/mask_marks.js";
 import { className, networkSentence } from "../../frontend/network_sentences.js";
 import { cellWords, maskPicture, wordMatrixPicture, wordPicture } from "../../frontend/picture_words.js";
 import { examplesOf, knownWords } from "../../frontend/sentences.js";
-import { isCross, isMasked, isWordMatrix, possible, roleOf, wordOf } from "../../frontend/sites.js";
+import { channelMean, isCross, isMasked, isWordMatrix, possible, roleOf, samplersBefore, wordOf } from "../../frontend/sites.js";
 import { readView, writeView } from "../../frontend/store.js";
 
 const CROSS = {
@@ -159,4 +160,32 @@ test("a small window is enlarged, a large one is seen well enough", () => {
   assert.equal(smallWindow(window(0, 4)), null);
   assert.equal(smallWindow({ form: "map", values, grid }), null);
   assert.equal(smallWindow({ form: "map", values: new Float32Array(64), grid }), null);
+});
+
+test("a grid behind another transformer is followed back through it to the photo", () => {
+  const first = {
+    id: "s00",
+    kind: "spatial-transformer",
+    theta: [
+      [0, -0.5, 0.25],
+      [0.5, 0, 0],
+    ],
+    input_grid: { rows: 60, columns: 60 },
+  };
+  const sites = [first, { id: "s01", kind: "channel-gate" }, { id: "s02", kind: "spatial-transformer" }];
+  assert.deepEqual(samplersBefore(sites, "s02"), [first]);
+  assert.deepEqual(samplersBefore(sites, "s00"), []);
+  const sampling = { grid: [[[1, 0.5]]], input: { rows: 16, columns: 16 }, output: { rows: 1, columns: 1 } };
+  // Turned by a quarter, halved and moved right: x = −0.5·y + 0.25, y = 0.5·x.
+  const back = throughEarlier(sampling, [first]);
+  assert.deepEqual([back.grid, back.input], [[[[0, 0.5]]], first.input_grid]);
+  // Through two of them, the nearer one first.
+  const twice = throughEarlier(sampling, [first, first]);
+  assert.deepEqual(twice.grid, [[[0, 0]]]);
+  assert.equal(throughEarlier(sampling, []), sampling);
+});
+
+test("a feature map of many channels is shown by their mean", () => {
+  const map = { shape: [2, 1, 3], data: Float32Array.from([1, 2, 3, 3, 2, 5]) };
+  assert.deepEqual([...channelMean(map).data], [2, 2, 4]);
 });
