@@ -54,8 +54,15 @@ def _layer_of(
     streams = [one for one in tensors if one.shape[1] == site.keys]
     if not streams:
         raise NotPossible(f"the block {call.path} does not give out its tokens")
-    with torch.enable_grad():
-        scores = score(streams[0].mean(1))
+    pooled = streams[0].mean(1)
+    try:
+        with torch.enable_grad():
+            scores = score(pooled)
+    except RuntimeError as error:
+        raise NotPossible(
+            f"LeGrad gives the mean token ({pooled.shape[-1]} numbers) to the network's head, which "
+            "takes something else"
+        ) from error
     if not target < scores.shape[-1]:
         raise NotPossible(f"the network's last linear layer has no class {target}")
     trace = recording.differentiate(scores[0, target])

@@ -62,6 +62,15 @@ def test_a_network_that_pools_by_attention_cannot_have_it() -> None:
         explain.legrad(module, torch.randn(1, 3, 32, 32), 1)
 
 
+def test_a_head_that_takes_more_than_one_token_cannot_score_a_layer() -> None:
+    """As DINOv2's classifier: the class token beside the mean of the patches."""
+    module = vit(img_size=(32, 32), num_classes=0)
+    module.head = nn.Linear(96, 10)
+    module.pool = lambda tokens: torch.cat((tokens[:, 0], tokens[:, 1:].mean(1)), dim=-1)
+    with pytest.raises(NotPossible, match="48 numbers"):
+        explain.legrad(module, torch.randn(1, 3, 32, 32), 1)
+
+
 def test_a_network_without_attention_cannot_have_it() -> None:
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(3600, 5)).eval()
     with pytest.raises(NotPossible, match="self-attention"):
