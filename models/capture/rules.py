@@ -76,8 +76,8 @@ def of_linear(shadow: Shadow) -> Shadow:
     if not isinstance(shadow, Cells):
         return shadow
     cells = shadow.cells
-    mixed = cells.ndim > 1 and not constant(cells, -1) and constant(cells, -2)
-    return LOST if mixed or cells.ndim == 1 else Cells(cells[..., :1], shadow.grid)
+    mixed = not constant(cells, -1) and all(constant(cells, axis) for axis in range(cells.ndim - 1))
+    return LOST if mixed else Cells(cells[..., :1], shadow.grid)
 
 
 def of_product(left: Shadow, right: Shadow, shape: torch.Size) -> Shadow:
