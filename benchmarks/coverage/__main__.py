@@ -88,7 +88,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.coverage")
     parser.add_argument("names", nargs="*", help="parts of families' names (default: all)")
     parser.add_argument("--at-once", type=int, default=2, help="families looked at at a time")
-    parser.add_argument("--limit", type=float, default=120, help="seconds for one family")
+    parser.add_argument("--limit", type=float, default=300, help="seconds for one family")
     parser.add_argument("--json", type=Path, help="write the findings there too")
     options = parser.parse_args()
     torch.set_num_threads(1)  # before any child: a forked one cannot use its parent's threads

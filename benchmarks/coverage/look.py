@@ -16,7 +16,7 @@ from models.layout import place, survey
 from models.layout_kinds import layout_kind
 from models.records import KINDS, Site, Trace
 
-SECONDS_OF_TIMING = 0.8
+SECONDS_OF_TIMING = 0.6
 SHORTEST_MS = 10.0
 """A shorter pass is a network of a few channels, whose time is all calls and no arithmetic."""
 
@@ -128,7 +128,7 @@ def look(family: Family) -> Finding:
 
         start = time.perf_counter()
         module(**inputs)
-        rounds = max(3, min(25, int(SECONDS_OF_TIMING / (time.perf_counter() - start) / 2)))
+        rounds = max(1, min(25, int(SECONDS_OF_TIMING / (time.perf_counter() - start) / 2)))
         plain, watched = take_turns([lambda: module(**inputs), captured], rounds)
         if plain.median_ms >= SHORTEST_MS:
             finding.overhead = watched.against(plain)
