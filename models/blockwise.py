@@ -60,8 +60,8 @@ def _layer_of(
             scores = score(pooled)
     except RuntimeError as error:
         raise NotPossible(
-            f"LeGrad gives the mean token ({pooled.shape[-1]} numbers) to the network's head, which "
-            "takes something else"
+            f"LeGrad gives the mean token ({pooled.shape[-1]} numbers) to the network's head, "
+            "which takes something else"
         ) from error
     if not target < scores.shape[-1]:
         raise NotPossible(f"the network's last linear layer has no class {target}")

@@ -64,7 +64,7 @@ def test_a_network_that_pools_by_attention_cannot_have_it() -> None:
 
 def test_a_head_that_takes_more_than_one_token_cannot_score_a_layer() -> None:
     """As DINOv2's classifier: the class token beside the mean of the patches."""
-    module = vit(img_size=(32, 32), num_classes=0)
+    module = vit(img_size=(32, 32))
     module.head = nn.Linear(96, 10)
     module.pool = lambda tokens: torch.cat((tokens[:, 0], tokens[:, 1:].mean(1)), dim=-1)
     with pytest.raises(NotPossible, match="48 numbers"):
