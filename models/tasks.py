@@ -87,12 +87,14 @@ class Sentence:
     written: word t is what row t of its decoder wrote; the last one is the end where it came to
     one. read: what the decoder was given at each of these places: the start, then each word before.
     source: the sentence that the network was given, with its end; empty where that was a photo.
+    beams: how many beginnings it followed at once.
     """
 
     written: tuple[Word, ...]
     read: tuple[str, ...]
     source: tuple[str, ...] = ()
     joined_by: str = " "
+    beams: int = 1
 
     @property
     def words(self) -> tuple[Word, ...]:
@@ -124,7 +126,11 @@ def mask_of(logits: Tensor, labels: Sequence[str] | None) -> Mask:
 
 
 def sentence_of(
-    logits: Tensor, words: Tensor, labels: Sequence[str], source: Sequence[str] = ()
+    logits: Tensor,
+    words: Tensor,
+    labels: Sequence[str],
+    source: Sequence[str] = (),
+    beams: int = 1,
 ) -> Sentence:
     """logits: (length, word) of a pass over `words` (length + 1), from the start on."""
     probabilities = logits.float().softmax(-1).cpu()
@@ -135,7 +141,7 @@ def sentence_of(
     )
     read = tuple(labels[index] for index in indices[:-1])
     given = (*source, labels[END]) if source else ()
-    return Sentence(written, read, given, "" if spelled(labels) else " ")
+    return Sentence(written, read, given, "" if spelled(labels) else " ", beams)
 
 
 # Words in and out -------------------------------------------------------------------------------
@@ -180,10 +186,14 @@ def ids_of(words: Sequence[str], labels: Sequence[str]) -> Tensor:
     return torch.tensor([[*(labels.index(word) for word in words), END]], dtype=torch.int64)
 
 
-def write(module: nn.Module, inputs: Tensor) -> Tensor:
-    """What the network writes about one photo or sentence: (1, word) from the start to the end."""
+def write(module: nn.Module, inputs: Tensor, beams: int = 1) -> Tensor:
+    """What the network writes about one photo or sentence: (1, word) from the start to the end.
+
+    beams: how many beginnings are followed at once; with 1 every word is the likeliest one.
+    """
+    options = {"beams": beams} if beams > 1 else {}
     with torch.inference_mode():
-        generated: Tensor = module.generate(inputs)  # type: ignore[operator]
+        generated: Tensor = module.generate(inputs, **options)  # type: ignore[operator]
     ends = (generated[0] == END).nonzero().flatten().tolist()
     return generated[:1, : ends[0] + 1] if ends else generated[:1]
 

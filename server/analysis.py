@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from models.geometry import Geometry
 from models.records import Trace
 from models.spec import LoadedModel, ModelSpec
-from models.tasks import Mask, Output, Sentence
+from models.tasks import Mask, Output, Sentence, task_of
 from server.errors import MapNotPossible, NotFound
 from server.imaging import Photo
 
@@ -86,7 +86,13 @@ class Analysis:
         return self.output if isinstance(self.output, Sentence) else None
 
 
-def analysis_id(given: Given, loaded: LoadedModel) -> str:
-    """The same pixels or words, network, weights and preprocessing give the same id, anywhere."""
-    parts = (given.digest, loaded.spec.id, loaded.revision, repr(loaded.spec.preprocessing))
+def analysis_id(given: Given, loaded: LoadedModel, beams: int = 1) -> str:
+    """The same pixels or words, network, weights and preprocessing give the same id, anywhere.
+
+    beams: how many beginnings a network that writes follows.
+    """
+    spec = loaded.spec
+    parts = [given.digest, spec.id, loaded.revision, repr(spec.preprocessing)]
+    if beams > 1 and task_of(spec.task).writes:
+        parts.append(f"beams={beams}")
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=10).hexdigest()

@@ -71,7 +71,9 @@ def predictions(logits: Tensor, spec: ModelSpec) -> tuple[Prediction, ...]:
 def output(outcome: Outcome, spec: ModelSpec, source: tuple[str, ...]) -> tasks.Output | None:
     """What the network answers with that is no class: a mask or words."""
     if outcome.words is not None:
-        return tasks.sentence_of(outcome.logits, outcome.words, spec.labels or (), source)
+        return tasks.sentence_of(
+            outcome.logits, outcome.words, spec.labels or (), source, outcome.beams
+        )
     if spec.task == "segmentation" and outcome.logits.ndim == 3:
         return tasks.mask_of(outcome.logits, spec.labels)
     return None

@@ -79,9 +79,9 @@ class Engine:
         self._closing = False
         self._warm_up = asyncio.create_task(self._keep_warming_up())
 
-    async def analyse(self, sent: bytes | str, model: str | None) -> Analysis:
+    async def analyse(self, sent: bytes | str, model: str | None, beams: int = 1) -> Analysis:
         """The analysis of a photo's bytes or of a sentence, from the store if it is kept; raises a
-        Problem.
+        Problem. beams: how many beginnings a network that writes follows.
         """
         with self._admission():
             started = perf_counter()
@@ -95,11 +95,11 @@ class Engine:
                 model = await self.default_model("text" if isinstance(sent, str) else "photo")
             loaded = await self.shelf.get(model)
             given = given_to(loaded.spec, read)
-            key = analysis_id(given, loaded)
+            key = analysis_id(given, loaded, beams)
             if kept := self.store.find(key):
                 return kept
             given = self.store.photo(given.digest) or given
-            return await self._once(key, lambda: self._make(key, given, loaded, decode_ms))
+            return await self._once(key, lambda: self._make(key, given, loaded, decode_ms, beams))
 
     async def map_for_class(self, analysis: Analysis, target: int, name: str, make: MakeMap) -> Map:
         """A map that the network has to be run for again; kept for a while under its name.
@@ -179,12 +179,12 @@ class Engine:
                 underway.task.cancel()
 
     async def _make(
-        self, key: str, given: Given, loaded: LoadedModel, decode_ms: float
+        self, key: str, given: Given, loaded: LoadedModel, decode_ms: float, beams: int
     ) -> Analysis:
         started = perf_counter()
         inputs, geometry = await self._in_thread(to_input, given, loaded.spec)
         preprocess_ms = (perf_counter() - started) * 1000
-        outcome = await asyncio.wrap_future(self.inference.submit(loaded, inputs))
+        outcome = await asyncio.wrap_future(self.inference.submit(loaded, inputs, beams))
         self.on_outcome(outcome)
         before = {"decode": decode_ms, "preprocess": preprocess_ms}
         analysis = await self._in_thread(conclude, key, given, loaded, geometry, outcome, before)

@@ -44,12 +44,14 @@ class Outcome:
     forward_ms: float
     batch: int
     words: Tensor | None = None
+    beams: int = 1
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Job:
     loaded: LoadedModel
     inputs: Tensor
+    beams: int = 1
     ask: Callable[[LoadedModel, Tensor], Map] | None = None
     future: Future[Any] = field(default_factory=Future)
     submitted: float = field(default_factory=perf_counter)
@@ -80,15 +82,16 @@ class InferenceThread:
     def waiting(self) -> int:
         return len(self._jobs)
 
-    def submit(self, loaded: LoadedModel, inputs: Tensor) -> Future[Outcome]:
-        """inputs: (1, channel, height, width), or (1, word)."""
-        return self._enqueue(_Job(loaded, inputs))
+    def submit(self, loaded: LoadedModel, inputs: Tensor, beams: int = 1) -> Future[Outcome]:
+        """inputs: (1, channel, height, width), or (1, word). beams: for a network that writes."""
+        return self._enqueue(_Job(loaded, inputs, beams))
 
     def submit_map(
         self, loaded: LoadedModel, inputs: Tensor, target: int, make: MakeMap
     ) -> Future[Map]:
         """A map that the network itself has to be run for; its future may raise NotPossible."""
-        return self._enqueue(_Job(loaded, inputs, lambda model, given: make(model, given, target)))
+        job = _Job(loaded, inputs, ask=lambda model, given: make(model, given, target))
+        return self._enqueue(job)
 
     def _enqueue(self, job: _Job) -> Future[Any]:
         with self._changed:
@@ -142,7 +145,9 @@ class InferenceThread:
         loaded, ask = jobs[0].loaded, jobs[0].ask
         if ask is not None:
             return [ask(loaded, inputs)]
-        words = write(loaded.module, inputs) if task_of(loaded.spec.task).writes else None
+        beams = jobs[0].beams
+        writes = task_of(loaded.spec.task).writes
+        words = write(loaded.module, inputs, beams) if writes else None
         read = None if words is None else words[:, :-1]
         logits, traces = run(loaded.module, inputs, loaded.layouts, read)
         logits = logits.float().cpu()  # Also waits for the device, so that the time is honest.
@@ -155,6 +160,7 @@ class InferenceThread:
                 forward_ms,
                 len(jobs),
                 None if words is None else words[0].cpu(),
+                beams,
             )
             for job, row, trace in zip(jobs, logits, traces, strict=True)
         ]

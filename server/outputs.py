@@ -29,6 +29,7 @@ class CaptionOutput(Schema):
     kind: Literal["caption"]
     text: str
     words: list[Word]
+    beams: int = Field(description="how many beginnings were followed at once")
 
 
 class SequenceOutput(Schema):
@@ -36,6 +37,7 @@ class SequenceOutput(Schema):
     source: list[str] = Field(description="the words that were read")
     text: str
     words: list[Word]
+    beams: int = Field(description="how many beginnings were followed at once")
 
 
 class MaskClass(Schema):
@@ -91,9 +93,13 @@ def output(
     words = [Word(index=w.index, text=w.text, score=w.score) for w in found.words]
     if found.source:
         return SequenceOutput(
-            kind="sequence", source=list(found.source), text=found.text, words=words
+            kind="sequence",
+            source=list(found.source),
+            text=found.text,
+            words=words,
+            beams=found.beams,
         )
-    return CaptionOutput(kind="caption", text=found.text, words=words)
+    return CaptionOutput(kind="caption", text=found.text, words=words, beams=found.beams)
 
 
 def mask_counts(found: Mask) -> MaskCounts:

@@ -25,6 +25,7 @@ LOSSLESS_UP_TO_PX = 1_000_000
 """Larger photos are sent as JPEG unless PNG is asked for: a PNG of 12 megapixels takes seconds."""
 
 CLIENT_CLOSED_REQUEST = 499
+MOST_BEAMS = 5
 
 _UPLOAD: dict[str, Any] = {
     "requestBody": {
@@ -68,6 +69,7 @@ _UPLOAD: dict[str, Any] = {
             *errors.BadPhoto.__subclasses__(),
             *errors.BadText.__subclasses__(),
             errors.MalformedBody,
+            errors.InvalidParameter,
             errors.TooLarge,
             errors.UploadTimeout,
             errors.UnknownModel,
@@ -88,6 +90,15 @@ async def analyse(
         str | None,
         Query(description="a model's id; the form's field is the same", examples=[examples.MODEL]),
     ] = None,
+    beams: Annotated[
+        int,
+        Query(
+            ge=1,
+            le=MOST_BEAMS,
+            description="for models that write: how many beginnings are followed at once; with 1 "
+            "each word is the likeliest one",
+        ),
+    ] = 1,
 ) -> Response:
     """Look at a photo, or read a sentence, with a network and keep what it attended to.
 
@@ -95,7 +106,7 @@ async def analyse(
     computed again.
     """
     sent = await upload.read(request)
-    kept = await unless_gone(request, engine.analyse(sent.given, sent.model or model))
+    kept = await unless_gone(request, engine.analyse(sent.given, sent.model or model, beams))
     if kept is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     body = await in_thread(schemas.analysis, kept)

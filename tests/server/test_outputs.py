@@ -175,6 +175,40 @@ def test_many_captions_at_once_do_not_mix(site: Running) -> None:
         assert found == [index for index in words if index > 2]
 
 
+def test_a_caption_by_beam_search(
+    site: Running, pixels: np.ndarray, caption: dict[str, Any]
+) -> None:
+    module = build(Writers().spec(CAPTIONER))
+    answers = {1: caption}
+    for beams in (3, 5):
+        response = site.client.post(
+            "/v1/analyses",
+            params={"model": CAPTIONER, "beams": beams},
+            content=png_of(pixels),
+            headers={"Content-Type": "image/png"},
+        )
+        answers[beams] = response.json()
+        wanted = module.generate(network_input(pixels), beams=beams)[0].tolist()  # type: ignore[operator]
+        found = [word["index"] for word in answers[beams]["output"]["words"]]
+        assert found == [index for index in wanted if index > 2]
+        assert answers[beams]["output"]["beams"] == beams
+    assert len({answer["id"] for answer in answers.values()}) == 3
+    wrong = site.client.post("/v1/analyses", params={"beams": 9}, content=png_of(pixels))
+    assert (wrong.status_code, wrong.json()["type"]) == (422, "/problems/invalid-parameter")
+
+
+def test_beams_make_no_difference_to_what_writes_nothing(
+    site: Running, pixels: np.ndarray, walls: dict[str, Any]
+) -> None:
+    response = site.client.post(
+        "/v1/analyses",
+        params={"model": WALLS, "beams": 4},
+        content=png_of(pixels),
+        headers={"Content-Type": "image/png"},
+    )
+    assert response.json()["id"] == walls["id"]
+
+
 # --- masks --------------------------------------------------------------------------------------
 
 
