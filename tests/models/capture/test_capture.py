@@ -26,6 +26,9 @@ NETWORKS = {
     "ecaresnet26t": ("channel-gate", 8),
     "efficientnet_b0": ("channel-gate", 16),
     "mobilenetv3_small_100": ("channel-gate", 9),
+    "skresnet18": ("channel-gate", 8),
+    "convit_tiny": ("attention", 12),
+    "mobilevitv2_050": ("attention", 9),
 }
 SMALL = {"vit_small_patch14_reg4_dinov2": {"img_size": 112}}
 
