@@ -83,13 +83,23 @@ def versions() -> str:
     return ", ".join(f"{part.__name__} {part.__version__.split('+')[0]}" for part in parts) + "."
 
 
+def kept_in(file: Path | None) -> dict[tuple[str, str], Finding]:
+    """The findings of a file that an earlier sweep wrote, one in JSON a line."""
+    if file is None or not file.is_file():
+        return {}
+    findings = [Finding(**json.loads(line)) for line in file.read_text().splitlines()]
+    return {(finding.library, finding.family): finding for finding in findings}
+
+
 def main() -> None:
-    """Look at the families, several at a time; write the page unless only some were asked for."""
+    """Look at the families, several at a time; write the page unless only some are named."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.coverage")
     parser.add_argument("names", nargs="*", help="parts of families' names (default: all)")
     parser.add_argument("--at-once", type=int, default=2, help="families looked at at a time")
     parser.add_argument("--limit", type=float, default=300, help="seconds for one family")
-    parser.add_argument("--json", type=Path, help="write the findings there too")
+    parser.add_argument(
+        "--findings", type=Path, help="write each here as it comes; go on where these end"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)  # before any child: a forked one cannot use its parent's threads
     chosen, findings = families()
@@ -99,14 +109,24 @@ def main() -> None:
             for family in chosen
             if any(name in f"{family.library}/{family.name}" for name in options.names)
         ]
+    known = kept_in(options.findings)
     started = time.monotonic()
+
+    def found(family: Family) -> Finding:
+        earlier = known.get((family.library, family.name))
+        if earlier is not None:
+            return earlier
+        finding = look_apart(family, options.limit)
+        if options.findings:
+            with options.findings.open("a") as file:
+                file.write(json.dumps(asdict(finding), ensure_ascii=False) + "\n")
+        return finding
+
     with ThreadPoolExecutor(options.at_once) as several:
-        for finding in several.map(lambda one: look_apart(one, options.limit), chosen):
+        for number, finding in enumerate(several.map(found, chosen)):
             findings.append(finding)
-            print(json.dumps(asdict(finding), ensure_ascii=False), file=sys.stderr, flush=True)
+            print(f"{number + 1} of {len(chosen)}: {finding.family}", file=sys.stderr, flush=True)
     print(f"{len(chosen)} families in {time.monotonic() - started:.0f} s")
-    if options.json:
-        options.json.write_text(json.dumps([asdict(finding) for finding in findings]))
     text = page(findings, versions())
     if options.names:
         print(text)
