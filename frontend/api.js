@@ -51,6 +51,7 @@ const json = async (path, signal) =>
 /** @param {string} path @param {string} accept */
 const bytes = async (path, accept) => (await request(path, { headers: { Accept: accept } })).arrayBuffer();
 
+const wide = (/** @type {number} */ beams) => (beams > 1 ? query({ beams }) : "");
 const at = (/** @type {string} */ id) => `/v1/analyses/${encodeURIComponent(id)}`;
 const site = (/** @type {string} */ id, /** @type {string} */ name) =>
   `${at(id)}/sites/${encodeURIComponent(name)}`;
@@ -93,19 +94,19 @@ export function followJob(job, tell) {
   });
 }
 
-/** @param {Blob} photo @param {string | null} modelId @param {AbortSignal} signal */
-export async function analyse(photo, modelId, signal) {
+/** @param {Blob} photo @param {string | null} modelId @param {number} beams @param {AbortSignal} signal */
+export async function analyse(photo, modelId, beams, signal) {
   const form = new FormData();
   form.append("image", photo, "photo");
   if (modelId) form.append("model", modelId);
-  return (await request("/v1/analyses", { method: "POST", body: form, signal })).json();
+  return (await request(`/v1/analyses${wide(beams)}`, { method: "POST", body: form, signal })).json();
 }
 
-/** @param {string} text @param {string} modelId @param {AbortSignal} signal */
-export async function analyseText(text, modelId, signal) {
+/** @param {string} text @param {string} modelId @param {number} beams @param {AbortSignal} signal */
+export async function analyseText(text, modelId, beams, signal) {
   const body = JSON.stringify({ text, model: modelId });
   const headers = { "Content-Type": "application/json" };
-  return (await request("/v1/analyses", { method: "POST", body, headers, signal })).json();
+  return (await request(`/v1/analyses${wide(beams)}`, { method: "POST", body, headers, signal })).json();
 }
 
 export const analysis = (/** @type {string} */ id, /** @type {AbortSignal} */ signal) => json(at(id), signal);

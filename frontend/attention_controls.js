@@ -7,8 +7,8 @@ import { askedGrid, forWords, METHODS, possible } from "./sites.js";
 /** @type {Record<string, string>} */
 const HERE = { attention: "This layer", "spatial-transformer": "This grid" };
 
-/** @param {any} state @param {any} site @param {(patch: any) => void} set */
-export function controls(state, site, set) {
+/** @param {any} state @param {any} site @param {(patch: any) => void} set @param {(beams: number) => void} chooseBeams */
+export function controls(state, site, set, chooseBeams) {
   const whole = state.method !== "site" && (state.method === "mask" || possible(state.method, state.analysisData));
   const own = site.kind === "attention" && !whole;
   return [
@@ -17,6 +17,7 @@ export function controls(state, site, set) {
     own && askedGrid(site, state.direction) && whoAsks(state, site, set),
     own && askedGrid(site, state.direction) && whichWay(state, set),
     own && site.heads > 1 && heads(state, site, set),
+    state.analysisData.output?.words && search(state, chooseBeams),
     state.analysisData.output?.kind === "mask" && state.method === "site" && outline(state, set),
   ];
 }
@@ -117,6 +118,19 @@ function heads(state, site, set) {
       set({ head: value }),
     ),
   );
+}
+
+/** How the words are searched for. @param {any} state @param {(beams: number) => void} choose */
+function search({ analysisData: analysis }, choose) {
+  const choices = [
+    { value: 1, text: "greedy", title: "Each word is the likeliest one" },
+    ...[3, 5].map((beams) => ({
+      value: beams,
+      text: `${beams} beams`,
+      title: `${beams} beginnings are followed at once, and the likeliest sentence is kept`,
+    })),
+  ];
+  return row("Search", segmented("Search", choices, analysis.output.beams, choose));
 }
 
 /** @param {any} state @param {(patch: any) => void} set */

@@ -72,7 +72,7 @@ export function createSession(store) {
   async function analyse(blob, model, signal, opening) {
     const stopWatching = watchDownload(model, signal);
     try {
-      const analysis = await api.analyse(blob, model, signal);
+      const analysis = await api.analyse(blob, model, store.get().beams, signal);
       const bitmap = await createImageBitmap(await api.photo(analysis.id));
       if (!signal.aborted) show(analysis, { blob, bitmap }, opening);
     } finally {
@@ -82,7 +82,7 @@ export function createSession(store) {
 
   /** @param {string} text @param {string} model @param {AbortSignal} signal @param {boolean} linked */
   async function readText(text, model, signal, linked) {
-    const analysis = await api.analyseText(text, model, signal);
+    const analysis = await api.analyseText(text, model, store.get().beams, signal);
     if (!signal.aborted) show(analysis, null, { sample: null, linked });
   }
 
@@ -127,6 +127,16 @@ export function createSession(store) {
     /** @param {string} text @param {{model?: string | null, linked?: boolean}} [options] */
     openText(text, { model = store.get().model, linked = false } = {}) {
       return exclusively("Reading your sentence", (signal) => readText(text, model ?? "", signal, linked));
+    },
+    /** The same photo or sentence, written about with another search. @param {number} beams */
+    chooseBeams(beams) {
+      const { model, text, sample } = store.get();
+      store.set({ beams });
+      return exclusively("Writing again", async (signal) => {
+        if (text != null) await readText(text, model ?? "", signal, true);
+        else if (lastPhoto) await analyse(lastPhoto.blob, model, signal, { sample, linked: true });
+        if (!signal.aborted) store.set({ word: null });
+      });
     },
     /** @param {string} id */
     openAnalysis(id) {

@@ -23,6 +23,7 @@ import { METHODS } from "./sites.js";
  * @property {number} opacity
  * @property {boolean} smooth
  * @property {boolean} clip  whether colours end below the peaks
+ * @property {number} beams  how many beginnings a model that writes follows at once
  * @property {boolean} outline  whether the border of the network's mask is drawn
  * @property {string} tab
  * @property {"system" | "light" | "dark"} theme
@@ -95,6 +96,11 @@ const FIELDS = {
   smooth: flag,
   clip: flag,
   outline: { ...flag, initial: true },
+  beams: {
+    initial: 1,
+    read: (value) => (/^[1-5]$/.test(value) ? Number(value) : undefined),
+    write: String,
+  },
   tab: { initial: "look", ...oneOf(["look", "heads", "channels", "numbers", "how"]) },
   theme: { initial: "system", ...oneOf(["system", "light", "dark"]) },
   renderer: { initial: "auto", ...oneOf(["auto", "webgl", "canvas"]) },

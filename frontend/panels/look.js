@@ -40,7 +40,7 @@ export function mountLook(root, { store, session }) {
 
   store.on(["analysisData", "site", "head", "direction", "method", "query", "outline"], (state) => {
     const site = siteOf(state);
-    put(choices, ...(site ? controls(state, site, store.set) : []));
+    put(choices, ...(site ? controls(state, site, store.set, session.chooseBeams) : []));
   });
 
   store.on(["analysisData", "site", "picture", "tables", "colormap"], (state, changed) => {

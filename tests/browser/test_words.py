@@ -207,6 +207,20 @@ def test_words_it_does_not_know_are_told_where_they_were_typed(
     expect(page.locator("#text")).to_have_value(page.locator(".example").nth(1).inner_text())
 
 
+def test_another_search_writes_again(watched: Watched, models: Models) -> None:
+    needs(models, "text_transformer")
+    page = watched.open("?model=text_transformer&text=my%20sad%20horse%20always%20finds%20them")
+    first = shown(watched)
+    page.get_by_role("radio", name="3 beams").click()
+    expect(page.get_by_role("radio", name="3 beams")).to_have_attribute("aria-checked", "true")
+    expect(page).to_have_url(re.compile("beams=3"))
+    second = shown(watched)
+    assert second["id"] != first["id"]
+    assert second["output"]["beams"] == 3
+    # The grammar knows one way to say it, and so does the network.
+    assert second["output"]["text"] == first["output"]["text"]
+
+
 def test_from_a_photo_to_a_sentence_and_back(watched: Watched, models: Models) -> None:
     needs(models, "text_transformer")
     needs(models, "se_resnet")
