@@ -23,8 +23,6 @@ PAGE = DOCS / "claims.md"
 TABLE = re.compile(
     r"(<!-- table: (?P<claim>\S+) (?P<scores>\S+) -->\n).*?(<!-- end -->)", re.DOTALL
 )
-    r"(<!-- table: (?P<claim>\S+) (?P<scores>\S+) -->\n).*?(<!-- end -->)", re.DOTALL
-)
 
 INK, FAINT, DOT = "#334155", "#cbd5e1", "#0072b2"
 """Colours that are told apart by people who see few (Okabe and Ito), on white and on dark alike."""

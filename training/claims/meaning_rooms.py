@@ -3,7 +3,6 @@
 python -m training.claims.meaning_rooms prints the figures of the network that ships.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from models.inference import run
 from models.layout import survey
 from models.maps.attention import rows
 from models.records import PatchGrid, Site
+from training.claims.results import write_figures
 from training.export import load_network
 from training.recipes import sa_unet
 from training.rooms.collection import HELD_OUT_FROM, draw_rooms
@@ -137,4 +137,4 @@ def shipped(folder: Path = Path("models/checkpoints"), rooms: int = ROOMS) -> di
 
 
 if __name__ == "__main__":
-    print(json.dumps({name: round(value, 4) for name, value in shipped().items()}, indent=1))
+    print(write_figures("meaning_rooms", shipped()))

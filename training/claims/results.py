@@ -78,6 +78,15 @@ def summary(outcomes: list[Outcome]) -> dict[str, Any]:
     }
 
 
+def write_figures(name: str, figures: dict[str, float]) -> Path:
+    """docs/claims/<name>.json: figures of a network that ships."""
+    path = DOCS / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rounded = {figure: round(value, 4) for figure, value in figures.items()}
+    path.write_text(json.dumps(rounded, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
 def collect(claim: Claim) -> Path:
     """docs/claims/<claim>.json from the trainings that are done."""
     outcomes = read_outcomes(claim)

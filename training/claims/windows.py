@@ -12,6 +12,9 @@ from training.task import Task
 FINER = 2
 """Overlaps are counted on points this many times as dense as the canvas's pixels."""
 
+AT_ONCE = 250
+"""Windows whose points are in memory together."""
+
 CENTRE_WIDTH = 0.5
 """The window that looks at the middle: so many canvas widths."""
 
@@ -39,9 +42,11 @@ def canvas_points(device: torch.device) -> Tensor:
 
 def overlap(theta: Tensor, truth: Tensor) -> Tensor:
     """Intersection over union of two windows on the canvas, 0..1: (batch,)."""
-    points = canvas_points(theta.device)
-    first, second = inside(theta, points), inside(truth, points)
-    return (first & second).sum(dim=1) / (first | second).sum(dim=1)
+    points, shares = canvas_points(theta.device), []
+    for one, other in zip(theta.split(AT_ONCE), truth.split(AT_ONCE), strict=True):
+        first, second = inside(one, points), inside(other, points)
+        shares.append((first & second).sum(dim=1) / (first | second).sum(dim=1))
+    return torch.cat(shares)
 
 
 def turn_deg(theta: Tensor) -> Tensor:
