@@ -97,7 +97,59 @@ def word_loss(logits: Tensor, words: Tensor, smoothing: float) -> Tensor:
     )
 
 
-class CaptionTask:
+class CaptionScores:
+    """Flickr8k's captions as numbers, and BLEU of what a network says of the validation photos."""
+
+    kind = "captioning"
+    preprocessing = PREPROCESSING
+
+    def __init__(
+        self, train: Captioned, val: Captioned, recipe: Recipe, device: torch.device
+    ) -> None:
+        self.recipe, self.device = recipe, device
+        texts = (caption for own in train.captions for caption in own)
+        self.vocabulary = Vocabulary.of(texts, recipe.arguments["words"])
+        self.classes = self.vocabulary.labels
+        self.captions = encode_all(self.vocabulary, train.captions, LONGEST).to(device)
+        self.val_images = val.images
+        self.references = [[" ".join(caption) for caption in own] for own in val.captions]
+        self.mean = torch.tensor(PREPROCESSING.mean, device=device)
+        self.std = torch.tensor(PREPROCESSING.std, device=device)
+        self.unscored = False
+
+    @torch.inference_mode()
+    def write(self, network: nn.Module, beams: int, low_precision: bool = False) -> list[str]:
+        """What the network says of the validation photos."""
+        network.eval()
+        sentences: list[str] = []
+        for images in torch.split(self.val_images, VAL_BATCH):
+            crops = resample(
+                images.to(self.device), centre_boxes(len(images)).to(self.device), CROP_PX
+            )
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=low_precision):
+                written = network.generate(normalise(crops, self.mean, self.std), beams=beams)  # type: ignore[operator]
+            sentences += self.vocabulary.sentences(written)
+        return sentences
+
+    def score(
+        self, network: nn.Module, device: torch.device, low_precision: bool
+    ) -> dict[str, float]:
+        """BLEU of captions found by beam search and greedily; none before words are learnt."""
+        if self.unscored:
+            return {}
+        best, greedy = (
+            bleu(self.write(network, beams, low_precision), self.references)
+            for beams in (self.recipe.task_arguments["beams"], 1)
+        )
+        return {
+            "val_bleu4": best.four,
+            "val_bleu1": best.one,
+            "val_bleu4_greedy": greedy.four,
+            "val_bleu1_greedy": greedy.one,
+        }
+
+
+class CaptionTask(CaptionScores):
     """Flickr8k with a teacher of what the encoder sees.
 
     others: uint8 (photo, 3, 128, 128), photos without captions for the first epochs · teacher: a
@@ -106,8 +158,6 @@ class CaptionTask:
     from then on · `word_dropout` · `beams` for the score.
     """
 
-    kind = "captioning"
-    preprocessing = PREPROCESSING
     source = SOURCE
 
     def __init__(
@@ -119,20 +169,11 @@ class CaptionTask:
         recipe: Recipe,
         device: torch.device,
     ) -> None:
-        self.recipe, self.device = recipe, device
+        super().__init__(train, val, recipe, device)
         self.arguments = recipe.task_arguments
         self.teacher = teacher.to(device).eval().requires_grad_(False)
         self.count = len(train)
         self.images = torch.cat([train.images, others]).to(device)
-        texts = (caption for own in train.captions for caption in own)
-        self.vocabulary = Vocabulary.of(texts, recipe.arguments["words"])
-        self.classes = self.vocabulary.labels
-        self.captions = encode_all(self.vocabulary, train.captions, LONGEST).to(device)
-        self.val_images = val.images
-        self.references = [[" ".join(caption) for caption in own] for own in val.captions]
-        self.mean = torch.tensor(PREPROCESSING.mean, device=device)
-        self.std = torch.tensor(PREPROCESSING.std, device=device)
-        self.seeing = False
 
     def __len__(self) -> int:
         return self.count
@@ -147,11 +188,12 @@ class CaptionTask:
 
     def batches(self, epoch: int) -> Iterator[CaptionBatch]:
         """While it learns to see, an epoch is a random half of all photos; then, all with words."""
-        self.seeing = epoch < round(self.arguments["seeing"] * self.recipe.epochs)
+        seeing = epoch < round(self.arguments["seeing"] * self.recipe.epochs)
+        self.unscored = seeing
         generator = torch.Generator().manual_seed(self.recipe.seed * 100_003 + epoch)
-        pool = len(self.images) if self.seeing else self.count
+        pool = len(self.images) if seeing else self.count
         order = torch.randperm(pool, generator=generator)[: self.count].to(self.device)
-        least = SMALLEST_AREA if self.seeing else SMALLEST_PART
+        least = SMALLEST_AREA if seeing else SMALLEST_PART
         for chosen in torch.split(order, self.recipe.batch):
             boxes = random_boxes(len(chosen), least, generator)
             # A box of negative width is the mirrored one.
@@ -165,7 +207,7 @@ class CaptionTask:
             yield CaptionBatch(
                 inputs=inputs.contiguous(memory_format=torch.channels_last),
                 tokens=self.teach(images, boxes),
-                captions=None if self.seeing else self.captions[chosen],
+                captions=None if seeing else self.captions[chosen],
             )
 
     def companions(self, network: nn.Module) -> nn.Module:
@@ -191,42 +233,10 @@ class CaptionTask:
         if batch.captions is None:
             return error
         # The captions of a photo share one look at it.
-        each = batch.captions.shape[1]
-        memory = network.bridge(patches).repeat_interleave(each, dim=0)  # type: ignore[operator]
+        memory = network.bridge(patches)  # type: ignore[operator]
         words = batch.captions.flatten(0, 1)
         shown = drop_words(words, self.arguments["word_dropout"])
         logits = network.decoder(memory, shown)  # type: ignore[operator]
         smoothing = self.recipe.label_smoothing
         beside: float = self.arguments["beside"]
         return word_loss(logits, words, smoothing) + beside * error
-
-    @torch.inference_mode()
-    def write(self, network: nn.Module, beams: int, low_precision: bool = False) -> list[str]:
-        """What the network says of the validation photos."""
-        network.eval()
-        sentences: list[str] = []
-        for images in torch.split(self.val_images, VAL_BATCH):
-            crops = resample(
-                images.to(self.device), centre_boxes(len(images)).to(self.device), CROP_PX
-            )
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=low_precision):
-                written = network.generate(normalise(crops, self.mean, self.std), beams=beams)  # type: ignore[operator]
-            sentences += self.vocabulary.sentences(written)
-        return sentences
-
-    def score(
-        self, network: nn.Module, device: torch.device, low_precision: bool
-    ) -> dict[str, float]:
-        """BLEU of captions found by beam search and greedily; none before words are learnt."""
-        if self.seeing:
-            return {}
-        best, greedy = (
-            bleu(self.write(network, beams, low_precision), self.references)
-            for beams in (self.arguments["beams"], 1)
-        )
-        return {
-            "val_bleu4": best.four,
-            "val_bleu1": best.one,
-            "val_bleu4_greedy": greedy.four,
-            "val_bleu1_greedy": greedy.one,
-        }

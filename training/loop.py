@@ -87,13 +87,18 @@ def copy_of(state: State) -> State:
 
 
 def shared_weights(network: nn.Module, start: State) -> State:
-    """Those of the start's tensors that have their like, by name and shape, in the network."""
-    own = network.state_dict()
-    return {
-        name: value
-        for name, value in start.items()
-        if name in own and own[name].shape == value.shape
-    }
+    """Those of the start's tensors that have their like, by name and shape, in the network.
+
+    Or in one part of it: `encoder.trunk.stem.0.weight` is taken from `stem.0.weight`.
+    """
+    found = {}
+    for name, own in network.state_dict().items():
+        parts = name.split(".")
+        endings = (".".join(parts[first:]) for first in range(len(parts)))
+        alike = next((ending for ending in endings if ending in start), None)
+        if alike is not None and start[alike].shape == own.shape:
+            found[name] = start[alike]
+    return found
 
 
 def told(scores: dict[str, float]) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from training.caption_maps import MapCaptionTask, load_trunk
 from training.captions import CaptionTask, load_captioned
 from training.cifar import CifarTask, load_cifar
 from training.data import load_digits, load_photos
@@ -67,12 +68,19 @@ def sentences(recipe: Recipe, folder: Path, device: torch.device) -> Task:
     return SentenceTask(recipe, device)
 
 
+def caption_maps(recipe: Recipe, folder: Path, device: torch.device) -> Task:
+    """Flickr8k as the trunk sees it that the recipe starts from."""
+    train, val = (load_captioned(folder, f"flickr8k_{part}") for part in ("train", "val"))
+    return MapCaptionTask(train, val, load_trunk(recipe), recipe, device)
+
+
 TASKS: dict[str, Callable[[Recipe, Path, torch.device], Task]] = {
     "digits": digits,
     "photos": photos,
     "signs": signs,
     "cifar": cifar,
     "captions": captions,
+    "caption_maps": caption_maps,
     "sentences": sentences,
     "rooms": rooms,
 }

@@ -5,10 +5,12 @@ The encoder–decoder of Vaswani et al. 2017, with a photo's patches in place of
 convolutions make the patches (Xiao et al. 2021, "Early Convolutions Help Transformers See Better").
 """
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.mechanisms.positions import build_positions
 from models.networks.decoder import WordDecoder
+from models.networks.gated_resnet import STAGE_CHANNELS, GatedResNet
 from models.networks.search import write
 from models.networks.vit import EncoderBlock, initialise
 
@@ -37,17 +39,11 @@ class StemBlock(nn.Module):
         return halved
 
 
-class PhotoEncoder(nn.Module):
-    """Convolutions to an eighth of the size → positions → encoder blocks → a token a patch.
+class StemPatches(nn.Module):
+    """A few convolutions of its own: (batch, 3, height, width) to (batch, dim, row, column)."""
 
-    Raises ValueError where image_size, in px, is not a multiple of 8.
-    """
-
-    def __init__(self, image_size: int, dim: int, depth: int, heads: int, mlp_ratio: int) -> None:
+    def __init__(self, dim: int) -> None:
         super().__init__()
-        if image_size % STRIDE:
-            raise ValueError(f"image_size {image_size} is no multiple of {STRIDE}")
-        self.grid_size = (image_size // STRIDE, image_size // STRIDE)
         first, second, third = STEM
         self.stem = nn.Sequential(
             nn.Conv2d(3, first, 3, stride=2, padding=1, bias=False),
@@ -57,17 +53,71 @@ class PhotoEncoder(nn.Module):
             StemBlock(second, third),
         )
         self.patches = nn.Conv2d(third, dim, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (batch, 3, height, width); returns (batch, dim, height / 8, width / 8)."""
+        patches: Tensor = self.patches(self.stem(x))
+        return patches
+
+
+class TrunkPatches(nn.Module):
+    """The last two maps of a gated ResNet laid on each other, in the cells of the finer one."""
+
+    def __init__(self, dim: int, gate: str) -> None:
+        super().__init__()
+        self.trunk = GatedResNet(gate)
+        self.trunk.head = nn.Identity()  # type: ignore[assignment]
+        fine, deep = STAGE_CHANNELS[1:]
+        self.fine = nn.Conv2d(fine, dim, 1)
+        self.deep = nn.Conv2d(deep, dim, 1)
+
+    def maps(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x: (batch, 3, height, width); returns the maps at an eighth and at a sixteenth of it."""
+        first, second, third = self.trunk.stages
+        fine = second(first(self.trunk.stem(x)))
+        return fine, third(fine)
+
+    def join(self, fine: Tensor, deep: Tensor) -> Tensor:
+        """The two maps as one: (batch, dim, height / 8, width / 8)."""
+        wide = F.interpolate(self.deep(deep), size=fine.shape[2:], mode="nearest")
+        joined: Tensor = self.fine(fine) + wide
+        return joined
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (batch, 3, height, width); returns (batch, dim, height / 8, width / 8)."""
+        return self.join(*self.maps(x))
+
+
+class PhotoEncoder(nn.Module):
+    """Convolutions to an eighth of the size → positions → encoder blocks → a token a patch.
+
+    trunk: the gate of the ResNet whose maps are the patches; none for a few convolutions. Raises
+    ValueError where image_size, in px, is not a multiple of 8.
+    """
+
+    def __init__(
+        self, image_size: int, dim: int, depth: int, heads: int, mlp_ratio: int, trunk: str | None
+    ) -> None:
+        super().__init__()
+        if image_size % STRIDE:
+            raise ValueError(f"image_size {image_size} is no multiple of {STRIDE}")
+        self.grid_size = (image_size // STRIDE, image_size // STRIDE)
+        self.patches = StemPatches(dim) if trunk is None else TrunkPatches(dim, trunk)
         self.positions = build_positions("learned_2d", self.grid_size, dim)
         self.blocks = nn.Sequential(
             *(EncoderBlock(dim, heads, mlp_ratio * dim) for _ in range(depth))
         )
         self.norm = nn.LayerNorm(dim)
 
+    def look(self, patches: Tensor) -> Tensor:
+        """patches: (batch, dim, row, column), what the convolutions gave; returns the tokens."""
+        tokens = self.positions(patches.flatten(2).transpose(1, 2))
+        looked: Tensor = self.norm(self.blocks(tokens))
+        return looked
+
     def forward(self, x: Tensor) -> Tensor:
         """x: (batch, 3, height, width); returns the patch tokens (batch, patch, dim), row-major."""
-        patches = self.patches(self.stem(x)).flatten(2).transpose(1, 2)
-        tokens: Tensor = self.norm(self.blocks(self.positions(patches)))
-        return tokens
+        return self.look(self.patches(x))
 
 
 class Captioner(nn.Module):
@@ -75,7 +125,7 @@ class Captioner(nn.Module):
 
     words: the size of the vocabulary, PAD, START, END and UNKNOWN first · dim, depth, heads,
     mlp_ratio: of the photo encoder · word_dim, word_depth, word_heads: of the decoder, whose MLPs
-    are four times as wide · dropout: of the decoder, while training.
+    are four times as wide · trunk: as for `PhotoEncoder` · dropout: of the decoder, while training.
     """
 
     def __init__(
@@ -89,15 +139,16 @@ class Captioner(nn.Module):
         word_dim: int = 128,
         word_depth: int = 2,
         word_heads: int = 4,
+        trunk: str | None = None,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.encoder = PhotoEncoder(image_size, dim, depth, heads, mlp_ratio)
+        self.encoder = PhotoEncoder(image_size, dim, depth, heads, mlp_ratio, trunk)
         self.bridge = nn.Linear(dim, word_dim)
         self.decoder = WordDecoder(
             words, word_dim, word_depth, word_heads, 4 * word_dim, dropout=dropout
         )
-        self.encoder.apply(initialise)
+        self.encoder.blocks.apply(initialise)
 
     def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The mean patch token (batch, dim) and the patch tokens (batch, dim, row, column).
@@ -128,7 +179,7 @@ class Captioner(nn.Module):
         x: (batch, 3, height, width) · beams: 1 is greedy · longest: words at most, END included; a
         caption that is not at its end by then has none. Gradients are not kept.
         """
-        memory = self.memory(x).detach().repeat_interleave(beams, dim=0)
+        memory = self.memory(x).detach()
         return write(
             lambda words: self.decoder.next_word(memory, words), len(x), x.device, beams, longest
         )

@@ -34,11 +34,13 @@ class DecoderBlock(nn.Module):
     def forward(self, words: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
         """Words look at no later word, and at all of the memory that the mask lets them see.
 
-        words: (batch, word, dim) · memory: (batch, key, dim) · mask: bool, broadcastable to
-        (batch, head, word, key). Returns the shape of words.
+        words: (text, word, dim) · memory: (batch, key, dim), for as many texts each, neighbours in
+        words · mask: bool, broadcastable to (batch, head, word, key). Returns the shape of words.
         """
         words = words + self.dropout(self.self_attention(self.norm1(words), causal=True))
-        seen = self.cross_attention(self.norm2(words), context=memory, mask=mask)
+        # The texts of one memory look at it as one long text would: its keys are made once.
+        asking = self.norm2(words).reshape(len(memory), -1, words.shape[2])
+        seen = self.cross_attention(asking, context=memory, mask=mask).view_as(words)
         words = words + self.dropout(seen)
         thought: Tensor = words + self.dropout(self.mlp(self.norm3(words)))
         return thought
@@ -70,8 +72,8 @@ class WordDecoder(nn.Module):
     def forward(self, memory: Tensor, words: Tensor, mask: Tensor | None = None) -> Tensor:
         """Logits (batch, word, vocabulary); row t is what comes after word t.
 
-        memory: (batch, key, dim) · words: int64 (batch, word), beginning with START · mask: as for
-        `DecoderBlock`. Raises ValueError for more than LONGEST words.
+        memory: (batch, key, dim) · words: int64 (text, word), beginning with START, and mask: as
+        for `DecoderBlock`. Raises ValueError for more than LONGEST words.
         """
         return F.linear(self.thoughts(memory, words, mask), self.embedding.weight)
 

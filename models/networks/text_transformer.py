@@ -70,10 +70,9 @@ class TextTransformer(nn.Module):
         1 is greedy. Gradients are not kept.
         """
         memory, mask = self.read(source)
-        memory = memory.detach().repeat_interleave(beams, dim=0)
-        seen = None if mask is None else mask.repeat_interleave(beams, dim=0)
+        memory = memory.detach()
         return write(
-            lambda words: self.decoder.next_word(memory, words, seen),
+            lambda words: self.decoder.next_word(memory, words, mask),
             len(source),
             source.device,
             beams,

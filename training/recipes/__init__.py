@@ -3,6 +3,7 @@
 from training.recipe import Recipe
 from training.recipes import (
     captioner,
+    captioner_taught,
     cbam_resnet,
     cbam_resnet_parallel,
     cbam_resnet_spatial_first,
@@ -36,6 +37,7 @@ RECIPES: dict[str, Recipe] = {
         sa_unet,
         sa_unet_control,
         captioner,
+        captioner_taught,
         text_transformer,
     )
 }

@@ -1,4 +1,4 @@
-"""A Transformer that captions photos, on Flickr8k."""
+"""A Transformer that captions photos, on Flickr8k, with the convolutions of eca_resnet."""
 
 from training.recipe import Recipe
 
@@ -11,17 +11,15 @@ RECIPE = Recipe(
     citation="Vaswani et al.: Attention Is All You Need, NeurIPS 2017; Xu et al.: Show, Attend and "
     "Tell: Neural Image Caption Generation with Visual Attention, ICML 2015",
     network="captioner",
-    arguments={"words": 2400},
-    training_arguments={"dropout": 0.2},
-    task="captions",
-    task_arguments={"seeing": 0.5, "beside": 0.5, "word_dropout": 0.1, "beams": 3},
-    epochs=150,
-    batch=256,
-    learning_rate=1.2e-3,
-    warmup_epochs=4.0,
-    # An epoch has but 26 steps.
+    arguments={"words": 2400, "trunk": "eca", "dim": 128, "heads": 4, "depth": 1},
+    training_arguments={"dropout": 0.1},
+    starts_from="eca_resnet",
+    task="caption_maps",
+    task_arguments={"views": 3, "captions": 5, "length": 18, "word_dropout": 0.05, "beams": 3},
+    epochs=5,
+    batch=32,
+    learning_rate=1.5e-3,
+    warmup_epochs=0.5,
     average=0.99,
-    class_token=1.0,
-    patch_tokens=1.0,
-    jitter=0.3,
+    low_precision=False,
 )
