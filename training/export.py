@@ -66,7 +66,10 @@ def describe(recipe: Recipe) -> str:
         f"label smoothing {recipe.label_smoothing:g}",
     ]
     if recipe.starts_from:
-        parts.append(f"begun with the weights of {recipe.starts_from}, its gates at random")
+        what = (
+            "its gates at random" if recipe.network == "gated_resnet" else "which stay as they are"
+        )
+        parts.append(f"begun with the weights of {recipe.starts_from}, {what}")
     if recipe.distil:
         parts.append("distilled from the teacher's logits, class token and patch tokens")
     return f"{', '.join(parts)}; training/recipes/{recipe.id}.py"
