@@ -66,9 +66,8 @@ def describe(recipe: Recipe) -> str:
         f"label smoothing {recipe.label_smoothing:g}",
     ]
     if recipe.starts_from:
-        what = (
-            "its gates at random" if recipe.network == "gated_resnet" else "which stay as they are"
-        )
+        gates = recipe.network == "gated_resnet"
+        what = "its gates at random" if gates else "which stay as they are"
         parts.append(f"begun with the weights of {recipe.starts_from}, {what}")
     if recipe.distil:
         parts.append("distilled from the teacher's logits, class token and patch tokens")
