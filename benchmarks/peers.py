@@ -2,15 +2,17 @@
 
 Every peer stands beside Fovea's way to the same thing, from the photos to the maps, on the network
 that the peer is made for: ViT-S/14 as timm, transformers and torchvision write it, and a ResNet-18.
-Peak memory is of a process of its own each; times are of one process, taking turns. A peer that is
-not installed is left out and named.
+Peak memory is of a process of its own each; times are the CPU time of one thread in one process,
+taking turns, so that they hold on a busy machine too. A peer that is not installed is left out and
+named. `python -m benchmarks.peers 518x1` measures that setting alone.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +22,7 @@ from torch import Tensor, nn
 from benchmarks import matrix_forms
 from benchmarks.maps import TARGET
 from benchmarks.maps import network as timm_vit
-from benchmarks.memory import Asked, peak
+from benchmarks.memory import SMALL_PX, Asked, peak
 from benchmarks.timing import table, take_turns
 from models import explain
 from models.capture import capture
@@ -31,8 +33,8 @@ from models.maps import rollout
 from models.torchvision_operators import declare_missing_operators
 
 PATCH_PX = 14
-SETTINGS = ((224, 1, 7), (224, 8, 3), (518, 1, 3), (518, 8, 1))
-"""(photo in px, photos in a batch, rounds); with one round, the first is the one that counts."""
+SETTINGS = {"224x1": (224, 1, 5), "518x1": (518, 1, 2), "224x8": (224, 8, 2), "518x8": (518, 8, 1)}
+"""Photo in px, photos in a batch, rounds."""
 
 Run = Callable[[], object]
 
@@ -228,7 +230,11 @@ def contender(asked: Asked) -> Run:
 
 def _row(pair: Pair, px: int, batch: int, rounds: int) -> list[str]:
     sides = [Asked(f"{side} {pair.peer}", px, batch) for side in ("fovea", "peer")]
-    ours, theirs = take_turns([contender(one) for one in sides], rounds, warm_up=rounds > 1)
+    for one in sides:  # code and libraries come into memory
+        contender(one._replace(px=SMALL_PX))()
+    pairs = [contender(one) for one in sides]
+    ours, theirs = take_turns(pairs, rounds, warm_up=False, clock=time.process_time)
+    del pairs
     memory, kept = (peak("benchmarks.peers", one) for one in sides)
     return [
         pair.peer,
@@ -248,20 +254,21 @@ HEADER = (
 )  # fmt: skip
 
 
-def main() -> None:
+def main(chosen: Sequence[str] = ()) -> None:
     """Print the table, row by row as it is measured."""
+    torch.set_num_threads(1)
     rows, missing = [], []
     for pair in PAIRS.values():
         lacking = [name for name in pair.needs if importlib.util.find_spec(name) is None]
         if lacking:
             missing.append(f"{pair.peer} (no {', '.join(lacking)})")
             continue
-        for px, batch, rounds in SETTINGS:
-            rows.append(_row(pair, px, batch, rounds))
-            print(time.strftime("%H:%M:%S"), *rows[-1], flush=True)
-    print(f"\n{torch.get_num_threads()} threads, float32; not installed: {missing or 'none'}\n")
+        for setting in chosen or SETTINGS:
+            rows.append(_row(pair, *SETTINGS[setting]))
+            print(" | ".join(rows[-1]), flush=True)
+    print(f"\none thread, float32; not installed: {', '.join(missing) or 'none'}\n")
     print(table(HEADER, rows))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -34,22 +34,24 @@ def take_turns(
     pause_s: float = 0.0,
     *,
     warm_up: bool = True,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> list[Timing]:
     """One Timing a contender, after one round that does not count (unless warm_up is False).
 
     Every second round runs backwards, so that no contender always follows the same other one.
     pause_s: before each call, where contenders run in different processes: the threads of a
-    forward pass go on spinning for a while, and would take the other's cores.
+    forward pass go on spinning for a while, and would take the other's cores. clock: where a
+    machine is never quiet, time.process_time on one thread still says what the work takes.
     """
     seconds: list[list[float]] = [[] for _ in contenders]
     for turn in range(-1 if warm_up else 0, rounds):
         order = range(len(contenders)) if turn % 2 else reversed(range(len(contenders)))
         for index in order:
             time.sleep(pause_s)
-            start = time.perf_counter()
+            start = clock()
             contenders[index]()
             if turn >= 0:
-                seconds[index].append(time.perf_counter() - start)
+                seconds[index].append(clock() - start)
     return [Timing(tuple(one)) for one in seconds]
 
 
