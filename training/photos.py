@@ -68,6 +68,17 @@ def flip_patches(tokens: Tensor, flipped: Tensor) -> Tensor:
     return torch.where(flipped[:, None, None], mirrored, tokens)
 
 
+def coarser(tokens: Tensor, side: int) -> Tensor:
+    """The patch tokens of a square grid as means over the cells of a coarser one.
+
+    tokens: (batch, 1 + patch, channel) · returns (batch, 1 + side², channel).
+    """
+    finer = round((tokens.shape[1] - 1) ** 0.5)
+    places = tokens[:, 1:].transpose(1, 2).unflatten(2, (finer, finer))
+    patches = F.adaptive_avg_pool2d(places, side).flatten(2).transpose(1, 2)
+    return torch.cat([tokens[:, :1], patches], dim=1)
+
+
 def random_patches(batch: int, patches: int, share: float, generator: torch.Generator) -> Tensor:
     """For each photo a random share of its patches, in their order: int64 (batch, kept)."""
     order = torch.rand((batch, patches), generator=generator).argsort(dim=1)
@@ -75,7 +86,10 @@ def random_patches(batch: int, patches: int, share: float, generator: torch.Gene
 
 
 class PhotoTask:
-    """The training photos under the views that the teacher has answered, mirrored at random."""
+    """The training photos under the views that the teacher has answered, mirrored at random.
+
+    task_arguments: patches_a_side, of a student whose patches are larger than the teacher's.
+    """
 
     kind = "classification"
     preprocessing = PREPROCESSING
@@ -111,6 +125,9 @@ class PhotoTask:
             crops = torch.where(mirror[:, None, None, None], crops.flip(3), crops)
             if self.recipe.jitter:
                 crops = jitter(crops, self.recipe.jitter, generator)
+            tokens = tokens.float()
+            if side := self.recipe.task_arguments.get("patches_a_side"):
+                tokens = coarser(tokens, side)
             keep = None
             if epoch < self.recipe.thinned_epochs:
                 patches = tokens.shape[1] - 1
@@ -120,7 +137,7 @@ class PhotoTask:
                 inputs=normalise(crops, self.mean, self.std),
                 labels=self.train.labels[chosen],
                 logits=logits,
-                tokens=flip_patches(tokens.float(), mirror),
+                tokens=flip_patches(tokens, mirror),
                 keep=keep,
             )
 

@@ -1,6 +1,7 @@
 """A compact ResNet with a slot for any of the gates (He et al. 2016, with a gate a block)."""
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -113,6 +114,15 @@ class GatedResNet(nn.Module):
         x = self.stages[0](self.stem(x))
         inner = self.stages[1](x)
         return self.stages[2](inner).mean(dim=(2, 3)), inner
+
+    def feature_maps(self, x: Tensor) -> list[Tensor]:
+        """The map after every block, (batch, channel, row, column); x: as for `forward`."""
+        x, maps = self.stem(x), []
+        for stage in self.stages:
+            for block in cast(nn.Sequential, stage):
+                x = block(x)
+                maps.append(x)
+        return maps
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (batch, channel, height, width); returns logits (batch, class)."""

@@ -1,0 +1,58 @@
+"""How far the shipped ViT and the shipped ECA-ResNet look, layer by layer, on photos.
+
+`python -m training.claims.shipped_reach` writes docs/claims/shipped_reach.json.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from training.claims.receptive_field import (
+    PHOTOS,
+    attention_distances,
+    gradient_distances,
+    uniform_distance,
+)
+from training.claims.results import write_figures
+from training.data import data_folder, load_photos
+from training.export import load_network
+from training.photos import PREPROCESSING
+from training.views import CROP_PX, centre_boxes, normalise, resample
+
+CHECKPOINTS = Path("models/checkpoints")
+
+
+def shipped(name: str) -> nn.Module:
+    """The network of a checkpoint, without gradients of its own."""
+    card = json.loads((CHECKPOINTS / f"{name}.json").read_text(encoding="utf-8"))
+    weights = CHECKPOINTS / f"{name}.safetensors"
+    network = load_network(weights, card["network"]["name"], card["network"]["arguments"])
+    return network.requires_grad_(False)
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m training.claims.shipped_reach")
+    parser.add_argument("--data", help="folder of the data sets (default: FOVEA_DATA_DIR)")
+    options = parser.parse_args()
+    photos = load_photos(data_folder(options.data), "caltech101_val")
+    mean, std = (torch.tensor(values) for values in (PREPROCESSING.mean, PREPROCESSING.std))
+    # Every so many, as the set is in the order of its classes.
+    images = photos.images[:: len(photos) // PHOTOS][:PHOTOS]
+    inputs = normalise(resample(images, centre_boxes(len(images)), CROP_PX), mean, std)
+    vit, resnet = shipped("vit"), shipped("eca_resnet")
+    figures = {"photos": float(len(images)), "uniform_attention_px": uniform_distance(vit, inputs)}
+    for number, heads in enumerate(attention_distances(vit, inputs), start=1):
+        figures[f"vit_layer_{number}_nearest_head_px"] = heads.min().item()
+        figures[f"vit_layer_{number}_mean_head_px"] = heads.mean().item()
+        figures[f"vit_layer_{number}_farthest_head_px"] = heads.max().item()
+    for number, distance in enumerate(gradient_distances(resnet, inputs), start=1):
+        figures[f"resnet_block_{number}_gradient_px"] = distance
+    print(write_figures("shipped_reach", figures))
+
+
+if __name__ == "__main__":
+    main()
