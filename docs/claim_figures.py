@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 DOCS = Path(__file__).parent
 RESULTS = DOCS / "claims"
@@ -48,14 +49,14 @@ class Bars:
 
 @dataclass(frozen=True)
 class Lines:
-    """One figure: scores whose names hold a number, such as a layer's, against that number.
+    """One figure: figures whose names hold a number, such as a layer's, against that number.
 
-    series: a variant, a pattern of score names with one number in it, and the line's name.
+    series: a pattern of names with one number in it, and the line's name.
     """
 
     name: str
     claim: str
-    series: tuple[tuple[str, str, str], ...]
+    series: tuple[tuple[str, str], ...]
     title: str
     across: str
     unit: str
@@ -63,26 +64,36 @@ class Lines:
 
 FIGURES: tuple[Bars | Lines, ...] = (
     Bars("gates", "gates", "val_top1", "Error on CIFAR-10", "%", error=True),
-    Bars("spatial-transformers", "spatial_transformers", "val_top1", "Error on distorted digits",
-         "%", error=True),
-    Bars("rooms", "rooms", "val_dice", "Dice of the walls of unseen rooms"),
     Bars("positions", "positions", "val_top1", "Error on CIFAR-10", "%", error=True),
+    Bars("tnt", "tnt", "val_top1", "Error on CIFAR-10", "%", error=True),
+    Bars("scores", "scores", "val_top1", "Error on CIFAR-10", "%", error=True),
+    Bars("rooms", "rooms", "val_dice", "Dice of the walls of unseen rooms"),
+    Bars(
+        "spatial-transformers",
+        "spatial_transformers",
+        "val_top1",
+        "Error on distorted digits",
+        "%",
+        error=True,
+    ),
     Lines(
-        "receptive-field",
-        "receptive_field",
+        "reach",
+        "shipped_reach",
         (
-            ("vit", r"layer_(\d+)_farthest_head_px", "ViT, farthest head"),
-            ("vit", r"layer_(\d+)_mean_head_px", "ViT, mean of heads"),
-            ("vit", r"layer_(\d+)_nearest_head_px", "ViT, nearest head"),
-            ("resnet", r"layer_(\d+)_gradient_px", "ResNet, by gradient"),
+            (r"vit_layer_(\d+)_farthest_head_px", "vit, farthest head"),
+            (r"vit_layer_(\d+)_mean_head_px", "vit, mean of heads"),
+            (r"vit_layer_(\d+)_nearest_head_px", "vit, nearest head"),
+            (r"resnet_block_(\d+)_gradient_px", "eca_resnet, by gradient"),
         ),
         "How far a layer looks",
         "layer or block",
-        "px of 32",
+        "px of 112",
     ),
-    Bars("tnt", "tnt", "val_top1", "Error on CIFAR-10", "%", error=True),
-    Bars("scores", "scores", "val_top1", "Error on CIFAR-10", "%", error=True),
-)  # fmt: skip
+)
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#999999")
+MARKS = ("circle", "square", "diamond", "x", "cross", "triangle-up", "star", "hexagon", "bowtie",
+         "triangle-down")  # fmt: skip
 
 
 def result_of(claim: str) -> Result:
@@ -149,30 +160,82 @@ def draw_bars(figure: Bars) -> go.Figure:
 
 
 def draw_lines(figure: Lines) -> go.Figure:
-    """One line a series, each with its own dash and mark; a band of one deviation around it."""
-    variants = result_of(figure.claim)["variants"]
-    marks = ("circle", "square", "diamond", "x")
-    colours = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
+    """One line a series, each with its own colour and mark."""
     drawn = go.Figure()
-    for (variant, pattern, label), mark, colour in zip(figure.series, marks, colours, strict=True):
+    figures = result_of(figure.claim)
+    for number, (pattern, label) in enumerate(figure.series):
         points = sorted(
-            (int(found[1]), score["mean"], score["deviation"] or 0)
-            for name, score in variants[variant]["scores"].items()
+            (int(found[1]), value)
+            for name, value in figures.items()
             if (found := re.fullmatch(pattern, name))
         )
-        across, values, deviations = zip(*points, strict=True)
+        across, values = zip(*points, strict=True)
         drawn.add_scatter(
             x=across,
             y=values,
-            error_y={"array": deviations, "thickness": 1.2},
             mode="lines+markers",
-            marker={"symbol": mark, "size": 8},
-            line={"color": colour},
+            marker={"symbol": MARKS[number], "size": 8},
+            line={"color": COLOURS[number]},
             name=label,
         )
     drawn.update_layout(layout(figure.title), height=360, width=680)
     drawn.update_xaxes(title={"text": figure.across}, dtick=1)
     drawn.update_yaxes(title={"text": figure.unit}, rangemode="tozero")
+    return drawn
+
+
+def draw_positions() -> go.Figure:
+    """How alike nine positions of the shipped ViT are to all: a small map each, where it stands."""
+    positions = result_of("shipped_features")["positions"]
+    shown = positions["shown"]
+    drawn = make_subplots(
+        rows=len(shown),
+        cols=len(shown),
+        horizontal_spacing=0.02,
+        vertical_spacing=0.07,
+        subplot_titles=[f"row {row}, column {column}" for row in shown for column in shown],
+    )
+    for number, values in enumerate(positions["maps"]):
+        heat = go.Heatmap(z=values, coloraxis="coloraxis")
+        drawn.add_trace(heat, row=number // len(shown) + 1, col=number % len(shown) + 1)
+    drawn.update_layout(layout("Cosine similarity of learned positions"), height=620, width=620)
+    drawn.update_layout(coloraxis={"colorscale": "Cividis", "colorbar": {"thickness": 12}})
+    drawn.update_annotations(font={"size": 11})
+    drawn.update_xaxes(showticklabels=False)
+    drawn.update_yaxes(showticklabels=False, autorange="reversed", scaleanchor="x")
+    return drawn
+
+
+def draw_planes() -> go.Figure:
+    """The features of ten classes by t-SNE, a panel a network; every class has its own mark."""
+    features = result_of("shipped_features")
+    networks = features["networks"]
+    drawn = make_subplots(rows=1, cols=len(networks), subplot_titles=list(networks))
+    for column, network in enumerate(networks.values(), start=1):
+        for label, name in enumerate(features["classes"]):
+            points = [
+                point
+                for point, own in zip(network["points"], features["labels"], strict=True)
+                if own == label
+            ]
+            drawn.add_scatter(
+                x=[x for x, _ in points],
+                y=[y for _, y in points],
+                mode="markers",
+                marker={
+                    "symbol": MARKS[label],
+                    "size": 6,
+                    "color": COLOURS[label % len(COLOURS)],
+                },
+                name=name,
+                legendgroup=name,
+                showlegend=column == 1,
+                row=1,
+                col=column,
+            )
+    drawn.update_layout(layout("Features of ten classes, by t-SNE"), height=400, width=820)
+    drawn.update_xaxes(showticklabels=False)
+    drawn.update_yaxes(showticklabels=False)
     return drawn
 
 
@@ -214,7 +277,11 @@ def main() -> None:
             continue
         drawn = draw_bars(figure) if isinstance(figure, Bars) else draw_lines(figure)
         drawn.write_image(IMAGES / f"{figure.name}.svg")
-        print(IMAGES / f"{figure.name}.svg")
+        print(f"{figure.name}.svg")
+    if (RESULTS / "shipped_features.json").is_file():
+        draw_positions().write_image(IMAGES / "position-similarity.svg")
+        draw_planes().write_image(IMAGES / "features.svg")
+        print("position-similarity.svg, features.svg")
     page = PAGE.read_text(encoding="utf-8")
     written = TABLE.sub(
         lambda found: f"{found[1]}{table(found['claim'], found['scores'])}{found[4]}", page
