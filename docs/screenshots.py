@@ -68,7 +68,7 @@ SHOTS = (
     Shot("feature-map-attention", "sa_resnet", "sample=stop_sign", hover=(0.3, 0.3)),
     Shot("spatial-transformer", "stn_digits", "sample=digit_turned"),
     Shot("words", "captioner", "sample=chelsea"),
-    Shot("words-before", "captioner", "sample=chelsea&site=s04", dark=False),
+    Shot("words-before", "captioner", "sample=chelsea&site=s10", dark=False),
     Shot("sentence", "text_transformer", "", dark=False),
     Shot("mask", "sa_unet", "sample=room_bricks&method=mask"),
     Shot("mask-attention", "sa_unet", "sample=room_bricks&method=site", hover=(0.5, 0.35)),

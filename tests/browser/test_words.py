@@ -77,7 +77,8 @@ def test_a_head_of_a_word(watched: Watched, models: Models) -> None:
     values = np.array(get(watched.server, path, query=1, head=1)["values"])
     assert_drawn(page, watched.server, analysis, values)
     page.locator("#tab-heads").click()
-    expect(page.locator(".head")).to_have_count(4)
+    site = next(s for s in analysis["sites"] if s["id"] == site_of(watched))
+    expect(page.locator(".head")).to_have_count(site["heads"])
     page.locator(".head").nth(2).click()
     expect(page.locator("#sentence")).to_contain_text("head 2")
 
@@ -86,14 +87,16 @@ def test_the_place_under_the_pointer_weighs_the_words(watched: Watched, models: 
     needs(models, "captioner")
     page = watched.open("?sample=chelsea&model=captioner")
     analysis = shown(watched)
-    x, y = cell_centre(analysis, 6, 7, 14, 14)
+    grid = next(s for s in analysis["sites"] if s["id"] == site_of(watched))["key_grid"]
+    row, column = grid["rows"] // 2, grid["columns"] // 2
+    x, y = cell_centre(analysis, row, column, grid["rows"], grid["columns"])
     box = page.locator("#frame").bounding_box()
     assert box is not None
     scale = box["width"] / analysis["image"]["width"]
     page.mouse.move(box["x"] + x * scale, box["y"] + y * scale)
     expect(page.locator(".words.weighed")).to_be_visible()
     path = f"/v1/analyses/{analysis['id']}/sites/{site_of(watched)}/attention"
-    weights = np.array(get(watched.server, path, query="6,7", direction="to")["values"])
+    weights = np.array(get(watched.server, path, query=f"{row},{column}", direction="to")["values"])
     bars = page.locator(".word i").evaluate_all(
         "(all) => all.map((i) => parseFloat(i.style.width))"
     )
