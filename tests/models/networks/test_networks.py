@@ -13,7 +13,7 @@ from models.mechanisms.efficient_channel_attention import EfficientChannelAttent
 from models.mechanisms.feature_map_attention import FeatureMapAttention
 from models.mechanisms.positions import POSITIONS
 from models.mechanisms.squeeze_excitation import SqueezeExcitation
-from models.networks import NETWORKS, build
+from models.networks import build
 from models.networks.gated_resnet import GATES, STAGE_BLOCKS
 
 BLOCKS = sum(STAGE_BLOCKS)
