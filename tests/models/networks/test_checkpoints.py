@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from models.networks import build
-from training.data import load_digits, load_photos
+from training.data import fit_square, load_digits, load_photos
 from training.distortions import draw
 from training.export import load_network
 from training.recipes import RECIPES
@@ -51,7 +51,7 @@ def drawn_signs(labels: list[str]) -> tuple[Tensor, Tensor]:
     """The signs among the page's samples, (sign, 3, 32, 32) on 0..1, and their labels."""
     names = {"sign_no_entry": "no entry", "sign_priority": "priority road"}
     files = (ROOT / "frontend/samples" / f"{name}.png" for name in names)
-    pictures = [np.asarray(Image.open(file).convert("RGB")) for file in files]
+    pictures = [np.asarray(fit_square(Image.open(file).convert("RGB"), 32)) for file in files]
     signs = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2) / 255
     return signs, torch.tensor([labels.index(name) for name in names.values()])
 
