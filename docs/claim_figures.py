@@ -17,6 +17,8 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from training.claims.claim import SEEDS
+
 DOCS = Path(__file__).parent
 RESULTS = DOCS / "claims"
 IMAGES = DOCS / "images" / "claims"
@@ -234,8 +236,8 @@ def draw_planes() -> go.Figure:
                 col=column,
             )
     drawn.update_layout(layout("Features of ten classes, by t-SNE"), height=400, width=820)
-    drawn.update_xaxes(showticklabels=False)
-    drawn.update_yaxes(showticklabels=False)
+    drawn.update_xaxes(showticklabels=False, showgrid=False)
+    drawn.update_yaxes(showticklabels=False, showgrid=False)
     return drawn
 
 
@@ -262,10 +264,15 @@ def cell(score: Mapping[str, Any] | None, error: bool) -> str:
     """Mean ± deviation, with as many digits as the deviation bears."""
     if score is None:
         return "–"
-    value = shown(score["mean"], error)
-    deviation = (100 if error else 1) * (score["deviation"] or 0)
+    value, seeds = shown(score["mean"], error), len(score["values"])
+    if seeds == 1:
+        return f"{value:.2f} (one seed)"
+    if not score["deviation"]:
+        return f"{value:,.0f}"  # a count, the same for every seed
+    deviation = (100 if error else 1) * score["deviation"]
     digits = 2 if abs(value) >= 1 else 4
-    return f"{value:.{digits}f} ± {deviation:.{digits}f}"
+    few = "" if seeds == len(SEEDS) else f" ({seeds} seeds)"
+    return f"{value:.{digits}f} ± {deviation:.{digits}f}{few}"
 
 
 def main() -> None:
