@@ -1,4 +1,4 @@
-"""`fovea serve` as a person meets it: a process, its lines, its end. The others: test_commands.py."""
+"""`fovea serve` as a person meets it: a process, its lines, its end."""
 
 import os
 import re

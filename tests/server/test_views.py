@@ -188,6 +188,6 @@ def test_every_figure_of_a_fitting_analysis(name: str) -> None:
 
 
 def test_a_matrix_is_drawn_for_one_head() -> None:
+    asked = figures.Asked(analysis_of(attention_site()), heads="all")
     with pytest.raises(errors.InvalidParameter, match="head=all"):
-        asked = figures.Asked(analysis_of(attention_site()), heads="all")
         figures.figure(asked, "attention-matrix", 10**6)
