@@ -55,6 +55,7 @@ SHOTS = (
     Shot("relevance", VIT, "sample=chelsea&method=relevance&clip=1"),
     Shot("numbers", VIT, "sample=coffee&site=s05&tab=numbers", wait_for=".chart .main-svg"),
     Shot("vit", "vit", "sample=sunflower"),
+    Shot("tnt", "tnt", "sample=sunflower"),
     Shot("squeeze-excitation", "se_resnet", "sample=sunflower"),
     Shot(
         "channels",
@@ -67,8 +68,8 @@ SHOTS = (
     Shot("cbam", "cbam_resnet", "sample=sunflower"),
     Shot("feature-map-attention", "sa_resnet", "sample=stop_sign", hover=(0.3, 0.3)),
     Shot("spatial-transformer", "stn_digits", "sample=digit_turned"),
-    Shot("words", "captioner", "sample=chelsea"),
-    Shot("words-before", "captioner", "sample=chelsea&site=s10", dark=False),
+    Shot("words", "captioner", "sample=camera"),
+    Shot("words-before", "captioner", "sample=camera&site=s10", dark=False),
     Shot("sentence", "text_transformer", "", dark=False),
     Shot("mask", "sa_unet", "sample=room_bricks&method=mask"),
     Shot("mask-attention", "sa_unet", "sample=room_bricks&method=site", hover=(0.5, 0.35)),
@@ -76,7 +77,7 @@ SHOTS = (
     Shot("models", VIT, "sample=chelsea", dark=False, click="#model", wait_for=".card"),
     Shot("phone", VIT, "sample=chelsea", phone=True),
     Shot("phone-heads", VIT, "sample=chelsea", phone=True, dark=False, click="#tab-heads"),
-    Shot("phone-words", "captioner", "sample=chelsea", phone=True),
+    Shot("phone-words", "captioner", "sample=camera", phone=True),
     Shot("phone-sentence", "text_transformer", "", phone=True, dark=False),
 )
 
