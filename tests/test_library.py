@@ -167,5 +167,5 @@ def test_one_map_is_drawn_at_a_time() -> None:
 
 
 def test_an_unknown_model_lists_those_there_are() -> None:
-    with pytest.raises(LookupError, match="vit, se_resnet"):
+    with pytest.raises(LookupError, match="vit, tnt, se_resnet"):
         fovea.load("vitt")

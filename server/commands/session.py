@@ -25,12 +25,15 @@ async def looking(catalog: Catalog, settings: Settings) -> AsyncIterator[Engine]
     from server.engine import Engine
 
     # What goes wrong is told as a sentence; the server's log has nothing to add for a person here.
-    logging.getLogger("fovea").setLevel(logging.CRITICAL)
+    log = logging.getLogger("fovea")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
     engine = Engine(catalog, settings)
     try:
         yield engine
     finally:
         await engine.close()
+        log.setLevel(level)
 
 
 async def loaded(engine: Engine, model: str) -> LoadedModel:

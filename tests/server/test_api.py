@@ -454,13 +454,19 @@ def test_every_site_of_what_ships_answers_what_fits_it(
     assert len(seen["predictions"]) == 5 or bundled()[model].task != "classification"
     for row in seen["sites"]:
         for path in FITTING[row["kind"]]:
+            if path == "projections" and not row["projections"]:
+                continue
             url = at(seen, f"/sites/{row['id']}/{path}")
             answer = site.client.get(url, headers={"Accept": "application/x-npy, */*;q=0.5"})
             assert answer.status_code == 200, (url, answer.text)
             if answer.headers["Content-Type"] == "application/x-npy":
-                assert np.isfinite(npy(answer)).all(), url
+                # Beyond a window there is nothing to draw, which NaN says.
+                finite = np.isfinite(npy(answer))
+                assert finite.any() if row["windows"] else finite.all(), url
                 json_of = site.client.get(url, headers={"Accept": "application/json"}).json()
-                if "values" in json_of:
+                if json_of.get("type") == "/problems/too-large-for-json":
+                    assert npy(answer).size > 1_000_000, url
+                elif "values" in json_of:
                     schemas.NamedArray.model_validate(json_of)
                 else:
                     schemas.SamplingGrid.model_validate(json_of)

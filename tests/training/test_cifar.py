@@ -100,6 +100,7 @@ def test_a_transformer_may_learn_from_a_share_of_the_patches(name: str, tmp_path
         RECIPES[name],
         arguments={"classes": 2, "depth": 2, "dim": 24},
         training_arguments={"drop_path": 0.5},
+        task_arguments={},
         epochs=2,
         batch=4,
         warmup_epochs=0,
