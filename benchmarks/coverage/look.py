@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import torch
+from torch import nn
 
 from benchmarks.coverage.counting import SOFTMAX, Use, count
 from benchmarks.coverage.families import Family, parameters
@@ -101,11 +102,25 @@ def _has_places(site: Site) -> bool:
     return site.layout is not None and site.layout.keys is not None
 
 
+@torch.no_grad()
+def wake(module: nn.Module) -> None:
+    """Give norms that begin at zero the weight one, in place.
+
+    Residual branches begin so in many networks without trained weights: whatever lies in them would
+    be the same for every photo, and a gate there no gate.
+    """
+    for part in module.modules():
+        weight = getattr(part, "weight", None)
+        if isinstance(weight, nn.Parameter) and weight.ndim == 1 and not weight.any():
+            weight.fill_(1)
+
+
 def look(family: Family) -> Finding:
     """Build the family's network, run it alone and captured, and compare."""
     torch.manual_seed(0)
     finding = Finding(family.library, family.name)
     module, inputs, finding.network = family.build()
+    wake(module)
     finding.parameters = parameters(module)
     classes = {name: type(part).__name__ for name, part in module.named_modules()}
 
