@@ -14,8 +14,9 @@ from torch import Tensor
 from benchmarks.timing import table, take_turns
 from models.capture import capture
 from models.catalog import Catalog, bundled
+from models.networks.decoder import END, START
 from models.spec import LoadedModel
-from models.tasks import END, SPECIAL, START, task_of
+from models.tasks import FIRST_WORD, task_of
 
 ROUNDS = 25
 WORDS = 8
@@ -25,7 +26,7 @@ WORDS = 8
 def inputs_of(loaded: LoadedModel) -> tuple[Tensor, ...]:
     """What the network's pass is given: noise for a photo, its first words for a sentence."""
     task, wanted = task_of(loaded.spec.task), loaded.spec.preprocessing
-    words = torch.arange(SPECIAL, SPECIAL + WORDS).unsqueeze(0)
+    words = torch.arange(FIRST_WORD, FIRST_WORD + WORDS).unsqueeze(0)
     if task.reads == "text":
         read = torch.cat([words, torch.tensor([[END]])], dim=1)
     else:

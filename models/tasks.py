@@ -23,11 +23,11 @@ from torch import Tensor, nn
 from models import layout
 from models.capture import capture
 from models.layout import Layouts, Placement, prefix_of
+from models.networks.decoder import END, SPECIAL, START, UNKNOWN
 from models.records import Layout, Words
 
-PAD, START, END, UNKNOWN = range(4)
-SPECIAL = 4
-"""Labels of a network that writes: these four, then its words."""
+FIRST_WORD = len(SPECIAL)
+"""Labels of a network that writes: the special ones, then its words."""
 
 LONGEST_SOURCE = 40
 """Words of a sentence that is read, at most, where its network's card does not say."""
@@ -100,7 +100,7 @@ class Sentence:
     def words(self) -> tuple[Word, ...]:
         """Without the end."""
         return tuple(
-            word for word in self.written if word.index >= SPECIAL or word.index == UNKNOWN
+            word for word in self.written if word.index >= FIRST_WORD or word.index == UNKNOWN
         )
 
     @property
@@ -157,7 +157,7 @@ class UnknownWords(LookupError):
 
 def spelled(labels: Sequence[str]) -> bool:
     """Whether the network's words are single characters."""
-    return all(len(label) == 1 for label in labels[SPECIAL:])
+    return all(len(label) == 1 for label in labels[FIRST_WORD:])
 
 
 def words_of(text: str, labels: Sequence[str]) -> tuple[str, ...]:
@@ -166,7 +166,7 @@ def words_of(text: str, labels: Sequence[str]) -> tuple[str, ...]:
     Characters where its words are characters, else what stands between spaces. Capitals are small
     where the network knows no capitals.
     """
-    known = labels[SPECIAL:]
+    known = labels[FIRST_WORD:]
     if all(label == label.lower() for label in known):
         text = text.lower()
     if not spelled(labels):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,9 +47,9 @@ T = TypeVar("T")
 
 @dataclass(eq=False, slots=True)
 class _Underway:
-    """An analysis in the making and how many wait for it."""
+    """An analysis or a map in the making, and how many wait for it."""
 
-    task: asyncio.Task[Analysis]
+    task: asyncio.Task[Any]
     waiters: int = 0
 
 
@@ -109,17 +109,7 @@ class Engine:
         key = f"{analysis.serial}/{target}/{name}"
         if found := self._maps.get(key):
             return found
-        loaded = await self.shelf.get(analysis.model.id)
-        given = analysis.photo or analysis.text
-        inputs, _ = await self._in_thread(to_input, given, loaded.spec)
-        made = self.inference.submit_map(loaded, inputs, target, make)
-        try:
-            found = self._maps[key] = await asyncio.wrap_future(made)
-        except NotPossible as error:
-            raise MapNotPossible(f"{analysis.model.id}: {error}.") from error
-        while len(self._maps) > MAPS_KEPT:
-            self._maps.pop(next(iter(self._maps)))
-        return found
+        return await self._once(key, lambda: self._make_map(key, analysis, target, make))
 
     async def default_model(self, reads: Literal["photo", "text"] = "photo") -> str:
         """The model used when a request names none: the first that takes what was sent."""
@@ -163,19 +153,20 @@ class Engine:
         finally:
             self.admitted -= 1
 
-    async def _once(self, key: str, make: Callable[[], Awaitable[Analysis]]) -> Analysis:
+    async def _once(self, key: str, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """What `make` gives, run once for all who wait; cancelled when the last of them leaves."""
         underway = self._underway.get(key)
         if underway is None:
-            underway = _Underway(asyncio.ensure_future(make()))
-            self._underway[key] = underway
-            underway.task.add_done_callback(lambda _: self._underway.pop(key, None))
+            underway = self._underway[key] = _Underway(asyncio.create_task(make()))
         underway.waiters += 1
         try:
-            return await asyncio.shield(underway.task)
+            made: T = await asyncio.shield(underway.task)
+            return made
         finally:
             underway.waiters -= 1
             if not underway.waiters:
+                # Whoever asks from now on begins anew rather than joins what is being cancelled.
+                del self._underway[key]
                 underway.task.cancel()
 
     async def _make(
@@ -190,6 +181,19 @@ class Engine:
         analysis = await self._in_thread(conclude, key, given, loaded, geometry, outcome, before)
         self.store.put(analysis)
         return analysis
+
+    async def _make_map(self, key: str, analysis: Analysis, target: int, make: MakeMap) -> Map:
+        loaded = await self.shelf.get(analysis.model.id)
+        given = analysis.photo or analysis.text
+        inputs, _ = await self._in_thread(to_input, given, loaded.spec)
+        made = self.inference.submit_map(loaded, inputs, target, make)
+        try:
+            found = self._maps[key] = await asyncio.wrap_future(made)
+        except NotPossible as error:
+            raise MapNotPossible(f"{analysis.model.id}: {error}.") from error
+        while len(self._maps) > MAPS_KEPT:
+            self._maps.pop(next(iter(self._maps)))
+        return found
 
     async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)

@@ -14,9 +14,10 @@ from models import explain, grad_cam
 from models.layout import Layouts
 from models.maps import attention, mass, rollout
 from models.maps.propagation import NotPossible
+from models.networks.decoder import START
 from models.records import Map, Trace
 from models.spec import LoadedModel, ModelSpec
-from models.tasks import START, Sentence
+from models.tasks import Sentence
 from server.analysis import Analysis
 from server.encode import NamedArray
 from server.engine import Engine

@@ -55,7 +55,7 @@ def _given(network: LoadedModel) -> bytes | str:
     """Noise for a network that looks, its first words for one that reads."""
     if tasks.task_of(network.spec.task).reads == "text":
         labels = network.spec.labels or ()
-        return ("" if tasks.spelled(labels) else " ").join(labels[tasks.SPECIAL :][:6])
+        return ("" if tasks.spelled(labels) else " ").join(labels[tasks.FIRST_WORD :][:6])
     noise = np.random.default_rng(0).integers(0, 256, (*NOISE_PX, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(noise).save(buffer, "PNG")

@@ -16,8 +16,9 @@ import torch
 from models.catalog import Catalog, UnknownModel, bundled
 from models.inference import run
 from models.maps.attention import fuse, rows
+from models.networks.decoder import END, START
 from models.preprocessing import blank, prepare
-from models.tasks import END, START, task_of
+from models.tasks import task_of
 from models.weights import CorruptWeights, ModelNotLocal, fill, read
 
 REPOSITORY = Path(__file__).parents[2]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from models import networks, tasks
 from models.inference import run
 from models.maps.attention import rows
+from models.networks.decoder import END
 from models.preprocessing import Preprocessing, blank
 from models.records import PatchGrid
 
@@ -118,7 +119,7 @@ def test_a_mask_is_the_most_probable_class_of_every_place() -> None:
 
 def test_text_becomes_words_or_letters_that_are_known() -> None:
     assert tasks.words_of("  W3 w1\n w3 ", LABELS) == ("w3", "w1", "w3")
-    assert tasks.ids_of(("w3", "w1"), LABELS).tolist() == [[7, 5, tasks.END]]
+    assert tasks.ids_of(("w3", "w1"), LABELS).tolist() == [[7, 5, END]]
     letters = (*LABELS[:4], "a", "b")
     assert tasks.words_of("ab BA", letters) == ("a", "b", "b", "a")
     assert tasks.words_of(" a b", (*letters, " ")) == ("a", " ", "b")

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from models.records import Map
+from models.spec import LoadedModel
 from models.weights import CorruptWeights, ModelNotLocal
 from server import errors
 from server.engine import Engine
@@ -100,6 +102,40 @@ def test_the_queue_is_bounded() -> None:
         await engine.analyse(photo(3), None)
 
     with_engine(scenario, queue_size=2)
+
+
+def test_a_map_that_two_ask_for_at_once_is_made_once() -> None:
+    async def scenario(engine: Engine, networks: OneNetwork) -> None:
+        made = []
+
+        def make(loaded: LoadedModel, inputs: torch.Tensor, target: int) -> Map:
+            made.append(target)
+            return Map(torch.zeros(2, 2), ("row", "column"), None, "nothing")
+
+        seen = await engine.analyse(photo(1), None)
+        asked = [engine.map_for_class(seen, 1, "grad-cam", make) for _ in range(3)]
+        first, *others = await asyncio.gather(*asked)
+        assert made == [1]
+        assert all(other is first for other in others)
+
+    with_engine(scenario)
+
+
+def test_who_asks_again_for_what_was_given_up_gets_it() -> None:
+    async def scenario(engine: Engine, networks: OneNetwork) -> None:
+        networks.network.open.clear()
+        blocking = asyncio.create_task(engine.analyse(photo(1), None))
+        await until(lambda: networks.network.batches)
+        given_up = asyncio.create_task(engine.analyse(photo(2), None))
+        await until(lambda: engine.inference.waiting == 1)
+        given_up.cancel()
+        await asyncio.sleep(0)  # It has left, and its task has not ended yet.
+        again = asyncio.create_task(engine.analyse(photo(2), None))
+        networks.network.open.set()
+        await blocking
+        assert (await again).trace.sites
+
+    with_engine(scenario)
 
 
 def test_who_leaves_the_queue_costs_no_pass() -> None:
