@@ -25,9 +25,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from safetensors.torch import save_file
 
 from models.torchvision_operators import declare_missing_operators
+from tests.real_weights import FILE, IMAGENET_VIT, real_weights
 
 ROOT = Path(__file__).parents[2]
-VIT = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
 WINDOWED = "mobilevit_xxs.cvnets_in1k"
 NETWORK_CHANGED = "ERR_NETWORK_CHANGED"
 CHROMIUM_FLAGS = [
@@ -85,9 +85,8 @@ def _weights(folder: Path) -> Path:
     declare_missing_operators()
     import timm
 
-    real = os.environ.get("FOVEA_WEIGHTS_DIR")
-    if real and (file := Path(real) / f"{VIT}.safetensors").is_file():
-        (folder / file.name).symlink_to(file.resolve())
+    if real := real_weights():
+        (folder / FILE).symlink_to((real / FILE).resolve())
     torch.manual_seed(0)
     save_file(timm.create_model(WINDOWED).state_dict(), folder / f"{WINDOWED}.safetensors")
     return folder
@@ -213,8 +212,4 @@ def models(server: str) -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="package")
 def attending(models: dict[str, dict[str, Any]]) -> str:
     """A model with attention between patches: the real ImageNet one where its weights are."""
-    known = [VIT, "vit"]
-    found = [model for model in known if model in models]
-    if not found:
-        pytest.skip(f"needs one of {known}")
-    return found[0]
+    return IMAGENET_VIT if IMAGENET_VIT in models else "vit"

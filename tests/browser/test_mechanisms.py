@@ -14,21 +14,13 @@ from tests.browser.looking import analysis_of, expected_cells, get, seen_cells
 
 pytestmark = pytest.mark.browser
 
-Models = dict[str, dict[str, Any]]
-
-
-def needs(models: Models, model: str) -> None:
-    if model not in models:
-        pytest.skip(f"{model} is not in the catalogue")
-
 
 def sites(watched: Watched, kind: str) -> list[dict[str, Any]]:
     analysis = get(watched.server, f"/v1/analyses/{analysis_of(watched.page)}")
     return [site for site in analysis["sites"] if site["kind"] == kind]
 
 
-def test_switching_the_model_by_its_card(watched: Watched, models: Models) -> None:
-    needs(models, "se_resnet")
+def test_switching_the_model_by_its_card(watched: Watched) -> None:
     page = watched.open("?sample=coffee")
     page.keyboard.press("/")
     dialog = page.get_by_role("dialog", name="Choose a model")
@@ -43,8 +35,7 @@ def test_switching_the_model_by_its_card(watched: Watched, models: Models) -> No
 
 
 @pytest.mark.parametrize("model", ["se_resnet", "eca_resnet"])
-def test_channel_gates(watched: Watched, models: Models, model: str) -> None:
-    needs(models, model)
+def test_channel_gates(watched: Watched, model: str) -> None:
     page = watched.open(f"?sample=astronaut&model={model}&site=s02&opacity=0.7&colormap=viridis")
     expect(page.locator("#sentence")).to_contain_text("feature map of channel")
     expect(page.locator(".channel-thumb")).to_have_count(12)
@@ -70,8 +61,7 @@ def test_channel_gates(watched: Watched, models: Models, model: str) -> None:
     expect(page).to_have_url(re.compile("channel="))
 
 
-def test_the_spatial_mask_of_cbam(watched: Watched, models: Models) -> None:
-    needs(models, "cbam_resnet")
+def test_the_spatial_mask_of_cbam(watched: Watched) -> None:
     page = watched.open("?sample=sunflower&model=cbam_resnet&opacity=0.7&colormap=viridis")
     expect(page.locator("#sentence")).to_contain_text("Spatial gate")
     shown = page.locator(".site[aria-checked=true]").get_attribute("data-site")
@@ -85,8 +75,7 @@ def test_the_spatial_mask_of_cbam(watched: Watched, models: Models) -> None:
     expect(page.locator("#sentence")).to_contain_text("Channel gate")
 
 
-def test_the_spatial_transformer(watched: Watched, models: Models) -> None:
-    needs(models, "stn_digits")
+def test_the_spatial_transformer(watched: Watched) -> None:
     page = watched.open("?sample=digit_turned&model=stn_digits")
     expect(page.locator("#sentence")).to_contain_text("Spatial transformer")
     expect(page.locator(".marks .ink")).to_have_count(2)
@@ -100,9 +89,8 @@ def test_the_spatial_transformer(watched: Watched, models: Models) -> None:
     expect(page.locator("#panel-how math").first).to_contain_text(number)
 
 
-def test_a_transformer_behind_a_transformer(watched: Watched, models: Models) -> None:
+def test_a_transformer_behind_a_transformer(watched: Watched) -> None:
     """The inner grid is drawn where its places are on the photo: through the outer one."""
-    needs(models, "stn_signs")
     page = watched.open("?sample=sign_no_entry&model=stn_signs&site=s01")
     expect(page.locator("#sentence")).to_contain_text("on a feature map")
     expect(page.locator(".second figcaption")).to_contain_text("mean of its channels")
@@ -117,8 +105,7 @@ def test_a_transformer_behind_a_transformer(watched: Watched, models: Models) ->
     assert start == pytest.approx([(x + 1) / 2 * width, (y + 1) / 2 * height], abs=0.02)
 
 
-def test_a_sample_of_another_kind_brings_its_model(watched: Watched, models: Models) -> None:
-    needs(models, "stn_digits")
+def test_a_sample_of_another_kind_brings_its_model(watched: Watched) -> None:
     page = watched.open("?sample=chelsea")
     page.get_by_role("button", name="Samples").click()
     page.get_by_role("button", name="Turned four").click()
@@ -128,8 +115,7 @@ def test_a_sample_of_another_kind_brings_its_model(watched: Watched, models: Mod
     expect(page).not_to_have_url(re.compile("stn_digits"), timeout=15_000)
 
 
-def test_attention_on_a_feature_map(watched: Watched, models: Models) -> None:
-    needs(models, "sa_resnet")
+def test_attention_on_a_feature_map(watched: Watched) -> None:
     page = watched.open("?sample=stop_sign&model=sa_resnet")
     expect(page.locator("#sentence")).to_contain_text("the patch at row")
     expect(page.locator("#class-token")).to_have_text("Centre patch")

@@ -1,4 +1,4 @@
-"""Networks that write, read or segment, as a person meets them; skipped where one does not ship."""
+"""Networks that write, read or segment, as a person meets them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import numpy as np
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Watched
@@ -19,7 +20,8 @@ from tests.browser.looking import (
     pixels,
     seen_cells,
 )
-from tests.browser.test_mechanisms import Models, needs, pytestmark  # noqa: F401
+
+pytestmark = pytest.mark.browser
 
 LOOK = "opacity=0.7&colormap=viridis"
 
@@ -46,8 +48,7 @@ def assert_drawn(page: Page, server: str, analysis: dict[str, Any], values: Any)
 # --- captions -----------------------------------------------------------------------------------
 
 
-def test_a_word_is_chosen_and_its_look_is_drawn(watched: Watched, models: Models) -> None:
-    needs(models, "captioner")
+def test_a_word_is_chosen_and_its_look_is_drawn(watched: Watched) -> None:
     page = watched.open(f"?sample=chelsea&model=captioner&{LOOK}")
     analysis = shown(watched)
     said = [word["text"] for word in analysis["output"]["words"]]
@@ -68,8 +69,7 @@ def test_a_word_is_chosen_and_its_look_is_drawn(watched: Watched, models: Models
     assert_drawn(page, watched.server, analysis, row_of(watched, analysis, len(said) - 3))
 
 
-def test_a_head_of_a_word(watched: Watched, models: Models) -> None:
-    needs(models, "captioner")
+def test_a_head_of_a_word(watched: Watched) -> None:
     page = watched.open(f"?sample=coffee&model=captioner&word=1&head=1&{LOOK}")
     expect(page.locator("#sentence")).to_contain_text("head 1")
     analysis = shown(watched)
@@ -83,8 +83,7 @@ def test_a_head_of_a_word(watched: Watched, models: Models) -> None:
     expect(page.locator("#sentence")).to_contain_text("head 2")
 
 
-def test_the_place_under_the_pointer_weighs_the_words(watched: Watched, models: Models) -> None:
-    needs(models, "captioner")
+def test_the_place_under_the_pointer_weighs_the_words(watched: Watched) -> None:
     page = watched.open("?sample=chelsea&model=captioner")
     analysis = shown(watched)
     grid = next(s for s in analysis["sites"] if s["id"] == site_of(watched))["key_grid"]
@@ -105,8 +104,7 @@ def test_the_place_under_the_pointer_weighs_the_words(watched: Watched, models: 
     expect(page.locator(".words.weighed")).to_have_count(0)
 
 
-def test_masked_attention_is_a_triangle_of_words(watched: Watched, models: Models) -> None:
-    needs(models, "captioner")
+def test_masked_attention_is_a_triangle_of_words(watched: Watched) -> None:
     page = watched.open("?sample=chelsea&model=captioner&colormap=viridis")
     analysis = shown(watched)
     masked = next(s for s in analysis["sites"] if (s["key_labels"] or [""])[0] == "<start>")
@@ -119,8 +117,7 @@ def test_masked_attention_is_a_triangle_of_words(watched: Watched, models: Model
     expect(page.locator(".second .matrix-beside .chosen")).to_have_text(names[2])
 
 
-def test_relevance_for_a_word(watched: Watched, models: Models) -> None:
-    needs(models, "captioner")
+def test_relevance_for_a_word(watched: Watched) -> None:
     page = watched.open(f"?sample=chelsea&model=captioner&word=1&{LOOK}")
     analysis = shown(watched)
     word = analysis["output"]["words"][1]["text"]
@@ -156,10 +153,7 @@ def check_matrix(
     assert np.abs(seen - wanted).max() <= 6
 
 
-def test_a_sentence_is_read_and_its_three_attentions_are_drawn(
-    watched: Watched, models: Models
-) -> None:
-    needs(models, "text_transformer")
+def test_a_sentence_is_read_and_its_three_attentions_are_drawn(watched: Watched) -> None:
     page = watched.open("?model=text_transformer&colormap=viridis")
     expect(page.locator("#text")).not_to_have_value("")
     expect(page.locator(".figures")).to_be_hidden()
@@ -191,10 +185,7 @@ def test_a_sentence_is_read_and_its_three_attentions_are_drawn(
     expect(page.locator("#sentence")).to_contain_text("“rouge”: most on “red”", timeout=15_000)
 
 
-def test_words_it_does_not_know_are_told_where_they_were_typed(
-    watched: Watched, models: Models
-) -> None:
-    needs(models, "text_transformer")
+def test_words_it_does_not_know_are_told_where_they_were_typed(watched: Watched) -> None:
     watched.expected = "422"
     page = watched.open("?model=text_transformer")
     before = page.locator("#words").inner_text()
@@ -210,8 +201,7 @@ def test_words_it_does_not_know_are_told_where_they_were_typed(
     expect(page.locator("#text")).to_have_value(page.locator(".example").nth(1).inner_text())
 
 
-def test_another_search_writes_again(watched: Watched, models: Models) -> None:
-    needs(models, "text_transformer")
+def test_another_search_writes_again(watched: Watched) -> None:
     page = watched.open("?model=text_transformer&text=my%20sad%20horse%20always%20finds%20them")
     first = shown(watched)
     page.get_by_role("radio", name="3 beams").click()
@@ -224,9 +214,7 @@ def test_another_search_writes_again(watched: Watched, models: Models) -> None:
     assert second["output"]["text"] == first["output"]["text"]
 
 
-def test_from_a_photo_to_a_sentence_and_back(watched: Watched, models: Models) -> None:
-    needs(models, "text_transformer")
-    needs(models, "se_resnet")
+def test_from_a_photo_to_a_sentence_and_back(watched: Watched) -> None:
     page = watched.open("?sample=coffee&model=se_resnet")
     page.locator("#model").click()
     page.locator("[data-model=text_transformer]").click()
@@ -244,8 +232,7 @@ def test_from_a_photo_to_a_sentence_and_back(watched: Watched, models: Models) -
     expect(page.locator("#text")).to_be_visible(timeout=15_000)
 
 
-def test_sentences_on_a_phone(phone: Watched, models: Models) -> None:
-    needs(models, "text_transformer")
+def test_sentences_on_a_phone(phone: Watched) -> None:
     page = phone.open("?model=text_transformer")
     expect(page.locator(".word-matrix")).to_have_count(3)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -259,8 +246,7 @@ def test_sentences_on_a_phone(phone: Watched, models: Models) -> None:
 # --- masks --------------------------------------------------------------------------------------
 
 
-def test_a_mask_and_the_attention_under_it(watched: Watched, models: Models) -> None:
-    needs(models, "sa_unet")
+def test_a_mask_and_the_attention_under_it(watched: Watched) -> None:
     page = watched.open(f"?sample=room_bricks&model=sa_unet&method=mask&{LOOK}")
     expect(page.locator("#sentence")).to_contain_text("The mask")
     analysis = shown(watched)

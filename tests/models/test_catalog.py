@@ -20,24 +20,24 @@ from models.networks.decoder import END, START
 from models.preprocessing import blank, prepare
 from models.tasks import task_of
 from models.weights import CorruptWeights, ModelNotLocal, fill, read
+from tests.real_weights import IMAGENET_VIT, MISSING, real_weights
 
 REPOSITORY = Path(__file__).parents[2]
-VIT_TINY = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
-WEIGHTS = Path(os.environ.get("FOVEA_WEIGHTS_DIR") or REPOSITORY.parent / "shared" / "weights")
 
 
 @pytest.fixture(scope="module")
 def real() -> Catalog:
-    if not (WEIGHTS / f"{VIT_TINY}.safetensors").is_file():
-        pytest.skip(f"needs the ImageNet ViT-Ti as {VIT_TINY}.safetensors in FOVEA_WEIGHTS_DIR")
-    return Catalog(WEIGHTS)
+    weights = real_weights()
+    if weights is None:
+        pytest.skip(MISSING)
+    return Catalog(weights)
 
 
 def test_chelsea_is_an_egyptian_cat_and_attention_lies_on_her(real: Catalog) -> None:
     from skimage.data import chelsea
 
     loaded = real.load("vit_tiny_patch16_224")
-    assert (loaded.spec.id, loaded.spec.source) == (VIT_TINY, "local")
+    assert (loaded.spec.id, loaded.spec.source) == (IMAGENET_VIT, "local")
     pixels, geometry = prepare(torch.tensor(chelsea()).permute(2, 0, 1), loaded.spec.preprocessing)
     logits, (trace,) = run(loaded.module, pixels)
     probability, index = logits.softmax(-1)[0].max(0)
@@ -58,7 +58,7 @@ def test_chelsea_is_an_egyptian_cat_and_attention_lies_on_her(real: Catalog) -> 
 
 def test_rows_equal_the_unfused_network(real: Catalog) -> None:
     """Timm's own explicit path (fused attention off) is the reference for what was captured."""
-    loaded = real.load(VIT_TINY)
+    loaded = real.load(IMAGENET_VIT)
     x = torch.randn(1, 3, 224, 224)
     _, (fused,) = run(loaded.module, x)
     for block in loaded.module.blocks:
@@ -121,16 +121,16 @@ def test_wrong_shapes_and_names_are_named() -> None:
 
 
 def test_a_local_file_of_another_network_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / f"{VIT_TINY}.safetensors"
+    path = tmp_path / f"{IMAGENET_VIT}.safetensors"
     safetensors.torch.save_file({"head.weight": torch.ones(1000, 192)}, path)
     with pytest.raises(CorruptWeights, match="does not fit"):
-        Catalog(tmp_path).load(VIT_TINY)
+        Catalog(tmp_path).load(IMAGENET_VIT)
 
 
 def test_offline_says_how_to_supply_the_file(tmp_path: Path) -> None:
     with pytest.raises(ModelNotLocal) as caught:
         Catalog(cache_dir=tmp_path, offline=True).load("vit_tiny_patch16_224")
-    assert f"{VIT_TINY}.safetensors" in caught.value.hint
+    assert f"{IMAGENET_VIT}.safetensors" in caught.value.hint
     assert "FOVEA_WEIGHTS_DIR" in caught.value.hint
     assert not Catalog(cache_dir=tmp_path).local("vit_tiny_patch16_224")
 
@@ -169,7 +169,7 @@ class Hub(http.server.SimpleHTTPRequestHandler):
         self.end_headers()
 
     def _file(self) -> bytes | None:
-        if self.path != f"/timm/{VIT_TINY}/resolve/main/model.safetensors":
+        if self.path != f"/timm/{IMAGENET_VIT}/resolve/main/model.safetensors":
             self.send_error(404)
             return None
         return (Path(self.directory) / "model.safetensors").read_bytes()

@@ -1,7 +1,6 @@
 """A real server on a socket with small real networks, and the ImageNet ViT where that is there."""
 
 import io
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,11 +27,11 @@ from server.app import create_app
 from server.cli import listen
 from server.engine import Engine
 from server.settings import Settings
+from tests.real_weights import FILE, real_weights
 
 VIT = "test_vit.r160_in1k"
 SE = "test_efficientnet.r160_in1k"
 WINDOWED = "mobilevit_xxs.cvnets_in1k"
-IMAGENET_VIT = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
 START_S = 60
 
 
@@ -62,13 +61,6 @@ class Running:
         return answer
 
 
-def real_weights() -> Path | None:
-    """The folder with the ImageNet ViT, if this machine has it."""
-    beside = Path(__file__).parents[2].parent / "shared" / "weights"
-    folder = Path(os.environ.get("FOVEA_WEIGHTS_DIR") or beside)
-    return folder if (folder / f"{IMAGENET_VIT}.safetensors").is_file() else None
-
-
 @pytest.fixture(scope="session")
 def weights_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Seeded random weights for small networks of timm, and the ImageNet ViT if it is there."""
@@ -81,8 +73,7 @@ def weights_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         network = timm.create_model(name, pretrained=False)
         save_file(network.state_dict(), folder / f"{name}.safetensors")
     if real := real_weights():
-        file = f"{IMAGENET_VIT}.safetensors"
-        (folder / file).symlink_to(real / file)
+        (folder / FILE).symlink_to(real / FILE)
     return folder
 
 

@@ -20,7 +20,8 @@ from models.catalog import bundled
 from models.preprocessing import prepare
 from server import schemas
 from server.conclude import to_input
-from tests.server.conftest import IMAGENET_VIT, SE, VIT, WINDOWED, Running, real_weights
+from tests.real_weights import IMAGENET_VIT, MISSING, real_weights
+from tests.server.conftest import SE, VIT, WINDOWED, Running
 
 NPY = {"Accept": "application/x-npy"}
 PNG = {"Accept": "image/png"}
@@ -158,7 +159,7 @@ def test_the_photo_comes_back_upright_and_without_notes(site: Running) -> None:
     assert lossless.headers["Content-Type"] == "image/png"
 
 
-@pytest.mark.skipif(real_weights() is None, reason="the ImageNet ViT is not on this machine")
+@pytest.mark.skipif(real_weights() is None, reason=MISSING)
 def test_chelsea_is_an_egyptian_cat(site: Running) -> None:
     photo = Path(skimage.__file__).parent / "data" / "chelsea.png"
     seen = site.analyse(photo.read_bytes(), IMAGENET_VIT)

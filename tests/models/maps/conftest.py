@@ -1,11 +1,9 @@
 """Networks whose attention is known exactly: every matrix and gradient in float64, by autograd."""
 
-import os
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache, cached_property
-from pathlib import Path
 
 import pytest
 import torch
@@ -15,8 +13,7 @@ from models.inference import run_for_class
 from models.layout import Layouts, survey
 from models.records import Map, Trace
 from models.torchvision_operators import declare_missing_operators
-
-IMAGENET_VIT = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
+from tests.real_weights import IMAGENET_VIT, MISSING, real_weights
 
 
 def close(got: Tensor, expected: Tensor) -> bool:
@@ -89,9 +86,8 @@ def real_vit() -> nn.Module | None:
     """The ImageNet ViT-Ti, where this machine has its weights."""
     from models.catalog import Catalog
 
-    beside = Path(__file__).parents[3].parent / "shared" / "weights"
-    folder = Path(os.environ.get("FOVEA_WEIGHTS_DIR") or beside)
-    if not (folder / f"{IMAGENET_VIT}.safetensors").is_file():
+    folder = real_weights()
+    if folder is None:
         return None
     return Catalog(folder, offline=True).load(IMAGENET_VIT).module
 
@@ -110,7 +106,7 @@ def _cat() -> Tensor:
 def _of_imagenet() -> Exact:
     module = real_vit()
     if module is None:
-        pytest.skip("the ImageNet ViT-Ti is not on this machine")
+        pytest.skip(MISSING)
     return _exact(module, _cat(), 285)
 
 
