@@ -1,7 +1,5 @@
-"""`fovea models`, `doctor` and `explain` as a person meets them: files, lines and exit codes."""
+"""`fovea explain` as a person meets it: files, lines and exit codes."""
 
-import argparse
-import io
 import json
 import os
 import pty
@@ -9,7 +7,6 @@ import re
 import subprocess
 import sys
 import termios
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +15,17 @@ import pytest
 import torch
 from PIL import Image
 
-from models.catalog import Catalog, bundled
 from models.inference import run, run_for_class
 from models.maps.attention import rows
 from models.maps.gradients import relevance
 from models.maps.rollout import rollout
 from models.preprocessing import prepare
 from server import render
-from server.cli import COMMANDS, main, parser
-from server.commands import asking, examination
-from server.commands.common import table
 from server.commands.explain import plan
-from server.methods import METHODS, Options
 from tests.hub import a_hub
-from tests.server.conftest import SE, VIT, WINDOWED
+from tests.server.commands.conftest import SAMPLES, SUNFLOWER, UNSET, told
+from tests.server.conftest import VIT
 from tests.server.writers import CAPTIONER, WALLS, Writers
-
-ROOT = Path(__file__).parents[2]
-SAMPLES = ROOT / "frontend/samples"
-SUNFLOWER = SAMPLES / "sunflower.jpg"
-
-UNSET = {key: value for key, value in os.environ.items() if not key.startswith("FOVEA_")}
 
 
 def fovea(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -53,32 +40,9 @@ def fovea(*arguments: object, **environment: str) -> subprocess.CompletedProcess
     )
 
 
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch, weights_dir: Path) -> None:
-    """The settings that the commands find when they run in this process."""
-    for name in set(os.environ) - set(UNSET):
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("FOVEA_WEIGHTS_DIR", str(weights_dir))
-    monkeypatch.setenv("FOVEA_OFFLINE", "1")
-
-
-def told(*arguments: object) -> int:
-    """The exit code of a command that runs in this process."""
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
-
-
 def pixels_of(file: Path) -> np.ndarray[Any, Any]:
     with Image.open(file) as opened:
         return np.asarray(opened.convert("RGB"))
-
-
-@pytest.fixture(scope="module")
-def vit() -> Any:
-    return Catalog().load("vit")
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +52,6 @@ def sunflower(vit: Any) -> tuple[Any, Any, Any]:
     inputs, geometry = prepare(photo, vit.spec.preprocessing)
     _, (trace,) = run(vit.module, inputs, vit.layouts)
     return inputs, geometry, trace
-
-
-# explain ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("here")
@@ -322,206 +283,3 @@ def test_outputs_that_make_no_sense(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert told("explain", photo, "-o", photo) == 2
     assert "is the photo itself" in capsys.readouterr().err
     assert photo.read_bytes() == before
-
-
-# models -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.usefixtures("here")
-def test_the_catalogue_as_a_table_and_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert told("models") == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["id", "mechanisms", "size", "status", "score"]
-    assert {line.split()[0] for line in lines[1:]} >= {VIT, *bundled()}
-    assert told("models", "--json") == 0
-    every = {row["id"]: row for row in json.loads(capsys.readouterr().out)}
-    assert every["vit"]["status"] == "ready"
-    assert every["vit"]["score"] == dict(bundled()["vit"].metrics)
-    assert every[VIT]["source"] == "local"
-
-
-@pytest.mark.usefixtures("here")
-def test_words_find_names_of_the_hub(capsys: pytest.CaptureFixture[str]) -> None:
-    assert told("models", "vit", "small", "dinov2", "--json") == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found
-    assert all(all(w in row["id"] for w in ("vit", "small", "dinov2")) for row in found)
-    assert told("models", "no", "such", "thing") == 1
-    assert "Fewer words find more" in capsys.readouterr().err
-    assert told("models", "vit", "--limit", "2") == 0
-    assert len(capsys.readouterr().out.splitlines()) == 3
-
-
-# doctor -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.usefixtures("here")
-def test_a_healthy_network(vit: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    assert told("doctor", "vit", "--json") == 0
-    report = json.loads(capsys.readouterr().out)
-    assert report["problems"] == []
-    sites = report["sites"]
-    assert [site["name"] for site in sites] == [f"blocks.{i}.attention" for i in range(6)]
-    assert {(s["layout"], *s["grid"], s["prefix_tokens"], s["heads"]) for s in sites} == {
-        ("global", 14, 14, 1, 3)
-    }
-    cost = report["cost"]
-    assert cost["ratio"] == pytest.approx(cost["captured_ms"] / cost["forward_ms"])
-    # Query and key of six layers: a vector of four-byte numbers for each of 197 tokens.
-    assert cost["kept_bytes"] == 6 * 2 * 197 * vit.module.head.in_features * 4
-    assert cost["same_output"]
-    maps = {one["name"]: one for one in report["maps"]}
-    assert maps["rollout"]["possible"]
-    assert maps["relevance"]["possible"]
-    assert maps["spatial-gate"] == {
-        "name": "spatial-gate",
-        "possible": False,
-        "reason": "vit has no spatial-gate.",
-    }
-
-
-@pytest.mark.usefixtures("here")
-def test_a_report_for_a_person(capsys: pytest.CaptureFixture[str]) -> None:
-    assert told("doctor", SE) == 0
-    printed = capsys.readouterr().out
-    assert re.search(r"Sites: \d+ × channel-gate", printed)
-    assert re.search(r"Cost: [\d.]+ ms without capture, [\d.]+ ms with it \([\d.]+ times", printed)
-    assert "rollout             no: " in printed
-
-
-@pytest.mark.usefixtures("here")
-def test_weights_that_are_not_here_and_weights_of_chance(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    name = "swin_tiny_patch4_window7_224.ms_in1k"
-    assert told("doctor", name) == 1
-    printed = capsys.readouterr().out
-    assert "FOVEA_WEIGHTS_DIR" in printed
-    assert "--random-weights" in printed
-    small = "test_vit2.r160_in1k"
-    assert told("doctor", small, "--random-weights", "--json", "--repeats", "1") == 0
-    report = json.loads(capsys.readouterr().out)
-    assert {site["layout"] for site in report["sites"]} == {"global"}
-    assert "Weights of chance" in report["notes"][0]
-
-
-@pytest.mark.usefixtures("here")
-def test_an_entry_of_the_model_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Without weights yet its architecture can be looked at; a mistake is named with its line."""
-    monkeypatch.setenv("FOVEA_MODELS_DIR", str(tmp_path))
-    (tmp_path / "mine.toml").write_text(
-        'builder = "timm:vit_tiny_patch16_224"\n'
-        'weights = "mine.safetensors"\n'
-        "[arguments]\ndepth = 2\nimg_size = 96\n"
-        "[preprocessing]\nsize = 96\n"
-    )
-    assert told("doctor", "mine") == 1
-    assert "mine.toml: line 2" in capsys.readouterr().out
-    assert told("doctor", "mine", "--random-weights", "--json", "--repeats", "1") == 0
-    report = json.loads(capsys.readouterr().out)
-    assert [site["grid"] for site in report["sites"]] == [[6, 6], [6, 6]]
-
-
-@pytest.mark.usefixtures("here")
-def test_windows_and_what_has_no_places(capsys: pytest.CaptureFixture[str]) -> None:
-    assert told("doctor", WINDOWED, "--json", "--repeats", "1") == 0
-    attends = [s for s in json.loads(capsys.readouterr().out)["sites"] if s["kind"] == "attention"]
-    assert {site["layout"] for site in attends} == {"grid"}
-    assert all("windows" in site["note"] for site in attends)
-    assert told("doctor", "stn_digits", "--json", "--repeats", "1") == 0
-    (site,) = json.loads(capsys.readouterr().out)["sites"]
-    assert site["kind"] == "spatial-transformer"
-
-
-@pytest.mark.usefixtures("here")
-def test_a_network_that_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert told("doctor", "text_transformer", "--json", "--repeats", "1") == 0
-    report = json.loads(capsys.readouterr().out)
-    assert {site["layout"] for site in report["sites"]} == {"words"}
-    assert {one["name"] for one in report["maps"] if one["possible"]} == {"attention", "relevance"}
-    out = tmp_path / "x.png"
-    assert told("explain", SUNFLOWER, "--model", "text_transformer", "-o", out) == 1
-    assert "reads a sentence" in capsys.readouterr().err
-
-
-def test_compiled_parts_and_empty_networks_are_problems() -> None:
-    cost = {"forward_ms": 50.0, "captured_ms": 50.0, "ratio": 1.0, "same_output": True}
-    compiled = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU())
-    compiled[0].compile(backend="eager")
-    problems, notes = examination.findings(compiled, [], cost)
-    assert [problem.split()[0] for problem in problems] == ["0", "Capture"]
-    assert "Look at it before it is compiled" in problems[0]
-    assert notes == []
-    unknown = {"id": "s00", "kind": "attention", "layout": "unknown"}
-    problems, notes = examination.findings(
-        torch.nn.ReLU(), [unknown], {**cost, "captured_ms": 100.0, "ratio": 2.0}
-    )
-    assert problems == []
-    assert "places of 1 of 1 attention sites" in notes[0]
-    assert "Capture is slow here" in notes[1]
-
-
-# help -------------------------------------------------------------------------------------------
-
-
-def test_help_is_quick_and_teaches() -> None:
-    """Nothing heavy is imported to show it."""
-    script = (
-        "import sys, time; started = time.perf_counter()\n"
-        "from server.cli import parser; parser().format_help()\n"
-        "assert not {'torch', 'timm', 'fastapi', 'numpy', 'PIL', 'pydantic'} & set(sys.modules)\n"
-        "print(time.perf_counter() - started)"
-    )
-    started = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert float(done.stdout) < 2
-    assert time.perf_counter() - started < 10
-
-
-def test_each_command_has_examples_that_parse(capsys: pytest.CaptureFixture[str]) -> None:
-    for name, command in COMMANDS.items():
-        with pytest.raises(SystemExit):
-            main([name, "--help"])
-        assert "examples:" in capsys.readouterr().out
-        for line in re.findall(rf"^  (?:\w+=\w+ )?fovea ({name}\b.*)", command.EPILOG, re.M):
-            words = re.split(r"\s{2,}|\s+\|", line)[0].replace('"Egyptian cat"', "cat").split()
-            assert parser().parse_args(words).command == name
-
-
-def test_every_map_of_the_server_is_offered() -> None:
-    raw = {"attention", "channel-gate", "spatial-gate"}
-    assert set(asking.HEEDED) == raw | set(METHODS)
-    assert all(name in asking.MAPS for name in asking.HEEDED)
-    page = (ROOT / "docs/cli.md").read_text("utf-8")
-    assert all(f"`{name}`" in page for name in asking.HEEDED)
-
-
-def test_every_option_of_a_map_can_be_said() -> None:
-    heeded = {name for names in asking.HEEDED.values() for name in names}
-    options = parser().parse_args(["explain", "x.jpg", "-o", "x.png"])
-    assert heeded <= set(vars(options))
-    assert set(Options.__dataclass_fields__) <= heeded
-    given: argparse.Namespace = parser().parse_args(
-        ["explain", "x.jpg", "-o", "x.png", "--map", "rollout", "--discard", "0.5"]
-    )
-    asking.check(given)
-
-
-def test_a_table_lines_up() -> None:
-    assert table(("id", "n"), [("vit", 3), ("tnt", 12)]) == "id    n\nvit   3\ntnt  12"
-
-
-def test_a_reader_that_has_had_enough() -> None:
-    """`fovea models | head -1` ends quietly."""
-    script = f"{Path(sys.executable).with_name('fovea')} models | head -1"
-    done = subprocess.run(
-        ["bash", "-c", script], env=UNSET, capture_output=True, text=True, check=False
-    )
-    assert done.stdout.startswith("id ")
-    assert done.stderr == ""
-    assert io.StringIO(done.stdout).readline()

@@ -1,0 +1,121 @@
+"""`fovea doctor`: what can be seen in a network, at what cost, and why not the rest."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from server.commands import examination
+from tests.server.commands.conftest import SUNFLOWER, told
+from tests.server.conftest import SE, WINDOWED
+
+
+@pytest.mark.usefixtures("here")
+def test_a_healthy_network(vit: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert told("doctor", "vit", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["problems"] == []
+    sites = report["sites"]
+    assert [site["name"] for site in sites] == [f"blocks.{i}.attention" for i in range(6)]
+    assert {(s["layout"], *s["grid"], s["prefix_tokens"], s["heads"]) for s in sites} == {
+        ("global", 14, 14, 1, 3)
+    }
+    cost = report["cost"]
+    assert cost["ratio"] == pytest.approx(cost["captured_ms"] / cost["forward_ms"])
+    # Query and key of six layers: a vector of four-byte numbers for each of 197 tokens.
+    assert cost["kept_bytes"] == 6 * 2 * 197 * vit.module.head.in_features * 4
+    assert cost["same_output"]
+    maps = {one["name"]: one for one in report["maps"]}
+    assert maps["rollout"]["possible"]
+    assert maps["relevance"]["possible"]
+    assert maps["spatial-gate"] == {
+        "name": "spatial-gate",
+        "possible": False,
+        "reason": "vit has no spatial-gate.",
+    }
+
+
+@pytest.mark.usefixtures("here")
+def test_a_report_for_a_person(capsys: pytest.CaptureFixture[str]) -> None:
+    assert told("doctor", SE) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"Sites: \d+ × channel-gate", printed)
+    assert re.search(r"Cost: [\d.]+ ms without capture, [\d.]+ ms with it \([\d.]+ times", printed)
+    assert "rollout             no: " in printed
+
+
+@pytest.mark.usefixtures("here")
+def test_weights_that_are_not_here_and_weights_of_chance(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    name = "swin_tiny_patch4_window7_224.ms_in1k"
+    assert told("doctor", name) == 1
+    printed = capsys.readouterr().out
+    assert "FOVEA_WEIGHTS_DIR" in printed
+    assert "--random-weights" in printed
+    small = "test_vit2.r160_in1k"
+    assert told("doctor", small, "--random-weights", "--json", "--repeats", "1") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert {site["layout"] for site in report["sites"]} == {"global"}
+    assert "Weights of chance" in report["notes"][0]
+
+
+@pytest.mark.usefixtures("here")
+def test_an_entry_of_the_model_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without weights yet its architecture can be looked at; a mistake is named with its line."""
+    monkeypatch.setenv("FOVEA_MODELS_DIR", str(tmp_path))
+    (tmp_path / "mine.toml").write_text(
+        'builder = "timm:vit_tiny_patch16_224"\n'
+        'weights = "mine.safetensors"\n'
+        "[arguments]\ndepth = 2\nimg_size = 96\n"
+        "[preprocessing]\nsize = 96\n"
+    )
+    assert told("doctor", "mine") == 1
+    assert "mine.toml: line 2" in capsys.readouterr().out
+    assert told("doctor", "mine", "--random-weights", "--json", "--repeats", "1") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert [site["grid"] for site in report["sites"]] == [[6, 6], [6, 6]]
+
+
+@pytest.mark.usefixtures("here")
+def test_windows_and_what_has_no_places(capsys: pytest.CaptureFixture[str]) -> None:
+    assert told("doctor", WINDOWED, "--json", "--repeats", "1") == 0
+    attends = [s for s in json.loads(capsys.readouterr().out)["sites"] if s["kind"] == "attention"]
+    assert {site["layout"] for site in attends} == {"grid"}
+    assert all("windows" in site["note"] for site in attends)
+    assert told("doctor", "stn_digits", "--json", "--repeats", "1") == 0
+    (site,) = json.loads(capsys.readouterr().out)["sites"]
+    assert site["kind"] == "spatial-transformer"
+
+
+@pytest.mark.usefixtures("here")
+def test_a_network_that_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert told("doctor", "text_transformer", "--json", "--repeats", "1") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert {site["layout"] for site in report["sites"]} == {"words"}
+    assert {one["name"] for one in report["maps"] if one["possible"]} == {"attention", "relevance"}
+    out = tmp_path / "x.png"
+    assert told("explain", SUNFLOWER, "--model", "text_transformer", "-o", out) == 1
+    assert "reads a sentence" in capsys.readouterr().err
+
+
+def test_compiled_parts_and_empty_networks_are_problems() -> None:
+    cost = {"forward_ms": 50.0, "captured_ms": 50.0, "ratio": 1.0, "same_output": True}
+    compiled = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU())
+    compiled[0].compile(backend="eager")
+    problems, notes = examination.findings(compiled, [], cost)
+    assert [problem.split()[0] for problem in problems] == ["0", "Capture"]
+    assert "Look at it before it is compiled" in problems[0]
+    assert notes == []
+    unknown = {"id": "s00", "kind": "attention", "layout": "unknown"}
+    problems, notes = examination.findings(
+        torch.nn.ReLU(), [unknown], {**cost, "captured_ms": 100.0, "ratio": 2.0}
+    )
+    assert problems == []
+    assert "places of 1 of 1 attention sites" in notes[0]
+    assert "Capture is slow here" in notes[1]

@@ -1,0 +1,60 @@
+"""Help: quick, with examples that work, and complete."""
+
+import argparse
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+from server.cli import COMMANDS, main, parser
+from server.commands import asking
+from server.methods import METHODS, Options
+from tests.server.commands.conftest import ROOT
+
+
+def test_help_is_quick_and_teaches() -> None:
+    """Nothing heavy is imported to show it."""
+    script = (
+        "import sys, time; started = time.perf_counter()\n"
+        "from server.cli import parser; parser().format_help()\n"
+        "assert not {'torch', 'timm', 'fastapi', 'numpy', 'PIL', 'pydantic'} & set(sys.modules)\n"
+        "print(time.perf_counter() - started)"
+    )
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 2
+    assert time.perf_counter() - started < 10
+
+
+def test_each_command_has_examples_that_parse(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, command in COMMANDS.items():
+        with pytest.raises(SystemExit):
+            main([name, "--help"])
+        assert "examples:" in capsys.readouterr().out
+        for line in re.findall(rf"^  (?:\w+=\w+ )?fovea ({name}\b.*)", command.EPILOG, re.M):
+            words = re.split(r"\s{2,}|\s+\|", line)[0].replace('"Egyptian cat"', "cat").split()
+            assert parser().parse_args(words).command == name
+
+
+def test_every_map_of_the_server_is_offered() -> None:
+    raw = {"attention", "channel-gate", "spatial-gate"}
+    assert set(asking.HEEDED) == raw | set(METHODS)
+    assert all(name in asking.MAPS for name in asking.HEEDED)
+    page = (ROOT / "docs/cli.md").read_text("utf-8")
+    assert all(f"`{name}`" in page for name in asking.HEEDED)
+
+
+def test_every_option_of_a_map_can_be_said() -> None:
+    heeded = {name for names in asking.HEEDED.values() for name in names}
+    options = parser().parse_args(["explain", "x.jpg", "-o", "x.png"])
+    assert heeded <= set(vars(options))
+    assert set(Options.__dataclass_fields__) <= heeded
+    given: argparse.Namespace = parser().parse_args(
+        ["explain", "x.jpg", "-o", "x.png", "--map", "rollout", "--discard", "0.5"]
+    )
+    asking.check(given)
