@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.networks import build
-from models.networks.captioner import TrunkPatches
 from models.networks.decoder import PAD
+from models.networks.trunk import TrunkPatches
 from training.captions import Captioned, CaptionScores, drop_words
 from training.export import read_weights
 from training.loop import shared_weights

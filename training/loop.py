@@ -45,11 +45,16 @@ def learning_rate(step: int, steps: int, warmup: int, peak: float) -> float:
 def parameter_groups(
     network: nn.Module, companions: nn.Module, recipe: Recipe
 ) -> list[dict[str, Any]]:
-    """Matrices decay; vectors and scalars (biases, norms, γ) do not; some have their own pace."""
+    """Matrices decay; vectors and scalars (biases, norms, γ) do not; some have their own pace.
+
+    What is frozen is in none of the groups.
+    """
     decay: list[Tensor] = list(companions.parameters())
     plain: list[Tensor] = []
     paced: list[Tensor] = []
     for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
         if set(name.split(".")) & set(recipe.paced):
             paced.append(parameter)
         else:
@@ -59,6 +64,13 @@ def parameter_groups(
         {"params": plain, "weight_decay": 0.0, "pace": 1.0},
         {"params": paced, "weight_decay": 0.0, "pace": recipe.pace},
     ]
+
+
+def freeze(network: nn.Module, parts: tuple[str, ...]) -> None:
+    """The parts called so neither learn nor take the statistics of a batch."""
+    for name, module in network.named_modules():
+        if name.rpartition(".")[2] in parts:
+            module.eval().requires_grad_(False)
 
 
 @torch.no_grad()
@@ -136,6 +148,7 @@ def fit(
         network.load_state_dict(shared_weights(network, start), strict=False)
     network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     companions = companions.to(device)
+    freeze(network, recipe.frozen)
     groups = [group for group in parameter_groups(network, companions, recipe) if group["params"]]
     paces = [group.pop("pace") for group in groups]
     optimiser = torch.optim.AdamW(groups, fused=device.type == "cuda")
@@ -160,6 +173,7 @@ def fit(
     for epoch in range(first, min(recipe.epochs, stop_after or recipe.epochs)):
         began, total = time.monotonic(), torch.zeros((), device=device)
         network.train()
+        freeze(network, recipe.frozen)
         # Dropout draws from here: an epoch that is run again goes as it did.
         torch.manual_seed(recipe.seed * 100_003 + epoch)
         for number, batch in enumerate(task.batches(epoch)):

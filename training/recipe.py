@@ -20,6 +20,7 @@ class Recipe:
     thinned_epochs, thinned_to: in the first epochs a ViT is shown a random share of the patches ·
     paced: parts of the network, by name, whose learning rate is pace times the others' ·
     starts_from: a checkpoint of this project whose weights are taken where the networks agree ·
+    frozen: parts of the network, by name, that stay as starts_from has them ·
     ships: false for a control experiment, whose files stay in runs/.
     """
 
@@ -52,5 +53,6 @@ class Recipe:
     pace: float = 1.0
     low_precision: bool = True
     starts_from: str | None = None
+    frozen: tuple[str, ...] = ()
     seed: int = 0
     ships: bool = True

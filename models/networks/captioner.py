@@ -5,13 +5,12 @@ The encoder–decoder of Vaswani et al. 2017, with a photo's patches in place of
 convolutions make the patches (Xiao et al. 2021, "Early Convolutions Help Transformers See Better").
 """
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.mechanisms.positions import build_positions
 from models.networks.decoder import WordDecoder
-from models.networks.gated_resnet import STAGE_CHANNELS, GatedResNet
 from models.networks.search import write
+from models.networks.trunk import TrunkPatches
 from models.networks.vit import EncoderBlock, initialise
 
 STEM = (32, 64, 128)
@@ -60,34 +59,6 @@ class StemPatches(nn.Module):
         return patches
 
 
-class TrunkPatches(nn.Module):
-    """The last two maps of a gated ResNet laid on each other, in the cells of the finer one."""
-
-    def __init__(self, dim: int, gate: str) -> None:
-        super().__init__()
-        self.trunk = GatedResNet(gate)
-        self.trunk.head = nn.Identity()  # type: ignore[assignment]
-        fine, deep = STAGE_CHANNELS[1:]
-        self.fine = nn.Conv2d(fine, dim, 1)
-        self.deep = nn.Conv2d(deep, dim, 1)
-
-    def maps(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """x: (batch, 3, height, width); returns the maps at an eighth and at a sixteenth of it."""
-        first, second, third = self.trunk.stages
-        fine = second(first(self.trunk.stem(x)))
-        return fine, third(fine)
-
-    def join(self, fine: Tensor, deep: Tensor) -> Tensor:
-        """The two maps as one: (batch, dim, height / 8, width / 8)."""
-        wide = F.interpolate(self.deep(deep), size=fine.shape[2:], mode="nearest")
-        joined: Tensor = self.fine(fine) + wide
-        return joined
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x: (batch, 3, height, width); returns (batch, dim, height / 8, width / 8)."""
-        return self.join(*self.maps(x))
-
-
 class PhotoEncoder(nn.Module):
     """Convolutions to an eighth of the size → positions → encoder blocks → a token a patch.
 
@@ -102,7 +73,7 @@ class PhotoEncoder(nn.Module):
         if image_size % STRIDE:
             raise ValueError(f"image_size {image_size} is no multiple of {STRIDE}")
         self.grid_size = (image_size // STRIDE, image_size // STRIDE)
-        self.patches = StemPatches(dim) if trunk is None else TrunkPatches(dim, trunk)
+        self.patches = StemPatches(dim) if trunk is None else TrunkPatches(dim, trunk, (1, 2))
         self.positions = build_positions("learned_2d", self.grid_size, dim)
         self.blocks = nn.Sequential(
             *(EncoderBlock(dim, heads, mlp_ratio * dim) for _ in range(depth))

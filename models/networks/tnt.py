@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.mechanisms.positions import build_positions
-from models.networks.vit import EncoderBlock, drop_path_rates, initialise
+from models.networks.vit import EncoderBlock, drop_path_rates, initialise, patch_projection
 
 
 class InnerAndOuter(nn.Module):
@@ -53,8 +53,10 @@ class TransformerInTransformer(nn.Module):
 
     image_size and patch_size in px · words: how many a patch has along each side, 4 as in the
     paper · word_dim, word_heads: of the inner transformer · drop_path: as for the ViT, in the outer
-    transformer · positions: a name in `POSITIONS`, for both levels · scores: a name in `SCORES`.
-    Raises ValueError where image_size is not a multiple of patch_size or that not of words.
+    transformer · positions: a name in `POSITIONS`, for both levels · scores: a name in `SCORES` ·
+    trunk: the gate of a ResNet whose first two stages, laid on each other in cells of 4 px, make
+    the words; none for the linear projection of pixels. Raises ValueError where image_size is not a
+    multiple of patch_size or that not of words, or where a trunk's cells are not of a word's size.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class TransformerInTransformer(nn.Module):
         positions: str = "learned_1d",
         drop_path: float = 0.0,
         scores: str = "dot",
+        trunk: str | None = None,
     ) -> None:
         super().__init__()
         if image_size % patch_size:
@@ -83,8 +86,7 @@ class TransformerInTransformer(nn.Module):
         self.words_a_side = words
         self.grid_size = (side, side)
         self.num_prefix_tokens = 1
-        word_px = patch_size // words
-        self.words = nn.Conv2d(3, word_dim, word_px, stride=word_px)
+        self.words = patch_projection(word_dim, patch_size // words, trunk, stages=(0, 1))
         self.word_positions = build_positions(positions, (words, words), word_dim)
         self.class_token = nn.Parameter(torch.zeros(1, 1, dim))
         self.positions = build_positions(positions, self.grid_size, dim)

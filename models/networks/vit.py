@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from models.mechanisms.attention import MultiHeadAttention
 from models.mechanisms.positions import build_positions
+from models.networks.trunk import TrunkPatches
 
 
 class EncoderBlock(nn.Module):
@@ -48,9 +49,10 @@ class VisionTransformer(nn.Module):
 
     image_size and patch_size in px · positions: a name in `POSITIONS`; they belong to the patches,
     the class token's own vector serves it as one · drop_path: of the last block, see
-    `EncoderBlock`; earlier ones have less, the first one none · scores: a name in `SCORES`.
-    Raises ValueError where image_size is not a multiple of patch_size, or for unknown positions or
-    scores.
+    `EncoderBlock`; earlier ones have less, the first one none · scores: a name in `SCORES` · trunk:
+    the gate of a ResNet whose second stage, of 8 px a cell, makes the patches; none for the linear
+    projection of pixels. Raises ValueError where image_size is not a multiple of patch_size or a
+    trunk's cells are not patch_size, or for unknown positions, scores or trunk.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class VisionTransformer(nn.Module):
         positions: str = "learned_1d",
         drop_path: float = 0.0,
         scores: str = "dot",
+        trunk: str | None = None,
     ) -> None:
         super().__init__()
         if image_size % patch_size:
@@ -72,7 +75,7 @@ class VisionTransformer(nn.Module):
         self.patch_size = patch_size
         self.grid_size = (image_size // patch_size, image_size // patch_size)
         self.num_prefix_tokens = 1
-        self.patches = nn.Conv2d(3, dim, patch_size, stride=patch_size)
+        self.patches = patch_projection(dim, patch_size, trunk, stages=(1,))
         self.class_token = nn.Parameter(torch.zeros(1, 1, dim))
         self.positions = build_positions(positions, self.grid_size, dim)
         self.blocks = nn.Sequential(
@@ -126,6 +129,22 @@ class VisionTransformer(nn.Module):
         """x: (batch, 3, height, width); returns logits (batch, class)."""
         logits: Tensor = self.head(self.tokens(x)[:, 0])
         return logits
+
+
+def patch_projection(
+    dim: int, size_px: int, trunk: str | None, stages: tuple[int, ...]
+) -> nn.Conv2d | TrunkPatches:
+    """From a photo (batch, 3, height, width) to its patches (batch, dim, row, column).
+
+    size_px: of a patch · trunk, stages: of `TrunkPatches`, or none for a linear projection of each
+    patch's pixels. Raises ValueError where the trunk's cells are not of size_px.
+    """
+    if trunk is None:
+        return nn.Conv2d(3, dim, size_px, stride=size_px)
+    patches = TrunkPatches(dim, trunk, stages)
+    if patches.stride != size_px:
+        raise ValueError(f"the trunk's cells are {patches.stride} px wide, not {size_px}")
+    return patches
 
 
 def initialise(module: nn.Module) -> None:

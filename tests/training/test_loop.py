@@ -114,6 +114,22 @@ def test_a_network_may_begin_with_the_weights_of_another() -> None:
     assert all(".gate." in name for name in missing)
 
 
+def test_what_is_frozen_stays_and_the_rest_learns(tmp_path: Path) -> None:
+    arguments = {"classes": 2, "trunk": "eca", "dim": 24, "depth": 1}
+    recipe = replace(RECIPES["vit"], arguments=arguments, epochs=1, batch=4, warmup_epochs=0.0)
+    start = build("gated_resnet", gate="eca").state_dict()
+    # Statistics that no batch of noise would give.
+    start["stages.1.0.conv.1.running_mean"] += 3
+    learnt = fit(recipe, photo_task(recipe), tmp_path, CPU, start).state
+    kept = {name: value for name, value in learnt.items() if ".trunk." in name}
+    assert kept
+    for name, value in kept.items():
+        assert torch.equal(value, start[name.removeprefix("patches.trunk.")]), name
+    began = build("vit", **arguments).state_dict()
+    assert not torch.equal(learnt["norm.bias"], began["norm.bias"])
+    assert not torch.equal(learnt["patches.fine.bias"], torch.zeros(24))
+
+
 def test_the_vectors_of_a_spectral_norm_are_not_averaged() -> None:
     torch.manual_seed(0)
     network = build("gated_resnet", gate="self_attention", classes=2, spectral=True).train()
