@@ -6,6 +6,7 @@ The values are made by what makes them for the API: the engine, server/methods.p
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from server.commands.common import USAGE, Stop
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 SITE = ("layer", "site")
 
 HEEDED: dict[str, tuple[str, ...]] = {
-    "attention": (*SITE, "query", "direction", "head", "window"),
+    "attention": (*SITE, "query", "word", "direction", "head", "window"),
     "channel-gate": SITE,
     "spatial-gate": SITE,
     "rollout": ("fusion", "discard", "variant"),
@@ -33,10 +34,12 @@ HEEDED: dict[str, tuple[str, ...]] = {
 }
 """Every map with the options that change it; naming another one is a mistake that is told."""
 
+VARIANTS = ("abnar", "vit-explain")
+
 MAPS = """\
 maps:
   attention           what one token of a layer looks at (--query, --layer, --head,
-                      --direction to: what looks at it)
+                      --direction to: what looks at it; --word: what counted for a written word)
   channel-gate        the weight of every channel (SE, ECA, CBAM; --layer)
   spatial-gate        the weight of every place (CBAM; --layer)
   rollout             attention through all layers (--fusion, --discard, --variant)
@@ -46,13 +49,18 @@ maps:
                       the predicted one); relevance also for a word that was written (--word)
   grad-cam            the same for a convolutional network (--target)
   head-importance     how much each head matters to the loss of a class (--target)
+
+A network that reads sentences has attention, between all its words unless --query or --word
+names one, and relevance.
 """
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """The map and its options."""
     asked = parser.add_argument_group("what is shown")
-    asked.add_argument("--map", default="rollout", metavar="NAME", help="see below (rollout)")
+    asked.add_argument(
+        "--map", metavar="NAME", help="see below (rollout; attention for a sentence)"
+    )
     asked.add_argument(
         "--layer", type=int, metavar="N", help="from 0, or from the last: -1 (the last)"
     )
@@ -72,19 +80,27 @@ def add(parser: argparse.ArgumentParser) -> None:
     asked.add_argument("--target", metavar="CLASS", help="the class of a map for a class")
     asked.add_argument(
         "--word",
-        type=int,
-        metavar="N",
-        help="relevance of a network that writes: which of its words, from 0 (0)",
+        metavar="WORD",
+        help="for a network that writes: which of its words, by its place from 0 or as it is "
+        "written (0)",
     )
-    asked.add_argument(
-        "--variant", choices=("abnar", "vit-explain"), help="of rollout (abnar; see docs/maps.md)"
-    )
+    add_variant(asked)
     asked.add_argument("--fusion", choices=("mean", "max", "min"), help="of the heads (mean)")
     asked.add_argument(
         "--discard", type=share, metavar="SHARE", help="smallest values set to zero, 0 to 0.99 (0)"
     )
     asked.add_argument(
         "--mass", type=share, metavar="SHARE", help="of the attention that dino keeps (0.6)"
+    )
+
+
+def add_variant(parser: argparse._ActionsContainer) -> None:
+    """Whose definition of rollout."""
+    parser.add_argument(
+        "--variant",
+        choices=VARIANTS,
+        help="of rollout: Abnar & Zuidema's, or that of the tool vit-explain, which discards nine "
+        "tenths (abnar)",
     )
 
 
@@ -107,6 +123,8 @@ def check(options: argparse.Namespace) -> None:
             raise Stop(f"--{name} is for {', '.join(heeding)}; not for {options.map}.", USAGE)
     if options.site is not None and options.layer is not None:
         raise Stop("--site and --layer name the same thing; give one of them.", USAGE)
+    if options.query is not None and options.word is not None:
+        raise Stop("--query and --word name the same thing; give one of them.", USAGE)
 
 
 def site_of(analysis: Analysis, options: argparse.Namespace, kind: str) -> Site:
@@ -132,6 +150,57 @@ def site_of(analysis: Analysis, options: argparse.Namespace, kind: str) -> Site:
     return sites[layer]
 
 
+def place_of(word: str, words: Sequence[str], model: str) -> int:
+    """The place among `words`, from 0, of the one that is named by its place or as it is written;
+    the first, where it stands there more than once. Raises InvalidParameter, which lists them.
+    """
+    from server.errors import InvalidParameter
+
+    if word.isdecimal() and int(word[:9]) < len(words):
+        return int(word)
+    folded = [one.casefold() for one in words]
+    if word.casefold() in folded:
+        return folded.index(word.casefold())
+    valid = ", ".join(f"{place} {one}" for place, one in enumerate(words)) or "none"
+    raise InvalidParameter(f"word={word[:50]!r} is not there; {model} has the words: {valid}.")
+
+
+def query_of(analysis: Analysis, site: Site, options: argparse.Namespace) -> str | None:
+    """The token that is asked for as the API takes it; of a sentence all, unless one is named."""
+    from server.errors import InvalidParameter
+    from server.queries import word_labels
+
+    if options.word is None:
+        all_words = options.query is None and analysis.text is not None
+        return "all" if all_words else options.query
+    side = options.direction == "to"
+    words = word_labels(site, analysis.sentence)[side]
+    if words is None:
+        fitting = [
+            one.id
+            for one in analysis.trace.sites
+            if one.kind == "attention" and word_labels(one, analysis.sentence)[side]
+        ]
+        asked = "keys" if side else "queries"
+        raise InvalidParameter(
+            f"The {asked} of site {site.id} of {analysis.model.id} are no words; valid with "
+            f"--word: {', '.join(fitting) or 'no site of this network'}."
+        )
+    return str(place_of(options.word, words, f"site {site.id}"))
+
+
+def written_word(analysis: Analysis, word: str | None) -> int | None:
+    """The place of the word that a relevance is for; None if none is named."""
+    from server.errors import InvalidParameter
+
+    if word is None:
+        return None
+    if analysis.sentence is None:
+        raise InvalidParameter(f"{analysis.model.id} writes no words, so --word names nothing.")
+    written = [one.text for one in analysis.sentence.words]
+    return place_of(word, written, f"what {analysis.model.id} wrote")
+
+
 async def map_of(engine: Engine, analysis: Analysis, options: argparse.Namespace) -> NamedArray:
     """The values that are asked for; raises a Problem where this network cannot have them."""
     from server import methods, views
@@ -141,7 +210,7 @@ async def map_of(engine: Engine, analysis: Analysis, options: argparse.Namespace
         return views.attention(
             analysis,
             site,
-            options.query,
+            query_of(analysis, site, options),
             options.direction or "from",
             options.head or "mean",
             options.window,
@@ -156,6 +225,6 @@ async def map_of(engine: Engine, analysis: Analysis, options: argparse.Namespace
         head=options.head or defaults.head,
         target=options.target,
         variant=options.variant or defaults.variant,
-        word=options.word,
+        word=written_word(analysis, options.word),
     )
     return (await methods.compute(engine, analysis, options.map, chosen))()

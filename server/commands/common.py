@@ -74,7 +74,7 @@ _HINTS = {
     "wrong-kind": "`fovea doctor MODEL` lists the sites and what they are.",
     "map-not-possible": "`fovea doctor MODEL` says which maps this network can have.",
     "invalid-parameter": "",
-    "wrong-input": "`fovea explain` takes photos; sentences are for `fovea serve`.",
+    "wrong-input": "A PHOTO is for networks that look, --text for those that read.",
 }
 
 

@@ -7,6 +7,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
+from server.commands import asking
 from server.commands.common import (
     DONE,
     FAILED,
@@ -35,6 +36,7 @@ examples:
   fovea doctor vit
   fovea doctor swin_tiny_patch4_window7_224 --random-weights    before downloading anything
   fovea doctor my_model --json                                  my_model.toml of FOVEA_MODELS_DIR
+  fovea doctor vit --variant vit-explain                        tries rollout as that tool has it
 
 layouts:  global           every patch looks at every patch
           window, shifted window, grid, axial, neighbourhood
@@ -61,6 +63,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--repeats", type=int, default=5, metavar="N", help="passes that are timed (5)"
     )
+    asking.add_variant(parser)
     add_machine(parser)
 
 
@@ -87,7 +90,8 @@ def examined(options: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     elif missing := _missing(spec, catalog):
         report["problems"].append(missing)
         return report
-    found = asyncio.run(examine(catalog, settings, spec.id, max(1, options.repeats)))
+    repeats = max(1, options.repeats)
+    found = asyncio.run(examine(catalog, settings, spec.id, repeats, options.variant))
     for name in ("problems", "notes"):
         found[name] = report[name] + found[name]
     return {**report, **found}

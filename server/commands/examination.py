@@ -36,14 +36,19 @@ SLOW, SLOW_MS = 1.5, 20.0
 """Times the plain pass, and milliseconds more, above which the cost is worth a note."""
 
 
-async def examine(catalog: Catalog, settings: Settings, model: str, repeats: int) -> dict[str, Any]:
-    """The part of the report that takes the network; raises Stop where it cannot be run."""
+async def examine(
+    catalog: Catalog, settings: Settings, model: str, repeats: int, variant: str | None = None
+) -> dict[str, Any]:
+    """The part of the report that takes the network; raises Stop where it cannot be run.
+
+    variant: of rollout.
+    """
     async with looking(catalog, settings) as engine:
         with problems_stop():
             network = await loaded(engine, model)
             analysis = await engine.analyse(_given(network), model)
             inputs = _inputs(network, analysis, engine.device)
-        maps = [await _map(engine, analysis, name) for name in HEEDED]
+        maps = [await _map(engine, analysis, name, variant) for name in HEEDED]
     sites = [about_site(site) for site in analysis.trace.sites]
     cost = measure(network.module, inputs, repeats) | {"kept_bytes": analysis.trace.nbytes}
     problems, notes = findings(network.module, sites, cost)
@@ -94,10 +99,14 @@ def _layout(site: Site) -> str:
     return "words" if of_words else layout_kind(site)
 
 
-async def _map(engine: Engine, analysis: Analysis, name: str) -> dict[str, Any]:
+async def _map(
+    engine: Engine, analysis: Analysis, name: str, variant: str | None
+) -> dict[str, Any]:
     """Whether the network can have a map, by making it."""
     asked = argparse.Namespace(**dict.fromkeys(n for names in HEEDED.values() for n in names))
     asked.map = name
+    if "variant" in HEEDED[name] and variant is not None:
+        asked.variant, name = variant, f"{name} ({variant})"
     try:
         await map_of(engine, analysis, asked)
     except Problem as problem:

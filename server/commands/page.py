@@ -14,6 +14,7 @@ from PIL import Image
 
 from models.tasks import Mask
 from server import render
+from server.commands import words
 from server.commands.explain import shares
 
 if TYPE_CHECKING:
@@ -25,22 +26,18 @@ PAGE = Path(__file__).with_name("page.html")
 
 
 def page(analysis: Analysis, array: NamedArray, table: Colormap, opacity: float) -> bytes:
-    """UTF-8: the photo, the map on it with a slider for its opacity, its values, the answers."""
-    photo, geometry = analysis.view
-    on_photo = array.covers_input and array.values.ndim == 2
+    """UTF-8: the photo, the map on it with a slider for its opacity, its values, the answers; of a
+    sentence, or where the map is of words, a table of all values.
+    """
+    on_photo = analysis.text is None and array.covers_input and array.values.ndim == 2
     low, high = render.scale(array.values)
     colours = render.heatmap(_ramp(), table)
     filled = Template(PAGE.read_text("utf-8")).substitute(
         title=html.escape(f"{array.sentence} · {analysis.model.id}"),
         sentence=html.escape(f"{array.sentence}."),
         model=html.escape(analysis.model.title),
-        photo=_uri(render.photograph(photo.pixels, "image/jpeg"), "image/jpeg"),
-        map=_uri(render.to_png(array, photo.pixels, geometry, "heatmap", table, 1.0), "image/png"),
+        figure=_figure(analysis, array, table, on_photo),
         ramp=_uri(render.encode_png(Image.fromarray(colours)), "image/png"),
-        width=photo.width,
-        height=photo.height,
-        box=_box(geometry.crop, photo.width, photo.height),
-        placed="placed" if on_photo else "beside",
         opacity=round(opacity * 100),
         low=f"{low:.4g}",
         high=f"{high:.4g}",
@@ -48,6 +45,31 @@ def page(analysis: Analysis, array: NamedArray, table: Colormap, opacity: float)
         values=json.dumps(_nested(array.values) if on_photo else None),
     )
     return filled.encode()
+
+
+def _figure(analysis: Analysis, array: NamedArray, table: Colormap, on_photo: bool) -> str:
+    """The photo and the map, on it or below it."""
+    labels = words.labels_of(analysis, array)
+    if labels and len(labels) == array.values.ndim:
+        drawn = words.as_table(array, labels, table)
+    else:
+        png = render.to_png(array, None, None, "heatmap", table, 1.0)
+        low, high = render.scale(array.values)
+        drawn = (
+            f'<img class="map" src="{_uri(png, "image/png")}" '
+            f'alt="The map, from {low:.4g} to {high:.4g}">'
+        )
+    if analysis.text is not None:
+        return f'<div class="frame beside">{drawn}</div>'
+    photo, geometry = analysis.view
+    source = _uri(render.photograph(photo.pixels, "image/jpeg"), "image/jpeg")
+    box = f' style="{_box(geometry.crop, photo.width, photo.height)}"' if on_photo else ""
+    return (
+        f'<div class="frame {"placed" if on_photo else "beside"}">'
+        f'<img class="photo" src="{source}" '
+        f'width="{photo.width}" height="{photo.height}" alt="The photo">'
+        f'<div class="box"{box}>{drawn}</div></div>'
+    )
 
 
 def _ramp() -> Array:
@@ -74,7 +96,9 @@ def _box(crop: tuple[float, float, float, float], width: int, height: int) -> st
 def _answers(analysis: Analysis) -> str:
     """The most probable classes or the largest areas as rows of a table, or what was written."""
     if analysis.sentence is not None:
-        return f'<tr><td colspan="2">{html.escape(analysis.sentence.text)}</td></tr>'
+        said = [analysis.text.text] if analysis.text is not None else []
+        lines = [*said, analysis.sentence.text]
+        return "\n".join(f'<tr><td colspan="2">{html.escape(line)}</td></tr>' for line in lines)
     if isinstance(analysis.output, Mask):
         rows = shares(analysis.output)
     else:
