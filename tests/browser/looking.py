@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import Page
 
+from tests.browser.conftest import Watched
+
 READ_CANVAS = """(selector) => {
   const source = document.querySelector(selector);
   const canvas = document.createElement("canvas");
@@ -99,3 +101,13 @@ def seen_cells(page: Page, analysis: dict[str, Any], rows: int, columns: int) ->
             place = int(y / height * seen.shape[0]), int(x / width * seen.shape[1])
             cells[row, column] = seen[place]
     return cells
+
+
+def sentence(page: Page) -> str:
+    return page.locator("#sentence").inner_text()
+
+
+def attention(watched: Watched, site: str, **parameters: object) -> np.ndarray:
+    analysis = analysis_of(watched.page)
+    answer = get(watched.server, f"/v1/analyses/{analysis}/sites/{site}/attention", **parameters)
+    return np.array(answer["values"], dtype=float).reshape(answer["shape"])

@@ -172,7 +172,7 @@ def test_the_warped_picture_is_in_the_photos_own_range() -> None:
 
 
 FOR_A_CLASS = ("head-importance",)
-"""Figures that take a pass of the network; asked for over a socket in test_api.py."""
+"""Figures that take a pass of the network; asked for over a socket in api/test_sites.py."""
 
 
 @pytest.mark.parametrize("name", [name for name in figures.FIGURES if name not in FOR_A_CLASS])

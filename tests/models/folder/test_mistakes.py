@@ -9,10 +9,7 @@ import pytest
 
 from models import folder, model_file
 from models.catalog import Catalog, UnknownModel, bundled
-from models.weights import (
-    InvalidModelFile,
-    UnusableNetwork,
-)
+from models.weights import InvalidModelFile, UnusableNetwork
 from tests.models.folder.conftest import PREPROCESSING
 
 MISTAKES = """\

@@ -14,9 +14,7 @@ from models import folder
 from models.catalog import Catalog
 from models.inference import run
 from models.preprocessing import prepare
-from models.weights import (
-    CorruptWeights,
-)
+from models.weights import CorruptWeights
 from tests.models.folder.conftest import PAGE, PREPROCESSING
 
 TRANSFORMER = {

@@ -11,11 +11,7 @@ from torch import nn
 
 from models import timm_zoo
 from models.catalog import Catalog
-from models.weights import (
-    CorruptWeights,
-    ModelNotLocal,
-    UnsafeCheckpoint,
-)
+from models.weights import CorruptWeights, ModelNotLocal, UnsafeCheckpoint
 from tests.hub import a_hub
 from tests.models.folder.conftest import PREPROCESSING
 

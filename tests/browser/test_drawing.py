@@ -1,0 +1,156 @@
+"""What is drawn on the photo is what the API says, however it is drawn."""
+
+from __future__ import annotations
+
+import io
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.browser.conftest import WINDOWED, Watched
+from tests.browser.looking import (
+    analysis_of,
+    attention,
+    cell_centre,
+    colour_cells,
+    expected_cells,
+    get,
+    pixels,
+    seen_cells,
+)
+
+pytestmark = pytest.mark.browser
+
+
+def test_the_overlay_shows_the_numbers_of_the_api(watched: Watched, attending: str) -> None:
+    page = watched.open(f"?sample=chelsea&model={attending}&site=s04&colormap=viridis&opacity=0.7")
+    values = attention(watched, "s04", query="cls", head="mean")
+    analysis = get(watched.server, f"/v1/analyses/{analysis_of(page)}")
+    wanted = expected_cells(watched.server, values, "viridis", 0.7)
+    # Rounding may move a value by one step of the colormap, and 8 bits of alpha by two levels.
+    difference = np.abs(seen_cells(page, analysis, *values.shape).astype(float) - wanted)
+    assert difference.max() <= 6, difference.max()
+
+    page.keyboard.press("1")
+    page.locator("#colormap").select_option("inferno")
+    wanted = expected_cells(watched.server, values, "inferno", 0.7)
+    difference = np.abs(seen_cells(page, analysis, *values.shape).astype(float) - wanted)
+    assert difference.max() <= 6, difference.max()
+
+
+def test_rollout_is_the_apis(watched: Watched, attending: str) -> None:
+    page = watched.open(f"?sample=chelsea&model={attending}")
+    page.get_by_role("radio", name="Rollout", exact=True).click()
+    expect(page.locator("#sentence")).to_contain_text("Rollout")
+    answer = get(watched.server, f"/v1/analyses/{analysis_of(page)}/maps/rollout")
+    high = float(page.locator(".legend .number").nth(1).inner_text())
+    assert high == pytest.approx(np.max(answer["values"]), rel=0.01)
+
+
+def test_a_place_sees_its_window_and_nothing_else(watched: Watched) -> None:
+    """MobileViT attends among every second row and column; what it cannot see is hatched."""
+    page = watched.open(f"?sample=chelsea&model={WINDOWED}&opacity=1")
+    expect(page.locator("#sentence")).to_contain_text("in its window")
+    analysis = get(watched.server, f"/v1/analyses/{analysis_of(page)}")
+    site = next(one for one in analysis["sites"] if one["windows"])
+    page.goto(f"{watched.server}/?sample=chelsea&model={WINDOWED}&site={site['id']}&query=4,7")
+    expect(page.locator("#sentence")).to_contain_text("row 4, column 7 looks at in its window")
+    values = attention(watched, site["id"], query="4,7")
+    assert np.isfinite(values[0::2, 1::2]).all()
+    assert np.isfinite(values).sum() == values.size / 4
+    expect(page.locator(".note").first).to_contain_text("4 windows")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#sentence")).to_contain_text("row 4, column 8")
+
+
+def test_heads_are_small_multiples(watched: Watched, attending: str) -> None:
+    page = watched.open(f"?sample=chelsea&model={attending}&site=s04&tab=heads")
+    heads = page.locator(".head")
+    expect(heads.first).to_be_visible()
+    analysis = get(watched.server, f"/v1/analyses/{analysis_of(page)}")
+    site = next(one for one in analysis["sites"] if one["id"] == "s04")
+    expect(heads).to_have_count(site["heads"])
+    expect(page.locator(".mini")).to_have_count(sum(one["heads"] for one in analysis["sites"]))
+    heads.nth(1).click()
+    expect(page.locator("#sentence")).to_contain_text("head 1")
+    page.locator(".mini").first.click()
+    expect(page.locator("#sentence")).to_contain_text("Attention 0, head 0")
+
+
+def test_unknown_places_are_a_matrix_with_a_note(watched: Watched, attending: str) -> None:
+    def without_places(route, request) -> None:  # type: ignore[no-untyped-def]
+        if request.method != "POST":
+            return route.continue_()
+        response = route.fetch()
+        answer = response.json()
+        for site in answer["sites"]:
+            site.update(grid=None, query_grid=None, key_grid=None)
+            site.update(note="The order of these tokens is not known.")
+        return route.fulfill(response=response, json=answer)
+
+    watched.page.route("**/v1/analyses", without_places)
+    page = watched.open(f"?sample=chelsea&model={attending}&site=s04")
+    expect(page.locator("#sentence")).to_contain_text("every query (rows) against every key")
+    expect(page.locator("#sentence")).to_contain_text("not known")
+    size = page.evaluate(
+        "[...document.querySelectorAll('.second canvas')].map((c) => [c.width, c.height])"
+    )
+    assert size == [[197, 197]]
+
+
+def test_without_webgl_the_pixels_are_the_same(watched: Watched, attending: str) -> None:
+    view = f"?sample=chelsea&model={attending}&site=s04&opacity=0.8"
+    for options in ("", "&smooth=1"):
+        page = watched.open(f"{view}{options}&renderer=webgl")
+        assert page.evaluate(
+            "document.querySelector('#frame .overlay').getContext('webgl2') !== null"
+        )
+        with_webgl = pixels(page).astype(int)
+        page = watched.open(f"{view}{options}&renderer=canvas")
+        assert page.evaluate("document.querySelector('#frame .overlay').getContext('2d') !== null")
+        without = pixels(page).astype(int)
+        assert with_webgl.shape == without.shape
+        # A smoothed value may round to the neighbouring step; 8 bits of alpha cost a level or two.
+        assert np.abs(with_webgl - without).max() <= (12 if options else 3)
+
+
+def test_a_lost_context_goes_on_without_webgl(watched: Watched, attending: str) -> None:
+    page = watched.open(f"?sample=chelsea&model={attending}&site=s04&renderer=webgl")
+    before = pixels(page).astype(int)
+    page.evaluate(
+        "document.querySelector('#frame .overlay').getContext('webgl2')"
+        ".getExtension('WEBGL_lose_context').loseContext()"
+    )
+    expect(page.locator("#frame .overlay")).to_have_count(1)
+    page.wait_for_timeout(200)
+    assert page.evaluate("document.querySelector('#frame .overlay').getContext('2d') !== null")
+    assert np.abs(pixels(page).astype(int) - before).max() <= 3
+
+
+def test_export_is_the_photo_with_the_map_and_its_sentence(
+    watched: Watched, attending: str, tmp_path: Path
+) -> None:
+    page = watched.open(f"?sample=chelsea&model={attending}&site=s04")
+    with page.expect_download() as download:
+        page.keyboard.press("e")
+    target = tmp_path / "export.png"
+    download.value.save_as(target)
+    with Image.open(target) as picture:
+        exported = np.array(picture.convert("RGB")).astype(float)
+    assert exported.shape[1] == 2 * 451
+    assert exported.shape[0] > 2 * 300  # the legend and the sentence stand below
+
+    analysis = get(watched.server, f"/v1/analyses/{analysis_of(page)}")
+    values = attention(watched, "s04", query="cls", head="mean")
+    colours = colour_cells(watched.server, values, "inferno")
+    with urllib.request.urlopen(f"{watched.server}{analysis['links']['image']}") as answer:
+        photo = np.array(Image.open(io.BytesIO(answer.read())).convert("RGB")).astype(float)
+    for row, column in ((2, 3), (7, 7), (11, 9)):
+        x, y = cell_centre(analysis, row, column, *values.shape)
+        wanted = 0.6 * colours[row, column] + 0.4 * photo[int(y), int(x)]
+        # The photo is enlarged by the browser's own smoothing.
+        assert np.abs(exported[int(2 * y), int(2 * x)] - wanted).max() < 12

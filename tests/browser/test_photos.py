@@ -1,0 +1,86 @@
+"""Photos on the page: dropped, pasted, refused, linked, and the samples."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.acting import DROP, SAMPLES, drop, hover, photo_file
+from tests.browser.conftest import ROOT, Watched, watch
+from tests.browser.looking import pixels, sentence
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_dropped_photo_and_its_link(watched: Watched, attending: str, browser: Browser) -> None:
+    page = watched.open(f"?model={attending}")
+    drop(page, photo_file(), "holiday.png", "image/png")
+    expect(page).to_have_url(re.compile("analysis="), timeout=15_000)
+    expect(page.get_by_role("button", name="Samples")).to_contain_text("Your photo")
+    assert page.evaluate(
+        "[...document.querySelectorAll('.photo')].map((c) => [c.width, c.height])"
+    ) == [[320, 200]]
+    page.keyboard.press("h")
+    page.keyboard.press("]")
+    hover(page, 0.5, 0.5)
+    page.mouse.down()
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"query=\d+,\d+"))
+    said, shown = sentence(page), pixels(page)
+
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    again = watch(context, watched.server)
+    again.page.goto(page.url)
+    expect(again.page.locator("#sentence")).to_have_text(said)
+    page.mouse.move(5, 5)
+    np.testing.assert_array_equal(pixels(again.page), shown)
+    assert again.complaints == []
+    context.close()
+
+
+def test_a_pasted_photo(watched: Watched, attending: str) -> None:
+    import base64
+
+    page = watched.open(f"?model={attending}")
+    page.evaluate(
+        DROP.replace('["dragenter", "dragover", "drop"]', '["paste"]').replace(
+            "DragEvent(event, { dataTransfer:", "ClipboardEvent(event, { clipboardData:"
+        ),
+        [base64.b64encode(photo_file(64, 64)).decode(), "a.png", "image/png"],
+    )
+    expect(page).to_have_url(re.compile("analysis="))
+
+
+def test_what_is_no_photo_is_refused_and_the_picture_stays(
+    watched: Watched, attending: str
+) -> None:
+    page = watched.open(f"?sample=chelsea&model={attending}")
+    said = sentence(page)
+    watched.expected = "the server responded with a status of 4"
+    drop(page, b"This is text.", "photo.jpg", "image/jpeg")
+    alert = page.get_by_role("alert")
+    expect(alert).to_be_visible()
+    assert len(alert.inner_text().split()) > 5
+    assert sentence(page) == said
+    assert "sample=chelsea" in page.url
+    alert.get_by_role("button", name="Close").click()
+    expect(alert).to_be_hidden()
+
+
+def test_a_link_to_what_is_gone_says_what_to_do(watched: Watched) -> None:
+    watched.expected = "the server responded with a status of 4"
+    watched.page.goto(f"{watched.server}/?analysis=0000000000000000")
+    alert = watched.page.get_by_role("alert")
+    expect(alert).to_be_visible()
+    alert.get_by_role("button", name="Start with a sample").click()
+    expect(watched.page.locator("#sentence")).not_to_be_empty(timeout=30_000)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=[sample["file"] for sample in SAMPLES])
+def test_samples_are_credited(sample: dict[str, str]) -> None:
+    file = ROOT / "frontend/samples" / sample["file"]
+    assert file.stat().st_size <= 120_000
+    assert {"title", "credit", "licence", "source", "model", "kind"} <= sample.keys()

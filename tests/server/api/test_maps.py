@@ -1,0 +1,142 @@
+"""Maps of the whole network over a socket, against the library's own."""
+
+import base64
+import copy
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from models.preprocessing import prepare
+from server.conclude import to_input
+from tests.server.asking import at
+from tests.server.conftest import Running
+
+
+def test_rollout(site: Running, analysis: dict[str, Any]) -> None:
+    path = at(analysis, "/maps/rollout")
+    answer = site.client.get(path).json()
+    assert (answer["axes"], answer["shape"]) == (["row", "column"], [10, 10])
+    total = np.sum(answer["values"]) + sum(answer["prefix_values"])
+    assert total == pytest.approx(1, abs=1e-4)
+    other = site.client.get(f"{path}?fusion=max&discard=0.9").json()
+    assert other["values"] != answer["values"]
+    for bad in ("discard=1", "discard=-0.1", "discard=nan", "discard=1e309", "fusion=all"):
+        assert site.client.get(f"{path}?{bad}").status_code == 422, bad
+
+
+FOR_A_CLASS = ("relevance", "gradient-rollout", "attention-grad-cam", "legrad")
+
+
+@pytest.mark.parametrize("method", FOR_A_CLASS)
+def test_maps_for_a_class(site: Running, analysis: dict[str, Any], method: str) -> None:
+    path = at(analysis, f"/maps/{method}")
+    predicted = analysis["predictions"][0]
+    default = site.client.get(path).json()
+    assert default["target"] == {"index": predicted["index"], "label": predicted["label"]}
+    assert default["shape"] == [10, 10]
+    named = site.client.get(path, params={"target": predicted["label"]}).json()
+    assert named == default
+    other = site.client.get(path, params={"target": predicted["index"] ^ 1}).json()
+    assert other["values"] != default["values"]
+    assert other["target"]["label"] in other["sentence"]
+    refused = site.client.get(path, params={"target": "no such thing"})
+    assert (refused.status_code, refused.json()["type"]) == (422, "/problems/invalid-parameter")
+
+
+def test_rollout_as_vit_explain_defines_it(site: Running, analysis: dict[str, Any]) -> None:
+    """Its own share is discarded unless another one is named; then only the words differ."""
+    path = at(analysis, "/maps/rollout")
+    usual = site.client.get(path, params={"variant": "vit-explain"}).json()
+    assert (usual["variant"], usual["fusion"]) == ("vit-explain", "mean")
+    assert "90%" in usual["sentence"]
+    assert "vit-explain" in usual["sentence"]
+    same = site.client.get(path, params={"discard": 0.9}).json()
+    assert usual["values"] == same["values"]
+    whole = site.client.get(path, params={"variant": "vit-explain", "discard": 0}).json()
+    assert whole["values"] == site.client.get(path).json()["values"]
+    assert site.client.get(f"{path}?variant=other").status_code == 422
+
+
+def test_grad_cam_of_a_convolutional_network(site: Running, gated: dict[str, Any]) -> None:
+    """By the definition, from the network itself: α_c = mean ∂y/∂F_c, (Σ α_c·F_c)⁺."""
+    answer = site.client.get(at(gated, "/maps/grad-cam?target=5")).json()
+    loaded = site.engine.shelf.loaded(gated["model"])
+    inputs, _ = to_input(site.engine.store.get(gated["id"]).photo, loaded.spec)
+    network = copy.deepcopy(loaded.module).double()
+    features = network.forward_features(inputs.double()).detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(network.forward_head(features)[0, 5], features)
+    expected = (gradient.mean((2, 3), keepdim=True) * features).sum(1)[0].clamp(min=0).detach()
+    assert answer["shape"] == list(expected.shape)
+    assert np.abs(np.array(answer["values"]) - expected.numpy()).max() <= 1e-4 * expected.max()
+    drawn = site.client.get(at(gated, "/maps/grad-cam"), headers={"Accept": "image/png"})
+    assert Image.open(io.BytesIO(drawn.content)).size == (200, 120)
+
+
+def test_head_importance_as_numbers_and_as_a_figure(
+    site: Running, analysis: dict[str, Any]
+) -> None:
+    answer = site.client.get(at(analysis, "/maps/head-importance?target=3")).json()
+    sites = [s for s in analysis["sites"] if s["kind"] == "attention"]
+    assert answer["axes"] == ["layer", "head"]
+    assert answer["shape"] == [len(sites), sites[0]["heads"]]
+    figure = site.client.get(at(analysis, "/figures/head-importance?target=3")).json()
+    drawn = np.frombuffer(base64.b64decode(figure["data"][0]["z"]["bdata"]), np.float32)
+    assert drawn.tolist() == pytest.approx(np.ravel(answer["values"]).tolist())
+    assert answer["target"]["label"] in figure["layout"]["title"]["text"]
+
+
+def test_maps_that_a_network_cannot_have_say_why(
+    site: Running, analysis: dict[str, Any], gated: dict[str, Any]
+) -> None:
+    for path, why in (
+        (at(analysis, "/maps/grad-cam"), "attention-grad-cam"),
+        (at(gated, "/maps/legrad"), "self-attention"),
+        (at(gated, "/maps/relevance"), "self-attention"),
+        (at(gated, "/figures/head-importance"), "attention"),
+    ):
+        answer = site.client.get(path)
+        assert (answer.status_code, answer.json()["type"]) == (409, "/problems/map-not-possible")
+        assert why in answer.json()["detail"]
+
+
+def test_relevance_equals_the_matrix_form(
+    site: Running, analysis: dict[str, Any], picture: Callable[[int], bytes]
+) -> None:
+    """Over the wire and over again by hand: float64, unfused, every matrix in the graph."""
+    loaded = site.engine.shelf.loaded(analysis["model"])
+    pixels = torch.tensor(np.asarray(Image.open(io.BytesIO(picture(0))))).permute(2, 0, 1)
+    inputs, _ = prepare(pixels, loaded.spec.preprocessing)
+    network = copy.deepcopy(loaded.module).double()
+    matrices: list[torch.Tensor] = []
+    for block in network.blocks:
+        block.attn.fused_attn = False
+        block.attn.attn_drop.register_forward_hook(lambda _, __, out: matrices.append(out))
+    logits = network(inputs.double().requires_grad_())
+    gradients = torch.autograd.grad(logits[0, 3], matrices)
+    total = torch.eye(matrices[0].shape[-1], dtype=torch.float64)
+    for matrix, gradient in zip(matrices, gradients, strict=True):
+        total = total + (matrix.detach() * gradient)[0].clamp(min=0).mean(0) @ total
+    answer = site.client.get(at(analysis, "/maps/relevance?target=3")).json()
+    expected = total[0, -100:].reshape(10, 10).numpy()
+    assert np.abs(np.array(answer["values"]) - expected).max() <= 1e-4 * expected.max()
+
+
+def test_dino_keeps_the_heaviest_patches(site: Running, analysis: dict[str, Any]) -> None:
+    path = at(analysis, "/maps/dino")
+    few = np.array(site.client.get(f"{path}?mass=0.1&head=all").json()["values"])
+    most = np.array(site.client.get(f"{path}?mass=0.9&head=all").json()["values"])
+    assert few.shape == (2, 10, 10)
+    assert ((few > 0) <= (most > 0)).all()
+    assert 0 < (few > 0).sum() < (most > 0).sum()
+    for bad in ("mass=0", "mass=1.1", "mass=nan", "head=7"):
+        assert site.client.get(f"{path}?{bad}").status_code == 422, bad
+
+
+def test_rollout_needs_attention(site: Running, gated: dict[str, Any]) -> None:
+    response = site.client.get(at(gated, "/maps/rollout"))
+    assert (response.status_code, response.json()["type"]) == (409, "/problems/map-not-possible")

@@ -1,0 +1,74 @@
+"""The forms of an answer over a socket: pictures, arrays, tags, and what cannot be had."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tests.server.asking import NPY, PNG, at, npy
+from tests.server.conftest import Running
+
+
+def test_an_overlay_has_the_photos_shape(site: Running, analysis: dict[str, Any]) -> None:
+    path = at(analysis, "/sites/s00/attention?query=3,3&colormap=magma&opacity=1")
+    response = site.client.get(path, headers=PNG)
+    with Image.open(io.BytesIO(response.content)) as image:
+        assert image.size == (200, 120)
+        assert "what the patch at row 3, column 3 looks at" in image.info["Description"]
+        assert "magma" in image.info["Comment"]
+
+
+def test_raw16_carries_the_values(site: Running, analysis: dict[str, Any]) -> None:
+    path = at(analysis, "/sites/s00/attention?query=3,3&render=raw16")
+    values = np.array(site.client.get(path).json()["values"])
+    with Image.open(io.BytesIO(site.client.get(path, headers=PNG).content)) as image:
+        levels = np.asarray(image).astype(float) / 65535
+    low, high = values.min(), values.max()
+    assert levels.shape == (10, 10)
+    np.testing.assert_allclose(levels, (values - low) / (high - low), atol=1 / 65535)
+
+
+def test_heads_are_drawn_side_by_side(site: Running, analysis: dict[str, Any]) -> None:
+    path = at(analysis, "/sites/s00/attention?head=all")
+    with Image.open(io.BytesIO(site.client.get(path, headers=PNG).content)) as image:
+        assert image.size == (2 * image.height, image.height)
+    refused = site.client.get(f"{path}&render=overlay", headers=PNG)
+    assert refused.status_code == 422
+    for bad in ("opacity=2", "opacity=nan", "opacity=1e309", "colormap=jet", "render=3d"):
+        assert site.client.get(f"{path}&{bad}", headers=PNG).status_code == 422, bad
+
+
+def test_what_cannot_be_accepted_lists_what_can(site: Running, analysis: dict[str, Any]) -> None:
+    path = at(analysis, "/sites/s00/attention")
+    response = site.client.get(path, headers={"Accept": "text/csv"})
+    assert (response.status_code, response.json()["type"]) == (406, "/problems/not-acceptable")
+    assert "application/x-npy" in response.json()["acceptable"]
+    projections = at(analysis, "/sites/s00/projections")
+    assert site.client.get(projections, headers={"Accept": "image/png"}).status_code == 406
+
+
+def test_an_etag_is_answered_with_304(site: Running, analysis: dict[str, Any]) -> None:
+    paths = ("", "/image", "/sites/s01/attention?query=1,1", "/maps/rollout", "/figures/entropy")
+    for path in paths:
+        first = site.client.get(at(analysis, path))
+        tag = first.headers["ETag"]
+        assert tag.startswith('"')
+        again = site.client.get(at(analysis, path), headers={"If-None-Match": f'"x", {tag}'})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["ETag"] == tag
+    other = site.client.get(at(analysis, "/sites/s01/attention?query=1,1"), headers=NPY)
+    assert other.headers["ETag"] != site.client.get(at(analysis, paths[2])).headers["ETag"]
+
+
+def test_a_large_array_is_refused_as_json_only(
+    serve: Callable[..., Running], picture: Callable[[int], bytes]
+) -> None:
+    small = serve(json_budget_bytes=1024)
+    path = at(small.analyse(picture(0)), "/sites/s00/attention?query=all&head=all")
+    response = small.client.get(path)
+    assert (response.status_code, response.json()["type"]) == (406, "/problems/too-large-for-json")
+    assert response.json()["limit"] == 1024
+    assert "application/x-npy" in response.json()["hint"]
+    assert npy(small.client.get(path, headers=NPY)).shape == (2, 101, 101)
