@@ -2,17 +2,21 @@
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
 from training.data import data_folder
-from training.export import load_network, read_weights, write_card, write_weights
+from training.export import (
+    RUNS,
+    export_folder,
+    load_network,
+    starting_weights,
+    write_card,
+    write_weights,
+)
 from training.loop import fit, told
 from training.recipes import recipe_for
-from training.tasks import RUNS, open_task
-
-CHECKPOINTS = Path("models/checkpoints")
+from training.tasks import open_task
 
 
 def main() -> None:
@@ -34,14 +38,10 @@ def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.backends.cudnn.benchmark = True
     task = open_task(recipe, data_folder(options.data), device)
-    start = None
-    if recipe.starts_from:
-        start = read_weights(CHECKPOINTS / f"{recipe.starts_from}.safetensors")
-    result = fit(recipe, task, RUNS / recipe.id, device, start)
+    result = fit(recipe, task, RUNS / recipe.id, device, starting_weights(recipe))
 
     shipped = {name: value.cpu() for name, value in result.state.items()}
-    folder = CHECKPOINTS if recipe.ships else RUNS / recipe.id
-    weights = write_weights(recipe, shipped, folder)
+    weights = write_weights(recipe, shipped, export_folder(recipe))
     network = load_network(weights, recipe.network, dict(recipe.arguments)).to(device)
     scores = task.score(network, device, low_precision=False)
     write_card(recipe, task, weights, scores)

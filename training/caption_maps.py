@@ -6,24 +6,18 @@ and stay as they are; the encoder's attention and the decoder learn from them.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.networks import build
 from models.networks.decoder import PAD
 from models.networks.trunk import TrunkPatches
 from training.captions import Captioned, CaptionScores, drop_words
-from training.export import read_weights
-from training.loop import shared_weights
 from training.recipe import Recipe
 from training.task import Source
 from training.views import CROP_PX, centre_boxes, normalise, random_boxes, resample
 
-CHECKPOINTS = Path("models/checkpoints")
 BATCH = 125
 SMALLEST_PART = 0.6
 SCORED = 2
@@ -46,14 +40,6 @@ class MapBatch:
     fine: Tensor
     deep: Tensor
     captions: Tensor
-
-
-def load_trunk(recipe: Recipe) -> TrunkPatches:
-    """The convolutions of the recipe's network with the weights of what it starts from."""
-    network = build(recipe.network, **recipe.arguments)
-    start = read_weights(CHECKPOINTS / f"{recipe.starts_from}.safetensors")
-    network.load_state_dict(shared_weights(network, start), strict=False)
-    return cast(TrunkPatches, network.encoder.patches)  # type: ignore[union-attr]
 
 
 def view_boxes(photos: int, views: int) -> list[Tensor]:

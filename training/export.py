@@ -13,7 +13,16 @@ from torch import Tensor, nn
 from models.mechanisms.feature_map_attention import fold_spectral_norm
 from models.networks import build
 from training.recipe import Recipe
+from training.recipes import recipe_for
 from training.task import Task
+
+CHECKPOINTS = Path("models/checkpoints")
+RUNS = Path("runs")
+
+
+def export_folder(recipe: Recipe) -> Path:
+    """Where the recipe's file and card are written: what does not ship stays in runs/."""
+    return CHECKPOINTS if recipe.ships else RUNS / recipe.id
 
 
 def trained_network(recipe: Recipe, state: dict[str, Tensor]) -> nn.Module:
@@ -37,6 +46,21 @@ def read_weights(checkpoint: Path) -> dict[str, Tensor]:
         name: value.float() if value.is_floating_point() else value
         for name, value in load_file(checkpoint).items()
     }
+
+
+def starting_weights(recipe: Recipe) -> dict[str, Tensor] | None:
+    """The weights that the recipe starts from, or none where it starts from random ones.
+
+    Raises FileNotFoundError where they have not been trained.
+    """
+    if recipe.starts_from is None:
+        return None
+    start = export_folder(recipe_for(recipe.starts_from)) / f"{recipe.starts_from}.safetensors"
+    if not start.is_file():
+        raise FileNotFoundError(
+            f"{recipe.id} starts from {start}; train it: make train NETWORK={recipe.starts_from}"
+        )
+    return read_weights(start)
 
 
 def load_network(checkpoint: Path, name: str, arguments: dict[str, Any]) -> nn.Module:
@@ -66,9 +90,8 @@ def describe(recipe: Recipe) -> str:
         f"label smoothing {recipe.label_smoothing:g}",
     ]
     if recipe.starts_from:
-        gates = recipe.network == "gated_resnet"
-        what = "its gates at random" if gates else "which stay as they are"
-        parts.append(f"begun with the weights of {recipe.starts_from}, {what}")
+        stays = f", {' and '.join(recipe.frozen)} unchanged" if recipe.frozen else ""
+        parts.append(f"begun with the weights of {recipe.starts_from}{stays}")
     if recipe.distil:
         parts.append("distilled from the teacher's logits, class token and patch tokens")
     return f"{', '.join(parts)}; training/recipes/{recipe.id}.py"

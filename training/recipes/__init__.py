@@ -4,6 +4,7 @@ from training.recipe import Recipe
 from training.recipes import (
     captioner,
     captioner_taught,
+    captioner_words,
     cbam_resnet,
     cbam_resnet_parallel,
     cbam_resnet_spatial_first,
@@ -38,6 +39,7 @@ RECIPES: dict[str, Recipe] = {
         sa_unet_control,
         captioner,
         captioner_taught,
+        captioner_words,
         text_transformer,
     )
 }

@@ -1,25 +1,22 @@
-"""A Transformer that captions photos, on Flickr8k, with the convolutions of eca_resnet."""
+"""A Transformer that captions photos, on Flickr8k: what captioner_words learnt, rewarded."""
 
-from training.recipe import Recipe
+from dataclasses import replace
 
-RECIPE = Recipe(
+from training.recipes import captioner_words
+
+RECIPE = replace(
+    captioner_words.RECIPE,
     id="captioner",
     title="Captioner · Flickr8k",
-    summary="A Transformer that says what is on a photo: every word looks at the words before it "
-    "and at the 14 by 14 patches.",
-    mechanisms=("attention", "positional-encoding"),
-    citation="Vaswani et al.: Attention Is All You Need, NeurIPS 2017; Xu et al.: Show, Attend and "
-    "Tell: Neural Image Caption Generation with Visual Attention, ICML 2015",
-    network="captioner",
-    arguments={"words": 2400, "trunk": "eca", "dim": 128, "heads": 4, "depth": 1},
-    training_arguments={"dropout": 0.1},
-    starts_from="eca_resnet",
-    task="caption_maps",
-    task_arguments={"views": 3, "captions": 5, "length": 18, "word_dropout": 0.05, "beams": 3},
-    epochs=12,
-    batch=32,
-    learning_rate=1.5e-3,
-    warmup_epochs=0.5,
-    average=0.99,
-    low_precision=False,
+    starts_from="captioner_words",
+    frozen=("encoder", "bridge"),
+    training_arguments={},
+    task="caption_rewards",
+    task_arguments={"views": 3, "samples": 5, "longest": 18, "beams": 3},
+    epochs=5,
+    learning_rate=3e-4,
+    warmup_epochs=0.2,
+    weight_decay=0.0,
+    label_smoothing=0.0,
+    ships=True,
 )
