@@ -170,7 +170,7 @@ def test_kept_views_are_what_the_trunk_sees() -> None:
     train.images[:, :, :, 64:] = 0  # so that a mirrored photo is another one
     arguments = {"words": 12, "trunk": "eca", "dim": 16, "heads": 2, "word_depth": 1}
     recipe = replace(
-        RECIPES["captioner"], arguments=arguments, low_precision=False, batch=4, epochs=4
+        RECIPES["captioner_words"], arguments=arguments, low_precision=False, batch=4, epochs=4
     )
     torch.manual_seed(0)
     network = build("captioner", **arguments).eval()
@@ -198,7 +198,7 @@ def test_the_loss_on_kept_views_is_that_of_the_whole_network() -> None:
     arguments = {"words": 12, "trunk": "eca", "dim": 16, "heads": 2, "word_depth": 1}
     task_arguments = {"views": 1, "captions": 2, "length": 18, "word_dropout": 0.0, "beams": 2}
     recipe = replace(
-        RECIPES["captioner"], arguments=arguments, task_arguments=task_arguments, batch=8
+        RECIPES["captioner_words"], arguments=arguments, task_arguments=task_arguments, batch=8
     )
     torch.manual_seed(0)
     network = build("captioner", **arguments).eval()

@@ -1,0 +1,91 @@
+"""Learning from rewards: what is drawn, what it is worth, and which way it pushes."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.networks.decoder import END, PAD, START
+from training.caption_rewards import WORDS_ALONE, advantages, policy_loss, rewards, sample
+
+CPU = torch.device("cpu")
+A, B = 4, 5
+
+
+def constant(probabilities: dict[int, float]) -> Callable[[Tensor], Tensor]:
+    """A network that gives every word the same probability after any words."""
+    logits = torch.full((6,), float("-inf"))
+    for word, probability in probabilities.items():
+        logits[word] = math.log(probability)
+    return lambda words: logits.repeat(len(words), 1)
+
+
+def test_words_are_drawn_as_often_as_they_are_likely() -> None:
+    torch.manual_seed(0)
+    drawn = sample(constant({A: 0.6, B: 0.3, END: 0.1}), 20_000, 1, CPU)[:, 1]
+    for word, share in ((A, 0.6), (B, 0.3), (END, 0.1)):
+        # Four standard deviations of a share of 20,000 draws.
+        spread = 4 * math.sqrt(share * (1 - share) / len(drawn))
+        assert (drawn == word).float().mean().item() == pytest.approx(share, abs=spread)
+
+
+def test_a_text_ends_once_and_at_the_longest() -> None:
+    torch.manual_seed(0)
+    drawn = sample(constant({A: 0.5, END: 0.5}), 64, 6, CPU)
+    assert (drawn[:, 0] == START).all()
+    assert drawn.shape[1] <= 7
+    for row in drawn.tolist():
+        words = row[1:]
+        after = words[words.index(END) + 1 :] if END in words else []
+        assert all(word == PAD for word in after)
+        assert PAD not in words[: len(words) - len(after)]
+
+
+def test_rewards_are_bleu_of_the_sentence() -> None:
+    """By hand, for "a dog runs on grass" against "a dog runs in the grass".
+
+    Of five words four are right; of the pairs 2 of 4, of the threes 1 of 3, of the fours 0 of 2,
+    each of these with one more both found and possible. Five words for six: brevity exp(1 - 6/5).
+    """
+    four = (4 / 5 * 3 / 5 * 2 / 4 * 1 / 3) ** 0.25
+    brevity = math.exp(1 - 6 / 5)
+    expected = brevity * four + WORDS_ALONE * brevity * 4 / 5
+    got, perfect, nothing = rewards(
+        ["a dog runs on grass", "a dog runs", "cats"],
+        [["a dog runs in the grass"], ["a dog runs", "it runs"], ["a dog"]],
+    ).tolist()
+    assert got == pytest.approx(expected, rel=1e-5)
+    assert perfect > got
+    assert nothing < 0.2
+
+
+def test_an_advantage_is_over_the_mean_of_the_others() -> None:
+    assert advantages(torch.tensor([[1.0, 2.0, 6.0]])).tolist() == [[-3.0, -1.5, 4.5]]
+
+
+def test_the_gradient_is_that_of_the_expected_reward() -> None:
+    """Over all texts of one word, each as often as it is likely: exact, for two words."""
+    logits = torch.tensor([0.3, -0.4], requires_grad=True)
+    worth = torch.tensor([1.0, 3.0])
+    expected = torch.autograd.grad(-(F.softmax(logits, dim=0) * worth).sum(), logits)[0]
+
+    words = torch.tensor([[START, A], [START, B]])
+    row = torch.full((6,), -1e9).index_put((torch.tensor([A, B]),), logits)
+    every = row.repeat(2, 2, 1)
+    share = F.softmax(logits, dim=0).detach()
+    # Each text counts as often as it is drawn; a mean over two texts of one word has a 1/2.
+    loss = 2 * policy_loss(every, words, share * worth)
+    found = torch.autograd.grad(loss, logits)[0]
+    torch.testing.assert_close(found, expected)
+
+
+def test_what_was_not_written_counts_for_nothing() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(1, 4, 6, generator=generator)
+    words = torch.tensor([[START, A, END, PAD]])
+    longer = policy_loss(logits, words, torch.ones(1))
+    shorter = policy_loss(logits[:, :3], words[:, :3], torch.ones(1))
+    torch.testing.assert_close(longer, shorter)
