@@ -24,9 +24,9 @@ RECIPE = Recipe(
     frozen=("trunk",),
     task="photos",
     task_arguments={"patches_a_side": 7},
-    epochs=40,
+    epochs=28,
     # Half of the patches cost half of the time: more photos seen.
-    thinned_epochs=34,
+    thinned_epochs=24,
     thinned_to=0.5,
     batch=64,
     learning_rate=1e-3,
