@@ -24,53 +24,72 @@ import { askedGrid, isOnFeatures, METHODS, placeOf, tokenName, tokenOf } from ".
  */
 
 /**
+ * A map: numbers on a grid, coloured from the least to the largest of them unless it says otherwise.
+ * @param {Pick<Picture, "values" | "grid" | "sentence"> & Partial<Picture>} made
+ * @returns {Picture}
+ */
+function mapPicture(made) {
+  const [low, high] = extent(made.values);
+  return { form: "map", claim: "attention map", low, high, scale: "this map", marked: null, prefix: null, ...made };
+}
+
+/**
  * @param {any} state
  * @param {any} site
  * @param {import("./attention.js").AttentionSource} source
  * @returns {Picture}
  */
 export function attentionPicture(state, site, source) {
-  if (!site.grid) return matrixPicture(state, site, source);
+  if (!site.grid) return matrixPicture(state, site, source, `every query (rows) against every key (columns). ${site.note ?? ""}`.trim());
   const token = shownToken(state, site);
   const head = headOf(state, source.heads);
   const all = state.direction === "from" ? source.row(token) : source.column(token);
   const values = fuse(all, source.heads, head);
-  const places = values.slice(site.prefix_tokens);
-  const [low, high] = extent(places);
-  const name = tokenName(token, site);
-  const said = state.direction === "from" ? `what ${name} looks at` : `what looks at ${name}`;
-  return {
-    form: "map",
-    claim: "attention map",
-    values: places,
+  return mapPicture({
+    values: values.slice(site.prefix_tokens),
     grid: site.grid,
-    low,
-    high,
-    scale: "this map",
-    sentence: `Attention ${site.layer}, ${headName(head, source.heads)}: ${said}.`,
+    sentence: `${headOfSite(site, head, source.heads)}: ${lookOf(state, tokenName(token, site))}.`,
     marked: placeOf(token, site),
     prefix: site.prefix_tokens ? values.slice(0, site.prefix_tokens) : null,
-  };
+  });
 }
 
-/** @param {any} state @param {any} site @param {import("./attention.js").AttentionSource} source @returns {Picture} */
-function matrixPicture(state, site, source) {
+/**
+ * Every query against every key.
+ * @param {any} state @param {any} site @param {import("./attention.js").AttentionSource} source
+ * @param {string} said  what the rows and columns are
+ * @param {Partial<Picture>} [more]
+ * @returns {Picture}
+ */
+export function matrixPicture(state, site, source, said, more) {
   const head = headOf(state, source.heads);
-  const values = matrix(source, head);
-  const [low, high] = extent(values);
-  return {
+  return mapPicture({
     form: "matrix",
-    claim: "attention map",
-    values,
+    values: matrix(source, head),
     grid: { rows: source.queries, columns: source.keys },
-    low,
-    high,
     scale: "this matrix",
-    sentence:
-      `Attention ${site.layer}, ${headName(head, source.heads)}: every query (rows) against every key (columns). ${site.note ?? ""}`.trim(),
-    marked: null,
-    prefix: null,
-  };
+    sentence: `${headOfSite(site, head, source.heads)}: ${said}`,
+    ...more,
+  });
+}
+
+/**
+ * Attention that came as maps, one a head.
+ * @param {any} state @param {any} site
+ * @param {{shape: number[], data: Float32Array}} map  (head, row, column); NaN where no key lies
+ * @param {string} said  whose look it is
+ * @param {Partial<Picture>} [more]
+ * @returns {Picture}
+ */
+export function headsPicture(state, site, { shape, data }, said, more) {
+  const [heads, rows, columns] = shape;
+  const head = headOf(state, heads);
+  return mapPicture({
+    values: fuse(data, heads, head),
+    grid: { rows, columns },
+    sentence: `${headOfSite(site, head, heads)}: ${said}.`,
+    ...more,
+  });
 }
 
 /**
@@ -79,62 +98,33 @@ function matrixPicture(state, site, source) {
  * @param {{shape: number[], data: Float32Array}} map  (head, row, column); NaN where the window does not reach
  * @returns {Picture}
  */
-export function placePicture(state, site, cell, { shape, data }) {
-  const [heads, rows, columns] = shape;
-  const head = headOf(state, heads);
-  const values = fuse(data, heads, head);
-  const [low, high] = extent(values);
-  const name = `the patch at row ${cell.row}, column ${cell.column}`;
-  const said = state.direction === "from" ? `what ${name} looks at` : `what looks at ${name}`;
-  return {
-    form: "map",
-    claim: "attention map",
-    values,
-    grid: { rows, columns },
-    low,
-    high,
-    scale: "this map",
-    sentence: `Attention ${site.layer}, ${headName(head, heads)}: ${said}${site.windows ? " in its window" : ""}.`,
+export function placePicture(state, site, cell, map) {
+  const said = lookOf(state, `the patch at row ${cell.row}, column ${cell.column}`);
+  return headsPicture(state, site, map, `${said}${site.windows ? " in its window" : ""}`, {
     marked: cell,
     markedGrid: askedGrid(site, state.direction),
-    prefix: null,
-  };
+  });
 }
 
 /** A map of the whole network. @param {any} state @param {{shape: number[], data: Float32Array}} map @returns {Picture} */
 export function networkPicture(state, { shape, data }) {
-  const [rows, columns] = shape.slice(-2);
-  const [low, high] = extent(data);
-  return {
-    form: "map",
+  return mapPicture({
     claim: METHODS[state.method].claim,
     values: data,
-    grid: { rows, columns },
-    low,
-    high,
-    scale: "this map",
+    grid: gridOf(shape),
     sentence: networkSentence(state),
-    marked: null,
-    prefix: null,
-  };
+  });
 }
 
 /** @param {any} site @param {{shape: number[], data: Float32Array}} gate @returns {Picture} */
 export function spatialGatePicture(site, { shape, data }) {
-  const [rows, columns] = shape.slice(-2);
-  const [low, high] = extent(data);
-  return {
-    form: "map",
+  return mapPicture({
     claim: "gate",
     values: data,
-    grid: { rows, columns },
-    low,
-    high,
+    grid: gridOf(shape),
     scale: "this mask",
     sentence: `Spatial gate ${site.layer}: the factor, 0 to 1, that every place of the feature map is multiplied by.`,
-    marked: null,
-    prefix: null,
-  };
+  });
 }
 
 /**
@@ -143,20 +133,13 @@ export function spatialGatePicture(site, { shape, data }) {
  * @returns {Picture}
  */
 export function channelPicture(site, gate, channel, { shape, data }) {
-  const [rows, columns] = shape.slice(-2);
-  const [low, high] = extent(data);
-  return {
-    form: "map",
+  return mapPicture({
     claim: "feature map",
     values: data,
-    grid: { rows, columns },
-    low,
-    high,
+    grid: gridOf(shape),
     scale: "this feature map",
     sentence: `Channel gate ${site.layer}: the feature map of channel ${channel} before the gate, which multiplies it by ${number(gate[channel])}.`,
-    marked: null,
-    prefix: null,
-  };
+  });
 }
 
 /** @param {any} site @param {any} sampling what the API says of the grid @returns {Picture} */
@@ -182,6 +165,18 @@ export function clipPeaks(picture) {
   const [low, high] = range(picture.values, true);
   return { ...picture, low, high, scale: "top 5 % alike", sentence: `${picture.sentence} Peaks clipped.` };
 }
+
+/** The grid of an array whose last two axes are row and column. @param {number[]} shape */
+function gridOf(shape) {
+  const [rows, columns] = shape.slice(-2);
+  return { rows, columns };
+}
+
+/** @param {any} site @param {import("./attention.js").Head} head @param {number} heads */
+const headOfSite = (site, head, heads) => `Attention ${site.layer}, ${headName(head, heads)}`;
+
+/** Whose look it is, in the chosen direction. @param {any} state @param {string} name */
+const lookOf = (state, name) => (state.direction === "from" ? `what ${name} looks at` : `what looks at ${name}`);
 
 /** The token asked about: the patch under the pointer unless one is pinned. @param {any} state @param {any} site */
 export function shownToken(state, site) {

@@ -1,9 +1,8 @@
 // Pictures of networks that write or segment: a word's look at the photo, words against words, a mask.
 
-import { fuse, matrix } from "./attention.js";
 import { extent } from "./colormap.js";
 import { percent } from "./format.js";
-import { headName, headOf } from "./picture.js";
+import { headsPicture, matrixPicture } from "./picture.js";
 import { isMasked, wordOf } from "./sites.js";
 
 /** @typedef {import("./picture.js").Picture} Picture */
@@ -14,45 +13,19 @@ import { isMasked, wordOf } from "./sites.js";
  * @param {{shape: number[], data: Float32Array}} map  (head, row, column); NaN where no key lies
  * @returns {Picture}
  */
-export function wordPicture(state, site, { shape, data }) {
-  const [heads, rows, columns] = shape;
-  const head = headOf(state, heads);
-  const values = fuse(data, heads, head);
-  const [low, high] = extent(values);
-  return {
-    form: "map",
-    claim: "attention map",
-    values,
-    grid: { rows, columns },
-    low,
-    high,
-    scale: "this map",
-    sentence: `Attention ${site.layer}, ${headName(head, heads)}: where the network looked to write ${quoted(site.query_labels[wordOf(state, site)])}.`,
-    marked: null,
-    prefix: null,
-  };
+export function wordPicture(state, site, map) {
+  const word = quoted(site.query_labels[wordOf(state, site)]);
+  return headsPicture(state, site, map, `where the network looked to write ${word}`);
 }
 
 /** Words against words. @param {any} state @param {any} site @param {import("./attention.js").AttentionSource} source @returns {Picture} */
 export function wordMatrixPicture(state, site, source) {
-  const head = headOf(state, source.heads);
-  const values = matrix(source, head);
   const masked = isMasked(site);
-  const [low, high] = extent(values);
   const word = wordOf(state, site);
-  return {
-    form: "matrix",
-    claim: "attention map",
-    values,
-    grid: { rows: source.queries, columns: source.keys },
-    low,
-    high,
-    scale: "this matrix",
-    sentence: `Attention ${site.layer}, ${headName(head, source.heads)}: ${whatRows(site, masked)}. ${strongest(site, values, word)}`,
-    marked: null,
-    prefix: null,
+  const picture = matrixPicture(state, site, source, `${whatRows(site, masked)}.`, {
     labels: { rows: site.query_labels, columns: site.key_labels, masked, word },
-  };
+  });
+  return { ...picture, sentence: `${picture.sentence} ${strongest(site, picture.values, word)}` };
 }
 
 /** @param {any} site @param {boolean} masked */
