@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from models import builders, folder, hub, shipped, timm_zoo, weights
+from models import builders, folder, hub, shards, shipped, timm_zoo, weights
 from models.preprocessing import blank
 from models.shipped import bundled as bundled
 from models.spec import LoadedModel, ModelSpec
@@ -117,7 +117,8 @@ class Catalog:
         progress: Progress,
         stopped: Callable[[], bool] = lambda: False,
     ) -> Path | None:
-        """The file with the weights, fetched from the hub if need be; None for a bundled one.
+        """The file with the weights, or the index of several, fetched from the hub if need be; None
+        for a bundled one.
 
         What an earlier download left is verified, and fetched again if it is damaged. Raises as
         `load` does, and weights.DownloadStopped once `stopped` says yes.
@@ -131,7 +132,7 @@ class Catalog:
         if spec.repository is not None:
             file = hub.verify(spec.repository, self.cache_dir, weights.sha256)
             if file is not None:
-                size = file.stat().st_size
+                size = shards.size_bytes(file)
                 progress(size, size)
                 return file
         return self._weights(spec, progress, stopped)
@@ -243,7 +244,7 @@ class Catalog:
         if entry.mistakes:
             raise entry.error()
         file = entry.weights or self._weights(entry.spec, progress)
-        tensors, checksum = weights.read(file, hub.announced_sha256(file))
+        tensors, checksum = shards.read(file, hub.announced_sha256)
         try:
             module = builders.build(entry.builder, entry.arguments, tensors, file.name)
         except weights.WeightsError:
@@ -254,11 +255,11 @@ class Catalog:
                 f"({type(error).__name__}: {_short(error)})",
                 "Correct [arguments] in the file, or the builder.",
             ) from error
-        return module, checksum, file.stat().st_size
+        return module, checksum, shards.size_bytes(file)
 
     def _load_timm(self, spec: ModelSpec, progress: Progress | None) -> tuple[nn.Module, str, int]:
         file = self._weights(spec, progress)
-        tensors, checksum = weights.read(file, hub.announced_sha256(file))
+        tensors, checksum = shards.read(file, hub.announced_sha256)
         try:
             module = timm_zoo.build(spec, tensors)
         except RuntimeError as error:
@@ -266,7 +267,7 @@ class Catalog:
                 f"{file.name} does not fit {spec.id}: {error}",
                 "Supply the weights of exactly this architecture under timm's key names.",
             ) from error
-        return module, checksum, file.stat().st_size
+        return module, checksum, shards.size_bytes(file)
 
 
 def _names_a_file(model: str) -> bool:

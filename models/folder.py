@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from models import builders, timm_zoo
+from models import builders, shards, timm_zoo
 from models.model_file import NEEDED, PREPROCESSING, TOP, Check, Hosted, Wrong
 from models.preprocessing import Fit, Preprocessing
 from models.spec import ModelSpec
@@ -41,8 +41,8 @@ class Mistake:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A model as its file describes it. weights: None if there are mistakes, or if they are on the
-    hub; then the spec names the repository.
+    """A model as its file describes it. weights: the file, or the index of several; None if there
+    are mistakes, or if they are on the hub; then the spec names the repository.
 
     arguments: for the builder, those of the configuration file included. pickle: the name of the
     weights file, if it is a pickle.
@@ -125,7 +125,7 @@ class _Reader:
             spec = replace(spec, source="hub", repository=weights.repository)
             entry = Entry(spec, builder, arguments)
         else:
-            size = weights.stat().st_size if weights else None
+            size = shards.size_bytes(weights) if weights else None
             entry = Entry(replace(spec, size_bytes=size), builder, arguments, weights)
         if self.mistakes:
             self.mistakes.sort(key=lambda mistake: mistake.line or 0)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models import shards
 from models.builders import FORMS
 from models.image_processor import keys_of
-from models.weights import PICKLES, how_to
+from models.weights import PICKLES, CorruptWeights, how_to
 
 TASKS = ("classification", "segmentation", "features")
 CROPS = ("centre", "squash")
@@ -32,7 +33,7 @@ class Wrong(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Hosted:
-    """Weights on the hub: model.safetensors of a repository, <owner>/<name>."""
+    """Weights on the hub: of a repository, <owner>/<name>."""
 
     repository: str
 
@@ -91,9 +92,25 @@ def _weights(file: Path, value: Any) -> Path | Hosted:
         raise Wrong(
             f"{name} is a pickle, which can run code when it is opened. {how_to(pickle)}", pickle
         )
+    if name.endswith(shards.INDEX_ENDING):
+        return _index(beside(file, name))
     if Path(name).suffix != ".safetensors":
-        raise Wrong(f"{name} is no .safetensors file, nor hub:<owner>/<name>")
+        raise Wrong(
+            f"{name} is no .safetensors file, nor hub:<owner>/<name>, nor the index of several "
+            f"files (…{shards.INDEX_ENDING})"
+        )
     return beside(file, name)
+
+
+def _index(path: Path) -> Path:
+    """The index of a set that is complete."""
+    try:
+        gone = shards.missing(path)
+    except CorruptWeights as error:
+        raise Wrong(f"{error}. {error.hint}") from error
+    if gone:
+        raise Wrong(f"{path.name} names {', '.join(gone[:5])}, and that is not beside it")
+    return path
 
 
 def _config(file: Path, value: Any) -> dict[str, Any]:

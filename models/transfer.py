@@ -63,6 +63,7 @@ def _transfer(remote: Remote, part: Path, progress: Progress, stopped: Callable[
         before = part.stat().st_size if part.exists() else 0
         progress(before, remote.size)
         if before == remote.size:
+            part.touch()  # A file of no bytes has nothing that is received.
             return
         try:
             _receive(remote, part, progress, stopped)

@@ -20,9 +20,10 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @dataclass
 class Hub:
-    """files: repository → the bytes of its model.safetensors.
+    """files: repository → the bytes of its model.safetensors; of another file of a repository,
+    repository/file → its bytes.
 
-    gets: (repository, Range header or None) of each GET, in order. cuts: after how many bytes of
+    gets: (key in files, Range header or None) of each GET, in order. cuts: after how many bytes of
     the body the next GETs are cut off, one entry each. spoilt: bodies are not what was announced.
     takes_ranges: else a Range is ignored. git: announce git's SHA-1, as for small files. flows: a
     body stops after `piece` bytes until it is set. refusals: statuses that the next GETs get.
@@ -110,12 +111,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             pass  # The other side hung up.
 
     def _found(self) -> tuple[str, bytes] | None:
-        match = re.fullmatch(r"/(.+)/resolve/main/model\.safetensors", self.path)
-        body = self.hub.files.get(match[1]) if match else None
-        if match is None or body is None:
-            self.send_error(404)
-            return None
-        return match[1], body
+        match = re.fullmatch(rf"/(.+)/resolve/(?:main|{COMMIT})/([\w.-]+)", self.path)
+        if match is not None:
+            key = match[1] if match[2] == "model.safetensors" else f"{match[1]}/{match[2]}"
+            if key in self.hub.files:
+                return key, self.hub.files[key]
+        self.send_error(404)
+        return None
 
     def _headers(self, body: bytes, length: int) -> None:
         self.send_header("Content-Length", str(length))
