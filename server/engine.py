@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Literal, TypeVar
@@ -26,9 +26,10 @@ from models.tasks import task_of
 from server import imaging
 from server.analysis import Analysis, Given, Text, analysis_id
 from server.conclude import conclude, to_input
-from server.errors import MapNotPossible, NotReady, Problem, QueueFull, ShuttingDown, WrongInput
+from server.errors import MapNotPossible, NotReady, Problem, ShuttingDown, WrongInput
 from server.imaging import Photo
 from server.inference import InferenceThread, MakeMap, Outcome, pick_device
+from server.places import Place, Places
 from server.settings import Settings
 from server.shelf import Shelf
 from server.store import Store
@@ -68,7 +69,7 @@ class Engine:
         self.shelf = Shelf(catalog, self.device, settings.model_budget_bytes)
         self.inference = InferenceThread(self.device, max_batch)
         self.on_outcome: Callable[[Outcome], None] = lambda outcome: None
-        self.admitted = 0
+        self._places = Places(settings.queue_size)
         self.not_ready: str | None = "The first network is being loaded."
         self._threads = ThreadPoolExecutor(
             settings.decode_threads, thread_name_prefix="decode", initializer=use_one_core
@@ -83,7 +84,7 @@ class Engine:
         """The analysis of a photo's bytes or of a sentence, from the store if it is kept; raises a
         Problem. beams: how many beginnings a network that writes follows.
         """
-        with self._admission():
+        with self._admission() as place:
             started = perf_counter()
             read: Photo | str
             if isinstance(sent, str):
@@ -93,7 +94,7 @@ class Engine:
             decode_ms = (perf_counter() - started) * 1000
             if model is None:
                 model = await self.default_model("text" if isinstance(sent, str) else "photo")
-            loaded = await self.shelf.get(model)
+            loaded = await self._network(model, place)
             given = given_to(loaded.spec, read)
             key = analysis_id(given, loaded, beams)
             if kept := self.store.find(key):
@@ -136,22 +137,23 @@ class Engine:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self.shelf.close()
 
-    @contextmanager
-    def _admission(self) -> Iterator[None]:
+    @property
+    def admitted(self) -> int:
+        """Photos and sentences that hold a place in the queue."""
+        return self._places.taken
+
+    def _admission(self) -> AbstractContextManager[Place]:
         """Counts a photo in, or turns it away: the queue's bound holds for decoding as well."""
         if self._closing:
             raise ShuttingDown("The server is stopping.")
-        if self.admitted >= self.settings.queue_size:
-            raise QueueFull(
-                f"{self.admitted} photos are being analysed already.",
-                limit=self.settings.queue_size,
-                actual=self.admitted,
-            )
-        self.admitted += 1
-        try:
-            yield
-        finally:
-            self.admitted -= 1
+        return self._places.one()
+
+    async def _network(self, model: str, place: Place) -> LoadedModel:
+        """Others use the place while this one's network is loaded, or downloaded before."""
+        if self.shelf.loaded(model) is not None:
+            return await self.shelf.get(model)
+        async with place.lent():
+            return await self.shelf.get(model)
 
     async def _once(self, key: str, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """What `make` gives, run once for all who wait; cancelled when the last of them leaves."""

@@ -54,7 +54,8 @@ class Shelf:
         return await asyncio.shield(self._loading[model])
 
     def loaded(self, model: str) -> LoadedModel | None:
-        return self._loaded.get(model)
+        """The network of this name, if it is in memory."""
+        return self._loaded.get(self._aliases.get(model, model))
 
     def loading(self, model: str) -> bool:
         return model in self._loading
