@@ -18,20 +18,25 @@ from torch import Tensor, nn
 from models.networks.decoder import END, PAD, START
 from models.networks.search import NextWord, next_log_probabilities
 from training.caption_maps import SOURCE, view_boxes
-from training.captions import Captioned, CaptionScores
+from training.captions import Captioned, CaptionScores, word_loss
 from training.recipe import Recipe
 from training.views import CROP_PX, normalise, resample
 
 BATCH = 125
-WORDS_ALONE = 0.5
-"""How much the right words count beside the right n-grams."""
+TYPICAL = (0.5, 0.25, 0.1, 0.05)
+"""The shares of a captioner's words, pairs, threes and fours that are right, by and large."""
 
 
 @dataclass(frozen=True)
 class RewardBatch:
-    """memory: (batch, patch, word_dim), what the words look at · references: of each photo."""
+    """What the words look at, and what people said.
+
+    memory: (batch, patch, word_dim) · captions: int64 (batch, caption, length), some of the
+    references · references: all of each photo's.
+    """
 
     memory: Tensor
+    captions: Tensor
     references: tuple[tuple[str, ...], ...]
 
 
@@ -54,16 +59,21 @@ def sample(predict: NextWord, texts: int, longest: int, device: torch.device) ->
 
 
 def rewards(written: Sequence[str], references: Sequence[Sequence[str]]) -> Tensor:
-    """How much each text is like its references: (text,).
+    """How much each text adds to BLEU-4 of all the texts together: (text,).
 
-    BLEU-4 of the single sentence (one is added to the counts of n-grams beyond words, Lin and Och
-    2004) and, less, BLEU-1; both by sacrebleu.
+    A single caption seldom has four words right in a row, so its own BLEU says little. The
+    logarithm of all texts' BLEU grows by 1/4 of each share of right n-grams over that share's
+    usual size, `TYPICAL`; that is what a text is worth, less where it is short (sacrebleu counts).
     """
-    metric = BLEU(tokenize="none", smooth_method="add-k", smooth_value=1.0, effective_order=True)
+    metric = BLEU(tokenize="none", smooth_method="none", effective_order=True)
     found = []
     for text, own in zip(written, references, strict=True):
         score = metric.sentence_score(text, list(own))
-        found.append(score.score / 100 + WORDS_ALONE * score.bp * score.precisions[0] / 100)
+        shares = (
+            right / max(1, possible) / usual
+            for right, possible, usual in zip(score.counts, score.totals, TYPICAL, strict=True)
+        )
+        found.append(score.bp * sum(shares) / len(TYPICAL))
     return torch.tensor(found)
 
 
@@ -78,7 +88,9 @@ class RewardCaptionTask(CaptionScores):
 
     begun: the captioner that the recipe starts from, whose encoder and bridge the recipe freezes.
     The recipe's task_arguments: `views` of each photo · `samples`, captions written of each photo
-    in a step · `longest`, words of such a caption · `beams` for the score.
+    in a step · `longest`, words of such a caption · `beside`, the weight of teacher forcing, which
+    keeps the captions English, and `captions`, how many of each photo it is given · `beams` for the
+    score.
     """
 
     source = SOURCE
@@ -122,7 +134,14 @@ class RewardCaptionTask(CaptionScores):
         for chosen in torch.split(order, self.recipe.batch):
             photos = chosen.tolist()
             memory = torch.stack([self.views[int(view[photo])][photo] for photo in photos])
-            yield RewardBatch(memory.float(), tuple(self.people[photo] for photo in photos))
+            told = torch.rand((len(chosen), self.captions.shape[1]), generator=generator)
+            told = told.argsort(dim=1)[:, : self.arguments["captions"], None].to(self.device)
+            captions = self.captions[chosen.to(self.device)]
+            yield RewardBatch(
+                memory.float(),
+                captions.gather(1, told.expand(-1, -1, captions.shape[2])),
+                tuple(self.people[photo] for photo in photos),
+            )
 
     def companions(self, network: nn.Module) -> nn.Module:
         return nn.Identity()
@@ -140,7 +159,10 @@ class RewardCaptionTask(CaptionScores):
             references = [own for own in batch.references for _ in range(samples)]
             rewarded = rewards(self.vocabulary.sentences(words), references)
         better = advantages(rewarded.view(-1, samples)).flatten().to(memory.device)
-        return policy_loss(decoder(memory, words), words, better)  # type: ignore[operator]
+        loss = policy_loss(decoder(memory, words), words, better)  # type: ignore[operator]
+        forced = batch.captions.flatten(0, 1)
+        beside: float = self.arguments["beside"]
+        return loss + beside * word_loss(decoder(memory, forced), forced, 0.0)  # type: ignore[operator]
 
 
 def policy_loss(logits: Tensor, words: Tensor, better: Tensor) -> Tensor:

@@ -19,14 +19,19 @@ LONGEST = 64
 
 
 class DecoderBlock(nn.Module):
-    """y' = y + Masked(LN(y)); y'' = y' + Cross(LN(y'), memory); y'' + MLP(LN(y''))."""
+    """y' = y + Masked(LN(y)); y'' = y' + Cross(LN(y'), memory); y'' + MLP(LN(y'')).
 
-    def __init__(self, dim: int, heads: int, hidden: int, dropout: float = 0.0) -> None:
+    scores: a name in `SCORES`.
+    """
+
+    def __init__(
+        self, dim: int, heads: int, hidden: int, dropout: float = 0.0, scores: str = "dot"
+    ) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(dim)
-        self.self_attention = MultiHeadAttention(dim, heads)
+        self.self_attention = MultiHeadAttention(dim, heads, scores)
         self.norm2 = nn.LayerNorm(dim)
-        self.cross_attention = MultiHeadAttention(dim, heads)
+        self.cross_attention = MultiHeadAttention(dim, heads, scores)
         self.norm3 = nn.LayerNorm(dim)
         self.mlp = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, dim))
         self.dropout = nn.Dropout(dropout)
@@ -50,20 +55,29 @@ class WordDecoder(nn.Module):
     """Words and a memory → the next word after each word.
 
     words: the size of the vocabulary, the four special ones included · dropout: while training, of
-    the embedded words and of what each part adds.
+    the embedded words and of what each part adds · scores: a name in `SCORES`.
     """
 
     positions: Tensor
 
     def __init__(
-        self, words: int, dim: int, depth: int, heads: int, hidden: int, dropout: float = 0.0
+        self,
+        words: int,
+        dim: int,
+        depth: int,
+        heads: int,
+        hidden: int,
+        dropout: float = 0.0,
+        scores: str = "dot",
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(words, dim)
         # Kept out of the checkpoint: the formula gives it again.
         self.register_buffer("positions", sinusoidal_table(LONGEST, dim), persistent=False)
         self.dropout = nn.Dropout(dropout)
-        self.blocks = nn.ModuleList(DecoderBlock(dim, heads, hidden, dropout) for _ in range(depth))
+        self.blocks = nn.ModuleList(
+            DecoderBlock(dim, heads, hidden, dropout, scores) for _ in range(depth)
+        )
         self.norm = nn.LayerNorm(dim)
         self.apply(initialise)
         # With this spread the logits, products with a normed vector, begin at about 1.

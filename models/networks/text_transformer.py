@@ -12,7 +12,8 @@ class TextTransformer(nn.Module):
     """Words of one language → encoder → decoder → words of another; one table of words for both.
 
     words: the size of the vocabulary, PAD, START, END and UNKNOWN first · depth: blocks of the
-    encoder, and as many of the decoder · mlp_ratio: how much wider the MLPs are than dim.
+    encoder, and as many of the decoder · mlp_ratio: how much wider the MLPs are than dim · scores:
+    a name in `SCORES`, for every attention.
     """
 
     positions: Tensor
@@ -25,13 +26,16 @@ class TextTransformer(nn.Module):
         heads: int = 4,
         mlp_ratio: int = 3,
         dropout: float = 0.0,
+        scores: str = "dot",
     ) -> None:
         super().__init__()
         hidden = mlp_ratio * dim
         self.register_buffer("positions", sinusoidal_table(LONGEST, dim), persistent=False)
-        self.blocks = nn.ModuleList(EncoderBlock(dim, heads, hidden) for _ in range(depth))
+        self.blocks = nn.ModuleList(
+            EncoderBlock(dim, heads, hidden, scores=scores) for _ in range(depth)
+        )
         self.norm = nn.LayerNorm(dim)
-        self.decoder = WordDecoder(words, dim, depth, heads, hidden, dropout)
+        self.decoder = WordDecoder(words, dim, depth, heads, hidden, dropout, scores)
         self.dropout = nn.Dropout(dropout)
         self.blocks.apply(initialise)
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from models.networks import build
 from training.cifar import CifarTask
-from training.claims import gates, positions, receptive_field, scores, tnt
+from training.claims import gates, positions, receptive_field, tnt
 from training.data import Examples
 from training.export import trained_network
 from training.loop import copy_of, parameter_groups
@@ -16,14 +16,12 @@ from training.loop import copy_of, parameter_groups
 CPU = torch.device("cpu")
 VARIANTS = [
     (module.CLAIM.id, name)
-    for module in (gates, positions, receptive_field, scores, tnt)
+    for module in (gates, positions, receptive_field, tnt)
     for name in module.CLAIM.variants
     # The plain ViT and ResNet serve several claims; once is enough.
-    if (module, name) not in {(positions, "learned_1d"), (scores, "dot"), (tnt, "vit")}
+    if (module, name) not in {(positions, "learned_1d"), (tnt, "vit")}
 ]
-CLAIMS = {
-    module.CLAIM.id: module.CLAIM for module in (gates, positions, receptive_field, scores, tnt)
-}
+CLAIMS = {module.CLAIM.id: module.CLAIM for module in (gates, positions, receptive_field, tnt)}
 
 
 def task_of(recipe: object) -> CifarTask:
@@ -61,7 +59,7 @@ def test_every_variant_builds_and_a_step_lowers_its_loss(
 
 
 def test_variants_differ_in_nothing_but_the_claim() -> None:
-    for claim, varied in (("gates", "gate"), ("positions", "positions"), ("scores", "scores")):
+    for claim, varied in (("gates", "gate"), ("positions", "positions")):
         recipes = list(CLAIMS[claim].variants.values())
         rest = [{k: v for k, v in r.arguments.items() if k != varied} for r in recipes]
         assert all(arguments == rest[0] for arguments in rest)

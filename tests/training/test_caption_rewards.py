@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.networks.decoder import END, PAD, START
-from training.caption_rewards import WORDS_ALONE, advantages, policy_loss, rewards, sample
+from training.caption_rewards import TYPICAL, advantages, policy_loss, rewards, sample
+from training.words import bleu
 
 CPU = torch.device("cpu")
 A, B = 4, 5
@@ -44,22 +45,36 @@ def test_a_text_ends_once_and_at_the_longest() -> None:
         assert PAD not in words[: len(words) - len(after)]
 
 
-def test_rewards_are_bleu_of_the_sentence() -> None:
+def test_a_reward_is_what_a_sentence_adds_to_the_bleu_of_all() -> None:
     """By hand, for "a dog runs on grass" against "a dog runs in the grass".
 
-    Of five words four are right; of the pairs 2 of 4, of the threes 1 of 3, of the fours 0 of 2,
-    each of these with one more both found and possible. Five words for six: brevity exp(1 - 6/5).
+    Of five words four are right, of the pairs 2 of 4, of the threes 1 of 3, of the fours 0 of 2.
+    Five words for six: brevity exp(1 - 6/5).
     """
-    four = (4 / 5 * 3 / 5 * 2 / 4 * 1 / 3) ** 0.25
-    brevity = math.exp(1 - 6 / 5)
-    expected = brevity * four + WORDS_ALONE * brevity * 4 / 5
+    worth = (4 / 5 / TYPICAL[0] + 2 / 4 / TYPICAL[1] + 1 / 3 / TYPICAL[2]) / 4
     got, perfect, nothing = rewards(
         ["a dog runs on grass", "a dog runs", "cats"],
         [["a dog runs in the grass"], ["a dog runs", "it runs"], ["a dog"]],
     ).tolist()
-    assert got == pytest.approx(expected, rel=1e-5)
-    assert perfect > got
-    assert nothing < 0.2
+    assert got == pytest.approx(math.exp(1 - 6 / 5) * worth, rel=1e-5)
+    assert perfect == pytest.approx((1 / TYPICAL[0] + 1 / TYPICAL[1] + 1 / TYPICAL[2]) / 4)
+    assert nothing == 0
+
+
+def test_rewards_point_where_the_bleu_of_all_grows() -> None:
+    """One text of many made better: the BLEU of all grows more, the more the text is worth."""
+    people = [["a brown dog runs through the green grass"]] * 40
+    usual = ["a dog walks through the green field now"] * 39
+    better = [
+        "a dog walks through the green field now",
+        "a dog walks through the green grass now",
+        "a dog runs through the green grass now",
+        "a brown dog runs through the green grass",
+    ]
+    grown = [bleu([*usual, text], people).four for text in better]
+    worth = rewards(better, [people[0]] * 4).tolist()
+    assert grown == sorted(grown)
+    assert worth == sorted(worth)
 
 
 def test_an_advantage_is_over_the_mean_of_the_others() -> None:
