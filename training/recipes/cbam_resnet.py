@@ -1,10 +1,14 @@
 """CBAM-ResNet on Caltech-101: channel gate, then spatial gate."""
 
-from training.recipes.residual import residual_recipe
+from training.recipes.residual import BEGUN, residual_recipe
 
 RECIPE = residual_recipe(
     "cbam_resnet",
     gate="cbam",
+    **BEGUN,
+    # The gates begin at random, in a network that has learnt without them.
+    paced=("gate",),
+    pace=3.0,
     title="CBAM-ResNet · Caltech-101",
     summary="A compact ResNet that weighs first its channels, then the places of the photo.",
     mechanisms=("cbam",),

@@ -1,10 +1,14 @@
 """CBAM-ResNet on Caltech-101: spatial gate, then channel gate."""
 
-from training.recipes.residual import residual_recipe
+from training.recipes.residual import BEGUN, residual_recipe
 
 RECIPE = residual_recipe(
     "cbam_resnet_spatial_first",
     gate="cbam_spatial_first",
+    **BEGUN,
+    # The gates begin at random, in a network that has learnt without them.
+    paced=("gate",),
+    pace=3.0,
     title="CBAM-ResNet, spatial gate first · Caltech-101",
     summary="A compact ResNet that weighs first the places of the photo, then its channels.",
     mechanisms=("cbam",),

@@ -5,6 +5,18 @@ from typing import Any
 from training.recipe import Recipe
 
 
+BEGUN: dict[str, Any] = {
+    "starts_from": "eca_resnet",
+    "epochs": 6,
+    "learning_rate": 1e-3,
+    "warmup_epochs": 0.3,
+    "batch": 64,
+    "average": 0.995,
+    "views": 5,
+}
+"""For a network that takes over what another has learnt to see, and learns its own attention."""
+
+
 def residual_recipe(id: str, gate: str, **different: Any) -> Recipe:
     """The recipe of a gated ResNet on the photos; `different` overrides or completes it."""
     shared: dict[str, Any] = {

@@ -1,17 +1,11 @@
 """A ResNet with self-attention on its inner feature map, on Caltech-101."""
 
-from training.recipes.residual import residual_recipe
+from training.recipes.residual import BEGUN, residual_recipe
 
 RECIPE = residual_recipe(
     "sa_resnet",
     gate="self_attention",
-    starts_from="eca_resnet",
-    epochs=6,
-    learning_rate=1e-3,
-    warmup_epochs=0.3,
-    batch=64,
-    average=0.995,
-    views=5,
+    **BEGUN,
     training_arguments={"spectral": True},
     # γ starts at 0 and is the way in for the rest of the layer, so it may move faster.
     paced=("gamma",),
