@@ -4,7 +4,6 @@ from typing import Any
 
 from training.recipe import Recipe
 
-
 BEGUN: dict[str, Any] = {
     "starts_from": "eca_resnet",
     "epochs": 6,
