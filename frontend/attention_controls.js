@@ -83,6 +83,9 @@ function whoAsks({ query }, site, set) {
           class: "button",
           id: "class-token",
           "aria-pressed": String(query === "cls"),
+          title: site.prefix_tokens
+            ? "A token without a place: the network's answer is made from it"
+            : "The patch in the middle of the photo",
           onclick: () => set({ query: "cls", hover: null }),
         },
         site.prefix_tokens ? "Class token" : "Centre patch",
@@ -110,8 +113,12 @@ function whichWay({ direction }, set) {
 
 /** @param {any} state @param {any} site @param {(patch: any) => void} set */
 function heads(state, site, set) {
-  const each = Array.from({ length: site.heads }, (_, i) => ({ value: i, text: String(i) }));
-  const fused = ["mean", "max", "min"].map((value) => ({ value, text: value }));
+  const each = Array.from({ length: site.heads }, (_, i) => ({ value: i, text: String(i), title: `Head ${i} alone` }));
+  const fused = [
+    { value: "mean", text: "mean", title: "The mean over all heads" },
+    { value: "max", text: "max", title: "The largest of all heads, place by place" },
+    { value: "min", text: "min", title: "The smallest of all heads, place by place" },
+  ];
   return row(
     "Heads",
     segmented("Heads", /** @type {any} */ ([...fused, ...each]), headOf(state, site.heads), (/** @type {any} */ value) =>

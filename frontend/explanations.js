@@ -1,9 +1,12 @@
 // Each mechanism in a few lines, with this photo's own numbers.
 
 import { h } from "./dom.js";
+import { mathOf, steps } from "./explanation_parts.js";
+import { channelGate, spatialGate } from "./explanations_gates.js";
+import { spatialTransformer } from "./explanations_sampling.js";
 import { number } from "./format.js";
-import { formula, matrix, operand, over, root as squareRoot, row, sub, sup, text } from "./mathml.js";
-import { channelOf, headOf, shownToken } from "./picture.js";
+import { formula, over, root as squareRoot, row, sub, sup, text } from "./mathml.js";
+import { headOf, shownToken } from "./picture.js";
 import { isSquare, tokenName, tokenOf } from "./sites.js";
 
 /** @typedef {(state: any, site: any, session: import("./session.js").Session) => Promise<Element[]>} Explanation */
@@ -30,15 +33,8 @@ async function attention(state, site, session) {
       mathOf("k"),
       ". Where they agree, the score is high. Softmax turns one query's scores into shares that sum to 1; the token then takes that mixture of the others' values.",
     ),
-    formula(
-      sub("p", row("i", "j")),
-      "=",
-      sub(text("softmax"), "j"),
-      "(",
-      over(row(sub("q", "i"), "·", sub("k", "j")), squareRoot("d")),
-      ")",
-    ),
-    h("p", { class: "quiet" }, "Scaled dot-product attention, Vaswani et al. 2017, equation 1."),
+    formula(sub("p", row("i", "j")), "=", sub(text("softmax"), "j"), "(", scoreOf(source.scores), ")"),
+    h("p", { class: "quiet" }, origin(source.scores)),
   ];
   if (!source.pair || !source.scores || !site.grid || !isSquare(site)) {
     return [
@@ -46,7 +42,9 @@ async function attention(state, site, session) {
       h(
         "p",
         {},
-        "At this site the network adds a mask or builds the matrix itself, so only the finished shares are known here.",
+        site.windows
+          ? "At this site tokens look only at those in their own window, and the page asks for the finished shares of one place at a time."
+          : "At this site the network adds a mask or builds the matrix itself, so only the finished shares are known here.",
       ),
     ];
   }
@@ -55,16 +53,21 @@ async function attention(state, site, session) {
   const shown = typeof head === "number" ? head : 0;
   const pair = source.pair(shown, query, key);
   const { dim, scale } = source.scores;
+  const scaling = scalingOf(source.scores);
   return [
     ...paragraphs,
     h("h3", {}, "This pair, in head ", String(shown)),
     h("p", {}, `${capital(tokenName(query, site))} asks; ${tokenName(key, site)} answers.`),
     steps([
       ["agreement of query and key", formula(sub("q", "i"), "·", sub("k", "j"), "=", number(pair.dot))],
-      [
-        `times the scale, 1 / √${dim}`,
-        formula(number(pair.dot), "×", number(scale), "=", number(pair.scaled)),
-      ],
+      ...(scaling === "none"
+        ? []
+        : [
+            /** @type {[string, Element]} */ ([
+              scaling === "root" ? `times the scale, 1 / √${dim}` : "times the scale",
+              formula(number(pair.dot), "×", number(scale), "=", number(pair.scaled)),
+            ]),
+          ]),
       [
         `softmax over ${source.keys} keys`,
         formula(
@@ -82,6 +85,31 @@ async function attention(state, site, session) {
   ];
 }
 
+/** @typedef {import("./attention.js").AttentionSource["scores"]} Scores */
+
+/** Whether scores are divided by √d, left as they are, or scaled otherwise. @param {NonNullable<Scores>} scores */
+export function scalingOf({ dim, scale }) {
+  if (Math.abs(scale * Math.sqrt(dim) - 1) < 1e-3) return "root";
+  return Math.abs(scale - 1) < 1e-6 ? "none" : "other";
+}
+
+/** What softmax is taken of. @param {Scores} scores */
+function scoreOf(scores) {
+  const dot = row(sub("q", "i"), "·", sub("k", "j"));
+  const scaling = scores ? scalingOf(scores) : "root";
+  if (scaling === "none") return dot;
+  return scaling === "root" ? over(dot, squareRoot("d")) : row("s", dot);
+}
+
+/** Where the formula is from. @param {Scores} scores */
+function origin(scores) {
+  const scaling = scores ? scalingOf(scores) : "root";
+  if (scaling === "root") return "Scaled dot-product attention, Vaswani et al. 2017, equation 1.";
+  if (scaling === "none")
+    return "Dot-product attention without a scale: scores are not divided by √d, as in Zhang et al. 2019, equation 1.";
+  return `Dot-product attention, Vaswani et al. 2017, with a scale s of its own: ${number(scores?.scale ?? 0)}.`;
+}
+
 /** The pinned or hovered query, and as key what is under the pointer, else what it looks at most. @param {any} state @param {any} site @param {any} source */
 function askedPair(state, site, source) {
   const asked = shownToken(state, site);
@@ -94,131 +122,6 @@ function askedPair(state, site, source) {
   const other = pointed ?? strongest(all.subarray(shown * tokens, (shown + 1) * tokens));
   return state.direction === "from" ? { query: asked, key: other } : { query: other, key: asked };
 }
-
-/** @type {Explanation} */
-async function channelGate(state, site, session) {
-  const gate = (await session.gate(site)).data;
-  const channel = channelOf(state, gate);
-  const feature = await session.feature(site, channel).catch(() => null);
-  const squeezed = formula(
-    sub("z", "c"),
-    "=",
-    over("1", row("H", "W")),
-    "∑",
-    sub("x", "c"),
-    "(",
-    "i",
-    ",",
-    "j",
-    ")",
-  );
-  const own = (/** @type {Element} */ general, /** @type {number} */ value) => {
-    general.firstElementChild?.append(operand("="), operand(number(value)));
-    return general;
-  };
-  return [
-    h("h3", {}, "A gate on channels"),
-    h(
-      "p",
-      {},
-      "Each channel of the feature map looks for one kind of thing. The gate squeezes every channel to one number, works out from all of them a factor between 0 and 1 for each, and multiplies.",
-    ),
-    h("h3", {}, `Channel ${channel}, step by step`),
-    steps([
-      ["squeeze: its mean over all places", feature ? own(squeezed, mean(feature.data)) : squeezed],
-      [
-        `excite: a factor, from all ${gate.length} channels`,
-        own(formula(sub("s", "c"), "=", "σ", "(", sub("f", "c"), "(", "z", ")", ")"), gate[channel]),
-      ],
-      ["scale: every place of it", formula(sub("y", "c"), "=", number(gate[channel]), sub("x", "c"))],
-    ]),
-    h("p", {}, `Over all channels the mean factor is ${number(mean(gate))}.`),
-    h(
-      "p",
-      { class: "quiet" },
-      "f is two small layers in squeeze-and-excitation (Hu et al. 2018), a convolution over neighbouring channels in ECA (Wang et al. 2020), and in CBAM a shared layer pair over the mean and the maximum (Woo et al. 2018).",
-    ),
-  ];
-}
-
-/** @type {Explanation} */
-async function spatialGate(state, site, session) {
-  const { data, shape } = await session.gate(site);
-  const [rows, columns] = shape.slice(-2);
-  const { hover } = state;
-  const here = hover ? number(data[hover.row * columns + hover.column]) : null;
-  return [
-    h("h3", {}, "A gate on places"),
-    h(
-      "p",
-      {},
-      "At every place the channels are reduced to their mean and their maximum. A 7 × 7 convolution over these two maps says how much of each place passes on, in all channels alike.",
-    ),
-    formula(
-      ...["M", "=", "σ", "(", sup("f", row("7", "×", "7")), "("],
-      ...["[", sub(text("mean"), "c"), ";", sub(text("max"), "c"), "]", ")", ")"],
-    ),
-    h("p", {}, `Here the mask has ${rows} × ${columns} places with a mean of ${number(mean(data))}.`),
-    h(
-      "p",
-      {},
-      here
-        ? `At row ${hover.row}, column ${hover.column} every channel is multiplied by ${here}.`
-        : "Move over the photo for the factor of a place.",
-    ),
-    h("p", { class: "quiet" }, "CBAM, Woo et al. 2018, section 3."),
-  ];
-}
-
-/** @type {Explanation} */
-async function spatialTransformer(state, site, session) {
-  const { theta, grid, input, output } = await session.grid(site);
-  const numbers = theta.map((/** @type {number[]} */ line) => line.map(number));
-  const pixel = state.hover ?? { row: Math.floor(output.rows / 2), column: Math.floor(output.columns / 2) };
-  const [x, y] = grid[pixel.row][pixel.column];
-  return [
-    h("h3", {}, "A network that moves its window"),
-    h(
-      "p",
-      {},
-      "A small network looks at the picture and answers with six numbers θ. They place a grid on the picture; at each point of it the picture is read, between pixels by bilinear interpolation. The rest of the network sees only what was read.",
-    ),
-    formula(matrix([["x"], ["y"]]), "=", matrix(numbers), matrix([["x′"], ["y′"], ["1"]])),
-    h(
-      "p",
-      {},
-      `(x′, y′) is a pixel of the picture that is read, ${output.rows} × ${output.columns}; (x, y) is where it comes from on the ${input.rows} × ${input.columns} input. Both run from −1 to 1.`,
-    ),
-    h(
-      "p",
-      {},
-      `The pixel at row ${pixel.row}, column ${pixel.column} is read at x = ${number(x)}, y = ${number(y)}.`,
-    ),
-    h("p", { class: "quiet" }, "Jaderberg et al. 2015, equation 1."),
-  ];
-}
-
-/** @param {[string, Element][]} list */
-const steps = (list) =>
-  h(
-    "ol",
-    { class: "steps" },
-    list.map(([words, math]) => {
-      math.removeAttribute("display");
-      math.setAttribute("displaystyle", "true");
-      return h("li", {}, h("span", {}, words), h("div", {}, math));
-    }),
-  );
-
-/** @param {string} name */
-function mathOf(name) {
-  const math = formula(name);
-  math.removeAttribute("display");
-  return math;
-}
-
-/** @param {Float32Array} values */
-const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** @param {Float32Array} values */
 function strongest(values) {

@@ -10,7 +10,8 @@ export function hintFor(state, picture) {
   const { method, direction, query } = state;
   const site = siteOf(state);
   if (picture.form === "matrix") return picture.labels ? "Choose a word to see its row; move over a cell to read it." : "";
-  if (picture.form === "grid") return "Move over the right picture to see where each pixel was read.";
+  if (picture.form === "grid")
+    return `${TOUCH.matches ? "Touch" : "Move over"} the right picture to see where each pixel was read.`;
   if (picture.form === "mask" && TOUCH.matches) return "Press and hold to read the class of a place.";
   if (picture.form === "mask")
     return site?.kind === "attention"
@@ -19,7 +20,7 @@ export function hintFor(state, picture) {
   if (method === "site" && site && isCross(site))
     return TOUCH.matches ? "Choose a word below." : "Choose a word below, or go through them with ← and →.";
   const asks = picture.claim === "attention map" && method === "site" && askedGrid(site, direction);
-  if (!asks) return "Move over the photo to read its numbers.";
+  if (!asks) return TOUCH.matches ? "Press and hold to read a number." : "Move over the photo to read its numbers.";
   if (TOUCH.matches)
     return query === "cls" ? "Press and hold a patch to ask it. Tap to pin it." : "Pinned. Tap it again to let go.";
   if (query !== "cls") return "Pinned. Move to read its numbers; click it again or press Esc to let go.";

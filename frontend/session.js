@@ -91,7 +91,8 @@ export function createSession(store) {
     const timer = setInterval(async () => {
       if (!id || signal.aborted) return;
       const card = await api.model(id).catch(() => null);
-      if (signal.aborted || !store.get().busy || card?.status !== "loading" || !card.progress) return;
+      if (!card) return clearInterval(timer);
+      if (signal.aborted || !store.get().busy || card.status !== "loading" || !card.progress) return;
       const { received_bytes: received, total_bytes: total } = card.progress;
       store.set({
         busy: { text: `Loading the weights of ${card.title}`, progress: total ? received / total : null },

@@ -5,6 +5,14 @@ import { number } from "../format.js";
 import { icon } from "../icons.js";
 import { glyphOf, roleOf, siteTitle } from "../sites.js";
 
+/** What a bar says, by kind of site. @type {Record<string, string>} */
+const MEANINGS = {
+  attention: "one cell a layer · its bar: how focused attention is",
+  "channel-gate": "one cell a gate · its bar: how much it varies",
+  "spatial-gate": "one cell a gate · its bar: how much it varies",
+  "spatial-transformer": "one cell a sampling grid",
+};
+
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
 export function mountDepth(root, { store }) {
   const strip = h("div", {
@@ -13,7 +21,8 @@ export function mountDepth(root, { store }) {
     "aria-label": "Sites, first to last",
     onkeydown: moveFocus,
   });
-  root.append(strip);
+  const meaning = h("p", { class: "quiet strip-meaning" });
+  root.append(strip, meaning);
   /** @type {Map<string, HTMLElement>} */
   let cells = new Map();
 
@@ -48,7 +57,9 @@ export function mountDepth(root, { store }) {
     );
   }
 
-  store.on(["analysisData", "site"], ({ site }) => {
+  store.on(["analysisData", "site"], ({ site, analysisData: analysis }) => {
+    const kind = analysis?.sites.find((/** @type {any} */ one) => one.id === site)?.kind;
+    meaning.textContent = MEANINGS[kind] ?? "";
     for (const [id, button] of cells) {
       button.setAttribute("aria-checked", String(id === site));
       button.tabIndex = id === site ? 0 : -1;

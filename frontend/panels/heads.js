@@ -10,6 +10,8 @@ import { shownToken } from "../picture.js";
 import { clearAbove } from "../matrix.js";
 import { isCross, isMasked, isPlaced, isSquare, isWordMatrix, siteTitle, wordOf } from "../sites.js";
 
+const MOST_COLUMNS = 8;
+
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
 export function mountHeads(root, { store, session }) {
   const title = h("h3");
@@ -116,10 +118,11 @@ export function mountHeads(root, { store, session }) {
     const sites = analysis.sites.filter(drawable);
     all.style.setProperty(
       "--heads",
-      String(Math.min(8, Math.max(...sites.map((/** @type {any} */ site) => site.heads)))),
+      String(Math.min(MOST_COLUMNS, Math.max(...sites.map((/** @type {any} */ site) => site.heads)))),
     );
     put(
       all,
+      headNumbers(sites),
       sites.map((/** @type {any} */ site) =>
         h(
           "div",
@@ -155,6 +158,14 @@ export function mountHeads(root, { store, session }) {
       }
     }
   }
+}
+
+/** What stands above the columns, which may be fewer than a layer has heads. @param {any[]} sites */
+function headNumbers(sites) {
+  const most = Math.max(0, ...sites.map((site) => site.heads));
+  if (most > MOST_COLUMNS) return null;
+  const numbers = Array.from({ length: most }, (_, head) => h("span", {}, String(head)));
+  return h("div", { class: "layer-row head-numbers number quiet" }, h("span", {}, "layer"), numbers);
 }
 
 /** Whether its heads can be drawn small: on the photo, or as matrices of words. @param {any} site */

@@ -1,7 +1,20 @@
-// The sheet that lists the keys.
+// The sheet that says what the page's words mean, and lists the keys.
 
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
+
+const WORDS = [
+  ["patch", "a square of the photo: the part that one token stands for"],
+  ["token", "a patch, or a word, as the network holds it: a list of numbers"],
+  ["class token", "one more token, without a place, from which the answer is made"],
+  ["attention", "how much a token takes from each of the others: shares that add up to 1"],
+  ["layer, site", "a place in the network where something attends; the strip has a cell for each"],
+  ["head", "one of several attentions that a layer has side by side"],
+  ["gate", "a factor between 0 and 1 for a channel, or for a place"],
+  ["channel", "one kind of thing that a convolutional network looks for; where it finds it is its feature map"],
+  ["rollout", "attention followed back through all layers to the photo"],
+  ["relevance", "what counted for one answer: attention weighed by that answer's gradient"],
+];
 
 const KEYS = [
   ["Move, long press", "ask the patch under the pointer"],
@@ -40,13 +53,16 @@ export function mountHelp(root) {
       h(
         "div",
         { class: "help-head" },
-        h("h2", {}, "Keys"),
+        h("h2", {}, "Help"),
         h(
           "button",
           { type: "button", class: "button plain", "aria-label": "Close", onclick: () => dialog.close() },
           icon("close"),
         ),
       ),
+      h("h3", {}, "What the words mean"),
+      h("dl", {}, WORDS.map(([word, text]) => [h("dt", {}, word), h("dd", {}, text)]).flat()),
+      h("h3", {}, "Keys"),
       h("dl", {}, KEYS.map(([keys, text]) => [h("dt", {}, h("kbd", {}, keys)), h("dd", {}, text)]).flat()),
       h(
         "p",

@@ -80,16 +80,19 @@ export function mountLook(root, { store, session }) {
         "dl",
         { class: "facts" },
         h("dt", {}, "turned"),
-        h("dd", {}, `${number(rotation)}°`),
+        h("dd", {}, `${number(Math.abs(rotation))}° ${rotation < 0 ? "anticlockwise" : "clockwise"}`),
         h("dt", {}, "window"),
-        h("dd", {}, `${number(scale[0])} × ${number(scale[1])} of the picture`),
+        h("dd", {}, `${percent(scale[0])} wide, ${percent(scale[1])} high`),
         h("dt", {}, "centre moved"),
-        h("dd", {}, `${number(shift[0])} right, ${number(shift[1])} down`),
+        h("dd", {}, `${way(shift[0], "left", "right")}, ${way(shift[1], "up", "down")}`),
       ),
-      h("p", { class: "quiet" }, "In units of half the picture's side."),
+      h("p", { class: "quiet" }, "Shares of the width and the height of what it reads from."),
     );
   }
 }
+
+/** How far the centre is moved, as a share of the side: θ counts in halves of it. @param {number} shift @param {string} back @param {string} forth */
+const way = (shift, back, forth) => `${percent(Math.abs(shift) / 2)} ${shift < 0 ? back : forth}`;
 
 /** Of a map of the whole network. @param {any} state */
 function wholeReading({ picture, analysisData: analysis }) {

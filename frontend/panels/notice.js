@@ -5,6 +5,13 @@ import { icon } from "../icons.js";
 
 const BAR_AFTER_MS = 1000;
 
+/** What to do on the page, where the API's hint speaks of requests. @type {Record<string, string>} */
+const HINTS = {
+  "unknown-model": "Choose one of the models above.",
+  "unknown-analysis": "An analysis lives as long as the server runs and has room for it. Open the photo again.",
+  "analysis-gone": "It made room for newer ones. Open the photo again.",
+};
+
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
 export function mountNotice(root, { store, session }) {
   const progress = h("progress", { max: 1 });
@@ -36,6 +43,7 @@ export function mountNotice(root, { store, session }) {
     problem.hidden = !error;
     problem.classList.toggle("alone", !photo);
     if (!error) return;
+    const hint = HINTS[error.slug] ?? error.hint;
     put(
       problem,
       h(
@@ -43,7 +51,7 @@ export function mountNotice(root, { store, session }) {
         {},
         h("strong", {}, error.title ?? "Something went wrong"),
         h("p", {}, error.detail ?? String(error)),
-        error.hint && h("p", { class: "quiet" }, error.hint),
+        hint && h("p", { class: "quiet" }, hint),
       ),
       photo
         ? h(

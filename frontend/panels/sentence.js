@@ -10,6 +10,7 @@ import { isMasked, isWordMatrix, siteTitle, wordOf } from "../sites.js";
 const GAP_PX = 24;
 const NARROW_PX = 640;
 const LARGEST_PX = 420;
+const LEAST_PX = 260; // below, words and titles do not fit: fewer stand side by side
 
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
 export function mountSentence(root, { store, session }) {
@@ -59,7 +60,6 @@ export function mountSentence(root, { store, session }) {
     input.value = analysis.text;
     wrote.textContent = analysis.output?.text ? `→ ${analysis.output.text}` : "";
     columns = kinds(analysis.sites).map(column);
-    matrices.style.setProperty("--columns", String(columns.length));
     put(
       matrices,
       columns.map(({ figure }) => figure),
@@ -130,9 +130,11 @@ export function mountSentence(root, { store, session }) {
     if (analysis?.text == null || !tables || view.hidden) return;
     const narrow = root.clientWidth < NARROW_PX;
     const free = root.clientWidth - 2 * GAP_PX;
-    const count = columns.length;
-    const width = narrow ? free : Math.min(LARGEST_PX, (free - (count - 1) * GAP_PX) / count);
-    const height = narrow ? 1000 : Math.max(160, root.clientHeight - form.offsetHeight - 116);
+    const fitting = Math.max(1, Math.floor((free + GAP_PX) / (LEAST_PX + GAP_PX)));
+    const count = narrow ? 1 : Math.min(columns.length, fitting);
+    const width = Math.min(narrow ? free : LARGEST_PX, (free - (count - 1) * GAP_PX) / count);
+    const height = count < columns.length ? 1000 : Math.max(160, root.clientHeight - form.offsetHeight - 116);
+    matrices.style.setProperty("--columns", String(count));
     for (const { sites, heading, figure, matrix } of columns) {
       const site = shownOf(sites);
       const chosen = site.id === state.site;

@@ -13,6 +13,7 @@ import { createOverlay } from "../overlay.js";
 import { watchPointer } from "../pointer.js";
 import { askedGrid, channelMean, isOnFeatures, samplersBefore } from "../sites.js";
 
+const STACKED = matchMedia("(max-width: 860px)"); // as in style/layout.css: the stage is as high as what is in it
 const GAP_PX = 24;
 const LABEL_PX = 28;
 
@@ -45,12 +46,12 @@ export function mountStage(root, { store, session }) {
     const shares = beside ? 2 : 1;
     const margins = narrow && !beside ? 0 : 2 * gap;
     const width = (root.clientWidth - margins - (shares - 1) * gap) / shares;
-    const height = narrow
+    const height = STACKED.matches
       ? Math.min(innerHeight * 0.56, 1.4 * width)
       : root.clientHeight - 2 * GAP_PX - LABEL_PX;
     const fitted = fit(shown.bitmap, width, height);
     Object.assign(frame.style, { width: `${fitted.width}px`, height: `${fitted.height}px` });
-    if (picture?.labels) drawWords(width, root.clientHeight - 2 * GAP_PX - LABEL_PX);
+    if (picture?.labels) drawWords(width, height);
     else if (picture && beside) {
       const other = fit({ width: picture.grid.columns, height: picture.grid.rows }, width, fitted.height);
       Object.assign(small.style, { width: `${other.width}px`, height: `${other.height}px` });

@@ -120,3 +120,33 @@ def test_attention_on_a_feature_map(watched: Watched) -> None:
     expect(page.locator("#sentence")).to_contain_text("the patch at row")
     expect(page.locator("#class-token")).to_have_text("Centre patch")
     expect(page.get_by_role("radio", name="Rollout, all layers")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("view", "said", "not_said"),
+    [
+        ("sample=stop_sign&model=sa_resnet", "not divided by √d", "1 / √"),
+        ("sample=sunflower&model=vit", "1 / √64", "not divided"),
+        ("sample=sunflower&model=se_resnet", "two fully connected layers", "ECA"),
+        ("sample=sunflower&model=eca_resnet", "5 neighbouring channels", "fully connected"),
+        ("sample=sunflower&model=cbam_resnet&site=s00", "its largest value", "ECA"),
+        ("sample=sunflower&model=tnt&site=s00", "in their own window", "adds a mask"),
+    ],
+)
+def test_an_explanation_is_of_this_network(
+    watched: Watched, view: str, said: str, not_said: str
+) -> None:
+    page = watched.open(f"?{view}&tab=how")
+    expect(page.locator("#panel-how")).to_contain_text(said, timeout=15_000)
+    expect(page.locator("#panel-how")).not_to_contain_text(not_said)
+
+
+def test_a_pixel_is_mixed_from_four(watched: Watched) -> None:
+    page = watched.open("?sample=digit_turned&model=stn_digits&tab=how")
+    rows = page.locator("#panel-how tbody tr")
+    expect(rows).to_have_count(4)
+    before = rows.all_inner_texts()
+    page.locator(".second canvas").hover(position={"x": 60, "y": 60})
+    expect(rows.first).not_to_have_text(before[0])
+    shares = [text.split("\t")[-1] for text in rows.all_inner_texts()]
+    assert sum(float(share.strip("< %")) for share in shares) == pytest.approx(100, abs=1.1)

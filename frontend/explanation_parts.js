@@ -1,0 +1,30 @@
+// What explanations are made of: numbered steps, a formula with its number, a term in a line.
+
+import { h } from "./dom.js";
+import { number } from "./format.js";
+import { formula, operand } from "./mathml.js";
+
+/** What is done, one after the other. @param {[string, Element][]} list  words and a formula */
+export const steps = (list) =>
+  h(
+    "ol",
+    { class: "steps" },
+    list.map(([words, math]) => {
+      math.removeAttribute("display");
+      math.setAttribute("displaystyle", "true");
+      return h("li", {}, h("span", {}, words), h("div", {}, math));
+    }),
+  );
+
+/** A formula, and what it is here. @param {Element} general @param {number} value */
+export function own(general, value) {
+  general.firstElementChild?.append(operand("="), operand(number(value)));
+  return general;
+}
+
+/** A symbol in a line of words. @param {string} name */
+export function mathOf(name) {
+  const math = formula(name);
+  math.removeAttribute("display");
+  return math;
+}
