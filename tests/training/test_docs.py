@@ -1,0 +1,31 @@
+"""docs/training.md says of each checkpoint what its card says."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CARDS = sorted((ROOT / "models" / "checkpoints").glob("*.json"))
+ROW = re.compile(r"^\| `(\w+)` \| ([\d,]+) \| (\d+) \| [^|]* \| ([^|]*) \|", re.M)
+ROWS = {row[1]: row for row in ROW.finditer((ROOT / "docs" / "training.md").read_text("utf-8"))}
+
+
+def test_every_checkpoint_has_a_row_and_every_row_a_checkpoint() -> None:
+    assert sorted(ROWS) == [card.stem for card in CARDS]
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda path: path.stem)
+def test_a_row_is_what_the_card_says(card: Path) -> None:
+    said = json.loads(card.read_text("utf-8"))
+    _, parameters, epochs, score = ROWS[card.stem].groups()
+    assert int(parameters.replace(",", "")) == said["parameters"]
+    assert said["recipe"].startswith(f"{epochs} epochs")
+    first = next(iter(said["metrics"].values()))
+    number = re.search(r"(?<![-\w])(\d[\d.]*)( %)?", score)
+    assert number
+    decimals = len(number[1].partition(".")[2])
+    measured = 100 * first if number[2] else first
+    # Half a unit of the last place, whichever way a half was rounded.
+    assert float(number[1]) == pytest.approx(measured, abs=0.5001 * 10**-decimals)
