@@ -4,7 +4,8 @@ Every peer stands beside Fovea's way to the same thing, from the photos to the m
 that the peer is made for: ViT-S/14 as timm, transformers and torchvision write it, and a ResNet-18.
 Peak memory is of a process of its own each; times are the CPU time of one thread in one process,
 taking turns, so that they hold on a busy machine too. A peer that is not installed is left out and
-named. `python -m benchmarks.peers 518x1` measures that setting alone.
+named. `python -m benchmarks.peers 518x1` measures that setting alone, and `python -m
+benchmarks.peers 518x8 "grad-cam on a ViT"` that peer.
 """
 
 from __future__ import annotations
@@ -255,15 +256,17 @@ HEADER = (
 
 
 def main(chosen: Sequence[str] = ()) -> None:
-    """Print the table, row by row as it is measured."""
+    """Print the table, row by row as it is measured. chosen: settings and peers; all if none."""
     torch.set_num_threads(1)
     rows, missing = [], []
-    for pair in PAIRS.values():
+    settings = [one for one in chosen if one in SETTINGS] or list(SETTINGS)
+    peers = [one for one in chosen if one not in SETTINGS] or list(PAIRS)
+    for pair in (PAIRS[name] for name in peers):
         lacking = [name for name in pair.needs if importlib.util.find_spec(name) is None]
         if lacking:
             missing.append(f"{pair.peer} (no {', '.join(lacking)})")
             continue
-        for setting in chosen or SETTINGS:
+        for setting in settings:
             rows.append(_row(pair, *SETTINGS[setting]))
             print(" | ".join(rows[-1]), flush=True)
     print(f"\none thread, float32; not installed: {', '.join(missing) or 'none'}\n")

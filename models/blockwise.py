@@ -1,12 +1,12 @@
 """Maps of which every layer can be made by itself: its block is run once more, alone.
 
-One pass notes what each block was called with, and keeps no attention; see `models/capture/calls`.
+One pass notes what each block was called with and keeps little attention; see `models/capture`.
 The functions take (module, photo, …) and `layouts` as those of `models/explain` do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,8 @@ from torch.utils._pytree import tree_map
 
 from models.capture import capture
 from models.capture.calls import Call, calls
-from models.capture.replay import repeated, replay
+from models.capture.outline import is_outline, outlined
+from models.capture.replay import repeated
 from models.inference import run
 from models.layout import Layouts, place, survey
 from models.maps import legrad as legrad_maps
@@ -25,6 +26,10 @@ from models.maps.attention import Fusion
 from models.maps.propagation import NotPossible, chain
 from models.records import Map, Site, Trace
 
+KEEP_BYTES = 12 * 10**6
+"""Queries and keys that a rollout keeps rather than have their blocks run twice: all of a ViT-S at
+224 px, two layers of twelve at 518 px.
+"""
 _IN_A_TAIL = (nn.Linear, nn.Identity, nn.Dropout)
 
 
@@ -86,8 +91,8 @@ def _found_again(site: Site, trace: Trace, layouts: Layouts) -> Site:
 
 @dataclass(frozen=True)
 class _Passed:
-    """A pass without tensors kept: the chain's sites, and for each the call of the block it is in;
-    None where a site is in no block of its own.
+    """A pass without more tensors kept than asked for: the chain's sites, and for each the call of
+    the block it is in; None where a site is in no block of its own.
     """
 
     sites: tuple[Site, ...]
@@ -95,18 +100,21 @@ class _Passed:
     tail: tuple[nn.Module, ...]
 
 
-def _passed(module: nn.Module, photo: Tensor, layouts: Layouts) -> _Passed:
+def _passed(module: nn.Module, photo: Tensor, layouts: Layouts, keep_bytes: int = 0) -> _Passed:
     blocks = repeated(module)
-    # The replay outlines the sites, without tensors; nothing is differentiated in this pass.
-    with torch.no_grad(), calls(module, blocks) as noted, replay(module, blocks, _nothing) as seen:
+    with torch.no_grad(), calls(module, blocks) as noted, outlined(module, keep_bytes) as seen:
         module(photo)
     sites = chain(place(seen.trace, layouts))
-    ids = {site.id for site in sites}
-    held = [b for s, b in zip(seen.trace.sites, seen.blocks, strict=True) if s.id in ids]
+    held = [_block_of(site, blocks) for site in sites]
     made = {call.path: call for call in noted.made}
     alone = len(set(held)) == len(held) and len(made) == len(noted.made)
     found = tuple(made[path] for path in held if path is not None) if alone else ()
     return _Passed(sites, found if len(found) == len(sites) else None, tuple(noted.tail))
+
+
+def _block_of(site: Site, blocks: Mapping[str, nn.Module]) -> str | None:
+    """The path of the block that the site is in."""
+    return next((path for path in blocks if f"{site.name}.".startswith(f"{path}.")), None)
 
 
 def legrad(module: nn.Module, photo: Tensor, target: int, layouts: Layouts | None = None) -> Map:
@@ -134,24 +142,24 @@ def rollout(
     discard: float = 0.0,
     layouts: Layouts | None = None,
 ) -> Map:
-    """`models.maps.rollout.rollout` with the attention of one layer in memory at a time.
+    """`models.maps.rollout.rollout` with the attention of few layers in memory at a time: those
+    that fit into KEEP_BYTES, and of the others one.
 
     Where a trace is kept anyway, as the server does, that one is the faster way.
     """
     row = rollout_maps.class_row(fusion, discard)
     layouts = survey(module, photo) if layouts is None else layouts
-    passed = _passed(module, photo, layouts)
+    passed = _passed(module, photo, layouts, KEEP_BYTES)
     if passed.calls is None:
         _, (trace,) = run(module, photo, layouts)
         return rollout_maps.rollout(trace, fusion, discard)
     with torch.inference_mode():
         for site, call in zip(reversed(passed.sites), reversed(passed.calls), strict=True):
+            if not is_outline(site.attention):
+                row.through(site)
+                continue
             with capture(call.module) as recording:
                 call.module(*call.args, **call.kwargs)
             row.through(_found_again(site, recording.trace, layouts))
             del recording
         return rollout_maps.map_of(row, fusion, discard)
-
-
-def _nothing(sites: Sequence[Site]) -> None:
-    """No block is waited for."""

@@ -59,7 +59,8 @@ def layers_backwards(
 ) -> None:
     """`see` each wanted site with its gradients, the last one first; each is let go afterwards.
 
-    wanted: picks them from a trace in which tensors may have shapes only. Where a wanted site is in
+    wanted: picks them from a trace in which tensors may have shapes only; the pass goes back no
+    further than to the first of them. Where a wanted site is in
     none of the network's repeated blocks, one graph is made of the whole network instead.
     """
     photo = photo.detach().clone().requires_grad_()
@@ -80,6 +81,7 @@ def layers_backwards(
     ids.update(site.id for site in picked)
     inside = {s.id for s, block in zip(outline.trace.sites, outline.blocks, strict=True) if block}
     if ids <= inside:
+        outline.awaited = set(ids)
         outline.differentiate_from([target], [torch.ones_like(target)], [photo])
         return
     del target, outline

@@ -15,7 +15,7 @@ from types import ModuleType
 import torch
 from torch import Tensor, nn
 
-from models.capture.calls import last_picture
+from models.capture.calls import graph_from, last_picture
 from models.maps.propagation import NotPossible
 from models.records import Map
 from models.torchvision_operators import declare_missing_operators
@@ -53,22 +53,20 @@ def grad_cam(module: nn.Module, photo: Tensor, target: int) -> Map:
     module: in eval mode, with an output (batch, class). photo: (1, channel, height, width).
     Raises NotPossible for what is no convolutional classifier, or without the library.
     """
-    layer = last_picture(module, photo)
+    layer, output = last_picture(module, photo)
     if layer is None:
         raise NotPossible(
             "Grad-CAM needs the feature maps of a convolutional network; "
             "for a transformer there is attention-grad-cam"
         )
-    with torch.no_grad():
-        output = module(photo)
     if not isinstance(output, Tensor) or output.ndim != 2 or target >= output.shape[1]:
         raise NotPossible("Grad-CAM needs a network that gives one number a class")
     library = _library()
     wanted = [library.utils.model_targets.ClassifierOutputTarget(target)]
-    with _parameters_at_rest(module), torch.enable_grad():
+    given = photo.detach()
+    with _parameters_at_rest(module), graph_from(layer), torch.enable_grad():
         cam = library.GradCAM(model=module, target_layers=[layer])
         try:
-            given = photo.detach().clone().requires_grad_()
             cam(given, wanted)
             (features,), (gradients,) = (
                 [tensor.float().numpy() for tensor in held]

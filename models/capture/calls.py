@@ -70,12 +70,13 @@ def calls(module: nn.Module, chosen: Mapping[str, nn.Module]) -> Iterator[Calls]
             handle.remove()
 
 
-def last_picture(module: nn.Module, inputs: Tensor) -> nn.Module | None:
-    """The part of a convolutional network that gives its last feature map with rows and columns.
+def last_picture(module: nn.Module, inputs: Tensor) -> tuple[nn.Module | None, Any]:
+    """The part of a convolutional network that gives its last feature map with rows and columns,
+    and the output of the pass in which that was found.
 
     The last module whose output (batch, channel, row, column) has the rows and columns of the last
-    convolution's, so that a norm, an activation or a whole stage after it counts. None where fewer
-    than two convolutions see more than one place: a transformer's patches are cut by one.
+    convolution's, so that a norm, an activation or a whole stage after it counts. No part where
+    fewer than two convolutions see more than one place: a transformer's patches are cut by one.
     """
     pictures: list[tuple[nn.Module, Size]] = []
     convolved: list[Size] = []
@@ -91,10 +92,27 @@ def last_picture(module: nn.Module, inputs: Tensor) -> nn.Module | None:
     handles = [part.register_forward_hook(after) for part in parts]
     try:
         with no_grad():
-            module(inputs)
+            output = module(inputs)
     finally:
         for handle in handles:
             handle.remove()
     if len(convolved) < 2:
-        return None
-    return [part for part, size in pictures if size == convolved[-1]][-1]
+        return None, output
+    return [part for part, size in pictures if size == convolved[-1]][-1], output
+
+
+@contextmanager
+def graph_from(layer: nn.Module) -> Iterator[None]:
+    """During the `with` the graph begins at what `layer` gives: what runs before it builds none,
+    unless parameters or inputs ask for it.
+    """
+
+    def begin(called: nn.Module, args: Any, output: Tensor) -> Tensor:
+        # A copy of a leaf, because what comes next may write over it.
+        return output.detach().requires_grad_().clone()
+
+    handle = layer.register_forward_hook(begin)
+    try:
+        yield
+    finally:
+        handle.remove()

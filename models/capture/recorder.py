@@ -96,6 +96,8 @@ class Recording:
         zero.
         """
         tensors = [tensor for tensor, _ in self._differentiable.values()]
+        if not roots and not tensors:
+            return (), self.trace
         found = torch.autograd.grad(
             outputs, [*roots, *tensors], gradients, allow_unused=True, materialize_grads=True
         )

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from models.capture.outline import shapes_of
 from models.capture.recorder import Recording, _Watch, capture
 from models.records import Kind, Site, Tensors
 
@@ -47,24 +48,18 @@ def repeated(module: nn.Module) -> dict[str, nn.Module]:
     return found
 
 
-def _shape_only(tensors: Tensors) -> Tensors:
-    """The record with tensors that have a shape and no memory."""
-    fields = {name: getattr(tensors, name) for name in tensors.__dataclass_fields__}
-    empty: dict[str, Any] = {
-        name: torch.empty_like(value, device="meta")
-        for name, value in fields.items()
-        if isinstance(value, Tensor)
-    }
-    return replace(tensors, **empty)
-
-
 class _Outline(Recording):
-    """What is inside a block is recorded by its shapes only; the rest as ever."""
+    """What is inside a block is recorded by its shapes only; the rest as ever.
+
+    awaited: the ids of the sites that are still wanted of the backward pass, which ends with the
+    last of them; None for all.
+    """
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__(module, features=False, gradients=True)
         self.inside: str | None = None
         self.blocks: list[str | None] = []
+        self.awaited: set[str] | None = None
 
     def add(
         self,
@@ -76,7 +71,7 @@ class _Outline(Recording):
     ) -> None:
         self.blocks.append(self.inside)
         if self.inside is not None:
-            tensors, differentiable = _shape_only(tensors), None
+            tensors, differentiable = shapes_of(tensors), None
         super().add(kind, tensors, differentiable, arrange, note)
 
 
@@ -87,6 +82,7 @@ class _Call:
     run: Callable[[Sequence[Tensor]], list[Any]]
     module: nn.Module
     on_block: OnBlock
+    outline: _Outline
     sites: tuple[Site, ...] = ()
 
 
@@ -106,6 +102,12 @@ class _Replayed(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> Any:
         call: _Call = ctx.call
+        nothing = (None,) * len(ctx.needs_input_grad)
+        awaited = call.outline.awaited
+        if awaited is not None and not awaited:
+            return nothing
+        # Below the last one nothing is asked for, not even the gradient at its block's input.
+        last = awaited is not None and awaited <= {site.id for site in call.sites}
         wanted = ctx.needs_input_grad[1:]
         inputs = [
             tensor.detach().requires_grad_(want)
@@ -118,13 +120,17 @@ class _Replayed(torch.autograd.Function):
             for output, gradient in zip(outputs, gradients, strict=True)
             if gradient is not None and output.requires_grad
         ]
-        roots = [one for one in inputs if one.requires_grad]
+        roots = [one for one in inputs if one.requires_grad and not last]
         of_roots, trace = again.differentiate_from(
             [output for output, _ in pairs], [gradient for _, gradient in pairs], roots
         )
         del outputs, pairs, again
         sites = zip(call.sites, trace.sites, strict=True)
         call.on_block([replace(known, tensors=new.tensors) for known, new in sites])
+        if awaited is not None:
+            awaited.difference_update(site.id for site in call.sites)
+        if last:
+            return nothing
         remaining = iter(of_roots)
         return None, *(next(remaining) if want else None for want in wanted)
 
@@ -164,7 +170,7 @@ def _wrapped(
             outside.append(refilled)
             return outputs
 
-        call, before = _Call(run, block, on_block), len(outline.trace.sites)
+        call, before = _Call(run, block, on_block, outline), len(outline.trace.sites)
         outline.inside = path
         try:
             outputs = _Replayed.apply(call, *inputs)  # type: ignore[no-untyped-call]
@@ -186,7 +192,9 @@ def replay(
             target = module(photo)[0, 285]
         outline.differentiate_from([target], [torch.ones(())], [photo])
 
-    Differentiate after the `with`. `photo` has to require grad. The trace that is yielded has every
+    Differentiate after the `with`. `photo` has to require grad. Where not all sites are wanted, put
+    the ids of those that are into `outline.awaited` first: the pass ends where it has them, and
+    the gradient at `photo` is zero then. The trace that is yielded has every
     site with its shapes, but tensors only outside the blocks. Other threads may run the module
     meanwhile: they see it plain.
     """

@@ -155,6 +155,9 @@ def test_the_last_feature_map_is_that_of_the_last_stage() -> None:
     network = nn.Sequential(
         nn.Conv2d(3, 4, 3), stage, nn.AdaptiveAvgPool2d(1), nn.Conv2d(8, 8, 1), nn.Flatten()
     ).eval()
-    assert last_picture(network, torch.randn(1, 3, 16, 16)) is stage
+    photo = torch.randn(1, 3, 16, 16)
+    found, output = last_picture(network, photo)
+    assert found is stage
+    assert torch.equal(output, network(photo))
     patches = nn.Sequential(nn.Conv2d(3, 4, 8, stride=8), nn.Flatten())
-    assert last_picture(patches, torch.randn(1, 3, 16, 16)) is None
+    assert last_picture(patches, photo)[0] is None
