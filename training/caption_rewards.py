@@ -64,16 +64,17 @@ def rewards(written: Sequence[str], references: Sequence[Sequence[str]]) -> Tens
     A single caption seldom has four words right in a row, so its own BLEU says little. The
     logarithm of all texts' BLEU grows by 1/4 of each share of right n-grams over that share's
     usual size, `TYPICAL`; that is what a text is worth, less where it is short (sacrebleu counts).
+    Words alone count twice, as BLEU-1 is looked at too.
     """
     metric = BLEU(tokenize="none", smooth_method="none", effective_order=True)
     found = []
     for text, own in zip(written, references, strict=True):
         score = metric.sentence_score(text, list(own))
-        shares = (
+        shares = [
             right / max(1, possible) / usual
             for right, possible, usual in zip(score.counts, score.totals, TYPICAL, strict=True)
-        )
-        found.append(score.bp * sum(shares) / len(TYPICAL))
+        ]
+        found.append(score.bp * (shares[0] + sum(shares)) / (1 + len(TYPICAL)))
     return torch.tensor(found)
 
 
