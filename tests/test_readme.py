@@ -1,7 +1,9 @@
 """The README does what it says: its Python runs, its links lead somewhere, its answer is real."""
 
 import json
+import os
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
-from models import networks
+from models import networks, timm_zoo
 from models.catalog import Catalog, bundled
 from models.inference import run
 from models.preprocessing import prepare
+from server.cli import main, parser
 from server.schemas import Analysis
 
 ROOT = Path(__file__).parents[1]
@@ -42,6 +45,23 @@ def test_links_lead_somewhere(document: Path) -> None:
 def test_every_network_that_ships_is_in_its_table() -> None:
     missing = [model for model in bundled() if f"`{model}`" not in README]
     assert not missing
+
+
+def test_its_commands_do_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a fresh checkout: nothing but what ships."""
+    lines = re.findall(r"^    \.venv/bin/fovea (.+)$", README, re.M)
+    explain, doctor = map(shlex.split, lines)
+    for name in [name for name in os.environ if name.startswith("FOVEA_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("FOVEA_OFFLINE", "1")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "frontend").symlink_to(ROOT / "frontend")
+    main(explain)
+    with Image.open(tmp_path / explain[-1]) as picture:
+        assert picture.size == (480, 360)
+    given = parser().parse_args(doctor)
+    assert (given.command, given.random_weights) == ("doctor", True)
+    assert timm_zoo.exists(given.model)
 
 
 def test_its_answer_is_the_real_one() -> None:

@@ -41,7 +41,7 @@ EPILOG = f"""\
 examples:
   fovea explain cat.jpg -o cat.png                            rollout on the photo
   fovea explain cat.jpg --map attention --query 5,9 --layer 3 -o from-5-9.png
-  fovea explain cat.jpg --map relevance --target "Egyptian cat" -o cat.html
+  fovea explain flower.jpg --map relevance --target sunflower -o flower.html
   fovea explain cat.jpg --map rollout -o cat.npy              numpy.load reads it
   fovea explain photos/ --model cbam_resnet --map spatial-gate -o masks/
   fovea explain *.jpg --format npy -o values/
