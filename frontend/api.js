@@ -6,14 +6,15 @@ import { sampleUrl } from "./samples.js";
 
 /** What went wrong, in plain words, and what to do about it. */
 export class Problem extends Error {
-  /** @param {{type?: string, title?: string, status?: number, detail?: string, hint?: string}} fields */
-  constructor({ type = "", title = "Something went wrong", status = 0, detail = "", hint = "" }) {
+  /** @param {{type?: string, title?: string, status?: number, detail?: string, hint?: string, limit?: number}} fields */
+  constructor({ type = "", title = "Something went wrong", status = 0, detail = "", hint = "", limit = 0 }) {
     super(detail || title);
     this.slug = type.split("/").pop() ?? "";
     this.title = title;
     this.status = status;
     this.detail = detail;
     this.hint = hint;
+    this.limit = limit;
   }
 }
 

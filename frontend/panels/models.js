@@ -45,10 +45,13 @@ export function mountModels(root, { store, session }) {
     },
     h("div", { class: "chooser-body" }, h("div", { class: "chooser-head" }, search, close), list),
   );
-  root.append(
-    h("button", { type: "button", class: "button", id: "model", onclick: () => open() }, title, icon("down")),
-    dialog,
+  const opener = h(
+    "button",
+    { type: "button", class: "button", id: "model", onclick: () => open() },
+    title,
+    icon("down"),
   );
+  root.append(opener, dialog);
 
   let asked = new AbortController();
   let timer = 0;
@@ -159,6 +162,7 @@ export function mountModels(root, { store, session }) {
   store.on(["models", "model"], (state) => {
     const shown = state.models.find((/** @type {any} */ model) => model.id === state.model);
     title.textContent = shown?.title ?? state.model ?? "Model";
+    opener.setAttribute("aria-label", `Model: ${title.textContent}`);
   });
 }
 

@@ -1,6 +1,7 @@
 // What is happening, when it takes longer, and what went wrong, where the picture is.
 
 import { h, put } from "../dom.js";
+import { size } from "../format.js";
 import { icon } from "../icons.js";
 
 const BAR_AFTER_MS = 1000;
@@ -11,6 +12,11 @@ const HINTS = {
   "unknown-analysis": "An analysis lives as long as the server runs and has room for it. Open the photo again.",
   "analysis-gone": "It made room for newer ones. Open the photo again.",
 };
+
+/** What is wrong, in the units of the page. @param {any} error */
+function detailOf({ slug, limit, detail }) {
+  return slug === "too-large" && limit ? `A file may have ${size(limit)}; this one has more.` : detail;
+}
 
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
 export function mountNotice(root, { store, session }) {
@@ -50,7 +56,7 @@ export function mountNotice(root, { store, session }) {
         "div",
         {},
         h("strong", {}, error.title ?? "Something went wrong"),
-        h("p", {}, error.detail ?? String(error)),
+        h("p", {}, detailOf(error) ?? String(error)),
         hint && h("p", { class: "quiet" }, hint),
       ),
       photo

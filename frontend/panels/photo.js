@@ -29,13 +29,9 @@ export function mountPhoto(root, { store, session }) {
       "Public domain, CC0 or drawn by this project. You can also drop or paste a photo anywhere.",
     ),
   );
+  const chosen = h("button", { type: "button", class: "button", popovertarget: "samples" }, title, icon("down"));
   root.append(
-    h(
-      "button",
-      { type: "button", class: "button", popovertarget: "samples", "aria-label": "Samples" },
-      title,
-      icon("down"),
-    ),
+    chosen,
     h(
       "button",
       {
@@ -55,6 +51,7 @@ export function mountPhoto(root, { store, session }) {
   store.on(["samples", "sample", "analysis"], (state) => {
     const shown = state.samples.find((/** @type {any} */ one) => sampleName(one) === state.sample);
     title.textContent = shown?.title ?? (state.analysis ? "Your photo" : "Samples");
+    chosen.setAttribute("aria-label", `Samples: ${title.textContent}`);
     put(
       list,
       state.samples.map((/** @type {any} */ sample) =>

@@ -51,7 +51,7 @@ def test_a_pasted_photo(watched: Watched, attending: str) -> None:
         ),
         [base64.b64encode(photo_file(64, 64)).decode(), "a.png", "image/png"],
     )
-    expect(page).to_have_url(re.compile("analysis="))
+    expect(page).to_have_url(re.compile("analysis="), timeout=15_000)
 
 
 def test_what_is_no_photo_is_refused_and_the_picture_stays(
@@ -84,3 +84,27 @@ def test_samples_are_credited(sample: dict[str, str]) -> None:
     file = ROOT / "frontend/samples" / sample["file"]
     assert file.stat().st_size <= 120_000
     assert {"title", "credit", "licence", "source", "model", "kind"} <= sample.keys()
+
+
+def test_a_file_that_is_too_large_is_told_in_units_of_the_page(watched: Watched) -> None:
+    watched.expected = "413"
+    page = watched.open("?sample=sunflower&model=vit")
+    page.evaluate(
+        """(bytes) => {
+          const dataTransfer = new DataTransfer();
+          const file = new File([new Uint8Array(bytes)], "large.jpg", { type: "image/jpeg" });
+          dataTransfer.items.add(file);
+          document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true }));
+        }""",
+        34_000_000,
+    )
+    problem = page.get_by_role("alert").filter(has_text="too large")
+    expect(problem).to_contain_text("A file may have 34 MB", timeout=30_000)
+    page.get_by_role("button", name="Close").click()
+    expect(problem).to_be_hidden()
+
+
+def test_what_is_shown_is_in_the_names_of_its_buttons(watched: Watched) -> None:
+    page = watched.open("?sample=sunflower&model=se_resnet")
+    expect(page.get_by_role("button", name="Samples: Sunflower")).to_be_visible()
+    expect(page.get_by_role("button", name="Model: SE-ResNet · Caltech-101")).to_be_visible()
