@@ -58,13 +58,13 @@ def sample(predict: NextWord, texts: int, longest: int, device: torch.device) ->
     return words
 
 
-def rewards(written: Sequence[str], references: Sequence[Sequence[str]]) -> Tensor:
+def rewards(written: Sequence[str], references: Sequence[Sequence[str]], single: int = 1) -> Tensor:
     """How much each text adds to BLEU-4 of all the texts together: (text,).
 
     A single caption seldom has four words right in a row, so its own BLEU says little. The
     logarithm of all texts' BLEU grows by 1/4 of each share of right n-grams over that share's
     usual size, `TYPICAL`; that is what a text is worth, less where it is short (sacrebleu counts).
-    Words alone count twice, as BLEU-1 is looked at too.
+    single: how often the share of single words counts, for BLEU-1 is looked at too.
     """
     metric = BLEU(tokenize="none", smooth_method="none", effective_order=True)
     found = []
@@ -74,7 +74,8 @@ def rewards(written: Sequence[str], references: Sequence[Sequence[str]]) -> Tens
             right / max(1, possible) / usual
             for right, possible, usual in zip(score.counts, score.totals, TYPICAL, strict=True)
         ]
-        found.append(score.bp * (shares[0] + sum(shares)) / (1 + len(TYPICAL)))
+        total = (single - 1) * shares[0] + sum(shares)
+        found.append(score.bp * total / (single - 1 + len(TYPICAL)))
     return torch.tensor(found)
 
 
@@ -89,9 +90,9 @@ class RewardCaptionTask(CaptionScores):
 
     begun: the captioner that the recipe starts from, whose encoder and bridge the recipe freezes.
     The recipe's task_arguments: `views` of each photo · `samples`, captions written of each photo
-    in a step · `longest`, words of such a caption · `beside`, the weight of teacher forcing, which
-    keeps the captions English, and `captions`, how many of each photo it is given · `beams` for the
-    score.
+    in a step · `longest`, words of such a caption · `single`, as for `rewards` · `beside`, the
+    weight of teacher forcing, which keeps the captions English, and `captions`, how many of each
+    photo it is given · `beams` for the score.
     """
 
     source = SOURCE
@@ -158,7 +159,8 @@ class RewardCaptionTask(CaptionScores):
         with torch.no_grad():
             words = sample(predict, len(memory) * samples, self.arguments["longest"], memory.device)
             references = [own for own in batch.references for _ in range(samples)]
-            rewarded = rewards(self.vocabulary.sentences(words), references)
+            written = self.vocabulary.sentences(words)
+            rewarded = rewards(written, references, self.arguments["single"])
         better = advantages(rewarded.view(-1, samples)).flatten().to(memory.device)
         loss = policy_loss(decoder(memory, words), words, better)  # type: ignore[operator]
         forced = batch.captions.flatten(0, 1)

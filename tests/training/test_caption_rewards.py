@@ -51,13 +51,14 @@ def test_a_reward_is_what_a_sentence_adds_to_the_bleu_of_all() -> None:
     Of five words four are right, of the pairs 2 of 4, of the threes 1 of 3, of the fours 0 of 2.
     Five words for six: brevity exp(1 - 6/5).
     """
-    worth = (2 * 4 / 5 / TYPICAL[0] + 2 / 4 / TYPICAL[1] + 1 / 3 / TYPICAL[2]) / 5
+    worth = (3 * 4 / 5 / TYPICAL[0] + 2 / 4 / TYPICAL[1] + 1 / 3 / TYPICAL[2]) / 6
     got, perfect, nothing = rewards(
         ["a dog runs on grass", "a dog runs", "cats"],
         [["a dog runs in the grass"], ["a dog runs", "it runs"], ["a dog"]],
+        single=3,
     ).tolist()
     assert got == pytest.approx(math.exp(1 - 6 / 5) * worth, rel=1e-5)
-    assert perfect == pytest.approx((2 / TYPICAL[0] + 1 / TYPICAL[1] + 1 / TYPICAL[2]) / 5)
+    assert perfect == pytest.approx((3 / TYPICAL[0] + 1 / TYPICAL[1] + 1 / TYPICAL[2]) / 6)
     assert nothing == 0
 
 
