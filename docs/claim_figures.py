@@ -68,7 +68,7 @@ FIGURES: tuple[Bars | Lines, ...] = (
     Bars("gates", "gates", "val_top1", "Error on CIFAR-10", "%", error=True),
     Bars("positions", "positions", "val_top1", "Error on CIFAR-10", "%", error=True),
     Bars("tnt", "tnt", "val_top1", "Error on CIFAR-10", "%", error=True),
-    Bars("scores", "scores", "val_top1", "Error on CIFAR-10", "%", error=True),
+    Bars("scores", "scores", "val_exact_match", "Sentences with an error", "%", error=True),
     Bars("rooms", "rooms", "val_dice", "Dice of the walls of unseen rooms"),
     Bars(
         "spatial-transformers",
