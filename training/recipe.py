@@ -21,6 +21,8 @@ class Recipe:
     paced: parts of the network, by name, whose learning rate is pace times the others' ·
     starts_from: a checkpoint of this project whose weights are taken where the networks agree ·
     frozen: parts of the network, by name, that stay as starts_from has them ·
+    blend: the share of what was learnt in what is exported; the rest is starts_from's (Wortsman et
+    al. 2022, "Robust fine-tuning of zero-shot models", equation 1, α) ·
     ships: false for a control experiment, whose files stay in runs/.
     """
 
@@ -54,5 +56,6 @@ class Recipe:
     low_precision: bool = True
     starts_from: str | None = None
     frozen: tuple[str, ...] = ()
+    blend: float = 1.0
     seed: int = 0
     ships: bool = True

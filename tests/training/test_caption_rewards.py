@@ -2,14 +2,19 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 from torch import Tensor
 
 from models.networks.decoder import END, PAD, START
 from training.caption_rewards import TYPICAL, advantages, policy_loss, rewards, sample
+from training.export import blended, export_folder
+from training.recipes import RECIPES
 from training.words import bleu
 
 CPU = torch.device("cpu")
@@ -96,6 +101,22 @@ def test_the_gradient_is_that_of_the_expected_reward() -> None:
     loss = 2 * policy_loss(every, words, share * worth)
     found = torch.autograd.grad(loss, logits)[0]
     torch.testing.assert_close(found, expected)
+
+
+def test_what_ships_lies_between_the_start_and_what_was_learnt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipe = replace(RECIPES["captioner"], blend=0.25)
+    folder = export_folder(RECIPES["captioner_words"])
+    folder.mkdir(parents=True)
+    start = {"weight": torch.tensor([1.0, -2.0]), "steps": torch.tensor(3)}
+    save_file(start, folder / "captioner_words.safetensors")
+    learnt = {"weight": torch.tensor([5.0, 2.0]), "steps": torch.tensor(9)}
+    shipped = blended(recipe, learnt)
+    assert shipped["weight"].tolist() == [2.0, -1.0]
+    assert shipped["steps"].item() == 9
+    assert blended(replace(recipe, blend=1.0), learnt) is learnt
 
 
 def test_what_was_not_written_counts_for_nothing() -> None:
