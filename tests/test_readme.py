@@ -79,5 +79,5 @@ def test_its_answer_is_the_real_one() -> None:
     assert given["image"] == {"width": geometry.image_width, "height": geometry.image_height}
     assert given["geometry"]["crop"] == pytest.approx(geometry.crop, abs=1e-3)
     (site,) = given["sites"]
-    assert (site["id"], site["name"]) == (trace.sites[0].id, trace.sites[0].name)
+    assert site["name"] in {found.name for found in trace.sites if found.id == site["id"]}
     assert set(given) <= set(Analysis.model_fields)
