@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from models.networks.gated_resnet import STAGE_CHANNELS
 from server.commands import examination
 from tests.server.commands.conftest import SUNFLOWER, told
 from tests.server.conftest import SE, WINDOWED
@@ -18,15 +19,22 @@ def test_a_healthy_network(vit: Any, capsys: pytest.CaptureFixture[str]) -> None
     assert told("doctor", "vit", "--json") == 0
     report = json.loads(capsys.readouterr().out)
     assert report["problems"] == []
-    sites = report["sites"]
+    gates = [site for site in report["sites"] if site["kind"] == "channel-gate"]
+    assert [gate["name"].partition(".stages.")[2] for gate in gates] == [
+        f"{stage}.gate" for stage in ("0.0", "1.0", "1.1", "1.2", "1.3")
+    ]
+    sites = report["sites"][len(gates) :]
     assert [site["name"] for site in sites] == [f"blocks.{i}.attention" for i in range(6)]
     assert {(s["layout"], *s["grid"], s["prefix_tokens"], s["heads"]) for s in sites} == {
         ("global", 14, 14, 1, 3)
     }
     cost = report["cost"]
     assert cost["ratio"] == pytest.approx(cost["captured_ms"] / cost["forward_ms"])
-    # Query and key of six layers: a vector of four-byte numbers for each of 197 tokens.
-    assert cost["kept_bytes"] == 6 * 2 * 197 * vit.module.head.in_features * 4
+    # Query and key of six layers, a vector of four-byte numbers for each of 197 tokens; and the
+    # gates of the trunk's first stage and of the four blocks of its second, with their maps.
+    first, second = STAGE_CHANNELS[:2]
+    gated = first * (1 + 28 * 28) + 4 * second * (1 + 14 * 14)
+    assert cost["kept_bytes"] == 4 * (6 * 2 * 197 * vit.module.head.in_features + gated)
     assert cost["same_output"]
     maps = {one["name"]: one for one in report["maps"]}
     assert maps["rollout"]["possible"]

@@ -86,12 +86,13 @@ def test_a_class_and_a_token(tmp_path: Path, vit: Any, sunflower: tuple[Any, Any
     assert np.abs(np.load(out) - expected).max() < 1e-4 * expected.max()
 
     assert told(*common, "attention", "--query", "5,9", "--layer", "2", "--head", "1") == 0
-    line = rows(trace.sites[2].attention, torch.tensor([1 + 5 * 14 + 9]))[1, 0, 1:].numpy()
+    third = [site for site in trace.sites if site.kind == "attention"][2]
+    line = rows(third.attention, torch.tensor([1 + 5 * 14 + 9]))[1, 0, 1:].numpy()
     assert np.abs(np.load(out).ravel() - line).max() < 1e-6
     last = ("attention", "--query", "5,9", "--layer", "-4", "--head", "1")
     assert told(*common, *last) == 0
     assert np.abs(np.load(out).ravel() - line).max() < 1e-6
-    assert told(*common, "attention", "--site", "s02", "--query", "5,9", "--head", "1") == 0
+    assert told(*common, "attention", "--site", third.id, "--query", "5,9", "--head", "1") == 0
     assert np.abs(np.load(out).ravel() - line).max() < 1e-6
 
 
