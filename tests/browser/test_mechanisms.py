@@ -126,11 +126,11 @@ def test_attention_on_a_feature_map(watched: Watched) -> None:
     ("view", "said", "not_said"),
     [
         ("sample=stop_sign&model=sa_resnet", "not divided by √d", "1 / √"),
-        ("sample=sunflower&model=vit", "1 / √64", "not divided"),
+        ("sample=sunflower&model=vit", "1 / √32", "not divided"),
         ("sample=sunflower&model=se_resnet", "two fully connected layers", "ECA"),
         ("sample=sunflower&model=eca_resnet", "5 neighbouring channels", "fully connected"),
         ("sample=sunflower&model=cbam_resnet&site=s00", "its largest value", "ECA"),
-        ("sample=sunflower&model=tnt&site=s00", "in their own window", "adds a mask"),
+        ("sample=sunflower&model=tnt&site=s05", "in their own window", "adds a mask"),
     ],
 )
 def test_an_explanation_is_of_this_network(
