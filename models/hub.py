@@ -204,7 +204,10 @@ def _fetch(repository: _Repository, progress: Progress) -> Path:
             raise
         try:
             index, commit = repository.ask(HUB_INDEX)
-        except Exception:
+        except Exception as second:
+            # Neither is there: what is missing is the plain file. All else is told as it is.
+            if _status(second) != 404:
+                raise
             raise error from None
         return _fetch_set(repository, index, commit, progress)
     repository.blob(remote, f"{repository.name}.safetensors", progress)
