@@ -16,7 +16,7 @@ from models.networks.trunk import TrunkPatches
 from training.captions import Captioned, CaptionScores, drop_words
 from training.recipe import Recipe
 from training.task import Source
-from training.views import CROP_PX, centre_boxes, normalise, random_boxes, resample
+from training.views import centre_boxes, random_boxes
 
 BATCH = 125
 SMALLEST_PART = 0.6
@@ -84,10 +84,7 @@ class MapCaptionTask(CaptionScores):
     def seen(self, images: Tensor, boxes: Tensor, trunk: TrunkPatches) -> tuple[Tensor, Tensor]:
         """The trunk's two maps of the boxes, bfloat16."""
         fine, deep = [], []
-        for start in range(0, len(images), BATCH):
-            chosen = images[start : start + BATCH].to(self.device)
-            crops = resample(chosen, boxes[start : start + BATCH].to(self.device), CROP_PX)
-            inputs = normalise(crops, self.mean, self.std)
+        for inputs in self.crops(images, boxes, BATCH):
             with torch.autocast(self.device.type, torch.bfloat16):
                 maps = trunk.maps(inputs.contiguous(memory_format=torch.channels_last))
             fine.append(maps[0].bfloat16())
@@ -108,14 +105,7 @@ class MapCaptionTask(CaptionScores):
                 torch.stack([self.views[number][which][photo] for number, photo in pairs]).float()
                 for which in (0, 1)
             )
-            told = torch.rand((len(chosen), self.captions.shape[1]), generator=generator)
-            told = told.argsort(dim=1)[:, :each].to(self.device)
-            captions = self.captions[chosen.to(self.device)]
-            yield MapBatch(
-                fine=fine,
-                deep=deep,
-                captions=captions.gather(1, told[:, :, None].expand(-1, -1, captions.shape[2])),
-            )
+            yield MapBatch(fine=fine, deep=deep, captions=self.told(chosen, each, generator))
 
     def companions(self, network: nn.Module) -> nn.Module:
         return nn.Identity()

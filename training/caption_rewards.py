@@ -17,12 +17,10 @@ from torch import Tensor, nn
 
 from models.networks.decoder import END, PAD, START
 from models.networks.search import NextWord, next_log_probabilities
-from training.caption_maps import SOURCE, view_boxes
+from training.caption_maps import BATCH, SOURCE, view_boxes
 from training.captions import Captioned, CaptionScores, word_loss
 from training.recipe import Recipe
-from training.views import CROP_PX, normalise, resample
 
-BATCH = 125
 TYPICAL = (0.5, 0.25, 0.1, 0.05)
 """The shares of a captioner's words, pairs, threes and fours that are right, by and large."""
 
@@ -121,10 +119,7 @@ class RewardCaptionTask(CaptionScores):
     def seen(self, images: Tensor, boxes: Tensor, network: nn.Module) -> Tensor:
         """What the words look at, for the boxes: bfloat16 (photo, patch, word_dim)."""
         memory = []
-        for start in range(0, len(images), BATCH):
-            chosen = images[start : start + BATCH].to(self.device)
-            crops = resample(chosen, boxes[start : start + BATCH].to(self.device), CROP_PX)
-            inputs = normalise(crops, self.mean, self.std)
+        for inputs in self.crops(images, boxes, BATCH):
             with torch.autocast(self.device.type, torch.bfloat16):
                 memory.append(network.memory(inputs).bfloat16())  # type: ignore[operator]
         return torch.cat(memory)
@@ -136,12 +131,9 @@ class RewardCaptionTask(CaptionScores):
         for chosen in torch.split(order, self.recipe.batch):
             photos = chosen.tolist()
             memory = torch.stack([self.views[int(view[photo])][photo] for photo in photos])
-            told = torch.rand((len(chosen), self.captions.shape[1]), generator=generator)
-            told = told.argsort(dim=1)[:, : self.arguments["captions"], None].to(self.device)
-            captions = self.captions[chosen.to(self.device)]
             yield RewardBatch(
                 memory.float(),
-                captions.gather(1, told.expand(-1, -1, captions.shape[2])),
+                self.told(chosen, self.arguments["captions"], generator),
                 tuple(self.people[photo] for photo in photos),
             )
 

@@ -117,17 +117,28 @@ class CaptionScores:
         self.std = torch.tensor(PREPROCESSING.std, device=device)
         self.unscored = False
 
+    def crops(self, images: Tensor, boxes: Tensor, size: int) -> Iterator[Tensor]:
+        """The boxes of the images as inputs, (size, 3, 112, 112) at a time."""
+        for some, own in zip(images.split(size), boxes.split(size), strict=True):
+            crops = resample(some.to(self.device), own.to(self.device), CROP_PX)
+            yield normalise(crops, self.mean, self.std)
+
+    def told(self, photos: Tensor, each: int, generator: torch.Generator) -> Tensor:
+        """So many of each training photo's captions, chosen by chance: (photo, caption, length)."""
+        order = torch.rand((len(photos), self.captions.shape[1]), generator=generator)
+        chosen = order.argsort(dim=1)[:, :each, None].to(self.device)
+        captions = self.captions[photos.to(self.device)]
+        return captions.gather(1, chosen.expand(-1, -1, captions.shape[2]))
+
     @torch.inference_mode()
     def write(self, network: nn.Module, beams: int, low_precision: bool = False) -> list[str]:
         """What the network says of the validation photos."""
         network.eval()
         sentences: list[str] = []
-        for images in torch.split(self.val_images, VAL_BATCH):
-            crops = resample(
-                images.to(self.device), centre_boxes(len(images)).to(self.device), CROP_PX
-            )
+        boxes = centre_boxes(len(self.val_images))
+        for inputs in self.crops(self.val_images, boxes, VAL_BATCH):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=low_precision):
-                written = network.generate(normalise(crops, self.mean, self.std), beams=beams)  # type: ignore[operator]
+                written = network.generate(inputs, beams=beams)  # type: ignore[operator]
             sentences += self.vocabulary.sentences(written)
         return sentences
 
