@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from models.networks.decoder import PAD
 from models.networks.trunk import TrunkPatches
 from training.captions import Captioned, CaptionScores, drop_words
+from training.precision import mixed
 from training.recipe import Recipe
 from training.task import Source
 from training.views import centre_boxes, random_boxes
@@ -85,7 +86,7 @@ class MapCaptionTask(CaptionScores):
         """The trunk's two maps of the boxes, bfloat16."""
         fine, deep = [], []
         for inputs in self.crops(images, boxes, BATCH):
-            with torch.autocast(self.device.type, torch.bfloat16):
+            with mixed(self.device):
                 maps = trunk.maps(inputs.contiguous(memory_format=torch.channels_last))
             fine.append(maps[0].bfloat16())
             deep.append(maps[1].bfloat16())

@@ -19,6 +19,7 @@ from models.networks.decoder import END, PAD, START
 from models.networks.search import NextWord, next_log_probabilities
 from training.caption_maps import BATCH, SOURCE, view_boxes
 from training.captions import Captioned, CaptionScores, word_loss
+from training.precision import mixed
 from training.recipe import Recipe
 
 TYPICAL = (0.5, 0.25, 0.1, 0.05)
@@ -120,7 +121,7 @@ class RewardCaptionTask(CaptionScores):
         """What the words look at, for the boxes: bfloat16 (photo, patch, word_dim)."""
         memory = []
         for inputs in self.crops(images, boxes, BATCH):
-            with torch.autocast(self.device.type, torch.bfloat16):
+            with mixed(self.device):
                 memory.append(network.memory(inputs).bfloat16())  # type: ignore[operator]
         return torch.cat(memory)
 

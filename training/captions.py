@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from models.networks.decoder import END, PAD, UNKNOWN
 from training.data import CANVAS_PX, decode, open_archive
 from training.photos import PREPROCESSING, Projections
+from training.precision import mixed
 from training.recipe import Recipe
 from training.task import Source
 from training.teacher import SMALLEST_AREA, TEACHER_PX
@@ -137,7 +138,7 @@ class CaptionScores:
         sentences: list[str] = []
         boxes = centre_boxes(len(self.val_images))
         for inputs in self.crops(self.val_images, boxes, VAL_BATCH):
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=low_precision):
+            with mixed(self.device, low_precision):
                 written = network.generate(inputs, beams=beams)  # type: ignore[operator]
             sentences += self.vocabulary.sentences(written)
         return sentences
@@ -192,7 +193,7 @@ class CaptionTask(CaptionScores):
     def teach(self, images: Tensor, boxes: Tensor) -> Tensor:
         """The teacher's tokens of the boxes, each of zero mean and unit deviation."""
         half = torch.full((3,), 0.5, device=self.device)
-        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
+        with torch.no_grad(), mixed(self.device):
             crops = resample(images, boxes, TEACHER_PX, "bicubic").clamp(0, 255)
             tokens = self.teacher.forward_features(normalise(crops, half, half))  # type: ignore[operator]
         return F.layer_norm(tokens.float(), tokens.shape[2:])

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models.networks import build
+from training.precision import mixed
 from training.recipe import Recipe
 from training.task import Task
 
@@ -181,7 +182,7 @@ def fit(
             rate = learning_rate(step, steps, warmup, recipe.learning_rate)
             for group, pace in zip(optimiser.param_groups, paces, strict=True):
                 group["lr"] = rate * pace
-            with torch.autocast(device.type, torch.bfloat16, enabled=recipe.low_precision):
+            with mixed(device, recipe.low_precision):
                 loss = task.loss(network, companions, batch)
             optimiser.zero_grad()
             torch.autograd.backward(loss)

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.precision import mixed
 from training.recipe import Recipe
 from training.rooms import SIZE_PX
 from training.rooms.collection import Rooms
@@ -150,7 +151,7 @@ class RoomTask:
         counts = []
         for inputs, walls in self.held_out():
             inputs = inputs.to(memory_format=torch.channels_last)
-            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=low_precision):
+            with mixed(device, low_precision):
                 called = network(inputs).argmax(dim=1) == CLASSES.index("wall")
             counts.append(count(called, walls))
         whole = Counts(*(torch.cat([getattr(part, name) for part in counts])

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from models.networks.decoder import END, PAD, SPECIAL, START
 from training.captions import word_loss
 from training.grammar import Pair, draw_pairs, vocabulary
+from training.precision import mixed
 from training.recipe import Recipe
 from training.task import Source
 from training.words import Vocabulary
@@ -113,7 +114,7 @@ class SentenceTask:
         right = torch.zeros((), dtype=torch.int64, device=device)
         for start in range(0, len(self.val), VAL_BATCH):
             batch = self.val[start : start + VAL_BATCH]
-            with torch.autocast(device.type, torch.bfloat16, enabled=low_precision):
+            with mixed(device, low_precision):
                 written = network.generate(batch.english)  # type: ignore[operator]
             right += exact_matches(written, batch.french)
         return {"val_exact_match": right.item() / len(self.val)}

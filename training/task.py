@@ -7,6 +7,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from training.precision import mixed
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -77,7 +79,7 @@ def top1(
     total = 0
     for inputs, labels in held_out:
         inputs = inputs.to(device, memory_format=torch.channels_last)
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=low_precision):
+        with mixed(device, low_precision):
             guesses = network(inputs).argmax(dim=1)
         right += (guesses == labels.to(device)).sum()
         total += len(labels)

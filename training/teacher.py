@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from models.torchvision_operators import declare_missing_operators
 from training.data import Examples
+from training.precision import mixed
 from training.views import centre_boxes, normalise, random_boxes, resample
 
 TEACHER = "vit_tiny_patch16_224"
@@ -66,7 +67,7 @@ def answer(teacher: nn.Module, images: Tensor, boxes: Tensor, device: torch.devi
     for start in range(0, len(images), BATCH):
         batch = images[start : start + BATCH].to(device)
         crop = resample(batch, boxes[start : start + BATCH].to(device), TEACHER_PX, "bicubic")
-        with torch.autocast(device.type, dtype=torch.bfloat16):
+        with mixed(device):
             tokens = teacher.forward_features(  # type: ignore[operator]
                 normalise(crop.clamp(0, 255), half, half)
             )
