@@ -1,6 +1,7 @@
 """python -m training.claims <claim>: train its variants with three seeds and gather the results.
 
-A training that was done is not done again; one that was interrupted goes on.
+A training that was done, here or as docs/claims/ tells, is not done again; one that was interrupted
+goes on.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import torch
 
 from training.claims import CLAIMS, claim_for
 from training.claims.claim import SEEDS, Claim
-from training.claims.results import Outcome, collect, outcome_file, state_folder, write_outcome
+from training.claims.results import Outcome, collect, read_outcomes, state_folder, write_outcome
 from training.data import data_folder
 from training.export import trained_network
 from training.loop import fit, told
@@ -19,7 +20,8 @@ from training.tasks import open_task
 
 def train(claim: Claim, variant: str, seed: int, data: str | None, device: torch.device) -> None:
     """One training and what comes of it."""
-    if outcome_file(claim, variant, seed).is_file():
+    done = {(outcome.variant, outcome.seed) for outcome in read_outcomes(claim)}
+    if (variant, seed) in done:
         return
     recipe = replace(
         claim.variants[variant], id=f"{claim.id}/{variant}/{seed}", seed=seed, ships=False

@@ -33,6 +33,16 @@ def attention_distances(network: nn.Module, inputs: Tensor) -> Iterator[Tensor]:
         yield torch.stack(distances).mean(dim=0)
 
 
+def head_figures(name: str, network: nn.Module, inputs: Tensor) -> dict[str, float]:
+    """Every layer's nearest, mean and farthest head, in px; the figures' names begin with name."""
+    figures: dict[str, float] = {}
+    for number, heads in enumerate(attention_distances(network, inputs), start=1):
+        figures[f"{name}layer_{number}_nearest_head_px"] = heads.min().item()
+        figures[f"{name}layer_{number}_mean_head_px"] = heads.mean().item()
+        figures[f"{name}layer_{number}_farthest_head_px"] = heads.max().item()
+    return figures
+
+
 def gradient_distances(network: nn.Module, inputs: Tensor) -> Iterator[float]:
     """After every block: how far the pixels are, in px, that its middle place depends on.
 
@@ -95,11 +105,7 @@ def reach(network: nn.Module, task: Task, device: torch.device) -> dict[str, flo
             figures[f"layer_{number}_window_px"] = float(width)
         return figures
     figures["uniform_attention_px"] = uniform_distance(network, inputs)
-    for number, heads in enumerate(attention_distances(network, inputs), start=1):
-        figures[f"layer_{number}_nearest_head_px"] = heads.min().item()
-        figures[f"layer_{number}_mean_head_px"] = heads.mean().item()
-        figures[f"layer_{number}_farthest_head_px"] = heads.max().item()
-    return figures
+    return figures | head_figures("", network, inputs)
 
 
 CLAIM = Claim(

@@ -48,25 +48,59 @@ def write_outcome(claim: Claim, outcome: Outcome) -> None:
     partial.replace(path)
 
 
-def read_outcomes(claim: Claim) -> list[Outcome]:
-    """Those that there are, in the claim's order."""
-    files = [outcome_file(claim, variant, seed) for variant in claim.variants for seed in SEEDS]
+def published(claim: Claim) -> list[Outcome]:
+    """The trainings that docs/claims/<claim>.json tells of: those of another machine count too."""
+    path = DOCS / f"{claim.id}.json"
+    if not path.is_file():
+        return []
     return [
-        Outcome(**json.loads(file.read_text(encoding="utf-8"))) for file in files if file.is_file()
+        Outcome(
+            variant=variant,
+            seed=seed,
+            scores={
+                name: score["values"][number]
+                for name, score in told["scores"].items()
+                if number < len(score["values"])
+            },
+            parameters=told["parameters"],
+            seconds_per_epoch=told["seconds_per_epoch"],
+            device=told["device"],
+        )
+        for variant, told in json.loads(path.read_text(encoding="utf-8"))["variants"].items()
+        for number, seed in enumerate(told["seeds"])
     ]
+
+
+def read_outcomes(claim: Claim) -> list[Outcome]:
+    """Those that there are, here or published, in the claim's order."""
+    known = {(outcome.variant, outcome.seed): outcome for outcome in published(claim)}
+    for variant in claim.variants:
+        for seed in SEEDS:
+            file = outcome_file(claim, variant, seed)
+            if file.is_file():
+                content = json.loads(file.read_text(encoding="utf-8"))
+                known[variant, seed] = Outcome(**content)
+    order = [(variant, seed) for variant in claim.variants for seed in SEEDS]
+    return [known[key] for key in order if key in known]
 
 
 def summary(outcomes: list[Outcome]) -> dict[str, Any]:
     """Mean and standard deviation over the seeds of one variant's scores.
 
-    The deviation is the sample's (n - 1), none for a single seed.
+    The deviation is the sample's (n - 1), none for a single seed. Times are those of the first
+    outcome's device alone.
     """
-    figures = {name: [outcome.scores[name] for outcome in outcomes] for name in outcomes[0].scores}
+    device = outcomes[0].device
+    alike = [outcome for outcome in outcomes if outcome.device == device]
+    figures = {
+        name: [outcome.scores[name] for outcome in (alike if name.endswith("_ms") else outcomes)]
+        for name in outcomes[0].scores
+    }
     return {
         "seeds": [outcome.seed for outcome in outcomes],
         "parameters": outcomes[0].parameters,
-        "seconds_per_epoch": mean(outcome.seconds_per_epoch for outcome in outcomes),
-        "device": outcomes[0].device,
+        "seconds_per_epoch": mean(outcome.seconds_per_epoch for outcome in alike),
+        "device": device,
         "scores": {
             name: {
                 "values": values,

@@ -1,4 +1,7 @@
-"""How far the shipped ViT and the shipped ECA-ResNet look, layer by layer, on photos.
+"""How far the shipped ViT and ECA-ResNet look, layer by layer, and the paper's own kind of ViT.
+
+That one is ViT-Ti/16 with weights learnt on ImageNet-21k (Steiner et al. 2021, "How to train your
+ViT?"). They are the teacher's and do not ship.
 
 `python -m training.claims.shipped_reach` writes docs/claims/shipped_reach.json.
 """
@@ -12,14 +15,15 @@ from torch import nn
 
 from training.claims.receptive_field import (
     PHOTOS,
-    attention_distances,
     gradient_distances,
+    head_figures,
     uniform_distance,
 )
 from training.claims.results import write_figures
 from training.data import data_folder, load_photos
 from training.export import load_network
 from training.photos import PREPROCESSING
+from training.teacher import TEACHER_PX, load_teacher
 from training.views import CROP_PX, centre_boxes, normalise, resample
 
 CHECKPOINTS = Path("models/checkpoints")
@@ -45,10 +49,10 @@ def main() -> None:
     inputs = normalise(resample(images, centre_boxes(len(images)), CROP_PX), mean, std)
     vit, resnet = shipped("vit"), shipped("eca_resnet")
     figures = {"photos": float(len(images)), "uniform_attention_px": uniform_distance(vit, inputs)}
-    for number, heads in enumerate(attention_distances(vit, inputs), start=1):
-        figures[f"vit_layer_{number}_nearest_head_px"] = heads.min().item()
-        figures[f"vit_layer_{number}_mean_head_px"] = heads.mean().item()
-        figures[f"vit_layer_{number}_farthest_head_px"] = heads.max().item()
+    figures |= head_figures("vit_", vit, inputs)
+    half = torch.full((3,), 0.5)
+    larger = normalise(resample(images, centre_boxes(len(images)), TEACHER_PX), half, half)
+    figures |= head_figures("vit_ti_", load_teacher(), larger)
     for number, distance in enumerate(gradient_distances(resnet, inputs), start=1):
         figures[f"resnet_block_{number}_gradient_px"] = distance
     print(write_figures("shipped_reach", figures))
