@@ -1,11 +1,16 @@
 """What is known of a claim's trainings, wherever they were run."""
 
 import json
+import re
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from training.claims import __main__ as main
 from training.claims import results
+from training.claims.__main__ import Training, missing, side_by_side
 from training.claims.claim import Claim
 from training.claims.results import Outcome, collect, read_outcomes, write_outcome
 from training.claims.small import residual
@@ -54,3 +59,43 @@ def test_a_training_repeated_here_takes_the_place_of_the_published_one() -> None
     collect(CLAIM)
     write_outcome(CLAIM, outcome("without", 0, 0.6))
     assert [one.scores["val_dice"] for one in read_outcomes(CLAIM)] == [0.6]
+
+
+def test_what_is_missing_is_asked_for_seed_by_seed() -> None:
+    write_outcome(CLAIM, outcome("with", 0, 0.5))
+    collect(CLAIM)
+    assert missing([CLAIM], None, None) == [
+        ("rooms", "without", 0),
+        ("rooms", "with", 1),
+        ("rooms", "without", 1),
+        ("rooms", "with", 2),
+        ("rooms", "without", 2),
+    ]
+    assert missing([CLAIM], "with", None) == [("rooms", "with", 1), ("rooms", "with", 2)]
+    assert missing([CLAIM], "with", 0) == []
+
+
+def test_side_by_side_a_training_of_two_claims_is_never_run_twice_at_once(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Real processes, in place of trainings, that mark when they begin and end."""
+    log = elsewhere / "log"
+    write = "import sys, time; log = open(sys.argv[1], 'a', 1)"
+    note = f"{write}; log.write('+' + sys.argv[2]); time.sleep(0.3); log.write('-' + sys.argv[2])"
+
+    def command(training: Training, rest: Sequence[str]) -> list[str]:
+        failing = training == Training("tnt", "tnt", 1)
+        mark = {"learned_1d": "v", "vit": "v", "tnt": "t"}[training.variant]
+        code = f"{note}; sys.exit({int(failing)})"
+        return [sys.executable, "-c", code, str(log), mark]
+
+    monkeypatch.setattr(main, "command_of", command)
+    trainings = [
+        Training("positions", "learned_1d", 0),
+        Training("tnt", "tnt", 0),
+        Training("receptive_field", "vit", 0),
+        Training("tnt", "tnt", 1),
+    ]
+    assert side_by_side(trainings, 4, []) == [Training("tnt", "tnt", 1)]
+    order = re.findall(r"[+-]v", log.read_text())
+    assert order == ["+v", "-v", "+v", "-v"]

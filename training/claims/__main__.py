@@ -1,11 +1,17 @@
-"""python -m training.claims <claim>: train its variants with three seeds and gather the results.
+"""python -m training.claims CLAIM: train its variants with three seeds and gather the results.
 
 A training that was done, here or as docs/claims/ tells, is not done again; one that was interrupted
 goes on.
 """
 
 import argparse
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -18,11 +24,16 @@ from training.loop import fit, told
 from training.tasks import open_task
 
 
+class Training(NamedTuple):
+    """One variant of a claim with one seed."""
+
+    claim: str
+    variant: str
+    seed: int
+
+
 def train(claim: Claim, variant: str, seed: int, data: str | None, device: torch.device) -> None:
     """One training and what comes of it."""
-    done = {(outcome.variant, outcome.seed) for outcome in read_outcomes(claim)}
-    if (variant, seed) in done:
-        return
     recipe = replace(
         claim.variants[variant], id=f"{claim.id}/{variant}/{seed}", seed=seed, ships=False
     )
@@ -44,25 +55,75 @@ def train(claim: Claim, variant: str, seed: int, data: str | None, device: torch
     print(f"{recipe.id}: {told(outcome.scores)}", flush=True)
 
 
+def missing(claims: Iterable[Claim], only: str | None, seed: int | None) -> list[Training]:
+    """What has not been trained, the first seed of every variant before the second of any."""
+    seeds = SEEDS if seed is None else (seed,)
+    found = []
+    for claim in claims:
+        done = {(outcome.variant, outcome.seed) for outcome in read_outcomes(claim)}
+        found += [
+            Training(claim.id, variant, own)
+            for own in seeds
+            for variant in ([only] if only else claim.variants)
+            if (variant, own) not in done
+        ]
+    return sorted(found, key=lambda training: training.seed)
+
+
+def side_by_side(trainings: Sequence[Training], jobs: int, rest: Sequence[str]) -> list[Training]:
+    """So many trainings at a time, each in a process of its own; returns those that failed.
+
+    Claims that have a training in common run it one after the other: the second finds it done.
+    """
+    by_state: dict[Path, list[Training]] = {}
+    for training in trainings:
+        recipe = replace(claim_for(training.claim).variants[training.variant], seed=training.seed)
+        by_state.setdefault(state_folder(recipe), []).append(training)
+
+    def failures(alike: Sequence[Training]) -> list[Training]:
+        return [one for one in alike if subprocess.run(command_of(one, rest)).returncode]
+
+    with ThreadPoolExecutor(jobs) as pool:
+        return [one for failed in pool.map(failures, by_state.values()) for one in failed]
+
+
+def command_of(training: Training, rest: Sequence[str]) -> list[str]:
+    """The command line of one training."""
+    one = ["--only", training.variant, "--seed", str(training.seed)]
+    return [sys.executable, "-m", "training.claims", training.claim, *one, *rest]
+
+
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m training.claims", description=__doc__)
-    parser.add_argument("claim", choices=list(CLAIMS))
-    parser.add_argument("--only", help="one variant")
+    parser.add_argument("claim", choices=[*CLAIMS, "all"])
+    parser.add_argument("--only", help="one variant of the claim")
     parser.add_argument("--seed", type=int, choices=SEEDS, help="one seed")
     parser.add_argument("--collect", action="store_true", help="gather what is done, train nothing")
     parser.add_argument("--data", help="folder of the data sets (default: FOVEA_DATA_DIR)")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time, for a GPU")
     options = parser.parse_args()
+    if options.claim == "all" and options.only:
+        parser.error("--only names a variant of one claim")
     torch.set_num_threads(options.threads)
-    claim = claim_for(options.claim)
+    claims = list(CLAIMS.values()) if options.claim == "all" else [claim_for(options.claim)]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.backends.cudnn.benchmark = True
-    if not options.collect:
-        for variant in [options.only] if options.only else claim.variants:
-            for seed in SEEDS if options.seed is None else [options.seed]:
-                train(claim, variant, seed, options.data, device)
-    print(collect(claim))
+    trainings = [] if options.collect else missing(claims, options.only, options.seed)
+    failed: list[Training] = []
+    if options.jobs > 1:
+        rest = ["--threads", str(options.threads)]
+        rest += ["--data", options.data] if options.data else []
+        failed = side_by_side(trainings, options.jobs, rest)
+    else:
+        for training in trainings:
+            train(claim_for(training.claim), training.variant, training.seed, options.data, device)
+    for claim in claims:
+        if read_outcomes(claim):
+            print(collect(claim))
+    if failed:
+        sys.exit(f"failed: {', '.join(f'{one.claim} {one.variant} {one.seed}' for one in failed)}")
 
 
 if __name__ == "__main__":
