@@ -91,6 +91,18 @@ FIGURES: tuple[Bars | Lines, ...] = (
         "layer or block",
         "px of 112",
     ),
+    Lines(
+        "reach-vit-ti",
+        "shipped_reach",
+        (
+            (r"vit_ti_layer_(\d+)_farthest_head_px", "farthest head"),
+            (r"vit_ti_layer_(\d+)_mean_head_px", "mean of heads"),
+            (r"vit_ti_layer_(\d+)_nearest_head_px", "nearest head"),
+        ),
+        "How far a layer of ViT-Ti/16 looks",
+        "layer",
+        "px of 224",
+    ),
 )
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#999999")

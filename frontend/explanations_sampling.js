@@ -2,7 +2,9 @@
 
 import { h } from "./dom.js";
 import { number, percent } from "./format.js";
-import { formula, matrix } from "./mathml.js";
+import { formula, matrix, sub, text } from "./mathml.js";
+import { sameInput } from "./sites.js";
+import { correction, decompose } from "./theta.js";
 
 /** @typedef {{row: number, column: number, weight: number, inside: boolean}} Neighbour */
 
@@ -17,7 +19,7 @@ export async function spatialTransformer(state, site, session) {
     h(
       "p",
       {},
-      "A small network looks at the picture and answers with six numbers θ. They place a grid on the picture; at each point of it the picture is read, between pixels by bilinear interpolation. The rest of the network sees only what was read.",
+      "A small network looks at the picture and answers with six numbers θ. They place a grid on the picture; at each point of it the picture is read, between pixels by bilinear interpolation. What comes after it sees only what was read.",
     ),
     formula(matrix([["x"], ["y"]]), "=", matrix(numbers), matrix([["x′"], ["y′"], ["1"]])),
     h(
@@ -25,6 +27,7 @@ export async function spatialTransformer(state, site, session) {
       {},
       `(x′, y′) is a pixel of the picture that is read, ${output.rows} × ${output.columns}; (x, y) is where it comes from on the ${input.rows} × ${input.columns} input. Both run from −1 to 1.`,
     ),
+    ...(await secondLook(state, site, session)),
     h("h3", {}, `The pixel at row ${pixel.row}, column ${pixel.column}`),
     h("p", {}, `It is read at x = ${number(x)}, y = ${number(y)}, and mixed from the four pixels around that point:`),
     h(
@@ -33,6 +36,28 @@ export async function spatialTransformer(state, site, session) {
       h("tbody", {}, neighboursOf([x, y], input, centres).map(line)),
     ),
     h("p", { class: "quiet" }, "Move over the picture that was read to choose another. Jaderberg et al. 2015, equations 1 and 5."),
+  ];
+}
+
+/** Where a picture is read more than once: this window beside the one before. @type {import("./explanations.js").Explanation} */
+async function secondLook({ analysisData: { sites } }, site, session) {
+  const looks = sameInput(sites, site);
+  const order = looks.indexOf(site);
+  if (order < 1) return [];
+  const [{ theta }, before] = await Promise.all([session.grid(site), session.grid(looks[order - 1])]);
+  const delta = correction(before.theta, theta);
+  if (!delta) return [];
+  const { rotation, scale } = decompose(delta);
+  const way = rotation < 0 ? "anticlockwise" : "clockwise";
+  return [
+    h("h3", {}, `Look ${order + 1} of ${looks.length}`),
+    h(
+      "p",
+      {},
+      `The picture is read more than once. Against the window before, this one is turned by ${number(Math.abs(rotation))}° ${way}, ${percent(scale[0])} as wide and ${percent(scale[1])} as high:`,
+    ),
+    formula("θ", "=", sub("θ", text("before")), "∘", matrix(delta.map((line) => line.map(number)))),
+    h("p", { class: "quiet" }, "Every look reads the picture itself and not what the look before read. Lin and Lucey 2017."),
   ];
 }
 

@@ -275,7 +275,9 @@ function firstSite({ sites, text }) {
     sites.filter((/** @type {any} */ site) => site.kind === kind),
   );
   const shown = gates.find((some) => some.length > 0);
-  return (shown?.[Math.floor(shown.length / 2)] ?? sites[0])?.id ?? null;
+  // Of several looks at the photo, the last is what the network goes by.
+  const look = sites.findLast((/** @type {any} */ site) => site.reads_through?.length === 0);
+  return (shown?.[Math.floor(shown.length / 2)] ?? look ?? sites[0])?.id ?? null;
 }
 
 /** The kind of picture a sample is; photos of one's own are photos. @param {string | null} name @param {any[]} samples */

@@ -185,11 +185,15 @@ export const hasRollout = (sites) => {
   return placed.length > 1;
 };
 
-/** The spatial transformers before a site: what it reads has gone through them. @param {Site[]} sites @param {string | null} id */
+/** The spatial transformers whose windows a site sees, outermost first. @param {Site[]} sites @param {string | null} id */
 export function samplersBefore(sites, id) {
-  const at = sites.findIndex((site) => site.id === id);
-  return sites.slice(0, Math.max(0, at)).filter((site) => site.kind === "spatial-transformer");
+  const through = sites.find((site) => site.id === id)?.reads_through ?? [];
+  return sites.filter((site) => through.includes(site.id));
 }
+
+/** The spatial transformers that read the same picture as this one, itself included, in their order. @param {Site[]} sites @param {Site} site */
+export const sameInput = (sites, site) =>
+  sites.filter((one) => one.reads_through && one.reads_through.join() === site.reads_through.join());
 
 /** Whether a spatial transformer reads a feature map and no picture. @param {Site} site */
 export const isOnFeatures = (site) => site?.kind === "spatial-transformer" && site.channels > 3;

@@ -10,3 +10,17 @@ export function decompose([[a, b, tx], [c, d, ty]]) {
     shift: [tx, ty],
   };
 }
+
+/**
+ * A window as seen from another: the Δ with θ = before ∘ Δ. Null where the window before has no area.
+ * @param {number[][]} before @param {number[][]} theta
+ */
+export function correction([[a, b, x], [c, d, y]], theta) {
+  const area = a * d - b * c;
+  if (Math.abs(area) < 1e-9) return null;
+  const [top, bottom] = theta.map((line, i) => [line[0], line[1], line[2] - (i ? y : x)]);
+  return [
+    top.map((value, j) => (d * value - b * bottom[j]) / area),
+    top.map((value, j) => (a * bottom[j] - c * value) / area),
+  ];
+}

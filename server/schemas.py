@@ -184,7 +184,7 @@ def analysis(kept: KeptAnalysis) -> Analysis:
             Prediction(index=p.index, label=p.label, score=p.score) for p in kept.predictions
         ],
         output=output(kept.output, here),
-        sites=[site_summary(site, kept.sentence) for site in kept.trace.sites],
+        sites=[site_summary(kept.trace, site, kept.sentence) for site in kept.trace.sites],
         warnings=list(kept.warnings),
         timings_ms={name: round(value, 3) for name, value in kept.timings_ms.items()},
         links=Links(

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from models.records import PatchGrid, Site
+from models.records import PatchGrid, Site, Trace
+from models.samplers import read_through
 from models.tasks import Sentence
 from server import views
 from server.outputs import Schema
@@ -41,6 +42,10 @@ class SiteSummary(Schema):
     theta: list[list[float]] | None = None
     input_grid: Grid | None = None
     output_grid: Grid | None = None
+    reads_through: list[str] | None = Field(
+        default=None,
+        description="ids of the spatial transformers whose windows this one sees, outermost first",
+    )
 
 
 def grid_of(grid: PatchGrid | None) -> Grid | None:
@@ -48,7 +53,7 @@ def grid_of(grid: PatchGrid | None) -> Grid | None:
     return None if grid is None else Grid(rows=grid.rows, columns=grid.columns)
 
 
-def site_summary(site: Site, sentence: Sentence | None = None) -> SiteSummary:
+def site_summary(trace: Trace, site: Site, sentence: Sentence | None = None) -> SiteSummary:
     """One row of an analysis's `sites`."""
     queries, keys = word_labels(site, sentence)
     is_attention = site.kind == "attention"
@@ -62,6 +67,7 @@ def site_summary(site: Site, sentence: Sentence | None = None) -> SiteSummary:
             "theta": views.as_array(sampling.theta[0]).tolist(),
             "input_grid": grid_of(PatchGrid(*sampling.input.shape[2:])),
             "output_grid": grid_of(PatchGrid(*sampling.grid.shape[1:3])),
+            "reads_through": [sampler.id for sampler in read_through(trace, site)],
         }
     return SiteSummary(
         **fields,

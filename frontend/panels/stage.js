@@ -140,8 +140,8 @@ export function mountStage(root, { store, session }) {
       label.textContent =
         picture.form === "grid"
           ? isOnFeatures(siteOf(store.get()))
-            ? "what the rest of the network sees: the mean of its channels"
-            : "what the rest of the network sees"
+            ? "what it reads there: the mean of its channels"
+            : "what it reads there"
           : picture.labels
             ? "row: the word that is written · column: a word read before it"
             : "query ↓  key →";

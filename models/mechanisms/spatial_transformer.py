@@ -1,4 +1,11 @@
-"""The spatial transformer (Jaderberg et al. 2015, "Spatial Transformer Networks")."""
+"""The spatial transformer (Jaderberg et al. 2015, "Spatial Transformer Networks").
+
+And one that looks more than once (Lin and Lucey 2017, "Inverse Compositional Spatial Transformer
+Networks").
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -30,7 +37,11 @@ class SpatialTransformer(nn.Module):
 
     def locate(self, x: Tensor) -> Tensor:
         """x: (batch, channel, height, width); returns theta (batch, 2, 3)."""
-        theta: Tensor = self.theta(self.localisation(x)).view(-1, 2, 3)
+        return self.read(self.localisation(x))
+
+    def read(self, features: Tensor) -> Tensor:
+        """features: (batch, features), of the localisation network; returns theta (batch, 2, 3)."""
+        theta: Tensor = self.theta(features).view(-1, 2, 3)
         return theta
 
     def forward(self, x: Tensor) -> Tensor:
@@ -44,3 +55,69 @@ class SpatialTransformer(nn.Module):
         grid = F.affine_grid(theta.float(), shape, align_corners=False)
         sampled = F.grid_sample(x.float(), grid, mode="bilinear", align_corners=False)
         return sampled.to(x.dtype)
+
+
+def compose(outer: Tensor, inner: Tensor) -> Tensor:
+    """The theta of a window inside a window: outer ∘ inner, both (batch, 2, 3).
+
+    A point of the inner window goes through `inner` to a point of the outer one, and through
+    `outer` to a point of the input.
+    """
+    turned = outer[:, :, :2] @ inner
+    return torch.cat([turned[:, :, :2], turned[:, :, 2:] + outer[:, :, 2:]], dim=2)
+
+
+class Glimpse(NamedTuple):
+    """What one look made of the input.
+
+    features: (batch, features), of its localisation network · theta: (batch, 2, 3), of its window
+    on the input · window: (batch, channel, *output_size), what it read there.
+    """
+
+    features: Tensor
+    theta: Tensor
+    window: Tensor
+
+
+class Look(SpatialTransformer):
+    """A spatial transformer that corrects the window of another one, where there is one."""
+
+    def forward(self, x: Tensor, last: Glimpse | None = None) -> Glimpse:  # type: ignore[override]
+        """x: (batch, channel, height, width) · last: what the look before this one made of it."""
+        features: Tensor = self.localisation(x if last is None else last.window.detach())
+        theta = self.read(features)
+        if last is not None:
+            theta = compose(last.theta.detach(), theta)
+        return Glimpse(features, theta, self.sample(x, theta))
+
+
+class ComposedSpatialTransformer(nn.Module):
+    """Looks several times: every look is shown the window of the one before and corrects it.
+
+    What is handed on is theta, not the sampled picture (Lin and Lucey 2017, section 4): every
+    window is read from the input itself, so nothing that an early look left out or blurred is
+    lost. Their looks share one network; here each has its own, as the first has to find and the
+    others only to mend. A look learns from its own window: no gradient goes back through the
+    window that it was shown.
+
+    looks: by name, in their order.
+    """
+
+    def __init__(self, looks: Mapping[str, Look]) -> None:
+        super().__init__()
+        self.looks = nn.ModuleDict(looks)
+
+    def glimpses(self, x: Tensor) -> list[Glimpse]:
+        """x: (batch, channel, height, width); returns what each look made of it."""
+        found: list[Glimpse] = []
+        for look in self.looks.values():
+            found.append(look(x, found[-1] if found else None))
+        return found
+
+    def locate(self, x: Tensor) -> Tensor:
+        """x: (batch, channel, height, width); returns the last look's theta (batch, 2, 3)."""
+        return self.glimpses(x)[-1].theta
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (batch, channel, height, width); returns (batch, channel, *output_size)."""
+        return self.glimpses(x)[-1].window

@@ -2,13 +2,27 @@
 
 from torch import Tensor, nn
 
-from models.mechanisms.spatial_transformer import SpatialTransformer
+from models.mechanisms.spatial_transformer import (
+    ComposedSpatialTransformer,
+    Look,
+    SpatialTransformer,
+)
+
+WINDOW_PX = 28
+"""The side of what a look at a canvas reads."""
+
+LOCALISED = 48
+"""The features of a digit's localisation network, which theta is made from."""
+
+LOOKS = ("first", "second", "third")
 
 
-def normalised_convolution(inputs: int, outputs: int, size: int) -> tuple[nn.Module, ...]:
-    """A convolution that keeps the size, batch norm, ReLU."""
+def normalised_convolution(
+    inputs: int, outputs: int, size: int, stride: int = 1
+) -> tuple[nn.Module, ...]:
+    """A convolution that keeps the size, or divides it by the stride, batch norm, ReLU."""
     return (
-        nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False),
+        nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False),
         nn.BatchNorm2d(outputs),
         nn.ReLU(),
     )
@@ -29,7 +43,21 @@ def localisation_network() -> nn.Sequential:
         nn.MaxPool2d(2),
         *normalised_convolution(64, 64, 3),
         nn.Flatten(),
-        nn.Linear(64 * 7 * 7, 48),
+        nn.Linear(64 * 7 * 7, LOCALISED),
+        nn.Tanh(),
+    )
+
+
+def mending_network() -> nn.Sequential:
+    """(batch, 1, 28, 28) to (batch, 48): how is the digit in the window still off?"""
+    return nn.Sequential(
+        *normalised_convolution(1, 24, 5, stride=2),
+        *normalised_convolution(24, 48, 3),
+        *normalised_convolution(48, 64, 3, stride=2),
+        *normalised_convolution(64, 64, 3),
+        *normalised_convolution(64, 96, 3, stride=2),
+        nn.Flatten(),
+        nn.Linear(96 * 4 * 4, LOCALISED),
         nn.Tanh(),
     )
 
@@ -37,17 +65,27 @@ def localisation_network() -> nn.Sequential:
 class DigitSTN(nn.Module):
     """Canvas → spatial transformer → a small picture of the digit → convolutional classifier.
 
-    transformer=False leaves the spatial transformer out: the same classifier then looks at the
-    whole canvas at its full size, which is the control experiment.
+    The first look sees the whole canvas and finds the digit; those after it see the window and
+    mend its turn and frame.
+
+    looks: how often the transformer looks, at most three times; 0 leaves it out: the same
+    classifier then looks at the whole canvas at its full size, which is the control experiment.
     """
 
-    def __init__(self, classes: int = 10, sampled_px: int = 32, transformer: bool = True) -> None:
+    def __init__(self, classes: int = 10, looks: int = 2) -> None:
         super().__init__()
-        self.transformer = (
-            SpatialTransformer(localisation_network(), 48, (sampled_px, sampled_px))
-            if transformer
-            else nn.Identity()
-        )
+        self.transformer: nn.Module = nn.Identity()
+        if looks:
+            self.transformer = ComposedSpatialTransformer(
+                {
+                    name: Look(
+                        localisation_network() if name == LOOKS[0] else mending_network(),
+                        LOCALISED,
+                        (WINDOW_PX, WINDOW_PX),
+                    )
+                    for name in LOOKS[:looks]
+                }
+            )
         self.classifier = nn.Sequential(
             *normalised_convolution(1, 32, 3),
             nn.MaxPool2d(2),

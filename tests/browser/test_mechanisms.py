@@ -84,9 +84,32 @@ def test_the_spatial_transformer(watched: Watched) -> None:
     page.locator(".second canvas").hover(position={"x": 100, "y": 100})
     expect(page.locator(".marks .dot").first).to_be_attached()
     page.locator("#tab-how").click()
-    theta = sites(watched, "spatial-transformer")[0]["theta"]
+    # Of its two looks the second is shown: what the classifier goes by.
+    theta = sites(watched, "spatial-transformer")[1]["theta"]
     number = f"{abs(theta[0][0]):.3f}"[:4]
     expect(page.locator("#panel-how math").first).to_contain_text(number)
+
+
+def test_a_second_look_is_drawn_on_the_photo_and_told_beside_the_first(watched: Watched) -> None:
+    page = watched.open("?sample=digit_turned&model=stn_digits&site=s01&tab=how")
+    first, second = (np.array(one["theta"]) for one in sites(watched, "spatial-transformer"))
+    analysis = get(watched.server, f"/v1/analyses/{analysis_of(page)}")
+    side = analysis["image"]["width"]
+    # Its window lies where its own theta puts it: it reads the canvas, not the first window.
+    corner = second @ [-1 + 1 / 28, -1 + 1 / 28, 1]
+    drawn = page.locator(".marks .top").get_attribute("d") or ""
+    start = [float(part) for part in re.findall(r"-?[\d.]+", drawn)[:2]]
+    assert start == pytest.approx((corner + 1) / 2 * side, abs=0.02 * side)
+    expect(page.locator("#panel-how")).to_contain_text("Look 2 of 2")
+    last = [[0.0, 0.0, 1.0]]
+    delta = np.linalg.solve(np.vstack([first, last]), np.vstack([second, last]))
+    turn = abs(np.degrees(np.arctan2(delta[1, 0], delta[0, 0])))
+    told = page.locator("#panel-how").inner_text()
+    found = re.search(r"turned by ([\d.]+)°", told)
+    assert found
+    assert float(found[1]) == pytest.approx(turn, abs=0.06)
+    page.keyboard.press("[")
+    expect(page.locator("#panel-how")).not_to_contain_text("Look 2 of 2")
 
 
 def test_a_transformer_behind_a_transformer(watched: Watched) -> None:

@@ -9,7 +9,7 @@ import { number, percent, size } from "../../frontend/format.js";
 import { samplingLines, samplePoint } from "../../frontend/marks.js";
 import { attentionPicture, shownToken } from "../../frontend/picture.js";
 import { hasRollout, tabsOf, tokenOf } from "../../frontend/sites.js";
-import { decompose } from "../../frontend/theta.js";
+import { correction, decompose } from "../../frontend/theta.js";
 
 const SITE = {
   id: "s00",
@@ -120,4 +120,24 @@ test("many who want the same are served by one request, and a failure is asked a
     }),
   );
   assert.equal(await cache.get("b", async () => 7), 7);
+});
+
+test("the correction of a window is what leads from it to the next", () => {
+  const before = [
+    [0, -0.5, 0.25],
+    [0.5, 0, -0.1],
+  ];
+  const delta = [
+    [0.8, 0.1, 0.3],
+    [-0.2, 0.9, 0.05],
+  ];
+  // before ∘ delta, written out.
+  const [[a, b, x], [c, d, y]] = before;
+  const theta = [
+    [0, 1, 2].map((j) => a * delta[0][j] + b * delta[1][j] + (j === 2 ? x : 0)),
+    [0, 1, 2].map((j) => c * delta[0][j] + d * delta[1][j] + (j === 2 ? y : 0)),
+  ];
+  const found = correction(before, theta).flat();
+  delta.flat().forEach((value, i) => assert.ok(Math.abs(found[i] - value) < 1e-12));
+  assert.equal(correction([[0, 0, 1], [0, 0, 1]], theta), null);
 });

@@ -172,9 +172,13 @@ test("a grid behind another transformer is followed back through it to the photo
     ],
     input_grid: { rows: 60, columns: 60 },
   };
-  const sites = [first, { id: "s01", kind: "channel-gate" }, { id: "s02", kind: "spatial-transformer" }];
+  const inner = { id: "s02", kind: "spatial-transformer", reads_through: ["s00"] };
+  const again = { id: "s03", kind: "spatial-transformer", reads_through: [] };
+  const sites = [first, { id: "s01", kind: "channel-gate", reads_through: null }, inner, again];
   assert.deepEqual(samplersBefore(sites, "s02"), [first]);
+  assert.deepEqual(samplersBefore(sites, "s01"), []);
   assert.deepEqual(samplersBefore(sites, "s00"), []);
+  assert.deepEqual(samplersBefore(sites, "s03"), [], "another look at the photo itself");
   const sampling = { grid: [[[1, 0.5]]], input: { rows: 16, columns: 16 }, output: { rows: 1, columns: 1 } };
   // Turned by a quarter, halved and moved right: x = −0.5·y + 0.25, y = 0.5·x.
   const back = throughEarlier(sampling, [first]);

@@ -107,7 +107,7 @@ def test_windows_are_read_one_at_a_time() -> None:
 def test_a_mask_is_part_of_the_matrix_and_bars_projections() -> None:
     site = attention_site(mask=True)
     np.testing.assert_allclose(read(site, "all", head="all").values, matrix(site), atol=1e-6)
-    assert not schemas.site_summary(site).projections
+    assert not schemas.site_summary(Trace((site,)), site).projections
     with pytest.raises(errors.NoProjections):
         views.projections(site)
 
@@ -157,7 +157,7 @@ def test_a_spatial_transformer() -> None:
     assert (grid.axes, grid.values.shape, grid.name) == (("row", "column", "xy"), (2, 2, 2), "grid")
     assert grid.about["theta"] == [[0.5, 0.0, 0.25], [0.0, 0.5, -0.25]]
     assert grid.values[0, 0].tolist() == [0.0, -0.5]
-    summary = schemas.site_summary(site)
+    summary = schemas.site_summary(Trace((site,)), site)
     assert summary.input_grid == schemas.Grid(rows=4, columns=4)
     assert summary.output_grid == schemas.Grid(rows=2, columns=2)
 

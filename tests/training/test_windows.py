@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.mechanisms.spatial_transformer import SpatialTransformer
+from models.mechanisms.spatial_transformer import ComposedSpatialTransformer, Look
 from training.claims.windows import overlap, turn_deg, window_figures
 from training.data import Examples
 
@@ -38,7 +38,8 @@ def test_a_transformer_that_looks_at_everything_scores_as_the_canvas() -> None:
     digits = torch.zeros(600, 1, 28, 28, dtype=torch.uint8)
     digits[:, :, 8:20, 8:20] = 255
     examples = Examples(digits, torch.zeros(600, dtype=torch.int64), ("digit",))
-    blind = SpatialTransformer(torch.nn.Flatten(), 3600, (28, 28))
+    look = Look(torch.nn.Flatten(), 3600, (28, 28))
+    blind = ComposedSpatialTransformer({"first": look})
     figures = window_figures(blind, examples, torch.device("cpu"))
     assert figures["iou"] == pytest.approx(figures["iou_of_the_canvas"])
     assert figures["distance_px"] == pytest.approx(figures["distance_of_the_centre_px"])

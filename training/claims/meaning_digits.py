@@ -9,7 +9,7 @@ from typing import cast
 
 import torch
 
-from models.mechanisms.spatial_transformer import SpatialTransformer
+from models.mechanisms.spatial_transformer import ComposedSpatialTransformer
 from training.claims.results import write_figures
 from training.claims.windows import window_figures
 from training.data import data_folder, load_digits
@@ -26,7 +26,7 @@ def main() -> None:
     weights = Path("models/checkpoints") / f"{recipe.id}.safetensors"
     network = load_network(weights, recipe.network, dict(recipe.arguments))
     digits = load_digits(data_folder(options.data), "mnist_val")
-    transformer = cast(SpatialTransformer, network.transformer)
+    transformer = cast(ComposedSpatialTransformer, network.transformer)
     print(write_figures("meaning_digits", window_figures(transformer, digits, torch.device("cpu"))))
 
 

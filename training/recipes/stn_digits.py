@@ -1,23 +1,23 @@
-"""A spatial transformer that finds and turns a digit on a cluttered canvas."""
+"""A spatial transformer that finds a digit on a cluttered canvas, looks again and turns it."""
 
-from training.recipe import Recipe
+from dataclasses import replace
 
-RECIPE = Recipe(
+from training.recipes import stn_digits_once
+
+RECIPE = replace(
+    stn_digits_once.RECIPE,
     id="stn_digits",
     title="Spatial transformer · cluttered digits",
-    summary="Finds a digit among clutter and reads it from a window of its own choice.",
-    mechanisms=("spatial-transformer",),
-    citation="Jaderberg, Simonyan, Zisserman, Kavukcuoglu: Spatial Transformer Networks, NIPS 2015",
-    network="stn",
-    arguments={"classes": 10, "sampled_px": 28},
-    task="digits",
-    epochs=80,
-    # Shown where the digits are, then let go: from the labels alone it hardly learns to turn them.
-    guided_epochs=55,
-    learning_rate=2e-3,
-    warmup_epochs=2,
-    batch=256,
-    weight_decay=0.01,
-    label_smoothing=0.0,
-    low_precision=False,
+    summary="Finds a digit among clutter, looks again to set it upright, and reads it from there.",
+    citation="Jaderberg, Simonyan, Zisserman, Kavukcuoglu: Spatial Transformer Networks, NIPS "
+    "2015; Lin, Lucey: Inverse Compositional Spatial Transformer Networks, CVPR 2017",
+    arguments={"classes": 10, "looks": 2},
+    starts_from="stn_digits_once",
+    frozen=("first",),
+    epochs=10,
+    guided_epochs=8,
+    learning_rate=1.5e-3,
+    warmup_epochs=0.5,
+    batch=128,
+    ships=True,
 )

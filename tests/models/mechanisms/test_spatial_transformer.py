@@ -5,7 +5,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.mechanisms.spatial_transformer import SpatialTransformer
+from models.mechanisms.spatial_transformer import (
+    ComposedSpatialTransformer,
+    Look,
+    SpatialTransformer,
+    compose,
+)
 
 Array = NDArray[np.float64]
 
@@ -61,3 +66,56 @@ def test_the_localisation_network_learns_from_what_was_sampled() -> None:
     layer = transformer((6, 8))
     layer(picture()).square().sum().backward()
     assert layer.theta.weight.grad.abs().sum() > 0
+
+
+def test_a_window_in_a_window_is_the_product_of_homogeneous_matrices() -> None:
+    generator = torch.Generator().manual_seed(1)
+    outer, inner = torch.randn(2, 4, 2, 3, dtype=torch.float64, generator=generator)
+    last = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64).expand(4, 1, 3)
+    product = torch.cat([outer, last], dim=1) @ torch.cat([inner, last], dim=1)
+    torch.testing.assert_close(compose(outer, inner), product[:, :2])
+
+
+def looking_twice(first: list[list[float]], second: list[list[float]]) -> nn.Module:
+    looks = {}
+    for name, theta, size in (("first", first, 6 * 8), ("second", second, 5 * 4)):
+        look = Look(nn.Sequential(nn.Flatten(), nn.Linear(size, 5)), 5, (5, 4))
+        with torch.no_grad():
+            look.theta.bias.copy_(torch.tensor(theta).flatten())
+        looks[name] = look
+    return ComposedSpatialTransformer(looks).double()
+
+
+def test_a_second_look_reads_from_the_input_itself() -> None:
+    first = [[0.6, -0.4, 0.1], [0.3, 0.7, -0.2]]
+    second = [[0.8, 0.2, -0.1], [0.0, 0.9, 0.3]]
+    x = picture()
+    got = looking_twice(first, second)(x).detach().numpy()
+    homogeneous = [np.array([*theta, [0.0, 0.0, 1.0]]) for theta in (first, second)]
+    theta = (homogeneous[0] @ homogeneous[1])[:2]
+    for one, result in zip(x.numpy(), got, strict=True):
+        np.testing.assert_allclose(result[0], sample(one[0], theta, 5, 4), atol=1e-5)
+
+
+def test_a_second_look_is_shown_the_first_ones_window() -> None:
+    layer = looking_twice([[0.5, 0.0, 0.25], [0.0, 0.5, 0.0]], [[1.0, 0, 0], [0, 1.0, 0]])
+    nn.init.normal_(
+        layer.looks["second"].theta.weight
+    )  # so that what it says depends on what it sees
+    x = picture()
+    outside = x.clone()
+    outside[..., 0] += 1  # the window begins at x = -0.25, column 2.5
+    torch.testing.assert_close(layer.locate(outside), layer.locate(x))
+    inside = x.clone()
+    inside[..., 5] += 1
+    assert not torch.allclose(layer.locate(inside), layer.locate(x))
+
+
+def test_every_look_learns_from_its_own_window_alone() -> None:
+    layer = looking_twice([[0.5, 0.0, 0.0], [0.0, 0.5, 0.0]], [[1.0, 0, 0], [0, 1.0, 0]])
+    first, second = layer.glimpses(picture())
+    second.window.square().sum().backward(retain_graph=True)
+    assert layer.looks["first"].theta.weight.grad is None
+    assert layer.looks["second"].theta.weight.grad.abs().sum() > 0
+    first.window.square().sum().backward()
+    assert layer.looks["first"].theta.weight.grad.abs().sum() > 0

@@ -125,13 +125,13 @@ def test_the_stn_begins_by_reading_the_whole_canvas() -> None:
     ramp = torch.linspace(0, 1, 60).expand(1, 1, 60, 60)
     small = sampled(network, ramp)
     assert network(ramp).shape == (1, 10)
-    assert small.shape == (1, 1, 32, 32)
-    middles = (torch.arange(32) + 0.5) * 60 / 32 - 0.5
+    assert small.shape == (1, 1, 28, 28)
+    middles = (torch.arange(28) + 0.5) * 60 / 28 - 0.5
     torch.testing.assert_close(small[0, 0, 5], middles / 59, atol=1e-5, rtol=0)
 
 
 def test_the_control_differs_in_the_transformer_alone() -> None:
-    network, control = build("stn"), build("stn", transformer=False)
+    network, control = build("stn"), build("stn", looks=0)
     rest = {k for k in network.state_dict() if not k.startswith("transformer.")}
     assert set(control.state_dict()) == rest
     canvas = torch.randn(1, 1, 60, 60)
@@ -160,8 +160,9 @@ def test_unknown_names_list_the_valid_ones() -> None:
         ),
         ("gated_resnet", {"gate": "self_attention"}, (3, 112, 112), {"attention": 2}),
         ("vit", {}, (3, 112, 112), {"attention": 6}),
-        ("stn", {}, (1, 60, 60), {"spatial-transformer": 1}),
-        ("stn", {"transformer": False}, (1, 60, 60), {}),
+        ("stn", {}, (1, 60, 60), {"spatial-transformer": 2}),
+        ("stn", {"looks": 1}, (1, 60, 60), {"spatial-transformer": 1}),
+        ("stn", {"looks": 0}, (1, 60, 60), {}),
     ],
 )
 def test_capture_finds_every_site(

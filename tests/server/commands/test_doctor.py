@@ -97,8 +97,12 @@ def test_windows_and_what_has_no_places(capsys: pytest.CaptureFixture[str]) -> N
     assert {site["layout"] for site in attends} == {"grid"}
     assert all("windows" in site["note"] for site in attends)
     assert told("doctor", "stn_digits", "--json", "--repeats", "1") == 0
-    (site,) = json.loads(capsys.readouterr().out)["sites"]
-    assert site["kind"] == "spatial-transformer"
+    sites = json.loads(capsys.readouterr().out)["sites"]
+    assert [site["kind"] for site in sites] == ["spatial-transformer"] * 2
+    assert [site["name"] for site in sites] == [
+        "transformer.looks.first",
+        "transformer.looks.second",
+    ]
 
 
 @pytest.mark.usefixtures("here")
