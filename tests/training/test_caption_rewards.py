@@ -107,7 +107,7 @@ def test_what_ships_lies_between_the_start_and_what_was_learnt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    recipe = replace(RECIPES["captioner"], blend=0.25)
+    recipe = replace(RECIPES["captioner_rewarded"], blend=0.25)
     folder = export_folder(RECIPES["captioner_words"])
     folder.mkdir(parents=True)
     start = {"weight": torch.tensor([1.0, -2.0]), "steps": torch.tensor(3)}

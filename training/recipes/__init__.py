@@ -3,6 +3,7 @@
 from training.recipe import Recipe
 from training.recipes import (
     captioner,
+    captioner_rewarded,
     captioner_taught,
     captioner_words,
     cbam_resnet,
@@ -40,6 +41,7 @@ RECIPES: dict[str, Recipe] = {
         sa_unet,
         sa_unet_control,
         captioner,
+        captioner_rewarded,
         captioner_taught,
         captioner_words,
         text_transformer,

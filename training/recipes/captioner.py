@@ -1,32 +1,19 @@
-"""A Transformer that captions photos, on Flickr8k: what captioner_words learnt, rewarded."""
+"""A Transformer that captions photos, on Flickr8k: rewarded once more, nearer to people's words."""
 
 from dataclasses import replace
 
-from training.recipes import captioner_words
+from training.recipes import captioner_rewarded
 
 RECIPE = replace(
-    captioner_words.RECIPE,
+    captioner_rewarded.RECIPE,
     id="captioner",
     title="Captioner · Flickr8k",
-    starts_from="captioner_words",
-    frozen=("encoder", "bridge"),
-    training_arguments={},
-    task="caption_rewards",
-    task_arguments={
-        "views": 3,
-        "samples": 5,
-        "longest": 16,
-        "single": 2,
-        "beside": 0.1,
-        "captions": 1,
-        "beams": 3,
-    },
-    epochs=5,
-    learning_rate=2e-4,
-    warmup_epochs=0.2,
-    weight_decay=0.0,
-    label_smoothing=0.0,
-    # Rewards alone end in a handful of captions for every photo: 45 different ones for 500.
-    blend=0.65,
+    starts_from="captioner_rewarded",
+    # Twice the weight of people's words: it says more different things at the same score.
+    task_arguments={**captioner_rewarded.RECIPE.task_arguments, "beside": 0.2},
+    epochs=1,
+    learning_rate=1e-4,
+    blend=0.5,
+    seed=1,
     ships=True,
 )
