@@ -95,6 +95,7 @@ class RoomTask:
         self.recipe, self.device = recipe, device
         self.pictures, self.walls = on_device(train, device)
         self.val_pictures, self.val_walls = on_device(val, device)
+        self.size_px = self.pictures.shape[-1]
         self.mean, self.std = (
             torch.tensor(values, device=device)
             for values in (PREPROCESSING.mean, PREPROCESSING.std)
@@ -118,8 +119,8 @@ class RoomTask:
             boxes[:, 2] *= torch.randint(2, (len(chosen),), generator=generator) * 2.0 - 1
             tint = 1 + TINT * (2 * torch.rand((len(chosen), 3, 1, 1), generator=generator) - 1)
             boxes, here = boxes.to(self.device), chosen.to(self.device)
-            pictures = resample(self.pictures[here], boxes, SIZE_PX)
-            walls = resample(self.walls[here, None], boxes, SIZE_PX, mode="nearest")
+            pictures = resample(self.pictures[here], boxes, self.size_px)
+            walls = resample(self.walls[here, None], boxes, self.size_px, mode="nearest")
             pictures = jitter(pictures * tint.to(self.device), self.recipe.jitter, generator)
             inputs = normalise(pictures, self.mean, self.std)
             yield RoomBatch(

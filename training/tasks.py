@@ -61,9 +61,15 @@ def captions(recipe: Recipe, folder: Path, device: torch.device) -> Task:
 
 
 def rooms(recipe: Recipe, folder: Path, device: torch.device) -> Task:
-    """Rooms drawn here; task_arguments: how many to learn from (rooms) and to score (held_out)."""
-    train = kept_rooms(RUNS / "rooms", 0, recipe.task_arguments["rooms"])
-    val = kept_rooms(RUNS / "rooms", HELD_OUT_FROM, recipe.task_arguments["held_out"])
+    """Rooms drawn here.
+
+    task_arguments: how many to learn from (rooms) and to score (held_out), and their side (size_px).
+    """
+    asked = recipe.task_arguments
+    train, val = (
+        kept_rooms(RUNS / "rooms", first, asked[part], asked["size_px"])
+        for first, part in ((0, "rooms"), (HELD_OUT_FROM, "held_out"))
+    )
     return RoomTask(train, val, recipe, device)
 
 

@@ -7,6 +7,7 @@ from torch import nn
 
 from models.networks.captioner import Captioner
 from models.networks.cifar_resnet import CifarResNet
+from models.networks.digit_fcn import DigitFCN
 from models.networks.gated_resnet import GatedResNet
 from models.networks.stn import DigitSTN, SignSTN
 from models.networks.text_transformer import TextTransformer
@@ -19,6 +20,7 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "vit": VisionTransformer,
     "stn": DigitSTN,
     "sign_stn": SignSTN,
+    "digit_fcn": DigitFCN,
     "tnt": TransformerInTransformer,
     "captioner": Captioner,
     "text_transformer": TextTransformer,

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from models.mechanisms.spatial_transformer import ComposedSpatialTransformer
+from models.mechanisms.spatial_transformer import ComposedSpatialTransformer, SpatialTransformer
 from training.data import Examples
 from training.digits import normalise
 from training.distortions import CANVAS_PX, draw
@@ -56,7 +56,7 @@ def turn_deg(theta: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def window_figures(
-    transformer: ComposedSpatialTransformer,
+    transformer: ComposedSpatialTransformer | SpatialTransformer,
     digits: Examples,
     device: torch.device,
     distortion: str = "cluttered",
@@ -92,6 +92,6 @@ def measure(network: nn.Module, task: Task, device: torch.device) -> dict[str, f
     """`window_figures` of a digit network on its task's held-out digits; none without a window."""
     transformer = getattr(network, "transformer", None)
     digits: Examples = task.val  # type: ignore[attr-defined]
-    if not isinstance(transformer, ComposedSpatialTransformer):
+    if not isinstance(transformer, ComposedSpatialTransformer | SpatialTransformer):
         return {}
     return window_figures(transformer, digits, device, task.distortion)  # type: ignore[attr-defined]

@@ -1,6 +1,7 @@
 """A U-Net that looks around, finding the walls of drawn rooms."""
 
 from training.recipe import Recipe
+from training.rooms import SIZE_PX
 
 RECIPE = Recipe(
     id="sa_unet",
@@ -13,7 +14,7 @@ RECIPE = Recipe(
     network="unet",
     arguments={"classes": 2, "attention": True},
     task="rooms",
-    task_arguments={"rooms": 5000, "held_out": 500},
+    task_arguments={"rooms": 5000, "held_out": 500, "size_px": SIZE_PX},
     epochs=36,
     batch=64,
     learning_rate=3e-3,

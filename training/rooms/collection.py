@@ -51,15 +51,15 @@ def draw_rooms(first: int, count: int, size_px: int = SIZE_PX, processes: int = 
     return Rooms(np.stack(pictures), np.stack(walls))
 
 
-def kept_rooms(folder: Path, first: int, count: int) -> Rooms:
+def kept_rooms(folder: Path, first: int, count: int, size_px: int = SIZE_PX) -> Rooms:
     """The rooms as `draw_rooms` draws them, from the folder where they lie there already."""
-    path = folder / f"{first}-{count}-{drawing()}.npz"
+    path = folder / f"{first}-{count}-{size_px}px-{drawing()}.npz"
     if path.is_file():
         with np.load(path) as archive:
             return Rooms(archive["pictures"], archive["walls"])
     print(f"drawing {count} rooms", flush=True)
     processes = max(1, min(len(os.sched_getaffinity(0)), count // 64))
-    rooms = draw_rooms(first, count, processes=processes)
+    rooms = draw_rooms(first, count, size_px, processes)
     folder.mkdir(parents=True, exist_ok=True)
     # Two trainings that begin together may both draw; each writes a file of its own.
     partial_path = path.with_suffix(f".{os.getpid()}.npz")
