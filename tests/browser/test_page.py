@@ -114,7 +114,7 @@ def test_an_answer_pressed_shows_what_counted_for_it(watched: Watched, attending
     expect(page.locator("#sentence")).to_contain_text("Grad-CAM for")
     page.keyboard.press("4")
     expect(page.locator("#panel-how")).to_contain_text(named["label"])
-    assert f"target={named['index']}" in page.url
+    expect(page).to_have_url(re.compile(f"target={named['index']}"))
     page.keyboard.press("1")
     page.locator(".why").nth(1).click()
     expect(page.locator("#sentence")).to_contain_text("what the class token looks at")
