@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from models.capture import capture
+from models.capture.workings import Workings, workings
 from models.layout import Layouts, place, survey
 from models.outputs import tensor_of
-from models.records import Trace
+from models.records import Site, Trace
 
 
 def run(
@@ -44,3 +45,16 @@ def run_for_class(
     with torch.enable_grad(), capture(module, gradients=True) as recording:
         logits = tensor_of(module(photo))
     return logits.detach(), place(recording.differentiate(logits[0, target]), layouts)
+
+
+def run_for_workings(
+    module: nn.Module, inputs: Tensor, index: int, site: Site, words: Tensor | None = None
+) -> Workings | None:
+    """How one site of one photo came to what it did; None where the pass did not meet it.
+
+    index: the site's place in the trace · inputs, words: as for `run`.
+    """
+    more = () if words is None else (words,)
+    with torch.inference_mode(), workings(module, index, site.name, site.kind) as noting:
+        module(inputs, *more)
+    return noting.finish()

@@ -43,7 +43,7 @@ class NamedArray:
 
 def to_json(array: NamedArray, budget_bytes: int) -> bytes:
     """Values nested as `axes` says; NaN and infinity, which JSON lacks, are null and counted."""
-    _check_budget(array.values.size * BYTES_PER_VALUE, budget_bytes)
+    check_budget(array.values.size * BYTES_PER_VALUE, budget_bytes)
     encoded = orjson.dumps(
         {
             **array.about,
@@ -56,11 +56,12 @@ def to_json(array: NamedArray, budget_bytes: int) -> bytes:
         },
         option=orjson.OPT_SERIALIZE_NUMPY,
     )
-    _check_budget(len(encoded), budget_bytes)
+    check_budget(len(encoded), budget_bytes)
     return encoded
 
 
-def _check_budget(actual: int, budget_bytes: int) -> None:
+def check_budget(actual: int, budget_bytes: int) -> None:
+    """Raises TooLargeForJson where that many bytes are more than a client may be sent as JSON."""
     if actual > budget_bytes:
         raise TooLargeForJson(
             f"As JSON this array would be larger than {budget_bytes:,} bytes.",

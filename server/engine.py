@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
+from models.capture.workings import Workings
 from models.catalog import Catalog
 from models.maps.propagation import NotPossible
 from models.records import Map
@@ -28,7 +29,7 @@ from server.analysis import Analysis, Given, Text, analysis_id
 from server.conclude import conclude, to_input
 from server.errors import MapNotPossible, NotReady, Problem, ShuttingDown, WrongInput
 from server.imaging import Photo
-from server.inference import InferenceThread, MakeMap, Outcome, pick_device
+from server.inference import Again, InferenceThread, MakeMap, Outcome, pick_device
 from server.places import Place, Places
 from server.settings import Settings
 from server.shelf import Shelf
@@ -42,6 +43,8 @@ GPU_BATCH = 8
 WARM_UP_RETRY_S = 5.0
 MAPS_KEPT = 64
 """Maps that the network was run for again; each is a few kilobytes."""
+WORKINGS_KEPT = 4
+"""How sites came to what they did: a few megabytes each."""
 
 T = TypeVar("T")
 
@@ -76,6 +79,7 @@ class Engine:
         )
         self._underway: dict[str, _Underway] = {}
         self._maps: dict[str, Map] = {}
+        self._workings: dict[str, Workings] = {}
         self._default = settings.default_model
         self._closing = False
         self._warm_up = asyncio.create_task(self._keep_warming_up())
@@ -110,7 +114,27 @@ class Engine:
         key = f"{analysis.serial}/{target}/{name}"
         if found := self._maps.get(key):
             return found
-        return await self._once(key, lambda: self._make_map(key, analysis, target, make))
+
+        async def kept() -> Map:
+            found = await self._again(analysis, lambda loaded, given: make(loaded, given, target))
+            return keep(self._maps, key, found, MAPS_KEPT)
+
+        return await self._once(key, kept)
+
+    async def workings(self, analysis: Analysis, site: str, watch: Again[Workings]) -> Workings:
+        """How a site came to what it did, by one more pass; kept for a while.
+
+        Raises MapNotPossible where that pass does not meet the site.
+        """
+        key = f"{analysis.serial}/{site}"
+        if found := self._workings.get(key):
+            return found
+
+        async def kept() -> Workings:
+            found = await self._again(analysis, watch)
+            return keep(self._workings, key, found, WORKINGS_KEPT)
+
+        return await self._once(key, kept)
 
     async def default_model(self, reads: Literal["photo", "text"] = "photo") -> str:
         """The model used when a request names none: the first that takes what was sent."""
@@ -184,18 +208,15 @@ class Engine:
         self.store.put(analysis)
         return analysis
 
-    async def _make_map(self, key: str, analysis: Analysis, target: int, make: MakeMap) -> Map:
+    async def _again(self, analysis: Analysis, ask: Again[T]) -> T:
+        """What further passes over an analysed photo or sentence give."""
         loaded = await self.shelf.get(analysis.model.id)
         given = analysis.photo or analysis.text
         inputs, _ = await self._in_thread(to_input, given, loaded.spec)
-        made = self.inference.submit_map(loaded, inputs, target, make)
         try:
-            found = self._maps[key] = await asyncio.wrap_future(made)
+            return await asyncio.wrap_future(self.inference.submit_again(loaded, inputs, ask))
         except NotPossible as error:
             raise MapNotPossible(f"{analysis.model.id}: {error}.") from error
-        while len(self._maps) > MAPS_KEPT:
-            self._maps.pop(next(iter(self._maps)))
-        return found
 
     async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
@@ -221,3 +242,11 @@ class Engine:
                 self.not_ready = "The first network does not work."
                 log.exception("not ready")
                 await asyncio.sleep(WARM_UP_RETRY_S)
+
+
+def keep(kept: dict[str, T], key: str, found: T, most: int) -> T:
+    """Put `found` with what is kept; the oldest make room."""
+    kept[key] = found
+    while len(kept) > most:
+        kept.pop(next(iter(kept)))
+    return found

@@ -110,6 +110,33 @@ GRID: dict[str, Any] = {
     "non_finite": 0,
 }
 
+STEPS: dict[str, Any] = {
+    "site": "s00",
+    "kind": "channel-gate",
+    "sentence": "Channel gate 0: from the feature map to a factor for every channel",
+    "steps": [
+        {
+            "name": "mean",
+            "sentence": "squeeze: the mean of every channel over all places",
+            "formula": "z_c = mean x_c",
+            "module": "layer1.0.se",
+            "axes": ["channel"],
+            "shape": [4],
+            "values": [0.12, -0.4, 0.91, 0.05],
+        },
+        {
+            "name": "sigmoid",
+            "sentence": "a factor between 0 and 1",
+            "formula": "s = σ(z)",
+            "module": "layer1.0.se.gate",
+            "axes": ["channel"],
+            "shape": [4],
+            "values": [0.71, 0.33, 0.88, 0.52],
+        },
+    ],
+    "non_finite": 0,
+}
+
 ROLLOUT: dict[str, Any] = {
     "method": "rollout",
     "fusion": "mean",

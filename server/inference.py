@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -27,8 +27,13 @@ from server.errors import OutOfMemory, Problem, ShuttingDown, UnsuitableModel
 
 log = logging.getLogger("fovea.inference")
 
+T = TypeVar("T")
+
+Again = Callable[[LoadedModel, Tensor], T]
+"""What takes passes of its own through a network: (network, inputs) → what is asked for."""
+
 MakeMap = Callable[[LoadedModel, Tensor, int], Map]
-"""A map that takes passes of its own through the network: (network, photo, class) → Map."""
+"""A map that does: (network, photo, class) → Map."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -52,12 +57,12 @@ class _Job:
     loaded: LoadedModel
     inputs: Tensor
     beams: int = 1
-    ask: Callable[[LoadedModel, Tensor], Map] | None = None
+    ask: Again[Any] | None = None
     future: Future[Any] = field(default_factory=Future)
     submitted: float = field(default_factory=perf_counter)
 
     def goes_with(self, other: _Job) -> bool:
-        """A job for a map makes passes of its own, and runs alone; so does one that writes."""
+        """A job that makes passes of its own runs alone; so does one that writes."""
         if self is other:
             return True
         if task_of(self.loaded.spec.task).writes:
@@ -86,12 +91,9 @@ class InferenceThread:
         """inputs: (1, channel, height, width), or (1, word). beams: for a network that writes."""
         return self._enqueue(_Job(loaded, inputs, beams))
 
-    def submit_map(
-        self, loaded: LoadedModel, inputs: Tensor, target: int, make: MakeMap
-    ) -> Future[Map]:
-        """A map that the network itself has to be run for; its future may raise NotPossible."""
-        job = _Job(loaded, inputs, ask=lambda model, given: make(model, given, target))
-        return self._enqueue(job)
+    def submit_again(self, loaded: LoadedModel, inputs: Tensor, ask: Again[T]) -> Future[T]:
+        """Something that the network itself has to be run for; the future may raise NotPossible."""
+        return self._enqueue(_Job(loaded, inputs, ask=ask))
 
     def _enqueue(self, job: _Job) -> Future[Any]:
         with self._changed:
@@ -139,7 +141,7 @@ class InferenceThread:
             for job, outcome in zip(jobs, outcomes, strict=True):
                 job.future.set_result(outcome)
 
-    def _forward(self, jobs: Sequence[_Job]) -> Sequence[Outcome | Map]:
+    def _forward(self, jobs: Sequence[_Job]) -> Sequence[Any]:
         started = perf_counter()
         inputs = torch.cat([job.inputs for job in jobs]).to(self.device)
         loaded, ask = jobs[0].loaded, jobs[0].ask

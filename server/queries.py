@@ -34,9 +34,9 @@ def windows(site: Site) -> int | None:
     return count if count > 1 else None
 
 
-def one_window(site: Site, window: int | None) -> Attention:
-    """The attention of one window; of the middle one unless told otherwise."""
-    held, count = site.attention, windows(site) or 1
+def window_index(site: Site, window: int | None) -> int:
+    """Which window is asked about: the middle one unless told otherwise."""
+    count = windows(site) or 1
     index = count // 2 if window is None else window
     if not 0 <= index < count:
         raise InvalidParameter(
@@ -44,8 +44,12 @@ def one_window(site: Site, window: int | None) -> Attention:
             limit=count - 1,
             actual=window,
         )
+    return index
 
-    return window_of(held, index)
+
+def one_window(site: Site, window: int | None) -> Attention:
+    """The attention of one window."""
+    return window_of(site.attention, window_index(site, window))
 
 
 def query_grid(site: Site) -> PatchGrid | None:

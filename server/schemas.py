@@ -132,6 +132,28 @@ class SamplingGrid(Schema):
     non_finite: int
 
 
+class Step(Schema):
+    name: str
+    sentence: str = Field(description="what is done")
+    formula: str = Field(description="the same in symbols")
+    module: str | None = Field(description="path of the module that did it, where that is known")
+    axes: list[str]
+    shape: list[int]
+    values: list[Any] | float | None = Field(description="null where only the size is told")
+
+
+class Steps(Schema):
+    site: str
+    kind: Literal["attention", "channel-gate", "spatial-gate", "spatial-transformer"]
+    query: int | str | None = Field(default=None, description="the token, or row,col of the output")
+    key: int | None = Field(default=None, description="whose key and value are shown, if asked")
+    head: int | None = None
+    window: int | None = None
+    sentence: str
+    steps: list[Step]
+    non_finite: int
+
+
 class Figure(Schema):
     """What Plotly.newPlot takes."""
 

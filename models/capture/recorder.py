@@ -33,7 +33,7 @@ class Recording:
         # the network was called alone. The same object for all sites of one call.
         self.calls: list[Call | None] = []
         self._module = module
-        self._paths = module_paths(module)
+        self.paths = module_paths(module)
         self._sites: list[Site] = []
         self._differentiable: dict[int, tuple[Tensor, Callable[[Tensor], Tensor]]] = {}
 
@@ -62,7 +62,7 @@ class Recording:
                 id=f"s{len(self._sites):02d}",
                 kind=kind,
                 layer=sum(site.kind == kind for site in self._sites),
-                name=calling_module(self._paths),
+                name=calling_module(self.paths),
                 tensors=tensors,
                 note=note,
             )

@@ -52,6 +52,18 @@ class Weighing:
             tensor = tensor.unflatten(0, (-1, folded_heads))
         return four_axes(tensor)
 
+    def arranged_values(self, folded_heads: int | None = None) -> Tensor | None:
+        """A copy of the values as (batch, head, key, head_dim); None where they lack an axis."""
+        lead = [axis for axis in self.values_lead if axis is not None]
+        rest = [i for i in range(self.values.ndim) if i != self.values_key and i not in lead]
+        if len(lead) < len(self.values_lead) or not rest:
+            return None
+        values = self.values.detach().permute(*lead, self.values_key, *rest)
+        values = values.flatten(len(lead) + 1).clone()
+        if folded_heads is not None:
+            values = values.unflatten(0, (-1, folded_heads))
+        return four_axes(values)
+
 
 def _softmax(origins: Origins, tensor: Any) -> tuple[Origin, int] | None:
     """(origin, the normalised axis) of a softmax that still has it."""

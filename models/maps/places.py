@@ -40,7 +40,7 @@ def window_of(attention: Attention, window: int) -> Attention:
     )
 
 
-def _token_at(cells: Cells, row: int, column: int) -> tuple[int, int]:
+def token_at(cells: Cells, row: int, column: int) -> tuple[int, int]:
     """(window, token) of a cell; the first where windows overlap."""
     grid = cells.grid
     inside = 0 <= row < grid.rows and 0 <= column < grid.columns
@@ -68,7 +68,7 @@ def looks_at(attention: Attention, layout: Layout, row: int, column: int) -> Ten
     """
     if layout.queries is None or layout.keys is None:
         raise NoPlace("the places of this attention are not known")
-    window, token = _token_at(layout.queries, row, column)
+    window, token = token_at(layout.queries, row, column)
     line = rows(window_of(attention, window), torch.tensor([token]))[:, 0]
     return _spread(line, layout.keys, window)
 
@@ -77,6 +77,6 @@ def looked_at_by(attention: Attention, layout: Layout, row: int, column: int) ->
     """What looks at the cell (row, column) of the keys': (head, row, column) of the queries'."""
     if layout.queries is None or layout.keys is None:
         raise NoPlace("the places of this attention are not known")
-    window, token = _token_at(layout.keys, row, column)
+    window, token = token_at(layout.keys, row, column)
     line = columns(window_of(attention, window), torch.tensor([token]))[:, 0]
     return _spread(line, layout.queries, window)

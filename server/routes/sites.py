@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from server import encode, errors, examples, render, schemas, views
+from server import steps as mechanism
 from server.negotiation import JSON, NPY, PNG, SAFETENSORS
 from server.routes.common import (
     AnalysisOf,
@@ -151,3 +152,47 @@ async def warped(
         return render.picture(array.values)
 
     return await conditional(request, analysis.serial, (PNG, NPY, JSON), make)
+
+
+@router.get(
+    "/steps",
+    response_model=schemas.Steps,
+    responses=documented(
+        examples.STEPS, SAFETENSORS, kinds=(*REFUSED, errors.MapNotPossible, errors.OutOfMemory)
+    ),
+)
+async def steps(
+    request: Request,
+    engine: EngineOf,
+    analysis: AnalysisOf,
+    site: SiteOf,
+    query: Annotated[
+        str | None,
+        Query(
+            description="attention: one token, as above; a spatial transformer: row,col of its "
+            "output; if left out the class token, or the middle",
+            examples=["5,9"],
+        ),
+    ] = None,
+    key: Annotated[
+        str | None,
+        Query(
+            description="attention: whose key and value are shown; if left out those of the token "
+            "that is looked at most"
+        ),
+    ] = None,
+    head: Annotated[int, Query(ge=0, description="attention: the number of a head")] = 0,
+    window: Annotated[
+        int | None, Query(ge=0, description="which window, where the site has windows")
+    ] = None,
+) -> Response:
+    """The mechanism, step by step, in this photo's own numbers."""
+    asked = mechanism.Asked(query, key, head, window)
+    make = await mechanism.compute(engine, analysis, site, asked)
+    budget = engine.settings.json_budget_bytes
+    return await conditional(
+        request,
+        analysis.serial,
+        (JSON, SAFETENSORS),
+        lambda media: mechanism.encode(make(), media, budget),
+    )

@@ -178,6 +178,8 @@ def test_every_site_of_what_ships_answers_what_fits_it(
             url = at(seen, f"/sites/{row['id']}/{path}")
             answer = site.client.get(url, headers={"Accept": "application/x-npy, */*;q=0.5"})
             assert answer.status_code == 200, (url, answer.text)
+            if path == "steps":
+                assert schemas.Steps.model_validate(answer.json()).steps, url
             if answer.headers["Content-Type"] == "application/x-npy":
                 # Beyond a window there is nothing to draw, which NaN says.
                 finite = np.isfinite(npy(answer))
@@ -197,8 +199,8 @@ def test_every_site_of_what_ships_answers_what_fits_it(
 
 
 FITTING = {
-    "attention": ("attention", "attention?query=all&head=all", "projections"),
-    "channel-gate": ("gate", "features?channel=0"),
-    "spatial-gate": ("gate", "features?channel=0"),
-    "spatial-transformer": ("grid", "grid/warped"),
+    "attention": ("attention", "attention?query=all&head=all", "steps", "projections"),
+    "channel-gate": ("gate", "features?channel=0", "steps"),
+    "spatial-gate": ("gate", "features?channel=0", "steps"),
+    "spatial-transformer": ("grid", "grid/warped", "steps"),
 }

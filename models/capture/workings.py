@@ -1,0 +1,164 @@
+"""How one site came to what it did: the calls inside its module, with what they gave.
+
+The same pass as capture's, with more noted of a single site. What led to a gate is followed back
+from it, by the identity of tensors, to the feature map that it multiplies; so the steps are those
+that ran, whatever the module is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from models.capture import attention
+from models.capture.callers import calling_module
+from models.capture.recorder import Recording, _Watch
+from models.capture.signatures import FOLLOWS, STARTS
+from models.capture.tensors import four_axes
+from models.capture.weighing import weighing_of
+from models.records import Kind
+
+LARGEST = 2**22
+"""Of a tensor with more entries than this only the shape is told."""
+
+_PRODUCTS = (attention.on_matmul, attention.on_einsum)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Operation:
+    """One call of a torch function.
+
+    name: of the function, without underscores · module: the path of the module that called it ·
+    given: the shapes of the tensors it was given · made: what it gave, None where that is very
+    large · parameters: those of the network that it used.
+    """
+
+    name: str
+    module: str
+    given: tuple[tuple[int, ...], ...]
+    shape: tuple[int, ...]
+    made: Tensor | None
+    parameters: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Workings:
+    """before: of a gate, what led from the feature map to it, in order; of a sampler, what led to
+    theta · after: what the site's module did with the result · value: of an attention, (window,
+    head, key, head_dim), None where its axes are not known.
+    """
+
+    before: tuple[Operation, ...]
+    after: tuple[Operation, ...]
+    value: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Call:
+    """result: the tensor itself, so that no other can take its identity; given: identities."""
+
+    operation: Operation
+    result: Tensor
+    given: frozenset[int]
+
+
+class _Noting(_Watch):
+    """Watches as capture does, and notes what the module called `name` calls until it is left."""
+
+    def __init__(self, recording: Recording, index: int, name: str, kind: Kind) -> None:
+        super().__init__(recording)
+        self.index, self.name, self.kind = index, name, kind
+        self.calls: list[_Call] = []
+        self._led: tuple[Operation, ...] = ()
+        self._found: int | None = None
+        self._value: Tensor | None = None
+        self._left = False
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        if self._left:
+            return super().__torch_function__(func, types, args, kwargs)
+        module = calling_module(self.recording.paths)
+        if self.name and module != self.name and not module.startswith(f"{self.name}."):
+            self._left = self._found is not None
+            return super().__torch_function__(func, types, args, kwargs)
+        weighed = self._weighed(func, args, kwargs or {})
+        known = len(self.recording.calls)
+        result = super().__torch_function__(func, types, args, kwargs)
+        if self._found is None and known <= self.index < len(self.recording.calls):
+            self._value = weighed
+            self._led = self._leading(args)
+            self._found = len(self.calls) + 1  # what comes after this call
+        if isinstance(result, Tensor):
+            self._note(func, module, args, kwargs or {}, result)
+        return result
+
+    def _weighed(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Tensor | None:
+        """The values of an attention, (window, head, key, head_dim), if this call weighs some."""
+        if self.kind != "attention" or self._found is not None:
+            return None
+        if STARTS.get(func) is attention.on_attention:
+            value: Tensor = kwargs["value"] if "value" in kwargs else args[2]
+            return four_axes(value.detach().clone())
+        if FOLLOWS.get(func) not in _PRODUCTS:
+            return None
+        weighing = weighing_of(self.recording.origins, func, args, kwargs)
+        heads = self.recording.folded_heads
+        return None if weighing is None else weighing.arranged_values(heads)
+
+    def _leading(self, args: Sequence[Any]) -> tuple[Operation, ...]:
+        """What led to the site that this call made: from its feature map, which is not followed."""
+        if self.kind == "attention":
+            return ()
+        tensors = [one for one in args if isinstance(one, Tensor)]
+        start, end = sorted(tensors[:2], key=Tensor.numel, reverse=True)
+        if self.kind == "spatial-transformer":
+            start, end = tensors[:2]
+        wanted, led = {id(end)}, []
+        for call in reversed(self.calls):
+            if id(call.result) in wanted and call.result is not start:
+                wanted |= call.given
+                led.append(call.operation)
+        return tuple(reversed(led))
+
+    def _note(self, func: Any, module: str, args: Any, kwargs: Any, result: Tensor) -> None:
+        given = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)]
+        operation = Operation(
+            name=func.__name__.strip("_"),
+            module=module,
+            given=tuple(tuple(one.shape) for one in given),
+            shape=tuple(result.shape),
+            made=result.detach().clone() if result.numel() <= LARGEST else None,
+            parameters=tuple(one.detach() for one in given if isinstance(one, nn.Parameter)),
+        )
+        self.calls.append(_Call(operation, result, frozenset(map(id, given))))
+
+    def finish(self) -> Workings | None:
+        """What was noted; None where the site was not met."""
+        if self._found is None:
+            return None
+        after = tuple(call.operation for call in self.calls[self._found :])
+        self.calls.clear()
+        return Workings(self._led, after, self._value)
+
+
+@contextmanager
+def workings(module: nn.Module, index: int, name: str, kind: Kind) -> Iterator[_Noting]:
+    """Watch how the site number `index`, of this name and kind, comes to what it does.
+
+    As `capture`; ask `finish()` afterwards.
+    """
+    recording = Recording(module, features=False, gradients=False)
+    noting = _Noting(recording, index, name, kind)
+    with noting:
+        yield noting

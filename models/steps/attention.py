@@ -1,0 +1,165 @@
+"""Attention, one output at a time: score, scale, softmax, the weighted sum of the values.
+
+Vaswani et al. 2017, equation 1 and section 3.2.2.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from models.capture.workings import Operation, Workings
+from models.maps.attention import rows
+from models.maps.places import window_of
+from models.records import Attention, Site
+from models.steps.step import Step, step
+
+
+def attention_steps(
+    site: Site, workings: Workings, window: int, query: int, head: int, key: int | None = None
+) -> list[Step]:
+    """How the output of one query comes about in one head, and what becomes of it.
+
+    window, query, head, key: indices into the site's attention. key: whose key and value are shown
+    beside; None for the one looked at most. Scores are told where query and key are known: a
+    network that made its matrix itself has only its shares. What follows the weighted sum is told
+    where it still has one row a query.
+    """
+    held = window_of(site.attention, window)
+    with torch.inference_mode():
+        shares = rows(held, torch.tensor([query]))[head, 0]
+        other = int(shares.argmax()) if key is None else key
+        found = [*_scores(held, query, head, other), _shares(shares, held)]
+        value = None if workings.value is None else workings.value[window].float()
+        if value is None or value.shape[1] != len(shares):
+            return found
+        # One head of values may serve several heads of queries.
+        heads = value if value.shape[0] > 1 else value.expand(held.shape[1], -1, -1)
+        found += _mixture(shares, heads[head], other)
+        together = torch.einsum("hk,hkd->hd", rows(held, torch.tensor([query]))[:, 0], heads)
+        if len(together) > 1:
+            found.append(
+                step(
+                    "heads",
+                    f"every one of the {len(together)} heads does so with queries, keys and values "
+                    "of its own; their outputs are put side by side",
+                    "o = [o¹, …, oʰ]",
+                    together,
+                    ("head", "head_dim"),
+                )
+            )
+        where = _Row(window, site.attention.shape[0], query, held.shape[2])
+        return found + [told for operation in workings.after for told in _after(operation, where)]
+
+
+def _scores(held: Attention, query: int, head: int, key: int) -> list[Step]:
+    if held.query is None or held.key is None:
+        return []
+    asks, answers = held.query[0, head, query].float(), held.key[0, head].float()
+    agreement = answers @ asks
+    found = [
+        step("query", "what the token asks for", "q = W_Q x", asks, ("head_dim",)),
+        step("key", f"what token {key} offers", "k = W_K x", answers[key], ("head_dim",)),
+        step(
+            "scores",
+            "agreement of the query with every key: their dot product",
+            "s_j = q · k_j",
+            agreement,
+            ("key",),
+        ),
+    ]
+    if abs(held.scale - 1) > 1e-6:
+        root = abs(held.scale * len(asks) ** 0.5 - 1) < 1e-3
+        found.append(
+            step(
+                "scaled",
+                f"divided by √{len(asks)}" if root else f"times {held.scale:g}",
+                "s_j / √d" if root else "c s_j",
+                agreement * held.scale,
+                ("key",),
+            )
+        )
+    if held.mask is not None or held.causal:
+        logs = rows(held, torch.tensor([query]))[head, 0].log()
+        hidden = torch.where(logs.isneginf(), -torch.inf, agreement * held.scale)
+        if held.mask is not None and held.mask.dtype != torch.bool:
+            mask = held.mask[0].float()
+            mask = mask[head if mask.shape[0] > 1 else 0, query if mask.shape[1] > 1 else 0]
+            hidden = hidden + mask
+        sentence = "the mask is added: −∞ where the query may not look"
+        found.append(step("masked", sentence, "s_j + m_j", hidden, ("key",)))
+    return found
+
+
+def _shares(shares: Tensor, held: Attention) -> Step:
+    made = "" if held.probabilities is None else ", as the network itself made them"
+    return step(
+        "softmax",
+        f"the scores as shares that sum to 1{made}",
+        "p_j = exp(s_j) / Σ exp(s_j)",
+        shares,
+        ("key",),
+    )
+
+
+def _mixture(shares: Tensor, value: Tensor, key: int) -> list[Step]:
+    return [
+        step("value", f"what token {key} gives", "v = W_V x", value[key], ("head_dim",)),
+        step(
+            "weighted values",
+            "the length of every value times its share: how much each key brings in "
+            "(Kobayashi et al. 2020)",
+            "‖p_j v_j‖",
+            shares * value.norm(dim=1),
+            ("key",),
+        ),
+        step(
+            "output",
+            "the values added up, each by its share",
+            "o = Σ p_j v_j",
+            shares @ value,
+            ("head_dim",),
+        ),
+    ]
+
+
+class _Row(NamedTuple):
+    """Which row of a module's output belongs to the query."""
+
+    window: int
+    windows: int
+    query: int
+    queries: int
+
+    def of(self, made: Tensor | None) -> Tensor | None:
+        """The query's own entries of what a call gave, (channel,); None where it has no row."""
+        if made is None or made.shape[0] != self.windows:
+            return None
+        made = made[self.window]
+        if made.ndim == 3 and made.shape[1] * made.shape[2] == self.queries:
+            return made.flatten(1)[:, self.query]  # (channel, row, column)
+        if made.ndim == 2 and made.shape[0] == self.queries:  # (token, channel)
+            return made[self.query]
+        return None
+
+
+_NEXT = {
+    "linear": ("projected", "the heads' outputs, mixed by the output matrix", "y = W_O o + b"),
+    "conv2d": ("projected", "the heads' outputs, mixed by the output matrix", "y = W_O o + b"),
+    "add": ("added", "and added to what was there before", "x + y"),
+}
+"""By the name of the torch function: what is told of a call after the weighted sum."""
+
+
+def _after(operation: Operation, where: _Row) -> list[Step]:
+    """What the site's module did next, in the row of the query; nothing where that has no row."""
+    scalars = [one for one in operation.parameters if one.numel() == 1]
+    if operation.name in ("mul", "rmul") and scalars:
+        sentence = "how much of what was seen is let in; learned, from 0 on"
+        return [step("γ", sentence, "γ", scalars[0].reshape(()), (), operation.module)]
+    row = where.of(operation.made)
+    if row is None or operation.name not in _NEXT:
+        return []
+    return [step(*_NEXT[operation.name], row, ("channel",), operation.module)]
