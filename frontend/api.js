@@ -132,6 +132,9 @@ export const gate = async (id, siteId) =>
 export const features = async (id, siteId, channel) =>
   parseNpy(await bytes(`${site(id, siteId)}/features${query({ channel })}`, "application/x-npy"));
 
+/** The mechanism step by step. @param {string} id @param {string} siteId @param {Record<string, string | number>} asked */
+export const steps = (id, siteId, asked) => json(`${site(id, siteId)}/steps${query(asked)}`);
+
 /** @param {string} id @param {string} siteId */
 export const grid = (id, siteId) => json(`${site(id, siteId)}/grid`);
 

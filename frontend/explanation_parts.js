@@ -1,8 +1,7 @@
-// What explanations are made of: numbered steps, a formula with its number, a term in a line.
+// What explanations are made of: numbered steps, a term in a line.
 
 import { h } from "./dom.js";
-import { number } from "./format.js";
-import { formula, operand } from "./mathml.js";
+import { formula } from "./mathml.js";
 
 /** What is done, one after the other. @param {[string, Element][]} list  words and a formula */
 export const steps = (list) =>
@@ -15,12 +14,6 @@ export const steps = (list) =>
       return h("li", {}, h("span", {}, words), h("div", {}, math));
     }),
   );
-
-/** A formula, and what it is here. @param {Element} general @param {number} value */
-export function own(general, value) {
-  general.firstElementChild?.append(operand("="), operand(number(value)));
-  return general;
-}
 
 /** A symbol in a line of words. @param {string} name */
 export function mathOf(name) {

@@ -7,7 +7,8 @@ import { spatialTransformer } from "./explanations_sampling.js";
 import { number } from "./format.js";
 import { formula, over, root as squareRoot, row, sub, sup, text } from "./mathml.js";
 import { headOf, shownToken } from "./picture.js";
-import { isSquare, tokenName, tokenOf } from "./sites.js";
+import { askedGrid, isSquare, placeOf, tokenName, tokenOf } from "./sites.js";
+import { walkthrough } from "./walkthrough.js";
 
 /** @typedef {(state: any, site: any, session: import("./session.js").Session) => Promise<Element[]>} Explanation */
 
@@ -46,11 +47,11 @@ async function attention(state, site, session) {
           ? "At this site tokens look only at those in their own window, and the page asks for the finished shares of one place at a time."
           : "At this site the network adds a mask or builds the matrix itself, so only the finished shares are known here.",
       ),
+      walkthrough(state, site, session, { asked: { ...askedPlace(state, site), head: shownHead(state, source) } }),
     ];
   }
   const { query, key } = askedPair(state, site, source);
-  const head = headOf(state, source.heads);
-  const shown = typeof head === "number" ? head : 0;
+  const shown = shownHead(state, source);
   const pair = source.pair(shown, query, key);
   const { dim, scale } = source.scores;
   const scaling = scalingOf(source.scores);
@@ -82,7 +83,34 @@ async function attention(state, site, session) {
       { class: "quiet" },
       `${number(pair.logNormaliser)} is the logarithm of the sum of e to every score of this query. An even share would be ${number(1 / source.keys)}. Pin a patch, then move to choose the key.`,
     ),
+    walkthrough(state, site, session, {
+      asked: { query: named(query, site), head: shown },
+      keys: { grid: site.grid, prefix: site.prefix_tokens },
+      hidden: TOLD_OF_THE_PAIR,
+    }),
   ];
+}
+
+/** Steps that the pair shows already. */
+const TOLD_OF_THE_PAIR = ["key", "scaled"];
+
+/** A token as the API calls it. @param {number} token @param {any} site */
+function named(token, site) {
+  const place = placeOf(token, site);
+  if (place) return `${place.row},${place.column}`;
+  return token === 0 && site.prefix_tokens ? "cls" : token;
+}
+
+/** The head whose numbers are told: the chosen one, or the first. @param {any} state @param {import("./attention.js").AttentionSource} source */
+function shownHead(state, source) {
+  const head = headOf(state, source.heads);
+  return typeof head === "number" ? head : 0;
+}
+
+/** The place that is asked about where tokens are in windows; the server's own choice without a pointer. @param {any} state @param {any} site */
+function askedPlace(state, site) {
+  const place = state.query === "cls" ? state.hover : state.query;
+  return place && typeof place === "object" && askedGrid(site, "from") ? { query: `${place.row},${place.column}` } : {};
 }
 
 /** @typedef {import("./attention.js").AttentionSource["scores"]} Scores */
@@ -115,8 +143,7 @@ function askedPair(state, site, source) {
   const asked = shownToken(state, site);
   const pinned = state.query !== "cls";
   const pointed = pinned && state.hover ? tokenOf(state.hover, site) : null;
-  const head = headOf(state, source.heads);
-  const shown = typeof head === "number" ? head : 0;
+  const shown = shownHead(state, source);
   const tokens = state.direction === "from" ? source.keys : source.queries;
   const all = state.direction === "from" ? source.row(asked) : source.column(asked);
   const other = pointed ?? strongest(all.subarray(shown * tokens, (shown + 1) * tokens));

@@ -1,45 +1,32 @@
 // Gates in a few lines, with this photo's own numbers: which channels pass, which places do.
 
-import { extent } from "./colormap.js";
 import { h } from "./dom.js";
-import { own, steps } from "./explanation_parts.js";
 import { number } from "./format.js";
-import { formula, over, row, sub, sup, text } from "./mathml.js";
+import { formula, row, sub, sup, text } from "./mathml.js";
 import { channelOf } from "./picture.js";
+import { walkthrough } from "./walkthrough.js";
 
 /** @typedef {import("./explanations.js").Explanation} Explanation */
 
-/** How a gate comes from what was squeezed, by what the catalogue says the network is made of. @type {Record<string, (channels: number) => string>} */
-const EXCITATIONS = {
-  "squeeze-excitation": () =>
-    "Here f is two fully connected layers with a ReLU between them, the middle one narrower (Hu et al. 2018, equations 2 to 4).",
-  "efficient-channel-attention": (channels) =>
-    `Here f is one convolution over ${neighbours(channels)} neighbouring channels at a time, of ${channels}; nothing is made narrower (Wang et al. 2020, equations 9 and 12).`,
-  cbam: () =>
-    "Here f is one pair of layers, used for the means and again for the maxima, and the two are added (Woo et al. 2018, equation 2).",
+/** Whose gate it is, by what the catalogue says the network is made of. @type {Record<string, string>} */
+const PAPERS = {
+  "squeeze-excitation": "Squeeze-and-excitation, Hu et al. 2018, equations 2 to 4.",
+  "efficient-channel-attention":
+    "Efficient channel attention, Wang et al. 2020, equations 9 and 12: nothing is made narrower.",
+  cbam: "CBAM, Woo et al. 2018, equation 2: the same two layers serve the means and the maxima.",
 };
 
-/** The kernel of ECA: log₂(C)/2 + 1/2 cut to a whole number, and one more if that is even. @param {number} channels */
-export const neighbours = (channels) => Math.trunc(Math.abs((Math.log2(channels) + 1) / 2)) | 1;
-
-/** What the shown model is made of; null where the catalogue does not say. @param {any} state @returns {string | null} */
-function excitationOf({ models, analysisData: analysis }) {
+/** The paper of the shown model's gates; null where the catalogue does not say. @param {any} state @returns {string | null} */
+function paperOf({ models, analysisData: analysis }) {
   const model = models.find((/** @type {any} */ one) => one.id === analysis.model);
-  return model?.mechanisms?.find((/** @type {string} */ name) => name in EXCITATIONS) ?? null;
+  const name = model?.mechanisms?.find((/** @type {string} */ mechanism) => mechanism in PAPERS);
+  return name ? PAPERS[name] : null;
 }
 
 /** @type {Explanation} */
 export async function channelGate(state, site, session) {
   const gate = (await session.gate(site)).data;
   const channel = channelOf(state, gate);
-  const feature = await session.feature(site, channel).catch(() => null);
-  const kind = excitationOf(state);
-  const both = kind === "cbam";
-  const factor = both
-    ? formula(sub("s", "c"), "=", "σ", "(", sub("f", "c"), "(", "z", ")", "+", sub("f", "c"), "(", "m", ")", ")")
-    : formula(sub("s", "c"), "=", "σ", "(", sub("f", "c"), "(", "z", ")", ")");
-  const all = formula(sub("z", "c"), "=", over("1", row("H", "W")), "∑", sub("x", "c"), "(", "i", ",", "j", ")");
-  const largest = formula(sub("m", "c"), "=", text("max\u00a0"), sub("x", "c"), "(", "i", ",", "j", ")");
   return [
     h("h3", {}, "A gate on channels"),
     h(
@@ -47,23 +34,9 @@ export async function channelGate(state, site, session) {
       {},
       "Each channel of the feature map looks for one kind of thing. The gate squeezes every channel to a number, works out from all of them a factor between 0 and 1 for each, and multiplies.",
     ),
-    h("h3", {}, `Channel ${channel}, step by step`),
-    steps(
-      /** @type {[string, Element][]} */ ([
-        ["squeeze: its mean over all places", feature ? own(all, mean(feature.data)) : all],
-        both && ["and its largest value", feature ? own(largest, extent(feature.data)[1]) : largest],
-        [`excite: a factor, from all ${gate.length} channels`, own(factor, gate[channel])],
-        ["scale: every place of it", formula(sub("y", "c"), "=", number(gate[channel]), sub("x", "c"))],
-      ].filter(Boolean)),
-    ),
+    walkthrough(state, site, session, { asked: {}, channel, count: gate.length }),
     h("p", {}, `Over all channels the mean factor is ${number(mean(gate))}.`),
-    h(
-      "p",
-      { class: "quiet" },
-      kind
-        ? EXCITATIONS[kind](gate.length)
-        : "What f is depends on the network: two small layers in squeeze-and-excitation (Hu et al. 2018), a convolution over neighbouring channels in ECA (Wang et al. 2020).",
-    ),
+    h("p", { class: "quiet" }, paperOf(state) ?? "The steps are the calls that this network made."),
   ];
 }
 
@@ -92,7 +65,8 @@ export async function spatialGate(state, site, session) {
         ? `At row ${hover.row}, column ${hover.column} every channel is multiplied by ${here}.`
         : "Move over the photo for the factor of a place.",
     ),
-    h("p", { class: "quiet" }, "CBAM, Woo et al. 2018, section 3."),
+    walkthrough(state, site, session, { asked: {}, place: hover }),
+    h("p", { class: "quiet" }, "CBAM, Woo et al. 2018, equation 3."),
   ];
 }
 

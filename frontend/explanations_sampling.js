@@ -5,6 +5,7 @@ import { number, percent } from "./format.js";
 import { formula, matrix, sub, text } from "./mathml.js";
 import { sameInput } from "./sites.js";
 import { correction, decompose } from "./theta.js";
+import { walkthrough } from "./walkthrough.js";
 
 /** @typedef {{row: number, column: number, weight: number, inside: boolean}} Neighbour */
 
@@ -35,6 +36,11 @@ export async function spatialTransformer(state, site, session) {
       { class: "facts" },
       h("tbody", {}, neighboursOf([x, y], input, centres).map(line)),
     ),
+    walkthrough(state, site, session, {
+      asked: { query: `${pixel.row},${pixel.column}` },
+      title: "What θ is made from, and what is read",
+      hidden: ["theta", "output point", "source point", "neighbours"],
+    }),
     h("p", { class: "quiet" }, "Move over the picture that was read to choose another. Jaderberg et al. 2015, equations 1 and 5."),
   ];
 }

@@ -7,6 +7,7 @@ import { formula, over, root, row, sub, text } from "./mathml.js";
 import { headName, headOf } from "./picture.js";
 import { quoted } from "./picture_words.js";
 import { isCross, isMasked, wordOf } from "./sites.js";
+import { walkthrough } from "./walkthrough.js";
 
 const SHOWN = 4;
 
@@ -23,6 +24,10 @@ export async function words(state, site, session) {
     isMasked(site) &&
       h("p", {}, "m is 0 for the words before and −∞ for those after, so that their share is 0."),
     ...shares,
+    walkthrough(state, site, session, {
+      asked: { query: word, head: typeof state.head === "number" && state.head < site.heads ? state.head : 0 },
+      keys: site.key_grid && { grid: site.key_grid, prefix: 0 },
+    }),
     h("p", { class: "quiet" }, "Vaswani et al. 2017, section 3.2.3."),
   ].filter(Boolean);
 }

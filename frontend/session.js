@@ -209,6 +209,10 @@ export function createSession(store) {
     /** @param {any} site @param {number} channel */
     feature: (site, channel) =>
       cache.get(`feature ${site.id} ${channel}`, () => api.features(current(), site.id, channel)),
+    /** @param {any} site @param {Record<string, string | number>} asked */
+    steps: (site, asked) => cache.get(stepsKey(site, asked), () => api.steps(current(), site.id, asked)),
+    /** The same, if it is at hand. @param {any} site @param {Record<string, string | number>} asked */
+    peekSteps: (site, asked) => cache.peek(stepsKey(site, asked)),
     /** @param {any} site */
     grid: (site) => cache.get(`grid ${site.id}`, () => api.grid(current(), site.id)),
     /** @param {any} site */
@@ -248,6 +252,9 @@ export function createSession(store) {
 }
 
 /** @typedef {ReturnType<typeof createSession>} Session */
+
+/** @param {any} site @param {Record<string, string | number>} asked */
+const stepsKey = (site, asked) => `steps ${site.id} ${JSON.stringify(asked)}`;
 
 /**
  * The user's model stays, unless it was trained for another kind of picture than the sample.

@@ -157,6 +157,20 @@ def _token_words(token: int, site: Site, direction: Direction, sentence: Sentenc
     return f"{'the writing of ' if written else ''}word {token}, “{labels[token]}”,"
 
 
+def key_words(site: Site, window: int, key: int, sentence: Sentence | None) -> str:
+    """What a key is called in a sentence: a word, a patch, or a token where it has no place."""
+    labels = word_labels(site, sentence)[1]
+    if labels is not None:
+        return f"word {key}, “{labels[key]}”,"
+    grid, cell = key_grid(site), key - site.prefix_tokens
+    if site.grid is None:
+        known = None if site.layout is None else site.layout.keys
+        cell = -1 if known is None else int(known.cells[window, key])
+    if grid is not None and cell >= 0:
+        return f"the patch at row {cell // grid.columns}, column {cell % grid.columns}"
+    return "the class token" if key == 0 and site.grid and site.prefix_tokens else f"token {key}"
+
+
 def _patch(row: int, column: int, site: Site, tokens: int, direction: Direction) -> Query:
     words = f"the patch at row {row}, column {column}"
     if cells := cells_of(site, _asked(direction)):

@@ -26,7 +26,7 @@ from server.encode import check_budget, pack
 from server.engine import Engine
 from server.errors import InvalidParameter
 from server.negotiation import SAFETENSORS
-from server.queries import parse_head, parse_query, placed_query, window_index
+from server.queries import key_words, parse_head, parse_query, placed_query, window_index
 from server.views import as_array
 
 Make = Callable[[Workings], list[Step]]
@@ -100,7 +100,15 @@ def _of_attention(analysis: Analysis, site: Site, asked: Asked) -> tuple[str, Ma
     key = None
     if asked.key is not None:
         key = parse_query(asked.key, site, keys, "to", written).token
-    make = partial(attention_steps, site, window=window, query=token, head=head, key=key)
+    make = partial(
+        attention_steps,
+        site,
+        window=window,
+        query=token,
+        head=head,
+        key=key,
+        called=lambda index: key_words(site, window, index, written),
+    )
     about = {"query": token, "key": key, "head": head, "window": window}
     return f"Layer {site.layer}, head {head}: how {words} comes to its output", make, about
 

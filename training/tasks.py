@@ -63,7 +63,7 @@ def captions(recipe: Recipe, folder: Path, device: torch.device) -> Task:
 def rooms(recipe: Recipe, folder: Path, device: torch.device) -> Task:
     """Rooms drawn here.
 
-    task_arguments: how many to learn from (rooms) and to score (held_out), and their side (size_px).
+    task_arguments: how many to learn from (rooms) and to score (held_out); their side (size_px).
     """
     asked = recipe.task_arguments
     train, val = (

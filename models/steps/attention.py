@@ -5,6 +5,7 @@ Vaswani et al. 2017, equation 1 and section 3.2.2.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -18,26 +19,32 @@ from models.steps.step import Step, step
 
 
 def attention_steps(
-    site: Site, workings: Workings, window: int, query: int, head: int, key: int | None = None
+    site: Site,
+    workings: Workings,
+    window: int,
+    query: int,
+    head: int,
+    key: int | None = None,
+    called: Callable[[int], str] = "token {}".format,
 ) -> list[Step]:
     """How the output of one query comes about in one head, and what becomes of it.
 
     window, query, head, key: indices into the site's attention. key: whose key and value are shown
-    beside; None for the one looked at most. Scores are told where query and key are known: a
-    network that made its matrix itself has only its shares. What follows the weighted sum is told
-    where it still has one row a query.
+    beside; None for the one looked at most · called: what a key is called in a sentence. Scores are
+    told where query and key are known: a network that made its matrix itself has only its shares.
+    What follows the weighted sum is told where it still has one row a query.
     """
     held = window_of(site.attention, window)
     with torch.inference_mode():
         shares = rows(held, torch.tensor([query]))[head, 0]
         other = int(shares.argmax()) if key is None else key
-        found = [*_scores(held, query, head, other), _shares(shares, held)]
+        found = [*_scores(held, query, head, other, called(other)), _shares(shares, held)]
         value = None if workings.value is None else workings.value[window].float()
         if value is None or value.shape[1] != len(shares):
             return found
         # One head of values may serve several heads of queries.
         heads = value if value.shape[0] > 1 else value.expand(held.shape[1], -1, -1)
-        found += _mixture(shares, heads[head], other)
+        found += _mixture(shares, heads[head], other, called(other))
         together = torch.einsum("hk,hkd->hd", rows(held, torch.tensor([query]))[:, 0], heads)
         if len(together) > 1:
             found.append(
@@ -54,14 +61,14 @@ def attention_steps(
         return found + [told for operation in workings.after for told in _after(operation, where)]
 
 
-def _scores(held: Attention, query: int, head: int, key: int) -> list[Step]:
+def _scores(held: Attention, query: int, head: int, key: int, called: str) -> list[Step]:
     if held.query is None or held.key is None:
         return []
     asks, answers = held.query[0, head, query].float(), held.key[0, head].float()
     agreement = answers @ asks
     found = [
         step("query", "what the token asks for", "q = W_Q x", asks, ("head_dim",)),
-        step("key", f"what token {key} offers", "k = W_K x", answers[key], ("head_dim",)),
+        step("key", f"what {called} offers", "k = W_K x", answers[key], ("head_dim",)),
         step(
             "scores",
             "agreement of the query with every key: their dot product",
@@ -104,9 +111,9 @@ def _shares(shares: Tensor, held: Attention) -> Step:
     )
 
 
-def _mixture(shares: Tensor, value: Tensor, key: int) -> list[Step]:
+def _mixture(shares: Tensor, value: Tensor, key: int, called: str) -> list[Step]:
     return [
-        step("value", f"what token {key} gives", "v = W_V x", value[key], ("head_dim",)),
+        step("value", f"what {called} gives", "v = W_V x", value[key], ("head_dim",)),
         step(
             "weighted values",
             "the length of every value times its share: how much each key brings in "

@@ -150,9 +150,9 @@ def test_attention_on_a_feature_map(watched: Watched) -> None:
     [
         ("sample=stop_sign&model=sa_resnet", "not divided by √d", "1 / √"),
         ("sample=sunflower&model=vit", "1 / √32", "not divided"),
-        ("sample=sunflower&model=se_resnet", "two fully connected layers", "ECA"),
-        ("sample=sunflower&model=eca_resnet", "5 neighbouring channels", "fully connected"),
-        ("sample=sunflower&model=cbam_resnet&site=s00", "its largest value", "ECA"),
+        ("sample=sunflower&model=se_resnet", "a layer from 160 to 10", "neighbouring channels"),
+        ("sample=sunflower&model=eca_resnet", "5 neighbouring channels", "a layer from"),
+        ("sample=sunflower&model=cbam_resnet&site=s00", "the largest value", "neighbouring"),
         ("sample=sunflower&model=tnt&site=s05", "in their own window", "adds a mask"),
     ],
 )

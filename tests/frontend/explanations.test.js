@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { scalingOf } from "../../frontend/explanations.js";
-import { neighbours } from "../../frontend/explanations_gates.js";
 import { neighboursOf } from "../../frontend/explanations_sampling.js";
 
 const INPUT = { rows: 4, columns: 6 };
@@ -25,11 +24,6 @@ for (const { point, centres, shares } of SAMPLED)
     assert.deepEqual(inside.map(({ row, column }) => `${row},${column}`).sort(), Object.keys(shares).sort());
     for (const { row, column, weight } of inside) assert.ok(Math.abs(weight - shares[`${row},${column}`]) < 1e-4);
   });
-
-test("the kernel of ECA is that of the paper's code", () => {
-  const kernels = { 8: 3, 64: 3, 96: 3, 128: 5, 160: 5, 512: 5, 1024: 5, 2048: 7 };
-  for (const [channels, kernel] of Object.entries(kernels)) assert.equal(neighbours(Number(channels)), kernel);
-});
 
 test("whether scores are divided by √d is read from the scale, not assumed", () => {
   assert.equal(scalingOf({ dim: 64, scale: 0.125 }), "root");

@@ -15,7 +15,7 @@ def variant(attention: bool) -> Recipe:
         sa_unet.RECIPE,
         arguments={"classes": 2, "attention": attention},
         task_arguments={"rooms": 1000, "held_out": 500, "size_px": SIZE_PX // 2},
-        epochs=12,
+        epochs=8,
         batch=16,
     )
 

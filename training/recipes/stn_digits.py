@@ -11,7 +11,7 @@ RECIPE = replace(
     starts_from="stn_digits_mended",
     # Both looks learn on, by distances: the first one was taught by squares.
     frozen=(),
-    epochs=27,
-    guided_epochs=25,
+    epochs=20,
+    guided_epochs=18,
     ships=True,
 )

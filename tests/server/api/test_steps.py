@@ -46,6 +46,8 @@ def test_one_token_of_one_head_step_by_step(site: Running, analysis: dict[str, A
 def test_another_key_is_shown_beside(site: Running, analysis: dict[str, Any]) -> None:
     answer = site.client.get(at(analysis, "/sites/s03/steps?query=cls&key=0,0")).json()
     assert (answer["query"], answer["key"]) == (0, 1)
+    sentences = {step["name"]: step["sentence"] for step in answer["steps"]}
+    assert sentences["value"] == "what the patch at row 0, column 0 gives"
     steps = named(answer)
     assert steps["query"] @ steps["key"] == pytest.approx(steps["scores"][1], rel=1e-4)
 
