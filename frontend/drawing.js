@@ -7,11 +7,13 @@ import { maskPicture, wordMatrixPicture, wordPicture } from "./picture_words.js"
 import {
   askedGrid,
   cellOf,
+  chainGrid,
   forWords,
   isCross,
   isScattered,
   isWordMatrix,
   METHODS,
+  positionCell,
   possible,
   targetOf,
   wordOf,
@@ -62,12 +64,16 @@ export function keepPicture({ store, session }) {
   store.on(["analysisData", "site"], () => whenIdle(() => prefetch({ store, session })));
 }
 
-/** The grid on which moving over the photo asks; null for whole-network maps, gates or a pinned patch. @param {any} state */
-export function pointerGrid(state) {
+/** The grid whose places can be asked; null for most whole-network maps, and for gates. @param {any} state */
+export function askingGrid(state) {
   const site = siteOf(state);
-  if (state.method !== "site" || state.query !== "cls" || !site) return null;
-  return askedGrid(site, state.direction);
+  if (!site) return null;
+  if (state.method === "positions" && possible("positions", state.analysisData)) return chainGrid(state.analysisData.sites);
+  return state.method === "site" ? askedGrid(site, state.direction) : null;
 }
+
+/** The grid on which moving over the photo asks; null where a patch is pinned. @param {any} state */
+export const pointerGrid = (state) => (state.query === "cls" ? askingGrid(state) : null);
 
 /** @param {any} state @param {import("./session.js").Session} session */
 async function make(state, session) {
@@ -75,6 +81,10 @@ async function make(state, session) {
   if (!site) return null;
   if (state.method === "mask" && state.analysisData.output?.kind === "mask")
     return maskPicture(state.analysisData, await session.mask());
+  if (state.method === "positions" && possible(state.method, state.analysisData)) {
+    const cell = positionCell(state);
+    return pictures.positionPicture(cell, await session.positions(cell));
+  }
   if (state.method in METHODS && possible(state.method, state.analysisData)) {
     return pictures.networkPicture(state, await session.map(state.method, askedOf(state)));
   }

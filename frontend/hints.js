@@ -1,13 +1,13 @@
 // The one line that says what to do with what is shown.
 
-import { siteOf } from "./drawing.js";
-import { askedGrid, isCross } from "./sites.js";
+import { askingGrid, siteOf } from "./drawing.js";
+import { isCross } from "./sites.js";
 
 const TOUCH = matchMedia("(hover: none)");
 
 /** @param {any} state @param {import("./picture.js").Picture} picture */
 export function hintFor(state, picture) {
-  const { method, direction, query } = state;
+  const { method, query } = state;
   const site = siteOf(state);
   if (picture.form === "matrix") return picture.labels ? "Choose a word to see its row; move over a cell to read it." : "";
   if (picture.form === "grid")
@@ -19,7 +19,7 @@ export function hintFor(state, picture) {
       : "Move over the photo to read the class.";
   if (method === "site" && site && isCross(site))
     return TOUCH.matches ? "Choose a word below." : "Choose a word below, or go through them with ← and →.";
-  const asks = picture.claim === "attention map" && method === "site" && askedGrid(site, direction);
+  const asks = ["attention map", "position similarity"].includes(picture.claim) && askingGrid(state);
   if (!asks) return TOUCH.matches ? "Press and hold to read a number." : "Move over the photo to read its numbers.";
   if (TOUCH.matches)
     return query === "cls" ? "Press and hold a patch to ask it. Tap to pin it." : "Pinned. Tap it again to let go.";

@@ -1,8 +1,8 @@
 // The keys. They change the state or press the button a pointer would press.
 
 import { COLORMAPS } from "./colormap.js";
-import { siteOf } from "./drawing.js";
-import { askedGrid, cellOf, isScattered, placeOf, possible, tabsOf, wordOf } from "./sites.js";
+import { askingGrid, siteOf } from "./drawing.js";
+import { askedGrid, cellOf, isScattered, placeOf, positionCell, possible, tabsOf, wordOf } from "./sites.js";
 import { shownToken } from "./picture.js";
 
 /** @type {Record<string, [number, number]>} */
@@ -67,20 +67,23 @@ export function mountKeyboard({ store }, help) {
   function moveQuery([down, right]) {
     const site = siteOf(store.get());
     if (site?.query_labels) return moveWord(site, down + right);
-    const grid = site && askedGrid(site, store.get().direction);
+    const asksPositions = store.get().method === "positions";
+    const grid = asksPositions ? askingGrid(store.get()) : site && askedGrid(site, store.get().direction);
     if (!grid) return;
     const { rows, columns } = grid;
     const { query, direction } = store.get();
-    const from = isScattered(site)
-      ? query === "cls"
-        ? null
-        : cellOf(query, site, direction)
-      : placeOf(shownToken(store.get(), site), site);
+    const from = asksPositions
+      ? positionCell(store.get())
+      : isScattered(site)
+        ? query === "cls"
+          ? null
+          : cellOf(query, site, direction)
+        : placeOf(shownToken(store.get(), site), site);
     const start = from ?? { row: Math.floor(rows / 2), column: Math.floor(columns / 2) };
     const clamp = (/** @type {number} */ value, /** @type {number} */ n) =>
       Math.min(n - 1, Math.max(0, value));
     const moved = { row: clamp(start.row + down, rows), column: clamp(start.column + right, columns) };
-    store.set({ query: from ? moved : start, method: "site", hover: null });
+    store.set({ query: from ? moved : start, method: asksPositions ? "positions" : "site", hover: null });
   }
 
   /** @param {any} site @param {number} by */

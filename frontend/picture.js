@@ -9,7 +9,7 @@ import { askedGrid, isOnFeatures, METHODS, placeOf, tokenName, tokenOf } from ".
 /**
  * @typedef {object} Picture
  * @property {"map" | "matrix" | "grid" | "mask"} form
- * @property {string} claim  what kind of statement it is: attention map, saliency, gate, sampling grid, feature map, mask
+ * @property {string} claim  what kind of statement it is: attention map, saliency, gate, sampling grid, feature map, position similarity, mask
  * @property {Float32Array} values  (row, column) of the grid; empty for a sampling grid; the class of each place for a mask
  * @property {import("./geometry.js").PatchGrid} grid
  * @property {number} low
@@ -113,6 +113,17 @@ export function networkPicture(state, { shape, data }) {
     values: data,
     grid: gridOf(shape),
     sentence: networkSentence(state),
+  });
+}
+
+/** @param {import("./geometry.js").Cell} cell @param {{values: (number | null)[][], shape: number[]}} similarity as the API tells it @returns {Picture} */
+export function positionPicture(cell, { values, shape }) {
+  return mapPicture({
+    claim: METHODS.positions.claim,
+    values: Float32Array.from(values.flat(), (value) => value ?? NaN),
+    grid: gridOf(shape),
+    sentence: `How alike the position of row ${cell.row}, column ${cell.column} is to every other's: the cosine of the vectors that tell patches where they are. The photo plays no part.`,
+    marked: cell,
   });
 }
 

@@ -239,6 +239,9 @@ export function createSession(store) {
     /** @param {string} method @param {Record<string, number>} asked the class or the word, for a saliency map */
     map: (method, asked) =>
       cache.get(`map ${method} ${JSON.stringify(asked)}`, () => api.map(current(), method, asked)),
+    /** @param {import("./geometry.js").Cell} cell */
+    positions: (cell) =>
+      cache.get(`positions ${cell.row},${cell.column}`, () => api.positions(current(), cell)),
     /** @param {string} name @param {Record<string, string | number>} parameters */
     figure: (name, parameters) =>
       cache.get(`figure ${name} ${JSON.stringify(parameters)}`, () =>

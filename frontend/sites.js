@@ -126,6 +126,13 @@ export const METHODS = {
     forClass: false,
     needs: "chain",
   },
+  positions: {
+    name: "Positions",
+    title: "How alike a patch's position is to every other's, whatever the photo (Dosovitskiy et al. 2020, figure 7)",
+    claim: "position similarity",
+    forClass: false,
+    needs: "chain",
+  },
   relevance: {
     name: "Relevance",
     title: "Attention weighed by the gradient of the class, layer by layer (Chefer et al. 2021)",
@@ -184,6 +191,18 @@ export const hasRollout = (sites) => {
   const placed = sites.filter((site) => isPlaced(site) && isSquare(site) && site.prefix_tokens > 0);
   return placed.length > 1;
 };
+
+/** The grid of the patches that attend to each other. @param {Site[]} sites */
+export const chainGrid = (sites) =>
+  sites.find((site) => isPlaced(site) && isSquare(site) && site.prefix_tokens > 0)?.grid ?? null;
+
+/** The place whose position is shown: the patch under the pointer unless one is pinned, else the middle one. @param {any} state */
+export function positionCell({ query, hover, analysisData: { sites } }) {
+  const { rows, columns } = chainGrid(sites);
+  const asked = query === "cls" ? hover : query;
+  const inside = asked && "row" in asked && asked.row < rows && asked.column < columns;
+  return inside ? asked : { row: Math.floor(rows / 2), column: Math.floor(columns / 2) };
+}
 
 /** The spatial transformers whose windows a site sees, outermost first. @param {Site[]} sites @param {string | null} id */
 export function samplersBefore(sites, id) {

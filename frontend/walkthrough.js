@@ -112,9 +112,9 @@ const orNaN = (value) => value ?? NaN;
 
 /**
  * Upwards what is above zero, downwards what is below; told in words too.
- * @param {Step} step @param {(number | null)[]} values @param {number} [marked]
+ * @param {{name: string}} step @param {(number | null)[]} values @param {number} [marked]
  */
-function bars(step, values, marked) {
+export function bars(step, values, marked) {
   const numbers = Float32Array.from(values, orNaN);
   const [low, high] = extent(numbers);
   const [bottom, top] = [Math.min(0, low), Math.max(0, high)];

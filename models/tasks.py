@@ -104,6 +104,11 @@ class Sentence:
         )
 
     @property
+    def given(self) -> Tensor:
+        """(1, word), int64: what the decoder reads to write it, from the start on."""
+        return torch.tensor([[START, *(word.index for word in self.written[:-1])]])
+
+    @property
     def text(self) -> str:
         return self.joined_by.join(word.text for word in self.words)
 

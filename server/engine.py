@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
+from models.capture.positions import Positions
 from models.capture.workings import Workings
 from models.catalog import Catalog
 from models.maps.propagation import NotPossible
@@ -45,6 +46,8 @@ MAPS_KEPT = 64
 """Maps that the network was run for again; each is a few kilobytes."""
 WORKINGS_KEPT = 4
 """How sites came to what they did: a few megabytes each."""
+POSITIONS_KEPT = 16
+"""The positional encodings of networks: a few hundred kilobytes each."""
 
 T = TypeVar("T")
 
@@ -80,6 +83,7 @@ class Engine:
         self._underway: dict[str, _Underway] = {}
         self._maps: dict[str, Map] = {}
         self._workings: dict[str, Workings] = {}
+        self._positions: dict[str, tuple[Positions, ...]] = {}
         self._default = settings.default_model
         self._closing = False
         self._warm_up = asyncio.create_task(self._keep_warming_up())
@@ -112,29 +116,24 @@ class Engine:
         Raises MapNotPossible where the network cannot have it.
         """
         key = f"{analysis.serial}/{target}/{name}"
-        if found := self._maps.get(key):
-            return found
-
-        async def kept() -> Map:
-            found = await self._again(analysis, lambda loaded, given: make(loaded, given, target))
-            return keep(self._maps, key, found, MAPS_KEPT)
-
-        return await self._once(key, kept)
+        return await self._kept(
+            self._maps, MAPS_KEPT, key, analysis, lambda loaded, given: make(loaded, given, target)
+        )
 
     async def workings(self, analysis: Analysis, site: str, watch: Again[Workings]) -> Workings:
         """How a site came to what it did, by one more pass; kept for a while.
 
         Raises MapNotPossible where that pass does not meet the site.
         """
-        key = f"{analysis.serial}/{site}"
-        if found := self._workings.get(key):
-            return found
+        key = f"{analysis.serial}/{site}/workings"
+        return await self._kept(self._workings, WORKINGS_KEPT, key, analysis, watch)
 
-        async def kept() -> Workings:
-            found = await self._again(analysis, watch)
-            return keep(self._workings, key, found, WORKINGS_KEPT)
-
-        return await self._once(key, kept)
+    async def positions(
+        self, analysis: Analysis, find: Again[tuple[Positions, ...]]
+    ) -> tuple[Positions, ...]:
+        """The positional encodings of the network, which are the same for every photo."""
+        key = f"{analysis.model.id}/{analysis.revision}/positions"
+        return await self._kept(self._positions, POSITIONS_KEPT, key, analysis, find)
 
     async def default_model(self, reads: Literal["photo", "text"] = "photo") -> str:
         """The model used when a request names none: the first that takes what was sent."""
@@ -208,15 +207,27 @@ class Engine:
         self.store.put(analysis)
         return analysis
 
-    async def _again(self, analysis: Analysis, ask: Again[T]) -> T:
-        """What further passes over an analysed photo or sentence give."""
-        loaded = await self.shelf.get(analysis.model.id)
-        given = analysis.photo or analysis.text
-        inputs, _ = await self._in_thread(to_input, given, loaded.spec)
-        try:
-            return await asyncio.wrap_future(self.inference.submit_again(loaded, inputs, ask))
-        except NotPossible as error:
-            raise MapNotPossible(f"{analysis.model.id}: {error}.") from error
+    async def _kept(
+        self, kept: dict[str, T], most: int, key: str, analysis: Analysis, ask: Again[T]
+    ) -> T:
+        """What further passes over an analysed photo or sentence give; run once while kept."""
+        if key in kept:
+            return kept[key]
+
+        async def make() -> T:
+            loaded = await self.shelf.get(analysis.model.id)
+            given = analysis.photo or analysis.text
+            inputs, _ = await self._in_thread(to_input, given, loaded.spec)
+            try:
+                found = await asyncio.wrap_future(self.inference.submit_again(loaded, inputs, ask))
+            except NotPossible as error:
+                raise MapNotPossible(f"{analysis.model.id}: {error}.") from error
+            kept[key] = found
+            while len(kept) > most:
+                kept.pop(next(iter(kept)))
+            return found
+
+        return await self._once(key, make)
 
     async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
@@ -242,11 +253,3 @@ class Engine:
                 self.not_ready = "The first network does not work."
                 log.exception("not ready")
                 await asyncio.sleep(WARM_UP_RETRY_S)
-
-
-def keep(kept: dict[str, T], key: str, found: T, most: int) -> T:
-    """Put `found` with what is kept; the oldest make room."""
-    kept[key] = found
-    while len(kept) > most:
-        kept.pop(next(iter(kept)))
-    return found

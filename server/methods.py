@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -11,10 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from models import explain, grad_cam
+from models.capture.positions import Positions
 from models.layout import Layouts
 from models.maps import attention, mass, rollout
+from models.maps.positions import similarity
 from models.maps.propagation import NotPossible
 from models.networks.decoder import START
+from models.positions import positions_of
 from models.records import Map, Trace
 from models.spec import LoadedModel, ModelSpec
 from models.tasks import Sentence
@@ -23,7 +26,7 @@ from server.encode import NamedArray
 from server.engine import Engine
 from server.errors import InvalidParameter, MapNotPossible, UnknownMap
 from server.inference import MakeMap
-from server.queries import head_words, parse_head
+from server.queries import head_words, parse_head, parse_place
 from server.views import as_array
 
 
@@ -32,7 +35,8 @@ class Options:
     """What a request may choose; a map takes from it what it knows.
 
     discard: None for the variant's own. target: a class by number or label, word: one that was
-    written by its place; None for the predicted class, or the first word.
+    written by its place; None for the predicted class, or the first word. query: a place, as text;
+    None for the middle.
     """
 
     fusion: Literal["mean", "max", "min"] = "mean"
@@ -42,6 +46,7 @@ class Options:
     head: str = "mean"
     target: str | None = None
     word: int | None = None
+    query: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +55,13 @@ class Method:
     network.
 
     for_word: for a network that writes, the map for a word, from what it wrote and its place.
+    of_positions: of what the network adds to its tokens, whatever the photo.
     """
 
     of_trace: Callable[[Trace, Options], Map] | None = None
     for_class: MakeMap | None = None
     for_word: Callable[[Sentence], MakeMap] | None = None
+    of_positions: bool = False
 
 
 def _rollout(trace: Trace, options: Options) -> Map:
@@ -107,6 +114,7 @@ METHODS: dict[str, Method] = {
     "grad-cam": Method(for_class=_grad_cam),
     "dino": Method(_dino),
     "head-importance": Method(for_class=_importance),
+    "positions": Method(of_positions=True),
 }
 
 
@@ -173,6 +181,9 @@ async def compute(
     method, spec, sentence = method_of(name), analysis.model, analysis.sentence
     if analysis.photo is None and method.for_word is None:
         raise MapNotPossible(f"{spec.id} read a sentence; there is no photo to lay a map on.")
+    if method.of_positions:
+        found_positions = await engine.positions(analysis, partial(_positions, sentence))
+        return partial(of_positions, found_positions, spec, options.query)
     if method.for_word is not None and sentence is not None:
         place = word_of(options.word, sentence, spec.id)
         make = method.for_word(sentence)
@@ -185,6 +196,34 @@ async def compute(
         return partial(of_trace, name, analysis.trace, spec, options)
     found = await engine.map_for_class(analysis, about.index, name, make)
     return partial(of_network, name, found, about)
+
+
+def _positions(
+    sentence: Sentence | None, loaded: LoadedModel, photo: Tensor
+) -> tuple[Positions, ...]:
+    words = None if sentence is None else sentence.given.to(photo.device)
+    return positions_of(loaded.module, photo, words)
+
+
+def of_positions(found: Sequence[Positions], spec: ModelSpec, query: str | None) -> NamedArray:
+    """How alike one place's position is to every other's; of several encodings the first one's."""
+    if not found:
+        raise MapNotPossible(f"{spec.id} adds no position to what it sees of a photo.")
+    encoding, grid = found[0], found[0].cells.grid
+    row, column = parse_place(query, grid)
+    with torch.inference_mode():
+        try:
+            made = similarity(encoding.vectors, encoding.cells, row, column)
+        except LookupError as error:
+            raise MapNotPossible(f"{spec.id}: {error}.") from error
+        token = (encoding.cells.cells == row * grid.columns + column).nonzero().flatten()[0]
+    about = {
+        "method": "positions",
+        "query": f"{row},{column}",
+        "name": encoding.name,
+        "vector": as_array(encoding.vectors[token]).tolist(),
+    }
+    return _named(made, made.sentence, about)
 
 
 def of_trace(name: str, trace: Trace, spec: ModelSpec, options: Options) -> NamedArray:

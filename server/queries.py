@@ -107,6 +107,21 @@ def placed_query(site: Site, query: str | None, direction: Direction) -> tuple[i
     return row, column
 
 
+def parse_place(query: str | None, grid: PatchGrid) -> tuple[int, int]:
+    """`row,col` on a grid; the middle one if none is named."""
+    if query is None:
+        return grid.rows // 2, grid.columns // 2
+    match = re.fullmatch(r"(\d{1,9}),(\d{1,9})", query.strip())
+    row, column = (int(match[1]), int(match[2])) if match else (grid.rows, 0)
+    if row >= grid.rows or column >= grid.columns:
+        raise InvalidParameter(
+            f"query={query[:50]!r} is no place: rows are 0 to {grid.rows - 1}, columns 0 to "
+            f"{grid.columns - 1}.",
+            hint="query=row,column",
+        )
+    return row, column
+
+
 def default_query(site: Site, direction: Direction = "from") -> str:
     """The class token where there is one, else the patch in the middle, else the first token."""
     cells = cells_of(site, _asked(direction))

@@ -10,15 +10,13 @@ from typing import Any
 
 import numpy as np
 import orjson
-import torch
 from torch import Tensor
 
 from models.capture.workings import Workings
 from models.inference import run_for_workings
 from models.maps.places import token_at
 from models.maps.propagation import NotPossible
-from models.networks.decoder import START
-from models.records import Site
+from models.records import PatchGrid, Site
 from models.spec import LoadedModel
 from models.steps import Step, attention_steps, gate_steps, sampling_steps
 from server.analysis import Analysis
@@ -26,7 +24,14 @@ from server.encode import check_budget, pack
 from server.engine import Engine
 from server.errors import InvalidParameter
 from server.negotiation import SAFETENSORS
-from server.queries import key_words, parse_head, parse_query, placed_query, window_index
+from server.queries import (
+    key_words,
+    parse_head,
+    parse_place,
+    parse_query,
+    placed_query,
+    window_index,
+)
 from server.views import as_array
 
 Make = Callable[[Workings], list[Step]]
@@ -75,8 +80,7 @@ def _plan(analysis: Analysis, site: Site, asked: Asked) -> tuple[str, Make, dict
             partial(gate_steps, site),
             {},
         )
-    rows, columns = site.sampling.grid.shape[1:3]
-    row, column = _pixel(asked.query, rows, columns)
+    row, column = parse_place(asked.query, PatchGrid(*site.sampling.grid.shape[1:3]))
     told = f"{layer}: how row {row}, column {column} of its output is read"
     make = partial(sampling_steps, site, row=row, column=column)
     return told, make, {"query": f"{row},{column}"}
@@ -113,28 +117,10 @@ def _of_attention(analysis: Analysis, site: Site, asked: Asked) -> tuple[str, Ma
     return f"Layer {site.layer}, head {head}: how {words} comes to its output", make, about
 
 
-def _pixel(query: str | None, rows: int, columns: int) -> tuple[int, int]:
-    """A pixel of a sampler's output; the middle one if none is named."""
-    if query is None:
-        return rows // 2, columns // 2
-    row, _, column = query.partition(",")
-    valid = row.strip().isdecimal() and column.strip().isdecimal() and len(query) < 20
-    if not valid or int(row) >= rows or int(column) >= columns:
-        raise InvalidParameter(
-            f"query={query[:50]!r} is no pixel of the output: rows are 0 to {rows - 1}, columns "
-            f"0 to {columns - 1}.",
-            hint="query=row,column",
-        )
-    return int(row), int(column)
-
-
 def _watch(analysis: Analysis, site: Site, loaded: LoadedModel, inputs: Tensor) -> Workings:
     """The pass in which one site of an analysis is watched closely; raises NotPossible."""
     sentence = analysis.sentence
-    words = None
-    if sentence is not None:
-        read = [START, *(word.index for word in sentence.written[:-1])]
-        words = torch.tensor([read], device=inputs.device)
+    words = None if sentence is None else sentence.given.to(inputs.device)
     index = [one.id for one in analysis.trace.sites].index(site.id)
     found = run_for_workings(loaded.module, inputs, index, site, words)
     if found is None:

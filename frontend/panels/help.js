@@ -12,6 +12,7 @@ const WORDS = [
   ["head", "one of several attentions that a layer has side by side"],
   ["gate", "a factor between 0 and 1 for a channel, or for a place"],
   ["channel", "one kind of thing that a convolutional network looks for; where it finds it is its feature map"],
+  ["position", "the vector that tells a patch where on the photo it is"],
   ["rollout", "attention followed back through all layers to the photo"],
   ["relevance", "what counted for one answer: attention weighed by that answer's gradient"],
 ];

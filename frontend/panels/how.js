@@ -4,13 +4,14 @@ import { h, put } from "../dom.js";
 import { siteOf } from "../drawing.js";
 import { EXPLANATIONS } from "../explanations.js";
 import { networkMap } from "../explanations_network.js";
+import { positions } from "../explanations_positions.js";
 import { mask, words } from "../explanations_words.js";
 import { METHODS, possible } from "../sites.js";
 
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
 export function mountHow(root, { store, session }) {
   let frame = 0;
-  store.on(["analysisData", "site", "picture", "tab", "hover", "head", "word"], (state) => {
+  store.on(["analysisData", "site", "picture", "tab", "hover", "query", "head", "word"], (state) => {
     if (state.tab !== "how") return;
     cancelAnimationFrame(frame);
     frame = requestAnimationFrame(() => explain());
@@ -19,6 +20,7 @@ export function mountHow(root, { store, session }) {
   /** @param {any} state @param {any} site @returns {Promise<Element[]>} */
   async function explained(state, site) {
     if (state.picture?.form === "mask") return mask();
+    if (state.method === "positions" && possible(state.method, state.analysisData)) return positions(state, session);
     if (state.method in METHODS && possible(state.method, state.analysisData)) return networkMap(state, site);
     if (site.query_labels) return words(state, site, session);
     return EXPLANATIONS[site.kind](state, site, session);

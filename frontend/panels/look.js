@@ -47,6 +47,8 @@ export function mountLook(root, { store, session }) {
     const site = siteOf(state);
     if (!site || !state.picture) return;
     if (state.picture.claim === "saliency" || state.picture.form === "mask") put(reading, wholeReading(state));
+    else if (state.method === "positions" && state.picture.claim !== "attention map")
+      put(reading, h("p", { class: "quiet" }, "The same for every photo: it is what the network has learnt, or was given, of where its patches stand."));
     else if (site.kind === "attention") put(reading, attentionReading(state, site));
     else if (site.kind === "spatial-transformer") thetaReading(site);
     else if (site.kind === "spatial-gate")

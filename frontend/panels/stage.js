@@ -2,7 +2,7 @@
 
 import { colour, extent, normalise, paintCells } from "../colormap.js";
 import { h, put, svg } from "../dom.js";
-import { pointerGrid, siteOf } from "../drawing.js";
+import { askingGrid, pointerGrid, siteOf } from "../drawing.js";
 import { cellAt, crop, fromAnalysis } from "../geometry.js";
 import { hintFor } from "../hints.js";
 import { createLens } from "../lens.js";
@@ -11,7 +11,7 @@ import { maskPaths } from "../mask_marks.js";
 import { createMatrix } from "../matrix.js";
 import { createOverlay } from "../overlay.js";
 import { watchPointer } from "../pointer.js";
-import { askedGrid, channelMean, isOnFeatures, samplersBefore } from "../sites.js";
+import { channelMean, isOnFeatures, samplersBefore } from "../sites.js";
 
 const STACKED = matchMedia("(max-width: 860px)"); // as in style/layout.css: the stage is as high as what is in it
 const GAP_PX = 24;
@@ -241,11 +241,9 @@ export function mountStage(root, { store, session }) {
     ask: (event) => hover(cellUnder(event)),
     leave: () => hover(null),
     pin(event) {
-      const { method, query, direction } = store.get();
-      const site = siteOf(store.get());
-      const asked = site && method === "site" ? askedGrid(site, direction) : null;
+      const asked = askingGrid(store.get());
       const cell = asked && cellUnder(event, asked);
-      if (cell) store.set({ query: same(cell, query) ? "cls" : cell });
+      if (cell) store.set({ query: same(cell, store.get().query) ? "cls" : cell });
     },
   });
   cells.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {

@@ -65,6 +65,11 @@ _SCATTERS = _named(
 ) | {F.grid_sample, *(call for call in vars(torch.fft).values() if callable(call))}
 """What puts entries where no view explains: their cells are forgotten."""
 
+_CONSTANTS = _named(
+    _TENSORS, "new_zeros new_ones new_full new_empty zeros_like ones_like full_like empty_like"
+)
+"""What takes no more than a shape from its tensor: nothing of the photo."""
+
 _PRODUCTS = _named(_TENSORS, "matmul bmm __matmul__")
 
 
@@ -82,7 +87,7 @@ def _tensors(value: Any) -> Iterator[Tensor]:
             yield from _tensors(one)
 
 
-class _Follow(TorchFunctionMode):
+class Follow(TorchFunctionMode):
     """Keeps a shadow beside every tensor that it can, and reads them where a site is found."""
 
     def __init__(self, recording: Recording) -> None:
@@ -163,6 +168,8 @@ class _Follow(TorchFunctionMode):
     ) -> Shadow | list[Shadow]:
         """The shadow of the result, or of each tensor in it."""
         first = before[0] if before else None
+        if func in _CONSTANTS:
+            return None
         if func in _COPIES:
             return first
         if func in _MOVES:
@@ -236,16 +243,26 @@ def follow(module: nn.Module, *inputs: Any, **named: Any) -> tuple[Trace, tuple[
     inputs, named: what the module is called with. The first tensor of four axes among them is the
     photo, (1, channel, height, width), on any device; its values do not matter.
     """
+    followed = follow_with(Follow, module, *inputs, **named)
+    trace = followed.recording.trace
+    return trace, tuple(followed.seen.get(index) for index in range(len(trace.sites)))
+
+
+def follow_with(
+    watch: Callable[[Recording], Follow], module: nn.Module, *inputs: Any, **named: Any
+) -> Follow:
+    """A pass that is followed by what `watch` makes; that is returned."""
     tensors = list(_tensors([inputs, list(named.values())]))
     photo = next((one for one in tensors if one.ndim == 4), None)
     if photo is not None and photo.shape[0] != 1:
         raise ValueError(f"places are followed for one photo, not {photo.shape[0]}")
-    with torch.inference_mode(), capture(module) as recording, _Follow(recording) as followed:
-        for one in tensors:
-            # What else has axes like a picture (a video's frames, a second photo) has places that
-            # are not those of the photo.
-            if one.ndim > 2 and one.is_floating_point():
-                followed.cast(one, new_grid(*one.shape[2:]) if one is photo else LOST)
-        module(*inputs, **named)
-    trace = recording.trace
-    return trace, tuple(followed.seen.get(index) for index in range(len(trace.sites)))
+    with torch.inference_mode(), capture(module) as recording:
+        followed = watch(recording)
+        with followed:
+            for one in tensors:
+                # What else has axes like a picture (a video's frames, a second photo) has places
+                # that are not those of the photo.
+                if one.ndim > 2 and one.is_floating_point():
+                    followed.cast(one, new_grid(*one.shape[2:]) if one is photo else LOST)
+            module(*inputs, **named)
+    return followed

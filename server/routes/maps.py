@@ -56,6 +56,10 @@ async def read_map(
             "place in the sentence; the first if left out",
         ),
     ] = None,
+    query: Annotated[
+        str | None,
+        Query(description="positions: row,col of the place; the middle one if left out"),
+    ] = None,
     fusion: Annotated[
         Literal["mean", "max", "min"],
         Query(description="rollout: how the heads of a layer are fused"),
@@ -83,7 +87,7 @@ async def read_map(
     ] = "mean",
 ) -> Response:
     """Attention of the whole network in one map; for a class, where gradients weigh it."""
-    options = methods.Options(fusion, discard, variant, mass, head, target, word)
+    options = methods.Options(fusion, discard, variant, mass, head, target, word, query)
     compute = await methods.compute(engine, analysis, method, options)
     return await answer_array(request, engine, analysis, style, compute)
 

@@ -173,3 +173,21 @@ def test_a_pixel_is_mixed_from_four(watched: Watched) -> None:
     expect(rows.first).not_to_have_text(before[0])
     shares = [text.split("\t")[-1] for text in rows.all_inner_texts()]
     assert sum(float(share.strip("< %")) for share in shares) == pytest.approx(100, abs=1.1)
+
+
+def test_positions_follow_the_pointer_and_the_keys(watched: Watched, attending: str) -> None:
+    view = f"sample=chelsea&model={attending}&opacity=0.7&colormap=viridis"
+    page = watched.open(f"?{view}&method=positions&query=4,7&tab=how")
+    expect(page.locator("#sentence")).to_contain_text("position of row 4, column 7")
+    analysis = get(watched.server, f"/v1/analyses/{analysis_of(page)}")
+    path = f"/v1/analyses/{analysis['id']}/maps/positions"
+    values = np.array(get(watched.server, path, query="4,7")["values"])
+    wanted = expected_cells(watched.server, values, "viridis", 0.7)
+    assert np.abs(seen_cells(page, analysis, *values.shape).astype(float) - wanted).max() <= 6
+    left = page.locator("#panel-how tr", has_text="left neighbour").locator("td")
+    expect(left).to_have_text(re.compile(f"{values[4, 6]:.2f}".rstrip("0")[:4]))
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#sentence")).to_contain_text("position of row 5, column 7")
+    page.keyboard.press("Escape")
+    page.locator("#frame").hover(position={"x": 5, "y": 5})
+    expect(page.locator("#panel-how")).to_contain_text("The photo plays no part")

@@ -29,3 +29,12 @@ def test_a_row_is_what_the_card_says(card: Path) -> None:
     measured = 100 * first if number[2] else first
     # Half a unit of the last place, whichever way a half was rounded.
     assert float(number[1]) == pytest.approx(measured, abs=0.5001 * 10**-decimals)
+
+
+def test_the_page_tells_the_errors_that_were_measured() -> None:
+    page = (ROOT / "frontend" / "explanations_positions.js").read_text("utf-8")
+    variants = json.loads((ROOT / "docs/claims/positions.json").read_text("utf-8"))["variants"]
+    for name in ("none", "learned_1d"):
+        error = 100 * (1 - variants[name]["scores"]["val_top1"]["mean"])
+        told = [float(number) for number in re.findall(r"([\d.]+) %", page)]
+        assert any(number == pytest.approx(error, abs=0.0501) for number in told), name

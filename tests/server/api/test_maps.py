@@ -140,3 +140,28 @@ def test_dino_keeps_the_heaviest_patches(site: Running, analysis: dict[str, Any]
 def test_rollout_needs_attention(site: Running, gated: dict[str, Any]) -> None:
     response = site.client.get(at(gated, "/maps/rollout"))
     assert (response.status_code, response.json()["type"]) == (409, "/problems/map-not-possible")
+
+
+def test_positions_are_the_same_for_every_photo(
+    site: Running, analysis: dict[str, Any], picture: Callable[[int], bytes]
+) -> None:
+    answer = site.client.get(at(analysis, "/maps/positions?query=4,7")).json()
+    assert (answer["axes"], answer["shape"]) == (["row", "column"], [10, 10])
+    values = np.array(answer["values"])
+    assert values[4, 7] == pytest.approx(1, abs=1e-5)
+    assert np.abs(values).max() <= 1 + 1e-5
+    other = np.array(site.client.get(at(analysis, "/maps/positions?query=2,3")).json()["values"])
+    assert values[2, 3] == pytest.approx(other[4, 7], abs=1e-6)
+    assert np.linalg.norm(answer["vector"]) > 0
+    again = site.analyse(picture(1))
+    assert (
+        site.client.get(at(again, "/maps/positions?query=4,7")).json()["values"] == answer["values"]
+    )
+    outside = site.client.get(at(analysis, "/maps/positions?query=10,0"))
+    assert (outside.status_code, "0 to 9" in outside.json()["detail"]) == (422, True)
+
+
+def test_a_network_without_positions_says_so(site: Running, gated: dict[str, Any]) -> None:
+    refused = site.client.get(at(gated, "/maps/positions"))
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/map-not-possible")
+    assert "adds no position" in refused.json()["detail"]
