@@ -33,9 +33,11 @@ from models.maps.propagation import NotPossible
 from models.maps.rollout import rollout, vit_explain
 from models.maps.statistics import attention_distance, entropy
 from models.observing import Observation, capture
+from models.positions import positions_of as positions
 from models.preprocessing import Preprocessing
 from models.records import Attention, Map, PatchGrid, Site, Trace
 from models.spec import LoadedModel
+from models.steps import Step, steps
 
 __all__ = [
     "Attention",
@@ -47,6 +49,7 @@ __all__ = [
     "PatchGrid",
     "Preprocessing",
     "Site",
+    "Step",
     "Trace",
     "attention",
     "attention_distance",
@@ -64,11 +67,13 @@ __all__ = [
     "looked_at_by",
     "looks_at",
     "overlay",
+    "positions",
     "prepare",
     "read_photo",
     "relevance",
     "rollout",
     "rows",
+    "steps",
     "vit_explain",
 ]
 

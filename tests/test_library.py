@@ -115,6 +115,13 @@ def test_the_photo_of_the_page(shown: dict[str, Any]) -> None:
     assert drawn[:, : left - 1].max() < shown["photo"][:, : left - 1].max()
 
 
+def test_the_steps_of_the_page_end_behind_the_output_matrix(shown: dict[str, Any]) -> None:
+    last = shown["step"]
+    assert (last.name, last.module) == ("projected", "blocks.3.attention.output")
+    site = next(site for site in shown["flower"].sites if site.id == "s08")
+    assert site.name == "blocks.3.attention"
+
+
 def test_every_name_of_the_page_is_there() -> None:
     imported = {
         name for line in re.findall(r"from fovea import (.+)", PAGE) for name in line.split(", ")

@@ -6,7 +6,8 @@ that made it, as they ran.
 
 from models.steps.attention import attention_steps
 from models.steps.gates import gate_steps
+from models.steps.network import steps
 from models.steps.sampling import sampling_steps
 from models.steps.step import Step
 
-__all__ = ["Step", "attention_steps", "gate_steps", "sampling_steps"]
+__all__ = ["Step", "attention_steps", "gate_steps", "sampling_steps", "steps"]

@@ -10,7 +10,8 @@ from models.inference import run, run_for_workings
 from models.mechanisms.cbam import CBAM
 from models.mechanisms.efficient_channel_attention import EfficientChannelAttention
 from models.mechanisms.squeeze_excitation import SqueezeExcitation
-from models.steps import Step, gate_steps
+from models.records import UnknownSite
+from models.steps import Step, gate_steps, steps
 from models.torchvision_operators import declare_missing_operators
 
 declare_missing_operators()
@@ -140,6 +141,13 @@ def test_a_gate_written_out_in_place_is_told_as_it_ran() -> None:
         same(step, values)
 
 
+def test_straight_from_the_network() -> None:
+    network = Net(SqueezeExcitation(16, 4)).eval()
+    assert [one.name for one in steps(network, MAPS, "s00")][-2:] == ["sigmoid", "scale"]
+    with pytest.raises(UnknownSite, match="s00"):
+        steps(network, MAPS, "s07")
+
+
 def test_what_the_rest_of_the_network_does_is_no_step() -> None:
-    steps, _, _ = told(SqueezeExcitation(16, 4))
-    assert {step.module for step in steps[:-1]} == {"gate", "gate.squeeze", "gate.excite"}
+    found, _, _ = told(SqueezeExcitation(16, 4))
+    assert {step.module for step in found[:-1]} == {"gate", "gate.squeeze", "gate.excite"}
