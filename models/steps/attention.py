@@ -39,8 +39,8 @@ def attention_steps(
         shares = rows(held, torch.tensor([query]))[head, 0]
         other = int(shares.argmax()) if key is None else key
         found = [*_scores(held, query, head, other, called(other)), _shares(shares, held)]
-        value = None if workings.value is None else workings.value[window].float()
-        if value is None or value.shape[1] != len(shares):
+        value = _values(workings, site.attention, window)
+        if value is None:
             return found
         # One head of values may serve several heads of queries.
         heads = value if value.shape[0] > 1 else value.expand(held.shape[1], -1, -1)
@@ -58,7 +58,20 @@ def attention_steps(
                 )
             )
         where = _Row(window, site.attention.shape[0], query, held.shape[2])
-        return found + [told for operation in workings.after for told in _after(operation, where)]
+        for operation in workings.after:
+            found += _after(operation, where, {one.name for one in found})
+        return found
+
+
+def _values(workings: Workings, attention: Attention, window: int) -> Tensor | None:
+    """(head, key, head_dim), or one head for all; None where windows or heads are not as they are
+    in the site, which may have put them into another order.
+    """
+    windows, heads, _, keys = attention.shape
+    value = workings.value
+    if value is None or value.shape[0] != windows or value.shape[2] != keys:
+        return None
+    return value[window].float() if value.shape[1] in (1, heads) else None
 
 
 def _scores(held: Attention, query: int, head: int, key: int, called: str) -> list[Step]:
@@ -159,9 +172,14 @@ _NEXT = {
 }
 """By the name of the torch function: what is told of a call after the weighted sum."""
 
+_FURTHER = ("layer", "a further layer", "W y + b")
 
-def _after(operation: Operation, where: _Row) -> list[Step]:
-    """What the site's module did next, in the row of the query; nothing where that has no row."""
+
+def _after(operation: Operation, where: _Row, told: set[str]) -> list[Step]:
+    """What the site's module did next, in the row of the query; nothing where that has no row.
+
+    told: the names of the steps before: what comes after the output matrix is a layer like others.
+    """
     scalars = [one for one in operation.parameters if one.numel() == 1]
     if operation.name in ("mul", "rmul") and scalars:
         sentence = "how much of what was seen is let in; learned, from 0 on"
@@ -169,4 +187,6 @@ def _after(operation: Operation, where: _Row) -> list[Step]:
     row = where.of(operation.made)
     if row is None or operation.name not in _NEXT:
         return []
-    return [step(*_NEXT[operation.name], row, ("channel",), operation.module)]
+    words = _NEXT[operation.name]
+    words = _FURTHER if words[0] == "projected" and "projected" in told else words
+    return [step(*words, row, ("channel",), operation.module)]

@@ -1,0 +1,62 @@
+"""Steps of networks from elsewhere: nothing is known of their classes."""
+
+import pytest
+import torch
+
+from models.inference import run, run_for_workings
+from models.steps import attention_steps, gate_steps
+from models.torchvision_operators import declare_missing_operators
+
+PHOTO = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    ("name", "activation", "end"),
+    [
+        ("mobilenetv3_small_050", "relu", "hard sigmoid"),
+        ("efficientnet_lite0", None, None),
+        ("test_efficientnet", "silu", "sigmoid"),
+        ("skresnet18", "relu", "softmax"),
+    ],
+)
+def test_what_was_made_last_is_the_gate(name: str, activation: str | None, end: str | None) -> None:
+    declare_missing_operators()
+    import timm
+
+    network = timm.create_model(name, pretrained=False).eval()
+    _, (trace,) = run(network, PHOTO)
+    assert bool(trace.sites) == (end is not None)
+    for index, site in enumerate(trace.sites):
+        workings = run_for_workings(network, PHOTO, index, site)
+        assert workings is not None
+        *made, scaled = gate_steps(site, workings)
+        names = [step.name for step in made]
+        assert (names[0], names[-1]) == ("mean", end)
+        assert activation in names
+        assert made[-1].values is not None
+        torch.testing.assert_close(made[-1].values.flatten(), site.gate.values.flatten())
+        assert scaled.name == "scale"
+
+
+@pytest.mark.parametrize("name", ["test_vit", "mobilevit_xxs", "levit_128s"])
+def test_a_heads_output_lies_among_its_values(name: str) -> None:
+    """A mixture whose shares sum to 1 is no longer than the longest of what was mixed."""
+    declare_missing_operators()
+    import timm
+
+    network = timm.create_model(name, pretrained=False).eval()
+    photo = torch.randn(1, *network.default_cfg["input_size"])
+    _, (trace,) = run(network, photo)
+    for index, site in enumerate(trace.sites[:2]):
+        if site.kind != "attention":
+            continue
+        workings = run_for_workings(network, photo, index, site)
+        assert workings is not None
+        steps = {step.name: step.values for step in attention_steps(site, workings, 0, 0, 0)}
+        assert steps["softmax"] is not None
+        assert steps["softmax"].sum().item() == pytest.approx(1, abs=1e-5)
+        assert steps["output"] is not None
+        assert steps["weighted values"] is not None
+        assert steps["output"].norm() <= steps["weighted values"].sum() + 1e-5
+        assert steps["heads"] is not None
+        torch.testing.assert_close(steps["heads"][0], steps["output"])
