@@ -19,12 +19,14 @@ from models.maps.propagation import NotPossible
 from models.records import PatchGrid, Site
 from models.spec import LoadedModel
 from models.steps import Step, attention_steps, gate_steps, sampling_steps
+from models.tasks import Sentence
 from server.analysis import Analysis
 from server.encode import check_budget, pack
 from server.engine import Engine
 from server.errors import InvalidParameter
 from server.negotiation import SAFETENSORS
 from server.queries import (
+    Direction,
     key_words,
     parse_head,
     parse_place,
@@ -97,13 +99,10 @@ def _of_attention(analysis: Analysis, site: Site, asked: Asked) -> tuple[str, Ma
         words = f"the patch at row {cell[0]}, column {cell[1]}"
     else:
         window = window_index(site, asked.window)
-        query = parse_query(asked.query, site, queries, "from", written)
-        if query.token is None:
-            raise InvalidParameter("Steps are told of one token.", hint="Name it with query=.")
-        token, words = query.token, query.words
+        token, words = _one_token(asked.query, site, queries, "from", written)
     key = None
     if asked.key is not None:
-        key = parse_query(asked.key, site, keys, "to", written).token
+        key, _ = _one_token(asked.key, site, keys, "to", written)
     make = partial(
         attention_steps,
         site,
@@ -115,6 +114,16 @@ def _of_attention(analysis: Analysis, site: Site, asked: Asked) -> tuple[str, Ma
     )
     about = {"query": token, "key": key, "head": head, "window": window}
     return f"Layer {site.layer}, head {head}: how {words} comes to its output", make, about
+
+
+def _one_token(
+    asked: str | None, site: Site, tokens: int, direction: Direction, written: Sentence | None
+) -> tuple[int, str]:
+    """(token, what it is called); raises InvalidParameter for none and for all."""
+    found = parse_query(asked, site, tokens, direction, written)
+    if found.token is None:
+        raise InvalidParameter("Steps are told of one token, not of all.", hint="Name it.")
+    return found.token, found.words
 
 
 def _watch(analysis: Analysis, site: Site, loaded: LoadedModel, inputs: Tensor) -> Workings:

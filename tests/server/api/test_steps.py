@@ -85,6 +85,7 @@ def test_in_windows_a_place_is_asked_about(site: Running, picture: Callable[[int
     [
         ("query=10,0", "rows are 0 to 9"),
         ("query=all", "one token"),
+        ("key=all", "one token"),
         ("head=2", "head='2' does not exist"),
         ("key=101", "tokens 0 to 100"),
         ("head=-1", "head"),
