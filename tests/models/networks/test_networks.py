@@ -172,3 +172,20 @@ def test_capture_finds_every_site(
     with torch.inference_mode(), capture(network) as recording:
         network(torch.randn(1, *shape))
     assert Counter(str(site.kind) for site in recording.trace.sites) == sites
+
+
+def test_the_fully_connected_readers_of_digits_are_of_one_size() -> None:
+    with_one, without = (build("digit_fcn", transformer=on).eval() for on in (True, False))
+    assert parameters(with_one) == pytest.approx(parameters(without), rel=0.05)
+    canvas = torch.randn(2, 1, 60, 60)
+    assert with_one(canvas).shape == without(canvas).shape == (2, 10)
+    with torch.no_grad(), capture(with_one) as recording:
+        with_one(canvas)
+    (site,) = recording.trace.sites
+    # It begins by looking at everything.
+    assert torch.equal(site.sampling.theta[0], torch.tensor([[1.0, 0, 0], [0, 1, 0]]))
+    assert site.sampling.output.shape == (2, 1, 28, 28)
+
+
+def test_rooms_may_be_smaller_than_those_of_the_network_that_ships() -> None:
+    assert build("unet").eval()(torch.randn(1, 3, 64, 64)).shape == (1, 2, 64, 64)
