@@ -135,6 +135,9 @@ export const features = async (id, siteId, channel) =>
 /** The mechanism step by step. @param {string} id @param {string} siteId @param {Record<string, string | number>} asked */
 export const steps = (id, siteId, asked) => json(`${site(id, siteId)}/steps${query(asked)}`);
 
+/** What a site shows, with its sentence. @param {string} id @param {string} siteId @param {"attention" | "gate" | "features"} what @param {Record<string, string | number>} asked @param {AbortSignal} signal */
+export const siteMap = (id, siteId, what, asked, signal) => json(`${site(id, siteId)}/${what}${query(asked)}`, signal);
+
 /** @param {string} id @param {string} siteId */
 export const grid = (id, siteId) => json(`${site(id, siteId)}/grid`);
 

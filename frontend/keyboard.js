@@ -28,6 +28,7 @@ export function mountKeyboard({ store }, help) {
     "=": () => changeOpacity(0.1),
     o: () => press("open"),
     "/": () => press("model"),
+    v: () => press("compare"),
     e: () => press("export"),
     t: () => press("theme"),
     "?": help.toggle,

@@ -6,6 +6,7 @@ import { mountKeyboard } from "./keyboard.js";
 import { mountActions } from "./panels/actions.js";
 import { mountCaption } from "./panels/caption.js";
 import { mountChannels } from "./panels/channels.js";
+import { mountCompare } from "./panels/compare.js";
 import { mountDepth } from "./panels/depth.js";
 import { mountHeads } from "./panels/heads.js";
 import { mountHelp } from "./panels/help.js";
@@ -65,7 +66,7 @@ mountInspector(place("inspector"), context, {
   how: mountHow,
 });
 const help = mountHelp(place("layers"));
-mountActions(place("actions"), context, help);
+mountActions(place("actions"), context, help, mountCompare(place("layers"), context));
 mountKeyboard(context, help);
 keepAddress();
 start();

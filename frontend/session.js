@@ -4,6 +4,7 @@
 import * as api from "./api.js";
 import { fromMatrix, fromProjections } from "./attention.js";
 import { Cache } from "./cache.js";
+import { comparing } from "./session_comparing.js";
 import { sampleName } from "./samples.js";
 import { examplesOf } from "./sentences.js";
 import { isCross, isOnFeatures, isPlaced, isScattered, isSquare } from "./sites.js";
@@ -169,6 +170,9 @@ export function createSession(store) {
       });
     },
     cancel: () => controller.abort(),
+    ...comparing(() => lastPhoto?.blob ?? null),
+    /** The kind of picture that a model was trained on. @param {string} id */
+    kindOfModel: (id) => kindOfModel(id, store.get().samples),
     /** Whether this analysis is still the shown one. @param {any} analysis */
     shows: (analysis) => store.get().analysisData === analysis,
 

@@ -1,4 +1,4 @@
-// The page's own actions: export, copy the link, theme, help.
+// The page's own actions: compare, export, copy the link, theme, help.
 
 import { h } from "../dom.js";
 import { exportPicture } from "../export.js";
@@ -6,8 +6,8 @@ import { icon } from "../icons.js";
 
 const NEXT_THEME = /** @type {const} */ ({ system: "light", light: "dark", dark: "system" });
 
-/** @param {HTMLElement} root @param {import("../drawing.js").Context} context @param {{toggle: () => void}} help */
-export function mountActions(root, { store }, help) {
+/** @param {HTMLElement} root @param {import("../drawing.js").Context} context @param {{toggle: () => void}} help @param {{open: () => void}} compare */
+export function mountActions(root, { store }, help, compare) {
   const told = h("span", { class: "told", role: "status" });
   const button = (
     /** @type {string} */ id,
@@ -22,6 +22,7 @@ export function mountActions(root, { store }, help) {
     );
   root.append(
     told,
+    button("compare", "compare", "Compare networks on this photo", compare.open),
     button("export", "export", "Save the picture as PNG", () => save()),
     button("link", "link", "Copy a link to this view", () => copy()),
     button("theme", "theme", "Theme: as the system", () =>
@@ -49,6 +50,11 @@ export function mountActions(root, { store }, help) {
       tell("The link is in the address bar");
     }
   }
+
+  store.on(["photo", "analysisData"], ({ photo, analysisData }) => {
+    const compareButton = /** @type {HTMLButtonElement} */ (root.querySelector("#compare"));
+    compareButton.disabled = !photo || analysisData?.text != null;
+  });
 
   const themeButton = root.querySelector("#theme");
   const name = () => {

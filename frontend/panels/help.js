@@ -32,6 +32,7 @@ const KEYS = [
   ["1 … 5", "tabs"],
   ["o", "open a photo"],
   ["/", "choose a model"],
+  ["v", "compare networks on this photo"],
   ["e", "save the picture"],
   ["t", "theme"],
   ["?", "this sheet"],

@@ -1,0 +1,84 @@
+// The same photo seen by several networks: which of them, which of their sites, and a picture of each.
+
+import { extent, normalise, paintCells } from "./colormap.js";
+import { cellAt, cellBox, crop } from "./geometry.js";
+import { isPlaced, isSquare } from "./sites.js";
+
+/** No more than these stand side by side. */
+export const MOST = 4;
+
+const DIM = "rgb(10 11 13 / 0.66)";
+
+/** Sites whose picture lies on the photo and can be asked at a place. @param {any} analysis */
+export const comparableSites = (analysis) =>
+  analysis.sites.filter(
+    (/** @type {any} */ site) => (isPlaced(site) && isSquare(site)) || site.kind.endsWith("-gate"),
+  );
+
+/** What is shown first of a network: attention halfway, else a mask over places, else a channel gate. @param {any[]} sites */
+export function firstOf(sites) {
+  for (const kind of ["attention", "spatial-gate", "channel-gate"]) {
+    const some = sites.filter((site) => site.kind === kind);
+    if (some.length) return sites.indexOf(some[Math.floor(some.length / 2)]);
+  }
+  return 0;
+}
+
+/**
+ * The networks to choose from, those most like the shown one first: of the same task, with more mechanisms in common.
+ * @param {any[]} models @param {string} shown @param {(id: string) => string} kindOf what kind of picture a model was trained on
+ */
+export function suggested(models, shown, kindOf) {
+  const own = models.find((model) => model.id === shown);
+  const common = (/** @type {any} */ model) =>
+    model.mechanisms.filter((/** @type {string} */ one) => own?.mechanisms.includes(one)).length -
+    0.1 * model.mechanisms.length +
+    Number(model.task === own?.task);
+  return models
+    .filter((model) => model.status === "ready" && model.reads !== "text" && kindOf(model.id) === kindOf(shown))
+    .sort((a, b) => Number(b.id === shown) - Number(a.id === shown) || common(b) - common(a));
+}
+
+/**
+ * A map on its photo: exact cells, dimmed where the network saw nothing.
+ * @param {HTMLCanvasElement} canvas @param {ImageBitmap} photo @param {import("./geometry.js").Geometry} geometry
+ * @param {{values: Float32Array, columns: number}} map @param {import("./colormap.js").Table} table @param {number} opacity
+ */
+export function paint(canvas, photo, geometry, { values, columns }, table, opacity) {
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  const { width, height } = canvas;
+  const scale = width / geometry.imageWidth;
+  const [left, top, right, bottom] = crop(geometry).map((edge) => edge * scale);
+  context.clearRect(0, 0, width, height);
+  context.drawImage(photo, 0, 0, width, height);
+  const cells = document.createElement("canvas");
+  paintCells(cells, normalise(values, ...extent(values)), columns, table);
+  context.imageSmoothingEnabled = false;
+  context.globalAlpha = opacity;
+  context.drawImage(cells, left, top, right - left, bottom - top);
+  context.globalAlpha = 1;
+  context.fillStyle = DIM;
+  context.beginPath();
+  context.rect(0, 0, width, height);
+  context.rect(left, top, right - left, bottom - top);
+  context.fill("evenodd");
+}
+
+/**
+ * The outline of the cell under a point of the photo; null where the network saw nothing.
+ * @param {HTMLCanvasElement} canvas @param {import("./geometry.js").Geometry} geometry @param {import("./geometry.js").PatchGrid} grid
+ * @param {[number, number]} point on the photo @param {boolean} asks drawn stronger
+ */
+export function outline(canvas, geometry, grid, [x, y], asks) {
+  const cell = cellAt(geometry, x, y, grid);
+  if (!cell) return null;
+  const scale = canvas.width / geometry.imageWidth;
+  const [left, top, right, bottom] = cellBox(geometry, cell.row, cell.column, grid).map((edge) => edge * scale);
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  for (const [colour, width] of /** @type {[string, number][]} */ ([["#000", asks ? 5 : 3], ["#fff", asks ? 2.5 : 1.2]])) {
+    context.strokeStyle = colour;
+    context.lineWidth = width;
+    context.strokeRect(left, top, right - left, bottom - top);
+  }
+  return cell;
+}

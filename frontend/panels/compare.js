@@ -1,0 +1,202 @@
+// Compare: the photo seen by up to four networks side by side, all asked about the same place.
+
+import { comparableSites, firstOf, MOST, outline, paint, suggested } from "../comparison.js";
+import { extent } from "../colormap.js";
+import { h, put } from "../dom.js";
+import { fromAnalysis } from "../geometry.js";
+import { number, percent } from "../format.js";
+import { icon } from "../icons.js";
+import { KINDS } from "../sites.js";
+
+const WIDTH_PX = 480; // of a picture; CSS makes it as wide as there is room
+
+/**
+ * @typedef {object} Card  a network beside others
+ * @property {string} model
+ * @property {any} analysis
+ * @property {any[]} sites
+ * @property {number} at  which of them is shown
+ * @property {{values: Float32Array, rows: number, columns: number, sentence: string} | null} map
+ * @property {HTMLElement} root
+ * @property {HTMLCanvasElement} canvas
+ */
+
+/** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
+export function mountCompare(root, { store, session }) {
+  /** @type {Map<string, Card>} */
+  const cards = new Map();
+  let controller = new AbortController();
+  /** @type {[number, number] | null} */
+  let asked = null; // a place of the photo, in its pixels
+  const chips = h("div", { class: "chips", role: "group", "aria-label": "Networks to compare" });
+  const grid = h("div", { class: "compare-grid" });
+  const dialog = h(
+    "dialog",
+    { class: "compare", "aria-label": "Compare networks", onclose: () => controller.abort() },
+    h(
+      "div",
+      { class: "compare-head" },
+      h("h2", {}, "Compare"),
+      chips,
+      h(
+        "button",
+        { type: "button", class: "button plain", "aria-label": "Close", onclick: () => dialog.close() },
+        icon("close"),
+      ),
+    ),
+    grid,
+    h(
+      "p",
+      { class: "quiet compare-hint" },
+      "Move over a picture to read the same place in all of them; click to ask what that place looks at.",
+    ),
+  );
+  root.append(dialog);
+
+  function open() {
+    const { analysisData: analysis, photo, models } = store.get();
+    if (!analysis || !photo || dialog.open) return;
+    controller = new AbortController();
+    asked = null;
+    cards.clear();
+    put(grid);
+    const offered = suggested(models, analysis.model, session.kindOfModel);
+    put(chips, offered.map(chip));
+    dialog.showModal();
+    for (const { id } of offered.slice(0, 3)) add(id);
+  }
+
+  /** @param {any} model */
+  const chip = ({ id, title }) =>
+    h(
+      "button",
+      { type: "button", class: "chip", "data-model": id, "aria-pressed": "false", onclick: () => (cards.has(id) ? remove(id) : add(id)) },
+      title,
+    );
+
+  /** A chip is pressed while its network is shown; with four of them the others wait. */
+  function markChips() {
+    for (const one of chips.querySelectorAll(".chip")) {
+      const shown = cards.has(one.dataset.model);
+      one.setAttribute("aria-pressed", String(shown));
+      one.disabled = !shown && cards.size >= MOST;
+    }
+  }
+
+  /** @param {string} model */
+  function remove(model) {
+    cards.get(model)?.root.remove();
+    cards.delete(model);
+    markChips();
+  }
+
+  /** @param {string} model */
+  async function add(model) {
+    const { signal } = controller;
+    const title = store.get().models.find((/** @type {any} */ one) => one.id === model)?.title ?? model;
+    const canvas = h("canvas", { role: "img", "aria-label": title });
+    /** @type {Card} */
+    const card = { model, analysis: null, sites: [], at: 0, map: null, canvas, root: h("section", { class: "compare-card", "aria-label": title }) };
+    cards.set(model, card);
+    grid.append(card.root);
+    put(card.root, h("h3", {}, title), h("p", { class: "quiet", role: "status" }, "Looking …"));
+    markChips();
+    try {
+      card.analysis = await session.analyseWith(model, signal);
+      card.sites = comparableSites(card.analysis);
+      card.at = firstOf(card.sites);
+      if (!card.sites.length) throw new Error("This network has nothing that lies on the photo.");
+      build(card, title);
+      await show(card);
+    } catch (/** @type {any} */ error) {
+      if (!signal.aborted) put(card.root, h("h3", {}, title), h("p", { class: "note" }, error.message));
+    }
+  }
+
+  /** @param {Card} card @param {string} title */
+  function build(card, title) {
+    const { canvas, analysis } = card;
+    const { width, height } = analysis.image;
+    Object.assign(canvas, { width: WIDTH_PX, height: Math.round((WIDTH_PX * height) / width) });
+    canvas.addEventListener("pointermove", (event) => hover(pointOf(card, event)));
+    canvas.addEventListener("pointerleave", () => hover(null));
+    canvas.addEventListener("click", (event) => ask(pointOf(card, event)));
+    const step = (/** @type {number} */ by, /** @type {string} */ name) =>
+      h(
+        "button",
+        {
+          type: "button",
+          class: "button plain",
+          "aria-label": name,
+          onclick: () => {
+            card.at = (card.at + by + card.sites.length) % card.sites.length;
+            show(card);
+          },
+        },
+        by < 0 ? "‹" : "›",
+      );
+    const [first] = analysis.predictions;
+    put(
+      card.root,
+      h("h3", {}, title),
+      h("p", { class: "quiet" }, first ? `${first.label}, ${percent(first.score)}` : (analysis.output?.text ?? "")),
+      canvas,
+      h("div", { class: "row" }, step(-1, "Site before"), h("span", { class: "site-name" }), step(1, "Site after"), h("span", { class: "number value" })),
+      h("p", { class: "sentence quiet" }),
+    );
+  }
+
+  /** Fetches what is asked of a card's site and draws it. @param {Card} card */
+  async function show(card) {
+    const { signal } = controller;
+    const site = card.sites[card.at];
+    const { model } = card;
+    try {
+      const map = await session.mapOf(card.analysis, site, asked, signal);
+      if (cards.get(model) !== card || card.sites[card.at] !== site) return; // another one was chosen meanwhile
+      card.map = map;
+      const name = card.root.querySelector(".site-name");
+      const place = `${card.at + 1} of ${card.sites.length}`;
+      if (name) name.textContent = `${KINDS[site.kind].name} ${site.layer} · ${place}`;
+      const sentence = card.root.querySelector(".sentence");
+      const [low, high] = extent(map.values);
+      if (sentence) sentence.textContent = `${map.sentence}. Colours from ${number(low)} to ${number(high)}.`;
+      draw(card, null);
+    } catch (/** @type {any} */ error) {
+      if (!signal.aborted) card.root.append(h("p", { class: "note" }, error.message));
+    }
+  }
+
+  /** @param {Card} card @param {[number, number] | null} pointed */
+  function draw(card, pointed) {
+    const { tables, colormap, opacity, photo } = store.get();
+    if (!card.map || !tables || !photo) return;
+    const geometry = fromAnalysis(card.analysis);
+    paint(card.canvas, photo.bitmap, geometry, card.map, tables[colormap], opacity);
+    const value = card.root.querySelector(".value");
+    if (value) value.textContent = "";
+    if (asked && card.sites[card.at].kind === "attention") outline(card.canvas, geometry, card.map, asked, true);
+    const cell = pointed && outline(card.canvas, geometry, card.map, pointed, false);
+    if (cell && value) value.textContent = number(card.map.values[cell.row * card.map.columns + cell.column]);
+  }
+
+  /** @param {Card} card @param {MouseEvent} event @returns {[number, number]} on the photo */
+  function pointOf({ canvas, analysis }, event) {
+    const box = canvas.getBoundingClientRect();
+    const scale = analysis.image.width / box.width;
+    return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
+  }
+
+  /** @param {[number, number] | null} point */
+  function hover(point) {
+    for (const card of cards.values()) draw(card, point);
+  }
+
+  /** @param {[number, number]} point */
+  function ask(point) {
+    asked = point;
+    for (const card of cards.values()) if (card.sites[card.at]?.kind === "attention") show(card);
+  }
+
+  return { open };
+}

@@ -1,0 +1,121 @@
+"""Compare: networks side by side, asked about the same place of the photo."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.conftest import Watched
+from tests.browser.looking import get
+
+pytestmark = pytest.mark.browser
+
+
+def number(text: str) -> float:
+    return float(text.replace("−", "-"))
+
+
+def analysis_with(watched: Watched, model: str) -> str:
+    """The id of the page's analysis with that model: the page asked for a site of it."""
+    entries = watched.page.evaluate("performance.getEntriesByType('resource').map((e) => e.name)")
+    ids = dict.fromkeys(
+        entry.split("/v1/analyses/")[1].split("/")[0]
+        for entry in entries
+        if "/v1/analyses/" in entry and "/sites/" in entry
+    )
+    return next(one for one in ids if get(watched.server, f"/v1/analyses/{one}")["model"] == model)
+
+
+def move(canvas: Locator, across: float, down: float, *, click: bool = False) -> None:
+    box = canvas.bounding_box()
+    assert box
+    position = {"x": across * box["width"], "y": down * box["height"]}
+    if click:
+        canvas.click(position=position)  # type: ignore[arg-type]
+    else:
+        canvas.hover(position=position)  # type: ignore[arg-type]
+
+
+def test_the_arrangements_of_cbam_side_by_side(watched: Watched) -> None:
+    page = watched.open("?sample=sunflower&model=cbam_resnet")
+    page.keyboard.press("v")
+    cards = page.locator(".compare-card")
+    expect(cards).to_have_count(3)
+    models = ["cbam_resnet", "cbam_resnet_spatial_first", "cbam_resnet_parallel"]
+    for number_, model in enumerate(models):
+        expect(page.locator(f"[data-model={model}]").first).to_be_visible()
+        expect(cards.nth(number_).locator(".sentence")).to_contain_text(
+            "Spatial gate", timeout=20_000
+        )
+    move(cards.first.locator("canvas"), 0.46, 0.53)
+    for number_, model in enumerate(models):
+        found = get(watched.server, f"/v1/analyses/{analysis_with(watched, model)}")
+        gates = [site for site in found["sites"] if site["kind"] == "spatial-gate"]
+        layer = int(re.findall(r"Spatial gate (\d+)", cards.nth(number_).inner_text())[0])
+        site = gates[layer]["id"]
+        values = np.array(
+            get(watched.server, f"/v1/analyses/{found['id']}/sites/{site}/gate")["values"]
+        )
+        left, top, right, bottom = found["geometry"]["crop"]
+        x, y = 0.46 * found["image"]["width"], 0.53 * found["image"]["height"]
+        row = int((y - top) / (bottom - top) * len(values))
+        column = int((x - left) / (right - left) * len(values[0]))
+        told = number(cards.nth(number_).locator(".value").inner_text())
+        assert told == pytest.approx(values[row, column], rel=0.01)
+
+
+def test_a_click_asks_every_attention_about_that_place(watched: Watched) -> None:
+    page = watched.open("?sample=chelsea&model=vit")
+    page.locator("#compare").click()
+    cards = page.locator(".compare-card")
+    expect(cards.first.locator(".sentence")).to_contain_text("class token", timeout=20_000)
+    pressed = [
+        str(chip.get_attribute("data-model"))
+        for chip in page.locator(".chip[aria-pressed=true]").all()
+    ]
+    for model in {*pressed, "tnt"} - ({"vit", "tnt"} if "tnt" in pressed else {"vit"}):
+        page.locator(f".chip[data-model='{model}']").click()
+    expect(cards).to_have_count(2)
+    expect(cards.nth(1).locator(".sentence")).to_contain_text("class token", timeout=20_000)
+    move(cards.first.locator("canvas"), 0.52, 0.53, click=True)
+    expect(cards.first.locator(".sentence")).to_contain_text("the patch at row 7")
+    expect(cards.nth(1).locator(".sentence")).to_contain_text("the patch at row 3")
+    cards.nth(1).get_by_role("button", name="Site after").click()
+    expect(cards.nth(1).locator(".site-name")).to_contain_text("of")
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog.compare")).to_be_hidden()
+    expect(page.locator("#sentence")).to_contain_text("what the class token looks at")
+
+
+def test_four_at_most_and_a_failure_stays_in_its_card(watched: Watched) -> None:
+    page = watched.open("?sample=sunflower&model=se_resnet")
+    problem = {"title": "Busy", "status": 429, "detail": "Too many photos are in work."}
+    page.route(
+        "**/v1/analyses",
+        lambda route: (
+            route.fulfill(status=429, json=problem)
+            if b"eca_resnet" in (route.request.post_data_buffer or b"")
+            else route.continue_()
+        ),
+    )
+    watched.expected = "429"
+    page.locator("#compare").click()
+    for model in ("eca_resnet", "sa_resnet", "vit", "tnt"):
+        chip = page.locator(f".chip[data-model={model}]")
+        if chip.get_attribute("aria-pressed") == "false" and chip.is_enabled():
+            chip.click()
+    expect(page.locator(".compare-card")).to_have_count(4)
+    expect(page.locator(".chip:disabled")).not_to_have_count(0)
+    failed = page.locator(".compare-card", has_text="ECA-ResNet")
+    expect(failed.locator(".note")).to_have_text("Too many photos are in work.")
+    page.locator(".chip[data-model=eca_resnet]").click()
+    expect(page.locator(".compare-card")).to_have_count(3)
+    expect(page.locator(".chip:disabled")).to_have_count(0)
+
+
+def test_a_sentence_cannot_be_compared(watched: Watched) -> None:
+    page = watched.open("?model=text_transformer")
+    expect(page.locator("#compare")).to_be_disabled()
