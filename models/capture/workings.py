@@ -26,6 +26,12 @@ from models.records import Kind
 LARGEST = 2**22
 """Of a tensor with more entries than this only the shape is told."""
 
+MOST = 2**25
+"""Entries that are kept in all: where a network is one large module, all of it is watched."""
+
+AFTER = 16
+"""So many calls are noted after the site."""
+
 _PRODUCTS = (attention.on_matmul, attention.on_einsum)
 
 
@@ -78,6 +84,7 @@ class _Noting(_Watch):
         self._found: int | None = None
         self._value: Tensor | None = None
         self._left = False
+        self._room = MOST
 
     def __torch_function__(
         self,
@@ -133,15 +140,18 @@ class _Noting(_Watch):
 
     def _note(self, func: Any, module: str, args: Any, kwargs: Any, result: Tensor) -> None:
         given = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)]
+        told = result.numel() <= min(LARGEST, self._room)
+        self._room -= result.numel() if told else 0
         operation = Operation(
             name=func.__name__.strip("_"),
             module=module,
             given=tuple(tuple(one.shape) for one in given),
             shape=tuple(result.shape),
-            made=result.detach().clone() if result.numel() <= LARGEST else None,
+            made=result.detach().clone() if told else None,
             parameters=tuple(one.detach() for one in given if isinstance(one, nn.Parameter)),
         )
         self.calls.append(_Call(operation, result, frozenset(map(id, given))))
+        self._left = self._found is not None and len(self.calls) >= self._found + AFTER
 
     def finish(self) -> Workings | None:
         """What was noted; None where the site was not met."""
