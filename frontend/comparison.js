@@ -82,3 +82,22 @@ export function outline(canvas, geometry, grid, [x, y], asks) {
   }
   return cell;
 }
+
+/**
+ * The middle of the cell beside that of a point, or of the middle cell where there is none yet.
+ * @param {import("./geometry.js").Geometry} geometry @param {import("./geometry.js").PatchGrid} grid
+ * @param {[number, number] | null} point on the photo @param {[number, number]} by columns and rows
+ * @returns {[number, number]} on the photo
+ */
+export function moved(geometry, grid, point, [right, down]) {
+  const here = point && cellAt(geometry, ...point, grid);
+  const middle = { row: Math.floor(grid.rows / 2), column: Math.floor(grid.columns / 2) };
+  const { row, column } = here
+    ? {
+        row: Math.min(grid.rows - 1, Math.max(0, here.row + down)),
+        column: Math.min(grid.columns - 1, Math.max(0, here.column + right)),
+      }
+    : middle;
+  const [left, top, farRight, bottom] = cellBox(geometry, row, column, grid);
+  return [(left + farRight) / 2, (top + bottom) / 2];
+}

@@ -1,12 +1,15 @@
 // Compare: the photo seen by up to four networks side by side, all asked about the same place.
 
-import { comparableSites, firstOf, MOST, outline, paint, suggested } from "../comparison.js";
+import { comparableSites, firstOf, MOST, moved, outline, paint, suggested } from "../comparison.js";
 import { extent } from "../colormap.js";
 import { h, put } from "../dom.js";
 import { fromAnalysis } from "../geometry.js";
 import { number, percent } from "../format.js";
 import { icon } from "../icons.js";
 import { KINDS } from "../sites.js";
+
+/** By key: columns and rows. @type {Record<string, [number, number]>} */
+const ARROWS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
 const WIDTH_PX = 480; // of a picture; CSS makes it as wide as there is room
 
@@ -48,7 +51,7 @@ export function mountCompare(root, { store, session }) {
     h(
       "p",
       { class: "quiet compare-hint" },
-      "Move over a picture to read the same place in all of them; click to ask what that place looks at.",
+      "Move over a picture to read the same place in all of them; click, or use the arrow keys on one, to ask what that place looks at.",
     ),
   );
   root.append(dialog);
@@ -94,7 +97,11 @@ export function mountCompare(root, { store, session }) {
   async function add(model) {
     const { signal } = controller;
     const title = store.get().models.find((/** @type {any} */ one) => one.id === model)?.title ?? model;
-    const canvas = h("canvas", { role: "img", "aria-label": title });
+    const canvas = h("canvas", {
+      tabindex: 0,
+      role: "img",
+      "aria-label": `${title}: arrow keys ask the next place`,
+    });
     /** @type {Card} */
     const card = { model, analysis: null, sites: [], at: 0, map: null, canvas, root: h("section", { class: "compare-card", "aria-label": title }) };
     cards.set(model, card);
@@ -121,6 +128,12 @@ export function mountCompare(root, { store, session }) {
     canvas.addEventListener("pointermove", (event) => hover(pointOf(card, event)));
     canvas.addEventListener("pointerleave", () => hover(null));
     canvas.addEventListener("click", (event) => ask(pointOf(card, event)));
+    canvas.addEventListener("keydown", (event) => {
+      const by = ARROWS[event.key];
+      if (!by || !card.map) return;
+      event.preventDefault();
+      ask(moved(fromAnalysis(analysis), card.map, asked, by));
+    });
     const step = (/** @type {number} */ by, /** @type {string} */ name) =>
       h(
         "button",

@@ -83,6 +83,8 @@ def test_a_click_asks_every_attention_about_that_place(watched: Watched) -> None
     move(cards.first.locator("canvas"), 0.52, 0.53, click=True)
     expect(cards.first.locator(".sentence")).to_contain_text("the patch at row 7")
     expect(cards.nth(1).locator(".sentence")).to_contain_text("the patch at row 3")
+    cards.first.locator("canvas").press("ArrowUp")
+    expect(cards.first.locator(".sentence")).to_contain_text("the patch at row 6")
     cards.nth(1).get_by_role("button", name="Site after").click()
     expect(cards.nth(1).locator(".site-name")).to_contain_text("of")
     page.keyboard.press("Escape")

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { comparableSites, firstOf, suggested } from "../../frontend/comparison.js";
+import { comparableSites, firstOf, moved, suggested } from "../../frontend/comparison.js";
 
 const model = (id, mechanisms, { task = "classification", reads = "photo", status = "ready" } = {}) => ({
   id,
@@ -49,4 +49,13 @@ test("what has no place on the photo is left out", () => {
   const sampler = { kind: "spatial-transformer", grid: null };
   const sites = [attention("a"), words, sampler, { kind: "spatial-gate" }];
   assert.deepEqual(comparableSites({ sites }), [sites[0], sites[3]]);
+});
+
+test("a key moves by a cell and stops at the edge", () => {
+  const geometry = { imageWidth: 80, imageHeight: 40, inputWidth: 20, inputHeight: 20, imageToInput: [[0.5, 0, -10], [0, 0.5, 0]] };
+  const grid = { rows: 4, columns: 4 }; // cells of 10 px on the photo, from x = 20 on
+  assert.deepEqual(moved(geometry, grid, null, [1, 0]), [45, 25]);
+  assert.deepEqual(moved(geometry, grid, [45, 25], [1, 0]), [55, 25]);
+  assert.deepEqual(moved(geometry, grid, [55, 25], [1, 0]), [55, 25]);
+  assert.deepEqual(moved(geometry, grid, [55, 25], [0, -1]), [55, 15]);
 });
