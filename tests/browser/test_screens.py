@@ -35,7 +35,7 @@ def test_the_photo_is_large_and_the_tools_are_there(
         assert frame["width"] * frame["height"] > 0.15 * width * height
         assert frame["width"] / frame["height"] == pytest.approx(480 / 360, rel=0.01)
         assert page.evaluate("document.documentElement.scrollWidth") == width
-        for tool in ("#model", "#open", "#export", "#link", "#theme", "#help"):
+        for tool in ("#model", "#open", "#compare", "#export", "#link", "#theme", "#help"):
             expect(page.locator(tool)).to_be_visible()
         assert not overlap(box_of(page.locator(".hint")), frame)
 
