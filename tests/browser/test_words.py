@@ -220,6 +220,7 @@ def test_from_a_photo_to_a_sentence_and_back(watched: Watched) -> None:
     page.locator("[data-model=text_transformer]").click()
     expect(page.locator("#text")).to_be_visible(timeout=15_000)
     expect(page).to_have_url(re.compile("text="))
+    expect(page.locator("#sentence")).to_contain_text("looks at the words read")
     page.keyboard.press("e")  # a picture of matrices can be saved, too
     expect(page.locator(".told")).to_have_text("Saved")
     page.locator("#model").click()
