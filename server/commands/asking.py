@@ -31,6 +31,7 @@ HEEDED: dict[str, tuple[str, ...]] = {
     "grad-cam": ("target",),
     "head-importance": ("target",),
     "dino": ("mass", "head"),
+    "positions": ("query",),
 }
 """Every map with the options that change it; naming another one is a mistake that is told."""
 
@@ -48,6 +49,7 @@ maps:
                       what counted for a class (--target: a label or its number; by default
                       the predicted one); relevance also for a word that was written (--word)
   grad-cam            the same for a convolutional network (--target)
+  positions           how alike one patch's position is to every other's (--query row,col)
   head-importance     how much each head matters to the loss of a class (--target)
 
 A network that reads sentences has attention, between all its words unless --query or --word
@@ -226,5 +228,6 @@ async def map_of(engine: Engine, analysis: Analysis, options: argparse.Namespace
         target=options.target,
         variant=options.variant or defaults.variant,
         word=written_word(analysis, options.word),
+        query=options.query,
     )
     return (await methods.compute(engine, analysis, options.map, chosen))()
