@@ -194,7 +194,10 @@ def _read(terminal: int) -> bytes:
     ("arguments", "sentence"),
     [
         (("--map", "saliency", "-o", "x.png"), "there is no map 'saliency'; valid: attention,"),
-        (("--map", "rollout", "--query", "cls", "-o", "x.png"), "--query is for attention, positions; not"),
+        (
+            ("--map", "rollout", "--query", "cls", "-o", "x.png"),
+            "--query is for attention, positions; not",
+        ),
         (("--map", "attention", "--target", "3", "-o", "x.png"), "--target is for .*relevance"),
         (("--map", "attention", "--site", "s00", "--layer", "0", "-o", "x.png"), "one of them"),
         (("-o", "x.jpg"), r"'x.jpg' should end in .png, .npy or .html"),
