@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -134,7 +135,7 @@ async def read(request: Request, analysis: AnalysisOf) -> Response:
         request,
         analysis.serial,
         (JSON,),
-        lambda _: schemas.analysis(analysis).model_dump_json().encode(),
+        lambda _: in_thread(lambda: schemas.analysis(analysis).model_dump_json().encode()),
     )
 
 
@@ -172,7 +173,7 @@ async def image(request: Request, analysis: AnalysisOf) -> Response:
         request,
         photo.digest,
         (PNG, JPEG) if small else (JPEG, PNG),
-        lambda media: photograph(photo.pixels, media),
+        lambda media: in_thread(photograph, photo.pixels, media),
     )
 
 
@@ -215,4 +216,4 @@ async def mask(
         photo, geometry = analysis.view
         return masks.to_png(classes, photo.pixels, geometry, render, opacity)
 
-    return await conditional(request, analysis.serial, (JSON, PNG, NPY), make)
+    return await conditional(request, analysis.serial, (JSON, PNG, NPY), partial(in_thread, make))

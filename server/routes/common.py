@@ -90,9 +90,9 @@ async def conditional(
     request: Request,
     serial: str,
     offered: Sequence[str],
-    make: Callable[[str], bytes],
+    make: Callable[[str], Awaitable[bytes]],
 ) -> Response:
-    """The representation the client prefers, made by `make` off the loop; 304 if the client has it.
+    """The representation the client prefers, by `make`; 304, and nothing is made, if it has it.
 
     serial: changes whenever the bytes may; with the address and the media type it determines them.
     """
@@ -101,7 +101,7 @@ async def conditional(
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
     if matches(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=headers)
-    content = await in_thread(make, media)
+    content = await make(media)
     return Response(content, media_type=media, headers=headers)
 
 
@@ -119,14 +119,13 @@ async def answer_array(
     engine: Engine,
     analysis: Analysis,
     style: Style,
-    compute: Callable[[], NamedArray],
+    compute: Callable[[], Awaitable[NamedArray]],
     offered: Sequence[str] = (JSON, PNG, NPY, SAFETENSORS),
 ) -> Response:
-    """A named array in one of its representations."""
+    """A named array, by `compute`, in one of its representations."""
     budget = engine.settings.json_budget_bytes
 
-    def make(media: str) -> bytes:
-        array = compute()
+    def represent(array: NamedArray, media: str) -> bytes:
         if media == JSON:
             return encode.to_json(array, budget)
         if media == NPY:
@@ -139,6 +138,9 @@ async def answer_array(
             _ = analysis.view  # raises for a sentence, which nothing can be laid on
         photo = None if analysis.photo is None else analysis.photo.pixels
         return render.to_png(array, photo, analysis.geometry, how, style.colormap, style.opacity)
+
+    async def make(media: str) -> bytes:
+        return await in_thread(represent, await compute(), media)
 
     return await conditional(request, analysis.serial, offered, make)
 

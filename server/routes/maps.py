@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from server import errors, examples, figures, methods, schemas
+from server.encode import NamedArray
 from server.negotiation import JSON, NPY, PNG, SAFETENSORS
 from server.routes.common import (
     AnalysisOf,
@@ -15,6 +16,7 @@ from server.routes.common import (
     answer_array,
     conditional,
     documented,
+    in_thread,
     site_of,
 )
 
@@ -88,7 +90,10 @@ async def read_map(
 ) -> Response:
     """Attention of the whole network in one map; for a class, where gradients weigh it."""
     options = methods.Options(fusion, discard, variant, mass, head, target, word, query)
-    compute = await methods.compute(engine, analysis, method, options)
+
+    async def compute() -> NamedArray:
+        return await in_thread(await methods.compute(engine, analysis, method, options))
+
     return await answer_array(request, engine, analysis, style, compute)
 
 
@@ -120,12 +125,14 @@ async def read_figure(
     figures.parse_figure(figure)
     if site is not None:
         site_of(analysis, site)
-    heads = None
-    if figure == "head-importance":
-        chosen = methods.Options(target=target)
-        heads = (await methods.compute(engine, analysis, figure, chosen))()
-    asked = figures.Asked(analysis, site, head, heads)
     budget = engine.settings.json_budget_bytes
-    return await conditional(
-        request, analysis.serial, (JSON,), lambda _: figures.figure(asked, figure, budget)
-    )
+
+    async def make(media: str) -> bytes:
+        heads = None
+        if figure == "head-importance":
+            chosen = methods.Options(target=target)
+            heads = (await methods.compute(engine, analysis, figure, chosen))()
+        asked = figures.Asked(analysis, site, head, heads)
+        return await in_thread(figures.figure, asked, figure, budget)
+
+    return await conditional(request, analysis.serial, (JSON,), make)

@@ -18,6 +18,7 @@ from server.routes.common import (
     answer_array,
     conditional,
     documented,
+    in_thread,
 )
 
 router = APIRouter(prefix="/v1/analyses/{id}/sites/{site}", tags=["sites"])
@@ -56,7 +57,7 @@ async def attention(
     ] = None,
 ) -> Response:
     """What one token looks at, what looks at it, or the whole matrix."""
-    compute = partial(views.attention, analysis, site, query, direction, head, window)
+    compute = partial(in_thread, views.attention, analysis, site, query, direction, head, window)
     return await answer_array(request, engine, analysis, style, compute)
 
 
@@ -71,7 +72,7 @@ async def attention(
 async def projections(request: Request, analysis: AnalysisOf, site: SiteOf) -> Response:
     """Queries, keys and normalisers: p_ij = exp(scale·q_i·k_j − log_normaliser_i)."""
     return await conditional(
-        request, analysis.serial, (SAFETENSORS,), lambda _: views.projections(site)
+        request, analysis.serial, (SAFETENSORS,), lambda _: in_thread(views.projections, site)
     )
 
 
@@ -84,7 +85,8 @@ async def gate(
     request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf, style: StyleOf
 ) -> Response:
     """The weight of each channel, or the mask over places."""
-    return await answer_array(request, engine, analysis, style, partial(views.gate, site))
+    compute = partial(in_thread, views.gate, site)
+    return await answer_array(request, engine, analysis, style, compute)
 
 
 @router.get(
@@ -101,7 +103,7 @@ async def features(
     channel: Annotated[int, Query(description="which channel, from 0")] = 0,
 ) -> Response:
     """The feature map of one channel, before the gate."""
-    compute = partial(views.features, site, channel)
+    compute = partial(in_thread, views.features, site, channel)
     return await answer_array(request, engine, analysis, style, compute)
 
 
@@ -114,7 +116,7 @@ async def grid(
     request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf, style: StyleOf
 ) -> Response:
     """Theta, and for each cell of the output the point it is read from, (x, y) in −1…1."""
-    compute = partial(views.sampling_grid, site)
+    compute = partial(in_thread, views.sampling_grid, site)
     return await answer_array(
         request, engine, analysis, style, compute, offered=(JSON, NPY, SAFETENSORS)
     )
@@ -151,7 +153,7 @@ async def warped(
             )
         return render.picture(array.values)
 
-    return await conditional(request, analysis.serial, (PNG, NPY, JSON), make)
+    return await conditional(request, analysis.serial, (PNG, NPY, JSON), partial(in_thread, make))
 
 
 @router.get(
@@ -188,11 +190,10 @@ async def steps(
 ) -> Response:
     """The mechanism, step by step, in this photo's own numbers."""
     asked = mechanism.Asked(query, key, head, window)
-    make = await mechanism.compute(engine, analysis, site, asked)
     budget = engine.settings.json_budget_bytes
-    return await conditional(
-        request,
-        analysis.serial,
-        (JSON, SAFETENSORS),
-        lambda media: mechanism.encode(make(), media, budget),
-    )
+
+    async def make(media: str) -> bytes:
+        tell = await mechanism.compute(engine, analysis, site, asked)
+        return await in_thread(lambda: mechanism.encode(tell(), media, budget))
+
+    return await conditional(request, analysis.serial, (JSON, SAFETENSORS), make)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.server.asking import NPY, PNG, at, npy
@@ -60,6 +61,23 @@ def test_an_etag_is_answered_with_304(site: Running, analysis: dict[str, Any]) -
         assert again.headers["ETag"] == tag
     other = site.client.get(at(analysis, "/sites/s01/attention?query=1,1"), headers=NPY)
     assert other.headers["ETag"] != site.client.get(at(analysis, paths[2])).headers["ETag"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/sites/s01/steps", "/maps/relevance", "/maps/positions", "/figures/head-importance"],
+)
+def test_a_304_runs_no_pass(site: Running, analysis: dict[str, Any], path: str) -> None:
+    first = site.client.get(at(analysis, path))
+    assert first.status_code == 200
+    kept = (site.engine._workings, site.engine._maps, site.engine._positions)
+    for one in kept:
+        one.clear()
+    tag = {"If-None-Match": first.headers["ETag"]}
+    assert site.client.get(at(analysis, path), headers=tag).status_code == 304
+    assert not any(kept)
+    assert site.client.get(at(analysis, path)).content == first.content
+    assert any(kept)
 
 
 def test_a_large_array_is_refused_as_json_only(
