@@ -11,13 +11,15 @@ from typing import Literal
 
 from models.geometry import token_of
 from models.maps import attention as attention_maps
-from models.maps.places import window_of
+from models.maps.places import NoPlace, token_at, window_of
 from models.records import Attention, Cells, PatchGrid, Site
 from models.tasks import Sentence
 from server.errors import InvalidParameter
 
 Direction = Literal["from", "to"]
 Labels = tuple[str, ...]
+
+_PLACE = re.compile(r"(\d{1,9}),(\d{1,9})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +89,25 @@ def word_labels(site: Site, sentence: Sentence | None) -> tuple[Labels | None, L
 def placed_query(site: Site, query: str | None, direction: Direction) -> tuple[int, int] | None:
     """The cell that is asked about where tokens are in windows or on two grids; else None.
 
-    The middle one if none is named. Raises InvalidParameter outside the grid.
+    The middle one if none is named. Raises InvalidParameter outside the grid, and where no token
+    stands for the cell.
     """
-    asked = query_grid(site) if direction == "from" else key_grid(site)
-    answered = key_grid(site) if direction == "from" else query_grid(site)
-    if site.grid is not None or asked is None or answered is None:
+    if site.grid is not None or site.layout is None:
         return None
-    if query is None:
-        return asked.rows // 2, asked.columns // 2
-    match = re.fullmatch(r"(\d{1,9}),(\d{1,9})", query.strip())
-    if match is None:
+    asked, answered = site.layout.queries, site.layout.keys
+    if direction == "to":
+        asked, answered = answered, asked
+    if asked is None or answered is None:
         return None
-    row, column = int(match[1]), int(match[2])
-    if row >= asked.rows or column >= asked.columns:
+    if query is not None and not _PLACE.fullmatch(query.strip()):
+        return None
+    row, column = parse_place(query, asked.grid)
+    try:
+        token_at(asked, row, column)
+    except NoPlace as error:
         raise InvalidParameter(
-            f"query={row},{column} is outside: rows are 0 to {asked.rows - 1}, "
-            f"columns 0 to {asked.columns - 1}."
-        )
+            f"query={row},{column}: {error}.", hint="Ask for another place."
+        ) from error
     return row, column
 
 
@@ -111,7 +115,7 @@ def parse_place(query: str | None, grid: PatchGrid) -> tuple[int, int]:
     """`row,col` on a grid; the middle one if none is named."""
     if query is None:
         return grid.rows // 2, grid.columns // 2
-    match = re.fullmatch(r"(\d{1,9}),(\d{1,9})", query.strip())
+    match = _PLACE.fullmatch(query.strip())
     row, column = (int(match[1]), int(match[2])) if match else (grid.rows, 0)
     if row >= grid.rows or column >= grid.columns:
         raise InvalidParameter(
@@ -150,7 +154,7 @@ def parse_query(
         if site.prefix_tokens and site.grid is not None:
             return Query(0, "the class token")
         raise InvalidParameter(f"query=cls: site {site.id} has no class token.", hint=_valid(site))
-    if match := re.fullmatch(r"(\d{1,9}),(\d{1,9})", text):
+    if match := _PLACE.fullmatch(text):
         return _patch(int(match[1]), int(match[2]), site, tokens, direction)
     if re.fullmatch(r"\d{1,9}", text):
         if int(text) < tokens:

@@ -1,6 +1,7 @@
 """Readings of sites made here, so that every number is known."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from safetensors.numpy import load
 
 from models.geometry import Geometry
 from models.preprocessing import Preprocessing
-from models.records import Attention, Gate, PatchGrid, Sampling, Site, Trace
+from models.records import Attention, Cells, Gate, Layout, PatchGrid, Sampling, Site, Trace
 from models.spec import ModelSpec
 from server import errors, figures, queries, schemas, views
 from server.analysis import Analysis
@@ -50,6 +51,18 @@ def matrix(site: Site, window: int = 0) -> np.ndarray:
 def read(site: Site, query: str | None = None, direction: str = "from", head: str = "mean",
          window: int | None = None) -> views.NamedArray:  # fmt: skip
     return views.attention(analysis_of(site), site, query, direction, head, window)  # type: ignore[arg-type]
+
+
+def test_a_place_that_no_token_stands_for_is_refused() -> None:
+    """Of a grid of 2 x 3 the last cell has no token: it was left out, as a masked encoder does."""
+    known = Cells(torch.tensor([[-1, 0, 1, 2, 3, 4, -1]]), GRID)
+    site = replace(attention_site(grid=None), layout=Layout(known, known))
+    assert read(site, "1,1").values.shape == (2, 3)
+    for direction in ("from", "to"):
+        with pytest.raises(errors.InvalidParameter, match="no token stands for row 1, column 2"):
+            read(site, "1,2", direction)
+        with pytest.raises(errors.InvalidParameter, match="rows are 0 to 1, columns 0 to 2"):
+            read(site, "2,0", direction)
 
 
 def test_a_row_over_places_and_prefix() -> None:
