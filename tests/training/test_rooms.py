@@ -49,6 +49,16 @@ def test_a_pixel_sees_the_first_surface_that_its_ray_meets(place: tuple[int, int
     assert view.wall[place] == on_wall
 
 
+def test_a_ray_along_a_wall_meets_the_one_ahead() -> None:
+    """Straight ahead, the middle pixel of an odd number has a ray of exactly (0, 0, 1)."""
+    view = View(Camera(at=(1.5, 1.4, 0.6), yaw=0.0, pitch=0.0, roll=0.0, reach=0.8), 5)
+    view.room(ROOM)
+    assert view.rays[:, 2, 2].tolist() == [0, 0, 1]
+    np.testing.assert_allclose(view.points()[:, 2, 2], (1.5, 1.4, ROOM[2]), atol=1e-5)
+    assert view.wall[2, 2]
+    assert np.isfinite(view.points()).all()
+
+
 def test_what_is_seen_is_projected_back_to_its_pixel() -> None:
     view = empty_view()
     places = view.project([tuple(point) for point in view.points().reshape(3, -1).T])

@@ -131,7 +131,9 @@ class View:
         with np.errstate(divide="ignore"):
             ways = np.stack(
                 [
-                    (np.where(ray > 0, np.float32(length), np.float32(0)) - np.float32(at)) / ray
+                    # A ray along a wall never meets it: one over an unsigned zero.
+                    (np.where(ray > 0, np.float32(length), np.float32(0)) - np.float32(at))
+                    / np.where(ray == 0, np.float32(-0.0), ray)
                     for ray, length, at in zip(self.rays, size, self.camera.at, strict=True)
                 ]
             )
