@@ -21,7 +21,7 @@ import { mountSentence } from "./panels/sentence.js";
 import { mountStage } from "./panels/stage.js";
 import { mountWords } from "./panels/words.js";
 import { keepPicture } from "./drawing.js";
-import { sampleName } from "./samples.js";
+import { sampleFor, sampleName } from "./samples.js";
 import { createSession } from "./session.js";
 import { createStore, readView, writeView } from "./store.js";
 
@@ -90,7 +90,7 @@ function openView() {
   if (model && !sample && models.some((one) => one.id === model && one.reads === "text")) return session.chooseModel(model);
   const ready = new Set(models.filter(({ status }) => status === "ready").map(({ id }) => id));
   const wished = samples.find((one) => sampleName(one) === sample);
-  const suited = samples.find((one) => ready.has(one.model));
+  const suited = model ? sampleFor(model, { samples, models }) : samples.find((one) => ready.has(one.model));
   return session.openSample(wished ?? suited ?? samples[0], { linked: true });
 }
 

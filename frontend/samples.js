@@ -1,5 +1,43 @@
+// Which sample suits which model: a digit is nothing to a network of photos.
+
+/** @typedef {any} Sample  a row of samples.json */
+
 /** Where a sample's picture lies. @param {string} file */
 export const sampleUrl = (file) => `/samples/${encodeURIComponent(file)}`;
 
-/** What the address calls a sample: its file without the ending. @param {any} sample */
+/** What the address calls a sample: its file without the ending. @param {Sample} sample */
 export const sampleName = (sample) => sample.file.replace(/\.\w+$/, "");
+
+/** The kind of picture that a model was trained on; photos, unless a sample says otherwise. @param {string} id @param {Sample[]} samples */
+export const kindOfModel = (id, samples) => samples.find((one) => one.model === id)?.kind ?? "photo";
+
+/**
+ * The sample to show a model with: the present one if it suits, else the model's own, else another that suits.
+ * @param {string} model @param {{samples: Sample[], models: any[]}} state @param {string | null} [present] its name
+ */
+export function sampleFor(model, { samples, models }, present = null) {
+  const chosen = samples.filter((one) => one.chosen_for?.includes(model));
+  const kind = kindOfModel(model, samples);
+  const suited = chosen.length ? chosen : samples.filter((one) => one.kind === kind);
+  const ready = new Set(models.filter(({ status }) => status === "ready").map(({ id }) => id));
+  return (
+    suited.find((one) => sampleName(one) === present) ??
+    suited.find((one) => one.model === model) ??
+    suited.find((one) => ready.has(one.model)) ??
+    suited[0]
+  );
+}
+
+/**
+ * The model to show a sample with: the present one stays, unless it was trained for another kind of picture.
+ * @param {Sample} sample @param {{samples: Sample[], models: any[], model: string | null}} state
+ */
+export function modelFor(sample, { model, models, samples }) {
+  const kindOf = (/** @type {string} */ id) => kindOfModel(id, samples);
+  const reads = models.some((one) => one.id === model && one.reads === "text");
+  if (model && !reads && kindOf(model) === sample.kind) return model;
+  const ready = models.filter(
+    (one) => one.reads !== "text" && one.status === "ready" && kindOf(one.id) === sample.kind,
+  );
+  return (ready.find((one) => one.id === sample.model) ?? ready[0])?.id ?? sample.model;
+}

@@ -5,7 +5,7 @@ import * as api from "./api.js";
 import { fromMatrix, fromProjections } from "./attention.js";
 import { Cache } from "./cache.js";
 import { comparing } from "./session_comparing.js";
-import { sampleName } from "./samples.js";
+import { kindOfModel, modelFor, sampleFor, sampleName } from "./samples.js";
 import { examplesOf } from "./sentences.js";
 import { isCross, isOnFeatures, isPlaced, isScattered, isSquare } from "./sites.js";
 
@@ -116,7 +116,7 @@ export function createSession(store) {
       return exclusively(`Looking at ${sample.title}`, async (signal) => {
         const { model } = store.get();
         const blob = await api.samplePhoto(sample.file, signal);
-        const suitable = linked && model ? model : suitableModel(sample, store.get());
+        const suitable = linked && model ? model : modelFor(sample, store.get());
         await analyse(blob, suitable, signal, { sample: sampleName(sample), linked });
       });
     },
@@ -152,20 +152,18 @@ export function createSession(store) {
     },
     /** @param {string} model */
     chooseModel(model) {
-      const { models, samples } = store.get();
       return exclusively("Looking with another model", async (signal) => {
+        const { models } = store.get();
         const row = models.find((/** @type {any} */ one) => one.id === model) ?? (await api.model(model));
         if (row.reads === "text") {
           const [example] = examplesOf(row, row.labels ?? (await api.model(model)).labels);
           return readText(example, model, signal, false);
         }
-        // The photo stays, but a sample gives way to one of the kind that the network was trained on.
-        const kind = kindOfModel(model, samples);
-        const fits = lastPhoto && (!lastPhoto.sample || kindOfSample(lastPhoto.sample, samples) === kind);
-        const suited = samples.filter((/** @type {any} */ one) => one.kind === kind);
-        const sample = fits ? null : (suited.find((/** @type {any} */ one) => one.model === model) ?? suited[0]);
-        const blob = sample ? await api.samplePhoto(sample.file, signal) : lastPhoto?.blob;
-        const name = sample ? sampleName(sample) : (lastPhoto?.sample ?? null);
+        // A photo of one's own stays; a sample gives way to one that suits the network.
+        const present = lastPhoto?.sample ?? null;
+        const sample = lastPhoto && !present ? null : sampleFor(model, store.get(), present);
+        const name = sample && sampleName(sample);
+        const blob = name === present ? lastPhoto?.blob : await api.samplePhoto(sample.file, signal);
         if (blob) await analyse(blob, model, signal, { sample: name, linked: false });
       });
     },
@@ -263,20 +261,6 @@ export function createSession(store) {
 /** @param {any} site @param {Record<string, string | number>} asked */
 const stepsKey = (site, asked) => `steps ${site.id} ${JSON.stringify(asked)}`;
 
-/**
- * The user's model stays, unless it was trained for another kind of picture than the sample.
- * @param {any} sample @param {any} state
- */
-function suitableModel(sample, { model, models, samples }) {
-  const kindOf = (/** @type {string} */ id) => kindOfModel(id, samples);
-  const looks = models.filter((/** @type {any} */ m) => m.reads !== "text");
-  const reads = models.some((/** @type {any} */ m) => m.id === model && m.reads === "text");
-  if (model && !reads && kindOf(model) === sample.kind) return model;
-  const ready = looks.filter((/** @type {any} */ m) => m.status === "ready" && kindOf(m.id) === sample.kind);
-  const wanted = ready.find((/** @type {any} */ m) => m.id === sample.model);
-  return (wanted ?? ready[0])?.id ?? sample.model;
-}
-
 /** Attention halfway is about things: early it is about edges, late it gathers in a few patches. A gate halfway still knows places. @param {any} analysis */
 function firstSite({ sites, text }) {
   const cross = sites.filter(isCross);
@@ -293,12 +277,6 @@ function firstSite({ sites, text }) {
   const look = sites.findLast((/** @type {any} */ site) => site.reads_through?.length === 0);
   return (shown?.[Math.floor(shown.length / 2)] ?? look ?? sites[0])?.id ?? null;
 }
-
-/** The kind of picture a sample is; photos of one's own are photos. @param {string | null} name @param {any[]} samples */
-const kindOfSample = (name, samples) => samples.find((one) => sampleName(one) === name)?.kind ?? "photo";
-
-/** The kind of picture that a model was trained on. @param {string} id @param {any[]} samples */
-const kindOfModel = (id, samples) => samples.find((one) => one.model === id)?.kind ?? "photo";
 
 /** What is shown first: a network that segments shows its mask. @param {any} analysis */
 const firstMethod = ({ output }) => (output?.kind === "mask" ? "mask" : "site");

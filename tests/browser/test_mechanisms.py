@@ -34,6 +34,17 @@ def test_switching_the_model_by_its_card(watched: Watched) -> None:
     expect(page.locator("#sentence")).not_to_contain_text("Channel gate", timeout=15_000)
 
 
+@pytest.mark.parametrize(
+    ("model", "shown"),
+    [("stn_digits", "digit_turned"), ("sa_unet", "room_bedroom"), ("captioner", "camera")],
+)
+def test_a_model_alone_is_shown_with_a_picture_that_suits_it(
+    watched: Watched, model: str, shown: str
+) -> None:
+    watched.open(f"?model={model}")
+    expect(watched.page).to_have_url(re.compile(rf"sample={shown}&model={model}"))
+
+
 @pytest.mark.parametrize("model", ["se_resnet", "eca_resnet"])
 def test_channel_gates(watched: Watched, model: str) -> None:
     page = watched.open(f"?sample=astronaut&model={model}&site=s02&opacity=0.7&colormap=viridis")

@@ -1,0 +1,45 @@
+// Which picture a model is shown with, and which model a picture, from the samples that ship.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+import { modelFor, sampleFor } from "../../frontend/samples.js";
+
+const samples = JSON.parse(readFileSync(new URL("../../frontend/samples/samples.json", import.meta.url), "utf8"));
+const models = ["vit", "se_resnet", "stn_digits", "stn_signs", "sa_unet", "captioner"].map((id) => ({
+  id,
+  status: "ready",
+  reads: "photo",
+}));
+const state = { samples, models };
+
+test("a model is shown with its own kind of picture", () => {
+  assert.equal(sampleFor("stn_digits", state).kind, "digit");
+  assert.equal(sampleFor("stn_signs", state).model, "stn_signs");
+  assert.equal(sampleFor("sa_unet", state).kind, "room");
+});
+
+test("of its kind the one whose own model is here comes first", () => {
+  assert.equal(sampleFor("se_resnet", state).file, "sunflower.jpg");
+  assert.equal(sampleFor("some-hub/model", { samples, models: [] }).file, "chelsea.jpg");
+});
+
+test("the present picture stays where it suits", () => {
+  assert.equal(sampleFor("se_resnet", state, "coffee").file, "coffee.jpg");
+  assert.equal(sampleFor("stn_digits", state, "digit_small").file, "digit_small.png");
+  assert.equal(sampleFor("stn_digits", state, "coffee").kind, "digit");
+});
+
+test("a picture chosen for a model comes before others of its kind", () => {
+  assert.equal(sampleFor("captioner", state).file, "camera.jpg");
+  assert.equal(sampleFor("captioner", state, "sunflower").file, "camera.jpg");
+});
+
+test("the present model stays with a picture of its kind, and gives way to one of another", () => {
+  const digit = samples.find((one) => one.kind === "digit");
+  const coffee = samples.find((one) => one.file === "coffee.jpg");
+  assert.equal(modelFor(digit, { ...state, model: "vit" }), "stn_digits");
+  assert.equal(modelFor(coffee, { ...state, model: "captioner" }), "captioner");
+  assert.equal(modelFor(coffee, { ...state, model: "stn_digits" }), "vit");
+});
