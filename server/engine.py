@@ -131,8 +131,12 @@ class Engine:
     async def positions(
         self, analysis: Analysis, find: Again[tuple[Positions, ...]]
     ) -> tuple[Positions, ...]:
-        """The positional encodings of the network, which are the same for every photo."""
-        key = f"{analysis.model.id}/{analysis.revision}/positions"
+        """The positional encodings of the network, which are the same for every photo.
+
+        Those of words are as many as the words.
+        """
+        same = f"{analysis.model.id}/{analysis.revision}"
+        key = f"{same if analysis.sentence is None else analysis.serial}/positions"
         return await self._kept(self._positions, POSITIONS_KEPT, key, analysis, find)
 
     async def default_model(self, reads: Literal["photo", "text"] = "photo") -> str:

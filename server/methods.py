@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -11,23 +11,21 @@ import torch
 from torch import Tensor, nn
 
 from models import explain, grad_cam
-from models.capture.positions import Positions
 from models.layout import Layouts
 from models.maps import attention, mass, rollout
-from models.maps.positions import similarity
 from models.maps.propagation import NotPossible
 from models.networks.decoder import START
-from models.positions import positions_of
 from models.records import Map, Trace
 from models.spec import LoadedModel, ModelSpec
 from models.tasks import Sentence
+from server import positions
 from server.analysis import Analysis
 from server.encode import NamedArray
 from server.engine import Engine
 from server.errors import InvalidParameter, MapNotPossible, UnknownMap
 from server.inference import MakeMap
-from server.queries import head_words, parse_head, parse_place
-from server.views import as_array
+from server.queries import head_words, parse_head
+from server.views import of_map
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +33,9 @@ class Options:
     """What a request may choose; a map takes from it what it knows.
 
     discard: None for the variant's own. target: a class by number or label, word: one that was
-    written by its place; None for the predicted class, or the first word. query: a place, as text;
-    None for the middle.
+    written by its place; None for the predicted class, or the first word. query: a place, or the
+    number of a word, as text; None for the middle place, or for all words. words: of which sentence
+    the positions are; None for those of the photo, or of the sentence that was read.
     """
 
     fusion: Literal["mean", "max", "min"] = "mean"
@@ -47,6 +46,7 @@ class Options:
     target: str | None = None
     word: int | None = None
     query: str | None = None
+    words: positions.SentenceName | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +179,11 @@ async def compute(
     does the function that is returned.
     """
     method, spec, sentence = method_of(name), analysis.model, analysis.sentence
+    if method.of_positions:
+        found_positions = await engine.positions(analysis, partial(positions.found_in, sentence))
+        return partial(positions.how_alike, found_positions, analysis, options.words, options.query)
     if analysis.photo is None and method.for_word is None:
         raise MapNotPossible(f"{spec.id} read a sentence; there is no photo to lay a map on.")
-    if method.of_positions:
-        found_positions = await engine.positions(analysis, partial(_positions, sentence))
-        return partial(of_positions, found_positions, spec, options.query)
     if method.for_word is not None and sentence is not None:
         place = word_of(options.word, sentence, spec.id)
         make = method.for_word(sentence)
@@ -198,34 +198,6 @@ async def compute(
     return partial(of_network, name, found, about)
 
 
-def _positions(
-    sentence: Sentence | None, loaded: LoadedModel, photo: Tensor
-) -> tuple[Positions, ...]:
-    words = None if sentence is None else sentence.given.to(photo.device)
-    return positions_of(loaded.module, photo, words)
-
-
-def of_positions(found: Sequence[Positions], spec: ModelSpec, query: str | None) -> NamedArray:
-    """How alike one place's position is to every other's; of several encodings the first one's."""
-    if not found:
-        raise MapNotPossible(f"{spec.id} adds no position to what it sees of a photo.")
-    encoding, grid = found[0], found[0].cells.grid
-    row, column = parse_place(query, grid)
-    with torch.inference_mode():
-        try:
-            made = similarity(encoding.vectors, encoding.cells, row, column)
-        except LookupError as error:
-            raise MapNotPossible(f"{spec.id}: {error}.") from error
-        token = (encoding.cells.cells == row * grid.columns + column).nonzero().flatten()[0]
-    about = {
-        "method": "positions",
-        "query": f"{row},{column}",
-        "name": encoding.name,
-        "vector": as_array(encoding.vectors[token]).tolist(),
-    }
-    return _named(made, made.sentence, about)
-
-
 def of_trace(name: str, trace: Trace, spec: ModelSpec, options: Options) -> NamedArray:
     """A map from a kept trace; raises MapNotPossible where this network cannot have it."""
     make = method_of(name).of_trace
@@ -238,7 +210,7 @@ def of_trace(name: str, trace: Trace, spec: ModelSpec, options: Options) -> Name
     about: dict[str, Any] = {"method": name}
     if name == "rollout":
         about |= {"fusion": options.fusion, "discard": options.discard, "variant": options.variant}
-    return _named(found, found.sentence, about)
+    return of_map(found, found.sentence, about)
 
 
 def of_network(name: str, found: Map, about: About) -> NamedArray:
@@ -246,10 +218,4 @@ def of_network(name: str, found: Map, about: About) -> NamedArray:
     named = {"index": about.index, "label": about.label}
     kind = "word" if about.is_word else "target"
     label = f"“{about.label}”" if about.is_word else about.label
-    return _named(found, f"{found.sentence}, for {label}", {"method": name, kind: named})
-
-
-def _named(found: Map, sentence: str, about: dict[str, Any]) -> NamedArray:
-    prefix = None if found.prefix is None or not found.prefix.numel() else as_array(found.prefix)
-    on_photo = found.axes[-2:] == ("row", "column")
-    return NamedArray(as_array(found.values), found.axes, sentence, prefix, about, on_photo)
+    return of_map(found, f"{found.sentence}, for {label}", {"method": name, kind: named})

@@ -126,6 +126,18 @@ def parse_place(query: str | None, grid: PatchGrid) -> tuple[int, int]:
     return row, column
 
 
+def parse_word(query: str, count: int) -> int:
+    """The number of a word of a sentence of so many."""
+    text = query.strip()
+    if re.fullmatch(r"\d{1,9}", text) and int(text) < count:
+        return int(text)
+    raise InvalidParameter(
+        f"query={text[:50]!r} is no word: they are 0 to {count - 1}.",
+        hint="query=number, or all",
+        limit=count - 1,
+    )
+
+
 def default_query(site: Site, direction: Direction = "from") -> str:
     """The class token where there is one, else the patch in the middle, else the first token."""
     cells = cells_of(site, _asked(direction))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from models.maps import attention as attention_maps
 from models.maps import places
-from models.records import Cells, Site
+from models.records import Cells, Map, Site
 from server.analysis import Analysis
 from server.encode import Array, NamedArray, pack
 from server.errors import InvalidParameter, NoProjections, WrongKind
@@ -35,6 +35,13 @@ def as_array(tensor: Tensor) -> Array:
     """float32 on the CPU."""
     array: Array = tensor.detach().float().cpu().numpy()
     return array
+
+
+def of_map(found: Map, sentence: str, about: dict[str, Any]) -> NamedArray:
+    """A map, with a sentence of its own and what else is to be told of it."""
+    prefix = None if found.prefix is None or not found.prefix.numel() else as_array(found.prefix)
+    on_photo = found.axes[-2:] == ("row", "column")
+    return NamedArray(as_array(found.values), found.axes, sentence, prefix, about, on_photo)
 
 
 def require(site: Site, *kinds: str) -> None:

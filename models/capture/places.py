@@ -13,8 +13,8 @@ This doubles the work of a pass, so it is done once for a network and an input s
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -95,6 +95,14 @@ class Follow(TorchFunctionMode):
         self.recording = recording
         self.seen: dict[int, Seen] = {}
         self._shadows: dict[int, tuple[weakref.ref[Tensor], Shadow]] = {}
+
+    def given(self, tensors: Sequence[Tensor], photo: Tensor | None) -> None:
+        """Cast shadows on what the network is called with."""
+        for one in tensors:
+            # What else has axes like a picture (a video's frames, a second photo) has places
+            # that are not those of the photo.
+            if one.ndim > 2 and one.is_floating_point():
+                self.cast(one, new_grid(*one.shape[2:]) if one is photo else LOST)
 
     def shadow(self, tensor: object) -> Shadow:
         entry = self._shadows.get(id(tensor))
@@ -194,6 +202,8 @@ class Follow(TorchFunctionMode):
             return rules.of_fold(first, result.shape)
         if func is F.linear:
             return rules.of_linear(first)
+        if func in (F.embedding, torch.embedding) and isinstance(first, Cells):
+            return Cells(first.cells.unsqueeze(-1), first.grid)
         if func in _PRODUCTS:
             return rules.of_product(before[0], before[1], result.shape)
         if func is torch.einsum:
@@ -237,6 +247,9 @@ class Follow(TorchFunctionMode):
                 self.seen[index] = seen
 
 
+Watch = TypeVar("Watch", bound=Follow)
+
+
 def follow(module: nn.Module, *inputs: Any, **named: Any) -> tuple[Trace, tuple[Seen | None, ...]]:
     """The trace of a forward pass over one photo, and for every site of it where its tokens are.
 
@@ -249,8 +262,8 @@ def follow(module: nn.Module, *inputs: Any, **named: Any) -> tuple[Trace, tuple[
 
 
 def follow_with(
-    watch: Callable[[Recording], Follow], module: nn.Module, *inputs: Any, **named: Any
-) -> Follow:
+    watch: Callable[[Recording], Watch], module: nn.Module, *inputs: Any, **named: Any
+) -> Watch:
     """A pass that is followed by what `watch` makes; that is returned."""
     tensors = list(_tensors([inputs, list(named.values())]))
     photo = next((one for one in tensors if one.ndim == 4), None)
@@ -259,10 +272,6 @@ def follow_with(
     with torch.inference_mode(), capture(module) as recording:
         followed = watch(recording)
         with followed:
-            for one in tensors:
-                # What else has axes like a picture (a video's frames, a second photo) has places
-                # that are not those of the photo.
-                if one.ndim > 2 and one.is_floating_point():
-                    followed.cast(one, new_grid(*one.shape[2:]) if one is photo else LOST)
+            followed.given(tensors, photo)
             module(*inputs, **named)
     return followed

@@ -1,14 +1,16 @@
-"""Positional encodings: vectors of the network's own that are added to the tokens of a photo.
+"""Positional encodings: vectors of the network's own that are added to its tokens.
 
-What is added is recognised by what it is not: it has no shadow, so nothing of the photo is in it
-(`models/capture/places.py`), and it has a vector for each of the tokens, whose cells differ. A
-bias, which is the same everywhere, and one that is added to a matrix of scores are none.
+What is added is recognised by what it is not: it has no shadow, so nothing of the photo, or of a
+sentence, is in it (`models/capture/places.py`), and it has a vector for each of the tokens, whose
+cells differ. A bias, which is the same everywhere, and one that is added to a matrix of scores are
+none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,8 +18,9 @@ from torch import Tensor, nn
 
 from models.capture.callers import calling_module
 from models.capture.places import Follow, follow_with
+from models.capture.recorder import Recording
 from models.capture.shadows import NOWHERE, Shadow, constant, thin
-from models.records import Cells
+from models.records import Cells, PatchGrid, Words
 
 _ADDS = {
     getattr(owner, name)
@@ -32,18 +35,38 @@ class Positions:
     """What was added to the tokens of one place in the network.
 
     name: the module that added it · vectors: (token, dim) · cells: (token,), with their grid; −1
-    for a class token, which has a vector but no place.
+    for a class token, which has a vector but no place · words: of which sentence the tokens are
+    the words; its grid has one row then. None for places on the photo.
     """
 
     name: str
     vectors: Tensor
     cells: Cells
+    words: Words | None = None
 
 
 class _Adding(Follow):
-    """Follows the places, and notes what is added where they differ."""
+    """Follows the places, and the words too, and notes what is added where they differ.
 
-    found: list[Positions]
+    sentences: what the sentences that are given are called.
+    """
+
+    def __init__(self, recording: Recording, sentences: Sequence[Words]) -> None:
+        super().__init__(recording)
+        self.sentences = sentences
+        self.found: list[Positions] = []
+        self._words = PatchGrid(0, 0)
+
+    def given(self, tensors: Sequence[Tensor], photo: Tensor | None) -> None:
+        """A sentence is a row of a grid, as a photo is a grid."""
+        super().given(tensors, photo)
+        numbers = [one for one in tensors if one.ndim == 2 and not one.is_floating_point()]
+        given = list(zip(self.sentences, numbers, strict=False))
+        longest = max((len(words[0]) for _, words in given), default=0)
+        self._words = PatchGrid(len(given), longest)
+        for row, (_, words) in enumerate(given):
+            cells = row * longest + torch.arange(words.shape[1], dtype=torch.int32)
+            self.cast(words, Cells(cells.unsqueeze(0), self._words))
 
     def _follow(
         self,
@@ -79,23 +102,28 @@ class _Adding(Follow):
         if len(where) < 2 or bool((thin(where) == NOWHERE).all()):
             return
         vectors = vectors.detach().float().cpu().clone()
-        if any(known.vectors.equal(vectors) for known in self.found):
-            return  # added anew in every layer
+        if not constant(vectors, 0):  # else a bias, however it was written: a kind of token, say
+            self._keep(vectors, where.cpu().clone(), shadow.grid)
+
+    def _keep(self, vectors: Tensor, where: Tensor, grid: PatchGrid) -> None:
+        words = None
+        if grid == self._words:
+            words = self.sentences[int(where[0]) // grid.columns]
+            where, grid = where % grid.columns, PatchGrid(1, len(where))
+        # Some are added anew in every layer.
+        if any(one.words == words and one.vectors.equal(vectors) for one in self.found):
+            return
         name = calling_module(self.recording.paths)
-        self.found.append(Positions(name, vectors, Cells(where.cpu().clone(), shadow.grid)))
+        self.found.append(Positions(name, vectors, Cells(where, grid), words))
 
 
-def positions(module: nn.Module, *inputs: Any) -> tuple[Positions, ...]:
-    """The positional encodings that one pass over one photo adds, each once.
+def positions(
+    module: nn.Module, *inputs: Any, sentences: Sequence[Words] = ()
+) -> tuple[Positions, ...]:
+    """The positional encodings that one pass over one photo, or one sentence, adds, each once.
 
-    inputs: as for `follow`; the values of the photo do not matter.
+    inputs: as for `follow`; the values of the photo do not matter · sentences: what those of the
+    inputs are called that are numbers of words, (1, word), in their order.
     """
-    found: list[Positions] = []
-
-    def watch(recording: Any) -> _Adding:
-        adding = _Adding(recording)
-        adding.found = found
-        return adding
-
-    follow_with(watch, module, *inputs)
-    return tuple(found)
+    watch = partial(_Adding, sentences=sentences)
+    return tuple(follow_with(watch, module, *inputs).found)

@@ -1,4 +1,4 @@
-"""How alike the positions of two patches are (Dosovitskiy et al. 2020, figure 7, middle)."""
+"""How alike the positions of two tokens are (Dosovitskiy et al. 2020, figure 7, middle)."""
 
 from __future__ import annotations
 
@@ -33,4 +33,19 @@ def similarity(vectors: Tensor, cells: Cells, row: int, column: int) -> Map:
         prefix=cosine[tokens < 0],
         sentence=f"How alike the position of row {row}, column {column} is to every other's: the "
         "cosine of the vectors that the network adds to its patches",
+    )
+
+
+def similarity_of_words(vectors: Tensor) -> Map:
+    """The cosine of every word's position with every other's: values (query, key), on −1…1.
+
+    vectors: (word, dim), what is added to the words of a sentence.
+    """
+    unit = F.normalize(vectors.float(), dim=1)
+    return Map(
+        values=unit @ unit.T,
+        axes=("query", "key"),
+        prefix=None,
+        sentence="How alike the positions of any two words are: the cosine of the vectors that the "
+        "network adds to its words",
     )

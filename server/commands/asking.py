@@ -31,7 +31,7 @@ HEEDED: dict[str, tuple[str, ...]] = {
     "grad-cam": ("target",),
     "head-importance": ("target",),
     "dino": ("mass", "head"),
-    "positions": ("query",),
+    "positions": ("query", "words"),
 }
 """Every map with the options that change it; naming another one is a mistake that is told."""
 
@@ -49,11 +49,12 @@ maps:
                       what counted for a class (--target: a label or its number; by default
                       the predicted one); relevance also for a word that was written (--word)
   grad-cam            the same for a convolutional network (--target)
-  positions           how alike one patch's position is to every other's (--query row,col)
+  positions           how alike one patch's position is to every other's (--query row,col); of
+                      words all of them, or one's (--query number; --words: whose)
   head-importance     how much each head matters to the loss of a class (--target)
 
 A network that reads sentences has attention, between all its words unless --query or --word
-names one, and relevance.
+names one, relevance and positions.
 """
 
 
@@ -85,6 +86,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="WORD",
         help="for a network that writes: which of its words, by its place from 0 or as it is "
         "written (0)",
+    )
+    asked.add_argument(
+        "--words",
+        choices=("source", "read"),
+        help="whose positions: of the sentence that was given, or of the words that the decoder "
+        "read (those of the photo, or of the sentence given)",
     )
     add_variant(asked)
     asked.add_argument("--fusion", choices=("mean", "max", "min"), help="of the heads (mean)")
@@ -229,5 +236,6 @@ async def map_of(engine: Engine, analysis: Analysis, options: argparse.Namespace
         variant=options.variant or defaults.variant,
         word=written_word(analysis, options.word),
         query=options.query,
+        words=options.words,
     )
     return (await methods.compute(engine, analysis, options.map, chosen))()

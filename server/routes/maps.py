@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from server import errors, examples, figures, methods, schemas
+from server import errors, examples, figures, methods, positions, schemas
 from server.encode import NamedArray
 from server.negotiation import JSON, NPY, PNG, SAFETENSORS
 from server.routes.common import (
@@ -60,7 +60,18 @@ async def read_map(
     ] = None,
     query: Annotated[
         str | None,
-        Query(description="positions: row,col of the place; the middle one if left out"),
+        Query(
+            description="positions: row,col of the place; the middle one if left out; of words the "
+            "number of one, or all"
+        ),
+    ] = None,
+    words: Annotated[
+        positions.SentenceName | None,
+        Query(
+            description="positions, of a network that writes: those of the words of the sentence "
+            "it was given (source), or of those that its decoder read; if left out those of the "
+            "photo, or of the source"
+        ),
     ] = None,
     fusion: Annotated[
         Literal["mean", "max", "min"],
@@ -89,7 +100,7 @@ async def read_map(
     ] = "mean",
 ) -> Response:
     """Attention of the whole network in one map; for a class, where gradients weigh it."""
-    options = methods.Options(fusion, discard, variant, mass, head, target, word, query)
+    options = methods.Options(fusion, discard, variant, mass, head, target, word, query, words)
 
     async def compute() -> NamedArray:
         return await in_thread(await methods.compute(engine, analysis, method, options))

@@ -1,5 +1,7 @@
 """Positional encodings: what is one, in whatever form it is added, and what is none."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,6 +10,7 @@ from torch import Tensor, nn
 from models.capture.positions import positions
 from models.networks import build
 from models.positions import positions_of
+from models.records import PatchGrid
 from models.torchvision_operators import declare_missing_operators
 
 PHOTO = torch.randn(1, 3, 32, 48)
@@ -138,3 +141,54 @@ def test_of_others(name: str, tokens: int | None, grid: tuple[int, int] | None) 
         assert (encoding.cells.grid.rows, encoding.cells.grid.columns) == grid
         if name.startswith("vit"):
             assert torch.equal(encoding.vectors, network.pos_embed[0].detach())
+
+
+def sinusoids(count: int, dim: int) -> Tensor:
+    """Vaswani et al. 2017, section 3.5, entry by entry in float64."""
+    table = torch.zeros(count, dim, dtype=torch.float64)
+    for place in range(count):
+        for i in range(dim // 2):
+            angle = place / 10000 ** (2 * i / dim)
+            table[place, 2 * i], table[place, 2 * i + 1] = math.sin(angle), math.cos(angle)
+    return table
+
+
+@pytest.mark.parametrize("written", [4, 6])
+def test_words_have_positions_where_they_are_read_and_where_they_are_written(written: int) -> None:
+    """As many words written as read have the same vectors, and are two encodings all the same."""
+    network = build("text_transformer", words=20, dim=16, heads=2).eval()
+    source, given = torch.randint(4, 20, (1, 4)), torch.randint(4, 20, (1, written))
+    read, wrote = positions_of(network, source, given)
+    for found, words, count in ((read, "source", 4), (wrote, "read", written)):
+        assert (found.words, found.cells.cells.tolist()) == (words, list(range(count)))
+        assert found.cells.grid == PatchGrid(1, count)
+        torch.testing.assert_close(found.vectors.double(), sinusoids(count, 16), atol=1e-5, rtol=0)
+
+
+def test_a_captioner_has_positions_of_patches_and_of_words() -> None:
+    network = build("captioner", words=20).eval()
+    places, words = positions_of(network, torch.randn(1, 3, 112, 112), torch.randint(4, 20, (1, 5)))
+    assert (places.words, places.cells.grid) == (None, PatchGrid(14, 14))
+    assert (words.words, len(words.vectors)) == ("read", 5)
+
+
+class Sentences(nn.Module):
+    """Words with learnt positions, looked up by numbers that are made on the way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.places = nn.Embedding(20, DIM), nn.Embedding(12, DIM)
+        self.kinds = nn.Embedding(2, DIM)
+
+    def forward(self, words: Tensor) -> Tensor:
+        places = torch.arange(words.shape[1], device=words.device).unsqueeze(0)
+        tokens = self.words(words) + self.kinds(torch.zeros_like(words))
+        return tokens + self.places(places)
+
+
+def test_learnt_positions_of_words_are_found_and_kinds_of_words_are_not() -> None:
+    network = Sentences().eval()
+    (found,) = positions(network, torch.randint(0, 20, (1, 5)), sentences=("source",))
+    torch.testing.assert_close(found.vectors, network.places.weight.detach()[:5])
+    assert positions(network, torch.randint(0, 20, (1, 5))) == ()  # not asked for
+    assert positions(network, torch.randint(0, 20, (1, 1)), sentences=("source",)) == ()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.maps.positions import similarity
+from models.maps.positions import similarity, similarity_of_words
 from models.records import Cells, PatchGrid
 
 GRID = PatchGrid(3, 4)
@@ -30,3 +30,11 @@ def test_what_is_outside_or_empty_says_so() -> None:
     with pytest.raises(LookupError, match="row 2, column 3"):
         similarity(VECTORS, missing, 2, 3)
     assert similarity(VECTORS, missing, 0, 0).values[2, 3].isnan()
+
+
+def test_of_words_every_pair_is_told() -> None:
+    exact = VECTORS.double()
+    unit = exact / exact.square().sum(1, keepdim=True).sqrt()
+    found = similarity_of_words(VECTORS)
+    torch.testing.assert_close(found.values.double(), unit @ unit.T, atol=1e-6, rtol=0)
+    assert found.axes == ("query", "key")

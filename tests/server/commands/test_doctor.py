@@ -110,7 +110,8 @@ def test_a_network_that_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert told("doctor", "text_transformer", "--json", "--repeats", "1") == 0
     report = json.loads(capsys.readouterr().out)
     assert {site["layout"] for site in report["sites"]} == {"words"}
-    assert {one["name"] for one in report["maps"] if one["possible"]} == {"attention", "relevance"}
+    possible = {one["name"] for one in report["maps"] if one["possible"]}
+    assert possible == {"attention", "relevance", "positions"}
     out = tmp_path / "x.png"
     assert told("explain", SUNFLOWER, "--model", "text_transformer", "-o", out) == 1
     assert "reads a sentence" in capsys.readouterr().err

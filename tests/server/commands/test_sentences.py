@@ -68,6 +68,18 @@ def test_a_sentence_is_a_matrix_of_its_words(
     assert np.abs(np.load(out)[above]).max() == 0
 
 
+def test_positions_of_words(tmp_path: Path) -> None:
+    """Of sinusoids the cosine is a mean of cosines of the distance (Vaswani et al. 2017)."""
+    out = tmp_path / "s.npy"
+    common = ("explain", "--text", SENTENCE, "--map", "positions", "-o", out)
+    assert told(*common) == 0
+    places, rates = np.arange(len(ENGLISH)), 10000 ** -(np.arange(32) / 32)
+    expected = np.cos((places[:, None] - places)[..., None] * rates).mean(-1)
+    np.testing.assert_allclose(np.load(out), expected, atol=1e-5)
+    assert told(*common, "--words", "read", "--query", "2") == 0
+    assert np.load(out).shape == (len(FRENCH),)
+
+
 @pytest.mark.parametrize("word", ["chien", "CHIEN", "4"])
 def test_a_written_word_is_named_by_itself_or_its_place(
     word: str, tmp_path: Path, translated: Any

@@ -42,6 +42,26 @@ def test_a_sentence_is_translated_and_every_attention_has_its_words(
         assert heat.status_code == 200
 
 
+def test_positions_of_what_was_read_and_of_what_was_written(
+    site: Running, translation: dict[str, Any]
+) -> None:
+    source = site.client.get(at(translation, "/maps/positions")).json()
+    assert (source["words"], source["shape"]) == ("source", [4, 4])
+    assert source["labels"]["query"] == source["labels"]["key"] == ["the", "red", "cat", "<end>"]
+    matrix = np.array(source["values"])
+    np.testing.assert_allclose(np.diag(matrix), 1, atol=1e-6)
+    read = site.client.get(at(translation, "/maps/positions?words=read&query=1")).json()
+    assert (read["axes"], read["query"]) == (["key"], 1)
+    assert read["labels"]["key"][0] == "<start>"
+    # Both count from the first word on, with the same table.
+    np.testing.assert_allclose(read["values"][:4], matrix[1][: len(read["values"])], atol=1e-6)
+    vector = np.array(read["vector"])
+    assert vector @ vector == pytest.approx(len(vector) / 2, rel=1e-5)  # sin² + cos², pair by pair
+    for wrong, status in (("query=4", 422), ("words=written", 422), ("query=0,0", 422)):
+        refused = site.client.get(at(translation, f"/maps/positions?{wrong}"))
+        assert (refused.status_code, refused.json()["detail"] != "") == (status, True)
+
+
 def test_the_same_sentence_is_the_same_analysis_however_it_is_sent(
     site: Running, translation: dict[str, Any]
 ) -> None:
