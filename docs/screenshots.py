@@ -87,6 +87,11 @@ SHOTS = (
     Shot("words", "captioner", "sample=camera"),
     Shot("words-before", "captioner", "sample=camera&site=s10", dark=False),
     Shot("sentence", "text_transformer", "", dark=False),
+    Shot(
+        "word-positions",
+        "text_transformer",
+        "text=my sad horse always finds them&word=3&method=positions&tab=how",
+    ),
     Shot("mask", "sa_unet", "sample=room_bricks&method=mask"),
     Shot("mask-attention", "sa_unet", "sample=room_bricks&method=site", hover=(0.5, 0.35)),
     Shot("grad-cam", "se_resnet", "sample=sunflower&method=grad-cam", dark=False),

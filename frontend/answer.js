@@ -12,7 +12,7 @@ export function answer(state, set) {
   const { predictions: rows } = analysis;
   if (!rows.length) return [];
   const asked = METHODS[state.method]?.forClass ? targetOf(state) : null;
-  const first = Object.keys(METHODS).find((name) => METHODS[name].forClass && possible(name, analysis));
+  const first = Object.keys(METHODS).find((name) => METHODS[name].forClass && possible(name, analysis, null));
   return [
     h("h3", {}, "The network says"),
     h(

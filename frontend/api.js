@@ -174,8 +174,8 @@ export const mask = async (id) => parseNpy(await bytes(`${at(id)}/mask`, "applic
 export const map = async (id, method, parameters) =>
   parseNpy(await bytes(`${at(id)}/maps/${method}${query(parameters)}`, "application/x-npy"));
 
-/** How alike the position of one place is to every other's. @param {string} id @param {import("./geometry.js").Cell} cell */
-export const positions = (id, { row, column }) => json(`${at(id)}/maps/positions${query({ query: `${row},${column}` })}`);
+/** How alike positions are. @param {string} id @param {Record<string, string | number | null>} asked a place, or which words, and one of them */
+export const positions = (id, asked) => json(`${at(id)}/maps/positions${query(asked)}`);
 
 /** A Plotly figure. @param {string} id @param {string} name @param {Record<string, string | number>} parameters */
 export const figure = (id, name, parameters) => json(`${at(id)}/figures/${name}${query(parameters)}`);

@@ -9,11 +9,11 @@ const HERE = { attention: "This layer", "spatial-transformer": "This grid" };
 
 /** @param {any} state @param {any} site @param {(patch: any) => void} set @param {(beams: number) => void} chooseBeams */
 export function controls(state, site, set, chooseBeams) {
-  const whole = state.method !== "site" && (state.method === "mask" || possible(state.method, state.analysisData));
+  const whole = state.method !== "site" && (state.method === "mask" || possible(state.method, state.analysisData, site));
   const own = site.kind === "attention" && !whole;
   return [
     showControl(state, site, set),
-    classMethod(state, set),
+    classMethod(state, site, set),
     own && askedGrid(site, state.direction) && whoAsks(state, site, set),
     own && askedGrid(site, state.direction) && whichWay(state, set),
     own && site.heads > 1 && heads(state, site, set),
@@ -24,7 +24,7 @@ export function controls(state, site, set, chooseBeams) {
 
 /** The layer, the mask, or a map of the whole network. @param {any} state @param {any} site @param {(patch: any) => void} set */
 function showControl({ analysisData: analysis, method }, site, set) {
-  const fitting = Object.entries(METHODS).filter(([name]) => possible(name, analysis));
+  const fitting = Object.entries(METHODS).filter(([name]) => possible(name, analysis, site));
   const forClass = fitting.filter(([, { forClass: on }]) => on);
   const choices = [
     analysis.output?.kind === "mask" && { value: "mask", text: "Mask", title: "The class of every place" },
@@ -49,12 +49,12 @@ function showControl({ analysisData: analysis, method }, site, set) {
   );
 }
 
-/** Which map for a class, and what it is in a sentence. @param {any} state @param {(patch: any) => void} set */
-function classMethod({ analysisData: analysis, method }, set) {
-  if (!METHODS[method] || !possible(method, analysis)) return false;
+/** Which map for a class, and what it is in a sentence. @param {any} state @param {any} site @param {(patch: any) => void} set */
+function classMethod({ analysisData: analysis, method }, site, set) {
+  if (!METHODS[method] || !possible(method, analysis, site)) return false;
   const { forClass, title } = METHODS[method];
   const choices = Object.entries(METHODS)
-    .filter(([name, one]) => one.forClass && possible(name, analysis))
+    .filter(([name, one]) => one.forClass && possible(name, analysis, site))
     .map(([value, one]) => ({ value, text: one.name, title: one.title }));
   return h(
     "div",

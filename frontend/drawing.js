@@ -3,17 +3,18 @@
 
 import { writtenWord } from "./network_sentences.js";
 import * as pictures from "./picture.js";
-import { maskPicture, wordMatrixPicture, wordPicture } from "./picture_words.js";
+import { maskPicture, wordMatrixPicture, wordPicture, wordPositionsPicture } from "./picture_words.js";
 import {
   askedGrid,
   cellOf,
-  chainGrid,
   forWords,
   isCross,
   isScattered,
   isWordMatrix,
   METHODS,
   positionCell,
+  positionGrid,
+  positionsAt,
   possible,
   targetOf,
   wordOf,
@@ -68,7 +69,8 @@ export function keepPicture({ store, session }) {
 export function askingGrid(state) {
   const site = siteOf(state);
   if (!site) return null;
-  if (state.method === "positions" && possible("positions", state.analysisData)) return chainGrid(state.analysisData.sites);
+  if (state.method === "positions" && possible("positions", state.analysisData, site))
+    return positionsAt(site, state.analysisData) === "photo" ? positionGrid(state) : null;
   return state.method === "site" ? askedGrid(site, state.direction) : null;
 }
 
@@ -81,11 +83,8 @@ async function make(state, session) {
   if (!site) return null;
   if (state.method === "mask" && state.analysisData.output?.kind === "mask")
     return maskPicture(state.analysisData, await session.mask());
-  if (state.method === "positions" && possible(state.method, state.analysisData)) {
-    const cell = positionCell(state);
-    return pictures.positionPicture(cell, await session.positions(cell));
-  }
-  if (state.method in METHODS && possible(state.method, state.analysisData)) {
+  if (state.method === "positions" && possible(state.method, state.analysisData, site)) return positions(state, site, session);
+  if (state.method in METHODS && possible(state.method, state.analysisData, site)) {
     return pictures.networkPicture(state, await session.map(state.method, askedOf(state)));
   }
   if (isCross(site)) return wordPicture(state, site, await session.word(site, wordOf(state, site)));
@@ -109,6 +108,14 @@ async function make(state, session) {
       return pictures.channelPicture(site, gate, channel, await session.feature(site, channel));
     }
   }
+}
+
+/** How alike positions are: one place's to all, or those of all words. @param {any} state @param {any} site @param {import("./session.js").Session} session */
+async function positions(state, site, session) {
+  const words = positionsAt(site, state.analysisData);
+  if (words !== "photo") return wordPositionsPicture(state, site, await session.positions({ words }));
+  const cell = positionCell(state);
+  return pictures.positionPicture(cell, await session.positions({ query: `${cell.row},${cell.column}` }));
 }
 
 /** What a map of the whole network is for. @param {any} state @returns {Record<string, number>} */

@@ -6,7 +6,7 @@ import { number, percent } from "./format.js";
 import { formula, over, root, row, sub, text } from "./mathml.js";
 import { headName, headOf } from "./picture.js";
 import { quoted } from "./picture_words.js";
-import { isCross, isMasked, wordOf } from "./sites.js";
+import { isCross, isMasked, ownWords, wordOf } from "./sites.js";
 import { walkthrough } from "./walkthrough.js";
 
 const SHOWN = 4;
@@ -38,9 +38,6 @@ function title(site) {
   if (isMasked(site)) return "Looking back at the words before";
   return ownWords(site) ? "Reading the sentence" : "Looking at the sentence to write a word";
 }
-
-/** @param {any} site */
-const ownWords = (site) => site.query_labels.join(" ") === site.key_labels.join(" ");
 
 /** @param {any} state @param {any} site */
 function meaning(state, site) {

@@ -90,12 +90,12 @@ export function mountKeyboard({ store }, help) {
   /** @param {any} site @param {number} by */
   function moveWord(site, by) {
     const word = Math.min(site.queries - 1, Math.max(0, wordOf(store.get(), site) + by));
-    store.set({ word, method: "site" });
+    store.set({ word, method: store.get().method === "positions" ? "positions" : "site" });
   }
 
   function toggleRollout() {
     const { analysisData: analysis, method } = store.get();
-    if (analysis && possible("rollout", analysis))
+    if (analysis && possible("rollout", analysis, null))
       store.set({ method: method === "rollout" ? "site" : "rollout" });
   }
 

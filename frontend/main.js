@@ -23,7 +23,7 @@ import { mountWords } from "./panels/words.js";
 import { keepPicture } from "./drawing.js";
 import { sampleFor, sampleName } from "./samples.js";
 import { createSession } from "./session.js";
-import { createStore, readView, writeView } from "./store.js";
+import { createStore, readView, VIEW, writeView } from "./store.js";
 
 /** @type {import("./store.js").Store} */
 const store = createStore(
@@ -106,8 +106,7 @@ function keepTheme() {
 function keepAddress() {
   let timer = 0;
   let shown = stepOf(store.get());
-  store.on(null, (state, changed) => {
-    if (changed.size === 1 && (changed.has("hover") || changed.has("picture"))) return;
+  store.on(VIEW, () => {
     clearTimeout(timer);
     timer = setTimeout(() => {
       const url = location.pathname + writeView(store.get());

@@ -1,9 +1,9 @@
 // Pictures of networks that write or segment: a word's look at the photo, words against words, a mask.
 
 import { extent } from "./colormap.js";
-import { percent } from "./format.js";
+import { number, percent } from "./format.js";
 import { headsPicture, matrixPicture } from "./picture.js";
-import { isMasked, wordOf } from "./sites.js";
+import { isMasked, METHODS, ownWords, wordOf } from "./sites.js";
 
 /** @typedef {import("./picture.js").Picture} Picture */
 
@@ -28,11 +28,39 @@ export function wordMatrixPicture(state, site, source) {
   return { ...picture, sentence: `${picture.sentence} ${strongest(site, picture.values, word)}` };
 }
 
+/** How alike the positions of words are. @param {any} state @param {any} site @param {any} found as the API tells it @returns {Picture} */
+export function wordPositionsPicture(state, site, { values, labels, words }) {
+  const named = labels.query;
+  const word = Math.min(wordOf(state, site), named.length - 1);
+  const others = values[word].map((/** @type {number} */ value, /** @type {number} */ i) => (i === word ? -Infinity : value));
+  const nearest = others.indexOf(Math.max(...others));
+  const flat = Float32Array.from(values.flat());
+  const [low, high] = extent(flat);
+  return {
+    form: "matrix",
+    claim: METHODS.positions.claim,
+    values: flat,
+    grid: { rows: named.length, columns: named.length },
+    low,
+    high,
+    scale: "this matrix",
+    sentence: `How alike the positions of ${POSITIONS_OF[words]} are: the cosine of the vectors that tell words where they stand. ${capital(quoted(named[word]))} is nearest to ${quoted(named[nearest])}, ${number(values[word][nearest])}.`,
+    marked: null,
+    prefix: null,
+    labels: { rows: named, columns: named, masked: false, word },
+  };
+}
+
+/** @type {Record<string, string>} */
+const POSITIONS_OF = { source: "the sentence's words", read: "the words that the decoder reads" };
+
+/** @param {string} text */
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
+
 /** @param {any} site @param {boolean} masked */
 function whatRows(site, masked) {
   if (masked) return "each word written (row) looks at the words before it (columns)";
-  const same = site.query_labels.join(" ") === site.key_labels.join(" ");
-  if (same) return "each word read (row) looks at all of them (columns)";
+  if (ownWords(site)) return "each word read (row) looks at all of them (columns)";
   return "each word written (row) looks at the words read (columns)";
 }
 

@@ -241,9 +241,9 @@ export function createSession(store) {
     /** @param {string} method @param {Record<string, number>} asked the class or the word, for a saliency map */
     map: (method, asked) =>
       cache.get(`map ${method} ${JSON.stringify(asked)}`, () => api.map(current(), method, asked)),
-    /** @param {import("./geometry.js").Cell} cell */
-    positions: (cell) =>
-      cache.get(`positions ${cell.row},${cell.column}`, () => api.positions(current(), cell)),
+    /** @param {Record<string, string | number | null>} asked a place, or which words, and one of them */
+    positions: (asked) =>
+      cache.get(`positions ${JSON.stringify(asked)}`, () => api.positions(current(), asked)),
     /** @param {string} name @param {Record<string, string | number>} parameters */
     figure: (name, parameters) =>
       cache.get(`figure ${name} ${JSON.stringify(parameters)}`, () =>

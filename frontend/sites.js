@@ -32,14 +32,16 @@ export const isMasked = (site) =>
     (/** @type {string} */ label, /** @type {number} */ i) => i + 1 === site.keys || site.key_labels[i + 1] === label,
   );
 
+/** Words that look at themselves and each other. @param {Site} site */
+export const ownWords = (site) => site.query_labels.join(" ") === site.key_labels.join(" ");
+
 /** What an attention is between, in a few words. @param {Site} site */
 export function roleOf(site) {
   if (site.kind !== "attention") return "";
   if (isCross(site)) return "cross-attention, from words to the photo";
   if (isMasked(site)) return "masked self-attention between words";
   if (isWordMatrix(site)) {
-    const own = site.query_labels.join(" ") === site.key_labels.join(" ");
-    return own ? "self-attention between the words read" : "cross-attention, from words to words";
+    return ownWords(site) ? "self-attention between the words read" : "cross-attention, from words to words";
   }
   return site.windows ? "self-attention within windows" : "self-attention";
 }
@@ -108,8 +110,8 @@ export function cellOf(query, site, direction) {
 
 /**
  * Maps of the whole network. A map for a class is a saliency: a claim about the answer, not about who looks where.
- * needs: a chain of attention over all patches with a class token; or a classifier of another kind.
- * @type {Record<string, {name: string, title: string, claim: string, forClass: boolean, needs: "chain" | "classes"}>}
+ * needs: a chain of attention over all patches with a class token; or a classifier of another kind; or tokens that know their place.
+ * @type {Record<string, {name: string, title: string, claim: string, forClass: boolean, needs: "chain" | "classes" | "positions"}>}
  */
 export const METHODS = {
   rollout: {
@@ -128,10 +130,10 @@ export const METHODS = {
   },
   positions: {
     name: "Positions",
-    title: "How alike a patch's position is to every other's, whatever the photo (Dosovitskiy et al. 2020, figure 7)",
+    title: "How alike the position of one token is to every other's, whatever is seen or read (Dosovitskiy et al. 2020, figure 7)",
     claim: "position similarity",
     forClass: false,
-    needs: "chain",
+    needs: "positions",
   },
   relevance: {
     name: "Relevance",
@@ -170,9 +172,11 @@ export const METHODS = {
   },
 };
 
-/** The methods that fit a network. @param {string} method @param {any} analysis */
-export function possible(method, { sites, predictions, output }) {
+/** The methods that fit a network, and, positions, the shown site. @param {string} method @param {any} analysis @param {Site | null} site */
+export function possible(method, analysis, site) {
+  const { sites, predictions, output } = analysis;
   const { forClass, needs } = METHODS[method];
+  if (needs === "positions") return positionsAt(site, analysis) != null;
   if (method === "relevance" && output?.kind === "caption") return output.words.length > 0;
   if (forClass && !predictions.length) return false;
   if (needs === "chain") return hasRollout(sites);
@@ -192,13 +196,28 @@ export const hasRollout = (sites) => {
   return placed.length > 1;
 };
 
-/** The grid of the patches that attend to each other. @param {Site[]} sites */
-export const chainGrid = (sites) =>
-  sites.find((site) => isPlaced(site) && isSquare(site) && site.prefix_tokens > 0)?.grid ?? null;
+/**
+ * Whose positions are shown at a site: those of patches, of the words of the sentence that was read, or of those that
+ * the decoder read. Null where it is not known that the network adds any.
+ * @param {Site | null} site @param {any} analysis @returns {"photo" | "source" | "read" | null}
+ */
+export function positionsAt(site, { sites, output }) {
+  if (site?.query_labels) return isWordMatrix(site) && ownWords(site) ? "source" : "read";
+  const writes = output?.kind === "caption" && site && isPlaced(site) && isSquare(site);
+  return writes || hasRollout(sites) ? "photo" : null;
+}
+
+/** The grid of the patches whose positions are shown. @param {any} state */
+export function positionGrid({ site, analysisData: { sites } }) {
+  const squares = sites.filter((/** @type {Site} */ one) => isPlaced(one) && isSquare(one));
+  const chain = squares.find((/** @type {Site} */ one) => one.prefix_tokens > 0);
+  return (chain ?? squares.find((/** @type {Site} */ one) => one.id === site))?.grid ?? null;
+}
 
 /** The place whose position is shown: the patch under the pointer unless one is pinned, else the middle one. @param {any} state */
-export function positionCell({ query, hover, analysisData: { sites } }) {
-  const { rows, columns } = chainGrid(sites);
+export function positionCell(state) {
+  const { query, hover } = state;
+  const { rows, columns } = positionGrid(state);
   const asked = query === "cls" ? hover : query;
   const inside = asked && "row" in asked && asked.row < rows && asked.column < columns;
   return inside ? asked : { row: Math.floor(rows / 2), column: Math.floor(columns / 2) };

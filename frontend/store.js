@@ -107,6 +107,9 @@ const FIELDS = {
   rows: { initial: "projections", ...oneOf(["projections", "matrix"]) },
 };
 
+/** What of the state is in the address. */
+export const VIEW = Object.keys(FIELDS);
+
 /** @param {string} value @returns {Query | undefined} */
 function readQuery(value) {
   if (value === "cls") return "cls";

@@ -20,8 +20,8 @@ export function mountHow(root, { store, session }) {
   /** @param {any} state @param {any} site @returns {Promise<Element[]>} */
   async function explained(state, site) {
     if (state.picture?.form === "mask") return mask();
-    if (state.method === "positions" && possible(state.method, state.analysisData)) return positions(state, session);
-    if (state.method in METHODS && possible(state.method, state.analysisData)) return networkMap(state, site);
+    if (state.method === "positions" && possible(state.method, state.analysisData, site)) return positions(state, site, session);
+    if (state.method in METHODS && possible(state.method, state.analysisData, site)) return networkMap(state, site);
     if (site.query_labels) return words(state, site, session);
     return EXPLANATIONS[site.kind](state, site, session);
   }

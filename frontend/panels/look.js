@@ -47,8 +47,7 @@ export function mountLook(root, { store, session }) {
     const site = siteOf(state);
     if (!site || !state.picture) return;
     if (state.picture.claim === "saliency" || state.picture.form === "mask") put(reading, wholeReading(state));
-    else if (state.method === "positions" && state.picture.claim !== "attention map")
-      put(reading, h("p", { class: "quiet" }, "The same for every photo: it is what the network has learnt, or was given, of where its patches stand."));
+    else if (state.picture.claim === METHODS.positions.claim) put(reading, words(ofPositions(state.picture)));
     else if (site.kind === "attention") put(reading, attentionReading(state, site));
     else if (site.kind === "spatial-transformer") thetaReading(site);
     else if (site.kind === "spatial-gate")
@@ -139,6 +138,12 @@ function attentionReading({ picture, direction, method, analysisData: analysis }
     ".",
   );
 }
+
+/** @param {any} picture */
+const ofPositions = ({ labels }) =>
+  labels
+    ? "The same for every sentence: it is what the network has learnt, or was given, of where words stand."
+    : "The same for every photo: it is what the network has learnt, or was given, of where its patches stand.";
 
 /** @param {string} text */
 const words = (text) => h("p", { class: "quiet" }, text);

@@ -51,7 +51,7 @@ export function mountNumbers(root, { store, session }) {
     if (charts.dataset.of === `${store.get().analysisData.id} ${store.get().theme}`) return;
     charts.dataset.of = `${store.get().analysisData.id} ${store.get().theme}`;
     put(charts);
-    const counted = possible("relevance", store.get().analysisData);
+    const counted = possible("relevance", store.get().analysisData, null);
     for (const [name, title] of [
       ["attention-distance", "How far heads look, by layer"],
       ["entropy", "How spread heads are, by layer"],
@@ -132,12 +132,12 @@ function maskFacts(picture, hover) {
 
 /** @param {import("../picture.js").Picture} picture @param {any} hover @returns {Fact[]} */
 function wordFacts(picture, hover) {
-  const { values, grid, low, high } = picture;
+  const { values, grid, low, high, claim } = picture;
   const value = hover && values[hover.row * grid.columns + hover.column];
   return [
     ["under the pointer", value === undefined || value === null ? "–" : `${cellWords(picture, hover)} ${number(value)}`],
     ["smallest, largest", `${number(low)}, ${number(high)}`],
-    ["sum of a row", "1"],
+    ["sum of a row", claim === "attention map" ? "1" : null],
     ["rows × columns", `${grid.rows} × ${grid.columns}`],
   ];
 }

@@ -3,9 +3,9 @@
 import { h, put } from "../dom.js";
 import { siteOf } from "../drawing.js";
 import { createMatrix } from "../matrix.js";
-import { wordMatrixPicture } from "../picture_words.js";
+import { wordMatrixPicture, wordPositionsPicture } from "../picture_words.js";
 import { examplesOf } from "../sentences.js";
-import { isMasked, isWordMatrix, siteTitle, wordOf } from "../sites.js";
+import { isMasked, isWordMatrix, ownWords, positionsAt, siteTitle, wordOf } from "../sites.js";
 
 const GAP_PX = 24;
 const NARROW_PX = 640;
@@ -49,8 +49,10 @@ export function mountSentence(root, { store, session }) {
   const view = h("div", { class: "reading", hidden: true }, form, matrices);
   root.append(view);
 
-  /** @type {{sites: any[], heading: HTMLElement, figure: HTMLElement, matrix: ReturnType<typeof createMatrix>}[]} */
+  /** @type {{sites: any[], heading: HTMLElement, figure: HTMLElement, caption: HTMLElement, matrix: ReturnType<typeof createMatrix>}[]} */
   let columns = [];
+
+  const ofPositions = () => store.get().method === "positions";
 
   store.on(["analysisData"], async ({ analysisData: analysis }) => {
     const reading = analysis.text != null;
@@ -94,21 +96,16 @@ export function mountSentence(root, { store, session }) {
   function column(sites) {
     const heading = h("button", { type: "button", class: "matrix-title", onclick: () => choose() });
     const matrix = createMatrix({
-      choose: (word) => store.set({ site: shownOf(sites).id, word, method: "site" }),
+      choose: (word) => store.set({ site: shownOf(sites).id, word, method: ofPositions() ? "positions" : "site" }),
       hover: (hover) => {
         if (shownOf(sites).id === store.get().site) store.set({ hover });
         else if (hover) store.set({ site: shownOf(sites).id, hover });
       },
     });
-    const figure = h(
-      "figure",
-      { class: "word-matrix" },
-      heading,
-      matrix.element,
-      h("figcaption", { class: "quiet" }, meaning(sites[0])),
-    );
+    const caption = h("figcaption", { class: "quiet" });
+    const figure = h("figure", { class: "word-matrix" }, heading, matrix.element, caption);
     const choose = () => store.set({ site: shownOf(sites).id, word: null, hover: null });
-    return { sites, heading, figure, matrix };
+    return { sites, heading, figure, matrix, caption };
   }
 
   /** The layer of this kind that belongs to the shown site: it itself, or the one as deep as it. @param {any[]} sites */
@@ -121,7 +118,7 @@ export function mountSentence(root, { store, session }) {
   }
 
   const later = () => requestAnimationFrame(() => draw());
-  store.on(["analysisData", "site", "head", "word", "picture", "tables", "colormap", "clip"], later);
+  store.on(["analysisData", "site", "head", "word", "picture", "tables", "colormap", "clip", "method"], later);
   new ResizeObserver(later).observe(root);
 
   async function draw() {
@@ -131,21 +128,26 @@ export function mountSentence(root, { store, session }) {
     const narrow = root.clientWidth < NARROW_PX;
     const free = root.clientWidth - 2 * GAP_PX;
     const fitting = Math.max(1, Math.floor((free + GAP_PX) / (LEAST_PX + GAP_PX)));
-    const count = narrow ? 1 : Math.min(columns.length, fitting);
+    // Words that look elsewhere stand where they do when they look at each other.
+    const shown = columns.filter(({ sites: [site] }) => !ofPositions() || isMasked(site) || ownWords(site));
+    for (const one of columns) one.figure.hidden = !shown.includes(one);
+    const count = narrow ? 1 : Math.min(shown.length, fitting);
     const width = Math.min(narrow ? free : LARGEST_PX, (free - (count - 1) * GAP_PX) / count);
-    const height = count < columns.length ? 1000 : Math.max(160, root.clientHeight - form.offsetHeight - 116);
+    const height = count < shown.length ? 1000 : Math.max(160, root.clientHeight - form.offsetHeight - 116);
     matrices.style.setProperty("--columns", String(count));
-    for (const { sites, heading, figure, matrix } of columns) {
+    for (const { sites, heading, figure, matrix, caption } of shown) {
       const site = shownOf(sites);
-      const chosen = site.id === state.site;
-      heading.textContent = `${part(site)} · ${siteTitle(site).toLowerCase()}`;
+      const words = ofPositions() ? positionsAt(site, analysis) : null;
+      const chosen = words ? words === positionsAt(siteOf(state), analysis) : site.id === state.site;
+      heading.textContent = words ? POSITIONS[words].title : `${part(site)} · ${siteTitle(site).toLowerCase()}`;
+      caption.textContent = words ? POSITIONS[words].meaning : meaning(site);
       heading.setAttribute("aria-pressed", String(chosen));
       figure.classList.toggle("chosen", chosen);
-      const source = await session.attention(site).catch(() => null);
+      const source = await (words ? session.positions({ words }) : session.attention(site)).catch(() => null);
       if (!source || store.get().analysisData !== analysis) return;
       const sameWords = same(site.query_labels, siteOf(state)?.query_labels);
       const word = sameWords ? wordOf(state, site) : null;
-      const picture = wordMatrixPicture(state, site, source);
+      const picture = words ? wordPositionsPicture(state, site, source) : wordMatrixPicture(state, site, source);
       matrix.draw({ picture, table: tables[colormap], width, height, word });
     }
   }
@@ -162,16 +164,22 @@ function kinds(sites) {
   return [...found.values()];
 }
 
+/** @type {Record<string, {title: string, meaning: string}>} */
+const POSITIONS = {
+  source: { title: "Encoder · positions", meaning: "How alike the places of any two of the sentence's words are." },
+  read: { title: "Decoder · positions", meaning: "How alike the places of any two of the words it reads are." },
+};
+
 /** @param {any} site */
 function part(site) {
   if (isMasked(site)) return "Decoder, masked";
-  return same(site.query_labels, site.key_labels) ? "Encoder" : "Decoder, cross";
+  return ownWords(site) ? "Encoder" : "Decoder, cross";
 }
 
 /** @param {any} site */
 function meaning(site) {
   if (isMasked(site)) return "The words written look at those before them.";
-  if (same(site.query_labels, site.key_labels)) return "The words read look at each other.";
+  if (ownWords(site)) return "The words read look at each other.";
   return "The words written look at those read.";
 }
 

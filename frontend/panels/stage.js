@@ -11,7 +11,7 @@ import { maskPaths } from "../mask_marks.js";
 import { createMatrix } from "../matrix.js";
 import { createOverlay } from "../overlay.js";
 import { watchPointer } from "../pointer.js";
-import { channelMean, isOnFeatures, samplersBefore } from "../sites.js";
+import { channelMean, isOnFeatures, METHODS, samplersBefore } from "../sites.js";
 
 const STACKED = matchMedia("(max-width: 860px)"); // as in style/layout.css: the stage is as high as what is in it
 const GAP_PX = 24;
@@ -142,7 +142,9 @@ export function mountStage(root, { store, session }) {
           ? isOnFeatures(siteOf(store.get()))
             ? "what it reads there: the mean of its channels"
             : "what it reads there"
-          : picture.labels
+          : picture.claim === METHODS.positions.claim
+            ? "how alike the positions of two words are"
+            : picture.labels
             ? "row: the word that is written · column: a word read before it"
             : "query ↓  key →";
     if (changed) layout();

@@ -153,6 +153,57 @@ def check_matrix(
     assert np.abs(seen - wanted).max() <= 6
 
 
+def sinusoids_alike(count: int, dim: int = 64) -> Any:
+    """The cosine of any two places of Vaswani et al. 2017, section 3.5: a mean over the hands."""
+    places, rates = np.arange(count), 10000.0 ** -(np.arange(0, dim, 2) / dim)
+    return np.cos((places[:, None] - places)[..., None] * rates).mean(-1)
+
+
+def test_the_positions_of_words_read_and_of_words_written(watched: Watched) -> None:
+    page = watched.open("?model=text_transformer&text=a%20red%20hen%20knows%20my%20cow&"
+                        "colormap=viridis")  # fmt: skip
+    page.get_by_role("radio", name="Positions").click()
+    expect(page).to_have_url(re.compile("method=positions"))
+    expect(page.locator(".matrix-title:visible")).to_have_text(
+        ["Encoder · positions", "Decoder · positions"]
+    )
+    for number in (1, 2):
+        canvas = f".word-matrix:nth-child({number}) .matrix canvas"
+        wanted = colour_cells(watched.server, sinusoids_alike(7), "viridis")
+        assert np.abs(pixels(page, canvas) - wanted).max() <= 6
+    beside = page.locator(".word-matrix:nth-child(2) .matrix-beside span")
+    expect(beside).to_have_text(["start", "une", "poule", "rouge", "connaît", "ma", "vache"])
+
+    row = page.locator(".word-matrix:nth-child(2) .matrix-body")
+    box = row.bounding_box()
+    assert box is not None
+    row.click(position={"x": box["width"] / 2, "y": 2.5 * box["height"] / 7})
+    nearest = f"{sinusoids_alike(7)[2, 1]:.3f}"
+    expect(page.locator("#sentence")).to_contain_text(f"“poule” is nearest to “une”, {nearest}")
+    page.locator("#tab-how").click()
+    expect(page.locator("#panel-how")).to_contain_text("place 2, where “poule” stands")
+    expect(page.locator("#panel-how")).to_contain_text("sin 2 = 0.909, cos 2 = −0.416")
+    page.keyboard.press("Escape")
+    page.locator("body").press("ArrowRight")
+    expect(page.locator("#panel-how")).to_contain_text("place 3, where “rouge” stands")
+    page.locator("#tab-look").click()
+    page.get_by_role("radio", name="This layer").click()
+    expect(page.locator(".matrix-title:visible")).to_have_count(3)
+
+
+def test_a_captioner_has_positions_of_patches_and_of_words(watched: Watched) -> None:
+    page = watched.open(f"?sample=camera&model=captioner&site=s07&method=positions&{LOOK}")
+    expect(page.locator("#sentence")).to_contain_text("position of row 7, column 7")
+    analysis = shown(watched)
+    path = f"/v1/analyses/{analysis['id']}/maps/positions"
+    places = get(watched.server, path, query="7,7")["values"]
+    assert_drawn(page, watched.server, analysis, np.array(places))
+    page.locator("[data-site=s11]").click()
+    expect(page.locator("#sentence")).to_contain_text("words that the decoder reads")
+    read = get(watched.server, path, words="read")["labels"]["query"]
+    expect(page.locator(".matrix-beside span")).to_have_text(["start", *read[1:]])
+
+
 def test_a_sentence_is_read_and_its_three_attentions_are_drawn(watched: Watched) -> None:
     page = watched.open("?model=text_transformer&colormap=viridis")
     expect(page.locator("#text")).not_to_have_value("")
