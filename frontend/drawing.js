@@ -14,6 +14,7 @@ import {
   METHODS,
   positionCell,
   positionGrid,
+  positionsAsked,
   positionsAt,
   possible,
   targetOf,
@@ -115,7 +116,7 @@ async function positions(state, site, session) {
   const words = positionsAt(site, state.analysisData);
   if (words !== "photo") return wordPositionsPicture(state, site, await session.positions({ words }));
   const cell = positionCell(state);
-  return pictures.positionPicture(cell, await session.positions({ query: `${cell.row},${cell.column}` }));
+  return pictures.positionPicture(cell, await session.positions(positionsAsked(state, cell)));
 }
 
 /** What a map of the whole network is for. @param {any} state @returns {Record<string, number>} */

@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 import { number } from "./format.js";
 import { formula, over, row, sub, sup, text } from "./mathml.js";
 import { quoted } from "./picture_words.js";
-import { positionCell, positionsAt, wordOf } from "./sites.js";
+import { positionCell, positionsAsked, positionsAt, positionsInside, wordOf } from "./sites.js";
 import { bars } from "./walkthrough.js";
 
 const BASE = 10000; // of Vaswani et al. 2017, section 3.5
@@ -19,10 +19,12 @@ export async function positions(state, site, session) {
 /** @param {any} state @param {import("./session.js").Session} session */
 async function ofPlaces(state, session) {
   const cell = positionCell(state);
-  const { values, vector } = await session.positions({ query: `${cell.row},${cell.column}` });
+  const { values, vector } = await session.positions(positionsAsked(state, cell));
   const beside = [
     ["its left neighbour", values[cell.row][cell.column - 1]],
+    ["its right neighbour", values[cell.row][cell.column + 1]],
     ["the patch above it", values[cell.row - 1]?.[cell.column]],
+    ["the patch below it", values[cell.row + 1]?.[cell.column]],
     ["the first patch of its row", values[cell.row][0]],
     ["the first patch of its column", values[0][cell.column]],
   ];
@@ -33,6 +35,8 @@ async function ofPlaces(state, session) {
       {},
       "Attention does not know where its tokens are: with the patches shuffled, it would find the same. So the network adds to every patch a vector for its place. The photo plays no part in it.",
     ),
+    positionsInside(state) &&
+      h("p", {}, "Here they are of the smaller pieces inside a patch, and the same in every patch: they know where in their patch they are, not where on the photo."),
     formula(sub("x", "i"), "←", sub("x", "i"), "+", sub("p", "i")),
     h("h3", {}, `The vector of row ${cell.row}, column ${cell.column}`),
     bars({ name: "position" }, vector),
@@ -43,7 +47,7 @@ async function ofPlaces(state, session) {
       "Without positions a small ViT of this project's made 42.1 % errors on CIFAR-10, with learned ones 35.5 % (docs/claims.md, claim 6).",
     ),
     h("p", { class: "quiet" }, "Vaswani et al. 2017, section 3.5; Dosovitskiy et al. 2020, appendix D.4 and figure 7."),
-  ];
+  ].filter((one) => one instanceof Element);
 }
 
 /** @param {any} state @param {any} site @param {import("./session.js").Session} session @param {string | null} words */

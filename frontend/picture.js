@@ -118,11 +118,13 @@ export function networkPicture(state, { shape, data }) {
 
 /** @param {import("./geometry.js").Cell} cell @param {{values: (number | null)[][], shape: number[]}} similarity as the API tells it @returns {Picture} */
 export function positionPicture(cell, { values, shape }) {
+  const flat = Float32Array.from(values.flat(), (value) => value ?? NaN);
+  const apart = flat.some(Number.isNaN) ? " in its patch" : "";
   return mapPicture({
     claim: METHODS.positions.claim,
-    values: Float32Array.from(values.flat(), (value) => value ?? NaN),
+    values: flat,
     grid: gridOf(shape),
-    sentence: `How alike the position of row ${cell.row}, column ${cell.column} is to every other's: the cosine of the vectors that tell patches where they are. The photo plays no part.`,
+    sentence: `How alike the position of row ${cell.row}, column ${cell.column} is to every other's${apart}: the cosine of the vectors that tell patches where they are. The photo plays no part.`,
     marked: cell,
   });
 }

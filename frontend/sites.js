@@ -207,11 +207,26 @@ export function positionsAt(site, { sites, output }) {
   return writes || hasRollout(sites) ? "photo" : null;
 }
 
+/** Whether a site's tokens have positions of their own: the words inside the patches of a TNT. @param {any} state */
+export function positionsInside({ site: id, analysisData: { sites } }) {
+  const site = sites.find((/** @type {Site} */ one) => one.id === id);
+  return site && isInner(site, sites) && isScattered(site) ? site : null;
+}
+
 /** The grid of the patches whose positions are shown. @param {any} state */
-export function positionGrid({ site, analysisData: { sites } }) {
+export function positionGrid(state) {
+  const inside = positionsInside(state);
+  if (inside) return inside.query_grid;
+  const { site, analysisData: { sites } } = state;
   const squares = sites.filter((/** @type {Site} */ one) => isPlaced(one) && isSquare(one));
   const chain = squares.find((/** @type {Site} */ one) => one.prefix_tokens > 0);
   return (chain ?? squares.find((/** @type {Site} */ one) => one.id === site))?.grid ?? null;
+}
+
+/** What the API is asked for the positions of a place. @param {any} state @param {import("./geometry.js").Cell} cell */
+export function positionsAsked(state, { row, column }) {
+  const inside = positionsInside(state);
+  return { query: `${row},${column}`, ...(inside ? { site: inside.id } : {}) };
 }
 
 /** The place whose position is shown: the patch under the pointer unless one is pinned, else the middle one. @param {any} state */

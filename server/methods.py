@@ -15,7 +15,7 @@ from models.layout import Layouts
 from models.maps import attention, mass, rollout
 from models.maps.propagation import NotPossible
 from models.networks.decoder import START
-from models.records import Map, Trace
+from models.records import Map, Site, Trace
 from models.spec import LoadedModel, ModelSpec
 from models.tasks import Sentence
 from server import positions
@@ -35,7 +35,8 @@ class Options:
     discard: None for the variant's own. target: a class by number or label, word: one that was
     written by its place; None for the predicted class, or the first word. query: a place, or the
     number of a word, as text; None for the middle place, or for all words. words: of which sentence
-    the positions are; None for those of the photo, or of the sentence that was read.
+    the positions are; None for those of the photo, or of the sentence that was read. site: whose
+    tokens' positions they are; None for those of the whole photo.
     """
 
     fusion: Literal["mean", "max", "min"] = "mean"
@@ -47,6 +48,7 @@ class Options:
     word: int | None = None
     query: str | None = None
     words: positions.SentenceName | None = None
+    site: Site | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,14 @@ async def compute(
     method, spec, sentence = method_of(name), analysis.model, analysis.sentence
     if method.of_positions:
         found_positions = await engine.positions(analysis, partial(positions.found_in, sentence))
-        return partial(positions.how_alike, found_positions, analysis, options.words, options.query)
+        return partial(
+            positions.how_alike,
+            found_positions,
+            analysis,
+            options.words,
+            options.site,
+            options.query,
+        )
     if analysis.photo is None and method.for_word is None:
         raise MapNotPossible(f"{spec.id} read a sentence; there is no photo to lay a map on.")
     if method.for_word is not None and sentence is not None:

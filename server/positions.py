@@ -10,14 +10,16 @@ import torch
 from torch import Tensor
 
 from models.capture.positions import Positions
+from models.maps.places import token_at
 from models.maps.positions import similarity, similarity_of_words
 from models.positions import positions_of
+from models.records import Site
 from models.spec import LoadedModel, ModelSpec
 from models.tasks import Sentence
 from server.analysis import Analysis
 from server.encode import NamedArray
 from server.errors import MapNotPossible
-from server.queries import parse_place, parse_word
+from server.queries import parse_place, parse_word, query_grid
 from server.views import as_array, of_map
 
 SentenceName = Literal["source", "read"]
@@ -35,22 +37,28 @@ def how_alike(
     found: Sequence[Positions],
     analysis: Analysis,
     words: SentenceName | None,
+    site: Site | None,
     query: str | None,
 ) -> NamedArray:
     """How alike positions are: one place's to every other's, or those of all words.
 
-    Of several encodings of the same tokens the first one's. words, query: as of `Options`. Raises
-    InvalidParameter, or MapNotPossible where the network adds none.
+    Of several encodings of the same tokens the first one's; without a site, one of tokens that are
+    not in windows goes before. words, query: as of `Options`. Raises InvalidParameter, or
+    MapNotPossible where the network adds none.
     """
     spec, sentence = analysis.model, analysis.sentence
     if words is None and analysis.photo is None:
         words = "source"
     if words and (sentence is None or not sentence.labels(words)):
         raise MapNotPossible(f"{spec.id} has no sentence {words!r}.", hint="Leave words out.")
-    encoding = next((one for one in found if one.words == words), None)
-    if encoding is None:
+    fitting = [one for one in found if one.words == words]
+    if site is not None and words is None:
+        fitting = [one for one in fitting if one.cells.grid == query_grid(site)]
+    if not fitting:
         seen = "the words" if words else "what it sees of a photo"
-        raise MapNotPossible(f"{spec.id} adds no position to {seen}.")
+        told = seen if site is None else f"the tokens of site {site.id}"
+        raise MapNotPossible(f"{spec.id} adds no position to {told}.")
+    encoding = min(fitting, key=lambda one: len(one.cells.cells))
     with torch.inference_mode():
         if words and sentence is not None:
             return _positions_of_words(encoding, sentence.labels(words), query)
@@ -64,7 +72,7 @@ def _position_of_place(encoding: Positions, spec: ModelSpec, query: str | None) 
         made = similarity(encoding.vectors, encoding.cells, row, column)
     except LookupError as error:
         raise MapNotPossible(f"{spec.id}: {error}.") from error
-    token = (encoding.cells.cells == row * grid.columns + column).nonzero().flatten()[0]
+    _, token = token_at(encoding.cells, row, column)
     vector = as_array(encoding.vectors[token]).tolist()
     about = {"query": f"{row},{column}", "name": encoding.name, "vector": vector}
     return of_map(made, made.sentence, {"method": "positions", **about})

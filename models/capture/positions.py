@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from models.capture.callers import calling_module
 from models.capture.places import Follow, follow_with
 from models.capture.recorder import Recording
-from models.capture.shadows import NOWHERE, Shadow, constant, thin
+from models.capture.shadows import Shadow, constant, nowhere
 from models.records import Cells, PatchGrid, Words
 
 _ADDS = {
@@ -34,9 +34,10 @@ _ADDS = {
 class Positions:
     """What was added to the tokens of one place in the network.
 
-    name: the module that added it · vectors: (token, dim) · cells: (token,), with their grid; −1
-    for a class token, which has a vector but no place · words: of which sentence the tokens are
-    the words; its grid has one row then. None for places on the photo.
+    name: the module that added it · vectors: (token, dim) · cells: (window, token), with their
+    grid; −1 for a class token, which has a vector but no place. Of several windows all got the same
+    vectors, as the words inside every patch of a TNT · words: of which sentence the tokens are the
+    words; its grid has one row then. None for places on the photo.
     """
 
     name: str
@@ -84,22 +85,22 @@ class _Adding(Follow):
         super()._follow(func, args, kwargs, before, within, result)
 
     def _note(self, shadow: Shadow, added: Tensor) -> None:
-        if not isinstance(shadow, Cells) or shadow.cells.shape[0] != 1:
+        if not isinstance(shadow, Cells):
             return
-        cells = shadow.cells[0]
-        shape = tuple(cells.shape)
-        if added.numel() != cells.numel() or tuple(added.shape[-cells.ndim :]) != shape:
+        cells, window = shadow.cells, shadow.cells[0]
+        shape = tuple(window.shape)
+        if added.numel() != window.numel() or tuple(added.shape[-window.ndim :]) != shape:
             return
         # (token, dim) and (row, column, dim) have a vector at the end, (dim, row, column) first.
-        if cells.ndim == 3 and constant(cells, 0) and not constant(cells, 2):
-            where, vectors = cells[0].flatten(), added.reshape(shape).flatten(1).T
-        elif constant(cells, cells.ndim - 1) and all(
-            not constant(cells, axis) for axis in range(cells.ndim - 1)
+        if window.ndim == 3 and constant(window, 0) and not constant(window, 2):
+            where, vectors = cells[:, 0].flatten(1), added.reshape(shape).flatten(1).T
+        elif constant(window, window.ndim - 1) and all(
+            not constant(window, axis) for axis in range(window.ndim - 1)
         ):
-            where, vectors = cells[..., 0].flatten(), added.reshape(-1, shape[-1])
+            where, vectors = cells[..., 0].flatten(1), added.reshape(-1, shape[-1])
         else:
             return
-        if len(where) < 2 or bool((thin(where) == NOWHERE).all()):
+        if where.shape[1] < 2 or nowhere(where):
             return
         vectors = vectors.detach().float().cpu().clone()
         if not constant(vectors, 0):  # else a bias, however it was written: a kind of token, say
@@ -108,8 +109,8 @@ class _Adding(Follow):
     def _keep(self, vectors: Tensor, where: Tensor, grid: PatchGrid) -> None:
         words = None
         if grid == self._words:
-            words = self.sentences[int(where[0]) // grid.columns]
-            where, grid = where % grid.columns, PatchGrid(1, len(where))
+            words = self.sentences[int(where[0, 0]) // grid.columns]
+            where, grid = where % grid.columns, PatchGrid(1, where.shape[1])
         # Some are added anew in every layer.
         if any(one.words == words and one.vectors.equal(vectors) for one in self.found):
             return

@@ -6,33 +6,30 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from models.maps.places import token_at
 from models.records import Cells, Map
 
 
 def similarity(vectors: Tensor, cells: Cells, row: int, column: int) -> Map:
     """The cosine of one patch's position with every other's: values (row, column), on −1…1.
 
-    vectors: (token, dim), what is added to the tokens · cells: (token,); −1 is a token without a
-    place, whose own cosine is in the prefix. Raises IndexError outside the grid, LookupError where
-    no token is there.
+    vectors: (token, dim), what is added to the tokens of every window · cells: (window, token); −1
+    is a token without a place, whose own cosine is in the prefix. What lies in other windows is
+    NaN. Raises NoPlace, a LookupError, where no token stands for the place.
     """
-    grid = cells.grid
-    if not (0 <= row < grid.rows and 0 <= column < grid.columns):
-        raise IndexError(f"row {row}, column {column} is outside {grid.rows} x {grid.columns}")
-    tokens = cells.cells.long()
-    found = (tokens == row * grid.columns + column).nonzero().flatten()
-    if not len(found):
-        raise LookupError(f"no token stands for row {row}, column {column}")
+    grid, (window, token) = cells.grid, token_at(cells, row, column)
+    tokens = cells.cells[window].long()
     unit = F.normalize(vectors.float(), dim=1)
-    cosine = unit @ unit[found[0]]
+    cosine = unit @ unit[token]
     values = torch.full((grid.cells,), torch.nan)
     values[tokens[tokens >= 0]] = cosine[tokens >= 0]
+    apart = " in its window" if len(cells.cells) > 1 else ""
     return Map(
         values=values.view(grid.rows, grid.columns),
         axes=("row", "column"),
         prefix=cosine[tokens < 0],
-        sentence=f"How alike the position of row {row}, column {column} is to every other's: the "
-        "cosine of the vectors that the network adds to its patches",
+        sentence=f"How alike the position of row {row}, column {column} is to every other's{apart}:"
+        " the cosine of the vectors that the network adds to its patches",
     )
 
 

@@ -30,7 +30,11 @@ REFUSED = (*MISSING, errors.InvalidParameter, errors.NotAcceptable, errors.TooLa
     "/maps/{method}",
     response_model=schemas.NamedArray,
     responses=documented(
-        examples.ROLLOUT, PNG, NPY, SAFETENSORS, kinds=(*REFUSED, errors.UnknownMap)
+        examples.ROLLOUT,
+        PNG,
+        NPY,
+        SAFETENSORS,
+        kinds=(*REFUSED, errors.UnknownMap, errors.UnknownSite),
     ),
 )
 async def read_map(
@@ -73,6 +77,14 @@ async def read_map(
             "photo, or of the source"
         ),
     ] = None,
+    site: Annotated[
+        str | None,
+        Query(
+            description="positions: those of the tokens of this site, where a network has several; "
+            "if left out those of the whole photo's",
+            examples=["s05"],
+        ),
+    ] = None,
     fusion: Annotated[
         Literal["mean", "max", "min"],
         Query(description="rollout: how the heads of a layer are fused"),
@@ -100,7 +112,10 @@ async def read_map(
     ] = "mean",
 ) -> Response:
     """Attention of the whole network in one map; for a class, where gradients weigh it."""
-    options = methods.Options(fusion, discard, variant, mass, head, target, word, query, words)
+    of_site = None if site is None else site_of(analysis, site)
+    options = methods.Options(
+        fusion, discard, variant, mass, head, target, word, query, words, of_site
+    )
 
     async def compute() -> NamedArray:
         return await in_thread(await methods.compute(engine, analysis, method, options))

@@ -202,3 +202,26 @@ def test_positions_follow_the_pointer_and_the_keys(watched: Watched, attending: 
     page.keyboard.press("Escape")
     page.locator("#frame").hover(position={"x": 5, "y": 5})
     expect(page.locator("#panel-how")).to_contain_text("The photo plays no part")
+
+
+def test_the_words_inside_a_patch_have_positions_of_their_own(watched: Watched) -> None:
+    """TNT's second level: the same sixteen vectors in every patch (Han et al. 2021)."""
+    page = watched.open("?sample=sunflower&model=tnt&site=s05&method=positions&query=9,14&tab=how")
+    expect(page.locator("#sentence")).to_contain_text("row 9, column 14 is to every other's in its")
+    expect(page.locator("#panel-how")).to_contain_text("smaller pieces inside a patch")
+    path = f"/v1/analyses/{analysis_of(page)}/maps/positions"
+    inner = get(watched.server, path, query="9,14", site="s05")
+    patch = np.array(inner["values"], dtype=float)[8:12, 12:16]
+    assert np.isfinite(patch).all()
+    assert inner["non_finite"] == 28 * 28 - 16
+    assert patch[1, 2] == pytest.approx(1, abs=1e-5)
+    right = page.locator("#panel-how tr", has_text="right neighbour").locator("td")
+    expect(right).to_have_text(re.compile(re.escape(f"{patch[1, 3]:.2f}".lstrip("-"))))
+    elsewhere = get(watched.server, path, query="1,2", site="s05")["values"]
+    np.testing.assert_allclose(np.array(elsewhere, dtype=float)[:4, :4], patch, atol=1e-6)
+    outer = get(watched.server, path, query="2,3")
+    assert outer["shape"] == [7, 7]
+    page.locator("[data-site=s06]").click()
+    expect(page.locator("#sentence")).to_contain_text(
+        "position of row 3, column 3 is to every other's:"
+    )

@@ -88,7 +88,7 @@ def test_the_vectors_are_those_that_are_added(form: str) -> None:
         table = table.flatten(2).transpose(1, 2)
     torch.testing.assert_close(found.vectors, table.reshape(-1, DIM))
     prefix = [-1] if form == "with the class token" else []
-    assert found.cells.cells.tolist() == [*prefix, *range(24)]
+    assert found.cells.cells.tolist() == [[*prefix, *range(24)]]
     assert (found.cells.grid.rows, found.cells.grid.columns) == (4, 6)
     assert found.name == ""
 
@@ -111,9 +111,14 @@ def test_of_this_projects_networks() -> None:
     (found,) = positions_of(vit, torch.randn(1, 3, 32, 32))
     assert torch.equal(found.vectors[-16:], vit.positions.encoding().detach())
     tnt = build("tnt", dim=16, heads=2, word_dim=8, **arguments).eval()
-    (found,) = positions_of(tnt, torch.randn(1, 3, 32, 32))
-    assert torch.equal(found.vectors[1:], tnt.positions.encoding().detach())
-    assert found.cells.cells.tolist() == [-1, *range(16)]
+    inner, outer = positions_of(tnt, torch.randn(1, 3, 32, 32))
+    assert torch.equal(outer.vectors[1:], tnt.positions.encoding().detach())
+    assert outer.cells.cells.tolist() == [[-1, *range(16)]]
+    assert torch.equal(inner.vectors, tnt.word_positions.encoding().detach())
+    assert (inner.cells.cells.shape, inner.cells.grid) == ((16, 16), PatchGrid(16, 16))
+    # The second patch of the first row begins four words to the right of the first one.
+    first = [row * 16 + column for row in range(4) for column in range(4)]
+    assert inner.cells.cells[:2].tolist() == [first, [cell + 4 for cell in first]]
     assert positions_of(build("vit", dim=16, heads=2, positions="none", **arguments).eval(),
                         torch.randn(1, 3, 32, 32)) == ()  # fmt: skip
 
@@ -136,7 +141,7 @@ def test_of_others(name: str, tokens: int | None, grid: tuple[int, int] | None) 
     found = positions_of(network, torch.randn(1, 3, 224, 224))
     assert bool(found) == (tokens is not None)
     if found:
-        encoding = found[0]
+        encoding = found[-1]  # a TNT's words have theirs before
         assert len(encoding.vectors) == tokens
         assert (encoding.cells.grid.rows, encoding.cells.grid.columns) == grid
         if name.startswith("vit"):
@@ -160,7 +165,7 @@ def test_words_have_positions_where_they_are_read_and_where_they_are_written(wri
     source, given = torch.randint(4, 20, (1, 4)), torch.randint(4, 20, (1, written))
     read, wrote = positions_of(network, source, given)
     for found, words, count in ((read, "source", 4), (wrote, "read", written)):
-        assert (found.words, found.cells.cells.tolist()) == (words, list(range(count)))
+        assert (found.words, found.cells.cells.tolist()) == (words, [list(range(count))])
         assert found.cells.grid == PatchGrid(1, count)
         torch.testing.assert_close(found.vectors.double(), sinusoids(count, 16), atol=1e-5, rtol=0)
 
