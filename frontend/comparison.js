@@ -1,8 +1,8 @@
 // The same photo seen by several networks: which of them, which of their sites, and a picture of each.
 
-import { extent, normalise, paintCells } from "./colormap.js";
+import { extent, HATCH, normalise, paintCells } from "./colormap.js";
 import { cellAt, cellBox, crop } from "./geometry.js";
-import { isPlaced, isSquare } from "./sites.js";
+import { askedGrid, isPlaced } from "./sites.js";
 
 /** No more than these stand side by side. */
 export const MOST = 4;
@@ -12,16 +12,16 @@ const DIM = "rgb(10 11 13 / 0.66)";
 /** Sites whose picture lies on the photo and can be asked at a place. @param {any} analysis */
 export const comparableSites = (analysis) =>
   analysis.sites.filter(
-    (/** @type {any} */ site) => (isPlaced(site) && isSquare(site)) || site.kind.endsWith("-gate"),
+    (/** @type {any} */ site) => site.kind.endsWith("-gate") || (site.kind === "attention" && askedGrid(site, "from")),
   );
 
-/** What is shown first of a network: attention halfway, else a mask over places, else a channel gate. @param {any[]} sites */
+/** What is shown first of a network: attention halfway, over the whole photo before that in windows, else a mask over places, else a channel gate. @param {any[]} sites */
 export function firstOf(sites) {
-  for (const kind of ["attention", "spatial-gate", "channel-gate"]) {
-    const some = sites.filter((site) => site.kind === kind);
-    if (some.length) return sites.indexOf(some[Math.floor(some.length / 2)]);
-  }
-  return 0;
+  const ofKind = (/** @type {string} */ kind) => sites.filter((site) => site.kind === kind);
+  const attention = ofKind("attention");
+  const wanted = [attention.filter(isPlaced), attention, ofKind("spatial-gate"), ofKind("channel-gate")];
+  const some = wanted.find(({ length }) => length > 0) ?? sites;
+  return Math.max(0, sites.indexOf(some[Math.floor(some.length / 2)]));
 }
 
 /**
@@ -40,7 +40,7 @@ export function suggested(models, shown, kindOf) {
 }
 
 /**
- * A map on its photo: exact cells, dimmed where the network saw nothing.
+ * A map on its photo: exact cells, hatched where there is no number, dimmed where the network saw nothing.
  * @param {HTMLCanvasElement} canvas @param {ImageBitmap} photo @param {import("./geometry.js").Geometry} geometry
  * @param {{values: Float32Array, columns: number}} map @param {import("./colormap.js").Table} table @param {number} opacity
  */
@@ -56,12 +56,34 @@ export function paint(canvas, photo, geometry, { values, columns }, table, opaci
   context.imageSmoothingEnabled = false;
   context.globalAlpha = opacity;
   context.drawImage(cells, left, top, right - left, bottom - top);
+  const [cellWidth, cellHeight] = [(right - left) / cells.width, (bottom - top) / cells.height];
+  context.beginPath();
+  for (const i of values.keys())
+    if (Number.isNaN(values[i]))
+      context.rect(left + (i % columns) * cellWidth, top + Math.floor(i / columns) * cellHeight, cellWidth, cellHeight);
+  context.fillStyle = hatching(context);
+  context.fill();
   context.globalAlpha = 1;
   context.fillStyle = DIM;
   context.beginPath();
   context.rect(0, 0, width, height);
   context.rect(left, top, right - left, bottom - top);
   context.fill("evenodd");
+}
+
+/** Slanted stripes of two greys. @param {CanvasRenderingContext2D} context */
+function hatching(context) {
+  const side = 2 * HATCH.width;
+  const tile = document.createElement("canvas");
+  Object.assign(tile, { width: side, height: side });
+  const inked = /** @type {CanvasRenderingContext2D} */ (tile.getContext("2d"));
+  for (let y = 0; y < side; y++)
+    for (let x = 0; x < side; x++) {
+      const grey = Math.floor((x + y) / HATCH.width) % 2 ? HATCH.light : HATCH.dark;
+      inked.fillStyle = `rgb(${grey} ${grey} ${grey})`;
+      inked.fillRect(x, y, 1, 1);
+    }
+  return /** @type {CanvasPattern} */ (context.createPattern(tile, "repeat"));
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { cellAt, fromAnalysis } from "./geometry.js";
+import { askedGrid } from "./sites.js";
 
 /** @param {() => Blob | null} shownPhoto */
 export function comparing(shownPhoto) {
@@ -19,7 +20,8 @@ export function comparing(shownPhoto) {
      * @param {AbortSignal} signal
      */
     async mapOf(analysis, site, point, signal) {
-      const cell = point && site.grid && cellAt(fromAnalysis(analysis), ...point, site.grid);
+      const grid = site.kind === "attention" ? askedGrid(site, "from") : null;
+      const cell = point && grid && cellAt(fromAnalysis(analysis), ...point, grid);
       const ask = (
         /** @type {"attention" | "gate" | "features"} */ what,
         /** @type {Record<string, string | number>} */ asked,
@@ -33,7 +35,7 @@ export function comparing(shownPhoto) {
       }
       const [rows, columns] = answer.shape;
       const values = Float32Array.from(answer.values.flat(), (/** @type {number | null} */ value) => value ?? NaN);
-      return { values, rows, columns, sentence: answer.sentence };
+      return { values, rows, columns, sentence: answer.sentence, asked: grid };
     },
   };
 }

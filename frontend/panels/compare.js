@@ -19,7 +19,7 @@ const WIDTH_PX = 480; // of a picture; CSS makes it as wide as there is room
  * @property {any} analysis
  * @property {any[]} sites
  * @property {number} at  which of them is shown
- * @property {{values: Float32Array, rows: number, columns: number, sentence: string} | null} map
+ * @property {{values: Float32Array, rows: number, columns: number, sentence: string, asked: import("../geometry.js").PatchGrid | null} | null} map  asked: whose places can be asked about
  * @property {HTMLElement} root
  * @property {HTMLCanvasElement} canvas
  */
@@ -132,7 +132,7 @@ export function mountCompare(root, { store, session }) {
       const by = ARROWS[event.key];
       if (!by || !card.map) return;
       event.preventDefault();
-      ask(moved(fromAnalysis(analysis), card.map, asked, by));
+      ask(moved(fromAnalysis(analysis), card.map.asked ?? card.map, asked, by));
     });
     const step = (/** @type {number} */ by, /** @type {string} */ name) =>
       h(
@@ -188,7 +188,7 @@ export function mountCompare(root, { store, session }) {
     paint(card.canvas, photo.bitmap, geometry, card.map, tables[colormap], opacity);
     const value = card.root.querySelector(".value");
     if (value) value.textContent = "";
-    if (asked && card.sites[card.at].kind === "attention") outline(card.canvas, geometry, card.map, asked, true);
+    if (asked && card.map.asked) outline(card.canvas, geometry, card.map.asked, asked, true);
     const cell = pointed && outline(card.canvas, geometry, card.map, pointed, false);
     if (cell && value) value.textContent = number(card.map.values[cell.row * card.map.columns + cell.column]);
   }

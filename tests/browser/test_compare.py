@@ -86,7 +86,11 @@ def test_a_click_asks_every_attention_about_that_place(watched: Watched) -> None
     cards.first.locator("canvas").press("ArrowUp")
     expect(cards.first.locator(".sentence")).to_contain_text("the patch at row 6")
     cards.nth(1).get_by_role("button", name="Site after").click()
-    expect(cards.nth(1).locator(".site-name")).to_contain_text("of")
+    # Inside the patches: each is a window of its own, on a grid four times as fine.
+    expect(cards.nth(1).locator(".sentence")).to_contain_text("looks at in its window")
+    move(cards.first.locator("canvas"), 0.52, 0.53, click=True)
+    inner = re.compile(r"the patch at row 1[45], column 1[45] looks at in its window")
+    expect(cards.nth(1).locator(".sentence")).to_contain_text(inner)
     page.keyboard.press("Escape")
     expect(page.locator("dialog.compare")).to_be_hidden()
     expect(page.locator("#sentence")).to_contain_text("what the class token looks at")

@@ -51,6 +51,14 @@ test("what has no place on the photo is left out", () => {
   assert.deepEqual(comparableSites({ sites }), [sites[0], sites[3]]);
 });
 
+test("windows can be asked, and come after attention over the whole photo", () => {
+  const windowed = () => ({ kind: "attention", grid: null, query_grid: GRID, key_grid: GRID, queries: 4, keys: 4 });
+  const sites = [windowed(), windowed(), attention("a"), windowed()];
+  assert.deepEqual(comparableSites({ sites }), sites);
+  assert.equal(firstOf(sites), 2);
+  assert.equal(firstOf([windowed(), windowed(), { kind: "channel-gate" }]), 1);
+});
+
 test("a key moves by a cell and stops at the edge", () => {
   const geometry = { imageWidth: 80, imageHeight: 40, inputWidth: 20, inputHeight: 20, imageToInput: [[0.5, 0, -10], [0, 0.5, 0]] };
   const grid = { rows: 4, columns: 4 }; // cells of 10 px on the photo, from x = 20 on
