@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { percent } from "./format.js";
-import { METHODS, possible, targetOf } from "./sites.js";
+import { METHODS, possible, targetOf } from "./methods.js";
 
 /** @param {any} state @param {(patch: any) => void} set @returns {(Element | false)[]} */
 export function answer(state, set) {

@@ -2,7 +2,8 @@
 
 import { h, segmented } from "./dom.js";
 import { headOf } from "./picture.js";
-import { askedGrid, forWords, METHODS, possible } from "./sites.js";
+import { forWords, METHODS, possible } from "./methods.js";
+import { askedGrid } from "./sites.js";
 
 /** @type {Record<string, string>} */
 const HERE = { attention: "This layer", "spatial-transformer": "This grid" };

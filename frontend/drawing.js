@@ -4,22 +4,9 @@
 import { writtenWord } from "./network_sentences.js";
 import * as pictures from "./picture.js";
 import { maskPicture, wordMatrixPicture, wordPicture, wordPositionsPicture } from "./picture_words.js";
-import {
-  askedGrid,
-  cellOf,
-  forWords,
-  isCross,
-  isScattered,
-  isWordMatrix,
-  METHODS,
-  positionCell,
-  positionGrid,
-  positionsAsked,
-  positionsAt,
-  possible,
-  targetOf,
-  wordOf,
-} from "./sites.js";
+import { forWords, METHODS, possible, targetOf } from "./methods.js";
+import { positionCell, positionGrid, positionsAsked, positionsAt } from "./positions.js";
+import { askedGrid, cellOf, isCross, isScattered, isWordMatrix, wordOf } from "./sites.js";
 
 const MADE_FROM = [
   "analysisData",

@@ -4,7 +4,8 @@ import { h } from "./dom.js";
 import { number } from "./format.js";
 import { formula, over, row, sub, sup, text } from "./mathml.js";
 import { quoted } from "./picture_words.js";
-import { positionCell, positionsAsked, positionsAt, positionsInside, wordOf } from "./sites.js";
+import { positionCell, positionsAsked, positionsAt, positionsInside } from "./positions.js";
+import { wordOf } from "./sites.js";
 import { bars } from "./walkthrough.js";
 
 const BASE = 10000; // of Vaswani et al. 2017, section 3.5

@@ -2,7 +2,9 @@
 
 import { COLORMAPS } from "./colormap.js";
 import { askingGrid, siteOf } from "./drawing.js";
-import { askedGrid, cellOf, isScattered, placeOf, positionCell, possible, tabsOf, wordOf } from "./sites.js";
+import { possible } from "./methods.js";
+import { positionCell } from "./positions.js";
+import { askedGrid, cellOf, isScattered, placeOf, tabsOf, wordOf } from "./sites.js";
 import { shownToken } from "./picture.js";
 
 /** @type {Record<string, [number, number]>} */

@@ -1,6 +1,7 @@
 // What a map of the whole network shows, in one sentence.
 
-import { forWords, isPlaced, METHODS, targetOf, wordOf } from "./sites.js";
+import { forWords, METHODS, targetOf } from "./methods.js";
+import { isPlaced, wordOf } from "./sites.js";
 import { percent } from "./format.js";
 
 const DINO_SHARE = 0.6;

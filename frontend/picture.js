@@ -4,7 +4,8 @@ import { focus, fuse, matrix } from "./attention.js";
 import { extent, range } from "./colormap.js";
 import { number } from "./format.js";
 import { networkSentence } from "./network_sentences.js";
-import { askedGrid, isOnFeatures, METHODS, placeOf, tokenName, tokenOf } from "./sites.js";
+import { METHODS } from "./methods.js";
+import { askedGrid, isOnFeatures, placeOf, tokenName, tokenOf } from "./sites.js";
 
 /**
  * @typedef {object} Picture

@@ -1,7 +1,7 @@
 // The state of the page in one place. What makes a view is also in the address, so that every view is a link.
 
 import { COLORMAPS } from "./colormap.js";
-import { METHODS } from "./sites.js";
+import { METHODS } from "./methods.js";
 
 /**
  * @typedef {"cls" | {row: number, column: number} | {token: number}} Query

@@ -6,7 +6,7 @@ import { EXPLANATIONS } from "../explanations.js";
 import { networkMap } from "../explanations_network.js";
 import { positions } from "../explanations_positions.js";
 import { mask, words } from "../explanations_words.js";
-import { METHODS, possible } from "../sites.js";
+import { METHODS, possible } from "../methods.js";
 
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
 export function mountHow(root, { store, session }) {

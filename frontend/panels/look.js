@@ -7,7 +7,8 @@ import { h, put } from "../dom.js";
 import { siteOf } from "../drawing.js";
 import { number, percent } from "../format.js";
 import { knownWords } from "../sentences.js";
-import { isCross, isInner, isMasked, isWordMatrix, METHODS, prefixName } from "../sites.js";
+import { METHODS } from "../methods.js";
+import { isCross, isInner, isMasked, isWordMatrix, prefixName } from "../sites.js";
 import { decompose } from "../theta.js";
 
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */

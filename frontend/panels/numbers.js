@@ -7,7 +7,8 @@ import { h, put } from "../dom.js";
 import { siteOf } from "../drawing.js";
 import { number, percent } from "../format.js";
 import { cellWords } from "../picture_words.js";
-import { prefixName, KINDS, possible, roleOf } from "../sites.js";
+import { possible } from "../methods.js";
+import { prefixName, KINDS, roleOf } from "../sites.js";
 
 /** @typedef {[string, any]} Fact */
 

@@ -5,7 +5,8 @@ import { siteOf } from "../drawing.js";
 import { createMatrix } from "../matrix.js";
 import { wordMatrixPicture, wordPositionsPicture } from "../picture_words.js";
 import { examplesOf } from "../sentences.js";
-import { isMasked, isWordMatrix, ownWords, positionsAt, siteTitle, wordOf } from "../sites.js";
+import { positionsAt } from "../positions.js";
+import { isMasked, isWordMatrix, ownWords, siteTitle, wordOf } from "../sites.js";
 
 const GAP_PX = 24;
 const NARROW_PX = 640;

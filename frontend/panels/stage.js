@@ -11,7 +11,8 @@ import { maskPaths } from "../mask_marks.js";
 import { createMatrix } from "../matrix.js";
 import { createOverlay } from "../overlay.js";
 import { watchPointer } from "../pointer.js";
-import { channelMean, isOnFeatures, METHODS, samplersBefore } from "../sites.js";
+import { METHODS } from "../methods.js";
+import { channelMean, isOnFeatures, samplersBefore } from "../sites.js";
 
 const STACKED = matchMedia("(max-width: 860px)"); // as in style/layout.css: the stage is as high as what is in it
 const GAP_PX = 24;

@@ -8,7 +8,8 @@ import { percent } from "../format.js";
 import { writtenWord } from "../network_sentences.js";
 import { headOf } from "../picture.js";
 import { isMark, shownWord } from "../picture_words.js";
-import { forWords, isCross, wordOf } from "../sites.js";
+import { forWords } from "../methods.js";
+import { isCross, wordOf } from "../sites.js";
 
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
 export function mountWords(root, { store, session }) {

@@ -8,10 +8,20 @@ import { duration } from "../../frontend/format.js";
 import { smallWindow } from "../../frontend/lens.js";
 import { throughEarlier } from "../../frontend/marks.js";
 import { maskPaths } from "../../frontend/mask_marks.js";
+import { possible } from "../../frontend/methods.js";
 import { className, networkSentence } from "../../frontend/network_sentences.js";
 import { cellWords, maskPicture, wordMatrixPicture, wordPicture } from "../../frontend/picture_words.js";
+import { positionsAt } from "../../frontend/positions.js";
 import { examplesOf, knownWords } from "../../frontend/sentences.js";
-import { channelMean, isCross, isMasked, isWordMatrix, possible, roleOf, samplersBefore, wordOf } from "../../frontend/sites.js";
+import {
+  channelMean,
+  isCross,
+  isMasked,
+  isWordMatrix,
+  roleOf,
+  samplersBefore,
+  wordOf,
+} from "../../frontend/sites.js";
 import { readView, writeView } from "../../frontend/store.js";
 
 const CROSS = {
@@ -38,6 +48,14 @@ const MASKED = {
 };
 const READING = { ...MASKED, query_labels: ["un", "chien", "<end>"], key_labels: ["un", "chien", "<end>"], projections: true };
 const VIEW = { head: "mean", word: null, hover: null, direction: "from" };
+
+test("words that look at each other show their own positions, decoders those of what they read", () => {
+  const analysis = { sites: [READING, MASKED, CROSS], output: { kind: "sequence" } };
+  assert.deepEqual([CROSS, MASKED, READING].map((site) => positionsAt(site, analysis)), ["read", "read", "source"]);
+  const encoder = { id: "e", kind: "attention", grid: { rows: 2, columns: 2 }, queries: 4, keys: 4, prefix_tokens: 0 };
+  assert.equal(positionsAt(encoder, { sites: [encoder], output: { kind: "caption" } }), "photo");
+  assert.equal(positionsAt(encoder, { sites: [encoder], output: null }), null);
+});
 
 test("what an attention is between follows from what its tokens are", () => {
   assert.deepEqual([CROSS, MASKED, READING].map(isCross), [true, false, false]);
