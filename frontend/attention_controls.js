@@ -1,8 +1,8 @@
 // What can be chosen of the shown site: what is shown, who asks, which way, which heads.
 
 import { h, segmented } from "./dom.js";
-import { headOf } from "./picture.js";
 import { forWords, METHODS, possible } from "./methods.js";
+import { headOf } from "./picture.js";
 import { askedGrid } from "./sites.js";
 
 /** @type {Record<string, string>} */

@@ -1,10 +1,10 @@
 // Keeps the picture in step with the view: whenever what is asked for changes, the picture is made anew, and what
 // is likely asked for next is fetched while the page is idle.
 
+import { forWords, METHODS, possible, targetOf } from "./methods.js";
 import { writtenWord } from "./network_sentences.js";
 import * as pictures from "./picture.js";
 import { maskPicture, wordMatrixPicture, wordPicture, wordPositionsPicture } from "./picture_words.js";
-import { forWords, METHODS, possible, targetOf } from "./methods.js";
 import { positionCell, positionGrid, positionsAsked, positionsAt } from "./positions.js";
 import { askedGrid, cellOf, isCross, isScattered, isWordMatrix, wordOf } from "./sites.js";
 

@@ -3,8 +3,8 @@
 import { h } from "./dom.js";
 import { percent } from "./format.js";
 import { formula, over, row, sub, sup, text } from "./mathml.js";
-import { className } from "./network_sentences.js";
 import { forWords, METHODS, targetOf } from "./methods.js";
+import { className } from "./network_sentences.js";
 
 /** @param {any} state @param {any} site */
 export function networkMap(state, site) {

@@ -3,8 +3,8 @@
 import { focus, fuse, matrix } from "./attention.js";
 import { extent, range } from "./colormap.js";
 import { number } from "./format.js";
-import { networkSentence } from "./network_sentences.js";
 import { METHODS } from "./methods.js";
+import { networkSentence } from "./network_sentences.js";
 import { askedGrid, isOnFeatures, placeOf, tokenName, tokenOf } from "./sites.js";
 
 /**

@@ -2,8 +2,8 @@
 
 import { extent } from "./colormap.js";
 import { number, percent } from "./format.js";
-import { headsPicture, matrixPicture } from "./picture.js";
 import { METHODS } from "./methods.js";
+import { headsPicture, matrixPicture } from "./picture.js";
 import { isMasked, ownWords, wordOf } from "./sites.js";
 
 /** @typedef {import("./picture.js").Picture} Picture */

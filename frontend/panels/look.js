@@ -6,8 +6,8 @@ import { markChannel, showChannels } from "../channel_thumbs.js";
 import { h, put } from "../dom.js";
 import { siteOf } from "../drawing.js";
 import { number, percent } from "../format.js";
-import { knownWords } from "../sentences.js";
 import { METHODS } from "../methods.js";
+import { knownWords } from "../sentences.js";
 import { isCross, isInner, isMasked, isWordMatrix, prefixName } from "../sites.js";
 import { decompose } from "../theta.js";
 

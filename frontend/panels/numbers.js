@@ -6,8 +6,8 @@ import { extent } from "../colormap.js";
 import { h, put } from "../dom.js";
 import { siteOf } from "../drawing.js";
 import { number, percent } from "../format.js";
-import { cellWords } from "../picture_words.js";
 import { possible } from "../methods.js";
+import { cellWords } from "../picture_words.js";
 import { prefixName, KINDS, roleOf } from "../sites.js";
 
 /** @typedef {[string, any]} Fact */

@@ -4,8 +4,8 @@ import { h, put } from "../dom.js";
 import { siteOf } from "../drawing.js";
 import { createMatrix } from "../matrix.js";
 import { wordMatrixPicture, wordPositionsPicture } from "../picture_words.js";
-import { examplesOf } from "../sentences.js";
 import { positionsAt } from "../positions.js";
+import { examplesOf } from "../sentences.js";
 import { isMasked, isWordMatrix, ownWords, siteTitle, wordOf } from "../sites.js";
 
 const GAP_PX = 24;
@@ -145,7 +145,8 @@ export function mountSentence(root, { store, session }) {
       heading.setAttribute("aria-pressed", String(chosen));
       figure.classList.toggle("chosen", chosen);
       const source = await (words ? session.positions({ words }) : session.attention(site)).catch(() => null);
-      if (!source || store.get().analysisData !== analysis) return;
+      const now = store.get();
+      if (!source || now.analysisData !== analysis || now.method !== state.method) return;
       const sameWords = same(site.query_labels, siteOf(state)?.query_labels);
       const word = sameWords ? wordOf(state, site) : null;
       const picture = words ? wordPositionsPicture(state, site, source) : wordMatrixPicture(state, site, source);

@@ -9,9 +9,9 @@ import { createLens } from "../lens.js";
 import { cellOutline, samplePoint, samplingLines, throughEarlier } from "../marks.js";
 import { maskPaths } from "../mask_marks.js";
 import { createMatrix } from "../matrix.js";
+import { METHODS } from "../methods.js";
 import { createOverlay } from "../overlay.js";
 import { watchPointer } from "../pointer.js";
-import { METHODS } from "../methods.js";
 import { channelMean, isOnFeatures, samplersBefore } from "../sites.js";
 
 const STACKED = matchMedia("(max-width: 860px)"); // as in style/layout.css: the stage is as high as what is in it

@@ -5,10 +5,10 @@ import { extent } from "../colormap.js";
 import { h, moveFocus, put } from "../dom.js";
 import { siteOf } from "../drawing.js";
 import { percent } from "../format.js";
+import { forWords } from "../methods.js";
 import { writtenWord } from "../network_sentences.js";
 import { headOf } from "../picture.js";
 import { isMark, shownWord } from "../picture_words.js";
-import { forWords } from "../methods.js";
 import { isCross, wordOf } from "../sites.js";
 
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
