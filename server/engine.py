@@ -133,10 +133,11 @@ class Engine:
     ) -> tuple[Positions, ...]:
         """The positional encodings of the network, which are the same for every photo.
 
-        Those of words are as many as the words.
+        Nor do they change with the words, but there are as many as of these.
         """
-        same = f"{analysis.model.id}/{analysis.revision}"
-        key = f"{same if analysis.sentence is None else analysis.serial}/positions"
+        written = analysis.sentence
+        words = "" if written is None else f"{len(written.source)}-{len(written.read)}"
+        key = f"{analysis.model.id}/{analysis.revision}/positions {words}"
         return await self._kept(self._positions, POSITIONS_KEPT, key, analysis, find)
 
     async def default_model(self, reads: Literal["photo", "text"] = "photo") -> str:
