@@ -1,7 +1,8 @@
 """Ways to distort a digit on a larger canvas: those of Jaderberg et al. 2015 and a harder one.
 
 Every distortion is a sampling grid: for each pixel of the canvas, the point of the digit that is
-drawn there. All chance comes from the generator given, on the CPU: it is the same everywhere.
+drawn there. All chance comes from the generator given, on the CPU: it is the same everywhere. What
+is made of it is made on the device, as a grid has some thousand times as many numbers.
 """
 
 import math
@@ -32,26 +33,26 @@ KNOTS = 4
 
 @dataclass(frozen=True)
 class Distortion:
-    """grid: from a number of digits to (batch, 60, 60, 2) points, and the theta of a transformer
-    that shows the digit upright and whole, (batch, 2, 3), where an affine one can. clutter: whether
-    fragments of other digits lie around.
+    """grid: from a number of digits to (batch, 60, 60, 2) points on the device, and the theta of a
+    transformer that shows the digit upright and whole, (batch, 2, 3), where an affine one can.
+    clutter: whether fragments of other digits lie around.
     """
 
-    grid: Callable[[int, torch.Generator], tuple[Tensor, Tensor | None]]
+    grid: Callable[[int, torch.Generator, torch.device], tuple[Tensor, Tensor | None]]
     clutter: bool = False
 
 
 def similarity(
     turn_deg: float, scales: tuple[float, float], moves: bool
-) -> Callable[[int, torch.Generator], tuple[Tensor, Tensor]]:
+) -> Callable[[int, torch.Generator, torch.device], tuple[Tensor, Tensor]]:
     """Turned by up to turn_deg either way, resized within scales, moved within the canvas."""
 
-    def grid(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        uniform = torch.rand((4, count), generator=generator)
+    def grid(count: int, generator: torch.Generator, device: torch.device) -> tuple[Tensor, Tensor]:
+        uniform = torch.rand((4, count), generator=generator).to(device)
         turn = math.radians(turn_deg) * (2 * uniform[0] - 1)
         scale = scales[0] + (scales[1] - scales[0]) * uniform[1]
         # How far the middle may move, in canvas half-widths, with the digit's ink still inside.
-        room = (CANVAS_PX - DIGIT_PX * scale) / CANVAS_PX if moves else torch.zeros(count)
+        room = (CANVAS_PX - DIGIT_PX * scale) / CANVAS_PX if moves else torch.zeros_like(scale)
         shift_x, shift_y = room * (2 * uniform[2] - 1), room * (2 * uniform[3] - 1)
         # From a canvas point to the digit's point that is drawn there.
         zoom = ZOOM / scale
@@ -67,26 +68,29 @@ def similarity(
     return grid
 
 
-def perspective(count: int, generator: torch.Generator) -> tuple[Tensor, None]:
+def perspective(
+    count: int, generator: torch.Generator, device: torch.device
+) -> tuple[Tensor, None]:
     """The digit's square seen in perspective: each of its corners moves on its own."""
     corners = torch.tensor([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
     moved = corners + CORNER_SHIFT * (2 * torch.rand((count, 4, 2), generator=generator) - 1)
-    homography = homographies(moved / ZOOM, corners.expand(count, -1, -1))
-    points = F.affine_grid(torch.eye(2, 3).unsqueeze(0), canvas_shape(1), align_corners=False)
+    homography = homographies(moved / ZOOM, corners.expand(count, -1, -1)).to(device)
+    straight = torch.eye(2, 3, device=device).unsqueeze(0)
+    points = F.affine_grid(straight, canvas_shape(1), align_corners=False)
     homogeneous = F.pad(points, (0, 1), value=1.0).view(1, -1, 3) @ homography.transpose(1, 2)
     # A point at or behind the eye shows nothing.
     depth = homogeneous[..., 2:]
-    seen = torch.where(depth > 0.05, homogeneous[..., :2] / depth, torch.full((), 9.0))
+    seen = torch.where(depth > 0.05, homogeneous[..., :2] / depth, 9.0)
     return seen.view(count, CANVAS_PX, CANVAS_PX, 2), None
 
 
-def elastic(count: int, generator: torch.Generator) -> tuple[Tensor, None]:
+def elastic(count: int, generator: torch.Generator, device: torch.device) -> tuple[Tensor, None]:
     """The digit on a rubber sheet whose knots move at random."""
-    knots = 2 * torch.rand((count, 2, KNOTS, KNOTS), generator=generator) - 1
+    knots = 2 * torch.rand((count, 2, KNOTS, KNOTS), generator=generator).to(device) - 1
     bend = F.interpolate(knots, size=(DIGIT_PX, DIGIT_PX), mode="bicubic", align_corners=True)
     margin = (CANVAS_PX - DIGIT_PX) // 2
     sheet = F.pad(bend, (margin,) * 4, mode="replicate").permute(0, 2, 3, 1)
-    straight = ZOOM * torch.eye(2, 3).expand(count, -1, -1)
+    straight = ZOOM * torch.eye(2, 3, device=device).expand(count, -1, -1)
     grid = F.affine_grid(straight, canvas_shape(count), align_corners=False)
     return grid + sheet * 2 * BEND_PX / DIGIT_PX, None
 
@@ -160,9 +164,8 @@ def draw(
     are, as by `Distortion.grid`.
     """
     wanted = DISTORTIONS[distortion]
-    grid, truth = wanted.grid(len(digits), generator)
-    device = digits.device
-    canvases = F.grid_sample(digits.float() / 255, grid.to(device), align_corners=False)
+    grid, truth = wanted.grid(len(digits), generator, digits.device)
+    canvases = F.grid_sample(digits.float() / 255, grid, align_corners=False)
     if wanted.clutter:
         canvases = torch.maximum(canvases, clutter(others, len(digits), generator))
-    return canvases, None if truth is None else truth.to(device)
+    return canvases, truth

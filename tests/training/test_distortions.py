@@ -16,7 +16,7 @@ def generator() -> torch.Generator:
 
 def cluttered(digits: Tensor) -> tuple[Tensor, Tensor]:
     """Float digits on their canvases, as the hardest distortion places them, without clutter."""
-    grid, truth = DISTORTIONS["cluttered"].grid(len(digits), generator())
+    grid, truth = DISTORTIONS["cluttered"].grid(len(digits), generator(), digits.device)
     assert truth is not None
     return F.grid_sample(digits, grid, align_corners=False), truth
 

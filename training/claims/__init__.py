@@ -5,6 +5,7 @@ from training.claims import (
     positions,
     receptive_field,
     rooms,
+    rooms_large,
     scores,
     spatial_transformers,
     tnt,
@@ -13,7 +14,16 @@ from training.claims.claim import Claim
 
 CLAIMS: dict[str, Claim] = {
     module.CLAIM.id: module.CLAIM
-    for module in (gates, spatial_transformers, rooms, positions, receptive_field, tnt, scores)
+    for module in (
+        gates,
+        spatial_transformers,
+        rooms,
+        rooms_large,
+        positions,
+        receptive_field,
+        tnt,
+        scores,
+    )
 }
 
 
