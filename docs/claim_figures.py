@@ -53,7 +53,8 @@ class Bars:
 class Lines:
     """One figure: figures whose names hold a number, such as a layer's, against that number.
 
-    series: a pattern of names with one number in it, and the line's name.
+    series: a pattern of names with one number in it, and the line's name; where a claim has
+    variants a name begins with one of them.
     """
 
     name: str
@@ -70,6 +71,7 @@ FIGURES: tuple[Bars | Lines, ...] = (
     Bars("tnt", "tnt", "val_top1", "Error on CIFAR-10", "%", error=True),
     Bars("scores", "scores", "val_exact_match", "Sentences with an error", "%", error=True),
     Bars("rooms", "rooms", "val_dice", "Dice of the walls of unseen rooms"),
+    Bars("rooms-large", "rooms_large", "val_dice", "Dice of the walls, trained to the end"),
     Bars(
         "spatial-transformers",
         "spatial_transformers",
@@ -90,6 +92,19 @@ FIGURES: tuple[Bars | Lines, ...] = (
         "How far a layer looks",
         "layer or block",
         "px of 112",
+    ),
+    Lines(
+        "reach-seeds",
+        "receptive_field",
+        (
+            (r"vit_layer_(\d+)_farthest_head_px", "ViT, farthest head"),
+            (r"vit_layer_(\d+)_mean_head_px", "ViT, mean of heads"),
+            (r"vit_layer_(\d+)_nearest_head_px", "ViT, nearest head"),
+            (r"resnet_layer_(\d+)_gradient_px", "ResNet, by gradient"),
+        ),
+        "How far a layer looks, on CIFAR-10",
+        "layer or block",
+        "px of 32",
     ),
     Lines(
         "reach-vit-ti",
@@ -114,6 +129,18 @@ def result_of(claim: str) -> Result:
     """What the trainings of a claim gave."""
     content: Result = json.loads((RESULTS / f"{claim}.json").read_text(encoding="utf-8"))
     return content
+
+
+def flat_figures(claim: str) -> Mapping[str, float]:
+    """The figures of a network that ships, or the means over the seeds of a claim's variants."""
+    result = result_of(claim)
+    if "variants" not in result:
+        return result
+    return {
+        f"{variant}_{name}": score["mean"]
+        for variant, told in result["variants"].items()
+        for name, score in told["scores"].items()
+    }
 
 
 def spoken(name: str) -> str:
@@ -176,7 +203,7 @@ def draw_bars(figure: Bars) -> go.Figure:
 def draw_lines(figure: Lines) -> go.Figure:
     """One line a series, each with its own colour and mark."""
     drawn = go.Figure()
-    figures = result_of(figure.claim)
+    figures = flat_figures(figure.claim)
     for number, (pattern, label) in enumerate(figure.series):
         points = sorted(
             (int(found[1]), value)

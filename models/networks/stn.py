@@ -14,7 +14,7 @@ WINDOW_PX = 28
 LOCALISED = 48
 """The features of a digit's localisation network, which theta is made from."""
 
-LOOKS = ("first", "second", "third")
+LOOKS = ("first", "second")
 
 
 def normalised_convolution(
@@ -42,8 +42,9 @@ def localisation_network() -> nn.Sequential:
         *normalised_convolution(32, 64, 3),
         nn.MaxPool2d(2),
         *normalised_convolution(64, 64, 3),
+        *normalised_convolution(64, 96, 3, stride=2),
         nn.Flatten(),
-        nn.Linear(64 * 7 * 7, LOCALISED),
+        nn.Linear(96 * 4 * 4, LOCALISED),
         nn.Tanh(),
     )
 
@@ -51,11 +52,13 @@ def localisation_network() -> nn.Sequential:
 def mending_network() -> nn.Sequential:
     """(batch, 1, 28, 28) to (batch, 48): how is the digit in the window still off?"""
     return nn.Sequential(
-        *normalised_convolution(1, 24, 5, stride=2),
-        *normalised_convolution(24, 48, 3),
-        *normalised_convolution(48, 64, 3, stride=2),
+        *normalised_convolution(1, 32, 3),
+        nn.MaxPool2d(2),
+        *normalised_convolution(32, 64, 3),
         *normalised_convolution(64, 64, 3),
-        *normalised_convolution(64, 96, 3, stride=2),
+        nn.MaxPool2d(2),
+        *normalised_convolution(64, 96, 3),
+        *normalised_convolution(96, 96, 3, stride=2),
         nn.Flatten(),
         nn.Linear(96 * 4 * 4, LOCALISED),
         nn.Tanh(),
@@ -65,11 +68,11 @@ def mending_network() -> nn.Sequential:
 class DigitSTN(nn.Module):
     """Canvas → spatial transformer → a small picture of the digit → convolutional classifier.
 
-    The first look sees the whole canvas and finds the digit; those after it see the window and
-    mend its turn and frame.
+    The first look sees the whole canvas and finds the digit; the second sees the window and mends
+    its turn and frame.
 
-    looks: how often the transformer looks, at most three times; 0 leaves it out: the same
-    classifier then looks at the whole canvas at its full size, which is the control experiment.
+    looks: how often the transformer looks, at most twice; 0 leaves it out: the same classifier
+    then looks at the whole canvas at its full size, which is the control experiment.
     """
 
     def __init__(self, classes: int = 10, looks: int = 2) -> None:

@@ -1,0 +1,103 @@
+"""How often the digits' transformer errs on canvases that its epoch was not chosen on.
+
+`python -m training.claims.digit_errors` writes docs/claims/digit_errors.json, of the network that
+ships, and, where `make train NETWORK=stn_digits_control` left it in runs/, that of its control.
+"""
+
+import argparse
+
+import torch
+from torch import Tensor, nn
+
+from models.mechanisms.spatial_transformer import ComposedSpatialTransformer
+from training.claims.results import write_figures
+from training.claims.windows import turn_deg
+from training.data import Examples, data_folder, load_digits
+from training.digits import normalise
+from training.distortions import draw
+from training.export import export_folder, load_network
+from training.recipes import stn_digits, stn_digits_control
+
+DRAWS = range(100, 112)
+"""Seeds of the canvases; those that an epoch is chosen on are drawn from another."""
+
+FAR_TURNED_DEG = 75.0
+"""Beyond this a digit may nearly as well be turned the other way."""
+
+OFF_DEG = 20.0
+"""A window that is turned so far from upright is counted as off."""
+
+BATCH = 500
+
+
+def true_window_guesses(network: nn.Module, canvases: Tensor, truth: Tensor) -> Tensor | None:
+    """What the classifier would say if shown the true windows; none without a transformer."""
+    if not isinstance(network.transformer, ComposedSpatialTransformer):
+        return None
+    *_, last = network.transformer.looks.values()
+    window = last.sample(canvases, truth)  # type: ignore[operator]
+    guesses: Tensor = network.head(network.classifier(window)).argmax(dim=1)  # type: ignore[operator]
+    return guesses
+
+
+@torch.inference_mode()
+def errors(network: nn.Module, digits: Examples, draws: range = DRAWS) -> dict[str, float]:
+    """Shares of misread digits, 0..1, on canvases drawn anew.
+
+    error: the mean over the draws, with the least and the greatest · error_far_turned,
+    error_others: of those turned by more than FAR_TURNED_DEG, and of the rest. With a transformer
+    also error_with_true_windows, and of_windows_off: the share of the errors whose window is
+    turned more than OFF_DEG from upright.
+    """
+    wrong, far, wrong_anyway, off = [], [], [], []
+    for seed in draws:
+        generator = torch.Generator().manual_seed(seed)
+        canvases, truth = draw(digits.images, digits.images, generator)
+        assert truth is not None, "cluttered digits have a true window"
+        for canvas, window, labels in zip(
+            normalise(canvases).split(BATCH),
+            truth.split(BATCH),
+            digits.labels.split(BATCH),
+            strict=True,
+        ):
+            wrong.append(network(canvas).argmax(dim=1) != labels)
+            far.append(turn_deg(window).abs() > FAR_TURNED_DEG)
+            shown_truth = true_window_guesses(network, canvas, window)
+            if shown_truth is not None:
+                wrong_anyway.append(shown_truth != labels)
+                theta = network.transformer.locate(canvas)  # type: ignore[operator, union-attr]
+                turned = (turn_deg(theta) - turn_deg(window) + 180) % 360 - 180
+                off.append(turned.abs() > OFF_DEG)
+    misread, far_turned = torch.cat(wrong), torch.cat(far)
+    each = misread.view(len(draws), -1).double().mean(dim=1)
+    figures = {
+        "error": each.mean(),
+        "error_least": each.min(),
+        "error_greatest": each.max(),
+        "error_far_turned": misread[far_turned].double().mean(),
+        "error_others": misread[~far_turned].double().mean(),
+    }
+    if off:
+        figures["error_with_true_windows"] = torch.cat(wrong_anyway).double().mean()
+        figures["of_windows_off"] = torch.cat(off)[misread].double().mean()
+    return {name: value.item() for name, value in figures.items()}
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m training.claims.digit_errors")
+    parser.add_argument("--data", help="folder of the data sets (default: FOVEA_DATA_DIR)")
+    options = parser.parse_args()
+    digits = load_digits(data_folder(options.data), "mnist_val")
+    for recipe, name in (
+        (stn_digits.RECIPE, "digit_errors"),
+        (stn_digits_control.RECIPE, "digit_errors_control"),
+    ):
+        weights = export_folder(recipe) / f"{recipe.id}.safetensors"
+        if weights.is_file():
+            network = load_network(weights, recipe.network, dict(recipe.arguments))
+            print(write_figures(name, errors(network, digits)))
+
+
+if __name__ == "__main__":
+    main()
