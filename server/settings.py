@@ -153,8 +153,11 @@ def _shown(fault: Any) -> str:
 
 
 def unknown_variables() -> list[str]:
-    """Names in the environment that look like settings and are none: probably typing mistakes."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    """Names in the environment that look like settings and are none: probably typing mistakes.
+
+    FOVEA_DATA_DIR is one of training's (docs/training.md).
+    """
+    known = {PREFIX + name.upper() for name in (*Settings.model_fields, "data_dir")}
     return sorted(
         name for name in os.environ if name.startswith(PREFIX) and name.upper() not in known
     )

@@ -86,5 +86,7 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_variables_that_are_no_settings_are_pointed_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOVEA_PROT", "8000")
+    monkeypatch.setenv("FOVEA_DATA_DIR", "data")
     assert "FOVEA_PROT" in unknown_variables()
     assert "FOVEA_PORT" not in unknown_variables()
+    assert "FOVEA_DATA_DIR" not in unknown_variables()
