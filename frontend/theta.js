@@ -24,3 +24,16 @@ export function correction([[a, b, x], [c, d, y]], theta) {
     top.map((value, j) => (a * bottom[j] - c * value) / area),
   ];
 }
+
+/**
+ * The corners of the window that a theta reads: top left, top right, bottom right, bottom left, each (x, y) on −1…1.
+ * @param {number[][]} theta
+ */
+export function corners([[a, b, tx], [c, d, ty]]) {
+  return [
+    [-1, -1],
+    [1, -1],
+    [1, 1],
+    [-1, 1],
+  ].map(([x, y]) => [a * x + b * y + tx, c * x + d * y + ty]);
+}

@@ -1,16 +1,18 @@
-// The strip of sites: one cell a site, in order of execution, glyph by kind, and a bar for the site's number.
+// The strip of sites: one cell a site, in order of execution, glyph by kind, and a bar for the site's number or,
+// of a spatial transformer, where its window lies.
 
-import { h, moveFocus, put } from "../dom.js";
+import { h, moveFocus, put, svg } from "../dom.js";
 import { number } from "../format.js";
 import { icon } from "../icons.js";
 import { glyphOf, roleOf, siteTitle } from "../sites.js";
+import { corners } from "../theta.js";
 
 /** What a bar says, by kind of site. @type {Record<string, string>} */
 const MEANINGS = {
   attention: "one cell a layer · its bar: how focused attention is",
   "channel-gate": "one cell a gate · its bar: how much it varies",
   "spatial-gate": "one cell a gate · its bar: how much it varies",
-  "spatial-transformer": "one cell a sampling grid",
+  "spatial-transformer": "one cell a sampling grid · where it lies on what it reads",
 };
 
 /** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
@@ -51,7 +53,7 @@ export function mountDepth(root, { store }) {
         title: titleOf(site),
         onclick: () => store.set({ site: site.id, channel: null }),
       },
-      h("span", { class: "spark" }, h("i")),
+      h("span", { class: "spark" }, site.theta ? windowOf(site) : h("i")),
       icon(glyphOf(site)),
       h("span", { class: "layer" }, site.layer),
     );
@@ -92,6 +94,19 @@ export function mountDepth(root, { store }) {
       button.title = `${titleOf(site)} · ${meaning} ${number(/** @type {number} */ (value))}`;
     }
   });
+}
+
+/** A spatial transformer's input as a frame and its window on it, the window's upper side drawn thicker. @param {any} site */
+function windowOf({ theta, input_grid: { rows, columns } }) {
+  const points = corners(theta).map(([x, y]) => [x * columns, y * rows]);
+  const [[x1, y1], [x2, y2]] = points;
+  return svg(
+    "svg",
+    { class: "window", viewBox: `${-columns} ${-rows} ${2 * columns} ${2 * rows}`, "aria-hidden": "true" },
+    svg("rect", { x: -columns, y: -rows, width: 2 * columns, height: 2 * rows }),
+    svg("polygon", { points: points.join(" ") }),
+    svg("line", { x1, y1, x2, y2 }),
+  );
 }
 
 /** @param {any} site */

@@ -96,9 +96,18 @@ def test_the_spatial_transformer(watched: Watched) -> None:
     expect(page.locator(".marks .dot").first).to_be_attached()
     page.locator("#tab-how").click()
     # Of its two looks the second is shown: what the classifier goes by.
-    theta = sites(watched, "spatial-transformer")[1]["theta"]
+    site = sites(watched, "spatial-transformer")[1]
+    theta = site["theta"]
     number = f"{abs(theta[0][0]):.3f}"[:4]
     expect(page.locator("#panel-how math").first).to_contain_text(number)
+    # The strip has each look's window in small: the middle of its corners is where theta moves it.
+    windows = page.locator(".site .window polygon")
+    expect(windows).to_have_count(2)
+    points = [float(value) for value in re.split(r"[ ,]", windows.nth(1).get_attribute("points"))]
+    middle = np.reshape(points, (4, 2)).mean(axis=0)
+    grid = site["input_grid"]
+    expected = [theta[0][2] * grid["columns"], theta[1][2] * grid["rows"]]
+    np.testing.assert_allclose(middle, expected, atol=1e-4)
 
 
 def test_a_second_look_is_drawn_on_the_photo_and_told_beside_the_first(watched: Watched) -> None:

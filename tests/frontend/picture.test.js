@@ -9,7 +9,7 @@ import { number, percent, size } from "../../frontend/format.js";
 import { samplingLines, samplePoint } from "../../frontend/marks.js";
 import { attentionPicture, shownToken } from "../../frontend/picture.js";
 import { hasRollout, tabsOf, tokenOf } from "../../frontend/sites.js";
-import { correction, decompose } from "../../frontend/theta.js";
+import { correction, corners, decompose } from "../../frontend/theta.js";
 
 const SITE = {
   id: "s00",
@@ -140,4 +140,18 @@ test("the correction of a window is what leads from it to the next", () => {
   const found = correction(before, theta).flat();
   delta.flat().forEach((value, i) => assert.ok(Math.abs(found[i] - value) < 1e-12));
   assert.equal(correction([[0, 0, 1], [0, 0, 1]], theta), null);
+});
+
+test("the corners of a window go round it, beginning where its upper side does", () => {
+  // A quarter turn clockwise, half as large, moved right: its upper side lies on the right.
+  const found = corners([
+    [0, -0.5, 0.25],
+    [0.5, 0, 0],
+  ]);
+  assert.deepEqual(found, [
+    [0.75, -0.5],
+    [0.75, 0.5],
+    [-0.25, 0.5],
+    [-0.25, -0.5],
+  ]);
 });
