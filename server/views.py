@@ -255,3 +255,17 @@ def warped(analysis: Analysis, site: Site) -> NamedArray:
         about={"site": site.id, "picture": is_picture},
         covers_input=False,
     )
+
+
+# What a network answers with ---------------------------------------------------------------------
+
+
+def classes(analysis: Analysis) -> NamedArray:
+    """The class of every place of a network that segments, by its number."""
+    found = analysis.mask
+    return NamedArray(
+        found.classes.numpy(),
+        ("row", "column"),
+        f"The class of every place: {', '.join(found.labels)}, numbered from 0",
+        about={"labels": list(found.labels)},
+    )

@@ -23,6 +23,9 @@ HEEDED: dict[str, tuple[str, ...]] = {
     "attention": (*SITE, "query", "word", "direction", "head", "window"),
     "channel-gate": SITE,
     "spatial-gate": SITE,
+    "grid": SITE,
+    "warped": SITE,
+    "mask": (),
     "rollout": ("fusion", "discard", "variant"),
     "gradient-rollout": ("target",),
     "relevance": ("target", "word"),
@@ -43,6 +46,10 @@ maps:
                       --direction to: what looks at it; --word: what counted for a written word)
   channel-gate        the weight of every channel (SE, ECA, CBAM; --layer)
   spatial-gate        the weight of every place (CBAM; --layer)
+  grid                where a spatial transformer reads, as a grid on the photo; its points as .npy
+                      (--layer)
+  warped              what it reads there (--layer)
+  mask                the class of every place, of a network that segments
   rollout             attention through all layers (--fusion, --discard, --variant)
   dino                the patches that hold most of the class token's attention (--mass, --head)
   gradient-rollout, relevance, attention-grad-cam, legrad
@@ -226,6 +233,11 @@ async def map_of(engine: Engine, analysis: Analysis, options: argparse.Namespace
         )
     if options.map in ("channel-gate", "spatial-gate"):
         return views.gate(site_of(analysis, options, options.map))
+    if options.map in ("grid", "warped"):
+        site = site_of(analysis, options, "spatial-transformer")
+        return views.sampling_grid(site) if options.map == "grid" else views.warped(analysis, site)
+    if options.map == "mask":
+        return views.classes(analysis)
     defaults = methods.Options()
     chosen = methods.Options(
         fusion=options.fusion or defaults.fusion,

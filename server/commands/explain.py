@@ -7,7 +7,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from server.commands import asking
+from server.commands import asking, pictures
 from server.commands.common import (
     DONE,
     FAILED,
@@ -44,6 +44,8 @@ examples:
   fovea explain flower.jpg --map relevance --target sunflower -o flower.html
   fovea explain cat.jpg --map rollout -o cat.npy              numpy.load reads it
   fovea explain photos/ --model cbam_resnet --map spatial-gate -o masks/
+  fovea explain digit.png --model stn_digits --map grid -o window.png
+  fovea explain room.jpg --model sa_unet --map mask --render heatmap -o walls.png
   fovea explain *.jpg --format npy -o values/
   fovea explain cat.jpg --variant vit-explain -o cat.png      rollout as that tool defines it
   fovea explain cat.jpg --model captioner --map attention --word 1 -o where.png
@@ -100,6 +102,7 @@ def run(options: argparse.Namespace) -> int:
     options.map = options.map or ("attention" if options.text else "rollout")
     asking.check(options)
     work = planned(options)
+    pictures.check(options, work)
     failed = asyncio.run(_work_through(work, options))
     for one, reason in failed:
         say(f"{one}: {reason}")
@@ -179,6 +182,8 @@ def content_of(
 
     if suffix == ".npy":
         return encode.to_npy(array)
+    if options.map in pictures.RENDERS:
+        return pictures.png(analysis, array, options)
     if suffix == ".html":
         return page(analysis, array, options.colormap, options.opacity)
     if options.render is None and (labels := words.labels_of(analysis, array)):

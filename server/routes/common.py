@@ -121,8 +121,12 @@ async def answer_array(
     style: Style,
     compute: Callable[[], Awaitable[NamedArray]],
     offered: Sequence[str] = (JSON, PNG, NPY, SAFETENSORS),
+    draw: Callable[[], bytes] | None = None,
 ) -> Response:
-    """A named array, by `compute`, in one of its representations."""
+    """A named array, by `compute`, in one of its representations.
+
+    draw: makes the PNG where that is no map on the photo.
+    """
     budget = engine.settings.json_budget_bytes
 
     def represent(array: NamedArray, media: str) -> bytes:
@@ -140,6 +144,8 @@ async def answer_array(
         return render.to_png(array, photo, analysis.geometry, how, style.colormap, style.opacity)
 
     async def make(media: str) -> bytes:
+        if draw is not None and media == PNG:
+            return await in_thread(draw)
         return await in_thread(represent, await compute(), media)
 
     return await conditional(request, analysis.serial, offered, make)

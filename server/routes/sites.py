@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from server import encode, errors, examples, render, schemas, views
+from server import encode, errors, examples, render, sampling, schemas, views
 from server import steps as mechanism
 from server.negotiation import JSON, NPY, PNG, SAFETENSORS
 from server.routes.common import (
@@ -110,16 +110,17 @@ async def features(
 @router.get(
     "/grid",
     response_model=schemas.SamplingGrid,
-    responses=documented(examples.GRID, NPY, SAFETENSORS, kinds=REFUSED),
+    responses=documented(examples.GRID, PNG, NPY, SAFETENSORS, kinds=REFUSED),
 )
 async def grid(
     request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf, style: StyleOf
 ) -> Response:
-    """Theta, and for each cell of the output the point it is read from, (x, y) in −1…1."""
+    """Theta, and for each cell of the output the point it is read from, (x, y) in −1…1. As a
+    picture the grid on the photo.
+    """
     compute = partial(in_thread, views.sampling_grid, site)
-    return await answer_array(
-        request, engine, analysis, style, compute, offered=(JSON, NPY, SAFETENSORS)
-    )
+    draw = partial(sampling.to_png, analysis, site, style.colormap, style.render)
+    return await answer_array(request, engine, analysis, style, compute, draw=draw)
 
 
 @router.get(

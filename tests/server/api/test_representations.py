@@ -31,6 +31,23 @@ def test_raw16_carries_the_values(site: Running, analysis: dict[str, Any]) -> No
     np.testing.assert_allclose(levels, (values - low) / (high - low), atol=1 / 65535)
 
 
+def test_a_sampling_grid_is_drawn_on_the_photo(
+    site: Running, picture: Callable[[int], bytes]
+) -> None:
+    seen = site.analyse(picture(0), "stn_signs")
+    path = at(seen, "/sites/s00/grid")
+    # As JSON and as numbers it is what it was; a picture is there for those who ask for one.
+    assert site.client.get(path).headers["Content-Type"] == "application/json"
+    response = site.client.get(f"{path}?colormap=cividis", headers=PNG)
+    with Image.open(io.BytesIO(response.content)) as image:
+        assert image.size == (200, 120)
+        assert "where each cell of its output is read" in image.info["Description"]
+    assert response.content != site.client.get(path, headers=PNG).content  # viridis
+    refused = site.client.get(f"{path}?render=raw16", headers=PNG)
+    assert refused.status_code == 422
+    assert "grid/warped" in refused.json()["hint"]
+
+
 def test_heads_are_drawn_side_by_side(site: Running, analysis: dict[str, Any]) -> None:
     path = at(analysis, "/sites/s00/attention?head=all")
     with Image.open(io.BytesIO(site.client.get(path, headers=PNG).content)) as image:

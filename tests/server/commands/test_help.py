@@ -43,7 +43,7 @@ def test_each_command_has_examples_that_parse(capsys: pytest.CaptureFixture[str]
 
 
 def test_every_map_of_the_server_is_offered() -> None:
-    raw = {"attention", "channel-gate", "spatial-gate"}
+    raw = {"attention", "channel-gate", "spatial-gate", "grid", "warped", "mask"}
     assert set(asking.HEEDED) == raw | set(METHODS)
     assert all(name in asking.MAPS for name in asking.HEEDED)
     page = (ROOT / "docs/cli.md").read_text("utf-8")

@@ -1,0 +1,49 @@
+"""Maps with a picture of their own: sampling grids, what is read through them, masks."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from server.commands import asking
+from server.commands.common import USAGE, Stop
+
+if TYPE_CHECKING:
+    from server.analysis import Analysis
+    from server.commands.planning import Work
+    from server.encode import NamedArray
+
+RENDERS: dict[str, tuple[str, ...]] = {
+    "grid": ("overlay",),
+    "warped": ("heatmap",),
+    "mask": ("overlay", "heatmap"),
+}
+"""Each with the ways to draw it, its own first."""
+
+
+def check(options: argparse.Namespace, work: Sequence[Work]) -> None:
+    """Ends the command where such a map is asked for in a way that it has not."""
+    ways = RENDERS.get(options.map)
+    if ways is None:
+        return
+    if any(one.output.suffix.lower() == ".html" for one in work):
+        raise Stop(f"{options.map} is written as .png or .npy, not as .html.", USAGE)
+    if options.render not in (None, *ways):
+        raise Stop(f"--render {options.render} is not for {options.map}: {', '.join(ways)}.", USAGE)
+
+
+def png(analysis: Analysis, array: NamedArray, options: argparse.Namespace) -> bytes:
+    """As the server draws it; of what is no picture every channel by itself."""
+    from server import masks, render, sampling
+
+    if options.map == "grid":
+        site = asking.site_of(analysis, options, "spatial-transformer")
+        return sampling.to_png(analysis, site, options.colormap)
+    if options.map == "warped":
+        if array.about["picture"]:
+            return render.picture(array.values)
+        return render.to_png(array, None, None, "heatmap", options.colormap, 1.0)
+    photo, geometry = analysis.view
+    how: Literal["overlay", "heatmap"] = options.render or "overlay"
+    return masks.to_png(analysis.mask.classes.numpy(), photo.pixels, geometry, how, options.opacity)
