@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
@@ -18,7 +20,7 @@ from server.views import as_array, require, sampling_grid
 INK, TOP = 0.68, 0.97
 """Where on the colour map the colours of the lines and of the upper side stand."""
 
-HALO = (0, 0, 0, 160)
+HALO, HALO_ALPHA = (0, 0, 0), 160
 """What sets them off from any photo."""
 
 LINES = 14
@@ -26,6 +28,9 @@ LINES = 14
 
 FINER = 2
 """Drawn this many times larger, then reduced: smooth lines."""
+
+SMOOTHED_PIXELS = 8_000_000
+"""Larger photos need none of that, and it takes memory."""
 
 WIDTH = 1 / 300
 """Of a line, in shares of the photo's longer side; the outline is twice, its upper side four times
@@ -84,31 +89,31 @@ def to_png(analysis: Analysis, site: Site, table: Colormap, render: Render | Non
 
 def drawn(photo: Pixels, points: Points, table: Colormap) -> Pixels:
     """(pixel row, pixel column, 3): the photo with the lines through the points."""
-    height, width = photo.shape[:2]
+    result = Image.fromarray(photo)
+    width, height = result.size
+    finer = FINER if width * height <= SMOOTHED_PIXELS else 1
+    unit = max(1.0, max(width, height) * WIDTH) * finer
     ink, upper = (tuple(colormap(table)[round(255 * place)].tolist()) for place in (INK, TOP))
-    layer = Image.new("RGBA", (width * FINER, height * FINER))
-    draw = ImageDraw.Draw(layer)
-    unit = max(1.0, max(width, height) * WIDTH) * FINER
 
-    def line(through: Points, colour: tuple[int, ...], wide: float) -> None:
-        corners = [tuple(point) for point in (through * FINER).tolist()]
-        draw.line(corners, fill=colour, width=round(wide * unit), joint="curve")
+    def stroke(lines: Sequence[tuple[Points, float]], colour: tuple[int, ...], alpha: int) -> None:
+        # One plane of how much of each pixel is covered, rather than a second picture in colours.
+        covered = Image.new("L", (width * finer, height * finer))
+        draw = ImageDraw.Draw(covered)
+        for through, wide in lines:
+            corners = [tuple(point) for point in (through * finer).tolist()]
+            draw.line(corners, fill=alpha, width=round(wide * unit), joint="curve")
+        if finer > 1:
+            covered = covered.reduce(finer)
+        result.paste(colour, mask=covered)
 
     top, bottom = points[0], points[-1]
     outline = np.concatenate([top, points[:, -1], bottom[::-1], points[::-1, 0], top[:2]])
     inner = [points[row] for row in spread(len(points))]
     inner += [points[:, column] for column in spread(points.shape[1])]
-    for through in inner:
-        line(through, HALO, 2)
-    line(outline, HALO, 4)
-    for through in inner:
-        line(through, ink, 1)
-    line(outline, ink, 2)
-    line(top, upper, 4)
-    reduced = layer.resize((width, height), Image.Resampling.BOX)
-    base = Image.fromarray(photo).convert("RGBA")
-    result: Pixels = np.asarray(Image.alpha_composite(base, reduced).convert("RGB"))
-    return result
+    stroke([*((through, 2.0) for through in inner), (outline, 4.0)], HALO, HALO_ALPHA)
+    stroke([*((through, 1.0) for through in inner), (outline, 2.0)], ink, 255)
+    stroke([(top, 4.0)], upper, 255)
+    return np.asarray(result)
 
 
 def spread(count: int) -> list[int]:
