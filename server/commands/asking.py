@@ -34,7 +34,7 @@ HEEDED: dict[str, tuple[str, ...]] = {
     "grad-cam": ("target",),
     "head-importance": ("target",),
     "dino": ("mass", "head"),
-    "positions": ("query", "words"),
+    "positions": ("site", "query", "words"),
 }
 """Every map with the options that change it; naming another one is a mistake that is told."""
 
@@ -57,7 +57,8 @@ maps:
                       the predicted one); relevance also for a word that was written (--word)
   grad-cam            the same for a convolutional network (--target)
   positions           how alike one patch's position is to every other's (--query row,col); of
-                      words all of them, or one's (--query number; --words: whose)
+                      words all of them, or one's (--query number; --words: whose); of what is
+                      inside a patch: --site of an attention there
   head-importance     how much each head matters to the loss of a class (--target)
 
 A network that reads sentences has attention, between all its words unless --query or --word
@@ -143,17 +144,26 @@ def check(options: argparse.Namespace) -> None:
         raise Stop("--query and --word name the same thing; give one of them.", USAGE)
 
 
+def named_site(analysis: Analysis, name: str | None) -> Site | None:
+    """The site that --site names, or none; raises UnknownSite, which lists those there are."""
+    from models import records
+    from server.errors import UnknownSite
+
+    if name is None:
+        return None
+    try:
+        return analysis.trace.site(name)
+    except records.UnknownSite as error:
+        valid = ", ".join(error.known) or "none"
+        raise UnknownSite(f"There is no site {name!r}; valid: {valid}.") from error
+
+
 def site_of(analysis: Analysis, options: argparse.Namespace, kind: str) -> Site:
     """The site of this kind that is asked for; raises a Problem where there is none."""
-    from models import records
-    from server.errors import InvalidParameter, MapNotPossible, UnknownSite
+    from server.errors import InvalidParameter, MapNotPossible
 
-    if options.site is not None:
-        try:
-            return analysis.trace.site(options.site)
-        except records.UnknownSite as error:
-            valid = ", ".join(error.known) or "none"
-            raise UnknownSite(f"There is no site {options.site!r}; valid: {valid}.") from error
+    if (named := named_site(analysis, options.site)) is not None:
+        return named
     sites = [site for site in analysis.trace.sites if site.kind == kind]
     if not sites:
         raise MapNotPossible(f"{analysis.model.id} has no {kind}.")
@@ -249,5 +259,6 @@ async def map_of(engine: Engine, analysis: Analysis, options: argparse.Namespace
         word=written_word(analysis, options.word),
         query=options.query,
         words=options.words,
+        site=named_site(analysis, options.site),
     )
     return (await methods.compute(engine, analysis, options.map, chosen))()

@@ -1,0 +1,41 @@
+"""`fovea explain --map positions`, of a photo's patches and of what is inside them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from models.catalog import Catalog
+from tests.server.commands.conftest import SUNFLOWER, told
+
+
+def likeness(encoding: Tensor, token: int) -> np.ndarray:
+    """The cosine of one position with each, in float64."""
+    vectors = encoding.detach().double()
+    return torch.cosine_similarity(vectors[token][None], vectors, dim=1).numpy()
+
+
+@pytest.mark.usefixtures("here")
+def test_positions_of_a_photo_and_of_the_inside_of_its_patches(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = Catalog().load("tnt").module
+    asked = ("explain", SUNFLOWER, "--model", "tnt", "--map", "positions", "--query", "1,2")
+    assert told(*asked, "-o", tmp_path / "outer.npy") == 0
+    outer = np.load(tmp_path / "outer.npy")
+    assert outer.shape == (7, 7)
+    expected = likeness(network.positions.encoding(), 1 * 7 + 2)
+    np.testing.assert_allclose(outer.flatten(), expected, atol=1e-5)
+    # Words of 4 px inside patches of 16 px: those of other patches have no part in it.
+    assert told(*asked, "--site", "s05", "-o", tmp_path / "inner.npy") == 0
+    inner = np.load(tmp_path / "inner.npy")
+    assert inner.shape == (28, 28)
+    expected = likeness(network.word_positions.encoding(), 1 * 4 + 2)
+    np.testing.assert_allclose(inner[:4, :4].flatten(), expected, atol=1e-5)
+    assert np.isnan(inner[4:]).all()
+    assert np.isnan(inner[:, 4:]).all()
+    capsys.readouterr()
+    assert told(*asked, "--site", "s99", "-o", tmp_path / "x.npy") == 2
+    assert "There is no site 's99'; valid: s00, s01" in capsys.readouterr().err
