@@ -15,7 +15,7 @@ from models.samplers import read_through
 from server.analysis import Analysis
 from server.errors import InvalidParameter
 from server.render import Colormap, Pixels, Render, colormap, encode_png
-from server.views import as_array, require, sampling_grid
+from server.views import as_array, sampling_grid
 
 INK, TOP = 0.68, 0.97
 """Where on the colour map the colours of the lines and of the upper side stand."""
@@ -46,17 +46,17 @@ def points_on_photo(analysis: Analysis, site: Site) -> Points:
     A grid on what other transformers passed on is followed back through them: a point there was
     read at their θ·(x, y, 1) (Jaderberg et al. 2015, equation 1).
     """
-    require(site, "spatial-transformer")
     _, geometry = analysis.view
-    points = as_array(site.sampling.grid[0]).astype(np.float64)
+    points = sampling_grid(site).values.astype(np.float64)
     earlier = read_through(analysis.trace, site)
     for sampler in reversed(earlier):
         theta = as_array(sampler.sampling.theta[0]).astype(np.float64)
         points = points @ theta[:, :2].T + theta[:, 2]
-    rows, columns = (earlier[0] if earlier else site).sampling.input.shape[2:]
+    outermost = (*earlier, site)[0].sampling
+    rows, columns = outermost.input.shape[2:]
     counts = np.array([columns, rows])
     shares = (points + 1) / 2
-    if site.sampling.align_corners:  # -1 and 1 are the middles of the outer pixels
+    if outermost.align_corners:  # -1 and 1 are the middles of the outer pixels
         shares = (shares * (counts - 1) + 0.5) / counts
     return on_photo(geometry, shares * [geometry.input_width, geometry.input_height])
 

@@ -30,14 +30,10 @@ OFF_DEG = 20.0
 BATCH = 500
 
 
-def true_window_guesses(network: nn.Module, canvases: Tensor, truth: Tensor) -> Tensor | None:
-    """What the classifier would say if shown the true windows; none without a transformer."""
-    if not isinstance(network.transformer, ComposedSpatialTransformer):
-        return None
-    *_, last = network.transformer.looks.values()
-    window = last.sample(canvases, truth)  # type: ignore[operator]
-    guesses: Tensor = network.head(network.classifier(window)).argmax(dim=1)  # type: ignore[operator]
-    return guesses
+def misread(network: nn.Module, shown: Tensor, labels: Tensor) -> Tensor:
+    """Which digits the classifier gets wrong in what it is shown: (digit,)."""
+    guesses: Tensor = network.head(network.classifier(shown)).argmax(dim=1)  # type: ignore[operator]
+    return guesses != labels
 
 
 @torch.inference_mode()
@@ -60,26 +56,29 @@ def errors(network: nn.Module, digits: Examples, draws: range = DRAWS) -> dict[s
             digits.labels.split(BATCH),
             strict=True,
         ):
-            wrong.append(network(canvas).argmax(dim=1) != labels)
             far.append(turn_deg(window).abs() > FAR_TURNED_DEG)
-            shown_truth = true_window_guesses(network, canvas, window)
-            if shown_truth is not None:
-                wrong_anyway.append(shown_truth != labels)
-                theta = network.transformer.locate(canvas)  # type: ignore[operator, union-attr]
-                turned = (turn_deg(theta) - turn_deg(window) + 180) % 360 - 180
-                off.append(turned.abs() > OFF_DEG)
-    misread, far_turned = torch.cat(wrong), torch.cat(far)
-    each = misread.view(len(draws), -1).double().mean(dim=1)
+            transformer = network.transformer
+            if not isinstance(transformer, ComposedSpatialTransformer):
+                wrong.append(misread(network, canvas, labels))
+                continue
+            glimpse = transformer.glimpses(canvas)[-1]
+            *_, look = transformer.looks.values()
+            wrong.append(misread(network, glimpse.window, labels))
+            wrong_anyway.append(misread(network, look.sample(canvas, window), labels))  # type: ignore[operator]
+            turned = (turn_deg(glimpse.theta) - turn_deg(window) + 180) % 360 - 180
+            off.append(turned.abs() > OFF_DEG)
+    missed, far_turned = torch.cat(wrong), torch.cat(far)
+    each = missed.view(len(draws), -1).double().mean(dim=1)
     figures = {
         "error": each.mean(),
         "error_least": each.min(),
         "error_greatest": each.max(),
-        "error_far_turned": misread[far_turned].double().mean(),
-        "error_others": misread[~far_turned].double().mean(),
+        "error_far_turned": missed[far_turned].double().mean(),
+        "error_others": missed[~far_turned].double().mean(),
     }
     if off:
         figures["error_with_true_windows"] = torch.cat(wrong_anyway).double().mean()
-        figures["of_windows_off"] = torch.cat(off)[misread].double().mean()
+        figures["of_windows_off"] = torch.cat(off)[missed].double().mean()
     return {name: value.item() for name, value in figures.items()}
 
 
