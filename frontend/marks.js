@@ -27,7 +27,7 @@ export function samplePoint(geometry, { input, align_corners: centres }, [x, y])
 
 /**
  * A grid on a feature map behind other transformers, followed back through them to the photo: a point of its input is
- * a point of what the one before passed on, which read it at θ·(x, y, 1).
+ * a point of what the one before passed on, which read it at θ·(x, y, 1). Its coordinates are then the first one's.
  * @param {any} sampling @param {any[]} earlier sites, first to last
  */
 export function throughEarlier(sampling, earlier) {
@@ -38,6 +38,7 @@ export function throughEarlier(sampling, earlier) {
     ...sampling,
     grid: sampling.grid.map((/** @type {number[][]} */ row) => row.map(back)),
     input: earlier[0].input_grid,
+    align_corners: earlier[0].align_corners,
   };
 }
 

@@ -40,6 +40,7 @@ ANALYSIS: dict[str, Any] = {
             "theta": None,
             "input_grid": None,
             "output_grid": None,
+            "align_corners": None,
             "reads_through": None,
         }
     ],

@@ -42,6 +42,10 @@ class SiteSummary(Schema):
     theta: list[list[float]] | None = None
     input_grid: Grid | None = None
     output_grid: Grid | None = None
+    align_corners: bool | None = Field(
+        default=None,
+        description="whether -1 and 1 in theta are the middles or the edges of the outer cells",
+    )
     reads_through: list[str] | None = Field(
         default=None,
         description="ids of the spatial transformers whose windows this one sees, outermost first",
@@ -67,6 +71,7 @@ def site_summary(trace: Trace, site: Site, sentence: Sentence | None = None) -> 
             "theta": views.as_array(sampling.theta[0]).tolist(),
             "input_grid": grid_of(PatchGrid(*sampling.input.shape[2:])),
             "output_grid": grid_of(PatchGrid(*sampling.grid.shape[1:3])),
+            "align_corners": sampling.align_corners,
             "reads_through": [sampler.id for sampler in read_through(trace, site)],
         }
     return SiteSummary(

@@ -189,6 +189,7 @@ test("a grid behind another transformer is followed back through it to the photo
       [0.5, 0, 0],
     ],
     input_grid: { rows: 60, columns: 60 },
+    align_corners: true,
   };
   const inner = { id: "s02", kind: "spatial-transformer", reads_through: ["s00"] };
   const again = { id: "s03", kind: "spatial-transformer", reads_through: [] };
@@ -197,10 +198,15 @@ test("a grid behind another transformer is followed back through it to the photo
   assert.deepEqual(samplersBefore(sites, "s01"), []);
   assert.deepEqual(samplersBefore(sites, "s00"), []);
   assert.deepEqual(samplersBefore(sites, "s03"), [], "another look at the photo itself");
-  const sampling = { grid: [[[1, 0.5]]], input: { rows: 16, columns: 16 }, output: { rows: 1, columns: 1 } };
+  const sampling = {
+    grid: [[[1, 0.5]]],
+    input: { rows: 16, columns: 16 },
+    output: { rows: 1, columns: 1 },
+    align_corners: false,
+  };
   // Turned by a quarter, halved and moved right: x = −0.5·y + 0.25, y = 0.5·x.
   const back = throughEarlier(sampling, [first]);
-  assert.deepEqual([back.grid, back.input], [[[[0, 0.5]]], first.input_grid]);
+  assert.deepEqual([back.grid, back.input, back.align_corners], [[[[0, 0.5]]], first.input_grid, true]);
   // Through two of them, the nearer one first.
   const twice = throughEarlier(sampling, [first, first]);
   assert.deepEqual(twice.grid, [[[0, 0]]]);

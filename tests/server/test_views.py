@@ -173,6 +173,7 @@ def test_a_spatial_transformer() -> None:
     summary = schemas.site_summary(Trace((site,)), site)
     assert summary.input_grid == schemas.Grid(rows=4, columns=4)
     assert summary.output_grid == schemas.Grid(rows=2, columns=2)
+    assert summary.align_corners is False
 
 
 def test_the_warped_picture_is_in_the_photos_own_range() -> None:
