@@ -138,6 +138,7 @@ export function entropy(row) {
  */
 export function focus(values, heads) {
   const tokens = values.length / heads;
+  if (tokens === 1) return 1;
   let total = 0;
   for (let h = 0; h < heads; h++) total += entropy(values.subarray(h * tokens, (h + 1) * tokens));
   return 1 - total / heads / Math.log(tokens);

@@ -124,10 +124,8 @@ async function prefetch({ store, session }) {
   for (const site of nearest) {
     if (over()) return;
     bytes += weight(site);
-    if (bytes > PREFETCH_BYTES || site.kind === "spatial-transformer" || isScattered(site)) continue;
-    const data = await (site.kind === "attention" ? session.attention(site) : session.gate(site)).catch(
-      () => null,
-    );
+    if (bytes > PREFETCH_BYTES || site.kind === "spatial-transformer") continue;
+    const data = await ahead(site, session).catch(() => null);
     if (over()) return;
     const { summaries } = store.get();
     if (!data || site.id in summaries) continue;
@@ -136,8 +134,15 @@ async function prefetch({ store, session }) {
   }
 }
 
+/** What is drawn first of a site. @param {any} site @param {import("./session.js").Session} session */
+function ahead(site, session) {
+  if (isScattered(site)) return session.place(site, cellOf("cls", site, "from"), "from");
+  return site.kind === "attention" ? session.attention(site) : session.gate(site);
+}
+
 /** Bytes a site's data will take, about. @param {any} site */
 function weight(site) {
+  if (isScattered(site)) return site.heads * site.key_grid.rows * site.key_grid.columns * 4;
   if (site.kind !== "attention") return 4e3;
   const head = site.projections ? 2 * 64 : site.keys;
   return site.heads * site.queries * head * 4;

@@ -5,7 +5,7 @@ import { extent, range } from "./colormap.js";
 import { number } from "./format.js";
 import { METHODS } from "./methods.js";
 import { networkSentence } from "./network_sentences.js";
-import { askedGrid, isOnFeatures, placeOf, tokenName, tokenOf } from "./sites.js";
+import { askedGrid, isOnFeatures, isScattered, placeOf, tokenName, tokenOf } from "./sites.js";
 
 /**
  * @typedef {object} Picture
@@ -217,9 +217,13 @@ export function channelOf(state, gate) {
 
 /**
  * One number for the depth strip, 0…1: how concentrated attention is, how much a gate varies.
- * @param {any} site @param {any} data an attention source or a gate
+ * @param {any} site @param {any} data an attention source, a place's attention or a gate
  */
 export function summary(site, data) {
+  if (isScattered(site)) {
+    const reached = data.data.filter((/** @type {number} */ value) => !Number.isNaN(value));
+    return focus(reached, site.heads);
+  }
   if (site.kind === "attention") {
     // Of words the last: where they are masked, the first could look at one place only.
     const token = site.query_labels ? site.queries - 1 : (tokenOf("cls", site) ?? 0);

@@ -15,12 +15,12 @@ import orjson
 import torch
 
 from models.maps import statistics
+from models.maps.places import is_placed
 from models.records import Site
 from server import views
 from server.analysis import Analysis
 from server.encode import Array, NamedArray
 from server.errors import InvalidParameter, MapNotPossible, TooLargeForJson, UnknownFigure
-from server.queries import windows
 
 GREY = "#808890"
 FAINT = "rgba(128,136,144,0.25)"
@@ -120,23 +120,17 @@ def _heatmap(array: NamedArray, x: str, y: str) -> Any:
 
 
 def _attention_distance(asked: Asked) -> Any:
-    _, geometry = asked.analysis.view
-
     def distance(chosen: Site) -> Array:
-        assert chosen.grid is not None
-        cell_px = (
-            geometry.input_height / chosen.grid.rows,
-            geometry.input_width / chosen.grid.columns,
-        )
+        _, geometry = asked.analysis.view
+        assert chosen.layout is not None
+        input_px = geometry.input_height, geometry.input_width
         return views.as_array(
-            statistics.attention_distance(
-                chosen.attention, chosen.grid, cell_px, chosen.prefix_tokens
-            )
+            statistics.attention_distance(chosen.attention, chosen.layout, input_px)
         )
 
     return _by_layer(
         asked.analysis,
-        lambda s: s.grid is not None and s.queries == s.keys,
+        lambda s: s.layout is not None and is_placed(s.layout),
         distance,
         "Mean attention distance of each head",
         "distance in pixels of the network's input",
@@ -167,11 +161,7 @@ def _by_layer(
     **layout: Any,
 ) -> Any:
     """One point a head over the layers. number: (head,) of a site."""
-    sites = [
-        s
-        for s in analysis.trace.sites
-        if s.kind == "attention" and windows(s) is None and wanted(s)
-    ]
+    sites = [s for s in analysis.trace.sites if s.kind == "attention" and wanted(s)]
     if not sites:
         raise MapNotPossible(f"{analysis.model.id} has no attention that this can be said of.")
     with torch.inference_mode():

@@ -8,7 +8,7 @@ import { siteOf } from "../drawing.js";
 import { number, percent } from "../format.js";
 import { possible } from "../methods.js";
 import { cellWords } from "../picture_words.js";
-import { prefixName, KINDS, roleOf } from "../sites.js";
+import { isPlaced, isScattered, prefixName, KINDS, roleOf } from "../sites.js";
 
 /** @typedef {[string, any]} Fact */
 
@@ -48,7 +48,7 @@ export function mountNumbers(root, { store, session }) {
   /** Attention distance and entropy of every layer: what no single map shows. */
   async function byLayer() {
     const site = siteOf(store.get());
-    if (site?.kind !== "attention" || !site.grid) return put(charts);
+    if (site?.kind !== "attention" || !(isPlaced(site) || isScattered(site))) return put(charts);
     if (charts.dataset.of === `${store.get().analysisData.id} ${store.get().theme}`) return;
     charts.dataset.of = `${store.get().analysisData.id} ${store.get().theme}`;
     put(charts);

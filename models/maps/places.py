@@ -40,6 +40,14 @@ def window_of(attention: Attention, window: int) -> Attention:
     )
 
 
+def is_placed(layout: Layout) -> bool:
+    """Whether it is known where the queries and the keys are, and some of each have a place."""
+    return all(
+        cells is not None and bool((cells.cells >= 0).any())
+        for cells in (layout.queries, layout.keys)
+    )
+
+
 def token_at(cells: Cells, row: int, column: int) -> tuple[int, int]:
     """(window, token) of a cell; the first where windows overlap."""
     grid = cells.grid

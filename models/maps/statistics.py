@@ -6,45 +6,67 @@ import torch
 from torch import Tensor
 
 from models.maps.attention import query_blocks, rows
-from models.records import Attention, PatchGrid
+from models.maps.places import NoPlace, is_placed, window_of
+from models.records import Attention, Layout, PatchGrid
 
 
 def entropy(attention: Attention) -> Tensor:
-    """(head, query): −Σ_j p_ij ln p_ij in nats, with 0·ln 0 = 0. Divide by ln N for a share of
-    the maximum.
+    """(head, query): −Σ_j p_ij ln p_ij in nats, with 0·ln 0 = 0; the queries of one window after
+    those of another. Divide by ln N for a share of the maximum.
     """
+    windows = [window_of(attention, window) for window in range(attention.shape[0])]
     blocks = [
-        torch.special.entr(rows(attention, block)).sum(-1) for block in query_blocks(attention)
+        torch.special.entr(rows(window, block)).sum(-1)
+        for window in windows
+        for block in query_blocks(window)
     ]
     return torch.cat(blocks, dim=-1)
 
 
-def cell_distances(grid: PatchGrid, cell_px: tuple[float, float]) -> Tensor:
-    """(cell, cell): the distance between cell centres in pixels of the network's input.
+def cell_centres(grid: PatchGrid, input_px: tuple[float, float]) -> Tensor:
+    """(cell, 2): row and column of every cell's middle, in pixels of the network's input.
 
-    cell_px: (height, width) of a cell.
+    input_px: (height, width) of that input.
     """
     row, column = torch.meshgrid(
-        torch.arange(grid.rows) * cell_px[0], torch.arange(grid.columns) * cell_px[1], indexing="ij"
+        (torch.arange(grid.rows) + 0.5) * (input_px[0] / grid.rows),
+        (torch.arange(grid.columns) + 0.5) * (input_px[1] / grid.columns),
+        indexing="ij",
     )
-    centres = torch.stack((row.flatten(), column.flatten()), dim=-1).float()
-    return torch.cdist(centres, centres)
+    return torch.stack((row.flatten(), column.flatten()), dim=-1)
+
+
+def distances(these: Tensor, those: Tensor) -> Tensor:
+    """(these, those): how far points (…, 2) are from each other, exactly 0 from themselves."""
+    return torch.cdist(these, those, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def attention_distance(
-    attention: Attention, grid: PatchGrid, cell_px: tuple[float, float], prefix_tokens: int
+    attention: Attention, layout: Layout, input_px: tuple[float, float]
 ) -> Tensor:
     """(head,): the mean distance in pixels from a patch to what it looks at, weighted by attention.
 
     d_h = mean_i Σ_j A_ij·‖rc_i − rc_j‖₂ (Dosovitskiy et al. 2020, fig. 7; Raghu et al. 2021).
     Prefix queries and prefix columns are dropped, without renormalising the rest, as published.
+    Windows, and keys on a coarser grid than the queries, are measured where they lie.
+
+    layout: of the site · input_px: (height, width) of the network's input. Raises NoPlace where it
+    is not placed.
     """
-    distances = cell_distances(grid, cell_px)
-    total = torch.zeros(attention.shape[1])
-    for block in query_blocks(attention):
-        patches = block[block >= prefix_tokens]
-        if len(patches) == 0:
-            continue
-        probabilities = rows(attention, patches)[:, :, prefix_tokens:].cpu()
-        total += (probabilities * distances[(patches - prefix_tokens).cpu()]).sum((1, 2))
-    return total / grid.cells
+    if layout.queries is None or layout.keys is None or not is_placed(layout):
+        raise NoPlace("the places of this attention are not known")
+    asking = cell_centres(layout.queries.grid, input_px)
+    looked_at = cell_centres(layout.keys.grid, input_px)
+    total, queries = torch.zeros(attention.shape[1]), 0
+    for number, (query_cells, key_cells) in enumerate(
+        zip(layout.queries.cells.long(), layout.keys.cells.long(), strict=True)
+    ):
+        window, placed = window_of(attention, number), key_cells >= 0
+        for block in query_blocks(window):
+            patches = block[query_cells[block.cpu()].to(block.device) >= 0]
+            if len(patches) == 0:
+                continue
+            apart = distances(asking[query_cells[patches.cpu()]], looked_at[key_cells[placed]])
+            total += (rows(window, patches).cpu()[:, :, placed] * apart).sum((1, 2))
+            queries += len(patches)
+    return total / queries

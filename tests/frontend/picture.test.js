@@ -7,7 +7,7 @@ import { fromMatrix } from "../../frontend/attention.js";
 import { Cache } from "../../frontend/cache.js";
 import { number, percent, size } from "../../frontend/format.js";
 import { samplingLines, samplePoint } from "../../frontend/marks.js";
-import { attentionPicture, shownToken } from "../../frontend/picture.js";
+import { attentionPicture, shownToken, summary } from "../../frontend/picture.js";
 import { hasRollout, tabsOf, tokenOf } from "../../frontend/sites.js";
 import { correction, corners, decompose } from "../../frontend/theta.js";
 
@@ -32,6 +32,15 @@ test("the sentence says site, head, query and direction", () => {
     "Attention 7, head 1: what the patch at row 1, column 0 looks at.",
   );
   assert.match(say({ direction: "to" }), /what looks at the class token/);
+});
+
+test("a window's focus is counted over what the window reaches", () => {
+  const grid = { rows: 2, columns: 4 };
+  const windowed = { ...SITE, grid: null, windows: 2, query_grid: grid, key_grid: grid };
+  const row = (a, b) => [a, b, NaN, NaN, 0, 0, NaN, NaN];
+  const data = Float32Array.from([...row(0.5, 0.5), ...row(1, 0)]);
+  // ln 2 of ln 4, and 0.
+  assert.ok(Math.abs(summary(windowed, { shape: [2, 2, 4], data }) - 0.75) < 1e-6);
 });
 
 test("a picture holds the places only, and the prefix apart", () => {

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from models.inference import run
-from models.maps.statistics import attention_distance, cell_distances
+from models.maps.statistics import attention_distance, cell_centres, distances
 from models.networks.cifar_resnet import STAGE_BLOCKS, STAGE_CHANNELS, CifarResNet
 from models.records import PatchGrid
 from training.claims.claim import Claim
@@ -23,14 +23,12 @@ def attention_distances(network: nn.Module, inputs: Tensor) -> Iterator[Tensor]:
     """
     _, traces = run(network, inputs)
     for sites in zip(*(trace.sites for trace in traces), strict=True):
-        grid = sites[0].grid
-        if sites[0].kind != "attention" or grid is None:
+        layout = sites[0].layout
+        if sites[0].kind != "attention" or sites[0].grid is None or layout is None:
             continue
-        cell_px = inputs.shape[2] / grid.rows, inputs.shape[3] / grid.columns
-        distances = [
-            attention_distance(site.attention, grid, cell_px, site.prefix_tokens) for site in sites
-        ]
-        yield torch.stack(distances).mean(dim=0)
+        input_px = inputs.shape[2], inputs.shape[3]
+        reached = [attention_distance(site.attention, layout, input_px) for site in sites]
+        yield torch.stack(reached).mean(dim=0)
 
 
 def head_figures(name: str, network: nn.Module, inputs: Tensor) -> dict[str, float]:
@@ -88,8 +86,8 @@ def theoretical_widths() -> list[int]:
 def uniform_distance(network: nn.Module, inputs: Tensor) -> float:
     """What a head's distance would be if every patch looked at all of them alike, in px."""
     rows, columns = network.grid_size  # type: ignore[misc]
-    cell_px = inputs.shape[2] / rows, inputs.shape[3] / columns
-    return cell_distances(PatchGrid(rows, columns), cell_px).mean().item()
+    centres = cell_centres(PatchGrid(rows, columns), (inputs.shape[2], inputs.shape[3]))
+    return distances(centres, centres).mean().item()
 
 
 def reach(network: nn.Module, task: Task, device: torch.device) -> dict[str, float]:

@@ -155,6 +155,25 @@ def test_figures_of_attention(site: Running, analysis: dict[str, Any], path: str
     assert figure["layout"]["paper_bgcolor"] == "rgba(0,0,0,0)"
 
 
+def test_figures_by_layer_tell_of_windows_too(
+    site: Running, picture: Callable[[int], bytes]
+) -> None:
+    """TNT: the words of a patch of 16 px cannot look farther than across it; patches can."""
+    seen = site.analyse(picture(0), "tnt")
+    figures = {}
+    for name in ("attention-distance", "entropy"):
+        (dots,) = site.client.get(at(seen, f"/figures/{name}")).json()["data"]
+        figures[name] = {layer: [] for layer in dots["x"]}
+        for layer, value in zip(dots["x"], dots["y"], strict=True):
+            figures[name][layer].append(value)
+    attention = [row for row in seen["sites"] if row["kind"] == "attention"]
+    for row in attention:
+        assert len(figures["attention-distance"][row["layer"]]) == row["heads"]
+        reached = max(figures["attention-distance"][row["layer"]])
+        assert (reached < 16) == (row["windows"] is not None)
+        assert all(0 < share <= 1 for share in figures["entropy"][row["layer"]])
+
+
 def test_figures_of_gates(site: Running, gated: dict[str, Any]) -> None:
     figure = site.client.get(at(gated, "/figures/gate?site=s01")).json()
     assert figure["data"][0]["type"] == "bar"
