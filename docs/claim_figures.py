@@ -7,7 +7,6 @@ Plotly draws; a Chromium on this machine (through kaleido) makes the files of it
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,27 +16,18 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from training.claims.claim import SEEDS
+from docs.claim_tables import RESULTS, result_of, shown, spoken, write_tables
 
-DOCS = Path(__file__).parent
-RESULTS = DOCS / "claims"
-IMAGES = DOCS / "images" / "claims"
-PAGE = DOCS / "claims.md"
-TABLE = re.compile(
-    r"(<!-- table: (?P<claim>\S+) (?P<scores>\S+) -->\n).*?(<!-- end -->)", re.DOTALL
-)
-
+IMAGES = Path(__file__).parent / "images" / "claims"
 INK, FAINT, DOT = "#334155", "#cbd5e1", "#0072b2"
 """Colours that are told apart by people who see few (Okabe and Ito), on white and on dark alike."""
-
-Result = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Bars:
     """One figure: a score of every variant, mean and spread, and each seed as a dot.
 
-    percent: written as an error, 100 · (1 - score), rather than as a score.
+    error: written as an error, 100 · (1 - score), rather than as a score.
     """
 
     name: str
@@ -125,12 +115,6 @@ MARKS = ("circle", "square", "diamond", "x", "cross", "triangle-up", "star", "he
          "triangle-down")  # fmt: skip
 
 
-def result_of(claim: str) -> Result:
-    """What the trainings of a claim gave."""
-    content: Result = json.loads((RESULTS / f"{claim}.json").read_text(encoding="utf-8"))
-    return content
-
-
 def flat_figures(claim: str) -> Mapping[str, float]:
     """The figures of a network that ships, or the means over the seeds of a claim's variants."""
     result = result_of(claim)
@@ -141,16 +125,6 @@ def flat_figures(claim: str) -> Mapping[str, float]:
         for variant, told in result["variants"].items()
         for name, score in told["scores"].items()
     }
-
-
-def spoken(name: str) -> str:
-    """A variant's or score's name as words."""
-    return name.replace("_", " ").replace("val ", "")
-
-
-def shown(value: float, error: bool) -> float:
-    """The value as the figure has it."""
-    return 100 * (1 - value) if error else value
 
 
 def layout(title: str) -> dict[str, Any]:
@@ -280,40 +254,6 @@ def draw_planes() -> go.Figure:
     return drawn
 
 
-def table(claim: str, scores: str) -> str:
-    """A Markdown table: one row a variant; scores is a list of names with commas.
-
-    A name with a leading "error:" is written as 100 · (1 - score) in per cent.
-    """
-    variants = result_of(claim)["variants"]
-    wanted = [score.split(":")[::-1] for score in scores.split(",")]
-    heads = [f"{'error, %' if how else spoken(name)}" for name, *how in wanted]
-    lines = [
-        "| | " + " | ".join(heads) + " | parameters | s an epoch |",
-        "|---" * (len(heads) + 3) + "|",
-    ]
-    for name, found in variants.items():
-        cells = [cell(found["scores"].get(score), bool(how)) for score, *how in wanted]
-        cost = f"{found['parameters']:,} | {found['seconds_per_epoch']:.1f}"
-        lines.append(f"| {spoken(name)} | " + " | ".join(cells) + f" | {cost} |")
-    return "\n".join(lines) + "\n"
-
-
-def cell(score: Mapping[str, Any] | None, error: bool) -> str:
-    """Mean ± deviation, with as many digits as the deviation bears."""
-    if score is None:
-        return "–"
-    value, seeds = shown(score["mean"], error), len(score["values"])
-    if seeds == 1:
-        return f"{value:.2f} (one seed)"
-    if not score["deviation"]:
-        return f"{value:,.0f}"  # a count, the same for every seed
-    deviation = (100 if error else 1) * score["deviation"]
-    digits = 2 if abs(value) >= 1 else 4
-    few = "" if seeds == len(SEEDS) else f" ({seeds} seeds)"
-    return f"{value:.{digits}f} ± {deviation:.{digits}f}{few}"
-
-
 def main() -> None:
     """Draw all figures whose results there are, and write the page's tables."""
     IMAGES.mkdir(parents=True, exist_ok=True)
@@ -328,11 +268,7 @@ def main() -> None:
         draw_positions().write_image(IMAGES / "position-similarity.svg")
         draw_planes().write_image(IMAGES / "features.svg")
         print("position-similarity.svg, features.svg")
-    page = PAGE.read_text(encoding="utf-8")
-    written = TABLE.sub(
-        lambda found: f"{found[1]}{table(found['claim'], found['scores'])}{found[4]}", page
-    )
-    PAGE.write_text(written, encoding="utf-8")
+    write_tables()
 
 
 if __name__ == "__main__":
