@@ -78,8 +78,7 @@ async function make(state, session) {
   if (isCross(site)) return wordPicture(state, site, await session.word(site, wordOf(state, site)));
   if (isWordMatrix(site)) return wordMatrixPicture(state, site, await session.attention(site));
   if (isScattered(site)) {
-    const asked = state.query === "cls" && state.hover ? state.hover : state.query;
-    const cell = cellOf(asked, site, state.direction);
+    const cell = cellOf(pictures.askedQuery(state), site, state.direction);
     return pictures.placePicture(state, site, cell, await session.place(site, cell, state.direction));
   }
   switch (site.kind) {

@@ -81,6 +81,21 @@ export function cellBox(geometry, row, column, grid) {
   return imageBox(geometry, column * width, row * height, (column + 1) * width, (row + 1) * height);
 }
 
+/** The smallest box of cells whose values are numbers; null where none is. @param {Float32Array} values @param {PatchGrid} grid */
+export function filledBox(values, grid) {
+  let [top, left, bottom, right] = [grid.rows, grid.columns, -1, -1];
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isNaN(values[i])) continue;
+    const row = Math.floor(i / grid.columns);
+    const column = i % grid.columns;
+    top = Math.min(top, row);
+    bottom = Math.max(bottom, row);
+    left = Math.min(left, column);
+    right = Math.max(right, column);
+  }
+  return bottom < 0 ? null : { top, left, rows: bottom - top + 1, columns: right - left + 1 };
+}
+
 /** @param {Geometry} geometry @param {number} left @param {number} top @param {number} right @param {number} bottom */
 function imageBox(geometry, left, top, right, bottom) {
   const inverse = invert(geometry.imageToInput);

@@ -4,7 +4,7 @@ import { COLORMAPS } from "./colormap.js";
 import { askingGrid, siteOf } from "./drawing.js";
 import { possible } from "./methods.js";
 import { positionCell } from "./positions.js";
-import { askedGrid, cellOf, isScattered, placeOf, tabsOf, wordOf } from "./sites.js";
+import { askedGrid, cellOf, isScattered, placeOf, tabsOf, visit, wordOf } from "./sites.js";
 import { shownToken } from "./picture.js";
 
 /** @type {Record<string, [number, number]>} */
@@ -53,7 +53,7 @@ export function mountKeyboard({ store }, help) {
     const { analysisData: analysis, site } = store.get();
     const at = analysis?.sites.findIndex((/** @type {any} */ one) => one.id === site) ?? -1;
     const next = analysis?.sites[at + by];
-    if (next) store.set({ site: next.id, channel: null });
+    if (next) store.set(visit(store.get(), next));
   }
 
   /** Through the heads, with the mean between last and first. @param {number} by */

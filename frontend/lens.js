@@ -1,28 +1,17 @@
 // A small window enlarged: where attention stays within a few cells of the photo, they are shown large in a corner.
 
 import { colour, normalise } from "./colormap.js";
-import { cellBox } from "./geometry.js";
+import { cellBox, filledBox } from "./geometry.js";
 import { h } from "./dom.js";
 
 const LARGEST_SHARE = 1 / 16; // of the map's cells; a larger window is seen well enough
 const SIZE = 320; // pixels of the canvas; half as many on the page
 
-/** The smallest box of cells that are numbers; null where they are many. @param {import("./picture.js").Picture} picture */
+/** The box of cells that are numbers; null where they are many. @param {import("./picture.js").Picture} picture */
 export function smallWindow({ form, values, grid }) {
   if (form !== "map") return null;
-  let [top, left, bottom, right] = [grid.rows, grid.columns, -1, -1];
-  for (let i = 0; i < values.length; i++) {
-    if (Number.isNaN(values[i])) continue;
-    const row = Math.floor(i / grid.columns);
-    const column = i % grid.columns;
-    top = Math.min(top, row);
-    bottom = Math.max(bottom, row);
-    left = Math.min(left, column);
-    right = Math.max(right, column);
-  }
-  if (bottom < 0) return null;
-  const box = { top, left, rows: bottom - top + 1, columns: right - left + 1 };
-  return box.rows * box.columns <= LARGEST_SHARE * values.length ? box : null;
+  const box = filledBox(values, grid);
+  return box && box.rows * box.columns <= LARGEST_SHARE * values.length ? box : null;
 }
 
 /** @param {HTMLElement} frame */

@@ -192,10 +192,12 @@ const headOfSite = (site, head, heads) => `Attention ${site.layer}, ${headName(h
 /** Whose look it is, in the chosen direction. @param {any} state @param {string} name */
 const lookOf = (state, name) => (state.direction === "from" ? `what ${name} looks at` : `what looks at ${name}`);
 
-/** The token asked about: the patch under the pointer unless one is pinned. @param {any} state @param {any} site */
+/** What is asked: the patch under the pointer unless one is pinned. @param {any} state @returns {import("./store.js").Query} */
+export const askedQuery = ({ query, hover }) => (query === "cls" && hover ? hover : query);
+
+/** The token asked about. @param {any} state @param {any} site */
 export function shownToken(state, site) {
-  const asked = state.query === "cls" && state.hover ? state.hover : state.query;
-  return tokenOf(asked, site) ?? tokenOf("cls", site) ?? 0;
+  return tokenOf(askedQuery(state), site) ?? tokenOf("cls", site) ?? 0;
 }
 
 /** The chosen head, or the mean where this site has no such head. @param {any} state @param {number} heads */

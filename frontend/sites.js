@@ -108,6 +108,24 @@ export function cellOf(query, site, direction) {
   return named ? query : { row: Math.floor(rows / 2), column: Math.floor(columns / 2) };
 }
 
+/**
+ * The change of the view that shows another site, asking about the same place of the photo: a pinned patch is counted
+ * in the other site's grid.
+ * @param {any} state @param {Site} site @returns {{site: string, channel: null, query: import("./store.js").Query}}
+ */
+export function visit({ query, direction, site: id, analysisData: { sites } }, site) {
+  const shown = sites.find((/** @type {Site} */ one) => one.id === id);
+  const [here, there] = [shown, site].map((one) => one && askedGrid(one, direction));
+  const carried =
+    here && there && query !== "cls" && "row" in query
+      ? {
+          row: Math.floor(((query.row + 0.5) * there.rows) / here.rows),
+          column: Math.floor(((query.column + 0.5) * there.columns) / here.columns),
+        }
+      : query;
+  return { site: site.id, channel: null, query: carried };
+}
+
 /** The sites rollout goes through. @param {Site[]} sites */
 export const hasRollout = (sites) => {
   const placed = sites.filter((site) => isPlaced(site) && isSquare(site) && site.prefix_tokens > 0);

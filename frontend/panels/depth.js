@@ -4,7 +4,7 @@
 import { h, moveFocus, put, svg } from "../dom.js";
 import { number } from "../format.js";
 import { icon } from "../icons.js";
-import { glyphOf, roleOf, siteTitle } from "../sites.js";
+import { glyphOf, roleOf, siteTitle, visit } from "../sites.js";
 import { corners } from "../theta.js";
 
 /** What a bar says, by kind of site. @type {Record<string, string>} */
@@ -51,7 +51,7 @@ export function mountDepth(root, { store }) {
         tabindex: -1,
         "aria-label": [siteTitle(site), roleOf(site), site.name].filter(Boolean).join(", "),
         title: titleOf(site),
-        onclick: () => store.set({ site: site.id, channel: null }),
+        onclick: () => store.set(visit(store.get(), site)),
       },
       h("span", { class: "spark" }, site.theta ? windowOf(site) : h("i")),
       icon(glyphOf(site)),

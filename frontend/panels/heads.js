@@ -1,14 +1,12 @@
 // Heads as small multiples: this site's heads on the photo, and below every head of every layer.
 
-import { fuse, matrix } from "../attention.js";
 import { normalise, paintCells, range } from "../colormap.js";
 import { h, put } from "../dom.js";
 import { siteOf } from "../drawing.js";
-import { crop, fromAnalysis } from "../geometry.js";
 import { number } from "../format.js";
-import { shownToken } from "../picture.js";
+import { drawable, headMaps } from "../head_maps.js";
 import { clearAbove } from "../matrix.js";
-import { isCross, isMasked, isPlaced, isSquare, isWordMatrix, siteTitle, wordOf } from "../sites.js";
+import { isMasked, isWordMatrix, siteTitle, visit } from "../sites.js";
 
 const MOST_COLUMNS = 8;
 
@@ -17,8 +15,10 @@ export function mountHeads(root, { store, session }) {
   const title = h("h3");
   const here = h("div", { class: "heads" });
   const all = h("div", { class: "all-heads" });
-  root.append(title, here, h("h3", { class: "all-title" }, "Every layer"), all);
+  const windows = h("p", { class: "quiet" }, "Where attention stays in windows, the window is drawn.");
+  root.append(title, here, h("h3", { class: "all-title" }, "Every layer"), windows, all);
   let frame = 0;
+  let turn = 0;
 
   // Small multiples may be a frame late; the stage may not.
   const later = () => {
@@ -62,41 +62,47 @@ export function mountHeads(root, { store, session }) {
     const table = state.tables?.[state.colormap];
     if (!table) return;
     if (!site || !drawable(site)) return put(here, h("p", { class: "note" }, site?.note));
-    const source = await session.attention(site).catch(() => null);
-    if (!source || siteOf(store.get()) !== site) return;
+    const mine = ++turn;
+    const maps = await headMaps(state, site, session).catch(() => null);
+    if (!maps || mine !== turn || siteOf(store.get()) !== site) return;
     title.textContent = `${siteTitle(site)}: ${site.heads} heads`;
     const of = `${state.analysisData.id} ${site.id}`;
-    if (here.children.length !== source.heads || here.dataset.of !== of) {
+    if (here.children.length !== maps.heads || here.dataset.of !== of) {
       here.dataset.of = of;
+      delete here.dataset.area;
       put(
         here,
-        Array.from({ length: source.heads }, (_, head) => tile(head)),
+        Array.from({ length: maps.heads }, (_, head) => tile(head)),
       );
     }
     here.style.cssText = `--backdrop-opacity: ${1 - state.opacity}`;
-    for (let head = 0; head < source.heads; head++) {
+    drawBackdrops(maps.area);
+    for (let head = 0; head < maps.heads; head++) {
       const button = here.children[head];
-      const high = paintHead(button.querySelector(".cells"), state, site, source, head, table);
+      const high = paintHead(button.querySelector(".cells"), state, site, maps, head, table);
       button.querySelector(".number").textContent = `to ${number(high)}`;
       button.setAttribute("aria-pressed", String(state.head === head));
     }
   }
 
-  /** @param {number} head */
-  function tile(head) {
-    const { photo, analysisData } = store.get();
-    const words = isWordMatrix(siteOf(store.get()));
-    if (words || !photo) return button(head, null);
-    const [left, top, right, bottom] = crop(fromAnalysis(analysisData));
-    const backdrop = h("canvas", { class: "backdrop" });
-    Object.assign(backdrop, { width: 160, height: Math.round((160 * (bottom - top)) / (right - left)) });
-    const { width, height } = backdrop;
-    backdrop.getContext("2d").drawImage(photo.bitmap, left, top, right - left, bottom - top, 0, 0, width, height);
-    return button(head, backdrop);
+  /** The part of the photo behind each head's map. @param {number[] | null} area */
+  function drawBackdrops(area) {
+    const { photo } = store.get();
+    if (!area || !photo || here.dataset.area === String(area)) return;
+    here.dataset.area = String(area);
+    const [left, top, right, bottom] = area;
+    for (const backdrop of /** @type {NodeListOf<HTMLCanvasElement>} */ (here.querySelectorAll(".backdrop"))) {
+      Object.assign(backdrop, { width: 160, height: Math.round((160 * (bottom - top)) / (right - left)) });
+      const { width, height } = backdrop;
+      const context = /** @type {CanvasRenderingContext2D} */ (backdrop.getContext("2d"));
+      context.drawImage(photo.bitmap, left, top, right - left, bottom - top, 0, 0, width, height);
+    }
   }
 
-  /** @param {number} head @param {HTMLCanvasElement | null} backdrop */
-  function button(head, backdrop) {
+  /** @param {number} head */
+  function tile(head) {
+    const onPhoto = store.get().photo && !isWordMatrix(siteOf(store.get()));
+    const backdrop = onPhoto ? h("canvas", { class: "backdrop" }) : null;
     return h(
       "button",
       {
@@ -116,6 +122,7 @@ export function mountHeads(root, { store, session }) {
     const table = state.tables?.[state.colormap];
     if (!table) return;
     const sites = analysis.sites.filter(drawable);
+    windows.hidden = !sites.some((/** @type {any} */ site) => site.windows);
     all.style.setProperty(
       "--heads",
       String(Math.min(MOST_COLUMNS, Math.max(...sites.map((/** @type {any} */ site) => site.heads)))),
@@ -132,15 +139,16 @@ export function mountHeads(root, { store, session }) {
       ),
     );
     for (const site of sites) {
-      const source = await session.attention(site).catch(() => null);
+      const asked = { ...state, hover: null, query: visit(state, site).query };
+      const maps = await headMaps(asked, site, session).catch(() => null);
       const now = store.get();
-      if (!source || now.analysisData !== analysis || now.query !== state.query || now.word !== state.word || now.tab !== "heads")
+      if (!maps || now.analysisData !== analysis || now.query !== state.query || now.word !== state.word || now.tab !== "heads")
         return;
       const row = all.querySelector(`[data-site="${site.id}"]`);
       if (!row || row.children.length > 1) continue;
-      for (let head = 0; head < source.heads; head++) {
+      for (let head = 0; head < maps.heads; head++) {
         const canvas = h("canvas", { class: "cells" });
-        paintHead(canvas, { ...state, hover: null }, site, source, head, table);
+        paintHead(canvas, asked, site, maps, head, table);
         row.append(
           h(
             "button",
@@ -150,7 +158,7 @@ export function mountHeads(root, { store, session }) {
               "aria-label": `${siteTitle(site)}, head ${head}`,
               "aria-pressed": String(site.id === state.site && head === state.head),
               title: `${siteTitle(site)}, head ${head}`,
-              onclick: () => store.set({ site: site.id, head }),
+              onclick: () => store.set({ ...visit(store.get(), site), head }),
             },
             canvas,
           ),
@@ -168,26 +176,15 @@ function headNumbers(sites) {
   return h("div", { class: "layer-row head-numbers number quiet" }, h("span", {}, "layer"), numbers);
 }
 
-/** Whether its heads can be drawn small: on the photo, or as matrices of words. @param {any} site */
-const drawable = (site) => (isPlaced(site) && isSquare(site)) || isCross(site) || isWordMatrix(site);
-
 /**
- * One head of a site, for what is asked: a patch, a word, or all words. Gives the largest value.
+ * One head of a site. Gives the largest value.
  * @param {HTMLCanvasElement} canvas @param {any} state @param {any} site
- * @param {import("../attention.js").AttentionSource} source @param {number} head @param {import("../colormap.js").Table} table
+ * @param {import("../head_maps.js").HeadMaps} maps @param {number} head @param {import("../colormap.js").Table} table
  */
-function paintHead(canvas, state, site, source, head, table) {
-  const values = isWordMatrix(site) ? matrix(source, head) : lineOf(state, site, source, head);
-  const columns = isWordMatrix(site) ? source.keys : (site.grid ?? site.key_grid).columns;
+function paintHead(canvas, state, site, maps, head, table) {
+  const values = maps.of(head);
   const [low, high] = range(values, state.clip);
-  paintCells(canvas, normalise(values, low, high), columns, table);
-  if (isMasked(site)) clearAbove(canvas, source.queries, source.keys);
+  paintCells(canvas, normalise(values, low, high), maps.columns, table);
+  if (isMasked(site)) clearAbove(canvas, values.length / maps.columns, maps.columns);
   return high;
-}
-
-/** @param {any} state @param {any} site @param {import("../attention.js").AttentionSource} source @param {number} head */
-function lineOf(state, site, source, head) {
-  const token = isCross(site) ? wordOf(state, site) : shownToken(state, site);
-  const column = !isCross(site) && state.direction === "to";
-  return fuse(column ? source.column(token) : source.row(token), source.heads, head).slice(site.prefix_tokens);
 }

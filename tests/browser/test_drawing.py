@@ -81,6 +81,21 @@ def test_heads_are_small_multiples(watched: Watched, attending: str) -> None:
     expect(page.locator("#sentence")).to_contain_text("Attention 0, head 0")
 
 
+def test_heads_of_windows_show_the_window(watched: Watched) -> None:
+    """TNT: the words of the patch at row 3, column 3, then the patches, at the same place."""
+    page = watched.open("?sample=sunflower&model=tnt&site=s05&query=14,14&tab=heads")
+    analysis = get(watched.server, f"/v1/analyses/{analysis_of(page)}")
+    attention = [one for one in analysis["sites"] if one["kind"] == "attention"]
+    expect(page.locator(".mini")).to_have_count(sum(one["heads"] for one in attention))
+    expect(page.locator(".head")).to_have_count(2)
+    size = page.locator(".head .cells").first.evaluate("canvas => [canvas.width, canvas.height]")
+    assert size == [4, 4]
+    page.locator(".layer-row[data-site=s06] .mini").first.click()
+    expect(page.locator("#sentence")).to_contain_text("head 0: what the patch at row 3, column 3")
+    page.locator(".site[data-site=s05]").click()
+    expect(page.locator("#sentence")).to_contain_text("row 14, column 14 looks at in its window")
+
+
 def test_unknown_places_are_a_matrix_with_a_note(watched: Watched, attending: str) -> None:
     def without_places(route, request) -> None:  # type: ignore[no-untyped-def]
         if request.method != "POST":

@@ -231,6 +231,7 @@ def test_the_words_inside_a_patch_have_positions_of_their_own(watched: Watched) 
     outer = get(watched.server, path, query="2,3")
     assert outer["shape"] == [7, 7]
     page.locator("[data-site=s06]").click()
+    # The patch that the word is in.
     expect(page.locator("#sentence")).to_contain_text(
-        "position of row 3, column 3 is to every other's:"
+        "position of row 2, column 3 is to every other's:"
     )
