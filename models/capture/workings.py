@@ -34,6 +34,9 @@ AFTER = 16
 
 _PRODUCTS = (attention.on_matmul, attention.on_einsum)
 
+_SCORING = ("matmul", "bmm", "einsum")
+"""What multiplies queries with keys, by the name of the function."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Operation:
@@ -55,22 +58,28 @@ class Operation:
 @dataclass(frozen=True, eq=False, slots=True)
 class Workings:
     """before: of a gate, what led from the feature map to it, in order; of a sampler, what led to
-    theta · after: what the site's module did with the result · value: of an attention, (window,
-    head, key, head_dim), None where its axes are not known.
+    theta; of an attention whose network made the matrix itself, what led from the product of
+    queries and keys to the softmax, without it · after: what the site's module did with the result
+    · value: of an attention, (window, head, key, head_dim), None where its axes are not known ·
+    factors: what that product is of, as the network had them.
     """
 
     before: tuple[Operation, ...]
     after: tuple[Operation, ...]
     value: Tensor | None = None
+    factors: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Call:
-    """result: the tensor itself, so that no other can take its identity; given: identities."""
+    """result: the tensor itself, so that no other can take its identity; given: identities ·
+    factors: of a product that may be that of queries and keys.
+    """
 
     operation: Operation
     result: Tensor
     given: frozenset[int]
+    factors: tuple[Tensor, ...]
 
 
 class _Noting(_Watch):
@@ -81,6 +90,7 @@ class _Noting(_Watch):
         self.index, self.name, self.kind = index, name, kind
         self.calls: list[_Call] = []
         self._led: tuple[Operation, ...] = ()
+        self._factors: tuple[Tensor, ...] = ()
         self._found: int | None = None
         self._value: Tensor | None = None
         self._left = False
@@ -124,10 +134,14 @@ class _Noting(_Watch):
         return None if weighing is None else weighing.arranged_values(heads)
 
     def _leading(self, args: Sequence[Any]) -> tuple[Operation, ...]:
-        """What led to the site that this call made: from its feature map, which is not followed."""
-        if self.kind == "attention":
-            return ()
+        """What led to the site that this call made: from its feature map, which is not followed, or
+        from the product of queries and keys.
+        """
         tensors = [one for one in args if isinstance(one, Tensor)]
+        if self.kind == "attention":
+            product, *changes = next(filter(None, map(self._scoring, tensors)), [None])
+            self._factors = product.factors if product else ()
+            return tuple(one.operation for one in (product, *changes) if one)
         start, end = sorted(tensors[:2], key=Tensor.numel, reverse=True)
         if self.kind == "spatial-transformer":
             start, end = tensors[:2]
@@ -137,6 +151,30 @@ class _Noting(_Watch):
                 wanted |= call.given
                 led.append(call.operation)
         return tuple(reversed(led))
+
+    def _scoring(self, shares: Tensor) -> list[_Call]:
+        """The calls between the scores that became these shares and their softmax, the product
+        first; none where there are not both.
+        """
+        wanted, back, normalised = {id(shares)}, list[_Call](), False
+        for call in reversed(self.calls):
+            if id(call.result) not in wanted:
+                continue
+            wanted |= call.given
+            if normalised:
+                back.append(call)
+            if normalised and call.factors:
+                break
+            normalised |= call.operation.name == "softmax"
+        else:
+            return []
+        # Back from the softmax also came a bias or a mask; they are none of what became of scores.
+        line, led = set[int](), list[_Call]()
+        for call in reversed(back):
+            if not led or call.given & line:
+                line.add(id(call.result))
+                led.append(call)
+        return led
 
     def _note(self, func: Any, module: str, args: Any, kwargs: Any, result: Tensor) -> None:
         given = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)]
@@ -150,7 +188,9 @@ class _Noting(_Watch):
             made=result.detach().clone() if told else None,
             parameters=tuple(one.detach() for one in given if isinstance(one, nn.Parameter)),
         )
-        self.calls.append(_Call(operation, result, frozenset(map(id, given))))
+        scoring = self.kind == "attention" and self._found is None and operation.name in _SCORING
+        factors = tuple(one.detach() for one in given) if scoring else ()
+        self.calls.append(_Call(operation, result, frozenset(map(id, given)), factors))
         self._left = self._found is not None and len(self.calls) >= self._found + AFTER
 
     def finish(self) -> Workings | None:
@@ -159,7 +199,7 @@ class _Noting(_Watch):
             return None
         after = tuple(call.operation for call in self.calls[self._found :])
         self.calls.clear()
-        return Workings(self._led, after, self._value)
+        return Workings(self._led, after, self._value, self._factors)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from models.capture.workings import Operation, Workings
 from models.maps.attention import rows
 from models.maps.places import window_of
 from models.records import Attention, Site
+from models.steps.scores import Place, scores
 from models.steps.step import Step, step
 
 
@@ -30,15 +31,16 @@ def attention_steps(
     """How the output of one query comes about in one head, and what becomes of it.
 
     window, query, head, key: indices into the site's attention. key: whose key and value are shown
-    beside; None for the one looked at most · called: what a key is called in a sentence. Scores are
-    told where query and key are known: a network that made its matrix itself has only its shares.
-    What follows the weighted sum is told where it still has one row a query.
+    beside; None for the one looked at most · called: what a key is called in a sentence. What
+    follows the weighted sum is told where it still has one row a query.
     """
     held = window_of(site.attention, window)
     with torch.inference_mode():
         shares = rows(held, torch.tensor([query]))[head, 0]
         other = int(shares.argmax()) if key is None else key
-        found = [*_scores(held, query, head, other, called(other)), _shares(shares, held)]
+        place = Place(window, head, query)
+        scored = scores(site.attention, workings, place, shares, other, called(other))
+        found = [*scored, _shares(shares, told=bool(scored))]
         value = _values(workings, site.attention, window)
         if value is None:
             return found
@@ -74,47 +76,8 @@ def _values(workings: Workings, attention: Attention, window: int) -> Tensor | N
     return value[window].float() if value.shape[1] in (1, heads) else None
 
 
-def _scores(held: Attention, query: int, head: int, key: int, called: str) -> list[Step]:
-    if held.query is None or held.key is None:
-        return []
-    asks, answers = held.query[0, head, query].float(), held.key[0, head].float()
-    agreement = answers @ asks
-    found = [
-        step("query", "what the token asks for", "q = W_Q x", asks, ("head_dim",)),
-        step("key", f"what {called} offers", "k = W_K x", answers[key], ("head_dim",)),
-        step(
-            "scores",
-            "agreement of the query with every key: their dot product",
-            "s_j = q · k_j",
-            agreement,
-            ("key",),
-        ),
-    ]
-    if abs(held.scale - 1) > 1e-6:
-        root = abs(held.scale * len(asks) ** 0.5 - 1) < 1e-3
-        found.append(
-            step(
-                "scaled",
-                f"divided by √{len(asks)}" if root else f"times {held.scale:g}",
-                "s_j / √d" if root else "c s_j",
-                agreement * held.scale,
-                ("key",),
-            )
-        )
-    if held.mask is not None or held.causal:
-        logs = rows(held, torch.tensor([query]))[head, 0].log()
-        hidden = torch.where(logs.isneginf(), -torch.inf, agreement * held.scale)
-        if held.mask is not None and held.mask.dtype != torch.bool:
-            mask = held.mask[0].float()
-            mask = mask[head if mask.shape[0] > 1 else 0, query if mask.shape[1] > 1 else 0]
-            hidden = hidden + mask
-        sentence = "the mask is added: −∞ where the query may not look"
-        found.append(step("masked", sentence, "s_j + m_j", hidden, ("key",)))
-    return found
-
-
-def _shares(shares: Tensor, held: Attention) -> Step:
-    made = "" if held.probabilities is None else ", as the network itself made them"
+def _shares(shares: Tensor, told: bool) -> Step:
+    made = "" if told else ", as the network itself made them"
     return step(
         "softmax",
         f"the scores as shares that sum to 1{made}",

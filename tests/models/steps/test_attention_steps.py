@@ -113,11 +113,6 @@ def test_every_step_is_the_papers(attention: nn.Module, causal: bool) -> None:
     else:
         weight, bias, project = attention.qkv.weight, attention.qkv.bias, attention.proj
     formula = expected(weight.detach(), bias.detach(), causal)
-    written_out = isinstance(attention, Own) and attention.spelling == "written out"
-    if written_out:  # the network made the matrix: what it was made of is not told
-        formula = {
-            n: v for n, v in formula.items() if n not in ("query", "key", "scores", "scaled")
-        }
     assert formula.keys() <= steps.keys() <= formula.keys() | {"projected"}
     for name, values in formula.items():
         assert steps[name].values is not None
@@ -127,6 +122,78 @@ def test_every_step_is_the_papers(attention: nn.Module, causal: bool) -> None:
     assert steps["projected"].values is not None
     out = project.weight.double() @ formula["heads"].flatten() + project.bias.double()
     torch.testing.assert_close(steps["projected"].values.double(), out, atol=1e-5, rtol=1e-5)
+
+
+class Windows(nn.Module):
+    """Written out as Swin's: a bias in place, a mask with the windows on an axis of their own."""
+
+    def __init__(self, talking: bool = False) -> None:
+        super().__init__()
+        self.qkv, self.proj = nn.Linear(DIM, 3 * DIM), nn.Linear(DIM, DIM)
+        self.bias = nn.Parameter(torch.zeros(HEADS, 3, 3))
+        self.mix = nn.Conv2d(HEADS, HEADS, 1) if talking else nn.Identity()
+        self.register_buffer("mask", torch.zeros(1, 2, 1, 3, 3))
+        self.mask[:, 1, :, 2, :2] = -100.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        windows = x.view(2, 3, DIM)
+        q, k, v = self.qkv(windows).unflatten(2, (3, HEADS, HEAD_DIM)).permute(2, 0, 3, 1, 4)
+        scores = q @ k.transpose(-1, -2)
+        scores *= HEAD_DIM**-0.5
+        scores += self.bias.unsqueeze(0)
+        scores = (scores.view(1, 2, HEADS, 3, 3) + self.mask).view(2, HEADS, 3, 3)
+        out = self.mix(scores.softmax(-1)) @ v
+        projected: Tensor = self.proj(out.transpose(1, 2).flatten(2))
+        return projected.view(1, 6, DIM)
+
+
+def steps_in_window(network: nn.Module, x: Tensor, window: int, query: int) -> dict[str, Step]:
+    _, (trace,) = run(network, x)
+    workings = run_for_workings(network, x, 0, trace.sites[0])
+    assert workings is not None
+    found = attention_steps(trace.sites[0], workings, window, query, HEAD, 0)
+    return {step.name: step for step in found}
+
+
+@pytest.mark.parametrize("window", [0, 1])
+def test_scores_that_the_network_makes_itself_are_told_by_its_calls(window: int) -> None:
+    torch.manual_seed(5)
+    attention = Windows().eval()
+    nn.init.normal_(attention.bias)
+    x = torch.randn(1, 6, DIM)
+    steps = steps_in_window(Net(attention).eval(), x, window, query=2)
+    exact = Windows().double()
+    exact.load_state_dict(attention.state_dict())
+    projected = exact.qkv(x.double()[0].view(2, 3, DIM)[window])
+    q, k, _ = projected.view(3, 3, HEADS, HEAD_DIM).permute(1, 2, 0, 3)
+    scores = k[HEAD] @ q[HEAD, 2]
+    biased = scores / 2 + exact.bias[HEAD, 2]
+    formula = {
+        "query": q[HEAD, 2],
+        "key": k[HEAD, 0],
+        "scores": scores,
+        "scaled": scores / 2,
+        "biased": biased,
+        "masked": biased + exact.mask[0, window, 0, 2],
+        "softmax": (biased + exact.mask[0, window, 0, 2]).softmax(0),
+    }
+    if window == 0:  # its mask hides nothing
+        del formula["masked"]
+    assert list(formula) == list(steps)[: len(formula)]
+    for name, values in formula.items():
+        told = steps[name].values
+        assert told is not None
+        torch.testing.assert_close(told.double(), values, atol=1e-5, rtol=1e-5)
+    assert steps["scaled"].sentence == "divided by √4"
+
+
+def test_scores_whose_softmax_is_not_what_weighs_are_not_told() -> None:
+    """Talking heads mix what the softmaxes gave: no row of scores leads to a row of shares."""
+    torch.manual_seed(6)
+    network = Net(Windows(talking=True)).eval()
+    steps = steps_in_window(network, torch.randn(1, 6, DIM), window=1, query=0)
+    assert next(iter(steps)) == "softmax"
+    assert "as the network itself made them" in steps["softmax"].sentence
 
 
 def test_attention_on_a_feature_map_ends_with_gamma_and_what_was_there() -> None:

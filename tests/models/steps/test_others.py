@@ -38,6 +38,34 @@ def test_what_was_made_last_is_the_gate(name: str, activation: str | None, end: 
         assert scaled.name == "scale"
 
 
+@pytest.mark.parametrize("name", ["swin_tiny_patch4_window7_224", "pvt_v2_b0", "levit_128s"])
+def test_scores_lead_to_the_shares(name: str) -> None:
+    """Networks that multiply query and key themselves: from the product to what weighs."""
+    declare_missing_operators()
+    import timm
+
+    torch.manual_seed(7)
+    network = timm.create_model(name, pretrained=False).eval()
+    for path, parameter in network.named_parameters():
+        if "bias" in path and parameter.ndim == 2:  # of relative positions, which begin as zeros
+            torch.nn.init.normal_(parameter)
+    photo = torch.randn(1, *network.default_cfg["input_size"])
+    _, (trace,) = run(network, photo)
+    for index, site in list(enumerate(trace.sites))[:3]:
+        workings = run_for_workings(network, photo, index, site)
+        assert workings is not None
+        window, query = site.attention.shape[0] - 1, site.attention.shape[2] // 2
+        steps = attention_steps(site, workings, window, query, 0)
+        names = [step.name for step in steps]
+        at = names.index("softmax")
+        assert names[:3] == ["query", "key", "scores"]
+        assert ("biased" in names) == (name != "pvt_v2_b0")
+        before, after = steps[at - 1].values, steps[at].values
+        assert before is not None
+        assert after is not None
+        torch.testing.assert_close(before.softmax(0), after, atol=1e-5, rtol=1e-4)
+
+
 @pytest.mark.parametrize("name", ["test_vit", "mobilevit_xxs", "levit_128s"])
 def test_a_heads_output_lies_among_its_values(name: str) -> None:
     """A mixture whose shares sum to 1 is no longer than the longest of what was mixed."""
