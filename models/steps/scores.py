@@ -154,5 +154,5 @@ def _added(before: Tensor, after: Tensor) -> Step:
     if (after - before).min() <= HIDDEN:
         sentence = "the mask is added: −∞, or almost, where the query may not look"
         return step("masked", sentence, "s_j + m_j", after, ("key",))
-    sentence = "a bias is added to each: how much the query looks there whatever it sees"
+    sentence = "a bias is added to each: often for where the key lies, seen from the query"
     return step("biased", sentence, "s_j + b_j", after, ("key",))
