@@ -16,6 +16,7 @@
  * @property {(query: number) => Float32Array} row  (head, key)
  * @property {(key: number) => Float32Array} column  (head, query)
  * @property {((head: number, query: number, key: number) => Pair) | null} pair
+ * @property {((head: number, query: number) => Float32Array) | null} cosines  of the query with every key
  * @property {{dim: number, scale: number} | null} scores
  */
 
@@ -69,6 +70,15 @@ export function fromProjections({ query: q, key: k, log_normaliser: normaliser }
       const scaled = scale * product;
       return { dot: product, scaled, logNormaliser, probability: Math.exp(scaled - logNormaliser) };
     },
+    cosines(h, i) {
+      const at = (h * queries + i) * dim;
+      const own = Math.sqrt(dot(q.data, at, q.data, at));
+      return Float32Array.from({ length: keys }, (_, j) => {
+        const from = (h * keys + j) * dim;
+        const lengths = own * Math.sqrt(dot(k.data, from, k.data, from));
+        return lengths > 0 ? dot(q.data, at, k.data, from) / lengths : 0;
+      });
+    },
   };
 }
 
@@ -84,6 +94,7 @@ export function fromMatrix({ shape: [heads, queries, keys], data }) {
     keys,
     scores: null,
     pair: null,
+    cosines: null,
     row(i) {
       const out = new Float32Array(heads * keys);
       for (let h = 0; h < heads; h++) {

@@ -4,8 +4,9 @@ import { h } from "./dom.js";
 import { mathOf, steps } from "./explanation_parts.js";
 import { channelGate, spatialGate } from "./explanations_gates.js";
 import { spatialTransformer } from "./explanations_sampling.js";
+import { origin, otherScores, scalingOf, scoreOf, strongest } from "./explanations_scores.js";
 import { number } from "./format.js";
-import { formula, over, root as squareRoot, row, sub, sup, text } from "./mathml.js";
+import { formula, row, sub, sup, text } from "./mathml.js";
 import { headOf, shownToken } from "./picture.js";
 import { askedGrid, isSquare, placeOf, tokenName, tokenOf } from "./sites.js";
 import { walkthrough } from "./walkthrough.js";
@@ -44,8 +45,8 @@ async function attention(state, site, session) {
         "p",
         {},
         site.windows
-          ? "At this site tokens look only at those in their own window, and the page asks for the finished shares of one place at a time."
-          : "At this site the network adds a mask or builds the matrix itself, so only the finished shares are known here.",
+          ? "At this site tokens look only at those in their own window."
+          : "At this site the network adds something to the scores, asks on another grid than it looks at, or makes the matrix itself.",
       ),
       walkthrough(state, site, session, { asked: { ...askedPlace(state, site), head: shownHead(state, source) } }),
     ];
@@ -83,6 +84,7 @@ async function attention(state, site, session) {
       { class: "quiet" },
       `${number(pair.logNormaliser)} is the logarithm of the sum of e to every score of this query. An even share would be ${number(1 / source.keys)}. Pin a patch, then move to choose the key.`,
     ),
+    ...otherScores(source, site, shown, query, key),
     walkthrough(state, site, session, {
       asked: { query: named(query, site), head: shown },
       keys: { grid: site.grid, prefix: site.prefix_tokens },
@@ -113,31 +115,6 @@ function askedPlace(state, site) {
   return place && typeof place === "object" && askedGrid(site, "from") ? { query: `${place.row},${place.column}` } : {};
 }
 
-/** @typedef {import("./attention.js").AttentionSource["scores"]} Scores */
-
-/** Whether scores are divided by √d, left as they are, or scaled otherwise. @param {NonNullable<Scores>} scores */
-export function scalingOf({ dim, scale }) {
-  if (Math.abs(scale * Math.sqrt(dim) - 1) < 1e-3) return "root";
-  return Math.abs(scale - 1) < 1e-6 ? "none" : "other";
-}
-
-/** What softmax is taken of. @param {Scores} scores */
-function scoreOf(scores) {
-  const dot = row(sub("q", "i"), "·", sub("k", "j"));
-  const scaling = scores ? scalingOf(scores) : "root";
-  if (scaling === "none") return dot;
-  return scaling === "root" ? over(dot, squareRoot("d")) : row("s", dot);
-}
-
-/** Where the formula is from. @param {Scores} scores */
-function origin(scores) {
-  const scaling = scores ? scalingOf(scores) : "root";
-  if (scaling === "root") return "Scaled dot-product attention, Vaswani et al. 2017, equation 1.";
-  if (scaling === "none")
-    return "Dot-product attention without a scale: scores are not divided by √d, as in Zhang et al. 2019, equation 1.";
-  return `Dot-product attention, Vaswani et al. 2017, with a scale s of its own: ${number(scores?.scale ?? 0)}.`;
-}
-
 /** The pinned or hovered query, and as key what is under the pointer, else what it looks at most. @param {any} state @param {any} site @param {any} source */
 function askedPair(state, site, source) {
   const asked = shownToken(state, site);
@@ -148,13 +125,6 @@ function askedPair(state, site, source) {
   const all = state.direction === "from" ? source.row(asked) : source.column(asked);
   const other = pointed ?? strongest(all.subarray(shown * tokens, (shown + 1) * tokens));
   return state.direction === "from" ? { query: asked, key: other } : { query: other, key: asked };
-}
-
-/** @param {Float32Array} values */
-function strongest(values) {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
-  return best;
 }
 
 /** @param {string} sentence */

@@ -60,6 +60,18 @@ def test_attention_goes_on_to_the_output_and_follows_the_pointer(watched: Watche
     expect(page.locator(".walkthrough")).not_to_have_class(re.compile("stale"))
 
 
+def test_the_same_pair_by_its_cosine(watched: Watched) -> None:
+    page = watched.open("?sample=sunflower&model=vit&tab=how&head=1")
+    site = str(page.locator(".site[aria-checked=true]").get_attribute("data-site"))
+    query, key = (np.array(step["values"]) for step in told(watched, site, query="cls", head=1)[:2])
+    cosine = query @ key / np.linalg.norm(query) / np.linalg.norm(key)
+    line = page.locator(".steps.unordered li").first
+    expect(line).to_contain_text("leaves out how long the two vectors are")
+    math = str(line.locator("math").text_content())
+    shown = float(re.sub("−", "-", math.split("=")[-1]))
+    assert shown == pytest.approx(cosine, rel=0.01)
+
+
 def test_a_word_is_told_as_well(watched: Watched) -> None:
     page = watched.open("?sample=coffee&model=captioner&tab=how")
     expect(page.locator(".walkthrough")).to_contain_text("how the writing of word", timeout=15_000)

@@ -67,6 +67,18 @@ test("a column is what looks at one key", () => {
   }
 });
 
+test("cosines are dot products of unit vectors", () => {
+  const length = (vector) => Math.hypot(...vector);
+  for (const [h, i] of [[0, 6], [2, 3]]) {
+    const asks = q.subarray((h * QUERIES + i) * DIM, (h * QUERIES + i + 1) * DIM);
+    source.cosines(h, i).forEach((cosine, j) => {
+      const offers = k.subarray((h * KEYS + j) * DIM, (h * KEYS + j + 1) * DIM);
+      const dot = asks.reduce((sum, value, d) => sum + value * offers[d], 0);
+      close(cosine, dot / length(asks) / length(offers));
+    });
+  }
+});
+
 test("a pair's steps lead to its share", () => {
   const pair = source.pair(2, 3, 1);
   close(pair.scaled, SCALE * pair.dot);
