@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from models.capture import capture
+from models.capture.stream import Addition, stream
 from models.capture.workings import Workings, workings
 from models.layout import Layouts, place, survey
 from models.outputs import tensor_of
@@ -58,3 +59,17 @@ def run_for_workings(
     with torch.inference_mode(), workings(module, index, site.name, site.kind) as noting:
         module(inputs, *more)
     return noting.finish()
+
+
+def run_for_stream(
+    module: nn.Module, inputs: Tensor, site: Site, words: Tensor | None = None
+) -> tuple[Addition, ...]:
+    """All that one photo's network adds to the tokens of a site, from the first to the last layer.
+
+    site: an attention of all its tokens to each other, with places · inputs, words: as for `run`.
+    """
+    more = () if words is None else (words,)
+    tokens, prefix = site.attention.shape[2], site.prefix_tokens
+    with torch.inference_mode(), stream(module, inputs, tokens, prefix) as found:
+        module(inputs, *more)
+    return tuple(found)

@@ -1,0 +1,187 @@
+"""The residual stream: all that is added to a network's tokens on their way, in order.
+
+x ← x + f(x), a layer of attention after a layer of words for each token alone (Vaswani et al. 2017,
+section 3.1; the name is Elhage et al.'s, 2021). A sum belongs to it if what it gives has a row for
+each of the tokens. What stood there before is what the last sum gave, else what was made earlier.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from models.capture.callers import calling_module
+from models.capture.recorder import Recording, _Watch
+
+AdditionKind = Literal["positions", "attention", "feed-forward", "other"]
+
+_ADDS = ("add", "iadd", "radd")
+
+_ACTIVATIONS = frozenset(
+    ("gelu", "relu", "relu6", "silu", "mish", "elu", "hardswish", "sigmoid", "tanh", "softplus")
+)
+"""Of a layer for each token alone: between its two matrices."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Addition:
+    """One sum of the stream. All are (token,); NaN where a token is not there yet.
+
+    kind: what is added · module: the path of the module that added it · site: its number in the
+    trace, of attention · before, added, after: Euclidean lengths of the vectors · kept: the cosine
+    of a token before and after, 1 where it was only made longer.
+    """
+
+    kind: AdditionKind
+    module: str
+    site: int | None
+    before: Tensor
+    added: Tensor
+    after: Tensor
+    kept: Tensor
+
+
+class _Birth(NamedTuple):
+    """When a tensor that comes of the photo was made: after so many calls, sites, activations."""
+
+    tensor: weakref.ref[Tensor]
+    calls: int
+    sites: int
+    activations: int
+
+
+class _Summing(_Watch):
+    """Watches as capture does, and notes the sums of tokens.
+
+    tokens: how many there are, `prefix` of which have no place and may join the others later.
+    """
+
+    def __init__(self, recording: Recording, photo: Tensor, tokens: int, prefix: int) -> None:
+        super().__init__(recording)
+        self.tokens, self.prefix = tokens, prefix
+        self.found: list[Addition] = []
+        self._births: dict[int, _Birth] = {}
+        self._calls = self._activations = 0
+        self._last: weakref.ref[Tensor] | None = None
+        self._bear(photo)
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        given = [one for one in tree_leaves((args, kwargs or {})) if isinstance(one, Tensor)]
+        of_photo = any(self._birth(one) is not None for one in given)
+        name = func.__name__.strip("_")
+        # Before the call: it may write in place.
+        summed = self._summands(*args) if of_photo and name in _ADDS and len(args) == 2 else None
+        result = super().__torch_function__(func, types, args, kwargs)
+        if of_photo:
+            self._calls += 1
+            self._activations += name in _ACTIVATIONS
+            for one in tree_leaves(result):
+                if isinstance(one, Tensor):
+                    self._bear(one)
+        if summed is not None and isinstance(result, Tensor):
+            self._note(*summed, result)
+        return result
+
+    def _bear(self, tensor: Tensor) -> None:
+        sites = len(self.recording.calls)
+        key, births = id(tensor), self._births
+
+        def forget(_: object) -> None:
+            births.pop(key, None)
+
+        births[key] = _Birth(weakref.ref(tensor, forget), self._calls, sites, self._activations)
+
+    def _birth(self, tensor: Tensor) -> _Birth | None:
+        birth = self._births.get(id(tensor))
+        return birth if birth is not None and birth.tensor() is tensor else None
+
+    def _rows(self, tensor: Any) -> int | None:
+        """How many tokens have a row in it: all, or those with a place."""
+        if not isinstance(tensor, Tensor) or not 2 <= tensor.ndim <= 3 or tensor.shape[:-2] > (1,):
+            return None
+        rows = tensor.shape[-2]
+        return rows if rows in (self.tokens, self.tokens - self.prefix) else None
+
+    def _summands(self, one: Any, other: Any) -> tuple[_Birth, Tensor, Tensor, bool] | None:
+        """(birth of what stood there, it, what is added, whether that is of the photo)."""
+        if self._rows(one) is None or self._rows(one) != self._rows(other):
+            return None
+        births = self._birth(one), self._birth(other)
+        if births[0] is None or births[1] is None:
+            stood, added = (one, other) if births[1] is None else (other, one)
+        else:
+            last = None if self._last is None else self._last()
+            later = births[0].calls > births[1].calls
+            swapped = other is last or (one is not last and later)
+            stood, added = (other, one) if swapped else (one, other)
+        birth = self._birth(stood)
+        if birth is None or one.shape[-1] != other.shape[-1]:
+            return None
+        return birth, stood.detach().clone(), added.detach().clone(), None not in births
+
+    def _kind(self, birth: _Birth, of_photo: bool) -> tuple[AdditionKind, int | None]:
+        if not of_photo:
+            return "positions", None
+        since = list(enumerate(self.recording.trace.sites))[birth.sites :]
+        attending = [
+            number
+            for number, site in since
+            if site.kind == "attention" and site.attention.shape[2] == self.tokens
+        ]
+        if attending:
+            return "attention", attending[-1]
+        return (
+            "other" if since or self._activations == birth.activations else "feed-forward"
+        ), None
+
+    def _note(
+        self, birth: _Birth, stood: Tensor, added: Tensor, of_photo: bool, result: Tensor
+    ) -> None:
+        if self._rows(result) is None:
+            return
+        kind, site = self._kind(birth, of_photo)
+        before, more, after = (
+            one.float().reshape(-1, one.shape[-1]) for one in (stood, added, result)
+        )
+        figures = (
+            before.norm(dim=1),
+            more.norm(dim=1),
+            after.norm(dim=1),
+            F.cosine_similarity(before, after, dim=1),
+        )
+        if kind == "positions" and len(more) > 1 and bool((more == more[:1]).all()):
+            return  # the same for every token: a bias
+        module = calling_module(self.recording.paths)
+        self.found.append(Addition(kind, module, site, *map(self._all, figures)))
+        self._last = weakref.ref(result)
+
+    def _all(self, figure: Tensor) -> Tensor:
+        """(token,) where only those with a place are there yet."""
+        missing = figure.new_full((self.tokens - len(figure),), torch.nan)
+        return torch.cat((missing, figure.detach())).cpu()
+
+
+@contextmanager
+def stream(module: nn.Module, photo: Tensor, tokens: int, prefix: int) -> Iterator[list[Addition]]:
+    """Watch what is added to so many tokens of one photo, (1, channel, height, width).
+
+    prefix: how many of them have no place. The list fills while the network runs.
+    """
+    recording = Recording(module, features=False, gradients=False)
+    summing = _Summing(recording, photo, tokens, prefix)
+    with summing:
+        yield summing.found
