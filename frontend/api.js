@@ -113,6 +113,11 @@ export async function analyseText(text, modelId, beams, signal) {
 export const analysis = (/** @type {string} */ id, /** @type {AbortSignal} */ signal) => json(at(id), signal);
 export const photo = async (/** @type {string} */ id) => (await request(`${at(id)}/image`)).blob();
 
+/** What each layer adds to the tokens of a site. @param {string} id @param {string} siteId */
+export async function stream(id, siteId) {
+  return parseSafetensors(await bytes(`${site(id, siteId)}/stream`, "application/vnd.safetensors"));
+}
+
 /** Projections of an attention site: q, k and the log-normaliser. @param {string} id @param {string} siteId */
 export async function projections(id, siteId) {
   return parseSafetensors(await bytes(`${site(id, siteId)}/projections`, "application/vnd.safetensors"));

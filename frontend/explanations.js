@@ -9,6 +9,7 @@ import { number } from "./format.js";
 import { formula, row, sub, sup, text } from "./mathml.js";
 import { headOf, shownToken } from "./picture.js";
 import { askedGrid, isSquare, placeOf, tokenName, tokenOf } from "./sites.js";
+import { throughTheNetwork } from "./stream.js";
 import { walkthrough } from "./walkthrough.js";
 
 /** @typedef {(state: any, site: any, session: import("./session.js").Session) => Promise<Element[]>} Explanation */
@@ -90,6 +91,7 @@ async function attention(state, site, session) {
       keys: { grid: site.grid, prefix: site.prefix_tokens },
       hidden: TOLD_OF_THE_PAIR,
     }),
+    throughTheNetwork(state, site, shownToken(state, site), session),
   ];
 }
 

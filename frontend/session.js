@@ -2,12 +2,12 @@
 // needs of its sites. Values that are at hand are given at once, so that a hover never waits.
 
 import * as api from "./api.js";
-import { fromMatrix, fromProjections } from "./attention.js";
 import { Cache } from "./cache.js";
 import { comparing } from "./session_comparing.js";
+import { fetching } from "./session_fetching.js";
 import { kindOfModel, modelFor, sampleFor, sampleName } from "./samples.js";
 import { examplesOf } from "./sentences.js";
-import { isCross, isOnFeatures, isPlaced, isScattered, isSquare } from "./sites.js";
+import { isCross, isPlaced, isScattered, isSquare } from "./sites.js";
 
 /** Problems with what was typed: they are told where it was typed. */
 const OF_THE_TEXT = ["missing-text", "unknown-words", "text-too-long"];
@@ -196,70 +196,13 @@ export function createSession(store) {
       if (job?.links) await api.cancelJob(job.links.self).catch(() => null);
     },
 
-    /** @param {any} site @returns {Promise<import("./attention.js").AttentionSource>} */
-    attention(site) {
-      const { rows } = store.get();
-      return cache.get(`attention ${site.id}`, async () => {
-        if (!site.projections || rows === "matrix")
-          return fromMatrix(await api.attentionMatrix(current(), site.id));
-        const { tensors, metadata } = await api.projections(current(), site.id);
-        return fromProjections(/** @type {any} */ (tensors), Number(metadata.scale));
-      });
-    },
-    /** @param {any} site */
-    gate: (site) => cache.get(`gate ${site.id}`, () => api.gate(current(), site.id)),
-    /** @param {any} site @param {number} channel */
-    feature: (site, channel) =>
-      cache.get(`feature ${site.id} ${channel}`, () => api.features(current(), site.id, channel)),
-    /** @param {any} site @param {Record<string, string | number>} asked */
-    steps: (site, asked) => cache.get(stepsKey(site, asked), () => api.steps(current(), site.id, asked)),
-    /** The same, if it is at hand. @param {any} site @param {Record<string, string | number>} asked */
-    peekSteps: (site, asked) => cache.peek(stepsKey(site, asked)),
-    /** @param {any} site */
-    grid: (site) => cache.get(`grid ${site.id}`, () => api.grid(current(), site.id)),
-    /** @param {any} site */
-    warped: (site) =>
-      cache.get(`warped ${site.id}`, async () =>
-        isOnFeatures(site)
-          ? api.warpedFeatures(current(), site.id)
-          : createImageBitmap(await api.warped(current(), site.id)),
-      ),
-    /** @param {any} site @param {import("./geometry.js").Cell} cell @param {string} direction */
-    place: (site, cell, direction) =>
-      cache.get(`place ${site.id} ${direction} ${cell.row},${cell.column}`, () =>
-        api.attentionOfPlace(current(), site.id, cell, direction),
-      ),
-    /** What was looked at to write a word. @param {any} site @param {number} word */
-    word: (site, word) =>
-      cache.get(`word ${site.id} ${word}`, () => api.attentionOfWord(current(), site.id, word)),
-    /** How much each word looked at a place. @param {any} site @param {import("./geometry.js").Cell} cell */
-    wordsAt: (site, cell) =>
-      cache.get(`words ${site.id} ${cell.row},${cell.column}`, () =>
-        api.wordsAtPlace(current(), site.id, cell),
-      ),
-    mask: () => cache.get("mask", () => api.mask(current())),
-    /** @param {string} method @param {Record<string, number>} asked the class or the word, for a saliency map */
-    map: (method, asked) =>
-      cache.get(`map ${method} ${JSON.stringify(asked)}`, () => api.map(current(), method, asked)),
-    /** @param {Record<string, string | number | null>} asked a place, or which words, and one of them */
-    positions: (asked) =>
-      cache.get(`positions ${JSON.stringify(asked)}`, () => api.positions(current(), asked)),
-    /** @param {string} name @param {Record<string, string | number>} parameters */
-    figure: (name, parameters) =>
-      cache.get(`figure ${name} ${JSON.stringify(parameters)}`, () =>
-        api.figure(current(), name, parameters),
-      ),
-    /** What is at hand, or undefined. @param {string} key */
-    peek: (key) => cache.peek(key),
+    ...fetching(() => cache, current, store),
     searchModels: api.searchModels,
     modelCard: api.model,
   };
 }
 
 /** @typedef {ReturnType<typeof createSession>} Session */
-
-/** @param {any} site @param {Record<string, string | number>} asked */
-const stepsKey = (site, asked) => `steps ${site.id} ${JSON.stringify(asked)}`;
 
 /** Attention halfway is about things: early it is about edges, late it gathers in a few patches. A gate halfway still knows places. @param {any} analysis */
 function firstSite({ sites, text }) {

@@ -19,10 +19,11 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from models.capture.positions import Positions
+from models.capture.stream import Addition
 from models.capture.workings import Workings
 from models.catalog import Catalog
 from models.maps.propagation import NotPossible
-from models.records import Map
+from models.records import Map, Site
 from models.spec import LoadedModel
 from models.tasks import task_of
 from server import imaging
@@ -46,6 +47,8 @@ MAPS_KEPT = 64
 """Maps that the network was run for again; each is a few kilobytes."""
 WORKINGS_KEPT = 4
 """How sites came to what they did: a few megabytes each."""
+STREAMS_KEPT = 16
+"""What is added to tokens: tens of kilobytes each."""
 POSITIONS_KEPT = 16
 """The positional encodings of networks: a few hundred kilobytes each."""
 
@@ -84,6 +87,7 @@ class Engine:
         self._maps: dict[str, Map] = {}
         self._workings: dict[str, Workings] = {}
         self._positions: dict[str, tuple[Positions, ...]] = {}
+        self._streams: dict[str, tuple[Addition, ...]] = {}
         self._default = settings.default_model
         self._closing = False
         self._warm_up = asyncio.create_task(self._keep_warming_up())
@@ -127,6 +131,16 @@ class Engine:
         """
         key = f"{analysis.serial}/{site}/workings"
         return await self._kept(self._workings, WORKINGS_KEPT, key, analysis, watch)
+
+    async def stream(
+        self, analysis: Analysis, site: Site, watch: Again[tuple[Addition, ...]]
+    ) -> tuple[Addition, ...]:
+        """What is added to the tokens of a site on their way, by one more pass; kept for a while.
+
+        It is the same for all sites with as many tokens.
+        """
+        key = f"{analysis.serial}/{site.queries} {site.prefix_tokens}/stream"
+        return await self._kept(self._streams, STREAMS_KEPT, key, analysis, watch)
 
     async def positions(
         self, analysis: Analysis, find: Again[tuple[Positions, ...]]

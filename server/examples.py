@@ -207,3 +207,22 @@ JOB: dict[str, Any] = {
         "model": f"/v1/models/{MODEL}",
     },
 }
+
+STREAM = {
+    "site": "s03",
+    "sentence": "What each layer adds to the 3 tokens of site s03",
+    "tokens": 3,
+    "prefix_tokens": 1,
+    "additions": [
+        {
+            "kind": "attention",
+            "module": "blocks.0",
+            "site": "s00",
+            "before": [8.12, 9.4, 9.02],
+            "added": [1.31, 3.2, 2.87],
+            "after": [8.41, 10.1, 9.77],
+            "kept": [0.988, 0.951, 0.96],
+        }
+    ],
+    "non_finite": 0,
+}

@@ -154,6 +154,25 @@ class Steps(Schema):
     non_finite: int
 
 
+class Sum(Schema):
+    kind: Literal["positions", "attention", "feed-forward", "other"]
+    module: str = Field(description="path of the module that added it")
+    site: str | None = Field(description="which attention it comes from")
+    before: list[float | None] = Field(description="length of every token before")
+    added: list[float | None] = Field(description="length of what is added")
+    after: list[float | None] = Field(description="length after")
+    kept: list[float | None] = Field(description="cosine of a token before and after")
+
+
+class Stream(Schema):
+    site: str
+    sentence: str
+    tokens: int
+    prefix_tokens: int
+    additions: list[Sum] = Field(description="in order; null for tokens that are not there yet")
+    non_finite: int
+
+
 class Figure(Schema):
     """What Plotly.newPlot takes."""
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from server import encode, errors, examples, render, sampling, schemas, views
 from server import steps as mechanism
+from server import stream as residual
 from server.negotiation import JSON, NPY, PNG, SAFETENSORS
 from server.routes.common import (
     AnalysisOf,
@@ -196,5 +197,25 @@ async def steps(
     async def make(media: str) -> bytes:
         tell = await mechanism.compute(engine, analysis, site, asked)
         return await in_thread(lambda: mechanism.encode(tell(), media, budget))
+
+    return await conditional(request, analysis.serial, (JSON, SAFETENSORS), make)
+
+
+@router.get(
+    "/stream",
+    response_model=schemas.Stream,
+    responses=documented(
+        examples.STREAM, SAFETENSORS, kinds=(*REFUSED, errors.MapNotPossible, errors.OutOfMemory)
+    ),
+)
+async def stream(
+    request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf
+) -> Response:
+    """What each layer of the network adds to the tokens of this site: the residual stream."""
+    budget = engine.settings.json_budget_bytes
+
+    async def make(media: str) -> bytes:
+        found = await residual.compute(engine, analysis, site)
+        return await in_thread(residual.encode, found, analysis, site, media, budget)
 
     return await conditional(request, analysis.serial, (JSON, SAFETENSORS), make)

@@ -72,6 +72,25 @@ def test_the_same_pair_by_its_cosine(watched: Watched) -> None:
     assert shown == pytest.approx(cosine, rel=0.01)
 
 
+def test_a_token_is_followed_through_the_network(watched: Watched) -> None:
+    page = watched.open("?sample=sunflower&model=vit&query=3,4&tab=how")
+    site = str(page.locator(".site[aria-checked=true]").get_attribute("data-site"))
+    path = f"/v1/analyses/{analysis_of(page)}/sites/{site}/stream"
+    additions = get(watched.server, path)["additions"]
+    rows = page.locator(".stream-rows tbody tr")
+    expect(rows).to_have_count(len(additions))
+    token = 1 + 3 * 14 + 4
+    for number, one in enumerate(additions):
+        share, length = rows.nth(number).locator("td").all_inner_texts()[1:]
+        expected = one["added"][token] / one["before"][token]
+        assert float(share) == pytest.approx(expected, rel=0.01)
+        assert float(length) == pytest.approx(one["after"][token], rel=0.01)
+    chosen = page.locator(".stream-rows tr.chosen")
+    expect(chosen).to_have_count(1)
+    hover(page, 0.35, 0.5)
+    expect(page.locator(".stream")).to_contain_text("the patch at row 3, column 4")  # pinned
+
+
 def test_a_word_is_told_as_well(watched: Watched) -> None:
     page = watched.open("?sample=coffee&model=captioner&tab=how")
     expect(page.locator(".walkthrough")).to_contain_text("how the writing of word", timeout=15_000)

@@ -52,6 +52,36 @@ def test_another_key_is_shown_beside(site: Running, analysis: dict[str, Any]) ->
     assert steps["query"] @ steps["key"] == pytest.approx(steps["scores"][1], rel=1e-4)
 
 
+def test_what_each_layer_adds_to_every_token(site: Running, analysis: dict[str, Any]) -> None:
+    path = at(analysis, "/sites/s03/stream")
+    response = site.client.get(path)
+    told = schemas.Stream.model_validate(response.json())
+    attention = [row["id"] for row in analysis["sites"]]
+    assert [one.site for one in told.additions if one.kind == "attention"] == attention
+    tensors = safetensors.numpy.load(site.client.get(path, headers=SAFETENSORS).content)
+    shape = (len(told.additions), told.tokens)
+    assert {name: array.shape for name, array in tensors.items()} == dict.fromkeys(
+        ("before", "added", "after", "kept"), shape
+    )
+    for number, one in enumerate(told.additions):
+        np.testing.assert_allclose(one.after, tensors["after"][number])
+        if number:
+            np.testing.assert_allclose(one.before, told.additions[number - 1].after, rtol=1e-5)
+    again = site.client.get(path, headers={"If-None-Match": response.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_only_patches_that_look_at_each_other_are_followed(
+    site: Running, picture: Callable[[int], bytes], gated: dict[str, Any]
+) -> None:
+    refused = site.client.get(at(gated, "/sites/s00/stream"))
+    assert (refused.status_code, refused.json()["type"]) == (404, "/problems/wrong-kind")
+    windowed = site.analyse(picture(0), WINDOWED)
+    inside = next(row["id"] for row in windowed["sites"] if row["windows"])
+    refused = site.client.get(at(windowed, f"/sites/{inside}/stream"))
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/map-not-possible")
+
+
 def test_the_steps_of_a_gate_end_in_its_weights(site: Running, gated: dict[str, Any]) -> None:
     answer = site.client.get(at(gated, "/sites/s00/steps")).json()
     steps = named(answer)

@@ -1,0 +1,92 @@
+"""What each layer adds to the tokens of a site, as the bytes of an answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import orjson
+from torch import Tensor
+
+from models.capture.stream import Addition
+from models.inference import run_for_stream
+from models.maps.propagation import NotPossible
+from models.records import Site
+from models.spec import LoadedModel
+from server.analysis import Analysis
+from server.encode import Array, check_budget, pack
+from server.engine import Engine
+from server.errors import MapNotPossible
+from server.negotiation import SAFETENSORS
+from server.views import as_array, require
+
+FIGURES = ("before", "added", "after", "kept")
+"""What is told of every sum, a number for each token: lengths, and the cosine of before and after.
+"""
+
+
+async def compute(engine: Engine, analysis: Analysis, site: Site) -> tuple[Addition, ...]:
+    """All that is added to the tokens of this site, by one more pass.
+
+    Raises WrongKind for what is no attention, and MapNotPossible where its tokens are not all the
+    patches of the photo, or where nothing is added to them.
+    """
+    require(site, "attention")
+    if site.grid is None or site.queries != site.keys:
+        raise MapNotPossible(
+            f"Site {site.id} is no attention of all patches to each other.",
+            hint="Ask for a site whose grid is known.",
+        )
+    return await engine.stream(analysis, site, partial(_watch, analysis, site))
+
+
+def _watch(
+    analysis: Analysis, site: Site, loaded: LoadedModel, inputs: Tensor
+) -> tuple[Addition, ...]:
+    written = analysis.sentence
+    words = None if written is None else written.given.to(inputs.device)
+    found = run_for_stream(loaded.module, inputs, site, words)
+    if not any(one.kind == "attention" for one in found):
+        raise NotPossible(f"what is added to the tokens of site {site.id} could not be followed")
+    return found
+
+
+def encode(
+    additions: Sequence[Addition], analysis: Analysis, site: Site, media: str, budget_bytes: int
+) -> bytes:
+    """As JSON, a row a sum; or as safetensors, (addition, token) a figure."""
+    sites = analysis.trace.sites
+    sums = [
+        {
+            "kind": one.kind,
+            "module": one.module,
+            "site": None if one.site is None else sites[one.site].id,
+        }
+        for one in additions
+    ]
+    arrays: dict[str, Array] = {
+        name: np.stack([as_array(getattr(one, name)) for one in additions]) for name in FIGURES
+    }
+    sentence = f"What each layer adds to the {site.queries} tokens of site {site.id}"
+    if media == SAFETENSORS:
+        tensors = {name: (values, ("addition", "token")) for name, values in arrays.items()}
+        return pack(tensors, {"sentence": sentence, "additions": json.dumps(sums)})
+    told = [
+        {**one, **{name: values[number] for name, values in arrays.items()}}
+        for number, one in enumerate(sums)
+    ]
+    encoded = orjson.dumps(
+        {
+            "site": site.id,
+            "sentence": sentence,
+            "tokens": site.queries,
+            "prefix_tokens": site.prefix_tokens,
+            "additions": told,
+            "non_finite": sum(int(np.count_nonzero(~np.isfinite(one))) for one in arrays.values()),
+        },
+        option=orjson.OPT_SERIALIZE_NUMPY,
+    )
+    check_budget(len(encoded), budget_bytes)
+    return encoded
