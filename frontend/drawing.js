@@ -105,8 +105,9 @@ async function positions(state, site, session) {
   return pictures.positionPicture(cell, await session.positions(positionsAsked(state, cell)));
 }
 
-/** What a map of the whole network is for. @param {any} state @returns {Record<string, number>} */
+/** What a map of the whole network is for. @param {any} state @returns {Record<string, number | string>} */
 function askedOf(state) {
+  if (METHODS[state.method].needs === "stream") return { site: state.site };
   if (!METHODS[state.method].forClass) return {};
   return forWords(state.analysisData) ? { word: writtenWord(state) } : { target: targetOf(state) };
 }

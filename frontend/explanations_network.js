@@ -9,7 +9,7 @@ import { className } from "./network_sentences.js";
 /** @param {any} state @param {any} site */
 export function networkMap(state, site) {
   if (METHODS[state.method].forClass) return forWords(state.analysisData) ? forWord(state) : forClass(state);
-  return state.method === "dino" ? dino() : rollout(site);
+  return { dino, "token-lengths": tokenLengths }[/** @type {"dino"} */ (state.method)]?.() ?? rollout(site);
 }
 
 /** By method. @type {Record<string, {rule: () => Element, words: string, paper: string}>} */
@@ -99,6 +99,24 @@ function dino() {
       "The patches are taken in the order of how much the class token of the last layer looks at them, until 60 % of its attention is together; the rest is set to zero. In networks trained without labels this often outlines the object.",
     ),
     h("p", { class: "quiet" }, "Caron et al. 2021, figure 1 and appendix."),
+  ];
+}
+
+function tokenLengths() {
+  return [
+    h("h3", {}, "Token length"),
+    h(
+      "p",
+      {},
+      "Every layer adds its attention and its feed-forward layer to the tokens that come in. Shown is how long the vector of each patch is after both.",
+    ),
+    formula(row("‖", sub("x", "i"), "‖"), ",", sub("x", "i"), "←", sub("x", "i"), "+", text("attention"), "+", text("feed-forward")),
+    h(
+      "p",
+      {},
+      "In large networks a few patches of plain background become many times longer than the others: they hold something of the whole photo, and other tokens look at them for that. Where attention gathers in odd places, look here.",
+    ),
+    h("p", { class: "quiet" }, "Darcet, Oquab, Mairal and Bojanowski 2024, Vision Transformers Need Registers, figures 1 to 4."),
   ];
 }
 

@@ -1,12 +1,13 @@
 // Maps of the whole network: which there are, and which of them fit.
 
 import { positionsAt } from "./positions.js";
-import { hasRollout } from "./sites.js";
+import { hasRollout, isPlaced, isSquare } from "./sites.js";
 
 /**
  * Maps of the whole network. A map for a class is a saliency: a claim about the answer, not about who looks where.
- * needs: a chain of attention over all patches with a class token; or a classifier of another kind; or tokens that know their place.
- * @type {Record<string, {name: string, title: string, claim: string, forClass: boolean, needs: "chain" | "classes" | "positions"}>}
+ * needs: a chain of attention over all patches with a class token; or a classifier of another kind; or tokens that know
+ * their place; or a layer of such a chain.
+ * @type {Record<string, {name: string, title: string, claim: string, forClass: boolean, needs: "chain" | "classes" | "positions" | "stream"}>}
  */
 export const METHODS = {
   rollout: {
@@ -29,6 +30,13 @@ export const METHODS = {
     claim: "position similarity",
     forClass: false,
     needs: "positions",
+  },
+  "token-lengths": {
+    name: "Token length",
+    title: "How long the token of each patch is as it leaves this layer: a few much longer ones hold what is of the whole photo (Darcet et al. 2024)",
+    claim: "token length",
+    forClass: false,
+    needs: "stream",
   },
   relevance: {
     name: "Relevance",
@@ -72,6 +80,7 @@ export function possible(method, analysis, site) {
   const { sites, predictions, output } = analysis;
   const { forClass, needs } = METHODS[method];
   if (needs === "positions") return positionsAt(site, analysis) != null;
+  if (needs === "stream") return hasRollout(sites) && site != null && isPlaced(site) && isSquare(site);
   if (method === "relevance" && output?.kind === "caption") return output.words.length > 0;
   if (forClass && !predictions.length) return false;
   if (needs === "chain") return hasRollout(sites);

@@ -14,6 +14,10 @@ export function networkSentence(state) {
     return `Rollout: where the class token's attention comes from through all ${layers} layers, heads averaged.`;
   if (method === "dino")
     return `The fewest patches that together get ${percent(DINO_SHARE)} of what the class token looks at in the last layer, mean over heads.`;
+  if (method === "token-lengths") {
+    const site = analysis.sites.find((/** @type {any} */ one) => one.id === state.site);
+    return `How long the token of each patch is as it leaves layer ${site.layer}.`;
+  }
   const how = forWords(analysis)
     ? "attention through encoder and decoder, weighed by its gradient"
     : {

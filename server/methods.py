@@ -18,7 +18,7 @@ from models.networks.decoder import START
 from models.records import Map, Site, Trace
 from models.spec import LoadedModel, ModelSpec
 from models.tasks import Sentence
-from server import positions
+from server import positions, stream
 from server.analysis import Analysis
 from server.encode import NamedArray
 from server.engine import Engine
@@ -36,7 +36,8 @@ class Options:
     written by its place; None for the predicted class, or the first word. query: a place, or the
     number of a word, as text; None for the middle place, or for all words. words: of which sentence
     the positions are; None for those of the photo, or of the sentence that was read. site: whose
-    tokens' positions they are; None for those of the whole photo.
+    tokens' positions they are, None for those of the whole photo; or after which layer tokens are
+    measured, None for the last.
     """
 
     fusion: Literal["mean", "max", "min"] = "mean"
@@ -57,13 +58,15 @@ class Method:
     network.
 
     for_word: for a network that writes, the map for a word, from what it wrote and its place.
-    of_positions: of what the network adds to its tokens, whatever the photo.
+    of_positions: of what the network adds to its tokens, whatever the photo · of_stream: of all
+    that it adds to them.
     """
 
     of_trace: Callable[[Trace, Options], Map] | None = None
     for_class: MakeMap | None = None
     for_word: Callable[[Sentence], MakeMap] | None = None
     of_positions: bool = False
+    of_stream: bool = False
 
 
 def _rollout(trace: Trace, options: Options) -> Map:
@@ -117,6 +120,7 @@ METHODS: dict[str, Method] = {
     "dino": Method(_dino),
     "head-importance": Method(for_class=_importance),
     "positions": Method(of_positions=True),
+    "token-lengths": Method(of_stream=True),
 }
 
 
@@ -193,6 +197,8 @@ async def compute(
         )
     if analysis.photo is None and method.for_word is None:
         raise MapNotPossible(f"{spec.id} read a sentence; there is no photo to lay a map on.")
+    if method.of_stream:
+        return await stream.lengths(engine, analysis, options.site)
     if method.for_word is not None and sentence is not None:
         place = word_of(options.word, sentence, spec.id)
         make = method.for_word(sentence)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -15,12 +15,13 @@ from models.inference import run_for_stream
 from models.maps.propagation import NotPossible
 from models.records import Site
 from models.spec import LoadedModel
+from models.stream import token_lengths
 from server.analysis import Analysis
-from server.encode import Array, check_budget, pack
+from server.encode import Array, NamedArray, check_budget, pack
 from server.engine import Engine
 from server.errors import MapNotPossible
 from server.negotiation import SAFETENSORS
-from server.views import as_array, require
+from server.views import as_array, of_map, require
 
 FIGURES = ("before", "added", "after", "kept")
 """What is told of every sum, a number for each token: lengths, and the cosine of before and after.
@@ -34,7 +35,7 @@ async def compute(engine: Engine, analysis: Analysis, site: Site) -> tuple[Addit
     patches of the photo, or where nothing is added to them.
     """
     require(site, "attention")
-    if site.grid is None or site.queries != site.keys:
+    if not _is_followed(site):
         raise MapNotPossible(
             f"Site {site.id} is no attention of all patches to each other.",
             hint="Ask for a site whose grid is known.",
@@ -51,6 +52,33 @@ def _watch(
     if not any(one.kind == "attention" for one in found):
         raise NotPossible(f"what is added to the tokens of site {site.id} could not be followed")
     return found
+
+
+async def lengths(
+    engine: Engine, analysis: Analysis, site: Site | None
+) -> Callable[[], NamedArray]:
+    """What gives the map of the tokens' lengths after the layer of a site, else after the last.
+
+    Raises as `compute`; so does the function that is returned.
+    """
+    if site is None:
+        site = next((one for one in reversed(analysis.trace.sites) if _is_followed(one)), None)
+    if site is None:
+        raise MapNotPossible(f"{analysis.model.id} has no attention of all patches to each other.")
+    additions, chosen = await compute(engine, analysis, site), site
+
+    def made() -> NamedArray:
+        try:
+            found = token_lengths(additions, analysis.trace, chosen)
+        except NotPossible as error:
+            raise MapNotPossible(f"{analysis.model.id}: {error}.") from error
+        return of_map(found, found.sentence, {"method": "token-lengths", "site": chosen.id})
+
+    return made
+
+
+def _is_followed(site: Site) -> bool:
+    return site.kind == "attention" and site.grid is not None and site.queries == site.keys
 
 
 def encode(

@@ -35,6 +35,7 @@ HEEDED: dict[str, tuple[str, ...]] = {
     "head-importance": ("target",),
     "dino": ("mass", "head"),
     "positions": ("site", "query", "words"),
+    "token-lengths": SITE,
 }
 """Every map with the options that change it; naming another one is a mistake that is told."""
 
@@ -59,6 +60,7 @@ maps:
   positions           how alike one patch's position is to every other's (--query row,col); of
                       words all of them, or one's (--query number; --words: whose); of what is
                       inside a patch: --site of an attention there
+  token-lengths       how long the token of every patch has become (--layer: after that one)
   head-importance     how much each head matters to the loss of a class (--target)
 
 A network that reads sentences has attention, between all its words unless --query or --word
@@ -259,6 +261,8 @@ async def map_of(engine: Engine, analysis: Analysis, options: argparse.Namespace
         word=written_word(analysis, options.word),
         query=options.query,
         words=options.words,
-        site=named_site(analysis, options.site),
+        site=site_of(analysis, options, "attention")
+        if options.layer is not None
+        else named_site(analysis, options.site),
     )
     return (await methods.compute(engine, analysis, options.map, chosen))()

@@ -81,7 +81,8 @@ async def read_map(
         str | None,
         Query(
             description="positions: those of the tokens of this site, where a network has several; "
-            "if left out those of the whole photo's",
+            "if left out those of the whole photo's; token-lengths: after the layer of this site; "
+            "if left out after the last",
             examples=["s05"],
         ),
     ] = None,

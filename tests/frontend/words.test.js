@@ -142,6 +142,9 @@ test("maps are offered where the network can have them", () => {
   assert.deepEqual(offered(resnet), ["grad-cam"]);
   assert.deepEqual(offered(stn), []);
   assert.deepEqual(offered(caption), ["relevance"]);
+  assert.ok(possible("token-lengths", vit, chain[0]));
+  assert.ok(!possible("token-lengths", vit, { kind: "channel-gate", grid: {} }), "a gate has no tokens");
+  assert.ok(!possible("token-lengths", { ...vit, sites: chain.slice(1) }, chain[1]), "a CNN with one attention");
   const state = { analysisData: caption, method: "relevance", word: null, target: null };
   assert.equal(className(state), "dog");
   assert.match(networkSentence(state), /Relevance for “dog”: attention through encoder and decoder/);

@@ -126,6 +126,26 @@ def test_relevance_equals_the_matrix_form(
     assert np.abs(np.array(answer["values"]) - expected).max() <= 1e-4 * expected.max()
 
 
+def test_token_lengths_are_a_row_of_the_stream(site: Running, analysis: dict[str, Any]) -> None:
+    path = at(analysis, "/maps/token-lengths")
+    additions = site.client.get(at(analysis, "/sites/s01/stream")).json()["additions"]
+    after = [one for one in additions if one["kind"] == "feed-forward"]
+    for asked, expected in (("?site=s01", after[1]["after"]), ("", additions[-1]["after"])):
+        answer = site.client.get(path + asked).json()
+        told = [*answer["prefix_values"], *np.ravel(answer["values"])]
+        np.testing.assert_allclose(told, expected, rtol=1e-6)
+    drawn = site.client.get(path, headers={"Accept": "image/png"})
+    assert Image.open(io.BytesIO(drawn.content)).size == (200, 120)
+    assert site.client.get(path + "?site=s99").status_code == 404
+
+
+def test_token_lengths_of_what_has_no_tokens_are_refused(
+    site: Running, gated: dict[str, Any]
+) -> None:
+    refused = site.client.get(at(gated, "/maps/token-lengths"))
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/map-not-possible")
+
+
 def test_dino_keeps_the_heaviest_patches(site: Running, analysis: dict[str, Any]) -> None:
     path = at(analysis, "/maps/dino")
     few = np.array(site.client.get(f"{path}?mass=0.1&head=all").json()["values"])

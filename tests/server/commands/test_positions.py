@@ -1,4 +1,4 @@
-"""`fovea explain --map positions`, of a photo's patches and of what is inside them."""
+"""`fovea explain --map positions` and `--map token-lengths`: of patches, and of what is inside."""
 
 from pathlib import Path
 
@@ -39,3 +39,16 @@ def test_positions_of_a_photo_and_of_the_inside_of_its_patches(
     capsys.readouterr()
     assert told(*asked, "--site", "s99", "-o", tmp_path / "x.npy") == 2
     assert "There is no site 's99'; valid: s00, s01" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("here")
+def test_token_lengths_after_a_layer(tmp_path: Path) -> None:
+    maps = {}
+    for name, layer in (("first", "0"), ("last", "-1"), ("left out", None)):
+        asked = ("explain", SUNFLOWER, "--model", "vit", "--map", "token-lengths")
+        chosen = () if layer is None else ("--layer", layer)
+        assert told(*asked, *chosen, "-o", tmp_path / "x.npy") == 0
+        maps[name] = np.load(tmp_path / "x.npy")
+        assert maps[name].shape == (14, 14)
+    np.testing.assert_array_equal(maps["last"], maps["left out"])
+    assert (maps["first"] != maps["last"]).all()
