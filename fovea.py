@@ -24,6 +24,7 @@ from torch import Tensor
 from models import explain
 from models.geometry import Geometry
 from models.grad_cam import grad_cam
+from models.inference import run_for_stream as stream
 from models.looking import attention
 from models.maps.attention import columns, fuse, rows
 from models.maps.gradients import attention_grad_cam, gradient_rollout, relevance
@@ -38,6 +39,7 @@ from models.preprocessing import Preprocessing
 from models.records import Attention, Map, PatchGrid, Site, Trace
 from models.spec import LoadedModel
 from models.steps import Step, steps
+from models.stream import token_lengths
 
 __all__ = [
     "Attention",
@@ -74,6 +76,8 @@ __all__ = [
     "rollout",
     "rows",
     "steps",
+    "stream",
+    "token_lengths",
     "vit_explain",
 ]
 

@@ -53,6 +53,7 @@ SHOTS = (
     Shot("heads", VIT, "sample=chelsea&site=s05&query=5,4&tab=heads", wait_for=".mini"),
     Shot("rollout", VIT, "sample=chelsea&method=rollout&clip=1", dark=False),
     Shot("relevance", VIT, "sample=chelsea&method=relevance&clip=1"),
+    Shot("token-length", VIT, "sample=chelsea&site=s10&method=token-lengths"),
     Shot("numbers", VIT, "sample=coffee&site=s05&tab=numbers", wait_for=".chart .main-svg"),
     Shot("vit", "vit", "sample=sunflower"),
     Shot("tnt", "tnt", "sample=sunflower"),

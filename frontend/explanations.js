@@ -8,7 +8,7 @@ import { origin, otherScores, scalingOf, scoreOf, strongest } from "./explanatio
 import { number } from "./format.js";
 import { formula, row, sub, sup, text } from "./mathml.js";
 import { headOf, shownToken } from "./picture.js";
-import { askedGrid, isSquare, placeOf, tokenName, tokenOf } from "./sites.js";
+import { askedGrid, hasRollout, isSquare, placeOf, tokenName, tokenOf } from "./sites.js";
 import { throughTheNetwork } from "./stream.js";
 import { walkthrough } from "./walkthrough.js";
 
@@ -91,9 +91,12 @@ async function attention(state, site, session) {
       keys: { grid: site.grid, prefix: site.prefix_tokens },
       hidden: TOLD_OF_THE_PAIR,
     }),
-    throughTheNetwork(state, site, shownToken(state, site), session),
+    ...(isTransformer(state.analysisData) ? [throughTheNetwork(state, site, shownToken(state, site), session)] : []),
   ];
 }
+
+/** Whether its tokens go through layers that add to them; a CNN with an attention or two has none. @param {any} analysis */
+const isTransformer = ({ sites, output }) => hasRollout(sites) || output?.kind === "caption";
 
 /** Steps that the pair shows already. */
 const TOLD_OF_THE_PAIR = ["key", "scaled"];

@@ -114,7 +114,7 @@ function tokenLengths() {
     h(
       "p",
       {},
-      "In large networks a few patches of plain background become many times longer than the others: they hold something of the whole photo, and other tokens look at them for that. Where attention gathers in odd places, look here.",
+      "In many vision transformers a few patches, of plain background or in the corners, become many times longer than the others: they hold something of the whole photo, and other tokens look at them for that. Where attention gathers in odd places, look here.",
     ),
     h("p", { class: "quiet" }, "Darcet, Oquab, Mairal and Bojanowski 2024, Vision Transformers Need Registers, figures 1 to 4."),
   ];

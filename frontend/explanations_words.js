@@ -7,6 +7,7 @@ import { formula, over, root, row, sub, text } from "./mathml.js";
 import { headName, headOf } from "./picture.js";
 import { quoted } from "./picture_words.js";
 import { isCross, isMasked, ownWords, wordOf } from "./sites.js";
+import { throughTheNetwork } from "./stream.js";
 import { walkthrough } from "./walkthrough.js";
 
 const SHOWN = 4;
@@ -28,6 +29,7 @@ export async function words(state, site, session) {
       asked: { query: word, head: typeof state.head === "number" && state.head < site.heads ? state.head : 0 },
       keys: site.key_grid && { grid: site.key_grid, prefix: 0 },
     }),
+    throughTheNetwork(state, site, word, session),
     h("p", { class: "quiet" }, "Vaswani et al. 2017, section 3.2.3."),
   ].filter(Boolean);
 }

@@ -31,7 +31,7 @@ export function fetching(cache, current, store) {
     steps: (site, asked) => cache().get(stepsKey(site, asked), () => api.steps(current(), site.id, asked)),
     /** The same, if it is at hand. @param {any} site @param {Record<string, string | number>} asked */
     peekSteps: (site, asked) => cache().peek(stepsKey(site, asked)),
-    /** The same for all sites with as many tokens. @param {any} site */
+    /** The same for all sites of patches with as many tokens. @param {any} site */
     stream: (site) => cache().get(streamKey(site), async () => streamFrom(await api.stream(current(), site.id))),
     /** @param {any} site */
     peekStream: (site) => cache().peek(streamKey(site)),
@@ -75,7 +75,8 @@ export function fetching(cache, current, store) {
 }
 
 /** @param {any} site */
-const streamKey = ({ queries, prefix_tokens: prefix }) => `stream ${queries} ${prefix}`;
+const streamKey = ({ id, grid, queries, prefix_tokens: prefix }) =>
+  grid ? `stream ${queries} ${prefix}` : `stream ${id}`;
 
 /** @param {any} site @param {Record<string, string | number>} asked */
 const stepsKey = (site, asked) => `steps ${site.id} ${JSON.stringify(asked)}`;

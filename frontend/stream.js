@@ -2,7 +2,8 @@
 
 import { h, put, svg } from "./dom.js";
 import { number } from "./format.js";
-import { siteTitle, tokenName } from "./sites.js";
+import { quoted } from "./picture_words.js";
+import { isWordMatrix, ownWords, siteTitle, tokenName } from "./sites.js";
 
 /**
  * @typedef {{kind: "positions" | "attention" | "feed-forward" | "other", module: string, site: string | null}} Sum
@@ -70,7 +71,7 @@ function lines({ analysisData: { sites } }, stream, site, token) {
     h(
       "p",
       { class: "quiet" },
-      `What each layer adds to ${tokenName(token, site)}: its length beside that of what was there, and the length then. Attention brings it from other tokens; the feed-forward layer works on each token alone.`,
+      `What each layer adds to ${nameOf(token, site)}: its length beside that of what was there, and the length then. Attention brings it from other tokens; the feed-forward layer works on each token alone.`,
     ),
     h(
       "table",
@@ -81,9 +82,19 @@ function lines({ analysisData: { sites } }, stream, site, token) {
     h(
       "p",
       { class: "quiet" },
-      `At the end its length is ${number(last)}; the middle of all tokens is ${number(medianLength(stream))}. A patch that has become much longer than the others often holds something of the whole photo and little of its place (Darcet et al. 2024).`,
+      `At the end its length is ${number(last)}; the middle of all tokens is ${number(medianLength(stream))}.`,
+      site.grid
+        ? " A patch that has become much longer than the others often holds something of the whole photo and little of its place (Darcet et al. 2024)."
+        : "",
     ),
   ];
+}
+
+/** @param {number} token @param {any} site */
+function nameOf(token, site) {
+  if (!site.query_labels) return tokenName(token, site);
+  const word = quoted(site.query_labels[token]);
+  return isWordMatrix(site) && ownWords(site) ? `the word ${word}` : `the writing of ${word}`;
 }
 
 /** @param {ReturnType<typeof sumsOf>[number]} row @param {number} largest @param {any} shown @param {any[]} sites */

@@ -66,10 +66,11 @@ def run_for_stream(
 ) -> tuple[Addition, ...]:
     """All that one photo's network adds to the tokens of a site, from the first to the last layer.
 
-    site: an attention of all its tokens to each other, with places · inputs, words: as for `run`.
+    site: an attention of all patches to each other, or one whose queries are words; of another
+    sentence that is as long, all is told as well · inputs, words: as for `run`.
     """
-    more = () if words is None else (words,)
+    given = (inputs,) if words is None else (inputs, words)
     tokens, prefix = site.attention.shape[2], site.prefix_tokens
-    with torch.inference_mode(), stream(module, inputs, tokens, prefix) as found:
-        module(inputs, *more)
+    with torch.inference_mode(), stream(module, given, tokens, prefix) as found:
+        module(*given)
     return tuple(found)

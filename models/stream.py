@@ -1,4 +1,4 @@
-"""Maps of the residual stream: how long the tokens have become."""
+"""The residual stream of a site's tokens, and a map of it: how long they have become."""
 
 from __future__ import annotations
 
@@ -8,6 +8,19 @@ from itertools import takewhile
 from models.capture.stream import Addition
 from models.maps.propagation import NotPossible
 from models.records import Map, Site, Trace
+
+
+def stream_of(additions: Sequence[Addition], site: int) -> list[Addition]:
+    """Those that belong to the tokens of a site, by its number in the trace.
+
+    Two sentences of a network may be as long; each begins where positions are added to it.
+    """
+    streams: list[list[Addition]] = [[]]
+    for one in additions:
+        if one.kind == "positions" and any(other.kind != "positions" for other in streams[-1]):
+            streams.append([])
+        streams[-1].append(one)
+    return next((own for own in streams if any(one.site == site for one in own)), [])
 
 
 def token_lengths(additions: Sequence[Addition], trace: Trace, site: Site) -> Map:

@@ -15,7 +15,7 @@ from models.inference import run_for_stream
 from models.maps.propagation import NotPossible
 from models.records import Site
 from models.spec import LoadedModel
-from models.stream import token_lengths
+from models.stream import stream_of, token_lengths
 from server.analysis import Analysis
 from server.encode import Array, NamedArray, check_budget, pack
 from server.engine import Engine
@@ -28,19 +28,26 @@ FIGURES = ("before", "added", "after", "kept")
 """
 
 
-async def compute(engine: Engine, analysis: Analysis, site: Site) -> tuple[Addition, ...]:
-    """All that is added to the tokens of this site, by one more pass.
+async def compute(engine: Engine, analysis: Analysis, site: Site) -> Sequence[Addition]:
+    """All that is added to the tokens of this site, its queries, by one more pass.
 
-    Raises WrongKind for what is no attention, and MapNotPossible where its tokens are not all the
-    patches of the photo, or where nothing is added to them.
+    Raises WrongKind for what is no attention, and MapNotPossible where its tokens are neither all
+    patches of the photo nor words, or where nothing is added to them.
     """
     require(site, "attention")
-    if not _is_followed(site):
+    if not (_is_of_patches(site) or _is_of_words(site)):
         raise MapNotPossible(
-            f"Site {site.id} is no attention of all patches to each other.",
+            f"Site {site.id} is no attention of all patches to each other, nor one that words ask.",
             hint="Ask for a site whose grid is known.",
         )
-    return await engine.stream(analysis, site, partial(_watch, analysis, site))
+    found = await engine.stream(analysis, site, partial(_watch, analysis, site))
+    own = stream_of(found, analysis.trace.sites.index(site))
+    if not own:
+        raise MapNotPossible(
+            f"What is added to the tokens of site {site.id} of {analysis.model.id} could not be "
+            "followed."
+        )
+    return own
 
 
 def _watch(
@@ -48,10 +55,7 @@ def _watch(
 ) -> tuple[Addition, ...]:
     written = analysis.sentence
     words = None if written is None else written.given.to(inputs.device)
-    found = run_for_stream(loaded.module, inputs, site, words)
-    if not any(one.kind == "attention" for one in found):
-        raise NotPossible(f"what is added to the tokens of site {site.id} could not be followed")
-    return found
+    return run_for_stream(loaded.module, inputs, site, words)
 
 
 async def lengths(
@@ -62,9 +66,10 @@ async def lengths(
     Raises as `compute`; so does the function that is returned.
     """
     if site is None:
-        site = next((one for one in reversed(analysis.trace.sites) if _is_followed(one)), None)
-    if site is None:
-        raise MapNotPossible(f"{analysis.model.id} has no attention of all patches to each other.")
+        site = next((one for one in reversed(analysis.trace.sites) if _is_of_patches(one)), None)
+    if site is None or (site.kind == "attention" and not _is_of_patches(site)):
+        whose = analysis.model.id if site is None else f"site {site.id}"
+        raise MapNotPossible(f"The tokens of {whose} are not all patches of a photo.")
     additions, chosen = await compute(engine, analysis, site), site
 
     def made() -> NamedArray:
@@ -77,8 +82,12 @@ async def lengths(
     return made
 
 
-def _is_followed(site: Site) -> bool:
+def _is_of_patches(site: Site) -> bool:
     return site.kind == "attention" and site.grid is not None and site.queries == site.keys
+
+
+def _is_of_words(site: Site) -> bool:
+    return site.layout is not None and site.layout.query_words is not None
 
 
 def encode(

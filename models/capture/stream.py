@@ -8,7 +8,7 @@ each of the tokens. What stood there before is what the last sum gave, else what
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -50,7 +50,9 @@ class Addition:
 
 
 class _Birth(NamedTuple):
-    """When a tensor that comes of the photo was made: after so many calls, sites, activations."""
+    """When a tensor that comes of what was given was made: after so many calls, sites,
+    activations.
+    """
 
     tensor: weakref.ref[Tensor]
     calls: int
@@ -64,14 +66,17 @@ class _Summing(_Watch):
     tokens: how many there are, `prefix` of which have no place and may join the others later.
     """
 
-    def __init__(self, recording: Recording, photo: Tensor, tokens: int, prefix: int) -> None:
+    def __init__(
+        self, recording: Recording, given: Sequence[Tensor], tokens: int, prefix: int
+    ) -> None:
         super().__init__(recording)
         self.tokens, self.prefix = tokens, prefix
         self.found: list[Addition] = []
         self._births: dict[int, _Birth] = {}
         self._calls = self._activations = 0
         self._last: weakref.ref[Tensor] | None = None
-        self._bear(photo)
+        for one in given:
+            self._bear(one)
 
     def __torch_function__(
         self,
@@ -81,12 +86,12 @@ class _Summing(_Watch):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         given = [one for one in tree_leaves((args, kwargs or {})) if isinstance(one, Tensor)]
-        of_photo = any(self._birth(one) is not None for one in given)
+        derived = any(self._birth(one) is not None for one in given)
         name = func.__name__.strip("_")
         # Before the call: it may write in place.
-        summed = self._summands(*args) if of_photo and name in _ADDS and len(args) == 2 else None
+        summed = self._summands(*args) if derived and name in _ADDS and len(args) == 2 else None
         result = super().__torch_function__(func, types, args, kwargs)
-        if of_photo:
+        if derived:
             self._calls += 1
             self._activations += name in _ACTIVATIONS
             for one in tree_leaves(result):
@@ -117,7 +122,7 @@ class _Summing(_Watch):
         return rows if rows in (self.tokens, self.tokens - self.prefix) else None
 
     def _summands(self, one: Any, other: Any) -> tuple[_Birth, Tensor, Tensor, bool] | None:
-        """(birth of what stood there, it, what is added, whether that is of the photo)."""
+        """(birth of what stood there, it, what is added, whether that comes of what was given)."""
         if self._rows(one) is None or self._rows(one) != self._rows(other):
             return None
         births = self._birth(one), self._birth(other)
@@ -133,8 +138,8 @@ class _Summing(_Watch):
             return None
         return birth, stood.detach().clone(), added.detach().clone(), None not in births
 
-    def _kind(self, birth: _Birth, of_photo: bool) -> tuple[AdditionKind, int | None]:
-        if not of_photo:
+    def _kind(self, birth: _Birth, derived: bool) -> tuple[AdditionKind, int | None]:
+        if not derived:
             return "positions", None
         since = list(enumerate(self.recording.trace.sites))[birth.sites :]
         attending = [
@@ -149,11 +154,11 @@ class _Summing(_Watch):
         ), None
 
     def _note(
-        self, birth: _Birth, stood: Tensor, added: Tensor, of_photo: bool, result: Tensor
+        self, birth: _Birth, stood: Tensor, added: Tensor, derived: bool, result: Tensor
     ) -> None:
         if self._rows(result) is None:
             return
-        kind, site = self._kind(birth, of_photo)
+        kind, site = self._kind(birth, derived)
         before, more, after = (
             one.float().reshape(-1, one.shape[-1]) for one in (stood, added, result)
         )
@@ -176,12 +181,15 @@ class _Summing(_Watch):
 
 
 @contextmanager
-def stream(module: nn.Module, photo: Tensor, tokens: int, prefix: int) -> Iterator[list[Addition]]:
-    """Watch what is added to so many tokens of one photo, (1, channel, height, width).
+def stream(
+    module: nn.Module, given: Sequence[Tensor], tokens: int, prefix: int
+) -> Iterator[list[Addition]]:
+    """Watch what is added to so many tokens of what the network is given: one photo, (1, channel,
+    height, width), or words, (1, word), or both.
 
     prefix: how many of them have no place. The list fills while the network runs.
     """
     recording = Recording(module, features=False, gradients=False)
-    summing = _Summing(recording, photo, tokens, prefix)
+    summing = _Summing(recording, given, tokens, prefix)
     with summing:
         yield summing.found

@@ -8,7 +8,7 @@ import torch
 from models.inference import run, run_for_stream
 from models.maps.propagation import NotPossible
 from models.networks import build
-from models.stream import token_lengths
+from models.stream import stream_of, token_lengths
 
 PHOTO = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
@@ -45,3 +45,18 @@ def test_of_a_tnt_the_next_words_are_not_counted_in() -> None:
     torch.testing.assert_close(found.values.flatten(), expected, rtol=1e-4, atol=1e-5)
     with pytest.raises(NotPossible, match=outer.id):
         token_lengths([one for one in additions if one.site is None], trace, outer)
+
+
+def test_sentences_that_are_as_long_are_told_apart() -> None:
+    """Encoder and decoder both have four words: each stream begins with its own positions."""
+    torch.manual_seed(3)
+    network = build("text_transformer", words=9, dim=16, heads=2, depth=2).eval()
+    source, read = torch.tensor([[4, 5, 6, 2]]), torch.tensor([[1, 4, 5, 6]])
+    _, (trace,) = run(network, source, words=read)
+    for index, site in enumerate(trace.sites):
+        own = stream_of(run_for_stream(network, source, site, read), index)
+        layer = ["attention", "feed-forward"]
+        if site.name.startswith("decoder"):
+            layer = ["attention", *layer]
+        assert [one.kind for one in own] == ["positions", *layer * 2], site.name
+    assert {site.name.split(".")[0] for site in trace.sites} == {"blocks", "decoder"}

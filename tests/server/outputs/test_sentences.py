@@ -144,6 +144,24 @@ def test_both_or_neither_in_a_form(site: Running, pixels: np.ndarray) -> None:
     assert (none.status_code, none.json()["type"]) == (422, "/problems/missing-image")
 
 
+def test_words_are_followed_through_encoder_and_decoder(
+    site: Running, translation: dict[str, Any]
+) -> None:
+    names = {row["id"]: row["name"] for row in translation["sites"]}
+    for row in translation["sites"]:
+        answer = site.client.get(at(translation, f"/sites/{row['id']}/stream")).json()
+        told = schemas.Stream.model_validate(answer)
+        assert told.tokens == row["queries"]
+        from_sites = [one.site for one in told.additions if one.site is not None]
+        assert row["id"] in from_sites
+        decoding = names[row["id"]].startswith("decoder")
+        assert all(names[one].startswith("decoder") == decoding for one in from_sites)
+        assert (told.additions[0].kind, told.additions[-1].kind) == ("positions", "feed-forward")
+    for asked in ("", "?site=s00"):
+        refused = site.client.get(at(translation, f"/maps/token-lengths{asked}"))
+        assert (refused.status_code, refused.json()["type"]) == (409, "/problems/map-not-possible")
+
+
 def test_what_needs_a_photo_is_refused_for_a_sentence(
     site: Running, translation: dict[str, Any]
 ) -> None:
