@@ -13,11 +13,14 @@ from models.records import Map, Site, Trace
 def stream_of(additions: Sequence[Addition], site: int) -> list[Addition]:
     """Those that belong to the tokens of a site, by its number in the trace.
 
-    Two sentences of a network may be as long; each begins where positions are added to it.
+    Two sentences of a network may be as long, and feature maps may have as many places: each stream
+    begins where positions are added to it, or where vectors become longer or shorter.
     """
     streams: list[list[Addition]] = [[]]
     for one in additions:
-        if one.kind == "positions" and any(other.kind != "positions" for other in streams[-1]):
+        own = streams[-1]
+        begun = one.kind == "positions" and any(other.kind != "positions" for other in own)
+        if begun or (own and own[-1].dim != one.dim):
             streams.append([])
         streams[-1].append(one)
     return next((own for own in streams if any(one.site == site for one in own)), [])

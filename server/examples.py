@@ -218,6 +218,7 @@ STREAM = {
             "kind": "attention",
             "module": "blocks.0",
             "site": "s00",
+            "dim": 192,
             "before": [8.12, 9.4, 9.02],
             "added": [1.31, 3.2, 2.87],
             "after": [8.41, 10.1, 9.77],

@@ -158,6 +158,7 @@ class Sum(Schema):
     kind: Literal["positions", "attention", "feed-forward", "other"]
     module: str = Field(description="path of the module that added it")
     site: str | None = Field(description="which attention it comes from")
+    dim: int = Field(description="of the vectors")
     before: list[float | None] = Field(description="length of every token before")
     added: list[float | None] = Field(description="length of what is added")
     after: list[float | None] = Field(description="length after")

@@ -100,6 +100,7 @@ def encode(
             "kind": one.kind,
             "module": one.module,
             "site": None if one.site is None else sites[one.site].id,
+            "dim": one.dim,
         }
         for one in additions
     ]

@@ -36,13 +36,14 @@ class Addition:
     """One sum of the stream. All are (token,); NaN where a token is not there yet.
 
     kind: what is added · module: the path of the module that added it · site: its number in the
-    trace, of attention · before, added, after: Euclidean lengths of the vectors · kept: the cosine
-    of a token before and after, 1 where it was only made longer.
+    trace, of attention · dim: of the vectors · before, added, after: their lengths (Euclidean) ·
+    kept: the cosine of a token before and after, 1 where it was only made longer.
     """
 
     kind: AdditionKind
     module: str
     site: int | None
+    dim: int
     before: Tensor
     added: Tensor
     after: Tensor
@@ -96,47 +97,70 @@ class _Summing(_Watch):
             self._activations += name in _ACTIVATIONS
             for one in tree_leaves(result):
                 if isinstance(one, Tensor):
-                    self._bear(one)
+                    self._bear(one, self._viewed(one, given))
         if summed is not None and isinstance(result, Tensor):
             self._note(*summed, result)
         return result
 
-    def _bear(self, tensor: Tensor) -> None:
+    def _viewed(self, tensor: Tensor, given: Sequence[Tensor]) -> _Birth | None:
+        """The birth of what this is another view of; None of what is new or written in place."""
+        if any(one is tensor for one in given):
+            return None
+        storage = tensor.untyped_storage().data_ptr()
+        base = next((one for one in given if one.untyped_storage().data_ptr() == storage), None)
+        return None if base is None else self._birth(base)
+
+    def _bear(self, tensor: Tensor, viewed: _Birth | None = None) -> None:
         sites = len(self.recording.calls)
         key, births = id(tensor), self._births
 
         def forget(_: object) -> None:
             births.pop(key, None)
 
-        births[key] = _Birth(weakref.ref(tensor, forget), self._calls, sites, self._activations)
+        born = _Birth(weakref.ref(tensor, forget), self._calls, sites, self._activations)
+        births[key] = born if viewed is None else viewed._replace(tensor=born.tensor)
 
     def _birth(self, tensor: Tensor) -> _Birth | None:
         birth = self._births.get(id(tensor))
         return birth if birth is not None and birth.tensor() is tensor else None
 
-    def _rows(self, tensor: Any) -> int | None:
-        """How many tokens have a row in it: all, or those with a place."""
-        if not isinstance(tensor, Tensor) or not 2 <= tensor.ndim <= 3 or tensor.shape[:-2] > (1,):
+    def _tokens(self, tensor: Any) -> Tensor | None:
+        """(token, dim), of all tokens or of those with a place; None for what is not of them.
+
+        A grid of tokens may have its channels last or first.
+        """
+        if not isinstance(tensor, Tensor) or tensor.ndim < 2:
             return None
-        rows = tensor.shape[-2]
-        return rows if rows in (self.tokens, self.tokens - self.prefix) else None
+        counts = self.tokens, self.tokens - self.prefix
+        if tensor.ndim > 2:
+            if tensor.shape[0] != 1:
+                return None
+            tensor = tensor[0]
+        if tensor.ndim == 3:
+            channels_last = tensor.shape[0] * tensor.shape[1] in counts
+            tensor = tensor.flatten(0, 1) if channels_last else tensor.flatten(1).T
+        return tensor if tensor.ndim == 2 and tensor.shape[0] in counts else None
 
     def _summands(self, one: Any, other: Any) -> tuple[_Birth, Tensor, Tensor, bool] | None:
-        """(birth of what stood there, it, what is added, whether that comes of what was given)."""
-        if self._rows(one) is None or self._rows(one) != self._rows(other):
+        """(birth of what stood there, it, what is added, whether that comes of what was given);
+        both (token, dim).
+        """
+        rows, more = self._tokens(one), self._tokens(other)
+        if rows is None or more is None or rows.shape != more.shape:
             return None
         births = self._birth(one), self._birth(other)
         if births[0] is None or births[1] is None:
-            stood, added = (one, other) if births[1] is None else (other, one)
+            stood = 1 if births[0] is None else 0
         else:
             last = None if self._last is None else self._last()
             later = births[0].calls > births[1].calls
-            swapped = other is last or (one is not last and later)
-            stood, added = (other, one) if swapped else (one, other)
-        birth = self._birth(stood)
-        if birth is None or one.shape[-1] != other.shape[-1]:
+            stood = int(other is last or (one is not last and later))
+        birth = births[stood]
+        if birth is None:
             return None
-        return birth, stood.detach().clone(), added.detach().clone(), None not in births
+        both = rows.detach().clone(), more.detach().clone()
+        before, added = both[stood], both[1 - stood]
+        return birth, before, added, None not in births
 
     def _kind(self, birth: _Birth, derived: bool) -> tuple[AdditionKind, int | None]:
         if not derived:
@@ -149,19 +173,17 @@ class _Summing(_Watch):
         ]
         if attending:
             return "attention", attending[-1]
-        return (
-            "other" if since or self._activations == birth.activations else "feed-forward"
-        ), None
+        alone = not since and self._activations > birth.activations
+        return "feed-forward" if alone else "other", None
 
     def _note(
         self, birth: _Birth, stood: Tensor, added: Tensor, derived: bool, result: Tensor
     ) -> None:
-        if self._rows(result) is None:
+        rows = self._tokens(result)
+        if rows is None:
             return
         kind, site = self._kind(birth, derived)
-        before, more, after = (
-            one.float().reshape(-1, one.shape[-1]) for one in (stood, added, result)
-        )
+        before, more, after = stood.float(), added.float(), rows.float()
         figures = (
             before.norm(dim=1),
             more.norm(dim=1),
@@ -171,7 +193,7 @@ class _Summing(_Watch):
         if kind == "positions" and len(more) > 1 and bool((more == more[:1]).all()):
             return  # the same for every token: a bias
         module = calling_module(self.recording.paths)
-        self.found.append(Addition(kind, module, site, *map(self._all, figures)))
+        self.found.append(Addition(kind, module, site, stood.shape[1], *map(self._all, figures)))
         self._last = weakref.ref(result)
 
     def _all(self, figure: Tensor) -> Tensor:

@@ -116,3 +116,39 @@ def test_patches_of_a_tnt_are_told_by_their_words_too() -> None:
     network = build("tnt", classes=5, image_size=32, patch_size=16, depth=2).eval()
     kinds = [one.kind for one in stream_of(network)]
     assert kinds[-6:] == ["other", "attention", "feed-forward"] * 2
+
+
+class Grid(nn.Module):
+    """Tokens that stay a grid, channels first or last, as LeViT's and SAM's do."""
+
+    def __init__(self, first: bool) -> None:
+        super().__init__()
+        self.first = first
+        self.embed = nn.Conv2d(3, 24, 8, 8)
+        self.heads = nn.MultiheadAttention(24, 2, batch_first=True)
+        self.positions = nn.Parameter(torch.randn(1, 4, 4, 24))
+        self.words = nn.Sequential(nn.Linear(24, 48), nn.Hardswish(), nn.Linear(48, 24))
+
+    def forward(self, photo: Tensor) -> Tensor:
+        x = self.embed(photo).permute(0, 2, 3, 1) + self.positions
+        rows = x.flatten(1, 2)
+        attended = self.heads(rows, rows, rows, need_weights=False)[0].unflatten(1, (4, 4))
+        words = self.words(x)
+        if self.first:
+            x, attended, words = (one.permute(0, 3, 1, 2) for one in (x, attended, words))
+        x = x + attended
+        x = x + words
+        return x.mean((1, 2))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_grid_of_tokens_has_its_channels_first_or_last(first: bool) -> None:
+    torch.manual_seed(4)
+    network = Grid(first).eval()
+    positions, attended, words = stream_of(network)
+    assert (positions.kind, attended.kind, words.dim) == ("positions", "attention", 24)
+    (x, told) = outputs_of(network, "embed", "words")
+    stood = x.flatten(1).T + network.positions.detach().double().flatten(0, 2)
+    torch.testing.assert_close(positions.after, lengths(stood), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(attended.before, lengths(stood), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(words.added, lengths(told.flatten(0, 1)), rtol=1e-4, atol=1e-5)
