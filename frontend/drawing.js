@@ -107,7 +107,7 @@ async function positions(state, site, session) {
 
 /** What a map of the whole network is for. @param {any} state @returns {Record<string, number | string>} */
 function askedOf(state) {
-  if (METHODS[state.method].needs === "stream") return { site: state.site };
+  if (["stream", "keys"].includes(METHODS[state.method].needs)) return { site: state.site };
   if (!METHODS[state.method].forClass) return {};
   return forWords(state.analysisData) ? { word: writtenWord(state) } : { target: targetOf(state) };
 }

@@ -1,7 +1,7 @@
 // Maps of the whole network in a few lines: rollout, and those for a class.
 
 import { h } from "./dom.js";
-import { percent } from "./format.js";
+import { number, percent } from "./format.js";
 import { formula, over, row, sub, sup, text } from "./mathml.js";
 import { forWords, METHODS, targetOf } from "./methods.js";
 import { className } from "./network_sentences.js";
@@ -9,7 +9,8 @@ import { className } from "./network_sentences.js";
 /** @param {any} state @param {any} site */
 export function networkMap(state, site) {
   if (METHODS[state.method].forClass) return forWords(state.analysisData) ? forWord(state) : forClass(state);
-  return { dino, "token-lengths": tokenLengths }[/** @type {"dino"} */ (state.method)]?.() ?? rollout(site);
+  const of = { dino, received: () => received(site), "token-lengths": tokenLengths };
+  return of[/** @type {"dino"} */ (state.method)]?.() ?? rollout(site);
 }
 
 /** By method. @type {Record<string, {rule: () => Element, words: string, paper: string}>} */
@@ -99,6 +100,20 @@ function dino() {
       "The patches are taken in the order of how much the class token of the last layer looks at them, until 60 % of its attention is together; the rest is set to zero. In networks trained without labels this often outlines the object.",
     ),
     h("p", { class: "quiet" }, "Caron et al. 2021, figure 1 and appendix."),
+  ];
+}
+
+/** @param {any} site */
+function received(site) {
+  return [
+    h("h3", {}, "Looked at"),
+    h(
+      "p",
+      {},
+      "A row of attention says what one token looks at and sums to 1. The mean over all rows says what all of them look at: it sums to 1 again, and a patch above its even share draws more attention than the others.",
+    ),
+    formula(sub("r", "j"), "=", over("1", "N"), sub("∑", "i"), sub("p", row("i", "j"))),
+    h("p", {}, `An even share is ${number(1 / site.keys)} here.`),
   ];
 }
 

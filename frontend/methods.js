@@ -6,8 +6,8 @@ import { hasRollout, isPlaced, isSquare } from "./sites.js";
 /**
  * Maps of the whole network. A map for a class is a saliency: a claim about the answer, not about who looks where.
  * needs: a chain of attention over all patches with a class token; or a classifier of another kind; or tokens that know
- * their place; or a layer of such a chain.
- * @type {Record<string, {name: string, title: string, claim: string, forClass: boolean, needs: "chain" | "classes" | "positions" | "stream"}>}
+ * their place; or a layer of such a chain; or an attention that looks at places.
+ * @type {Record<string, {name: string, title: string, claim: string, forClass: boolean, needs: "chain" | "classes" | "positions" | "stream" | "keys"}>}
  */
 export const METHODS = {
   rollout: {
@@ -30,6 +30,13 @@ export const METHODS = {
     claim: "position similarity",
     forClass: false,
     needs: "positions",
+  },
+  received: {
+    name: "Looked at",
+    title: "How much each patch is looked at in this layer by all tokens that see it: the mean of its column, over heads",
+    claim: "attention map",
+    forClass: false,
+    needs: "keys",
   },
   "token-lengths": {
     name: "Token length",
@@ -80,6 +87,7 @@ export function possible(method, analysis, site) {
   const { sites, predictions, output } = analysis;
   const { forClass, needs } = METHODS[method];
   if (needs === "positions") return positionsAt(site, analysis) != null;
+  if (needs === "keys") return site?.kind === "attention" && site.key_grid != null;
   if (needs === "stream") return hasRollout(sites) && site != null && isPlaced(site) && isSquare(site);
   if (method === "relevance" && output?.kind === "caption") return output.words.length > 0;
   if (forClass && !predictions.length) return false;

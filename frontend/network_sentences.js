@@ -1,7 +1,7 @@
 // What a map of the whole network shows, in one sentence.
 
 import { forWords, METHODS, targetOf } from "./methods.js";
-import { isPlaced, wordOf } from "./sites.js";
+import { isCross, isPlaced, wordOf } from "./sites.js";
 import { percent } from "./format.js";
 
 const DINO_SHARE = 0.6;
@@ -14,10 +14,10 @@ export function networkSentence(state) {
     return `Rollout: where the class token's attention comes from through all ${layers} layers, heads averaged.`;
   if (method === "dino")
     return `The fewest patches that together get ${percent(DINO_SHARE)} of what the class token looks at in the last layer, mean over heads.`;
-  if (method === "token-lengths") {
-    const site = analysis.sites.find((/** @type {any} */ one) => one.id === state.site);
-    return `How long the token of each patch is as it leaves layer ${site.layer}.`;
-  }
+  const site = analysis.sites.find((/** @type {any} */ one) => one.id === state.site);
+  if (method === "received")
+    return `Attention ${site.layer}, mean over heads: how much each patch is looked at by all ${isCross(site) ? "words" : "tokens that see it"}.`;
+  if (method === "token-lengths") return `How long the token of each patch is as it leaves layer ${site.layer}.`;
   const how = forWords(analysis)
     ? "attention through encoder and decoder, weighed by its gradient"
     : {

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from models import explain, grad_cam
 from models.layout import Layouts
-from models.maps import attention, mass, rollout
+from models.maps import attention, mass, places, rollout
 from models.maps.propagation import NotPossible
 from models.networks.decoder import START
 from models.records import Map, Site, Trace
@@ -36,8 +36,8 @@ class Options:
     written by its place; None for the predicted class, or the first word. query: a place, or the
     number of a word, as text; None for the middle place, or for all words. words: of which sentence
     the positions are; None for those of the photo, or of the sentence that was read. site: whose
-    tokens' positions they are, None for those of the whole photo; or after which layer tokens are
-    measured, None for the last.
+    tokens' positions they are, None for those of the whole photo; or of which layer a map is, None
+    for the last.
     """
 
     fusion: Literal["mean", "max", "min"] = "mean"
@@ -58,13 +58,14 @@ class Method:
     network.
 
     for_word: for a network that writes, the map for a word, from what it wrote and its place.
-    of_positions: of what the network adds to its tokens, whatever the photo · of_stream: of all
-    that it adds to them.
+    of_site: of one attention, by default the last whose keys have places. of_positions: of what the
+    network adds to its tokens, whatever the photo · of_stream: of all that it adds to them.
     """
 
     of_trace: Callable[[Trace, Options], Map] | None = None
     for_class: MakeMap | None = None
     for_word: Callable[[Sentence], MakeMap] | None = None
+    of_site: Callable[[Site, Options], Map] | None = None
     of_positions: bool = False
     of_stream: bool = False
 
@@ -99,6 +100,24 @@ def _word_relevance(sentence: Sentence) -> MakeMap:
     return made
 
 
+def _received(site: Site, options: Options) -> Map:
+    assert site.layout is not None
+    heads = parse_head(options.head, site.heads or 1)
+    values = places.received(site.attention, site.layout)
+    prefix = attention.column_means(site.attention)[:, : site.prefix_tokens] if site.grid else None
+    return Map(
+        values=attention.fuse(values, heads),
+        axes=("head", "row", "column") if heads == "all" else ("row", "column"),
+        prefix=None if prefix is None else attention.fuse(prefix, heads),
+        sentence=f"Layer {site.layer}, {head_words(heads)}: how much each patch is looked at by "
+        f"all {'words' if site.layout.query_words else 'tokens'} that see it",
+    )
+
+
+def _has_placed_keys(site: Site) -> bool:
+    return site.kind == "attention" and site.layout is not None and site.layout.keys is not None
+
+
 def _dino(trace: Trace, options: Options) -> Map:
     found = mass.dino(trace, options.mass)
     heads = parse_head(options.head, found.values.shape[0])
@@ -120,6 +139,7 @@ METHODS: dict[str, Method] = {
     "dino": Method(_dino),
     "head-importance": Method(for_class=_importance),
     "positions": Method(of_positions=True),
+    "received": Method(of_site=_received),
     "token-lengths": Method(of_stream=True),
 }
 
@@ -197,6 +217,8 @@ async def compute(
         )
     if analysis.photo is None and method.for_word is None:
         raise MapNotPossible(f"{spec.id} read a sentence; there is no photo to lay a map on.")
+    if method.of_site is not None:
+        return partial(of_site, name, analysis, options)
     if method.of_stream:
         return await stream.lengths(engine, analysis, options.site)
     if method.for_word is not None and sentence is not None:
@@ -211,6 +233,20 @@ async def compute(
         return partial(of_trace, name, analysis.trace, spec, options)
     found = await engine.map_for_class(analysis, about.index, name, make)
     return partial(of_network, name, found, about)
+
+
+def of_site(name: str, analysis: Analysis, options: Options) -> NamedArray:
+    """A map of one attention of a trace; raises MapNotPossible where its keys have no places."""
+    make, site = method_of(name).of_site, options.site
+    assert make is not None
+    if site is None:
+        site = next((one for one in reversed(analysis.trace.sites) if _has_placed_keys(one)), None)
+    if site is None or not _has_placed_keys(site):
+        whose = analysis.model.id if site is None else f"site {site.id}"
+        raise MapNotPossible(f"What is looked at in {whose} has no known places.")
+    with torch.inference_mode():
+        found = make(site, options)
+    return of_map(found, found.sentence, {"method": name, "site": site.id, "head": options.head})
 
 
 def of_trace(name: str, trace: Trace, spec: ModelSpec, options: Options) -> NamedArray:

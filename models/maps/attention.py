@@ -81,6 +81,14 @@ def query_blocks(attention: Attention) -> tuple[Tensor, ...]:
     return tuple(torch.split(every, max(1, BLOCK_ENTRIES // (heads * keys))))
 
 
+def column_means(attention: Attention) -> Tensor:
+    """(head, key): how much of their attention all queries together give to each key, the mean of
+    its column; a head's sum is 1. An even share is 1/N.
+    """
+    blocks = [rows(attention, block).sum(1) for block in query_blocks(attention)]
+    return torch.stack(blocks).sum(0) / attention.shape[2]
+
+
 def log_normaliser(attention: Attention) -> Tensor:
     """(head, query): log Σ_j exp(score_ij). With it any single p_ij = exp(score_ij −
     log_normaliser_i).

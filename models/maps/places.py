@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from models.maps.attention import columns, rows
+from models.maps.attention import column_means, columns, rows
 from models.records import Attention, Cells, Layout
 
 
@@ -88,3 +88,23 @@ def looked_at_by(attention: Attention, layout: Layout, row: int, column: int) ->
     window, token = token_at(layout.keys, row, column)
     line = columns(window_of(attention, window), torch.tensor([token]))[:, 0]
     return _spread(line, layout.queries, window)
+
+
+def received(attention: Attention, layout: Layout) -> Tensor:
+    """How much each cell of the keys' is looked at by all queries that see it: (head, row, column).
+
+    The mean over the queries of its window; where windows overlap, the sum over them. Raises
+    NoPlace where the layout does not know where the keys are.
+    """
+    if layout.keys is None:
+        raise NoPlace("where the keys of this attention are is not known")
+    grid = layout.keys.grid
+    total = torch.zeros(attention.shape[1], grid.cells)
+    seen = torch.zeros(grid.cells, dtype=torch.bool)
+    for number, cells in enumerate(layout.keys.cells.long()):
+        placed = cells >= 0
+        share = column_means(window_of(attention, number)).cpu()
+        total.index_add_(1, cells[placed], share[:, placed])
+        seen[cells[placed]] = True
+    total[:, ~seen] = torch.nan
+    return total.view(-1, grid.rows, grid.columns)

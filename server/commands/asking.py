@@ -35,6 +35,7 @@ HEEDED: dict[str, tuple[str, ...]] = {
     "head-importance": ("target",),
     "dino": ("mass", "head"),
     "positions": ("site", "query", "words"),
+    "received": (*SITE, "head"),
     "token-lengths": SITE,
 }
 """Every map with the options that change it; naming another one is a mistake that is told."""
@@ -60,6 +61,7 @@ maps:
   positions           how alike one patch's position is to every other's (--query row,col); of
                       words all of them, or one's (--query number; --words: whose); of what is
                       inside a patch: --site of an attention there
+  received            how much each patch is looked at by all tokens (--layer, --head)
   token-lengths       how long the token of every patch has become (--layer: after that one)
   head-importance     how much each head matters to the loss of a class (--target)
 

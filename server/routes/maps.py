@@ -81,8 +81,8 @@ async def read_map(
         str | None,
         Query(
             description="positions: those of the tokens of this site, where a network has several; "
-            "if left out those of the whole photo's; token-lengths: after the layer of this site; "
-            "if left out after the last",
+            "if left out those of the whole photo's; received, "
+            "token-lengths: of this layer; if left out of the last",
             examples=["s05"],
         ),
     ] = None,
@@ -109,7 +109,7 @@ async def read_map(
         Query(gt=0, le=1, allow_inf_nan=False, description="dino: share of attention kept"),
     ] = 0.6,
     head: Annotated[
-        str, Query(description="dino: mean, max, min, all, or the number of a head")
+        str, Query(description="dino, received: mean, max, min, all, or the number of a head")
     ] = "mean",
 ) -> Response:
     """Attention of the whole network in one map; for a class, where gradients weigh it."""

@@ -143,6 +143,8 @@ test("maps are offered where the network can have them", () => {
   assert.deepEqual(offered(stn), []);
   assert.deepEqual(offered(caption), ["relevance"]);
   assert.ok(possible("token-lengths", vit, chain[0]));
+  assert.ok(possible("received", caption, CROSS), "all words look at the photo");
+  assert.ok(!possible("received", resnet, resnet.sites[0]));
   assert.ok(!possible("token-lengths", vit, { kind: "channel-gate", grid: {} }), "a gate has no tokens");
   assert.ok(!possible("token-lengths", { ...vit, sites: chain.slice(1) }, chain[1]), "a CNN with one attention");
   const state = { analysisData: caption, method: "relevance", word: null, target: null };

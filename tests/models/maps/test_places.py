@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from models.inference import run
-from models.maps.places import NoPlace, looked_at_by, looks_at
+from models.maps.places import NoPlace, looked_at_by, looks_at, received
+from models.records import Attention, Layout
 from models.torchvision_operators import declare_missing_operators
 
 declare_missing_operators()
@@ -57,3 +58,27 @@ def test_a_cell_outside_is_refused() -> None:
     for row, column in ((56, 0), (0, -1)):
         with pytest.raises(NoPlace):
             looks_at(site.attention, site.layout, row, column)
+
+
+def test_what_all_look_at_is_the_mean_of_the_rows_of_each_window() -> None:
+    site = site_of("swin_tiny_patch4_window7_224", 1, depths=(2,), embed_dim=24, num_heads=(2,))
+    found = received(site.attention, site.layout)
+    assert found.shape == (2, 56, 56)
+    # Each of the 64 windows gives out 1 a head.
+    assert found.sum((1, 2)).tolist() == pytest.approx([64, 64], rel=1e-5)
+    rows = [looks_at(site.attention, site.layout, 10 + n // 7, 17 + n % 7) for n in range(49)]
+    expected = torch.stack(rows).mean(0)[:, 10:17, 17:24]
+    torch.testing.assert_close(found[:, 10:17, 17:24], expected)
+
+
+def test_without_windows_it_is_the_mean_of_the_columns() -> None:
+    site = site_of("vit_tiny_patch16_224", 0, depth=1)
+    matrix = site.attention.query[0] @ site.attention.key[0].transpose(1, 2) * site.attention.scale
+    expected = matrix.double().softmax(-1).mean(1).float()
+    found = received(site.attention, site.layout)
+    torch.testing.assert_close(found.flatten(1), expected[:, 1:])
+
+
+def test_keys_without_places_are_not_laid_anywhere() -> None:
+    with pytest.raises(NoPlace):
+        received(Attention(probabilities=torch.ones(1, 1, 2, 2) / 2), Layout(None, None))

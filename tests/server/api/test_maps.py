@@ -14,7 +14,7 @@ from PIL import Image
 from models.preprocessing import prepare
 from server.conclude import to_input
 from tests.server.asking import at
-from tests.server.conftest import Running
+from tests.server.conftest import WINDOWED, Running
 
 
 def test_rollout(site: Running, analysis: dict[str, Any]) -> None:
@@ -137,6 +137,35 @@ def test_token_lengths_are_a_row_of_the_stream(site: Running, analysis: dict[str
     drawn = site.client.get(path, headers={"Accept": "image/png"})
     assert Image.open(io.BytesIO(drawn.content)).size == (200, 120)
     assert site.client.get(path + "?site=s99").status_code == 404
+
+
+def test_what_all_tokens_look_at_is_the_mean_of_the_matrix(
+    site: Running, analysis: dict[str, Any]
+) -> None:
+    path = at(analysis, "/maps/received?site=s01&head=all")
+    answer = site.client.get(path).json()
+    matrix = site.client.get(at(analysis, "/sites/s01/attention?query=all&head=all")).json()
+    expected = np.array(matrix["values"]).mean(1)
+    assert answer["axes"] == ["head", "row", "column"]
+    told = np.concatenate(
+        [answer["prefix_values"], np.reshape(answer["values"], (len(expected), -1))], axis=1
+    )
+    np.testing.assert_allclose(told, expected, atol=1e-6)
+    last = site.client.get(at(analysis, "/maps/received")).json()
+    assert (last["site"], last["head"]) == (analysis["sites"][-1]["id"], "mean")
+
+
+def test_what_is_looked_at_in_windows_covers_the_photo(
+    site: Running, picture: Callable[[int], bytes], gated: dict[str, Any]
+) -> None:
+    windowed = site.analyse(picture(0), WINDOWED)
+    inside = next(row for row in windowed["sites"] if row["windows"])
+    answer = site.client.get(at(windowed, f"/maps/received?site={inside['id']}")).json()
+    assert answer["shape"] == list(inside["key_grid"].values())
+    assert answer["non_finite"] == 0
+    assert np.sum(answer["values"]) == pytest.approx(inside["windows"], rel=1e-4)
+    refused = site.client.get(at(gated, "/maps/received?site=s00"))
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/map-not-possible")
 
 
 def test_token_lengths_of_what_has_no_tokens_are_refused(

@@ -1,4 +1,4 @@
-"""`fovea explain --map positions` and `--map token-lengths`: of patches, and of what is inside."""
+"""`fovea explain` with the maps positions, received and token-lengths."""
 
 from pathlib import Path
 
@@ -39,6 +39,17 @@ def test_positions_of_a_photo_and_of_the_inside_of_its_patches(
     capsys.readouterr()
     assert told(*asked, "--site", "s99", "-o", tmp_path / "x.npy") == 2
     assert "There is no site 's99'; valid: s00, s01" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("here")
+def test_what_all_tokens_look_at(tmp_path: Path) -> None:
+    asked = ("explain", SUNFLOWER, "--model", "vit", "--map", "received", "--layer", "2")
+    assert told(*asked, "-o", tmp_path / "mean.npy") == 0
+    assert told(*asked, "--head", "all", "-o", tmp_path / "all.npy") == 0
+    heads = np.load(tmp_path / "all.npy")
+    assert heads.shape == (3, 14, 14)
+    np.testing.assert_allclose(np.load(tmp_path / "mean.npy"), heads.mean(0), atol=1e-7)
+    assert ((heads.sum((1, 2)) > 0.5) & (heads.sum((1, 2)) < 1)).all()  # the rest: class token
 
 
 @pytest.mark.usefixtures("here")
