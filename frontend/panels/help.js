@@ -13,6 +13,8 @@ const WORDS = [
   ["gate", "a factor between 0 and 1 for a channel, or for a place"],
   ["channel", "one kind of thing that a convolutional network looks for; where it finds it is its feature map"],
   ["position", "the vector that tells a patch where on the photo it is"],
+  ["looked at", "how much attention a patch gets from all tokens together"],
+  ["token length", "how long a token's list of numbers is as a vector; some grow far longer than the others"],
   ["rollout", "attention followed back through all layers to the photo"],
   ["relevance", "what counted for one answer: attention weighed by that answer's gradient"],
 ];
