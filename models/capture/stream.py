@@ -1,6 +1,6 @@
 """The residual stream: all that is added to a network's tokens on their way, in order.
 
-x ← x + f(x), a layer of attention after a layer of words for each token alone (Vaswani et al. 2017,
+x ← x + f(x), with f in turn an attention and a layer for each token alone (Vaswani et al. 2017,
 section 3.1; the name is Elhage et al.'s, 2021). A sum belongs to it if what it gives has a row for
 each of the tokens. What stood there before is what the last sum gave, else what was made earlier.
 """

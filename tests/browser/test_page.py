@@ -125,7 +125,7 @@ def test_numbers_and_the_worked_pair(watched: Watched, attending: str) -> None:
     expect(page.locator("#panel-numbers")).to_contain_text("sum over places")
     expect(page.locator("#panel-numbers .chart .main-svg").first).to_be_visible(timeout=30_000)
     page.locator("#tab-how").click()
-    expect(page.locator(".steps math")).to_have_count(3)
+    expect(page.locator("ol.steps math")).to_have_count(3)
     values = attention(watched, "s04", query="5,5", head=1)
     page.keyboard.press("Escape")
     assert values.shape == (14, 14)

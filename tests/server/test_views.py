@@ -191,7 +191,9 @@ FOR_A_CLASS = ("head-importance",)
 
 @pytest.mark.parametrize("name", [name for name in figures.FIGURES if name not in FOR_A_CLASS])
 def test_every_figure_of_a_fitting_analysis(name: str) -> None:
-    asked = figures.Asked(analysis_of(attention_site(), spatial_gate()))
+    cells = Cells(torch.arange(-1, GRID.cells)[None], GRID)  # the class token has none
+    placed = replace(attention_site(), layout=Layout(cells, cells))
+    asked = figures.Asked(analysis_of(placed, spatial_gate()))
     drawn = json.loads(figures.figure(asked, name, 1_000_000))
     assert drawn["data"]
     assert drawn["layout"]["title"]["text"]
