@@ -20,7 +20,8 @@ NAMES = (
 PATHS = (
     "/sites/s00/attention", "/sites/s00/projections", "/sites/s00/gate", "/sites/s00/features",
     "/sites/s00/grid", "/sites/s00/grid/warped", "/maps/rollout", "/figures/attention-matrix",
-    "/figures/gate", "/figures/entropy", "/image", "",
+    "/figures/gate", "/figures/entropy", "/sites/s00/stream", "/maps/received",
+    "/maps/token-lengths", "/image", "",
 )  # fmt: skip
 ACCEPTS = st.sampled_from(
     ["application/json", "image/png", "application/x-npy", "application/vnd.safetensors", "*/*"]
