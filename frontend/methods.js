@@ -40,7 +40,7 @@ export const METHODS = {
   },
   "token-lengths": {
     name: "Token length",
-    title: "How long the token of each patch is as it leaves this layer: a few much longer ones hold what is of the whole photo (Darcet et al. 2024)",
+    title: "How long the token of each patch is as it leaves this layer; where a few are many times longer, they often hold something of the whole photo (Darcet et al. 2024)",
     claim: "token length",
     forClass: false,
     needs: "stream",
