@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHMARKS = ("capture", "zoo", "maps", "peers", "request", "browser_overlay")
+BENCHMARKS = ("capture", "zoo", "maps", "peers", "request", "devices", "browser_overlay")
 
 
 def main(names: list[str]) -> None:

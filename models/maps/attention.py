@@ -42,8 +42,8 @@ def _scores(attention: Attention, queries: Tensor) -> Tensor:
         else:
             scores = scores + mask.float()
     if attention.causal:
-        later = torch.arange(scores.shape[-1], device=scores.device) > queries[:, None]
-        scores = scores.masked_fill(later, -torch.inf)
+        keys = torch.arange(scores.shape[-1], device=scores.device)
+        scores = scores.masked_fill(keys > queries.to(scores.device)[:, None], -torch.inf)
     return scores
 
 

@@ -15,7 +15,7 @@ from models.spec import LoadedModel
 from models.weights import CorruptWeights, ModelNotLocal
 from server import errors
 from server.engine import Engine
-from server.inference import pick_device
+from server.inference import InferenceThread, pick_device
 from server.settings import Settings
 from tests.server.conftest import OneNetwork, png_of
 
@@ -320,3 +320,14 @@ def test_a_device_that_is_not_there() -> None:
     assert pick_device("auto").type in ("cpu", "cuda", "mps")
     with pytest.raises(ValueError, match="cuda:99"):
         pick_device("cuda:99")
+
+
+def test_convolutions_on_a_gpu_are_not_rounded() -> None:
+    before = torch.backends.cudnn.allow_tf32
+    try:
+        torch.backends.cudnn.allow_tf32 = True
+        inference = InferenceThread(torch.device("cpu"), 1)
+        inference.close()
+        assert not torch.backends.cudnn.allow_tf32
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
