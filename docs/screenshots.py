@@ -86,7 +86,7 @@ SHOTS = (
     Shot("feature-map-attention", "sa_resnet", "sample=stop_sign", hover=(0.3, 0.3)),
     Shot("spatial-transformer", "stn_digits", "sample=digit_turned"),
     Shot("words", "captioner", "sample=camera"),
-    Shot("words-before", "captioner", "sample=camera&site=s10", dark=False),
+    Shot("words-before", "captioner", "sample=camera&site=s06", dark=False),
     Shot("sentence", "text_transformer", "", dark=False),
     Shot(
         "word-positions",

@@ -8,7 +8,6 @@ import torch
 from training.data import data_folder
 from training.export import (
     RUNS,
-    blended,
     export_folder,
     load_network,
     starting_weights,
@@ -42,7 +41,7 @@ def main() -> None:
     result = fit(recipe, task, RUNS / recipe.id, device, starting_weights(recipe))
 
     shipped = {name: value.cpu() for name, value in result.state.items()}
-    weights = write_weights(recipe, blended(recipe, shipped), export_folder(recipe))
+    weights = write_weights(recipe, shipped, export_folder(recipe))
     network = load_network(weights, recipe.network, dict(recipe.arguments)).to(device)
     scores = task.score(network, device, low_precision=False)
     write_card(recipe, task, weights, scores)

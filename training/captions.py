@@ -98,70 +98,7 @@ def word_loss(logits: Tensor, words: Tensor, smoothing: float) -> Tensor:
     )
 
 
-class CaptionScores:
-    """Flickr8k's captions as numbers, and BLEU of what a network says of the validation photos."""
-
-    kind = "captioning"
-    preprocessing = PREPROCESSING
-
-    def __init__(
-        self, train: Captioned, val: Captioned, recipe: Recipe, device: torch.device
-    ) -> None:
-        self.recipe, self.device = recipe, device
-        texts = (caption for own in train.captions for caption in own)
-        self.vocabulary = Vocabulary.of(texts, recipe.arguments["words"])
-        self.classes = self.vocabulary.labels
-        self.captions = encode_all(self.vocabulary, train.captions, LONGEST).to(device)
-        self.val_images = val.images
-        self.references = [[" ".join(caption) for caption in own] for own in val.captions]
-        self.mean = torch.tensor(PREPROCESSING.mean, device=device)
-        self.std = torch.tensor(PREPROCESSING.std, device=device)
-        self.unscored = False
-
-    def crops(self, images: Tensor, boxes: Tensor, size: int) -> Iterator[Tensor]:
-        """The boxes of the images as inputs, (size, 3, 112, 112) at a time."""
-        for some, own in zip(images.split(size), boxes.split(size), strict=True):
-            crops = resample(some.to(self.device), own.to(self.device), CROP_PX)
-            yield normalise(crops, self.mean, self.std)
-
-    def told(self, photos: Tensor, each: int, generator: torch.Generator) -> Tensor:
-        """So many of each training photo's captions, chosen by chance: (photo, caption, length)."""
-        order = torch.rand((len(photos), self.captions.shape[1]), generator=generator)
-        chosen = order.argsort(dim=1)[:, :each, None].to(self.device)
-        captions = self.captions[photos.to(self.device)]
-        return captions.gather(1, chosen.expand(-1, -1, captions.shape[2]))
-
-    @torch.inference_mode()
-    def write(self, network: nn.Module, beams: int, low_precision: bool = False) -> list[str]:
-        """What the network says of the validation photos."""
-        network.eval()
-        sentences: list[str] = []
-        boxes = centre_boxes(len(self.val_images))
-        for inputs in self.crops(self.val_images, boxes, VAL_BATCH):
-            with mixed(self.device, low_precision):
-                written = network.generate(inputs, beams=beams)  # type: ignore[operator]
-            sentences += self.vocabulary.sentences(written)
-        return sentences
-
-    def score(
-        self, network: nn.Module, device: torch.device, low_precision: bool
-    ) -> dict[str, float]:
-        """BLEU of captions found by beam search and greedily; none before words are learnt."""
-        if self.unscored:
-            return {}
-        best, greedy = (
-            bleu(self.write(network, beams, low_precision), self.references)
-            for beams in (self.recipe.task_arguments["beams"], 1)
-        )
-        return {
-            "val_bleu4": best.four,
-            "val_bleu1": best.one,
-            "val_bleu4_greedy": greedy.four,
-            "val_bleu1_greedy": greedy.one,
-        }
-
-
-class CaptionTask(CaptionScores):
+class CaptionTask:
     """Flickr8k with a teacher of what the encoder sees.
 
     others: uint8 (photo, 3, 128, 128), photos without captions for the first epochs · teacher: a
@@ -170,6 +107,8 @@ class CaptionTask(CaptionScores):
     from then on · `word_dropout` · `beams` for the score.
     """
 
+    kind = "captioning"
+    preprocessing = PREPROCESSING
     source = SOURCE
 
     def __init__(
@@ -181,7 +120,16 @@ class CaptionTask(CaptionScores):
         recipe: Recipe,
         device: torch.device,
     ) -> None:
-        super().__init__(train, val, recipe, device)
+        self.recipe, self.device = recipe, device
+        texts = (caption for own in train.captions for caption in own)
+        self.vocabulary = Vocabulary.of(texts, recipe.arguments["words"])
+        self.classes = self.vocabulary.labels
+        self.captions = encode_all(self.vocabulary, train.captions, LONGEST).to(device)
+        self.val_images = val.images
+        self.references = [[" ".join(caption) for caption in own] for own in val.captions]
+        self.mean = torch.tensor(PREPROCESSING.mean, device=device)
+        self.std = torch.tensor(PREPROCESSING.std, device=device)
+        self.unscored = False
         self.arguments = recipe.task_arguments
         self.teacher = teacher.to(device).eval().requires_grad_(False)
         self.count = len(train)
@@ -252,3 +200,34 @@ class CaptionTask(CaptionScores):
         smoothing = self.recipe.label_smoothing
         beside: float = self.arguments["beside"]
         return word_loss(logits, words, smoothing) + beside * error
+
+    @torch.inference_mode()
+    def write(self, network: nn.Module, beams: int, low_precision: bool = False) -> list[str]:
+        """What the network says of the validation photos."""
+        network.eval()
+        sentences: list[str] = []
+        for images in self.val_images.split(VAL_BATCH):
+            images = images.to(self.device)
+            crops = resample(images, centre_boxes(len(images)).to(self.device), CROP_PX)
+            inputs = normalise(crops, self.mean, self.std)
+            with mixed(self.device, low_precision):
+                written = network.generate(inputs, beams=beams)  # type: ignore[operator]
+            sentences += self.vocabulary.sentences(written)
+        return sentences
+
+    def score(
+        self, network: nn.Module, device: torch.device, low_precision: bool
+    ) -> dict[str, float]:
+        """BLEU of captions found by beam search and greedily; none before words are learnt."""
+        if self.unscored:
+            return {}
+        best, greedy = (
+            bleu(self.write(network, beams, low_precision), self.references)
+            for beams in (self.recipe.task_arguments["beams"], 1)
+        )
+        return {
+            "val_bleu4": best.four,
+            "val_bleu1": best.one,
+            "val_bleu4_greedy": greedy.four,
+            "val_bleu1_greedy": greedy.one,
+        }

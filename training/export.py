@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -64,17 +63,6 @@ def starting_weights(recipe: Recipe) -> dict[str, Tensor] | None:
     return read_weights(start)
 
 
-def blended(recipe: Recipe, learnt: dict[str, Tensor]) -> dict[str, Tensor]:
-    """What is exported: the learnt weights, or so much of them as the recipe's blend says."""
-    start = starting_weights(recipe) if recipe.blend < 1 else None
-    if start is None:
-        return learnt
-    return {
-        name: torch.lerp(start[name], value, recipe.blend) if value.is_floating_point() else value
-        for name, value in learnt.items()
-    }
-
-
 def load_network(checkpoint: Path, name: str, arguments: dict[str, Any]) -> nn.Module:
     """The network of an exported file, in evaluation mode."""
     network = build(name, **arguments)
@@ -104,11 +92,10 @@ def describe(recipe: Recipe) -> str:
     if recipe.starts_from:
         stays = f", {' and '.join(recipe.frozen)} unchanged" if recipe.frozen else ""
         parts.append(f"begun with the weights of {recipe.starts_from}{stays}")
-    if recipe.blend < 1:
-        rest = f"{1 - recipe.blend:.2f} of {recipe.starts_from}'s"
-        parts.append(f"exported as {recipe.blend:.2f} of the learnt weights and {rest}")
     if recipe.distil:
         parts.append("distilled from the teacher's logits, class token and patch tokens")
+    if recipe.keeps == "last":
+        parts.append("the weights of the last epoch")
     return f"{', '.join(parts)}; training/recipes/{recipe.id}.py"
 
 

@@ -19,7 +19,7 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Result:
-    """The averaged weights of the best epoch and their scores on the held-out examples.
+    """The averaged weights of the epoch that is kept and their scores on the held-out examples.
 
     seconds: what the last epoch took.
     """
@@ -201,7 +201,7 @@ def fit(
             flush=True,
         )
         reached = Result(copy_of(average), scores, epoch, seconds)
-        if reached.score >= best.score:
+        if recipe.keeps == "last" or reached.score >= best.score:
             best = reached
         save(
             {

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,7 @@ class Recipe:
     paced: parts of the network, by name, whose learning rate is pace times the others' ·
     starts_from: a checkpoint of this project whose weights are taken where the networks agree ·
     frozen: parts of the network, by name, that stay as starts_from has them ·
-    blend: the share of what was learnt in what is exported; the rest is starts_from's (Wortsman et
-    al. 2022, "Robust fine-tuning of zero-shot models", equation 1, α) ·
+    keeps: the weights of which epoch are exported, the one with the best score or the last ·
     ships: false for a control experiment, whose files stay in runs/.
     """
 
@@ -56,6 +55,6 @@ class Recipe:
     low_precision: bool = True
     starts_from: str | None = None
     frozen: tuple[str, ...] = ()
-    blend: float = 1.0
+    keeps: Literal["best", "last"] = "best"
     seed: int = 0
     ships: bool = True

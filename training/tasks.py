@@ -4,17 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import nn
 
-from models.networks import build
-from training.caption_maps import MapCaptionTask
-from training.caption_rewards import RewardCaptionTask
 from training.captions import CaptionTask, load_captioned
 from training.cifar import CifarTask, load_cifar
 from training.data import load_digits, load_photos
 from training.digits import DigitTask
-from training.export import RUNS, starting_weights
-from training.loop import shared_weights
+from training.export import RUNS
 from training.photos import PhotoTask
 from training.recipe import Recipe
 from training.rooms.collection import HELD_OUT_FROM, kept_rooms
@@ -23,13 +18,6 @@ from training.sentences import SentenceTask
 from training.signs import SignTask, load_signs
 from training.task import Task
 from training.teacher import load_teacher, prepare_lessons
-
-
-def begun(recipe: Recipe) -> nn.Module:
-    """The recipe's network with the weights that it starts from."""
-    network = build(recipe.network, **recipe.arguments)
-    network.load_state_dict(shared_weights(network, starting_weights(recipe) or {}), strict=False)
-    return network
 
 
 def digits(recipe: Recipe, folder: Path, device: torch.device) -> Task:
@@ -84,26 +72,12 @@ def sentences(recipe: Recipe, folder: Path, device: torch.device) -> Task:
     return SentenceTask(recipe, device)
 
 
-def caption_maps(recipe: Recipe, folder: Path, device: torch.device) -> Task:
-    """Flickr8k as the trunk sees it that the recipe starts from."""
-    train, val = (load_captioned(folder, f"flickr8k_{part}") for part in ("train", "val"))
-    return MapCaptionTask(train, val, begun(recipe).encoder.patches, recipe, device)  # type: ignore[union-attr, arg-type]
-
-
-def caption_rewards(recipe: Recipe, folder: Path, device: torch.device) -> Task:
-    """Flickr8k as the encoder sees it that the recipe starts from."""
-    train, val = (load_captioned(folder, f"flickr8k_{part}") for part in ("train", "val"))
-    return RewardCaptionTask(train, val, begun(recipe), recipe, device)
-
-
 TASKS: dict[str, Callable[[Recipe, Path, torch.device], Task]] = {
     "digits": digits,
     "photos": photos,
     "signs": signs,
     "cifar": cifar,
     "captions": captions,
-    "caption_maps": caption_maps,
-    "caption_rewards": caption_rewards,
     "sentences": sentences,
     "rooms": rooms,
 }

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from models.mechanisms.positions import build_positions
 from models.networks.decoder import WordDecoder
 from models.networks.search import write
-from models.networks.trunk import TrunkPatches
 from models.networks.vit import EncoderBlock, initialise
 
 STEM = (32, 64, 128)
@@ -62,18 +61,15 @@ class StemPatches(nn.Module):
 class PhotoEncoder(nn.Module):
     """Convolutions to an eighth of the size → positions → encoder blocks → a token a patch.
 
-    trunk: the gate of the ResNet whose maps are the patches; none for a few convolutions. Raises
-    ValueError where image_size, in px, is not a multiple of 8.
+    Raises ValueError where image_size, in px, is not a multiple of 8.
     """
 
-    def __init__(
-        self, image_size: int, dim: int, depth: int, heads: int, mlp_ratio: int, trunk: str | None
-    ) -> None:
+    def __init__(self, image_size: int, dim: int, depth: int, heads: int, mlp_ratio: int) -> None:
         super().__init__()
         if image_size % STRIDE:
             raise ValueError(f"image_size {image_size} is no multiple of {STRIDE}")
         self.grid_size = (image_size // STRIDE, image_size // STRIDE)
-        self.patches = StemPatches(dim) if trunk is None else TrunkPatches(dim, trunk, (1, 2))
+        self.patches = StemPatches(dim)
         self.positions = build_positions("learned_2d", self.grid_size, dim)
         self.blocks = nn.Sequential(
             *(EncoderBlock(dim, heads, mlp_ratio * dim) for _ in range(depth))
@@ -96,7 +92,7 @@ class Captioner(nn.Module):
 
     words: the size of the vocabulary, PAD, START, END and UNKNOWN first · dim, depth, heads,
     mlp_ratio: of the photo encoder · word_dim, word_depth, word_heads: of the decoder, whose MLPs
-    are four times as wide · trunk: as for `PhotoEncoder` · dropout: of the decoder, while training.
+    are four times as wide · dropout: of the decoder, while training.
     """
 
     def __init__(
@@ -110,11 +106,10 @@ class Captioner(nn.Module):
         word_dim: int = 128,
         word_depth: int = 2,
         word_heads: int = 4,
-        trunk: str | None = None,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.encoder = PhotoEncoder(image_size, dim, depth, heads, mlp_ratio, trunk)
+        self.encoder = PhotoEncoder(image_size, dim, depth, heads, mlp_ratio)
         self.bridge = nn.Linear(dim, word_dim)
         self.decoder = WordDecoder(
             words, word_dim, word_depth, word_heads, 4 * word_dim, dropout=dropout

@@ -192,13 +192,13 @@ def test_the_positions_of_words_read_and_of_words_written(watched: Watched) -> N
 
 
 def test_a_captioner_has_positions_of_patches_and_of_words(watched: Watched) -> None:
-    page = watched.open(f"?sample=camera&model=captioner&site=s07&method=positions&{LOOK}")
+    page = watched.open(f"?sample=camera&model=captioner&site=s00&method=positions&{LOOK}")
     expect(page.locator("#sentence")).to_contain_text("position of row 7, column 7")
     analysis = shown(watched)
     path = f"/v1/analyses/{analysis['id']}/maps/positions"
     places = get(watched.server, path, query="7,7")["values"]
     assert_drawn(page, watched.server, analysis, np.array(places))
-    page.locator("[data-site=s11]").click()
+    page.locator("[data-site=s07]").click()
     expect(page.locator("#sentence")).to_contain_text("words that the decoder reads")
     read = get(watched.server, path, words="read")["labels"]["query"]
     expect(page.locator(".matrix-beside span")).to_have_text(["start", *read[1:]])

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from models.networks import build
 from models.networks.decoder import END, PAD, START, UNKNOWN
-from training.caption_maps import MapCaptionTask, view_boxes
 from training.captions import (
     Captioned,
     CaptionTask,
@@ -25,12 +24,11 @@ from training.captions import (
 from training.loop import fit
 from training.recipe import Recipe
 from training.recipes import RECIPES
-from training.views import normalise, resample
 
 CPU = torch.device("cpu")
 COLOURS = {"red": (200, 20, 20), "green": (20, 200, 20), "blue": (20, 20, 200), "grey": (90,) * 3}
 SMALL = replace(
-    RECIPES["captioner_taught"],
+    RECIPES["captioner"],
     arguments={"words": 12, "depth": 1, "word_depth": 1},
     epochs=2,
     batch=4,
@@ -162,57 +160,3 @@ def test_before_words_there_is_no_score() -> None:
     task = task_of(SMALL)
     next(task.batches(0))
     assert task.score(nn.Identity(), CPU, low_precision=False) == {}
-
-
-def test_kept_views_are_what_the_trunk_sees() -> None:
-    """Of every view: the same as making the crop and running the network's convolutions."""
-    train = photos_of_one_colour()
-    train.images[:, :, :, 64:] = 0  # so that a mirrored photo is another one
-    arguments = {"words": 12, "trunk": "eca", "dim": 16, "heads": 2, "word_depth": 1}
-    recipe = replace(
-        RECIPES["captioner_words"], arguments=arguments, low_precision=False, batch=4, epochs=4
-    )
-    torch.manual_seed(0)
-    network = build("captioner", **arguments).eval()
-    task = MapCaptionTask(train, train, network.encoder.patches, recipe, CPU)
-    assert len(task.views) == 3
-    for boxes, (fine, deep) in zip(view_boxes(8, 3), task.views, strict=True):
-        crops = resample(train.images, boxes, 112)
-        with torch.inference_mode():
-            maps = network.encoder.patches.maps(normalise(crops, task.mean, task.std))
-        for kept, expected in zip((fine, deep), maps, strict=True):
-            error = (kept.float() - expected).norm() / expected.norm()
-            assert error < 0.02
-    centre, mirrored = (resample(train.images, boxes, 112) for boxes in view_boxes(8, 2))
-    torch.testing.assert_close(mirrored, centre.flip(3))
-    batch = next(task.batches(0))
-    assert (batch.fine.shape, batch.deep.shape) == ((4, 160, 14, 14), (4, 320, 7, 7))
-    assert batch.captions.shape == (4, 2, 18)
-    assert task.score(network, CPU, low_precision=False) == {}
-    next(task.batches(3))
-    assert "val_bleu4" in task.score(network, CPU, low_precision=False)
-
-
-def test_the_loss_on_kept_views_is_that_of_the_whole_network() -> None:
-    train = photos_of_one_colour()
-    arguments = {"words": 12, "trunk": "eca", "dim": 16, "heads": 2, "word_depth": 1}
-    task_arguments = {"views": 1, "captions": 2, "length": 18, "word_dropout": 0.0, "beams": 2}
-    recipe = replace(
-        RECIPES["captioner_words"], arguments=arguments, task_arguments=task_arguments, batch=8
-    )
-    torch.manual_seed(0)
-    network = build("captioner", **arguments).eval()
-    task = MapCaptionTask(train, train, network.encoder.patches, recipe, CPU)
-    batch = next(task.batches(0))
-    crops = resample(train.images, view_boxes(8, 1)[0], 112)
-    inputs = normalise(crops, task.mean, task.std)
-    with torch.inference_mode():
-        loss = task.loss(network, nn.Identity(), batch)
-        # Two photos of each colour, the same captions: the order does not matter to the mean.
-        losses = [
-            word_loss(network(inputs, words), words, recipe.label_smoothing)
-            for words in task.captions.unbind(1)
-        ]
-        counts = [(words[:, 1:] != PAD).sum() for words in task.captions.unbind(1)]
-    whole = sum(one * count for one, count in zip(losses, counts, strict=True)) / sum(counts)
-    torch.testing.assert_close(loss, whole, atol=1e-2, rtol=1e-2)

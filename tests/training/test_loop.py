@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -93,6 +94,29 @@ def test_a_training_ends_in_a_file_that_scores_as_it_did(tmp_path: Path) -> None
     assert card["labels"] == ["filled", "hollow"]
     assert card["sha256"].startswith(card["revision"])
     assert (tmp_path / "squares.json").is_file()
+
+
+class WorseByTheEpoch(DigitTask):
+    """Whose first epoch always scores best."""
+
+    def score(
+        self, network: torch.nn.Module, device: torch.device, low_precision: bool
+    ) -> dict[str, float]:
+        self.scored = getattr(self, "scored", 0) + 1
+        return {"val_top1": 1 / self.scored}
+
+
+@pytest.mark.parametrize(("keeps", "epoch"), [("best", 0), ("last", 2)])
+def test_a_recipe_keeps_its_best_epoch_or_its_last(
+    keeps: Literal["best", "last"], epoch: int, tmp_path: Path
+) -> None:
+    recipe = replace(DIGITS, keeps=keeps)
+    task = WorseByTheEpoch(striped_digits(96), striped_digits(32), recipe, CPU)
+    result = fit(recipe, task, tmp_path, CPU)
+    assert (result.epoch, result.score) == (epoch, 1 / (epoch + 1))
+    last = torch.load(tmp_path / "last.pt")["average"]
+    is_last = all(torch.equal(result.state[name], value) for name, value in last.items())
+    assert is_last == (keeps == "last")
 
 
 def test_spectral_norm_is_folded_into_what_ships(tmp_path: Path) -> None:

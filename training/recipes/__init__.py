@@ -3,9 +3,6 @@
 from training.recipe import Recipe
 from training.recipes import (
     captioner,
-    captioner_rewarded,
-    captioner_taught,
-    captioner_words,
     cbam_resnet,
     cbam_resnet_parallel,
     cbam_resnet_spatial_first,
@@ -39,9 +36,6 @@ RECIPES: dict[str, Recipe] = {
         sa_unet,
         sa_unet_control,
         captioner,
-        captioner_rewarded,
-        captioner_taught,
-        captioner_words,
         text_transformer,
     )
 }

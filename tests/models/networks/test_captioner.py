@@ -124,18 +124,6 @@ def test_capture_sees_patches_words_and_words_on_patches(
     assert [site.attention.causal for site in sites] == [False] * 2 + [True, False] * 2
 
 
-def test_a_trunk_gives_the_patches_of_both_its_maps() -> None:
-    torch.manual_seed(0)
-    network = build("captioner", words=WORDS, trunk="eca", dim=128, heads=4, depth=1).eval()
-    assert sum(parameter.numel() for parameter in network.parameters()) < 2_500_000
-    x = torch.randn(1, 3, 112, 112)
-    fine, deep = network.encoder.patches.maps(x)
-    assert (fine.shape, deep.shape) == ((1, 160, 14, 14), (1, 320, 7, 7))
-    patches = network.encoder.patches
-    expected = patches.fine(fine)[0, :, 5, 8] + patches.deep(deep)[0, :, 2, 4]
-    torch.testing.assert_close(patches(x)[0, :, 5, 8], expected)
-
-
 def test_several_texts_of_a_photo_share_its_memory(network: nn.Module, photos: Tensor) -> None:
     words = torch.tensor([[START, 5, 9], [START, 7, 4], [START, 6, 6], [START, 9, 5]])
     with torch.inference_mode():
