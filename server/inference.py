@@ -206,5 +206,7 @@ def pick_device(name: str) -> torch.device:
     else:
         available = device.type == "cpu" or torch.backends.mps.is_available()
     if not available:
-        raise ValueError(f"this machine has no device {name!r}")
+        built = torch.version.cuda or device.type != "cuda"
+        version = f"{torch.__version__}{'' if built else ' is built without CUDA: it'}"
+        raise ValueError(f"torch {version} finds no device {name!r}; cpu and auto always work")
     return device
