@@ -57,7 +57,10 @@ def how_alike(
     if not fitting:
         seen = "the words" if words else "what it sees of a photo"
         told = seen if site is None else f"the tokens of site {site.id}"
-        raise MapNotPossible(f"{spec.id} adds no position to {told}.")
+        raise MapNotPossible(
+            f"{spec.id} adds no position to {told}. Networks may turn queries and keys by their "
+            "place instead (rotary), add a bias to the scores, or leave it to convolutions."
+        )
     encoding = min(fitting, key=lambda one: len(one.cells.cells))
     with torch.inference_mode():
         if words and sentence is not None:
