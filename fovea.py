@@ -32,7 +32,7 @@ from models.maps.mass import dino
 from models.maps.places import looked_at_by, looks_at
 from models.maps.propagation import NotPossible
 from models.maps.rollout import rollout, vit_explain
-from models.maps.statistics import attention_distance, entropy
+from models.maps.statistics import attention_distance, entropy, entropy_share
 from models.observing import Observation, capture
 from models.positions import positions_of as positions
 from models.preprocessing import Preprocessing
@@ -60,6 +60,7 @@ __all__ = [
     "columns",
     "dino",
     "entropy",
+    "entropy_share",
     "explain",
     "fuse",
     "grad_cam",

@@ -142,17 +142,23 @@ export function entropy(row) {
   return sum;
 }
 
+// The smallest float32 of normal size: what a mask rules out gets less, or nothing.
+const SEEN = 2 ** -126;
+
 /**
- * How concentrated a row is: 0 is even attention, 1 is all on one token; the mean over heads.
+ * How concentrated a row is: 0 is even attention to all that it may look at, 1 is all on one token; the mean over heads.
  * @param {Float32Array} values (head, token)
  * @param {number} heads
  */
 export function focus(values, heads) {
   const tokens = values.length / heads;
-  if (tokens === 1) return 1;
   let total = 0;
-  for (let h = 0; h < heads; h++) total += entropy(values.subarray(h * tokens, (h + 1) * tokens));
-  return 1 - total / heads / Math.log(tokens);
+  for (let h = 0; h < heads; h++) {
+    const row = values.subarray(h * tokens, (h + 1) * tokens);
+    const seen = row.reduce((count, share) => count + Number(share >= SEEN), 0);
+    total += seen > 1 ? 1 - entropy(row) / Math.log(seen) : 1;
+  }
+  return total / heads;
 }
 
 /** The whole matrix of one head or fusion. @param {AttentionSource} source @param {Head} head */

@@ -6,7 +6,6 @@ alike.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -139,15 +138,14 @@ def _attention_distance(asked: Asked) -> Any:
 
 def _entropy(asked: Asked) -> Any:
     def share(chosen: Site) -> Array:
-        values = statistics.entropy(chosen.attention).mean(-1)
-        return views.as_array(values / math.log(max(2, chosen.keys or 2)))
+        return views.as_array(statistics.entropy_share(chosen.attention).nanmean(-1))
 
     return _by_layer(
         asked.analysis,
         lambda s: True,
         share,
         "Entropy of each head's attention, mean over queries",
-        "share of the largest possible (1 = looks everywhere)",
+        "share of the largest possible (1 = looks at all it may)",
         yaxis={"range": [0, 1.02]},
     )
 

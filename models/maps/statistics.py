@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -12,12 +14,33 @@ from models.records import Attention, Layout, PatchGrid
 
 def entropy(attention: Attention) -> Tensor:
     """(head, query): −Σ_j p_ij ln p_ij in nats, with 0·ln 0 = 0; the queries of one window after
-    those of another. Divide by ln N for a share of the maximum.
+    those of another.
     """
-    windows = [window_of(attention, window) for window in range(attention.shape[0])]
+    return _of_rows(attention, lambda shares: torch.special.entr(shares).sum(-1))
+
+
+def entropy_share(attention: Attention) -> Tensor:
+    """(head, query): the entropy as a share of the largest possible one, ln N; queries as in
+    `entropy`.
+
+    N are the keys that the query may look at: not the later words, nor another region of a shifted
+    window. A mask leaves those no more than e⁻¹⁰⁰ or nothing, which no float32 of normal size is.
+    NaN for a query that has but one key.
+    """
+
+    def share(shares: Tensor) -> Tensor:
+        seen = (shares >= torch.finfo(torch.float32).tiny).sum(-1)
+        largest: Tensor = seen.log().masked_fill(seen == 1, torch.nan)
+        return torch.special.entr(shares).sum(-1) / largest
+
+    return _of_rows(attention, share)
+
+
+def _of_rows(attention: Attention, number: Callable[[Tensor], Tensor]) -> Tensor:
+    """(head, query): a number of every row, window after window. number: of (head, query, key)."""
     blocks = [
-        torch.special.entr(rows(window, block)).sum(-1)
-        for window in windows
+        number(rows(window, block))
+        for window in (window_of(attention, index) for index in range(attention.shape[0]))
         for block in query_blocks(window)
     ]
     return torch.cat(blocks, dim=-1)

@@ -107,4 +107,5 @@ test("entropy is 0 on one token and ln N when even; focus is the reverse", () =>
   close(entropy(Float32Array.of(0.25, 0.25, 0.25, 0.25)), Math.log(4));
   close(focus(Float32Array.of(0, 1, 0, 0, 0.25, 0.25, 0.25, 0.25), 2), 0.5);
   assert.equal(focus(Float32Array.of(1, 1), 2), 1, "one token is all there is");
+  close(focus(Float32Array.of(0.5, 0.5, 0, 3e-44), 1), 0);
 });

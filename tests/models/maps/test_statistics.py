@@ -8,7 +8,7 @@ from torch import Tensor
 
 from models.maps.attention import columns, rows
 from models.maps.places import NoPlace
-from models.maps.statistics import attention_distance, entropy
+from models.maps.statistics import attention_distance, entropy, entropy_share
 from models.records import Attention, Cells, Layout, PatchGrid
 from tests.models.maps.conftest import Exact, close
 
@@ -23,6 +23,29 @@ def test_the_queries_of_one_window_follow_those_of_another() -> None:
     matrix = torch.rand(3, 2, 4, 5).softmax(-1)
     one_by_one = [entropy(Attention(probabilities=window[None])) for window in matrix]
     assert torch.equal(entropy(Attention(probabilities=matrix)), torch.cat(one_by_one, dim=1))
+
+
+@pytest.mark.parametrize("ruled_out", [-100.0, -torch.inf, torch.finfo(torch.float32).min])
+def test_the_largest_entropy_is_that_of_the_keys_that_may_be_looked_at(ruled_out: float) -> None:
+    """Even shares are the largest possible, however many keys a mask leaves."""
+    left = torch.tensor([4, 3, 2, 1])
+    mask = torch.where(torch.arange(4) < left[:, None], 0.0, ruled_out)
+    even = torch.zeros(1, 2, 4, 8)
+    got = entropy_share(Attention(query=even, key=even, mask=mask.view(1, 1, 4, 4)))
+    assert got[:, :3].flatten().tolist() == pytest.approx([1.0] * 6)
+    assert got[:, 3].isnan().all(), "one key is no choice"
+
+
+def test_the_share_of_words_that_see_no_later_word() -> None:
+    generator = torch.Generator().manual_seed(0)
+    words = torch.randn(1, 1, 5, 8, generator=generator)
+    held = Attention(query=words, key=words, causal=True, scale=0.3)
+    got = entropy_share(held)[0]
+    for word, row in enumerate(rows(held)[0].double()):
+        own = row[: word + 1]
+        assert word == 0 or got[word] == pytest.approx(
+            -(own * own.log()).sum().item() / math.log(word + 1), rel=1e-5
+        )
 
 
 def layout_of(queries: Cells, keys: Cells | None = None) -> Layout:
