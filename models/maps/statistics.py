@@ -30,8 +30,9 @@ def entropy_share(attention: Attention) -> Tensor:
 
     def share(shares: Tensor) -> Tensor:
         seen = (shares >= torch.finfo(torch.float32).tiny).sum(-1)
-        largest: Tensor = seen.log().masked_fill(seen == 1, torch.nan)
-        return torch.special.entr(shares).sum(-1) / largest
+        largest = seen.log().masked_fill(seen == 1, torch.nan)
+        found: Tensor = torch.special.entr(shares).sum(-1) / largest
+        return found
 
     return _of_rows(attention, share)
 
