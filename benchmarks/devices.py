@@ -67,7 +67,7 @@ def routes(analysis: dict[str, Any]) -> Iterator[str]:
 
 
 def furthest(one: Any, other: Any) -> float:
-    """The largest difference of numbers at the same place, as a share of the larger array's size.
+    """The largest difference of numbers at the same place, as a share of the largest in its row.
 
     Infinite where the two do not have the same shape, or differ in anything but numbers.
     """
