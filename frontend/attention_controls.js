@@ -43,7 +43,9 @@ function showControl({ analysisData: analysis, method }, site, set) {
     },
   ].filter(Boolean);
   if (choices.length < 2) return false;
-  const chosen = METHODS[method]?.forClass ? forClass[0]?.[0] : method;
+  const asked = METHODS[method]?.forClass ? forClass[0]?.[0] : method;
+  // What an address asks for and this layer does not have, is not shown: the layer is.
+  const chosen = choices.some((choice) => choice && choice.value === asked) ? asked : "site";
   return row(
     "Show",
     segmented("Show", /** @type {any} */ (choices), chosen, (/** @type {any} */ value) => set({ method: value })),

@@ -6,7 +6,7 @@ import { hasRollout, isPlaced, isSquare } from "./sites.js";
 /**
  * Maps of the whole network. A map for a class is a saliency: a claim about the answer, not about who looks where.
  * needs: a chain of attention over all patches with a class token; or a classifier of another kind; or tokens that know
- * their place; or a layer of such a chain; or an attention that looks at places.
+ * their place; or one layer of several in which all patches look at each other; or an attention that looks at places.
  * @type {Record<string, {name: string, title: string, claim: string, forClass: boolean, needs: "chain" | "classes" | "positions" | "stream" | "keys"}>}
  */
 export const METHODS = {
@@ -82,13 +82,16 @@ export const METHODS = {
   },
 };
 
+/** Whether all patches look at all patches. @param {import("./sites.js").Site} site */
+const isOfPatches = (site) => isPlaced(site) && isSquare(site);
+
 /** The methods that fit a network, and, positions, the shown site. @param {string} method @param {any} analysis @param {import("./sites.js").Site | null} site */
 export function possible(method, analysis, site) {
   const { sites, predictions, output } = analysis;
   const { forClass, needs } = METHODS[method];
   if (needs === "positions") return positionsAt(site, analysis) != null;
   if (needs === "keys") return site?.kind === "attention" && site.key_grid != null;
-  if (needs === "stream") return hasRollout(sites) && site != null && isPlaced(site) && isSquare(site);
+  if (needs === "stream") return site != null && isOfPatches(site) && sites.filter(isOfPatches).length > 1;
   if (method === "relevance" && output?.kind === "caption") return output.words.length > 0;
   if (forClass && !predictions.length) return false;
   if (needs === "chain") return hasRollout(sites);

@@ -37,10 +37,14 @@ test("the sentence says site, head, query and direction", () => {
 test("a window's focus is counted over what the window reaches", () => {
   const grid = { rows: 2, columns: 4 };
   const windowed = { ...SITE, grid: null, windows: 2, query_grid: grid, key_grid: grid };
-  const row = (a, b) => [a, b, NaN, NaN, 0, 0, NaN, NaN];
-  const data = Float32Array.from([...row(0.5, 0.5), ...row(1, 0)]);
-  // ln 2 of ln 4, and 0.
-  assert.ok(Math.abs(summary(windowed, { shape: [2, 2, 4], data }) - 0.75) < 1e-6);
+  const row = (a, b, rest) => [a, b, NaN, NaN, rest, rest, NaN, NaN];
+  const focused = (rest) => {
+    const data = Float32Array.from([...row(0.5, 0.5, rest), ...row(1, rest, rest)]);
+    return summary(windowed, { shape: [2, 2, 4], data });
+  };
+  // ln 2 of ln 4, and 0; of what a mask rules out nothing is counted: ln 2 of ln 2.
+  assert.ok(Math.abs(focused(1e-30) - 0.75) < 1e-6);
+  assert.ok(Math.abs(focused(0) - 0.5) < 1e-6);
 });
 
 test("a picture holds the places only, and the prefix apart", () => {

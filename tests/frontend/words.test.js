@@ -143,6 +143,10 @@ test("maps are offered where the network can have them", () => {
   assert.deepEqual(offered(stn), []);
   assert.deepEqual(offered(caption), ["relevance"]);
   assert.ok(possible("token-lengths", vit, chain[0]));
+  const encoder = [0, 1].map(() => ({ ...chain[0], prefix_tokens: 0 }));
+  const written = { ...caption, sites: [...encoder, CROSS] };
+  assert.ok(possible("token-lengths", written, encoder[1]), "no class token is needed");
+  assert.ok(!possible("token-lengths", written, CROSS), "words have no place");
   assert.ok(possible("received", caption, CROSS), "all words look at the photo");
   assert.ok(!possible("received", resnet, resnet.sites[0]));
   assert.ok(!possible("token-lengths", vit, { kind: "channel-gate", grid: {} }), "a gate has no tokens");
