@@ -1,7 +1,7 @@
 // What can be chosen of the shown site: what is shown, who asks, which way, which heads.
 
 import { h, segmented } from "./dom.js";
-import { forWords, METHODS, possible } from "./methods.js";
+import { forWords, METHODS, possible, shownMethod } from "./methods.js";
 import { headOf } from "./picture.js";
 import { askedGrid } from "./sites.js";
 
@@ -10,8 +10,8 @@ const HERE = { attention: "This layer", "spatial-transformer": "This grid" };
 
 /** @param {any} state @param {any} site @param {(patch: any) => void} set @param {(beams: number) => void} chooseBeams */
 export function controls(state, site, set, chooseBeams) {
-  const whole = state.method !== "site" && (state.method === "mask" || possible(state.method, state.analysisData, site));
-  const own = site.kind === "attention" && !whole;
+  const method = shownMethod(state, site);
+  const own = site.kind === "attention" && method === "site";
   return [
     showControl(state, site, set),
     classMethod(state, site, set),
@@ -19,12 +19,14 @@ export function controls(state, site, set, chooseBeams) {
     own && askedGrid(site, state.direction) && whichWay(state, set),
     own && site.heads > 1 && heads(state, site, set),
     state.analysisData.output?.words && search(state, chooseBeams),
-    state.analysisData.output?.kind === "mask" && state.method === "site" && outline(state, set),
+    state.analysisData.output?.kind === "mask" && method === "site" && outline(state, set),
   ];
 }
 
 /** The layer, the mask, or a map of the whole network. @param {any} state @param {any} site @param {(patch: any) => void} set */
-function showControl({ analysisData: analysis, method }, site, set) {
+function showControl(state, site, set) {
+  const { analysisData: analysis } = state;
+  const method = shownMethod(state, site);
   const fitting = Object.entries(METHODS).filter(([name]) => possible(name, analysis, site));
   const forClass = fitting.filter(([, { forClass: on }]) => on);
   const choices = [
@@ -43,9 +45,7 @@ function showControl({ analysisData: analysis, method }, site, set) {
     },
   ].filter(Boolean);
   if (choices.length < 2) return false;
-  const asked = METHODS[method]?.forClass ? forClass[0]?.[0] : method;
-  // What an address asks for and this layer does not have, is not shown: the layer is.
-  const chosen = choices.some((choice) => choice && choice.value === asked) ? asked : "site";
+  const chosen = METHODS[method]?.forClass ? forClass[0]?.[0] : method;
   return row(
     "Show",
     segmented("Show", /** @type {any} */ (choices), chosen, (/** @type {any} */ value) => set({ method: value })),

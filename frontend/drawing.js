@@ -1,7 +1,7 @@
 // Keeps the picture in step with the view: whenever what is asked for changes, the picture is made anew, and what
 // is likely asked for next is fetched while the page is idle.
 
-import { forWords, METHODS, possible, targetOf } from "./methods.js";
+import { forWords, METHODS, shownMethod, targetOf } from "./methods.js";
 import { writtenWord } from "./network_sentences.js";
 import * as pictures from "./picture.js";
 import { maskPicture, wordMatrixPicture, wordPicture, wordPositionsPicture } from "./picture_words.js";
@@ -57,9 +57,10 @@ export function keepPicture({ store, session }) {
 export function askingGrid(state) {
   const site = siteOf(state);
   if (!site) return null;
-  if (state.method === "positions" && possible("positions", state.analysisData, site))
+  const method = shownMethod(state, site);
+  if (method === "positions")
     return positionsAt(site, state.analysisData) === "photo" ? positionGrid(state) : null;
-  return state.method === "site" ? askedGrid(site, state.direction) : null;
+  return method === "site" ? askedGrid(site, state.direction) : null;
 }
 
 /** The grid on which moving over the photo asks; null where a patch is pinned. @param {any} state */
@@ -69,12 +70,10 @@ export const pointerGrid = (state) => (state.query === "cls" ? askingGrid(state)
 async function make(state, session) {
   const site = siteOf(state);
   if (!site) return null;
-  if (state.method === "mask" && state.analysisData.output?.kind === "mask")
-    return maskPicture(state.analysisData, await session.mask());
-  if (state.method === "positions" && possible(state.method, state.analysisData, site)) return positions(state, site, session);
-  if (state.method in METHODS && possible(state.method, state.analysisData, site)) {
-    return pictures.networkPicture(state, await session.map(state.method, askedOf(state)));
-  }
+  const method = shownMethod(state, site);
+  if (method === "mask") return maskPicture(state.analysisData, await session.mask());
+  if (method === "positions") return positions(state, site, session);
+  if (method in METHODS) return pictures.networkPicture(state, await session.map(method, askedOf(state)));
   if (isCross(site)) return wordPicture(state, site, await session.word(site, wordOf(state, site)));
   if (isWordMatrix(site)) return wordMatrixPicture(state, site, await session.attention(site));
   if (isScattered(site)) {

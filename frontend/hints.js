@@ -1,13 +1,14 @@
 // The one line that says what to do with what is shown.
 
 import { askingGrid, siteOf } from "./drawing.js";
+import { shownMethod } from "./methods.js";
 import { isCross } from "./sites.js";
 
 const TOUCH = matchMedia("(hover: none)");
 
 /** @param {any} state @param {import("./picture.js").Picture} picture */
 export function hintFor(state, picture) {
-  const { method, query } = state;
+  const { query } = state;
   const site = siteOf(state);
   if (picture.form === "matrix") return picture.labels ? "Choose a word to see its row; move over a cell to read it." : "";
   if (picture.form === "grid")
@@ -17,7 +18,7 @@ export function hintFor(state, picture) {
     return site?.kind === "attention"
       ? "Move over the photo to read the class. Choose Attention to ask what a place looks at."
       : "Move over the photo to read the class.";
-  if (method === "site" && site && isCross(site))
+  if (site && isCross(site) && shownMethod(state, site) === "site")
     return TOUCH.matches ? "Choose a word below." : "Choose a word below, or go through them with ← and →.";
   const asks = ["attention map", "position similarity"].includes(picture.claim) && askingGrid(state);
   if (!asks) return TOUCH.matches ? "Press and hold to read a number." : "Move over the photo to read its numbers.";

@@ -99,6 +99,15 @@ export function possible(method, analysis, site) {
   return !hasRollout(sites) && sites.every((/** @type {Site} */ site) => site.kind !== "spatial-transformer");
 }
 
+/**
+ * What is shown at a site: the chosen map, or the site itself where that map is not to be had, as behind another layer.
+ * @param {any} state @param {import("./sites.js").Site | null} site
+ */
+export function shownMethod({ method, analysisData }, site) {
+  const there = METHODS[method] ? possible(method, analysisData, site) : method !== "mask" || analysisData.output?.kind === "mask";
+  return there ? method : "site";
+}
+
 /** Whether maps are for words that were written, not for classes. @param {any} analysis */
 export const forWords = ({ output }) => output?.kind === "caption";
 

@@ -6,7 +6,7 @@ import { markChannel, showChannels } from "../channel_thumbs.js";
 import { h, put } from "../dom.js";
 import { siteOf } from "../drawing.js";
 import { number, percent } from "../format.js";
-import { METHODS } from "../methods.js";
+import { METHODS, shownMethod } from "../methods.js";
 import { knownWords } from "../sentences.js";
 import { isCross, isInner, isMasked, isWordMatrix, prefixName } from "../sites.js";
 import { decompose } from "../theta.js";
@@ -107,18 +107,20 @@ function wholeReading({ picture, analysisData: analysis }) {
 }
 
 /** @param {any} state @param {any} site */
-function attentionReading({ picture, direction, method, analysisData: analysis }, site) {
+function attentionReading(state, site) {
+  const { picture, direction, analysisData: analysis } = state;
+  const own = shownMethod(state, site) === "site";
   if (isCross(site)) return words("Each word is written with a look at the photo. Choose a word below the photo.");
   if (isMasked(site))
     return words("A word may look only at the words before it, so the matrix is a triangle: what is above its diagonal did not exist yet.");
   if (isWordMatrix(site)) return words("Each row is a word that looks, each column a word that is looked at; a row adds up to 1.");
-  if (picture.form === "map" && method === "site" && isInner(site, analysis.sites))
+  if (picture.form === "map" && own && isInner(site, analysis.sites))
     return h(
       "p",
       { class: "note" },
       `Inside each of the ${site.windows} patches: its ${site.keys} smaller pieces look at each other only. What is hatched lies in other patches, which look at each other at the sites between.`,
     );
-  if (picture.form === "map" && site.note && method === "site")
+  if (picture.form === "map" && own && site.note)
     return h("p", { class: "note" }, site.note, site.windows ? " What is hatched lies outside this one." : "");
   if (picture.form === "matrix")
     return h(

@@ -5,7 +5,7 @@ import { extent } from "../colormap.js";
 import { h, moveFocus, put } from "../dom.js";
 import { siteOf } from "../drawing.js";
 import { percent } from "../format.js";
-import { forWords } from "../methods.js";
+import { forWords, shownMethod } from "../methods.js";
 import { writtenWord } from "../network_sentences.js";
 import { headOf } from "../picture.js";
 import { isMark, shownWord } from "../picture_words.js";
@@ -72,7 +72,7 @@ export function mountWords(root, { store, session }) {
   function mark(state) {
     const site = siteOf(state);
     const saliency = forWords(state.analysisData) && state.method === "relevance";
-    const shown = site && state.method === "site" && writes(site, state.analysisData);
+    const shown = site && shownMethod(state, site) === "site" && writes(site, state.analysisData);
     const chosen = saliency ? writtenWord(state) : shown ? wordOf(state, site) : -1;
     [...list.querySelectorAll(".word")].forEach((one, i) => {
       one.setAttribute("aria-checked", String(i === chosen));
@@ -83,7 +83,7 @@ export function mountWords(root, { store, session }) {
   // Over the photo: how much the writing of each word looked at the place under the pointer.
   store.on(["hover", "site", "head", "method"], async (state) => {
     const site = siteOf(state);
-    const cell = state.method === "site" && site && isCross(site) ? state.hover : null;
+    const cell = site && isCross(site) && shownMethod(state, site) === "site" ? state.hover : null;
     const map = cell && (await session.wordsAt(site, cell).catch(() => null));
     if (store.get().hover !== state.hover) return;
     const values = map && fuse(map.data, map.shape[0], headOf(state, map.shape[0]));

@@ -204,6 +204,22 @@ def test_a_captioner_has_positions_of_patches_and_of_words(watched: Watched) -> 
     expect(page.locator(".matrix-beside span")).to_have_text(["start", *read[1:]])
 
 
+def test_a_map_of_patches_gives_way_to_the_words_look_where_it_is_not_to_be_had(
+    watched: Watched,
+) -> None:
+    page = watched.open(f"?sample=camera&model=captioner&site=s03&method=token-lengths&{LOOK}")
+    expect(page.locator("#sentence")).to_contain_text("token of each patch is as it leaves layer 3")
+    analysis = shown(watched)
+    lengths = get(watched.server, f"/v1/analyses/{analysis['id']}/maps/token-lengths", site="s03")
+    assert_drawn(page, watched.server, analysis, np.array(lengths["values"]))
+    page.locator("[data-site=s07]").click()
+    expect(page.locator("#sentence")).to_contain_text("where the network looked to write")
+    expect(page.locator(".word[aria-checked=true]")).to_have_count(1)
+    expect(page.get_by_role("radio", name="This layer")).to_be_checked()
+    page.locator("[data-site=s02]").click()
+    expect(page.locator("#sentence")).to_contain_text("token of each patch is as it leaves layer 2")
+
+
 def test_a_sentence_is_read_and_its_three_attentions_are_drawn(watched: Watched) -> None:
     page = watched.open("?model=text_transformer&colormap=viridis")
     expect(page.locator("#text")).not_to_have_value("")
