@@ -1,4 +1,4 @@
-"""A GPU against the CPU: every route of every network that ships, asked of two servers.
+"""A GPU against the CPU: sites, maps and figures of every network that ships, of two servers.
 
 The CPU's answers are what the tests hold against float64 references; this says how far a GPU's are
 from them, which routes fail there, and what a photo costs. Needs a GPU.
@@ -77,28 +77,15 @@ def furthest(one: Any, other: Any) -> float:
         return max((furthest(one[key], other[key]) for key in one if key not in SAID), default=0.0)
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         if one and all(isinstance(each, float | int | None) for each in (*one, *other)):
+            if any((a is None) != (b is None) for a, b in zip(one, other, strict=True)):
+                return math.inf
             pairs = [(a, b) for a, b in zip(one, other, strict=True) if a is not None]
             size = max((abs(a) for a, _ in pairs), default=0.0) or 1.0
-            if any(b is None for _, b in pairs):
-                return math.inf
             return max((abs(a - b) / size for a, b in pairs), default=0.0)
         return max((furthest(*pair) for pair in zip(one, other, strict=True)), default=0.0)
     if isinstance(one, float | int) and isinstance(other, float | int):
         return abs(one - other) / max(1.0, abs(one))
     return 0.0 if one == other else math.inf
-
-
-SAID = {
-    "sentence",
-    "timings_ms",
-    "request_id",
-    "links",
-    "href",
-    "instance",
-    "text",
-    "hovertemplate",
-}
-"""What tells numbers in words, or is of one answer alone."""
 
 
 def _array(written: dict[str, Any]) -> np.ndarray:

@@ -24,6 +24,7 @@ def test_numbers_are_compared_as_a_share_of_the_largest_of_their_row() -> None:
 )
 def test_what_is_shaped_otherwise_is_infinitely_far(other: object) -> None:
     assert math.isinf(furthest({"values": [1.0, 2.0]}, other))
+    assert math.isinf(furthest(other, {"values": [1.0, 2.0]}))
 
 
 def test_plotly_arrays_are_read() -> None:
