@@ -3,7 +3,7 @@
 import { fuse, matrix } from "./attention.js";
 import { cellBox, crop, filledBox, fromAnalysis } from "./geometry.js";
 import { askedQuery, shownToken } from "./picture.js";
-import { cellOf, isCross, isPlaced, isScattered, isSquare, isWordMatrix, wordOf } from "./sites.js";
+import { cellOf, isCross, isOfPatches, isScattered, isWordMatrix, wordOf } from "./sites.js";
 
 /**
  * @typedef {object} HeadMaps
@@ -15,7 +15,7 @@ import { cellOf, isCross, isPlaced, isScattered, isSquare, isWordMatrix, wordOf 
 
 /** Whether a site's heads can be drawn small. @param {any} site */
 export const drawable = (site) =>
-  (isPlaced(site) && isSquare(site)) || isScattered(site) || isCross(site) || isWordMatrix(site);
+  isOfPatches(site) || isScattered(site) || isCross(site) || isWordMatrix(site);
 
 /** @param {any} state @param {any} site @param {import("./session.js").Session} session @returns {Promise<HeadMaps>} */
 export async function headMaps(state, site, session) {

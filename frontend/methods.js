@@ -1,7 +1,7 @@
 // Maps of the whole network: which there are, and which of them fit.
 
 import { positionsAt } from "./positions.js";
-import { hasRollout, isPlaced, isSquare } from "./sites.js";
+import { hasRollout, isOfPatches } from "./sites.js";
 
 /**
  * Maps of the whole network. A map for a class is a saliency: a claim about the answer, not about who looks where.
@@ -81,9 +81,6 @@ export const METHODS = {
     needs: "classes",
   },
 };
-
-/** Whether all patches look at all patches. @param {import("./sites.js").Site} site */
-const isOfPatches = (site) => isPlaced(site) && isSquare(site);
 
 /** The methods that fit a network, and, positions, the shown site. @param {string} method @param {any} analysis @param {import("./sites.js").Site | null} site */
 export function possible(method, analysis, site) {

@@ -1,6 +1,6 @@
 // Whose positions a site shows, and the place that is asked about.
 
-import { hasRollout, isInner, isPlaced, isScattered, isSquare, isWordMatrix, ownWords } from "./sites.js";
+import { hasRollout, isInner, isOfPatches, isScattered, isWordMatrix, ownWords } from "./sites.js";
 
 /** @typedef {import("./sites.js").Site} Site */
 
@@ -11,7 +11,7 @@ import { hasRollout, isInner, isPlaced, isScattered, isSquare, isWordMatrix, own
  */
 export function positionsAt(site, { sites, output }) {
   if (site?.query_labels) return isWordMatrix(site) && ownWords(site) ? "source" : "read";
-  const writes = output?.kind === "caption" && site && isPlaced(site) && isSquare(site);
+  const writes = output?.kind === "caption" && site && isOfPatches(site);
   return writes || hasRollout(sites) ? "photo" : null;
 }
 
@@ -26,7 +26,7 @@ export function positionGrid(state) {
   const inside = positionsInside(state);
   if (inside) return inside.query_grid;
   const { site, analysisData: { sites } } = state;
-  const squares = sites.filter((/** @type {Site} */ one) => isPlaced(one) && isSquare(one));
+  const squares = sites.filter(isOfPatches);
   const chain = squares.find((/** @type {Site} */ one) => one.prefix_tokens > 0);
   return (chain ?? squares.find((/** @type {Site} */ one) => one.id === site))?.grid ?? null;
 }

@@ -7,7 +7,7 @@ import { comparing } from "./session_comparing.js";
 import { fetching } from "./session_fetching.js";
 import { kindOfModel, modelFor, sampleFor, sampleName } from "./samples.js";
 import { examplesOf } from "./sentences.js";
-import { isCross, isPlaced, isScattered, isSquare } from "./sites.js";
+import { isCross, isOfPatches, isScattered } from "./sites.js";
 
 /** Problems with what was typed: they are told where it was typed. */
 const OF_THE_TEXT = ["missing-text", "unknown-words", "text-too-long"];
@@ -209,7 +209,7 @@ function firstSite({ sites, text }) {
   const cross = sites.filter(isCross);
   if (cross.length) return cross.at(-1).id;
   if (text != null) return sites.at(-1)?.id ?? null;
-  const placed = sites.filter((/** @type {any} */ site) => isPlaced(site) && isSquare(site));
+  const placed = sites.filter(isOfPatches);
   const attention = placed.length ? placed : sites.filter(isScattered);
   if (attention.length) return attention[Math.floor(attention.length / 2)].id;
   const gates = ["spatial-gate", "channel-gate"].map((kind) =>

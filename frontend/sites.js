@@ -91,6 +91,9 @@ export const isPlaced = (site) => site.kind === "attention" && site.grid != null
 /** Whether any token may be the query. @param {Site} site */
 export const isSquare = (site) => site.queries === site.keys;
 
+/** Whether all patches look at all patches. @param {Site} site */
+export const isOfPatches = (site) => isPlaced(site) && isSquare(site);
+
 /** Tokens in windows, or queries on another grid than keys: every place can be asked about, by the server. @param {Site} site */
 export const isScattered = (site) =>
   site.kind === "attention" && site.grid == null && site.query_grid != null && site.key_grid != null;
@@ -98,7 +101,7 @@ export const isScattered = (site) =>
 /** The grid whose cells may be asked about; null where no place can be. @param {Site} site @param {"from" | "to"} direction */
 export function askedGrid(site, direction) {
   if (isScattered(site)) return direction === "from" ? site.query_grid : site.key_grid;
-  return isPlaced(site) && isSquare(site) ? site.grid : null;
+  return isOfPatches(site) ? site.grid : null;
 }
 
 /** The asked cell of a scattered site: the middle one where the query names none of its cells. @param {import("./store.js").Query} query @param {Site} site @param {"from" | "to"} direction */
@@ -128,7 +131,7 @@ export function visit({ query, direction, site: id, analysisData: { sites } }, s
 
 /** The sites rollout goes through. @param {Site[]} sites */
 export const hasRollout = (sites) => {
-  const placed = sites.filter((site) => isPlaced(site) && isSquare(site) && site.prefix_tokens > 0);
+  const placed = sites.filter((site) => isOfPatches(site) && site.prefix_tokens > 0);
   return placed.length > 1;
 };
 
