@@ -79,7 +79,7 @@ def serving() -> Iterator[str]:
     address = f"http://127.0.0.1:{port}"
     environment = {**os.environ, "FOVEA_PORT": str(port)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "server"], env=environment, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "fovea", "serve"], env=environment, stderr=subprocess.DEVNULL
     )
     try:
         for _ in range(300):

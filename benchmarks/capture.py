@@ -3,7 +3,7 @@
 Contenders, taking turns in one run on the same network and input:
   plain            the forward pass alone, fused attention on
   plain again      the same once more: how much of a ratio is noise
-  capture          `models.capture`, fused attention on
+  capture          `fovea.models.capture`, fused attention on
   AttentionExtract timm's own tool, which has to switch fused attention off (method "hook")
   explicit hooks   forward hooks on `attn_drop` with fused attention off, the usual recipe
 """
@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.timing import table, take_turns
-from models import networks
-from models.capture import capture
-from models.records import Trace
-from models.torchvision_operators import declare_missing_operators
+from fovea.models import networks
+from fovea.models.capture import capture
+from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.records import Trace
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from benchmarks.timing import table
-from models.catalog import bundled
-from server.app import create_app
-from server.methods import METHODS
-from server.settings import load
+from fovea.models.catalog.shipped import bundled
+from fovea.server.answers.methods import METHODS
+from fovea.server.app import create_app
+from fovea.server.settings import load
 
 SAMPLES = Path(__file__).parent.parent / "frontend" / "samples"
 PHOTOS = {

@@ -20,9 +20,9 @@ from benchmarks import matrix_forms
 from benchmarks.matrix_forms import Hooked
 from benchmarks.memory import SMALL_PX, Asked, peak
 from benchmarks.timing import table, take_turns
-from models import explain
-from models.layout import Layouts, survey
-from models.torchvision_operators import declare_missing_operators
+from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.methods import for_class as explain
+from fovea.models.places.layout import Layouts, survey
 
 NETWORK, PX, TARGET = "vit_small_patch14_dinov2", 518, 3
 ROUNDS = 2

@@ -25,13 +25,13 @@ from benchmarks.maps import TARGET
 from benchmarks.maps import network as timm_vit
 from benchmarks.memory import SMALL_PX, Asked, peak
 from benchmarks.timing import table, take_turns
-from models import explain
-from models.capture import capture
-from models.grad_cam import grad_cam
-from models.inference import run
-from models.layout import Layouts, survey
-from models.maps import rollout
-from models.torchvision_operators import declare_missing_operators
+from fovea.models.capture import capture
+from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.maps import rollout
+from fovea.models.methods import for_class as explain
+from fovea.models.methods.grad_cam import grad_cam
+from fovea.models.places.layout import Layouts, survey
+from fovea.models.running.inference import run
 
 PATCH_PX = 14
 SETTINGS = {"224x1": (224, 1, 5), "518x1": (518, 1, 2), "224x8": (224, 8, 2), "518x8": (518, 8, 1)}

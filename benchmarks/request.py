@@ -23,8 +23,8 @@ import torch
 from PIL import Image
 
 from benchmarks.timing import table, take_turns
-from models.catalog import Catalog
-from models.preprocessing import prepare
+from fovea.models.catalog.catalog import Catalog
+from fovea.models.preprocessing import prepare
 
 MODEL = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
 ROUNDS = 40
@@ -39,7 +39,7 @@ def running_server() -> Iterator[httpx.Client]:
         port = free.getsockname()[1]
     environment = {**os.environ, "FOVEA_PORT": str(port), "FOVEA_HOST": "127.0.0.1"}
     server = subprocess.Popen(
-        [sys.executable, "-m", "server"], env=environment, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "fovea", "serve"], env=environment, stderr=subprocess.DEVNULL
     )
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:

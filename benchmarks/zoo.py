@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from benchmarks.timing import table, take_turns
-from models.capture import capture
-from models.catalog import Catalog, bundled
-from models.networks.decoder import END, START
-from models.spec import LoadedModel
-from models.tasks import FIRST_WORD, task_of
+from fovea.models.capture import capture
+from fovea.models.catalog.catalog import Catalog
+from fovea.models.catalog.shipped import bundled
+from fovea.models.catalog.spec import LoadedModel
+from fovea.models.networks.decoder import END, START
+from fovea.models.running.tasks import FIRST_WORD, task_of
 
 ROUNDS = 25
 WORDS = 8

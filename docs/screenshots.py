@@ -112,7 +112,7 @@ def serving() -> Iterator[str]:
         port = listener.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     environment = {**os.environ, "FOVEA_PORT": str(port)}
-    process = subprocess.Popen([sys.executable, "-m", "server"], env=environment)
+    process = subprocess.Popen([sys.executable, "-m", "fovea", "serve"], env=environment)
     try:
         for _ in range(300):
             try:

@@ -1,8 +1,8 @@
 // Puts the page together: the state, what is drawn from it, and the panels that show it.
 
-import * as api from "./api.js";
-import { parseTables } from "./colormap.js";
-import { mountKeyboard } from "./keyboard.js";
+import * as api from "./api/api.js";
+import { parseTables } from "./paint/colormap.js";
+import { mountKeyboard } from "./panels/parts/keyboard.js";
 import { mountActions } from "./panels/actions.js";
 import { mountCaption } from "./panels/caption.js";
 import { mountChannels } from "./panels/channels.js";
@@ -20,14 +20,14 @@ import { mountPhoto } from "./panels/photo.js";
 import { mountSentence } from "./panels/sentence.js";
 import { mountStage } from "./panels/stage.js";
 import { mountWords } from "./panels/words.js";
-import { keepPicture } from "./drawing.js";
-import { sampleFor, sampleName } from "./samples.js";
-import { createSession } from "./session.js";
-import { createStore, readView, VIEW, writeView } from "./store.js";
+import { keepPicture } from "./view/keep_picture.js";
+import { sampleFor, sampleName } from "./api/samples.js";
+import { createSession } from "./state/session.js";
+import { createStore, readView, VIEW, writeView } from "./state/store.js";
 
-/** @type {import("./store.js").Store} */
+/** @type {import("./state/store.js").Store} */
 const store = createStore(
-  /** @type {import("./store.js").State} */ ({
+  /** @type {import("./state/store.js").State} */ ({
     ...readView(location.search),
     models: [],
     samples: [],

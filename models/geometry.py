@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from models.records import PatchGrid
+from fovea.models.records import PatchGrid
 
 Affine = tuple[tuple[float, float, float], tuple[float, float, float]]
 """2×3: (x, y) → (a·x + b·y + c, d·x + e·y + f)."""

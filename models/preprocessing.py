@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.geometry import Geometry
+from fovea.models.geometry import Geometry
 
 Interpolation = Literal["bilinear", "bicubic"]
 Fit = Literal["crop", "squash"]

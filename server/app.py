@@ -12,16 +12,18 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from models.catalog import Catalog
-from server import errors, pages, schemas
-from server.context import Context, problem_response
-from server.engine import Engine
-from server.limits import BodyLimits
-from server.metrics import Metrics
-from server.routes import analyses, health, jobs, maps, models, sites
-from server.routes.common import in_thread, tagged
-from server.security import Security
-from server.settings import Settings, load
+from fovea.models.catalog.catalog import Catalog
+from fovea.server import problems
+from fovea.server.engine.engine import Engine
+from fovea.server.http import pages
+from fovea.server.http.context import Context, problem_response
+from fovea.server.http.limits import BodyLimits
+from fovea.server.http.metrics import Metrics
+from fovea.server.http.routes import analyses, health, jobs, maps, models, sites
+from fovea.server.http.routes.common import in_thread, tagged
+from fovea.server.http.security import Security
+from fovea.server.settings import Settings, load
+from fovea.server.wire import schemas
 
 log = logging.getLogger("fovea.models")
 
@@ -103,25 +105,25 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
         {"parameter": str(fault["loc"][-1]), "message": fault["msg"]} for fault in error.errors()
     ]
     detail = "; ".join(f"{fault['parameter']}: {fault['message']}" for fault in faults)
-    return problem_response(errors.InvalidParameter(detail, errors=faults), request.scope)
+    return problem_response(problems.InvalidParameter(detail, errors=faults), request.scope)
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
     """What Starlette raises by itself: no such address, or no such method."""
     assert isinstance(error, HTTPException)
-    problem: errors.Problem
+    problem: problems.Problem
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "GET")
         allow = ", ".join(sorted({*allowed.split(", "), *(["HEAD"] if "GET" in allowed else [])}))
-        problem = errors.MethodNotAllowed(
+        problem = problems.MethodNotAllowed(
             f"{request.method} is not possible here; {allow} is.", headers={"Allow": allow}
         )
     elif error.status_code == 404:
-        problem = errors.NotFound(f"There is nothing at {request.url.path[:200]}.")
+        problem = problems.NotFound(f"There is nothing at {request.url.path[:200]}.")
     elif error.status_code < 500:
-        problem = errors.MalformedBody(str(error.detail))
+        problem = problems.MalformedBody(str(error.detail))
     else:
-        problem = errors.Internal("The server met an error that it did not foresee.")
+        problem = problems.Internal("The server met an error that it did not foresee.")
     return problem_response(problem, request.scope)
 
 

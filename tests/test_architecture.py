@@ -36,22 +36,26 @@ class Arrow:
 
 ARROWS = (
     Arrow("models", project=(), never=(*WEB_FRAMEWORKS, "pydantic", "pydantic_settings", "PIL")),
-    Arrow("models.records", project=(), outside=("torch",)),
-    Arrow("models.geometry", project=("models.records",), outside=()),
-    Arrow("models.capture", project=("models.records",), outside=("torch",)),
-    Arrow("models.maps", project=("models.records",), outside=("torch", "numpy")),
-    Arrow("models.mechanisms", project=("models.records",), outside=("torch",)),
-    Arrow("models.networks", project=("models.records", "models.mechanisms"), outside=("torch",)),
+    Arrow("fovea.models.records", project=(), outside=("torch",)),
+    Arrow("fovea.models.geometry", project=("fovea.models.records",), outside=()),
+    Arrow("fovea.models.capture", project=("fovea.models.records",), outside=("torch",)),
+    Arrow("fovea.models.maps", project=("fovea.models.records",), outside=("torch", "numpy")),
+    Arrow("fovea.models.mechanisms", project=("fovea.models.records",), outside=("torch",)),
+    Arrow(
+        "fovea.models.networks",
+        project=("fovea.models.records", "fovea.models.mechanisms"),
+        outside=("torch",),
+    ),
     Arrow("server", project=("models",)),
-    Arrow("server.routes", project=("models", "server"), never=("torch", "timm")),
-    Arrow("server.engine", project=("models", "server"), never=WEB_FRAMEWORKS),
+    Arrow("fovea.server.http.routes", project=("models", "server"), never=("torch", "timm")),
+    Arrow("fovea.server.engine.engine", project=("models", "server"), never=WEB_FRAMEWORKS),
     Arrow("fovea", project=("models", "server"), never=WEB_FRAMEWORKS),
     Arrow("training", project=("models", "server")),
     Arrow("benchmarks", project=("models", "server")),
 )
 
 # Only capture touches a running model; benchmarks do too, to measure what others' hooks cost.
-MAY_INSTALL_HOOKS = ("models.capture", "benchmarks")
+MAY_INSTALL_HOOKS = ("fovea.models.capture", "benchmarks")
 HOOK = re.compile(r"register_\w*hook|Torch(Function|Dispatch)Mode")
 
 # The page: panels show. What they import, however far one follows it, neither asks the server nor
@@ -216,31 +220,34 @@ def test_every_command_of_the_readme_exists() -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("models.catalog", "from server.settings import Settings"),
-        ("models.catalog", "def lazily():\n    from PIL import Image"),
-        ("models.catalog", "import pydantic"),
-        ("models.catalog", "from fastapi import FastAPI"),
-        ("models.catalog", "import importlib\nimportlib.import_module('server.engine')"),
-        ("models.weights", "import training.loop"),
-        ("models.records", "from models.geometry import Geometry"),
-        ("models.records", "import timm"),
-        ("models.geometry", "import torch"),
-        ("models.capture.mode", "from models.maps import rollout"),
-        ("models.capture.mode", "from ..networks.vit import VisionTransformer"),
-        ("models.maps.attention", "from models.capture import capture"),
-        ("models.maps.attention", "from ..geometry import Geometry"),
-        ("models.maps.attention", "import scipy"),
-        ("models.mechanisms.cbam", "from models.networks import vit"),
-        ("models.networks.vit", "from .. import catalog"),
-        ("server.routes.analyses", "import torch"),
-        ("server.routes.analyses", "def lazily():\n    from torch import Tensor"),
-        ("server.engine", "from fastapi import HTTPException"),
-        ("server.engine.queue", "import starlette.requests"),
-        ("server.app", "import benchmarks"),
-        ("server.commands.explain", "import fovea"),
-        ("models.observing", "from fovea import capture"),
-        ("training.loop", "from benchmarks.capture import measure"),
-        ("benchmarks.capture", "from training.data import photos"),
+        ("fovea.models.catalog.catalog", "from fovea.server.settings import Settings"),
+        ("fovea.models.catalog.catalog", "def lazily():\n    from PIL import Image"),
+        ("fovea.models.catalog.catalog", "import pydantic"),
+        ("fovea.models.catalog.catalog", "from fastapi import FastAPI"),
+        (
+            "fovea.models.catalog.catalog",
+            "import importlib\nimportlib.import_module('fovea.server.engine.engine')",
+        ),
+        ("fovea.models.catalog.weights.weights", "import training.loop.loop"),
+        ("fovea.models.records", "from fovea.models.geometry import Geometry"),
+        ("fovea.models.records", "import timm"),
+        ("fovea.models.geometry", "import torch"),
+        ("fovea.models.capture.mode", "from fovea.models.maps import rollout"),
+        ("fovea.models.capture.mode", "from ..networks.vit import VisionTransformer"),
+        ("fovea.models.kinds.attention.rows", "from fovea.models.capture import capture"),
+        ("fovea.models.kinds.attention.rows", "from ..geometry import Geometry"),
+        ("fovea.models.kinds.attention.rows", "import scipy"),
+        ("fovea.models.mechanisms.cbam", "from fovea.models.networks import vit"),
+        ("fovea.models.networks.vit", "from .. import catalog"),
+        ("fovea.server.http.routes.analyses", "import torch"),
+        ("fovea.server.http.routes.analyses", "def lazily():\n    from torch import Tensor"),
+        ("fovea.server.engine.engine", "from fastapi import HTTPException"),
+        ("fovea.server.engine.engine.queue", "import starlette.requests"),
+        ("fovea.server.app", "import benchmarks"),
+        ("fovea.server.commands.explain", "import fovea"),
+        ("fovea.models.running.observing", "from fovea import capture"),
+        ("training.loop.loop", "from benchmarks.capture import measure"),
+        ("benchmarks.capture", "from training.examples.data import photos"),
         ("benchmarks.capture", "from tests.models import fakes"),
     ],
 )
@@ -251,12 +258,18 @@ def test_a_crossed_arrow_is_reported(module: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("models.maps.rollout", "from ..records import Trace\nfrom .attention import rows"),
-        ("models.capture.mode", "import torch\nfrom models.records import Site"),
-        ("models.catalog", "from models.networks import vit\nimport timm"),
-        ("server.engine", "import torch\nfrom models.inference import run"),
-        ("server.routes.analyses", "from fastapi import APIRouter\nfrom server import schemas"),
-        ("training.loop", "from models.networks import vit\nimport numpy"),
+        ("fovea.models.maps.rollout", "from ..records import Trace\nfrom .attention import rows"),
+        ("fovea.models.capture.mode", "import torch\nfrom fovea.models.records import Site"),
+        ("fovea.models.catalog.catalog", "from fovea.models.networks import vit\nimport timm"),
+        (
+            "fovea.server.engine.engine",
+            "import torch\nfrom fovea.models.running.inference import run",
+        ),
+        (
+            "fovea.server.http.routes.analyses",
+            "from fastapi import APIRouter\nfrom server import schemas",
+        ),
+        ("training.loop.loop", "from fovea.models.networks import vit\nimport numpy"),
     ],
 )
 def test_an_allowed_import_is_not_reported(module: str, source: str) -> None:
@@ -264,24 +277,24 @@ def test_an_allowed_import_is_not_reported(module: str, source: str) -> None:
 
 
 def test_a_package_resolves_its_relative_imports_from_itself() -> None:
-    assert list(imports("models.maps", "from .attention import rows", package=True)) == [
-        (1, "models.maps.attention.rows")
+    assert list(imports("fovea.models.maps", "from .attention import rows", package=True)) == [
+        (1, "fovea.models.kinds.attention.rows.rows")
     ]
 
 
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("models.inference", "module.register_forward_hook(look)"),
-        ("server.engine", "layer.register_full_backward_hook(look)"),
-        ("models.networks.vit", "from torch.overrides import TorchFunctionMode"),
-        ("models.weights", "class Mode(overrides.TorchFunctionMode): ..."),
-        ("training.loop", "from torch.utils._python_dispatch import TorchDispatchMode"),
+        ("fovea.models.running.inference", "module.register_forward_hook(look)"),
+        ("fovea.server.engine.engine", "layer.register_full_backward_hook(look)"),
+        ("fovea.models.networks.vit", "from torch.overrides import TorchFunctionMode"),
+        ("fovea.models.catalog.weights.weights", "class Mode(overrides.TorchFunctionMode): ..."),
+        ("training.loop.loop", "from torch.utils._python_dispatch import TorchDispatchMode"),
     ],
 )
 def test_a_stray_hook_is_reported(module: str, source: str) -> None:
     assert list(stray_hooks(module, source))
-    assert not list(stray_hooks("models.capture.mode", source))
+    assert not list(stray_hooks("fovea.models.capture.mode", source))
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 
 import fovea
-from models.inference import run, run_for_class
-from models.maps.gradients import gradient_rollout, relevance
-from models.maps.rollout import rollout
-from models.records import PatchGrid
-from models.torchvision_operators import declare_missing_operators
-from server import render
+from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.maps.gradients import gradient_rollout, relevance
+from fovea.models.maps.rollout import rollout
+from fovea.models.records import PatchGrid
+from fovea.models.running.inference import run, run_for_class
+from fovea.server.wire import render
 
 declare_missing_operators()
 

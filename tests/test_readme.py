@@ -11,12 +11,13 @@ import pytest
 import torch
 from PIL import Image
 
-from models import networks, timm_zoo
-from models.catalog import Catalog, bundled
-from models.inference import run
-from models.preprocessing import prepare
-from server.cli import main, parser
-from server.schemas import Analysis
+from fovea.models import networks
+from fovea.models.catalog import timm_zoo
+from fovea.models.catalog.catalog import Catalog, bundled
+from fovea.models.preprocessing import prepare
+from fovea.models.running.inference import run
+from fovea.server.commands.cli import main, parser
+from fovea.server.wire.schemas import Analysis
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

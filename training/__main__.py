@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import torch
 
-from training.data import data_folder
-from training.export import (
+from training.examples.data import data_folder
+from training.loop.export import (
     RUNS,
     export_folder,
     load_network,
@@ -14,9 +14,9 @@ from training.export import (
     write_card,
     write_weights,
 )
-from training.loop import fit, told
+from training.loop.loop import fit, told
 from training.recipes import recipe_for
-from training.tasks import open_task
+from training.tasks.tasks import open_task
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from benchmarks.coverage.families import Family, timm_families, torchvision_fami
 from benchmarks.coverage.look import Finding, look
 from benchmarks.coverage.page import page
 from benchmarks.coverage.small_transformers import transformers_families
-from models.torchvision_operators import declare_missing_operators
+from fovea.models.catalog.torchvision_operators import declare_missing_operators
 
 PAGE = Path("docs/coverage.md")
 _FORK = multiprocessing.get_context("fork")

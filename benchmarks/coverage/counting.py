@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from models.capture.callers import calling_module, module_paths
+from fovea.models.tracing.call_stack import calling_module, module_paths
 
 SOFTMAX = "softmax"
 SIGMOID = "sigmoid"

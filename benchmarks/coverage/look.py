@@ -12,10 +12,10 @@ from torch import nn
 from benchmarks.coverage.counting import SOFTMAX, Use, count
 from benchmarks.coverage.families import Family, parameters
 from benchmarks.timing import take_turns
-from models.capture import capture
-from models.layout import place, survey
-from models.layout_kinds import layout_kind
-from models.records import KINDS, Site, Trace
+from fovea.models.capture import capture
+from fovea.models.places.layout import place, survey
+from fovea.models.places.layout_kinds import layout_kind
+from fovea.models.records import KINDS, Site, Trace
 
 SECONDS_OF_TIMING = 0.6
 SHORTEST_MS = 10.0

@@ -1,12 +1,12 @@
 // The page's own actions: compare, export, copy the link, theme, help.
 
-import { h } from "../dom.js";
-import { exportPicture } from "../export.js";
-import { icon } from "../icons.js";
+import { h } from "../ui/dom.js";
+import { exportPicture } from "../view/export.js";
+import { icon } from "../ui/icons.js";
 
 const NEXT_THEME = /** @type {const} */ ({ system: "light", light: "dark", dark: "system" });
 
-/** @param {HTMLElement} root @param {import("../drawing.js").Context} context @param {{toggle: () => void}} help @param {{open: () => void}} compare */
+/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context @param {{toggle: () => void}} help @param {{open: () => void}} compare */
 export function mountActions(root, { store }, help, compare) {
   const told = h("span", { class: "told", role: "status" });
   const button = (

@@ -1,12 +1,12 @@
 // Under the stage: the sentence that says what is drawn, the legend with its numbers, and how it is drawn.
 
-import { COLORMAPS, gradient } from "../colormap.js";
-import { h, put } from "../dom.js";
-import { swatch } from "../answer.js";
-import { number, percent } from "../format.js";
-import { cellWords } from "../picture_words.js";
+import { COLORMAPS, gradient } from "../paint/colormap.js";
+import { h, put } from "../ui/dom.js";
+import { swatch } from "./parts/answer.js";
+import { number, percent } from "../ui/format.js";
+import { cellWords } from "../kinds/words/picture.js";
 
-/** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
+/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
 export function mountCaption(root, { store }) {
   const sentence = h("p", { class: "sentence", id: "sentence", "aria-live": "polite" });
   const bar = h("div", { class: "legend-bar" }, h("i"));

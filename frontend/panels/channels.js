@@ -1,12 +1,12 @@
 // Channels: the gate's factor for every channel as a chart. A channel of the chart is drawn on the photo.
 
-import { drawChart } from "../charts.js";
-import { h } from "../dom.js";
-import { siteOf } from "../drawing.js";
-import { number } from "../format.js";
-import { channelOf } from "../picture.js";
+import { drawChart } from "../paint/charts.js";
+import { h } from "../ui/dom.js";
+import { siteOf } from "../view/keep_picture.js";
+import { number } from "../ui/format.js";
+import { channelOf } from "../sites/picture.js";
 
-/** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
+/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
 export function mountChannels(root, { store, session }) {
   const chart = h("div", { class: "chart", id: "gate-chart" });
   const chosen = h("p", { class: "number", id: "channel" });

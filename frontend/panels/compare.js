@@ -1,12 +1,12 @@
 // Compare: the photo seen by up to four networks side by side, all asked about the same place.
 
-import { comparableSites, firstOf, MOST, moved, outline, paint, suggested } from "../comparison.js";
-import { extent } from "../colormap.js";
-import { h, put } from "../dom.js";
+import { comparableSites, firstOf, MOST, moved, outline, paint, suggested } from "../view/comparison.js";
+import { extent } from "../paint/colormap.js";
+import { h, put } from "../ui/dom.js";
 import { fromAnalysis } from "../geometry.js";
-import { number, percent } from "../format.js";
-import { icon } from "../icons.js";
-import { KINDS } from "../sites.js";
+import { number, percent } from "../ui/format.js";
+import { icon } from "../ui/icons.js";
+import { KINDS } from "../sites/sites.js";
 
 /** By key: columns and rows. @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
@@ -24,7 +24,7 @@ const WIDTH_PX = 480; // of a picture; CSS makes it as wide as there is room
  * @property {HTMLCanvasElement} canvas
  */
 
-/** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
+/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
 export function mountCompare(root, { store, session }) {
   /** @type {Map<string, Card>} */
   const cards = new Map();

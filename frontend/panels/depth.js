@@ -1,11 +1,11 @@
 // The strip of sites: one cell a site, in order of execution, glyph by kind, and a bar for the site's number or,
 // of a spatial transformer, where its window lies.
 
-import { h, moveFocus, put, svg } from "../dom.js";
-import { number } from "../format.js";
-import { icon } from "../icons.js";
-import { glyphOf, roleOf, siteTitle, visit } from "../sites.js";
-import { corners } from "../theta.js";
+import { h, moveFocus, put, svg } from "../ui/dom.js";
+import { number } from "../ui/format.js";
+import { icon } from "../ui/icons.js";
+import { glyphOf, roleOf, siteTitle, visit } from "../sites/sites.js";
+import { corners } from "../kinds/warp/theta.js";
 
 /** What a bar says, by kind of site. @type {Record<string, string>} */
 const MEANINGS = {
@@ -15,7 +15,7 @@ const MEANINGS = {
   "spatial-transformer": "one cell a sampling grid · where it lies on what it reads",
 };
 
-/** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
+/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
 export function mountDepth(root, { store }) {
   const strip = h("div", {
     class: "strip",

@@ -1,16 +1,16 @@
 // Heads as small multiples: this site's heads on the photo, and below every head of every layer.
 
-import { normalise, paintCells, range } from "../colormap.js";
-import { h, put } from "../dom.js";
-import { siteOf } from "../drawing.js";
-import { number } from "../format.js";
-import { drawable, headMaps } from "../head_maps.js";
-import { clearAbove } from "../matrix.js";
-import { isMasked, isWordMatrix, siteTitle, visit } from "../sites.js";
+import { normalise, paintCells, range } from "../paint/colormap.js";
+import { h, put } from "../ui/dom.js";
+import { siteOf } from "../view/keep_picture.js";
+import { number } from "../ui/format.js";
+import { drawable, headMaps } from "../kinds/attention/head_maps.js";
+import { clearAbove } from "../kinds/words/matrix.js";
+import { isMasked, isWordMatrix, siteTitle, visit } from "../sites/sites.js";
 
 const MOST_COLUMNS = 8;
 
-/** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
+/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
 export function mountHeads(root, { store, session }) {
   const title = h("h3");
   const here = h("div", { class: "heads" });
@@ -179,7 +179,7 @@ function headNumbers(sites) {
 /**
  * One head of a site. Gives the largest value.
  * @param {HTMLCanvasElement} canvas @param {any} state @param {any} site
- * @param {import("../head_maps.js").HeadMaps} maps @param {number} head @param {import("../colormap.js").Table} table
+ * @param {import("../kinds/attention/head_maps.js").HeadMaps} maps @param {number} head @param {import("../paint/colormap.js").Table} table
  */
 function paintHead(canvas, state, site, maps, head, table) {
   const values = maps.of(head);

@@ -1,7 +1,7 @@
 // The sheet that says what the page's words mean, and lists the keys.
 
-import { h } from "../dom.js";
-import { icon } from "../icons.js";
+import { h } from "../ui/dom.js";
+import { icon } from "../ui/icons.js";
 
 const WORDS = [
   ["patch", "a square of the photo: the part that one token stands for"],

@@ -1,14 +1,14 @@
 // How it works: the shown mechanism in a few lines, with this photo's own numbers.
 
-import { h, put } from "../dom.js";
-import { siteOf } from "../drawing.js";
-import { EXPLANATIONS } from "../explanations.js";
-import { networkMap } from "../explanations_network.js";
-import { positions } from "../explanations_positions.js";
-import { mask, words } from "../explanations_words.js";
-import { METHODS, possible } from "../methods.js";
+import { h, put } from "../ui/dom.js";
+import { siteOf } from "../view/keep_picture.js";
+import { EXPLANATIONS } from "../kinds/registry.js";
+import { networkMap } from "../kinds/network/explanation.js";
+import { positions } from "../kinds/positions/explanation.js";
+import { mask, words } from "../kinds/words/explanation.js";
+import { METHODS, possible } from "../sites/methods.js";
 
-/** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
+/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
 export function mountHow(root, { store, session }) {
   let frame = 0;
   store.on(["analysisData", "site", "picture", "tab", "hover", "query", "head", "word"], (state) => {

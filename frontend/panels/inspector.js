@@ -1,8 +1,8 @@
 // The inspector: the tabs that apply to the shown site. On a phone it is a sheet that a tab opens.
 
-import { h, moveFocus, put } from "../dom.js";
-import { siteOf } from "../drawing.js";
-import { tabsOf } from "../sites.js";
+import { h, moveFocus, put } from "../ui/dom.js";
+import { siteOf } from "../view/keep_picture.js";
+import { tabsOf } from "../sites/sites.js";
 
 /** @type {Record<string, string>} */
 const TITLES = {
@@ -15,8 +15,8 @@ const TITLES = {
 
 /**
  * @param {HTMLElement} root
- * @param {import("../drawing.js").Context} context
- * @param {Record<string, (root: HTMLElement, context: import("../drawing.js").Context) => void>} panels
+ * @param {import("../view/keep_picture.js").Context} context
+ * @param {Record<string, (root: HTMLElement, context: import("../view/keep_picture.js").Context) => void>} panels
  */
 export function mountInspector(root, context, panels) {
   const { store } = context;

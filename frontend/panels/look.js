@@ -1,17 +1,17 @@
 // Look: what the network says, and the common choices of the shown site.
 
-import { answer } from "../answer.js";
-import { controls } from "../attention_controls.js";
-import { markChannel, showChannels } from "../channel_thumbs.js";
-import { h, put } from "../dom.js";
-import { siteOf } from "../drawing.js";
-import { number, percent } from "../format.js";
-import { METHODS, shownMethod } from "../methods.js";
-import { knownWords } from "../sentences.js";
-import { isCross, isInner, isMasked, isWordMatrix, prefixName } from "../sites.js";
-import { decompose } from "../theta.js";
+import { answer } from "./parts/answer.js";
+import { controls } from "../kinds/attention/controls.js";
+import { markChannel, showChannels } from "./parts/channel_thumbs.js";
+import { h, put } from "../ui/dom.js";
+import { siteOf } from "../view/keep_picture.js";
+import { number, percent } from "../ui/format.js";
+import { METHODS, shownMethod } from "../sites/methods.js";
+import { knownWords } from "../kinds/words/sentences.js";
+import { isCross, isInner, isMasked, isWordMatrix, prefixName } from "../sites/sites.js";
+import { decompose } from "../kinds/warp/theta.js";
 
-/** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
+/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
 export function mountLook(root, { store, session }) {
   const says = h("div", { class: "group" });
   const choices = h("div", { class: "group controls" });

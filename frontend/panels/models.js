@@ -1,9 +1,9 @@
 // Choosing a model: cards grouped by mechanism, with a search that also asks the hub.
 
-import { h, put } from "../dom.js";
-import { download, GOES_ON } from "../download.js";
-import { count, percent, size } from "../format.js";
-import { icon } from "../icons.js";
+import { h, put } from "../ui/dom.js";
+import { download, GOES_ON } from "../state/download.js";
+import { count, percent, size } from "../ui/format.js";
+import { icon } from "../ui/icons.js";
 
 const SEARCH_AFTER_MS = 250;
 
@@ -18,7 +18,7 @@ const MECHANISMS = {
   "spatial-transformer": "Spatial transformer: a window that moves",
 };
 
-/** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
+/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
 export function mountModels(root, { store, session }) {
   const title = h("span", { class: "label" }, "Model");
   const search = h("input", {

@@ -1,8 +1,8 @@
 // What is happening, when it takes longer, and what went wrong, where the picture is.
 
-import { h, put } from "../dom.js";
-import { size } from "../format.js";
-import { icon } from "../icons.js";
+import { h, put } from "../ui/dom.js";
+import { size } from "../ui/format.js";
+import { icon } from "../ui/icons.js";
 
 const BAR_AFTER_MS = 1000;
 
@@ -18,7 +18,7 @@ function detailOf({ slug, limit, detail }) {
   return slug === "too-large" && limit ? `A file may have ${size(limit)}; this one has more.` : detail;
 }
 
-/** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
+/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
 export function mountNotice(root, { store, session }) {
   const progress = h("progress", { max: 1 });
   const text = h("span");

@@ -1,18 +1,18 @@
 // Numbers: what is known of the shown site and its map, as a table.
 
-import { entropy } from "../attention.js";
-import { drawChart, heightMeans } from "../charts.js";
-import { extent } from "../colormap.js";
-import { h, put } from "../dom.js";
-import { siteOf } from "../drawing.js";
-import { number, percent } from "../format.js";
-import { possible } from "../methods.js";
-import { cellWords } from "../picture_words.js";
-import { isPlaced, isScattered, prefixName, KINDS, roleOf } from "../sites.js";
+import { entropy } from "../sites/attention_rows.js";
+import { drawChart, heightMeans } from "../paint/charts.js";
+import { extent } from "../paint/colormap.js";
+import { h, put } from "../ui/dom.js";
+import { siteOf } from "../view/keep_picture.js";
+import { number, percent } from "../ui/format.js";
+import { possible } from "../sites/methods.js";
+import { cellWords } from "../kinds/words/picture.js";
+import { isPlaced, isScattered, prefixName, KINDS, roleOf } from "../sites/sites.js";
 
 /** @typedef {[string, any]} Fact */
 
-/** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
+/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
 export function mountNumbers(root, { store, session }) {
   const facts = h("div", { class: "group" });
   const charts = h("div", { class: "group" });
@@ -90,7 +90,7 @@ function table(title, rows) {
   ];
 }
 
-/** @param {import("../picture.js").Picture} picture @param {any} hover @returns {Fact[]} */
+/** @param {import("../sites/picture.js").Picture} picture @param {any} hover @returns {Fact[]} */
 function mapFacts(picture, hover) {
   if (picture.classes) return maskFacts(picture, hover);
   if (picture.labels) return wordFacts(picture, hover);
@@ -122,7 +122,7 @@ function mapFacts(picture, hover) {
   ];
 }
 
-/** @param {import("../picture.js").Picture} picture @param {any} hover @returns {Fact[]} */
+/** @param {import("../sites/picture.js").Picture} picture @param {any} hover @returns {Fact[]} */
 function maskFacts(picture, hover) {
   return [
     ["under the pointer", hover ? cellWords(picture, hover) : "–"],
@@ -131,7 +131,7 @@ function maskFacts(picture, hover) {
   ];
 }
 
-/** @param {import("../picture.js").Picture} picture @param {any} hover @returns {Fact[]} */
+/** @param {import("../sites/picture.js").Picture} picture @param {any} hover @returns {Fact[]} */
 function wordFacts(picture, hover) {
   const { values, grid, low, high, claim } = picture;
   const value = hover && values[hover.row * grid.columns + hover.column];
@@ -143,7 +143,7 @@ function wordFacts(picture, hover) {
   ];
 }
 
-/** @param {import("../picture.js").Picture} picture */
+/** @param {import("../sites/picture.js").Picture} picture */
 function strongest({ values, grid }) {
   const known = [...values.keys()].filter((i) => !Number.isNaN(values[i]));
   const order = known.sort((a, b) => values[b] - values[a]).slice(0, 5);

@@ -1,10 +1,10 @@
 // Bringing a photo: the samples, the file chooser, a drop anywhere, a paste.
 
-import { h, put } from "../dom.js";
-import { icon } from "../icons.js";
-import { sampleName, sampleUrl } from "../samples.js";
+import { h, put } from "../ui/dom.js";
+import { icon } from "../ui/icons.js";
+import { sampleName, sampleUrl } from "../api/samples.js";
 
-/** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
+/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
 export function mountPhoto(root, { store, session }) {
   const chooser = h("input", {
     type: "file",

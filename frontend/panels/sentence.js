@@ -1,19 +1,19 @@
 // For a model that reads: its sentence, to be changed, and its attention as matrices of words.
 
-import { h, put } from "../dom.js";
-import { siteOf } from "../drawing.js";
-import { createMatrix } from "../matrix.js";
-import { wordMatrixPicture, wordPositionsPicture } from "../picture_words.js";
-import { positionsAt } from "../positions.js";
-import { examplesOf } from "../sentences.js";
-import { isMasked, isWordMatrix, ownWords, siteTitle, wordOf } from "../sites.js";
+import { h, put } from "../ui/dom.js";
+import { siteOf } from "../view/keep_picture.js";
+import { createMatrix } from "../kinds/words/matrix.js";
+import { wordMatrixPicture, wordPositionsPicture } from "../kinds/words/picture.js";
+import { positionsAt } from "../sites/positions.js";
+import { examplesOf } from "../kinds/words/sentences.js";
+import { isMasked, isWordMatrix, ownWords, siteTitle, wordOf } from "../sites/sites.js";
 
 const GAP_PX = 24;
 const NARROW_PX = 640;
 const LARGEST_PX = 420;
 const LEAST_PX = 260; // below, words and titles do not fit: fewer stand side by side
 
-/** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
+/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
 export function mountSentence(root, { store, session }) {
   const input = h("input", {
     type: "text",

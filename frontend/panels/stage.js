@@ -1,24 +1,24 @@
 // The stage: the photo at its true shape with the overlay on it, and the pointer that asks.
 
-import { colour, extent, normalise, paintCells } from "../colormap.js";
-import { h, put, svg } from "../dom.js";
-import { askingGrid, pointerGrid, siteOf } from "../drawing.js";
+import { colour, extent, normalise, paintCells } from "../paint/colormap.js";
+import { h, put, svg } from "../ui/dom.js";
+import { askingGrid, pointerGrid, siteOf } from "../view/keep_picture.js";
 import { cellAt, crop, fromAnalysis } from "../geometry.js";
-import { hintFor } from "../hints.js";
-import { createLens } from "../lens.js";
-import { cellOutline, samplePoint, samplingLines, throughEarlier } from "../marks.js";
-import { maskPaths } from "../mask_marks.js";
-import { createMatrix } from "../matrix.js";
-import { METHODS } from "../methods.js";
-import { createOverlay } from "../overlay.js";
-import { watchPointer } from "../pointer.js";
-import { channelMean, isOnFeatures, samplersBefore } from "../sites.js";
+import { hintFor } from "../view/hints.js";
+import { createLens } from "../paint/lens.js";
+import { cellOutline, samplePoint, samplingLines, throughEarlier } from "../paint/marks.js";
+import { maskPaths } from "../paint/mask_marks.js";
+import { createMatrix } from "../kinds/words/matrix.js";
+import { METHODS } from "../sites/methods.js";
+import { createOverlay } from "../paint/overlay/overlay.js";
+import { watchPointer } from "../ui/pointer.js";
+import { channelMean, isOnFeatures, samplersBefore } from "../sites/sites.js";
 
 const STACKED = matchMedia("(max-width: 860px)"); // as in style/layout.css: the stage is as high as what is in it
 const GAP_PX = 24;
 const LABEL_PX = 28;
 
-/** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
+/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
 export function mountStage(root, { store, session }) {
   const photo = h("canvas", { class: "photo", role: "img" });
   const marks = svg("svg", { class: "marks", preserveAspectRatio: "none", "aria-hidden": "true" });

@@ -1,17 +1,17 @@
 // What the network wrote, word by word: each word can be chosen, and its row of attention is shown.
 
-import { fuse } from "../attention.js";
-import { extent } from "../colormap.js";
-import { h, moveFocus, put } from "../dom.js";
-import { siteOf } from "../drawing.js";
-import { percent } from "../format.js";
-import { forWords, shownMethod } from "../methods.js";
-import { writtenWord } from "../network_sentences.js";
-import { headOf } from "../picture.js";
-import { isMark, shownWord } from "../picture_words.js";
-import { isCross, wordOf } from "../sites.js";
+import { fuse } from "../sites/attention_rows.js";
+import { extent } from "../paint/colormap.js";
+import { h, moveFocus, put } from "../ui/dom.js";
+import { siteOf } from "../view/keep_picture.js";
+import { percent } from "../ui/format.js";
+import { forWords, shownMethod } from "../sites/methods.js";
+import { writtenWord } from "../sites/network_sentences.js";
+import { headOf } from "../sites/picture.js";
+import { isMark, shownWord } from "../kinds/words/picture.js";
+import { isCross, wordOf } from "../sites/sites.js";
 
-/** @param {HTMLElement} root @param {import("../drawing.js").Context} context */
+/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
 export function mountWords(root, { store, session }) {
   const title = h("h2", { class: "quiet", id: "words-title" });
   const list = h("div", {

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.capture.recorder import Recording, _Watch
-from models.records import Kind, Tensors
+from fovea.models.capture.recorder import Recording, _Watch
+from fovea.models.records import Kind, Tensors
 
 
 def shapes_of(tensors: Tensors) -> Tensors:

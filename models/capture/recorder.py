@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from models.capture.callers import Call, call_of, calling_module, module_paths
-from models.capture.origins import Origins
-from models.capture.signatures import FOLLOWS, STARTS
-from models.records import Kind, Site, Tensors, Trace
+from fovea.models.kinds.registry import FOLLOWS, STARTS
+from fovea.models.records import Kind, Site, Tensors, Trace
+from fovea.models.tracing.call_stack import Call, call_of, calling_module, module_paths
+from fovea.models.tracing.origins import Origins
 
 Function = Callable[..., Any]
 
@@ -151,7 +151,7 @@ def capture(
 
     The module runs unmodified on its fast path (fused attention stays fused) and computes the
     same bits as without capture. Nothing is installed on it: sites are recognised by the torch
-    functions that are called (`models/capture/signatures.py`), their modules by the call stack.
+    functions that are called (`models/kinds/registry.py`), their modules by the call stack.
     Works under inference_mode and under autograd (what is kept is detached), for batches, on any
     device and dtype, nested, and in several threads at once: a torch function mode belongs to its
     thread.

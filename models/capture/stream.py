@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from models.capture.callers import calling_module
-from models.capture.recorder import Recording, _Watch
+from fovea.models.capture.recorder import Recording, _Watch
+from fovea.models.tracing.call_stack import calling_module
 
 AdditionKind = Literal["positions", "attention", "feed-forward", "other"]
 

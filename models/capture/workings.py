@@ -15,13 +15,13 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from models.capture import attention
-from models.capture.callers import calling_module
-from models.capture.recorder import Recording, _Watch
-from models.capture.signatures import FOLLOWS, STARTS
-from models.capture.tensors import four_axes
-from models.capture.weighing import weighing_of
-from models.records import Kind
+from fovea.models.capture.recorder import Recording, _Watch
+from fovea.models.kinds.attention import signature as attention
+from fovea.models.kinds.attention.weighing import weighing_of
+from fovea.models.kinds.registry import FOLLOWS, STARTS
+from fovea.models.records import Kind
+from fovea.models.tracing.call_stack import calling_module
+from fovea.models.tracing.tensors import four_axes
 
 LARGEST = 2**22
 """Of a tensor with more entries than this only the shape is told."""

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.maps.gradients import clamped_before_mean
-from models.maps.propagation import NoChain
-from models.records import Attention, Map, PatchGrid, Site, Trace
+from fovea.models.maps.gradients import clamped_before_mean
+from fovea.models.maps.propagation import NoChain
+from fovea.models.records import Attention, Map, PatchGrid, Site, Trace
 
 
 @dataclass(frozen=True, slots=True)

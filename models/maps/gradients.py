@@ -9,9 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.maps.attention import query_blocks, rows
-from models.maps.propagation import Blocks, NoClassToken, NotPossible, chain, class_map
-from models.records import Attention, Map, Site, Trace
+from fovea.models.kinds.attention.rows import query_blocks, rows
+from fovea.models.maps.propagation import Blocks, NoClassToken, NotPossible, chain, class_map
+from fovea.models.records import Attention, Map, Site, Trace
 
 
 class NoGradients(NotPossible):

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from models.maps.attention import query_blocks, rows
-from models.maps.gradients import gradient_rows
-from models.maps.places import window_of
-from models.maps.propagation import NotPossible
-from models.records import Attention, Map, Trace
+from fovea.models.kinds.attention.rows import query_blocks, rows
+from fovea.models.kinds.attention.windows import window_of
+from fovea.models.maps.gradients import gradient_rows
+from fovea.models.maps.propagation import NotPossible
+from fovea.models.records import Attention, Map, Trace
 
 
 def head_gradient(attention: Attention) -> Tensor:

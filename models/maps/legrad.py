@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from models.maps.attention import query_blocks
-from models.maps.gradients import gradient_rows
-from models.maps.propagation import NoChain
-from models.records import Attention, Map, Site
+from fovea.models.kinds.attention.rows import query_blocks
+from fovea.models.maps.gradients import gradient_rows
+from fovea.models.maps.propagation import NoChain
+from fovea.models.records import Attention, Map, Site
 
 
 def layer_map(attention: Attention) -> Tensor:

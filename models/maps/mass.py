@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.maps.attention import rows
-from models.maps.propagation import NoClassToken, chain
-from models.records import Map, Trace
+from fovea.models.kinds.attention.rows import rows
+from fovea.models.maps.propagation import NoClassToken, chain
+from fovea.models.records import Map, Trace
 
 
 def heaviest(values: Tensor, mass: float) -> Tensor:

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.maps.places import token_at
-from models.records import Cells, Map
+from fovea.models.kinds.attention.windows import token_at
+from fovea.models.records import Cells, Map
 
 
 def similarity(vectors: Tensor, cells: Cells, row: int, column: int) -> Map:

@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from models.records import Attention, Map, Site, Trace
+from fovea.models.records import Attention, Map, Site, Trace
 
 Blocks = Iterable[tuple[Tensor, Tensor]]
 """(query indices, their rows (query, key) of a fused non-negative matrix), all queries in turn."""

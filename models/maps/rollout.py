@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.maps.attention import Fusion, fuse, query_blocks, rows
-from models.maps.propagation import Blocks, ClassRow, chain
-from models.records import Attention, Map, Trace
+from fovea.models.kinds.attention.rows import Fusion, fuse, query_blocks, rows
+from fovea.models.maps.propagation import Blocks, ClassRow, chain
+from fovea.models.records import Attention, Map, Trace
 
 FUSIONS: tuple[Fusion, ...] = ("mean", "max", "min")
 

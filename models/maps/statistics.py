@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from models.maps.attention import query_blocks, rows
-from models.maps.places import NoPlace, is_placed, window_of
-from models.records import Attention, Layout, PatchGrid
+from fovea.models.kinds.attention.rows import query_blocks, rows
+from fovea.models.kinds.attention.windows import NoPlace, is_placed, window_of
+from fovea.models.records import Attention, Layout, PatchGrid
 
 
 def entropy(attention: Attention) -> Tensor:

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from models.mechanisms.scores import build_scores
+from fovea.models.mechanisms.scores import build_scores
 
 
 class MultiHeadAttention(nn.Module):

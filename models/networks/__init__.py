@@ -5,15 +5,15 @@ from typing import Any
 
 from torch import nn
 
-from models.networks.captioner import Captioner
-from models.networks.cifar_resnet import CifarResNet
-from models.networks.digit_fcn import DigitFCN
-from models.networks.gated_resnet import GatedResNet
-from models.networks.stn import DigitSTN, SignSTN
-from models.networks.text_transformer import TextTransformer
-from models.networks.tnt import TransformerInTransformer
-from models.networks.unet import UNet
-from models.networks.vit import VisionTransformer
+from fovea.models.networks.captioner import Captioner
+from fovea.models.networks.cifar_resnet import CifarResNet
+from fovea.models.networks.digit_fcn import DigitFCN
+from fovea.models.networks.gated_resnet import GatedResNet
+from fovea.models.networks.stn import DigitSTN, SignSTN
+from fovea.models.networks.text_transformer import TextTransformer
+from fovea.models.networks.tnt import TransformerInTransformer
+from fovea.models.networks.unet import UNet
+from fovea.models.networks.vit import VisionTransformer
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "gated_resnet": GatedResNet,

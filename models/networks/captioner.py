@@ -7,10 +7,10 @@ convolutions make the patches (Xiao et al. 2021, "Early Convolutions Help Transf
 
 from torch import Tensor, nn
 
-from models.mechanisms.positions import build_positions
-from models.networks.decoder import WordDecoder
-from models.networks.search import write
-from models.networks.vit import EncoderBlock, initialise
+from fovea.models.mechanisms.positions import build_positions
+from fovea.models.networks.decoder import WordDecoder
+from fovea.models.networks.search import write
+from fovea.models.networks.vit import EncoderBlock, initialise
 
 STEM = (32, 64, 128)
 STRIDE = 8

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from models.networks.gated_resnet import GATES, convolution
+from fovea.models.networks.gated_resnet import GATES, convolution
 
 VALID_GATES = tuple(name for name in GATES if name != "self_attention")
 STAGE_CHANNELS = (32, 64, 128)

@@ -8,8 +8,8 @@ The norms come first (Xiong et al. 2020), and the word embeddings serve as the o
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.mechanisms.attention import MultiHeadAttention
-from models.mechanisms.positions import sinusoidal_table
+from fovea.models.mechanisms.attention import MultiHeadAttention
+from fovea.models.mechanisms.positions import sinusoidal_table
 
 PAD, START, END, UNKNOWN = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")

@@ -6,7 +6,7 @@ most to gain from a transformer, and learns on any machine.
 
 from torch import Tensor, nn
 
-from models.mechanisms.spatial_transformer import SpatialTransformer
+from fovea.models.mechanisms.spatial_transformer import SpatialTransformer
 
 CANVAS_PX = 60
 WINDOW_PX = 28

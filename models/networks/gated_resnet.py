@@ -6,10 +6,10 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from models.mechanisms.cbam import CBAM
-from models.mechanisms.efficient_channel_attention import EfficientChannelAttention
-from models.mechanisms.feature_map_attention import FeatureMapAttention
-from models.mechanisms.squeeze_excitation import SqueezeExcitation
+from fovea.models.mechanisms.cbam import CBAM
+from fovea.models.mechanisms.efficient_channel_attention import EfficientChannelAttention
+from fovea.models.mechanisms.feature_map_attention import FeatureMapAttention
+from fovea.models.mechanisms.squeeze_excitation import SqueezeExcitation
 
 GATES: dict[str, Callable[[int], nn.Module]] = {
     "none": lambda channels: nn.Identity(),

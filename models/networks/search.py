@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.networks.decoder import END, PAD, START, UNKNOWN
+from fovea.models.networks.decoder import END, PAD, START, UNKNOWN
 
 NextWord = Callable[[Tensor], Tensor]
 """From words int64 (text · beam, length) to the logits of the next word, (text · beam, word)."""

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from models.mechanisms.spatial_transformer import (
+from fovea.models.mechanisms.spatial_transformer import (
     ComposedSpatialTransformer,
     Look,
     SpatialTransformer,

@@ -2,10 +2,10 @@
 
 from torch import Tensor, nn
 
-from models.mechanisms.positions import sinusoidal_table
-from models.networks.decoder import LONGEST, PAD, WordDecoder, initialise
-from models.networks.search import write
-from models.networks.vit import EncoderBlock
+from fovea.models.mechanisms.positions import sinusoidal_table
+from fovea.models.networks.decoder import LONGEST, PAD, WordDecoder, initialise
+from fovea.models.networks.search import write
+from fovea.models.networks.vit import EncoderBlock
 
 
 class TextTransformer(nn.Module):

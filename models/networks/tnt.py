@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.mechanisms.positions import build_positions
-from models.networks.vit import EncoderBlock, drop_path_rates, initialise, patch_projection
+from fovea.models.mechanisms.positions import build_positions
+from fovea.models.networks.vit import EncoderBlock, drop_path_rates, initialise, patch_projection
 
 
 class InnerAndOuter(nn.Module):

@@ -9,7 +9,7 @@ See Better").
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.networks.gated_resnet import STAGE_CHANNELS, GatedResNet
+from fovea.models.networks.gated_resnet import STAGE_CHANNELS, GatedResNet
 
 STEM_STRIDE = 4
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from models.mechanisms.feature_map_attention import FeatureMapAttention
+from fovea.models.mechanisms.feature_map_attention import FeatureMapAttention
 
 CHANNELS = (24, 48, 80, 128)
 """Of the maps at the whole size, a half, a quarter and an eighth of it."""

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from models.mechanisms.attention import MultiHeadAttention
-from models.mechanisms.positions import build_positions
-from models.networks.trunk import TrunkPatches
+from fovea.models.mechanisms.attention import MultiHeadAttention
+from fovea.models.mechanisms.positions import build_positions
+from fovea.models.networks.trunk import TrunkPatches
 
 
 class EncoderBlock(nn.Module):

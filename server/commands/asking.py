@@ -1,6 +1,6 @@
 """Which map is asked for: its name, the options it heeds, and the way to its values.
 
-The values are made by what makes them for the API: the engine, server/methods.py, server/views.py.
+The values are made by what makes them for the API: the engine and server/answers/.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from server.commands.common import USAGE, Stop
+from fovea.server.commands.common import USAGE, Stop
 
 if TYPE_CHECKING:
-    from models.records import Site
-    from server.analysis import Analysis
-    from server.encode import NamedArray
-    from server.engine import Engine
+    from fovea.models.records import Site
+    from fovea.server.engine.analysis import Analysis
+    from fovea.server.engine.engine import Engine
+    from fovea.server.wire.encode import NamedArray
 
 SITE = ("layer", "site")
 
@@ -150,8 +150,8 @@ def check(options: argparse.Namespace) -> None:
 
 def named_site(analysis: Analysis, name: str | None) -> Site | None:
     """The site that --site names, or none; raises UnknownSite, which lists those there are."""
-    from models import records
-    from server.errors import UnknownSite
+    from fovea.models import records
+    from fovea.server.problems import UnknownSite
 
     if name is None:
         return None
@@ -164,7 +164,7 @@ def named_site(analysis: Analysis, name: str | None) -> Site | None:
 
 def site_of(analysis: Analysis, options: argparse.Namespace, kind: str) -> Site:
     """The site of this kind that is asked for; raises a Problem where there is none."""
-    from server.errors import InvalidParameter, MapNotPossible
+    from fovea.server.problems import InvalidParameter, MapNotPossible
 
     if (named := named_site(analysis, options.site)) is not None:
         return named
@@ -184,7 +184,7 @@ def place_of(word: str, words: Sequence[str], model: str) -> int:
     """The place among `words`, from 0, of the one that is named by its place or as it is written;
     the first, where it stands there more than once. Raises InvalidParameter, which lists them.
     """
-    from server.errors import InvalidParameter
+    from fovea.server.problems import InvalidParameter
 
     if word.isdecimal() and int(word[:9]) < len(words):
         return int(word)
@@ -197,8 +197,8 @@ def place_of(word: str, words: Sequence[str], model: str) -> int:
 
 def query_of(analysis: Analysis, site: Site, options: argparse.Namespace) -> str | None:
     """The token that is asked for as the API takes it; of a sentence all, unless one is named."""
-    from server.errors import InvalidParameter
-    from server.queries import word_labels
+    from fovea.server.answers.queries import word_labels
+    from fovea.server.problems import InvalidParameter
 
     if options.word is None:
         all_words = options.query is None and analysis.text is not None
@@ -221,7 +221,7 @@ def query_of(analysis: Analysis, site: Site, options: argparse.Namespace) -> str
 
 def written_word(analysis: Analysis, word: str | None) -> int | None:
     """The place of the word that a relevance is for; None if none is named."""
-    from server.errors import InvalidParameter
+    from fovea.server.problems import InvalidParameter
 
     if word is None:
         return None
@@ -233,7 +233,7 @@ def written_word(analysis: Analysis, word: str | None) -> int | None:
 
 async def map_of(engine: Engine, analysis: Analysis, options: argparse.Namespace) -> NamedArray:
     """The values that are asked for; raises a Problem where this network cannot have them."""
-    from server import methods, views
+    from fovea.server.answers import methods, views
 
     if options.map == "attention":
         site = site_of(analysis, options, "attention")

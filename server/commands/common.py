@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from models.catalog import Catalog
-    from server.errors import Problem
-    from server.settings import Settings
+    from fovea.models.catalog.catalog import Catalog
+    from fovea.server.problems import Problem
+    from fovea.server.settings import Settings
 
 DONE, FAILED, USAGE = 0, 1, 2
 """Exit codes: all done; something could not be done; the command was not understood."""
@@ -32,7 +32,7 @@ def say(*lines: str) -> None:
 
 def settings_for(options: argparse.Namespace, **overrides: Any) -> Settings:
     """The settings from the environment (docs/settings.md), the command line's first."""
-    from server.settings import SettingsError, load
+    from fovea.server.settings import SettingsError, load
 
     for name in ("device", "offline"):
         if (value := getattr(options, name, None)) not in (None, False):
@@ -45,8 +45,8 @@ def settings_for(options: argparse.Namespace, **overrides: Any) -> Settings:
 
 def catalogue(settings: Settings | None = None) -> Catalog:
     """The models that these settings, or else the environment's, make available."""
-    from models.catalog import Catalog
-    from server.settings import load
+    from fovea.models.catalog.catalog import Catalog
+    from fovea.server.settings import load
 
     chosen = settings or load()
     return Catalog(chosen.weights_dir, chosen.cache_dir, chosen.models_dir, offline=chosen.offline)
@@ -91,7 +91,7 @@ def sentence(problem: Problem) -> str:
 @contextmanager
 def problems_stop() -> Iterator[None]:
     """Ends the command where the server would answer with a problem."""
-    from server.errors import InvalidParameter, Missing, Problem
+    from fovea.server.problems import InvalidParameter, Missing, Problem
 
     try:
         yield

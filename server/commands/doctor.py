@@ -7,8 +7,8 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
-from server.commands import asking
-from server.commands.common import (
+from fovea.server.commands import asking
+from fovea.server.commands.common import (
     DONE,
     FAILED,
     add_machine,
@@ -20,9 +20,9 @@ from server.commands.common import (
 )
 
 if TYPE_CHECKING:
-    from models.catalog import Catalog
-    from models.spec import ModelSpec
-    from server.settings import Settings
+    from fovea.models.catalog.catalog import Catalog
+    from fovea.models.catalog.spec import ModelSpec
+    from fovea.server.settings import Settings
 
 SUMMARY = "say what can be seen in a network, and what cannot"
 DESCRIPTION = (
@@ -77,8 +77,8 @@ def run(options: argparse.Namespace) -> int:
 
 def examined(options: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     """The report on a model of the catalogue; without weights it is short."""
-    from server.commands.examination import examine, random_weights
-    from server.shelf import find
+    from fovea.server.commands.examination import examine, random_weights
+    from fovea.server.engine.shelf import find
 
     catalog = catalogue(settings)
     with problems_stop():

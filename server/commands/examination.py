@@ -14,22 +14,24 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from models import builders, networks, tasks, timm_zoo
-from models.capture import capture
-from models.catalog import Catalog
-from models.compiled import compiled_parts
-from models.layout_kinds import layout_kind
-from models.preprocessing import blank
-from models.records import Attention, Site
-from models.spec import LoadedModel
-from models.weights import UnusableNetwork
-from server.analysis import Analysis
-from server.commands.asking import HEEDED, map_of
-from server.commands.common import problems_stop
-from server.commands.session import loaded, looking
-from server.engine import Engine
-from server.errors import Problem
-from server.settings import Settings
+from fovea.models import networks
+from fovea.models.capture import capture
+from fovea.models.catalog import builders, timm_zoo
+from fovea.models.catalog.catalog import Catalog
+from fovea.models.catalog.spec import LoadedModel
+from fovea.models.catalog.weights.weights import UnusableNetwork
+from fovea.models.places.layout_kinds import layout_kind
+from fovea.models.preprocessing import blank
+from fovea.models.records import Attention, Site
+from fovea.models.running import tasks
+from fovea.models.running.compiled import compiled_parts
+from fovea.server.commands.asking import HEEDED, map_of
+from fovea.server.commands.common import problems_stop
+from fovea.server.commands.session import loaded, looking
+from fovea.server.engine.analysis import Analysis
+from fovea.server.engine.engine import Engine
+from fovea.server.problems import Problem
+from fovea.server.settings import Settings
 
 NOISE_PX = (160, 240)
 SLOW, SLOW_MS = 1.5, 20.0
@@ -218,7 +220,7 @@ class RandomWeights(Catalog):
         device: torch.device | str = "cpu",
         progress: object = None,
     ) -> LoadedModel:
-        """The architecture alone. Raises models.weights.WeightsError where it cannot be built."""
+        """The architecture alone. Raises WeightsError where it cannot be built."""
         spec = self.spec(model)
         torch.manual_seed(0)
         module = self._architecture(spec.id).eval().requires_grad_(False)

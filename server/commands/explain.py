@@ -7,8 +7,8 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from server.commands import asking, pictures
-from server.commands.common import (
+from fovea.server.commands import asking, pictures
+from fovea.server.commands.common import (
     DONE,
     FAILED,
     USAGE,
@@ -21,14 +21,14 @@ from server.commands.common import (
     sentence,
     settings_for,
 )
-from server.commands.planning import FORMATS, Work, plan, plan_sentences
+from fovea.server.commands.planning import FORMATS, Work, plan, plan_sentences
 
 if TYPE_CHECKING:
-    from models.tasks import Mask
-    from server.analysis import Analysis
-    from server.encode import NamedArray
-    from server.engine import Engine
-    from server.render import Render
+    from fovea.models.running.tasks import Mask
+    from fovea.server.engine.analysis import Analysis
+    from fovea.server.engine.engine import Engine
+    from fovea.server.wire.encode import NamedArray
+    from fovea.server.wire.render import Render
 
 SUMMARY = "draw a map on photos or of sentences, or save its values"
 DESCRIPTION = (
@@ -128,8 +128,8 @@ async def _work_through(work: list[Work], options: argparse.Namespace) -> list[t
     """Writes one file after another; (work, reason) of those that failed."""
     from tqdm import tqdm
 
-    from server.commands.session import loaded, looking
-    from server.errors import BadPhoto, BadText, OutOfMemory, WrongInput
+    from fovea.server.commands.session import loaded, looking
+    from fovea.server.problems import BadPhoto, BadText, OutOfMemory, WrongInput
 
     # Nothing is asked for twice, so only the newest analysis is kept.
     settings = settings_for(options, default_model=options.model, trace_budget_bytes=0)
@@ -176,9 +176,9 @@ def content_of(
     """The bytes of the file. A map that has no place on the photo is drawn alone, with its words
     where it is of words.
     """
-    from server import encode, render
-    from server.commands import words
-    from server.commands.page import page
+    from fovea.server.commands import words
+    from fovea.server.commands.page import page
+    from fovea.server.wire import encode, render
 
     if suffix == ".npy":
         return encode.to_npy(array)
@@ -197,7 +197,7 @@ def content_of(
 
 def answer(analysis: Analysis) -> str:
     """What the network said of what it was given, in few words."""
-    from models.tasks import Mask
+    from fovea.models.running.tasks import Mask
 
     if analysis.sentence is not None:
         return f"“{analysis.sentence.text}”"

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
-from server.commands.common import (
+from fovea.server.commands.common import (
     DONE,
     FAILED,
     add_offline,
@@ -18,8 +18,8 @@ from server.commands.common import (
 )
 
 if TYPE_CHECKING:
-    from models.catalog import Catalog
-    from models.spec import ModelSpec
+    from fovea.models.catalog.catalog import Catalog
+    from fovea.models.catalog.spec import ModelSpec
 
 SUMMARY = "list and find networks"
 DESCRIPTION = (

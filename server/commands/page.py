@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from models.tasks import Mask
-from server import render
-from server.commands import words
-from server.commands.explain import shares
+from fovea.models.running.tasks import Mask
+from fovea.server.commands import words
+from fovea.server.commands.explain import shares
+from fovea.server.wire import render
 
 if TYPE_CHECKING:
-    from server.analysis import Analysis
-    from server.encode import Array, NamedArray
-    from server.render import Colormap
+    from fovea.server.engine.analysis import Analysis
+    from fovea.server.wire.encode import Array, NamedArray
+    from fovea.server.wire.render import Colormap
 
 PAGE = Path(__file__).with_name("page.html")
 

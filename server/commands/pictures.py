@@ -6,13 +6,13 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from server.commands import asking
-from server.commands.common import USAGE, Stop
+from fovea.server.commands import asking
+from fovea.server.commands.common import USAGE, Stop
 
 if TYPE_CHECKING:
-    from server.analysis import Analysis
-    from server.commands.planning import Work
-    from server.encode import NamedArray
+    from fovea.server.commands.planning import Work
+    from fovea.server.engine.analysis import Analysis
+    from fovea.server.wire.encode import NamedArray
 
 RENDERS: dict[str, tuple[str, ...]] = {
     "grid": ("overlay",),
@@ -35,7 +35,7 @@ def check(options: argparse.Namespace, work: Sequence[Work]) -> None:
 
 def png(analysis: Analysis, array: NamedArray, options: argparse.Namespace) -> bytes:
     """As the server draws it; of what is no picture every channel by itself."""
-    from server import masks, render, sampling
+    from fovea.server.wire import masks, render, sampling
 
     if options.map == "grid":
         site = asking.site_of(analysis, options, "spatial-transformer")

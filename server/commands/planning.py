@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.commands.common import USAGE, Stop
+from fovea.server.commands.common import USAGE, Stop
 
 FORMATS = ("png", "npy", "html")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".mpo", ".avif")

@@ -9,10 +9,10 @@ import sys
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from server.commands.common import DONE, catalogue
+from fovea.server.commands.common import DONE, catalogue
 
 if TYPE_CHECKING:
-    from server.settings import Settings
+    from fovea.server.settings import Settings
 
 SUMMARY = "start the server and the page"
 DESCRIPTION = "Start the server and the page. All photos stay on this machine."
@@ -34,7 +34,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serves until it is told to stop."""
-    from server.settings import SettingsError, load
+    from fovea.server.settings import SettingsError, load
 
     given = {"host": options.host, "port": options.port}
     try:
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _serve(settings: Settings, listener: socket.socket) -> None:
-    from server.settings import SettingsError, unknown_variables
+    from fovea.server.settings import SettingsError, unknown_variables
 
     port = listener.getsockname()[1]
     print(f"Fovea is starting at {address(settings, port)}", flush=True)
@@ -56,9 +56,9 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
     # Imported now, so that the line above is there while torch takes its second.
     import uvicorn
 
-    from models.catalog import UnknownModel
-    from server.app import create_app
-    from server.inference import pick_device
+    from fovea.models.catalog.catalog import UnknownModel
+    from fovea.server.app import create_app
+    from fovea.server.engine.inference import pick_device
 
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     catalog = catalogue(settings)
@@ -95,7 +95,7 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
 
 def listen(host: str, port: int) -> socket.socket:
     """The listening socket, taken before anything slow, so that a busy port is told at once."""
-    from server.settings import SettingsError
+    from fovea.server.settings import SettingsError
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With the protocol named, asyncio turns off Nagle's algorithm; without, answers wait 40 ms.

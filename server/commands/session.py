@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 if TYPE_CHECKING:
-    from models.catalog import Catalog
-    from models.spec import LoadedModel
-    from server.engine import Engine
-    from server.settings import Settings
+    from fovea.models.catalog.catalog import Catalog
+    from fovea.models.catalog.spec import LoadedModel
+    from fovea.server.engine.engine import Engine
+    from fovea.server.settings import Settings
 
 LOOK_EVERY_S = 0.1
 
@@ -22,7 +22,7 @@ LOOK_EVERY_S = 0.1
 @asynccontextmanager
 async def looking(catalog: Catalog, settings: Settings) -> AsyncIterator[Engine]:
     """An engine that ends with the block."""
-    from server.engine import Engine
+    from fovea.server.engine.engine import Engine
 
     # What goes wrong is told as a sentence; the server's log has nothing to add for a person here.
     log = logging.getLogger("fovea")
@@ -38,7 +38,7 @@ async def looking(catalog: Catalog, settings: Settings) -> AsyncIterator[Engine]
 
 async def loaded(engine: Engine, model: str) -> LoadedModel:
     """The network, with a progress bar while its weights are downloaded; raises a Problem."""
-    from server.shelf import find
+    from fovea.server.engine.shelf import find
 
     model = (await asyncio.to_thread(find, engine.catalog, model)).id
     loading = asyncio.ensure_future(engine.shelf.get(model))

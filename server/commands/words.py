@@ -11,12 +11,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
-from server import render
+from fovea.server.wire import render
 
 if TYPE_CHECKING:
-    from server.analysis import Analysis
-    from server.encode import Array, NamedArray
-    from server.render import Colormap, Pixels
+    from fovea.server.engine.analysis import Analysis
+    from fovea.server.wire.encode import Array, NamedArray
+    from fovea.server.wire.render import Colormap, Pixels
 
 Labels = Mapping[str, Sequence[str]]
 """The words along an axis, by the axis' name; an axis of places or patches has none."""

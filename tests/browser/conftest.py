@@ -24,7 +24,7 @@ import torch
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from safetensors.torch import save_file
 
-from models.torchvision_operators import declare_missing_operators
+from fovea.models.catalog.torchvision_operators import declare_missing_operators
 from tests.real_weights import FILE, IMAGENET_VIT, real_weights
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +65,7 @@ def serving(folder: Path, **settings: str) -> Iterator[str]:
     environment = {**os.environ, "FOVEA_PORT": str(port), **settings}
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "server"],
+            [sys.executable, "-m", "fovea", "serve"],
             cwd=ROOT,
             env=environment,
             stdout=output,

@@ -10,7 +10,7 @@ import torch
 from playwright.sync_api import Browser, Locator, Page, expect
 from safetensors.torch import save
 
-from models.torchvision_operators import declare_missing_operators
+from fovea.models.catalog.torchvision_operators import declare_missing_operators
 from tests.browser.conftest import Watched, open_watched, serving
 from tests.hub import Hub, a_hub
 

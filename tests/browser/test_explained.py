@@ -9,11 +9,11 @@ import pytest
 import torch
 from playwright.sync_api import Browser
 
-from models.catalog import Catalog
-from models.inference import run
-from models.maps.rollout import rollout
-from models.preprocessing import prepare
-from server.imaging import decode
+from fovea.models.catalog.catalog import Catalog
+from fovea.models.maps.rollout import rollout
+from fovea.models.preprocessing import prepare
+from fovea.models.running.inference import run
+from fovea.server.intake.imaging import decode
 
 pytestmark = pytest.mark.browser
 

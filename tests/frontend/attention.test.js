@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { entropy, focus, fromMatrix, fromProjections, fuse, matrix } from "../../frontend/attention.js";
+import { entropy, focus, fromMatrix, fromProjections, fuse, matrix } from "../../frontend/sites/attention_rows.js";
 
 const [HEADS, QUERIES, KEYS, DIM, SCALE] = [3, 7, 5, 4, 0.5];
 

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { COLORMAPS, DIM, HATCH, colour, extent, normalise, parseTables } from "../../frontend/colormap.js";
-import { paint } from "../../frontend/overlay_canvas.js";
+import { COLORMAPS, DIM, HATCH, colour, extent, normalise, parseTables } from "../../frontend/paint/colormap.js";
+import { paint } from "../../frontend/paint/overlay/canvas.js";
 
 const tables = parseTables(
-  JSON.parse(readFileSync(new URL("../../server/colormaps.json", import.meta.url), "utf-8")),
+  JSON.parse(readFileSync(new URL("../../server/wire/colormaps.json", import.meta.url), "utf-8")),
 );
 
 test("the tables have 256 steps and viridis its known ends", () => {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { comparableSites, firstOf, moved, suggested } from "../../frontend/comparison.js";
+import { comparableSites, firstOf, moved, suggested } from "../../frontend/view/comparison.js";
 
 const model = (id, mechanisms, { task = "classification", reads = "photo", status = "ready" } = {}) => ({
   id,

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { neighboursOf } from "../../frontend/explanations_sampling.js";
-import { scalingOf } from "../../frontend/explanations_scores.js";
+import { neighboursOf } from "../../frontend/kinds/warp/explanation.js";
+import { scalingOf } from "../../frontend/kinds/attention/scores.js";
 
 const INPUT = { rows: 4, columns: 6 };
 

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { parseNpy } from "../../frontend/npy.js";
-import { parseSafetensors } from "../../frontend/safetensors.js";
+import { parseNpy } from "../../frontend/api/npy.js";
+import { parseSafetensors } from "../../frontend/api/safetensors.js";
 
 function npy(descr, shape, bytes, { version = 1, fortran = "False" } = {}) {
   const header = `{'descr': '${descr}', 'fortran_order': ${fortran}, 'shape': (${shape.join(", ")}${shape.length === 1 ? "," : ""}), }\n`;

@@ -13,7 +13,7 @@ import {
   toImage,
   toInput,
 } from "../../frontend/geometry.js";
-import { placeOf, tokenOf } from "../../frontend/sites.js";
+import { placeOf, tokenOf } from "../../frontend/sites/sites.js";
 
 const CASES = JSON.parse(readFileSync(new URL("../data/geometry_cases.json", import.meta.url), "utf-8"));
 

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { fromMatrix } from "../../frontend/attention.js";
-import { headMaps, inWindow } from "../../frontend/head_maps.js";
-import { visit } from "../../frontend/sites.js";
+import { fromMatrix } from "../../frontend/sites/attention_rows.js";
+import { headMaps, inWindow } from "../../frontend/kinds/attention/head_maps.js";
+import { visit } from "../../frontend/sites/sites.js";
 
 const PHOTO = {
   image: { width: 200, height: 100 },

@@ -3,13 +3,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { fromMatrix } from "../../frontend/attention.js";
-import { Cache } from "../../frontend/cache.js";
-import { number, percent, size } from "../../frontend/format.js";
-import { samplingLines, samplePoint } from "../../frontend/marks.js";
-import { attentionPicture, shownToken, summary } from "../../frontend/picture.js";
-import { hasRollout, tabsOf, tokenOf } from "../../frontend/sites.js";
-import { correction, corners, decompose } from "../../frontend/theta.js";
+import { fromMatrix } from "../../frontend/sites/attention_rows.js";
+import { Cache } from "../../frontend/state/cache.js";
+import { number, percent, size } from "../../frontend/ui/format.js";
+import { samplingLines, samplePoint } from "../../frontend/paint/marks.js";
+import { attentionPicture, shownToken, summary } from "../../frontend/sites/picture.js";
+import { hasRollout, tabsOf, tokenOf } from "../../frontend/sites/sites.js";
+import { correction, corners, decompose } from "../../frontend/kinds/warp/theta.js";
 
 const SITE = {
   id: "s00",

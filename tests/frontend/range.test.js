@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { range } from "../../frontend/colormap.js";
-import { clipPeaks } from "../../frontend/picture.js";
+import { range } from "../../frontend/paint/colormap.js";
+import { clipPeaks } from "../../frontend/sites/picture.js";
 
 const values = Float32Array.from({ length: 101 }, (_, i) => (i === 100 ? 1000 : i));
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { modelFor, sampleFor } from "../../frontend/samples.js";
+import { modelFor, sampleFor } from "../../frontend/api/samples.js";
 
 const samples = JSON.parse(readFileSync(new URL("../../frontend/samples/samples.json", import.meta.url), "utf8"));
 const models = ["vit", "se_resnet", "stn_digits", "stn_signs", "sa_unet", "captioner"].map((id) => ({

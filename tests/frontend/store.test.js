@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { createStore, readView, writeView } from "../../frontend/store.js";
+import { createStore, readView, writeView } from "../../frontend/state/store.js";
 
 test("the initial view is an empty address", () => {
   assert.equal(writeView(readView("")), "");

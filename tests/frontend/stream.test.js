@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { medianLength, streamFrom, sumsOf } from "../../frontend/stream.js";
+import { medianLength, streamFrom, sumsOf } from "../../frontend/kinds/stream/explanation.js";
 
 const table = (...rows) => ({ shape: [3, 3], data: Float32Array.from(rows.flat()) });
 const ADDITIONS = [

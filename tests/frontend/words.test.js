@@ -3,16 +3,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { fromMatrix } from "../../frontend/attention.js";
-import { duration } from "../../frontend/format.js";
-import { smallWindow } from "../../frontend/lens.js";
-import { throughEarlier } from "../../frontend/marks.js";
-import { maskPaths } from "../../frontend/mask_marks.js";
-import { possible, shownMethod } from "../../frontend/methods.js";
-import { className, networkSentence } from "../../frontend/network_sentences.js";
-import { cellWords, maskPicture, wordMatrixPicture, wordPicture } from "../../frontend/picture_words.js";
-import { positionsAt } from "../../frontend/positions.js";
-import { examplesOf, knownWords } from "../../frontend/sentences.js";
+import { fromMatrix } from "../../frontend/sites/attention_rows.js";
+import { duration } from "../../frontend/ui/format.js";
+import { smallWindow } from "../../frontend/paint/lens.js";
+import { throughEarlier } from "../../frontend/paint/marks.js";
+import { maskPaths } from "../../frontend/paint/mask_marks.js";
+import { possible, shownMethod } from "../../frontend/sites/methods.js";
+import { className, networkSentence } from "../../frontend/sites/network_sentences.js";
+import { cellWords, maskPicture, wordMatrixPicture, wordPicture } from "../../frontend/kinds/words/picture.js";
+import { positionsAt } from "../../frontend/sites/positions.js";
+import { examplesOf, knownWords } from "../../frontend/kinds/words/sentences.js";
 import {
   channelMean,
   isCross,
@@ -21,8 +21,8 @@ import {
   roleOf,
   samplersBefore,
   wordOf,
-} from "../../frontend/sites.js";
-import { readView, writeView } from "../../frontend/store.js";
+} from "../../frontend/sites/sites.js";
+import { readView, writeView } from "../../frontend/state/store.js";
 
 const CROSS = {
   kind: "attention",

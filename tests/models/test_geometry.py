@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
-from models.geometry import Geometry, apply, cell_of, inverse, token_of, upright
-from models.preprocessing import Preprocessing, locate, prepare
-from models.records import PatchGrid
+from fovea.models.geometry import Geometry, apply, cell_of, inverse, token_of, upright
+from fovea.models.preprocessing import Preprocessing, locate, prepare
+from fovea.models.records import PatchGrid
 
 CASES = json.loads((Path(__file__).parents[1] / "data" / "geometry_cases.json").read_text("utf-8"))
 

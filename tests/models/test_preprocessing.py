@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from models.preprocessing import Preprocessing, prepare
+from fovea.models.preprocessing import Preprocessing, prepare
 
 
 def photo(height: int, width: int) -> np.ndarray:
@@ -55,7 +55,7 @@ def test_a_photo_is_bytes() -> None:
 
 
 def test_equals_timm_own_transform() -> None:
-    from models.torchvision_operators import declare_missing_operators
+    from fovea.models.catalog.torchvision_operators import declare_missing_operators
 
     declare_missing_operators()
     from timm import get_pretrained_cfg

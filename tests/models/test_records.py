@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.records import Attention, Gate, PatchGrid, Sampling, Site, Trace
+from fovea.models.records import Attention, Gate, PatchGrid, Sampling, Site, Trace
 
 
 def gate_site(id: str = "s00", photos: int = 1) -> Site:

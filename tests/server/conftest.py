@@ -19,14 +19,14 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
-from models.catalog import Catalog, UnknownModel
-from models.preprocessing import Preprocessing
-from models.spec import LoadedModel, ModelSpec
-from models.torchvision_operators import declare_missing_operators
-from server.app import create_app
-from server.cli import listen
-from server.engine import Engine
-from server.settings import Settings
+from fovea.models.catalog.catalog import Catalog, UnknownModel
+from fovea.models.catalog.spec import LoadedModel, ModelSpec
+from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.preprocessing import Preprocessing
+from fovea.server.app import create_app
+from fovea.server.commands.cli import listen
+from fovea.server.engine.engine import Engine
+from fovea.server.settings import Settings
 from tests.real_weights import FILE, real_weights
 
 VIT = "test_vit.r160_in1k"

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from server import errors, examples, schemas
-from server.app import create_app
-from server.settings import PREFIX, Settings
+from fovea.server import problems
+from fovea.server.app import create_app
+from fovea.server.settings import PREFIX, Settings
+from fovea.server.wire import examples, schemas
 from tests.server.conftest import Running
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -54,7 +55,7 @@ def test_every_route_has_its_row(app: FastAPI, site: Running) -> None:
 
 def test_every_problem_has_its_row() -> None:
     documented = {cells[0].strip("`| "): cells[1] for cells in rows("api.md")}
-    for kind in errors.leaves():
+    for kind in problems.leaves():
         assert documented.get(kind.slug) == str(kind.status), kind.slug
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from server import schemas
-from server.settings import Settings
+from fovea.server.settings import Settings
+from fovea.server.wire import schemas
 from tests.server.conftest import VIT, OneNetwork, Running, running, until
 
 LIMIT_BYTES = 200_000

@@ -7,7 +7,7 @@ import httpx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from server import schemas
+from fovea.server.wire import schemas
 from tests.server.conftest import Running
 
 TEXT = st.text(max_size=20) | st.sampled_from(

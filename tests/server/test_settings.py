@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from server.settings import Settings, SettingsError, load, unknown_variables
+from fovea.server.settings import Settings, SettingsError, load, unknown_variables
 
 
 @pytest.fixture(autouse=True)

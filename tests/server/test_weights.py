@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from server.settings import Settings
+from fovea.server.settings import Settings
 from tests.server.conftest import SE, VIT, Running, running, until
 
 NOT_HERE = "vit_small_patch16_224.augreg_in21k_ft_in1k"
@@ -114,8 +114,13 @@ def test_what_cannot_be_used_is_listed_with_its_reason(described: Running) -> No
     ("model", "status", "slug", "told"),
     [
         ("wrong", 503, "invalid-model-file", "line 4"),
-        ("pickle", 415, "unsafe-checkpoint", "python -m models.convert own.pth"),
-        (SE, 415, "unsafe-checkpoint", f"python -m models.convert {SE}.pth"),
+        (
+            "pickle",
+            415,
+            "unsafe-checkpoint",
+            "python -m fovea.models.catalog.weights.convert own.pth",
+        ),
+        (SE, 415, "unsafe-checkpoint", f"python -m fovea.models.catalog.weights.convert {SE}.pth"),
         ("lies", 422, "corrupt-weights", "lies.safetensors: not a readable safetensors file"),
     ],
 )
@@ -146,7 +151,7 @@ def test_a_posted_pickle_is_refused_unopened(described: Running, tmp_path: Path,
         "/v1/analyses", files={"image": ("a.pth", (tmp_path / "a.pth").read_bytes())}
     )
     assert (answer.status_code, answer.json()["type"]) == (415, "/problems/unsafe-checkpoint")
-    assert "models.convert" in answer.json()["hint"]
+    assert "fovea.models.catalog.weights.convert" in answer.json()["hint"]
 
 
 def test_mistakes_are_in_the_log_at_the_start(

@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from models import networks, tasks
-from models.catalog import Catalog, UnknownModel
-from models.preprocessing import Preprocessing, blank
-from models.spec import LoadedModel, ModelSpec
+from fovea.models import networks
+from fovea.models.catalog.catalog import Catalog, UnknownModel
+from fovea.models.catalog.spec import LoadedModel, ModelSpec
+from fovea.models.preprocessing import Preprocessing, blank
+from fovea.models.running import tasks
 
 SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")
 NOUNS = ("a", "dog", "runs", "on", "the", "beach", "small", "red", "ball", "with")

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from models.networks import build
-from training.cifar import CifarTask
+from fovea.models.networks import build
 from training.claims import gates, positions, receptive_field, tnt
-from training.data import Examples
-from training.export import trained_network
-from training.loop import copy_of, parameter_groups
+from training.examples.data import Examples
+from training.loop.export import trained_network
+from training.loop.loop import copy_of, parameter_groups
+from training.tasks.cifar import CifarTask
 
 CPU = torch.device("cpu")
 VARIANTS = [

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from models.networks import build
+from fovea.models.networks import build
 from training.claims.digit_errors import errors
-from training.data import Examples
-from training.digits import normalise
-from training.distortions import draw
+from training.examples.data import Examples
+from training.examples.distortions import draw
 from training.recipes import stn_digits, stn_digits_control
+from training.tasks.digits import normalise
 
 COUNT = 40
 DRAWS = range(3, 5)

@@ -4,10 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.networks import build
-from models.networks.decoder import END, START
-from models.records import PatchGrid
-from training.captions import Captioned
+from fovea.models.networks import build
+from fovea.models.networks.decoder import END, START
+from fovea.models.records import PatchGrid
 from training.claims.meaning_captions import (
     Box,
     cell_shares,
@@ -17,6 +16,7 @@ from training.claims.meaning_captions import (
     meaning_in_captions,
     read_boxes,
 )
+from training.tasks.captions import Captioned
 
 GRID = PatchGrid(14, 14)
 LABELS = ("<pad>", "<start>", "<end>", "<unknown>", "a", "dog", "runs")

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.rooms import collection, draw_room
-from training.rooms.collection import HELD_OUT_FROM, draw_rooms, kept_rooms
-from training.rooms.furniture import ALONG_WALLS, IN_THE_MIDDLE
-from training.rooms.light import contact, corners, lit_from, shadow
-from training.rooms.raster import Camera, Frame, View
-from training.rooms.scene import Footprint, choose_camera
-from training.rooms.textures import bricks, motifs, plain, planks, stripes, tiles
+from training.examples.rooms import collection, draw_room
+from training.examples.rooms.collection import HELD_OUT_FROM, draw_rooms, kept_rooms
+from training.examples.rooms.furniture import ALONG_WALLS, IN_THE_MIDDLE
+from training.examples.rooms.light import contact, corners, lit_from, shadow
+from training.examples.rooms.raster import Camera, Frame, View
+from training.examples.rooms.scene import Footprint, choose_camera
+from training.examples.rooms.textures import bricks, motifs, plain, planks, stripes, tiles
 
 ROOM = (4.0, 2.6, 5.0)
 CAMERA = Camera(at=(1.5, 1.4, 0.6), yaw=0.3, pitch=-0.1, roll=0.03, reach=0.8)

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from models.mechanisms.attention import MultiHeadAttention
-from models.mechanisms.scores import SCORES
-from models.networks import build
+from fovea.models.mechanisms.attention import MultiHeadAttention
+from fovea.models.mechanisms.scores import SCORES
+from fovea.models.networks import build
 from training.claims import scores
-from training.sentences import SentenceTask
+from training.tasks.sentences import SentenceTask
 
 CPU = torch.device("cpu")
 

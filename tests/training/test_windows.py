@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from models.mechanisms.spatial_transformer import ComposedSpatialTransformer, Look
+from fovea.models.mechanisms.spatial_transformer import ComposedSpatialTransformer, Look
 from training.claims.windows import overlap, turn_deg, window_figures
-from training.data import Examples
+from training.examples.data import Examples
 
 
 def window(turn: float, half: float, x: float, y: float) -> torch.Tensor:

@@ -18,10 +18,10 @@ import torch
 from training.claims import CLAIMS, claim_for
 from training.claims.claim import SEEDS, Claim
 from training.claims.results import Outcome, collect, read_outcomes, state_folder, write_outcome
-from training.data import data_folder
-from training.export import trained_network
-from training.loop import fit, told
-from training.tasks import open_task
+from training.examples.data import data_folder
+from training.loop.export import trained_network
+from training.loop.loop import fit, told
+from training.tasks.tasks import open_task
 
 
 class Training(NamedTuple):

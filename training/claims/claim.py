@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from training.recipe import Recipe
-from training.task import Task
+from training.loop.task import Task
+from training.recipes.recipe import Recipe
 
 SEEDS = (0, 1, 2)
 

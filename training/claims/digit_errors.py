@@ -9,14 +9,14 @@ import argparse
 import torch
 from torch import Tensor, nn
 
-from models.mechanisms.spatial_transformer import ComposedSpatialTransformer
+from fovea.models.mechanisms.spatial_transformer import ComposedSpatialTransformer
 from training.claims.results import write_figures
 from training.claims.windows import turn_deg
-from training.data import Examples, data_folder, load_digits
-from training.digits import normalise
-from training.distortions import draw
-from training.export import export_folder, load_network
+from training.examples.data import Examples, data_folder, load_digits
+from training.examples.distortions import draw
+from training.loop.export import export_folder, load_network
 from training.recipes import stn_digits, stn_digits_control
+from training.tasks.digits import normalise
 
 DRAWS = range(100, 112)
 """Seeds of the canvases; those that an epoch is chosen on are drawn from another."""

@@ -7,11 +7,11 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from models.networks.cifar_resnet import VALID_GATES
-from training.cifar import SIDE_PX
+from fovea.models.networks.cifar_resnet import VALID_GATES
 from training.claims.claim import Claim
 from training.claims.small import residual
-from training.task import Task
+from training.loop.task import Task
+from training.tasks.cifar import SIDE_PX
 
 TIMED_BATCH = 256
 REPEATS = 20

@@ -13,18 +13,18 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from models.capture import capture
-from models.maps.attention import rows
-from models.networks import build
-from models.records import PatchGrid
-from training.captions import Captioned, load_captioned
+from fovea.models.capture import capture
+from fovea.models.kinds.attention.rows import rows
+from fovea.models.networks import build
+from fovea.models.records import PatchGrid
 from training.claims.meaning_rooms import gaussians
 from training.claims.results import DOCS
-from training.data import CANVAS_PX, data_folder
-from training.export import load_network
-from training.photos import PREPROCESSING
-from training.views import CROP_PX, centre_boxes, normalise, resample
-from training.words import Vocabulary
+from training.examples.data import CANVAS_PX, data_folder
+from training.examples.views import CROP_PX, centre_boxes, normalise, resample
+from training.examples.words import Vocabulary
+from training.loop.export import load_network
+from training.tasks.captions import Captioned, load_captioned
+from training.tasks.photos import PREPROCESSING
 
 BOXES = Path(__file__).with_name("caption_boxes.json")
 CHECKPOINT = Path("models/checkpoints/captioner.safetensors")

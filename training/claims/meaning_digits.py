@@ -9,11 +9,11 @@ from typing import cast
 
 import torch
 
-from models.mechanisms.spatial_transformer import ComposedSpatialTransformer
+from fovea.models.mechanisms.spatial_transformer import ComposedSpatialTransformer
 from training.claims.results import write_figures
 from training.claims.windows import window_figures
-from training.data import data_folder, load_digits
-from training.export import load_network
+from training.examples.data import data_folder, load_digits
+from training.loop.export import load_network
 from training.recipes import stn_digits
 
 

@@ -11,16 +11,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.inference import run
-from models.layout import survey
-from models.maps.attention import rows
-from models.records import PatchGrid, Site
+from fovea.models.kinds.attention.rows import rows
+from fovea.models.places.layout import survey
+from fovea.models.records import PatchGrid, Site
+from fovea.models.running.inference import run
 from training.claims.results import write_figures
-from training.export import load_network
+from training.examples.rooms.collection import HELD_OUT_FROM, draw_rooms
+from training.loop.export import load_network
+from training.loop.task import Task
 from training.recipes import sa_unet
-from training.rooms.collection import HELD_OUT_FROM, draw_rooms
-from training.segmentation import RoomTask
-from training.task import Task
+from training.tasks.segmentation import RoomTask
 
 ROOMS = 100
 """Held-out rooms that are looked at."""

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from models.mechanisms.positions import NoPositions, cosine_similarity_map
+from fovea.models.mechanisms.positions import NoPositions, cosine_similarity_map
 from training.claims.claim import Claim
 from training.claims.small import vit
-from training.task import Task
+from training.loop.task import Task
 
 
 def similarity_by_place(encoding: Tensor, grid: tuple[int, int]) -> dict[str, float]:

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from models.inference import run
-from models.maps.statistics import attention_distance, cell_centres, distances
-from models.networks.cifar_resnet import STAGE_BLOCKS, STAGE_CHANNELS, CifarResNet
-from models.records import PatchGrid
+from fovea.models.maps.statistics import attention_distance, cell_centres, distances
+from fovea.models.networks.cifar_resnet import STAGE_BLOCKS, STAGE_CHANNELS, CifarResNet
+from fovea.models.records import PatchGrid
+from fovea.models.running.inference import run
 from training.claims.claim import Claim
 from training.claims.small import residual, vit
-from training.task import Task
+from training.loop.task import Task
 
 PHOTOS = 128
 
@@ -19,7 +19,7 @@ PHOTOS = 128
 def attention_distances(network: nn.Module, inputs: Tensor) -> Iterator[Tensor]:
     """For every attention over all patches, in order: (head,), the mean over photos in px.
 
-    inputs: (photo, channel, height, width); the distance is that of models.maps.statistics.
+    inputs: (photo, channel, height, width); the distance is that of fovea.models.maps.statistics.
     """
     _, traces = run(network, inputs)
     for sites in zip(*(trace.sites for trace in traces), strict=True):

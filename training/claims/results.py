@@ -8,7 +8,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from training.claims.claim import SEEDS, Claim
-from training.recipe import Recipe
+from training.recipes.recipe import Recipe
 
 RUNS = Path("runs/claims")
 DOCS = Path("docs/claims")

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from training.claims.claim import Claim
 from training.claims.meaning_rooms import measure
-from training.recipe import Recipe
+from training.examples.rooms import SIZE_PX
 from training.recipes import sa_unet
-from training.rooms import SIZE_PX
+from training.recipes.recipe import Recipe
 
 
 def variant(attention: bool) -> Recipe:

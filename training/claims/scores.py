@@ -6,12 +6,12 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from models.mechanisms.scores import SCORES
+from fovea.models.mechanisms.scores import SCORES
 from training.claims.claim import Claim
-from training.recipe import Recipe
+from training.loop.task import Task
 from training.recipes import text_transformer
-from training.sentences import SentenceTask
-from training.task import Task
+from training.recipes.recipe import Recipe
+from training.tasks.sentences import SentenceTask
 
 TIMED_SENTENCES = 256
 REPEATS = 5

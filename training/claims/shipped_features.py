@@ -9,14 +9,14 @@ import json
 import torch
 from torch import Tensor, nn
 
-from models.mechanisms.positions import cosine_similarity_map
+from fovea.models.mechanisms.positions import cosine_similarity_map
 from training.claims.positions import similarity_by_place
 from training.claims.results import DOCS
 from training.claims.shipped_reach import shipped
 from training.claims.tnt import flat_map, neighbour_purity
-from training.data import Examples, data_folder, load_photos
-from training.photos import PREPROCESSING
-from training.views import CROP_PX, centre_boxes, normalise, resample
+from training.examples.data import Examples, data_folder, load_photos
+from training.examples.views import CROP_PX, centre_boxes, normalise, resample
+from training.tasks.photos import PREPROCESSING
 
 CLASSES = 10
 SHOWN = (2, 7, 12)

@@ -20,11 +20,11 @@ from training.claims.receptive_field import (
     uniform_distance,
 )
 from training.claims.results import write_figures
-from training.data import data_folder, load_photos
-from training.export import load_network
-from training.photos import PREPROCESSING
-from training.teacher import TEACHER_PX, load_teacher
-from training.views import CROP_PX, centre_boxes, normalise, resample
+from training.examples.data import data_folder, load_photos
+from training.examples.teacher import TEACHER_PX, load_teacher
+from training.examples.views import CROP_PX, centre_boxes, normalise, resample
+from training.loop.export import load_network
+from training.tasks.photos import PREPROCESSING
 
 CHECKPOINTS = Path("models/checkpoints")
 

@@ -6,7 +6,7 @@ itself shows most plainly what a transformer is for.
 
 from training.claims.claim import Claim
 from training.claims.windows import measure
-from training.recipe import Recipe
+from training.recipes.recipe import Recipe
 
 TABLE = ("rotation", "rotation_scale_translation", "projective", "elastic")
 """The distortions of the paper's table 1."""

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from training.claims.claim import Claim
 from training.claims.gates import cost
 from training.claims.small import vit
-from training.recipe import Recipe
-from training.task import Task
+from training.loop.task import Task
+from training.recipes.recipe import Recipe
 
 NEIGHBOURS = 10
 

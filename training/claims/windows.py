@@ -3,11 +3,14 @@
 import torch
 from torch import Tensor, nn
 
-from models.mechanisms.spatial_transformer import ComposedSpatialTransformer, SpatialTransformer
-from training.data import Examples
-from training.digits import normalise
-from training.distortions import CANVAS_PX, draw
-from training.task import Task
+from fovea.models.mechanisms.spatial_transformer import (
+    ComposedSpatialTransformer,
+    SpatialTransformer,
+)
+from training.examples.data import Examples
+from training.examples.distortions import CANVAS_PX, draw
+from training.loop.task import Task
+from training.tasks.digits import normalise
 
 FINER = 2
 """Overlaps are counted on points this many times as dense as the canvas's pixels."""

@@ -1,6 +1,5 @@
 """The recipes, one file a checkpoint."""
 
-from training.recipe import Recipe
 from training.recipes import (
     captioner,
     cbam_resnet,
@@ -18,6 +17,7 @@ from training.recipes import (
     tnt,
     vit,
 )
+from training.recipes.recipe import Recipe
 
 RECIPES: dict[str, Recipe] = {
     module.RECIPE.id: module.RECIPE

@@ -1,6 +1,6 @@
 """A Transformer that captions photos: a teacher shows it how to see, then people how to speak."""
 
-from training.recipe import Recipe
+from training.recipes.recipe import Recipe
 
 RECIPE = Recipe(
     id="captioner",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from training.recipe import Recipe
+from training.recipes.recipe import Recipe
 
 BEGUN: dict[str, Any] = {
     "starts_from": "eca_resnet",

@@ -1,7 +1,7 @@
 """A U-Net that looks around, finding the walls of drawn rooms."""
 
-from training.recipe import Recipe
-from training.rooms import SIZE_PX
+from training.examples.rooms import SIZE_PX
+from training.recipes.recipe import Recipe
 
 RECIPE = Recipe(
     id="sa_unet",

@@ -1,6 +1,6 @@
 """A spatial transformer that finds a digit on a cluttered canvas, looks again and turns it."""
 
-from training.recipe import Recipe
+from training.recipes.recipe import Recipe
 
 RECIPE = Recipe(
     id="stn_digits",

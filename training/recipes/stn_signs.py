@@ -1,6 +1,6 @@
 """Spatial transformers that frame a traffic sign: one on the photo, one inside the network."""
 
-from training.recipe import Recipe
+from training.recipes.recipe import Recipe
 
 RECIPE = Recipe(
     id="stn_signs",

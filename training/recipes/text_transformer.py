@@ -1,6 +1,6 @@
 """A Transformer that translates the sentences of a small grammar."""
 
-from training.recipe import Recipe
+from training.recipes.recipe import Recipe
 
 RECIPE = Recipe(
     id="text_transformer",

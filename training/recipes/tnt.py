@@ -1,6 +1,6 @@
 """A small transformer in transformer on Caltech-101."""
 
-from training.recipe import Recipe
+from training.recipes.recipe import Recipe
 
 RECIPE = Recipe(
     id="tnt",

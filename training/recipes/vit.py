@@ -1,6 +1,6 @@
 """A small hybrid vision transformer on Caltech-101, taught token by token."""
 
-from training.recipe import Recipe
+from training.recipes.recipe import Recipe
 
 RECIPE = Recipe(
     id="vit",

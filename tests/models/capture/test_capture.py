@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from models.capture import capture
-from models.records import UnknownSite
-from models.torchvision_operators import declare_missing_operators
+from fovea.models.capture import capture
+from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.records import UnknownSite
 
 declare_missing_operators()
 import timm  # noqa: E402 (after the operators are declared)

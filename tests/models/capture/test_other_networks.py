@@ -9,12 +9,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.coverage.counting import SOFTMAX, count
 from benchmarks.coverage.small_transformers import transformers_families
-from models.capture import capture
-from models.layout import place, survey
-from models.layout_kinds import layout_kind
-from models.maps.attention import rows
-from models.records import Attention, PatchGrid, Trace
-from models.torchvision_operators import declare_missing_operators
+from fovea.models.capture import capture
+from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.kinds.attention.rows import rows
+from fovea.models.places.layout import place, survey
+from fovea.models.places.layout_kinds import layout_kind
+from fovea.models.records import Attention, PatchGrid, Trace
 
 declare_missing_operators()
 

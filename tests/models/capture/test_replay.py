@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.capture import capture
-from models.capture.calls import calls, last_picture
-from models.capture.replay import repeated, replay
-from models.records import Site
+from fovea.models.capture import capture
+from fovea.models.capture.module_calls import calls, last_picture
+from fovea.models.capture.replay import repeated, replay
+from fovea.models.records import Site
 
 
 class Block(nn.Module):

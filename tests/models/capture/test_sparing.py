@@ -4,15 +4,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models import blockwise, explain
-from models.capture import capture
-from models.capture.calls import graph_from
-from models.capture.outline import is_outline, outlined
-from models.capture.replay import repeated, replay
-from models.inference import run
-from models.layout import survey
-from models.maps import rollout
-from models.records import Site
+from fovea.models.capture import capture
+from fovea.models.capture.module_calls import graph_from
+from fovea.models.capture.outline import is_outline, outlined
+from fovea.models.capture.replay import repeated, replay
+from fovea.models.maps import rollout
+from fovea.models.methods import blockwise
+from fovea.models.methods import for_class as explain
+from fovea.models.places.layout import survey
+from fovea.models.records import Site
+from fovea.models.running.inference import run
 from tests.models.maps.conftest import vit
 
 PHOTO = torch.randn(1, 3, 32, 48, generator=torch.Generator().manual_seed(1))

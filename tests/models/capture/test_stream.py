@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.capture.stream import Addition
-from models.inference import run, run_for_stream
-from models.networks import build
-from models.torchvision_operators import declare_missing_operators
+from fovea.models.capture.stream import Addition
+from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.networks import build
+from fovea.models.running.inference import run, run_for_stream
 
 PHOTO = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 

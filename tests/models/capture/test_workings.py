@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.capture import workings as noted
-from models.inference import run, run_for_workings
+from fovea.models.capture import workings as noted
+from fovea.models.running.inference import run, run_for_workings
 
 
 class Whole(nn.Module):

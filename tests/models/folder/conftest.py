@@ -10,7 +10,7 @@ import pytest
 from safetensors.torch import save_file
 from torch import nn
 
-from models.catalog import Catalog
+from fovea.models.catalog.catalog import Catalog
 
 PAGE = Path(__file__).parents[3] / "docs" / "models-folder.md"
 PREPROCESSING = "\n[preprocessing]\nsize = 32\nmean = 0.5\nstd = 0.5\n"

@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
-from models import model_file, timm_zoo
-from models.catalog import Catalog, bundled
-from models.inference import run
+from fovea.models.catalog import timm_zoo
+from fovea.models.catalog.catalog import Catalog, bundled
+from fovea.models.catalog.folder import model_file
+from fovea.models.running.inference import run
 from tests.models.folder.conftest import PAGE, PREPROCESSING
 
 

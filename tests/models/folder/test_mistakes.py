@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from models import folder, model_file
-from models.catalog import Catalog, UnknownModel, bundled
-from models.weights import InvalidModelFile, UnusableNetwork
+from fovea.models.catalog.catalog import Catalog, UnknownModel, bundled
+from fovea.models.catalog.folder import folder, model_file
+from fovea.models.catalog.weights.weights import InvalidModelFile, UnusableNetwork
 from tests.models.folder.conftest import PREPROCESSING
 
 MISTAKES = """\

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from models import folder
-from models.catalog import Catalog
-from models.inference import run
-from models.preprocessing import prepare
-from models.weights import CorruptWeights
+from fovea.models.catalog.catalog import Catalog
+from fovea.models.catalog.folder import folder
+from fovea.models.catalog.weights.weights import CorruptWeights
+from fovea.models.preprocessing import prepare
+from fovea.models.running.inference import run
 from tests.models.folder.conftest import PAGE, PREPROCESSING
 
 TRANSFORMER = {

@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import save, save_file
 from torch import nn
 
-from models import timm_zoo
-from models.catalog import Catalog
-from models.weights import CorruptWeights, ModelNotLocal, UnsafeCheckpoint
+from fovea.models.catalog import timm_zoo
+from fovea.models.catalog.catalog import Catalog
+from fovea.models.catalog.weights.weights import CorruptWeights, ModelNotLocal, UnsafeCheckpoint
 from tests.hub import a_hub
 from tests.models.folder.conftest import PREPROCESSING
 
@@ -24,7 +24,10 @@ def test_a_pickle_is_refused_with_the_way_to_convert_it(
     catalog = put("c", text)
     with pytest.raises(UnsafeCheckpoint, match="run code") as caught:
         catalog.load("c")
-    assert caught.value.hint == f"Convert it: python -m models.convert c{suffix} c.safetensors"
+    assert (
+        caught.value.hint
+        == f"Convert it: python -m fovea.models.catalog.weights.convert c{suffix} c.safetensors"
+    )
 
 
 def test_a_pickle_that_is_called_safetensors_is_found_out(
@@ -49,8 +52,13 @@ def test_a_pickle_in_the_weights_folder_is_listed_with_the_reason(tmp_path: Path
     assert "pickle" in str(row.reason)
     with pytest.raises(UnsafeCheckpoint) as caught:
         catalog.load(name)
-    assert f"python -m models.convert {name}.pth {name}.safetensors" in caught.value.hint
-    assert any(f"models.convert {name}.pth" in line for line in catalog.complaints())
+    assert (
+        f"python -m fovea.models.catalog.weights.convert {name}.pth {name}.safetensors"
+        in caught.value.hint
+    )
+    assert any(
+        f"fovea.models.catalog.weights.convert {name}.pth" in line for line in catalog.complaints()
+    )
 
 
 def test_weights_that_do_not_fit_are_named(put: Callable[..., Catalog], own_code: Any) -> None:
@@ -65,7 +73,7 @@ def test_weights_that_do_not_fit_are_named(put: Callable[..., Catalog], own_code
 
 
 def test_tensors_that_a_network_shares_are_needed_once(tmp_path: Path) -> None:
-    from models.weights import fill, read
+    from fovea.models.catalog.weights.weights import fill, read
 
     class Shares(nn.Module):
         def __init__(self) -> None:

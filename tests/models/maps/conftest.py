@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.inference import run_for_class
-from models.layout import Layouts, survey
-from models.records import Map, Trace
-from models.torchvision_operators import declare_missing_operators
+from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.places.layout import Layouts, survey
+from fovea.models.records import Map, Trace
+from fovea.models.running.inference import run_for_class
 from tests.real_weights import IMAGENET_VIT, MISSING, real_weights
 
 
@@ -84,7 +84,7 @@ def _exact(module: nn.Module, photo: Tensor, target: int) -> Exact:
 
 def real_vit() -> nn.Module | None:
     """The ImageNet ViT-Ti, where this machine has its weights."""
-    from models.catalog import Catalog
+    from fovea.models.catalog.catalog import Catalog
 
     folder = real_weights()
     if folder is None:

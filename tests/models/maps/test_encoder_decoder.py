@@ -7,15 +7,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models import explain
-from models.capture import capture
-from models.layout import place, survey
-from models.maps.attention import rows
-from models.maps.encoder_decoder import query_relevance, stack
-from models.maps.gradients import gradient_rows
-from models.maps.propagation import NoChain
-from models.records import Trace
-from models.torchvision_operators import declare_missing_operators
+from fovea.models.capture import capture
+from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.kinds.attention.rows import rows
+from fovea.models.maps.encoder_decoder import query_relevance, stack
+from fovea.models.maps.gradients import gradient_rows
+from fovea.models.maps.propagation import NoChain
+from fovea.models.methods import for_class as explain
+from fovea.models.places.layout import place, survey
+from fovea.models.records import Trace
 from tests.models.maps.conftest import close, vit
 
 

@@ -4,15 +4,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from models import explain
-from models.capture import capture
-from models.inference import run
-from models.layout import place, survey
-from models.maps import gradients
-from models.maps.gradients import NoGradients, gradient_rows
-from models.maps.mass import dino, heaviest
-from models.maps.rollout import rollout, vit_explain
-from models.records import Map
+from fovea.models.capture import capture
+from fovea.models.maps import gradients
+from fovea.models.maps.gradients import NoGradients, gradient_rows
+from fovea.models.maps.mass import dino, heaviest
+from fovea.models.maps.rollout import rollout, vit_explain
+from fovea.models.methods import for_class as explain
+from fovea.models.places.layout import place, survey
+from fovea.models.records import Map
+from fovea.models.running.inference import run
 from tests.models.maps.conftest import Exact, close, vit
 
 

@@ -4,9 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models import explain
-from models.capture import capture
-from models.maps.heads import importance_of
+from fovea.models.capture import capture
+from fovea.models.maps.heads import importance_of
+from fovea.models.methods import for_class as explain
 from tests.models.maps.conftest import Exact, close, vit
 
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from models import explain
-from models.maps.propagation import NotPossible
-from models.torchvision_operators import declare_missing_operators
+from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.maps.propagation import NotPossible
+from fovea.models.methods import for_class as explain
 from tests.models.maps.conftest import Exact, close, vit
 
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.maps.propagation import NoChain
-from models.maps.rollout import rollout
-from models.records import Attention, Gate, PatchGrid, Site, Trace
+from fovea.models.maps.propagation import NoChain
+from fovea.models.maps.rollout import rollout
+from fovea.models.records import Attention, Gate, PatchGrid, Site, Trace
 
 
 def trace_of(tokens: int, grid: PatchGrid, prefix: int, layers: int = 4, heads: int = 3) -> Trace:

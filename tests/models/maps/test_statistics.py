@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.maps.attention import columns, rows
-from models.maps.places import NoPlace
-from models.maps.statistics import attention_distance, entropy, entropy_share
-from models.records import Attention, Cells, Layout, PatchGrid
+from fovea.models.kinds.attention.rows import columns, rows
+from fovea.models.kinds.attention.windows import NoPlace
+from fovea.models.maps.statistics import attention_distance, entropy, entropy_share
+from fovea.models.records import Attention, Cells, Layout, PatchGrid
 from tests.models.maps.conftest import Exact, close
 
 

@@ -6,8 +6,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from models.mechanisms.attention import MultiHeadAttention
-from models.mechanisms.scores import scaled_dot_product
+from fovea.models.mechanisms.attention import MultiHeadAttention
+from fovea.models.mechanisms.scores import scaled_dot_product
 
 Array = NDArray[np.float64]
 

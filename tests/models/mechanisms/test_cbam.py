@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.mechanisms.cbam import ARRANGEMENTS, CBAM, ChannelGate, SpatialGate
+from fovea.models.mechanisms.cbam import ARRANGEMENTS, CBAM, ChannelGate, SpatialGate
 
 Array = NDArray[np.float64]
 

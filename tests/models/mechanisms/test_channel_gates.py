@@ -7,8 +7,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.mechanisms.efficient_channel_attention import EfficientChannelAttention, kernel_size
-from models.mechanisms.squeeze_excitation import SqueezeExcitation
+from fovea.models.mechanisms.efficient_channel_attention import (
+    EfficientChannelAttention,
+    kernel_size,
+)
+from fovea.models.mechanisms.squeeze_excitation import SqueezeExcitation
 
 Array = NDArray[np.float64]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.mechanisms.feature_map_attention import FeatureMapAttention, fold_spectral_norm
+from fovea.models.mechanisms.feature_map_attention import FeatureMapAttention, fold_spectral_norm
 
 
 def layer(spectral: bool = False, gamma: float = 0.7) -> FeatureMapAttention:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.mechanisms.positions import (
+from fovea.models.mechanisms.positions import (
     POSITIONS,
     LearnedPositions2D,
     build_positions,

@@ -6,10 +6,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.inference import run
-from models.mechanisms.attention import MultiHeadAttention
-from models.mechanisms.scores import SCORES, build_scores
-from models.networks import build
+from fovea.models.mechanisms.attention import MultiHeadAttention
+from fovea.models.mechanisms.scores import SCORES, build_scores
+from fovea.models.networks import build
+from fovea.models.running.inference import run
 
 Array = NDArray[np.float64]
 ROOT_D = np.sqrt(4)

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.mechanisms.spatial_transformer import (
+from fovea.models.mechanisms.spatial_transformer import (
     ComposedSpatialTransformer,
     Look,
     SpatialTransformer,

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.capture import capture
-from models.mechanisms.attention import MultiHeadAttention
-from models.mechanisms.positions import sinusoidal_table
-from models.networks import build
-from models.networks.decoder import END, LONGEST, PAD, START, UNKNOWN, WordDecoder
+from fovea.models.capture import capture
+from fovea.models.mechanisms.attention import MultiHeadAttention
+from fovea.models.mechanisms.positions import sinusoidal_table
+from fovea.models.networks import build
+from fovea.models.networks.decoder import END, LONGEST, PAD, START, UNKNOWN, WordDecoder
 
 WORDS = 30
 

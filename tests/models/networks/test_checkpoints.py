@@ -12,14 +12,14 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from models.networks import build
-from training.data import fit_square, load_digits, load_photos
-from training.distortions import draw
-from training.export import load_network
+from fovea.models.networks import build
+from training.examples.data import fit_square, load_digits, load_photos
+from training.examples.distortions import draw
+from training.examples.rooms.collection import draw_rooms
+from training.loop.export import load_network
 from training.recipes import RECIPES
-from training.rooms.collection import draw_rooms
-from training.segmentation import count
-from training.sentences import SentenceTask
+from training.tasks.segmentation import count
+from training.tasks.sentences import SentenceTask
 
 ROOT = Path(__file__).resolve().parents[3]
 CARDS = sorted((ROOT / "models/checkpoints").glob("*.json"))

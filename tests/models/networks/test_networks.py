@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.capture import capture
-from models.mechanisms.cbam import CBAM
-from models.mechanisms.efficient_channel_attention import EfficientChannelAttention
-from models.mechanisms.feature_map_attention import FeatureMapAttention
-from models.mechanisms.positions import POSITIONS
-from models.mechanisms.squeeze_excitation import SqueezeExcitation
-from models.networks import build
-from models.networks.gated_resnet import GATES, STAGE_BLOCKS
+from fovea.models.capture import capture
+from fovea.models.mechanisms.cbam import CBAM
+from fovea.models.mechanisms.efficient_channel_attention import EfficientChannelAttention
+from fovea.models.mechanisms.feature_map_attention import FeatureMapAttention
+from fovea.models.mechanisms.positions import POSITIONS
+from fovea.models.mechanisms.squeeze_excitation import SqueezeExcitation
+from fovea.models.networks import build
+from fovea.models.networks.gated_resnet import GATES, STAGE_BLOCKS
 
 BLOCKS = sum(STAGE_BLOCKS)
 MECHANISM_OF = {

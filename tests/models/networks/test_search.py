@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.networks.decoder import END, PAD, START, UNKNOWN
-from models.networks.search import write
+from fovea.models.networks.decoder import END, PAD, START, UNKNOWN
+from fovea.models.networks.search import write
 
 WORDS = 7  # PAD, START, END, UNKNOWN and three words to write
 LONGEST = 4

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from models.inference import run
-from models.networks import build
+from fovea.models.networks import build
+from fovea.models.running.inference import run
 
 SMALL = {"classes": 5, "image_size": 16, "dim": 12, "depth": 2, "word_dim": 6, "heads": 3}
 

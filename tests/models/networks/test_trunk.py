@@ -6,12 +6,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from models.inference import run
-from models.networks import build
-from models.networks.gated_resnet import GatedResNet
-from models.networks.tnt import TransformerInTransformer
-from models.networks.trunk import TrunkPatches
-from models.networks.vit import VisionTransformer
+from fovea.models.networks import build
+from fovea.models.networks.gated_resnet import GatedResNet
+from fovea.models.networks.tnt import TransformerInTransformer
+from fovea.models.networks.trunk import TrunkPatches
+from fovea.models.networks.vit import VisionTransformer
+from fovea.models.running.inference import run
 
 
 def photos() -> torch.Tensor:

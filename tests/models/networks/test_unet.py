@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from models.inference import run
-from models.mechanisms.feature_map_attention import FeatureMapAttention
-from models.networks import build
-from models.records import PatchGrid
+from fovea.models.mechanisms.feature_map_attention import FeatureMapAttention
+from fovea.models.networks import build
+from fovea.models.records import PatchGrid
+from fovea.models.running.inference import run
 
 
 def reached(network: nn.Module, size_px: int = 192) -> Tensor:

@@ -7,10 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.inference import run, run_for_workings
-from models.mechanisms.feature_map_attention import FeatureMapAttention
-from models.steps import Step, attention_steps
-from models.torchvision_operators import declare_missing_operators
+from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.kinds.attention.steps import attention_steps
+from fovea.models.kinds.step import Step
+from fovea.models.mechanisms.feature_map_attention import FeatureMapAttention
+from fovea.models.running.inference import run, run_for_workings
 
 declare_missing_operators()
 from timm.models.vision_transformer import Attention  # noqa: E402

@@ -6,13 +6,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.inference import run, run_for_workings
-from models.mechanisms.cbam import CBAM
-from models.mechanisms.efficient_channel_attention import EfficientChannelAttention
-from models.mechanisms.squeeze_excitation import SqueezeExcitation
-from models.records import UnknownSite
-from models.steps import Step, gate_steps, steps
-from models.torchvision_operators import declare_missing_operators
+from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.kinds.gate.steps import gate_steps
+from fovea.models.kinds.step import Step
+from fovea.models.mechanisms.cbam import CBAM
+from fovea.models.mechanisms.efficient_channel_attention import EfficientChannelAttention
+from fovea.models.mechanisms.squeeze_excitation import SqueezeExcitation
+from fovea.models.records import UnknownSite
+from fovea.models.running.inference import run, run_for_workings
+from fovea.models.running.steps import steps
 
 declare_missing_operators()
 from timm.layers import EcaModule, SEModule  # noqa: E402

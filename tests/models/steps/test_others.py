@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from models.inference import run, run_for_workings
-from models.steps import attention_steps, gate_steps
-from models.torchvision_operators import declare_missing_operators
+from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.kinds.attention.steps import attention_steps
+from fovea.models.kinds.gate.steps import gate_steps
+from fovea.models.running.inference import run, run_for_workings
 
 PHOTO = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 

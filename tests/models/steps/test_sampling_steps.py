@@ -5,8 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.inference import run, run_for_workings
-from models.steps import Step, sampling_steps
+from fovea.models.kinds.step import Step
+from fovea.models.kinds.warp.steps import sampling_steps
+from fovea.models.running.inference import run, run_for_workings
 
 
 class Transformer(nn.Module):

@@ -10,7 +10,7 @@ import pytest
 import skimage
 from PIL import Image
 
-from server import schemas
+from fovea.server.wire import schemas
 from tests.real_weights import IMAGENET_VIT, MISSING, real_weights
 from tests.server.asking import at
 from tests.server.conftest import SE, VIT, Running

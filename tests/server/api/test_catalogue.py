@@ -2,7 +2,7 @@
 
 import pytest
 
-from server import schemas
+from fovea.server.wire import schemas
 from tests.server.conftest import VIT, Running
 
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from models.preprocessing import prepare
-from server.conclude import to_input
+from fovea.models.preprocessing import prepare
+from fovea.server.engine.conclude import to_input
 from tests.server.asking import at
 from tests.server.conftest import WINDOWED, Running
 

@@ -10,8 +10,8 @@ import pytest
 import safetensors.numpy
 from PIL import Image
 
-from models.catalog import bundled
-from server import schemas
+from fovea.models.catalog.catalog import bundled
+from fovea.server.wire import schemas
 from tests.server.asking import NPY, PNG, SAFETENSORS, at, npy
 from tests.server.conftest import WINDOWED, Running
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from models.shipped import bundled
-from server import schemas
+from fovea.models.catalog.shipped import bundled
+from fovea.server.wire import schemas
 from tests.server.asking import NPY, SAFETENSORS, at, npy
 from tests.server.conftest import WINDOWED, Running
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from models.catalog import Catalog
-from server.cli import main
+from fovea.models.catalog.catalog import Catalog
+from fovea.server.commands.cli import main
 
 ROOT = Path(__file__).parents[3]
 SAMPLES = ROOT / "frontend/samples"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from models.networks.gated_resnet import STAGE_CHANNELS
-from server.commands import examination
+from fovea.models.networks.gated_resnet import STAGE_CHANNELS
+from fovea.server.commands import examination
 from tests.server.commands.conftest import SUNFLOWER, told
 from tests.server.conftest import SE, WINDOWED
 

@@ -15,13 +15,13 @@ import pytest
 import torch
 from PIL import Image
 
-from models.inference import run, run_for_class
-from models.maps.attention import rows
-from models.maps.gradients import relevance
-from models.maps.rollout import rollout
-from models.preprocessing import prepare
-from server import render
-from server.commands.explain import plan
+from fovea.models.kinds.attention.rows import rows
+from fovea.models.maps.gradients import relevance
+from fovea.models.maps.rollout import rollout
+from fovea.models.preprocessing import prepare
+from fovea.models.running.inference import run, run_for_class
+from fovea.server.commands.explain import plan
+from fovea.server.wire import render
 from tests.hub import a_hub
 from tests.server.commands.conftest import SAMPLES, SUNFLOWER, UNSET, told
 from tests.server.conftest import VIT
@@ -247,7 +247,7 @@ def test_what_cannot_be_done_is_a_sentence(
 def test_networks_that_write_and_that_draw(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("server.commands.explain.catalogue", lambda settings: Writers())
+    monkeypatch.setattr("fovea.server.commands.explain.catalogue", lambda settings: Writers())
     common = ("explain", SUNFLOWER, "-o", tmp_path / "x.html", "--model")
     assert told(*common, CAPTIONER, "--map", "relevance", "--word", "0") == 0
     caption = re.search("“(.*)” →", capsys.readouterr().out)[1]

@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from server.cli import COMMANDS, main, parser
-from server.commands import asking
-from server.methods import METHODS, Options
+from fovea.server.answers.methods import METHODS, Options
+from fovea.server.commands import asking
+from fovea.server.commands.cli import COMMANDS, main, parser
 from tests.server.commands.conftest import ROOT
 
 
@@ -19,7 +19,7 @@ def test_help_is_quick_and_teaches() -> None:
     """Nothing heavy is imported to show it."""
     script = (
         "import sys, time; started = time.perf_counter()\n"
-        "from server.cli import parser; parser().format_help()\n"
+        "from fovea.server.commands.cli import parser; parser().format_help()\n"
         "assert not {'torch', 'timm', 'fastapi', 'numpy', 'PIL', 'pydantic'} & set(sys.modules)\n"
         "print(time.perf_counter() - started)"
     )

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from models.catalog import bundled
-from server.commands.common import table
+from fovea.models.catalog.catalog import bundled
+from fovea.server.commands.common import table
 from tests.server.commands.conftest import UNSET, told
 from tests.server.conftest import VIT
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
-from models.catalog import Catalog
-from models.inference import run
-from models.preprocessing import prepare
-from server.masks import palette
-from server.render import colormap
+from fovea.models.catalog.catalog import Catalog
+from fovea.models.preprocessing import prepare
+from fovea.models.running.inference import run
+from fovea.server.wire.masks import palette
+from fovea.server.wire.render import colormap
 from tests.server.commands.conftest import SAMPLES, told
 
 DIGIT, SIGN, ROOM = (

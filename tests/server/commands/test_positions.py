@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.catalog import Catalog
+from fovea.models.catalog.catalog import Catalog
 from tests.server.commands.conftest import SUNFLOWER, told
 
 

@@ -11,12 +11,12 @@ import pytest
 import torch
 from PIL import Image
 
-from models.capture import capture
-from models.catalog import Catalog
-from models.explain import word_relevance
-from models.tasks import ids_of, write
-from server import render
-from server.commands.planning import plan_sentences
+from fovea.models.capture import capture
+from fovea.models.catalog.catalog import Catalog
+from fovea.models.methods.for_class import word_relevance
+from fovea.models.running.tasks import ids_of, write
+from fovea.server.commands.planning import plan_sentences
+from fovea.server.wire import render
 from tests.server.commands.conftest import ROOT, SUNFLOWER, told
 
 SENTENCE = "the cat sees a dog"

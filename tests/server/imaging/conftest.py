@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from server.imaging import Photo, decode, pin_pillow
+from fovea.server.intake.imaging import Photo, decode, pin_pillow
 
 MAX_PIXELS = 1_000_000
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)

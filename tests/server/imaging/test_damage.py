@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from server import errors
-from server.imaging import decode, pin_pillow
+from fovea.server import problems
+from fovea.server.intake.imaging import decode, pin_pillow
 from tests.server.imaging.conftest import MAX_PIXELS, UPRIGHT, chunk, encoded, noise, photo, png
 from tests.server.imaging.test_profiles import P3_TO_XYZ, profile
 
@@ -66,39 +66,39 @@ def endless_scans() -> bytes:
     return encoded(noise(), "JPEG") + b"\xff\xda" * 1000
 
 
-NO_PHOTOS: dict[str, tuple[bytes | Callable[[], bytes], type[errors.Problem]]] = {
-    "nothing": (b"", errors.EmptyImage),
-    "one byte": (b"x", errors.UnsupportedFormat),
+NO_PHOTOS: dict[str, tuple[bytes | Callable[[], bytes], type[problems.Problem]]] = {
+    "nothing": (b"", problems.EmptyImage),
+    "one byte": (b"x", problems.UnsupportedFormat),
     "random": (bytes(np.random.default_rng(1).integers(0, 256, 5000, np.uint8)),
-               errors.UnsupportedFormat),
-    "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", errors.UnsupportedFormat),
-    "eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n", errors.UnsupportedFormat),
-    "pdf": (b"%PDF-1.7\n", errors.UnsupportedFormat),
-    "psd": (b"8BPS\0\1" + bytes(40), errors.UnsupportedFormat),
-    "ico": (b"\0\0\1\0\1\0" + bytes(40), errors.UnsupportedFormat),
-    "video": (b"\0\0\0\x20ftypisom" + bytes(40), errors.UnsupportedFormat),
-    "heic": (b"\0\0\0\x20ftypheic" + bytes(40), errors.UnsupportedFormat),
-    "jpeg cut": (lambda: half("JPEG"), errors.TruncatedImage),
-    "png cut": (lambda: half("PNG"), errors.TruncatedImage),
-    "gif cut": (lambda: half("GIF"), errors.TruncatedImage),
-    "bmp cut": (lambda: half("BMP"), errors.TruncatedImage),
-    "tiff cut": (lambda: half("TIFF"), errors.BadPhoto),
-    "webp cut": (lambda: half("WEBP"), errors.TruncatedImage),
-    "avif cut": (lambda: half("AVIF"), errors.BadPhoto),
+               problems.UnsupportedFormat),
+    "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", problems.UnsupportedFormat),
+    "eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n", problems.UnsupportedFormat),
+    "pdf": (b"%PDF-1.7\n", problems.UnsupportedFormat),
+    "psd": (b"8BPS\0\1" + bytes(40), problems.UnsupportedFormat),
+    "ico": (b"\0\0\1\0\1\0" + bytes(40), problems.UnsupportedFormat),
+    "video": (b"\0\0\0\x20ftypisom" + bytes(40), problems.UnsupportedFormat),
+    "heic": (b"\0\0\0\x20ftypheic" + bytes(40), problems.UnsupportedFormat),
+    "jpeg cut": (lambda: half("JPEG"), problems.TruncatedImage),
+    "png cut": (lambda: half("PNG"), problems.TruncatedImage),
+    "gif cut": (lambda: half("GIF"), problems.TruncatedImage),
+    "bmp cut": (lambda: half("BMP"), problems.TruncatedImage),
+    "tiff cut": (lambda: half("TIFF"), problems.BadPhoto),
+    "webp cut": (lambda: half("WEBP"), problems.TruncatedImage),
+    "avif cut": (lambda: half("AVIF"), problems.BadPhoto),
     "png with a wrong checksum": (
-        lambda: damaged(encoded(noise(), "PNG"), 60), errors.CorruptImage),
-    "apng without fcTL": (apng_without_frame_control, errors.CorruptImage),
-    "tiff cyclic": (cyclic_tiff, errors.CorruptImage),
-    "bmp of no width": (lambda: bmp_of_width(0), errors.CorruptImage),
-    "bmp of negative width": (lambda: bmp_of_width(-60), errors.CorruptImage),
-    "png text bomb": (text_bomb, errors.CorruptImage),
-    "huge header": (lambda: png_header(100_000, 100_000), errors.TooManyPixels),
-    "no size": (lambda: png_header(0, 10), errors.CorruptImage),
-    "gif frame beyond its canvas": (gif_larger_than_its_canvas, errors.CorruptImage),
-    "too thin": (lambda: encoded(Image.new("RGB", (1, 60_000)), "PNG"), errors.BadAspect),
-    "endless scans": (endless_scans, errors.TooManyPixels),
+        lambda: damaged(encoded(noise(), "PNG"), 60), problems.CorruptImage),
+    "apng without fcTL": (apng_without_frame_control, problems.CorruptImage),
+    "tiff cyclic": (cyclic_tiff, problems.CorruptImage),
+    "bmp of no width": (lambda: bmp_of_width(0), problems.CorruptImage),
+    "bmp of negative width": (lambda: bmp_of_width(-60), problems.CorruptImage),
+    "png text bomb": (text_bomb, problems.CorruptImage),
+    "huge header": (lambda: png_header(100_000, 100_000), problems.TooManyPixels),
+    "no size": (lambda: png_header(0, 10), problems.CorruptImage),
+    "gif frame beyond its canvas": (gif_larger_than_its_canvas, problems.CorruptImage),
+    "too thin": (lambda: encoded(Image.new("RGB", (1, 60_000)), "PNG"), problems.BadAspect),
+    "endless scans": (endless_scans, problems.TooManyPixels),
     **{
-        f"only the start of {name}": (start, errors.BadPhoto)
+        f"only the start of {name}": (start, problems.BadPhoto)
         for name, start in {
             "jpeg": b"\xff\xd8\xff", "png": b"\x89PNG\r\n\x1a\n", "gif": b"GIF89a", "bmp": b"BM",
             "tiff": b"II*\0", "webp": b"RIFF\0\0\0\0WEBP", "avif": b"\0\0\0\x20ftypavif",
@@ -110,14 +110,14 @@ NO_PHOTOS: dict[str, tuple[bytes | Callable[[], bytes], type[errors.Problem]]] =
 @pytest.mark.parametrize("name", NO_PHOTOS)
 def test_what_is_no_photo_is_refused(name: str) -> None:
     data, expected = NO_PHOTOS[name]
-    with pytest.raises(errors.BadPhoto) as raised:
+    with pytest.raises(problems.BadPhoto) as raised:
         photo(data() if callable(data) else data)
     assert isinstance(raised.value, expected), raised.value
     assert 400 <= raised.value.status < 500
 
 
 def test_an_unsupported_format_lists_the_accepted_ones() -> None:
-    with pytest.raises(errors.UnsupportedFormat) as raised:
+    with pytest.raises(problems.UnsupportedFormat) as raised:
         photo(b"<svg/>")
     assert "JPEG" in raised.value.detail
     assert "WEBP" in raised.value.extra["accepted"]
@@ -126,7 +126,7 @@ def test_an_unsupported_format_lists_the_accepted_ones() -> None:
 def test_the_pixel_limit_is_exact() -> None:
     data = encoded(Image.new("RGB", (100, 100)), "PNG")
     assert decode(data, 10_000).width == 100
-    with pytest.raises(errors.TooManyPixels) as raised:
+    with pytest.raises(problems.TooManyPixels) as raised:
         decode(data, 9_999)
     assert (raised.value.limit, raised.value.actual) == (9_999, 10_000)
 
@@ -165,7 +165,7 @@ def test_whatever_the_damage_it_is_a_photo_or_a_bad_photo(data: st.DataObject) -
     cut = data.draw(st.integers(len(sample) // 2, len(sample)))
     try:
         seen = decode(bytes(sample[:cut]), MAX_PIXELS)
-    except errors.BadPhoto:
+    except problems.BadPhoto:
         return
     assert seen.pixels.dtype == np.uint8
     assert seen.pixels.shape == (seen.height, seen.width, 3)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from server import job_schemas
-from server.settings import Settings
+from fovea.server.settings import Settings
+from fovea.server.wire import job_schemas
 from tests.hub import Hub, a_hub
 from tests.server.conftest import SE, VIT, Running, running, until
 

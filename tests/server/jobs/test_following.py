@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from server import job_schemas
+from fovea.server.wire import job_schemas
 from tests.hub import Hub
 from tests.server.conftest import SE, VIT, Running, until
 from tests.server.jobs.conftest import OTHERS, SLOW_PIECE, ended, post, slow_down, state

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from server import examples, job_schemas
-from server.jobs import KEPT, RATE_OVER_S, Job, Jobs, Meter
+from fovea.server.engine.jobs import KEPT, RATE_OVER_S, Job, Jobs, Meter
+from fovea.server.wire import examples, job_schemas
 
 
 def test_the_example_is_what_the_schema_says() -> None:

@@ -14,7 +14,7 @@ from time import monotonic
 import httpx
 import pytest
 
-from server.settings import Settings
+from fovea.server.settings import Settings
 from tests.hub import Hub
 from tests.server.conftest import VIT, Running, running, until
 from tests.server.jobs.conftest import SLOW_PIECE, ended, post, slow_down, state
@@ -124,7 +124,7 @@ def test_a_server_that_is_told_to_stop_does_not_wait_for_a_download(
         name: value for name, value in os.environ.items() if not name.startswith("FOVEA_")
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "server", "--port", "0"],
+        [sys.executable, "-m", "fovea", "serve", "--port", "0"],
         cwd=Path(__file__).parents[3],
         env={**environment, "FOVEA_CACHE_DIR": str(tmp_path), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,

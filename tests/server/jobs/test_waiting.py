@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from server.settings import Settings
+from fovea.server.settings import Settings
 from tests.hub import Hub
 from tests.server.conftest import SE, VIT, Running, running, until
 from tests.server.jobs.conftest import OTHERS, slow_down

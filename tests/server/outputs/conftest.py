@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.preprocessing import prepare
-from server.settings import Settings
+from fovea.models.preprocessing import prepare
+from fovea.server.settings import Settings
 from tests.server.conftest import SE, Running, png_of, running
 from tests.server.writers import CAPTIONER, PICTURE, TRANSLATOR, WALLS, Writers
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from server import outputs, schemas
+from fovea.server.wire import outputs, schemas
 from tests.server.asking import NPY, PNG, at, npy
 from tests.server.conftest import Running, png_of
 from tests.server.outputs.conftest import network_input

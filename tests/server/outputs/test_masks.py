@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from server import outputs
+from fovea.server.wire import outputs
 from tests.server.asking import NPY, PNG, at, npy
 from tests.server.conftest import Running
 from tests.server.outputs.conftest import network_input

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from models import tasks
-from server import outputs, schemas
-from server.settings import Settings
+from fovea.models.running import tasks
+from fovea.server.settings import Settings
+from fovea.server.wire import outputs, schemas
 from tests.server.asking import NPY, PNG, at, npy
 from tests.server.conftest import SE, Running, png_of, running
 from tests.server.outputs.conftest import say

@@ -1,0 +1,186 @@
+// The only module that talks to the server. Failures become Problems with the server's own words (RFC 9457).
+
+import { parseNpy } from "./npy.js";
+import { parseSafetensors } from "./safetensors.js";
+import { sampleUrl } from "./samples.js";
+
+/** What went wrong, in plain words, and what to do about it. */
+export class Problem extends Error {
+  /** @param {{type?: string, title?: string, status?: number, detail?: string, hint?: string, limit?: number}} fields */
+  constructor({ type = "", title = "Something went wrong", status = 0, detail = "", hint = "", limit = 0 }) {
+    super(detail || title);
+    this.slug = type.split("/").pop() ?? "";
+    this.title = title;
+    this.status = status;
+    this.detail = detail;
+    this.hint = hint;
+    this.limit = limit;
+  }
+}
+
+const JOB_GOES_ON = ["queued", "running"];
+
+/** @param {string} path @param {RequestInit} [init] */
+async function request(path, init = {}) {
+  let response;
+  try {
+    response = await fetch(path, init);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new Problem({
+      type: "/problems/unreachable",
+      title: "The server does not answer",
+      detail: "The connection failed.",
+      hint: "Check that Fovea is still running, then try again.",
+    });
+  }
+  if (response.ok) return response;
+  const problem = await response.json().catch(() => ({ title: `The server answered ${response.status}` }));
+  throw new Problem({ ...problem, status: response.status });
+}
+
+/** @param {Record<string, string | number>} parameters */
+function query(parameters) {
+  const text = new URLSearchParams(Object.entries(parameters).map(([name, value]) => [name, String(value)]));
+  return text.size ? `?${text}` : "";
+}
+
+/** @param {string} path @param {AbortSignal} [signal] */
+const json = async (path, signal) =>
+  (await request(path, { headers: { Accept: "application/json" }, signal })).json();
+
+/** @param {string} path @param {string} accept */
+const bytes = async (path, accept) => (await request(path, { headers: { Accept: accept } })).arrayBuffer();
+
+const wide = (/** @type {number} */ beams) => (beams > 1 ? query({ beams }) : "");
+const at = (/** @type {string} */ id) => `/v1/analyses/${encodeURIComponent(id)}`;
+const site = (/** @type {string} */ id, /** @type {string} */ name) =>
+  `${at(id)}/sites/${encodeURIComponent(name)}`;
+
+export const samples = () => json("/samples/samples.json");
+export const samplePhoto = async (/** @type {string} */ file, /** @type {AbortSignal} */ signal) =>
+  (await request(sampleUrl(file), { signal })).blob();
+export const colormaps = () => json("/vendor/colormaps.json");
+export const models = () => json("/v1/models");
+export const searchModels = (/** @type {string} */ text, /** @type {AbortSignal} */ signal) =>
+  json(`/v1/models${query({ search: text, limit: 24 })}`, signal);
+export const model = (/** @type {string} */ id) => json(`/v1/models/${encodeURIComponent(id)}`);
+
+/** Starts fetching a model's weights, or joins who does. @param {string} id */
+export const startDownload = async (id) =>
+  (await request(`/v1/models/${encodeURIComponent(id)}/download`, { method: "POST" })).json();
+
+/** @param {string} path the job's address */
+export const cancelJob = async (path) => (await request(path, { method: "DELETE" })).json();
+
+/**
+ * Tells the news of a job as they come, until it has ended.
+ * @param {any} job @param {(job: any) => void} tell @returns {Promise<any>} the job as it ended
+ */
+export function followJob(job, tell) {
+  return new Promise((resolve, reject) => {
+    const source = new EventSource(job.links.events);
+    source.addEventListener("job", (/** @type {MessageEvent} */ event) => {
+      const news = JSON.parse(event.data);
+      tell(news);
+      if (!JOB_GOES_ON.includes(news.state)) {
+        source.close();
+        resolve(news);
+      }
+    });
+    source.addEventListener("error", () => {
+      if (source.readyState !== EventSource.CLOSED) return; // the browser connects again
+      reject(new Problem({ title: "The server does not answer", detail: "The news of the download stopped." }));
+    });
+  });
+}
+
+/** @param {Blob} photo @param {string | null} modelId @param {number} beams @param {AbortSignal} signal */
+export async function analyse(photo, modelId, beams, signal) {
+  const form = new FormData();
+  form.append("image", photo, "photo");
+  if (modelId) form.append("model", modelId);
+  return (await request(`/v1/analyses${wide(beams)}`, { method: "POST", body: form, signal })).json();
+}
+
+/** @param {string} text @param {string} modelId @param {number} beams @param {AbortSignal} signal */
+export async function analyseText(text, modelId, beams, signal) {
+  const body = JSON.stringify({ text, model: modelId });
+  const headers = { "Content-Type": "application/json" };
+  return (await request(`/v1/analyses${wide(beams)}`, { method: "POST", body, headers, signal })).json();
+}
+
+export const analysis = (/** @type {string} */ id, /** @type {AbortSignal} */ signal) => json(at(id), signal);
+export const photo = async (/** @type {string} */ id) => (await request(`${at(id)}/image`)).blob();
+
+/** What each layer adds to the tokens of a site. @param {string} id @param {string} siteId */
+export async function stream(id, siteId) {
+  return parseSafetensors(await bytes(`${site(id, siteId)}/stream`, "application/vnd.safetensors"));
+}
+
+/** Projections of an attention site: q, k and the log-normaliser. @param {string} id @param {string} siteId */
+export async function projections(id, siteId) {
+  return parseSafetensors(await bytes(`${site(id, siteId)}/projections`, "application/vnd.safetensors"));
+}
+
+/** The whole matrix of an attention site, (head, query, key). @param {string} id @param {string} siteId */
+export async function attentionMatrix(id, siteId) {
+  const path = `${site(id, siteId)}/attention${query({ query: "all", head: "all" })}`;
+  return parseNpy(await bytes(path, "application/x-npy"));
+}
+
+/** @param {string} id @param {string} siteId */
+export const gate = async (id, siteId) =>
+  parseNpy(await bytes(`${site(id, siteId)}/gate`, "application/x-npy"));
+
+/** One channel's feature map before the gate. @param {string} id @param {string} siteId @param {number} channel */
+export const features = async (id, siteId, channel) =>
+  parseNpy(await bytes(`${site(id, siteId)}/features${query({ channel })}`, "application/x-npy"));
+
+/** The mechanism step by step. @param {string} id @param {string} siteId @param {Record<string, string | number>} asked */
+export const steps = (id, siteId, asked) => json(`${site(id, siteId)}/steps${query(asked)}`);
+
+/** What a site shows, with its sentence. @param {string} id @param {string} siteId @param {"attention" | "gate" | "features"} what @param {Record<string, string | number>} asked @param {AbortSignal} signal */
+export const siteMap = (id, siteId, what, asked, signal) => json(`${site(id, siteId)}/${what}${query(asked)}`, signal);
+
+/** @param {string} id @param {string} siteId */
+export const grid = (id, siteId) => json(`${site(id, siteId)}/grid`);
+
+/** @param {string} id @param {string} siteId */
+export const warped = async (id, siteId) =>
+  (await request(`${site(id, siteId)}/grid/warped`, { headers: { Accept: "image/png" } })).blob();
+
+/** What a spatial transformer on a feature map passes on, (channel, row, column). @param {string} id @param {string} siteId */
+export const warpedFeatures = async (id, siteId) =>
+  parseNpy(await bytes(`${site(id, siteId)}/grid/warped`, "application/x-npy"));
+
+/** What one place looks at or is looked at by, (head, row, column). @param {string} id @param {string} siteId @param {import("../geometry.js").Cell} cell @param {string} direction */
+export async function attentionOfPlace(id, siteId, { row, column }, direction) {
+  const asked = query({ query: `${row},${column}`, direction, head: "all" });
+  return parseNpy(await bytes(`${site(id, siteId)}/attention${asked}`, "application/x-npy"));
+}
+
+/** What was looked at to write one word, (head, row, column). @param {string} id @param {string} siteId @param {number} word */
+export async function attentionOfWord(id, siteId, word) {
+  const path = `${site(id, siteId)}/attention${query({ query: word, head: "all" })}`;
+  return parseNpy(await bytes(path, "application/x-npy"));
+}
+
+/** How much the writing of each word looked at one place, (head, word). @param {string} id @param {string} siteId @param {import("../geometry.js").Cell} cell */
+export async function wordsAtPlace(id, siteId, { row, column }) {
+  const asked = query({ query: `${row},${column}`, direction: "to", head: "all" });
+  return parseNpy(await bytes(`${site(id, siteId)}/attention${asked}`, "application/x-npy"));
+}
+
+/** The class of every place, (row, column). @param {string} id */
+export const mask = async (id) => parseNpy(await bytes(`${at(id)}/mask`, "application/x-npy"));
+
+/** A map of the whole network. @param {string} id @param {string} method @param {Record<string, string | number>} parameters */
+export const map = async (id, method, parameters) =>
+  parseNpy(await bytes(`${at(id)}/maps/${method}${query(parameters)}`, "application/x-npy"));
+
+/** How alike positions are. @param {string} id @param {Record<string, string | number | null>} asked a place, or which words, and one of them */
+export const positions = (id, asked) => json(`${at(id)}/maps/positions${query(asked)}`);
+
+/** A Plotly figure. @param {string} id @param {string} name @param {Record<string, string | number>} parameters */
+export const figure = (id, name, parameters) => json(`${at(id)}/figures/${name}${query(parameters)}`);

@@ -1,0 +1,154 @@
+// What can be chosen of the shown site: what is shown, who asks, which way, which heads.
+
+import { h, segmented } from "../../ui/dom.js";
+import { forWords, METHODS, possible, shownMethod } from "../../sites/methods.js";
+import { headOf } from "../../sites/picture.js";
+import { askedGrid } from "../../sites/sites.js";
+
+/** @type {Record<string, string>} */
+const HERE = { attention: "This layer", "spatial-transformer": "This grid" };
+
+/** @param {any} state @param {any} site @param {(patch: any) => void} set @param {(beams: number) => void} chooseBeams */
+export function controls(state, site, set, chooseBeams) {
+  const method = shownMethod(state, site);
+  const own = site.kind === "attention" && method === "site";
+  return [
+    showControl(state, site, set),
+    classMethod(state, site, set),
+    own && askedGrid(site, state.direction) && whoAsks(state, site, set),
+    own && askedGrid(site, state.direction) && whichWay(state, set),
+    own && site.heads > 1 && heads(state, site, set),
+    state.analysisData.output?.words && search(state, chooseBeams),
+    state.analysisData.output?.kind === "mask" && method === "site" && outline(state, set),
+  ];
+}
+
+/** The layer, the mask, or a map of the whole network. @param {any} state @param {any} site @param {(patch: any) => void} set */
+function showControl(state, site, set) {
+  const { analysisData: analysis } = state;
+  const method = shownMethod(state, site);
+  const fitting = Object.entries(METHODS).filter(([name]) => possible(name, analysis, site));
+  const forClass = fitting.filter(([, { forClass: on }]) => on);
+  const choices = [
+    analysis.output?.kind === "mask" && { value: "mask", text: "Mask", title: "The class of every place" },
+    {
+      value: "site",
+      text: analysis.output?.kind === "mask" && site.kind === "attention" ? "Attention" : (HERE[site.kind] ?? "This gate"),
+    },
+    ...fitting
+      .filter(([, { forClass: on }]) => !on)
+      .map(([value, { name, title }]) => ({ value, text: name, title })),
+    forClass.length > 0 && {
+      value: forClass[0][0],
+      text: forWords(analysis) ? "For the word" : forClass.length > 1 ? "For a class" : forClass[0][1].name,
+      title: forClass[0][1].title,
+    },
+  ].filter(Boolean);
+  if (choices.length < 2) return false;
+  const chosen = METHODS[method]?.forClass ? forClass[0]?.[0] : method;
+  return row(
+    "Show",
+    segmented("Show", /** @type {any} */ (choices), chosen, (/** @type {any} */ value) => set({ method: value })),
+  );
+}
+
+/** Which map for a class, and what it is in a sentence. @param {any} state @param {any} site @param {(patch: any) => void} set */
+function classMethod({ analysisData: analysis, method }, site, set) {
+  if (!METHODS[method] || !possible(method, analysis, site)) return false;
+  const { forClass, title } = METHODS[method];
+  const choices = Object.entries(METHODS)
+    .filter(([name, one]) => one.forClass && possible(name, analysis, site))
+    .map(([value, one]) => ({ value, text: one.name, title: one.title }));
+  return h(
+    "div",
+    { class: "group" },
+    forClass &&
+      choices.length > 1 &&
+      row(
+        "Method",
+        segmented("Method", choices, method, (/** @type {any} */ value) => set({ method: value })),
+      ),
+    h("p", { class: "quiet" }, `${title}.`),
+  );
+}
+
+/** @param {any} state @param {any} site @param {(patch: any) => void} set */
+function whoAsks({ query }, site, set) {
+  return row(
+    "Asks",
+    h(
+      "div",
+      { class: "row" },
+      h(
+        "button",
+        {
+          type: "button",
+          class: "button",
+          id: "class-token",
+          "aria-pressed": String(query === "cls"),
+          title: site.prefix_tokens
+            ? "A token without a place: the network's answer is made from it"
+            : "The patch in the middle of the photo",
+          onclick: () => set({ query: "cls", hover: null }),
+        },
+        site.prefix_tokens ? "Class token" : "Centre patch",
+      ),
+      h("span", { class: "quiet" }, query === "cls" ? "or a patch of the photo" : "a pinned patch"),
+    ),
+  );
+}
+
+/** @param {any} state @param {(patch: any) => void} set */
+function whichWay({ direction }, set) {
+  return row(
+    "Direction",
+    segmented(
+      "Direction",
+      [
+        { value: "from", text: "looks at", title: "A row of the attention matrix" },
+        { value: "to", text: "is looked at by", title: "A column of the attention matrix" },
+      ],
+      direction,
+      (/** @type {any} */ value) => set({ direction: value }),
+    ),
+  );
+}
+
+/** @param {any} state @param {any} site @param {(patch: any) => void} set */
+function heads(state, site, set) {
+  const each = Array.from({ length: site.heads }, (_, i) => ({ value: i, text: String(i), title: `Head ${i} alone` }));
+  const fused = [
+    { value: "mean", text: "mean", title: "The mean over all heads" },
+    { value: "max", text: "max", title: "The largest of all heads, place by place" },
+    { value: "min", text: "min", title: "The smallest of all heads, place by place" },
+  ];
+  return row(
+    "Heads",
+    segmented("Heads", /** @type {any} */ ([...fused, ...each]), headOf(state, site.heads), (/** @type {any} */ value) =>
+      set({ head: value }),
+    ),
+  );
+}
+
+/** How the words are searched for. @param {any} state @param {(beams: number) => void} choose */
+function search({ analysisData: analysis }, choose) {
+  const choices = [
+    { value: 1, text: "greedy", title: "Each word is the likeliest one" },
+    ...[3, 5].map((beams) => ({
+      value: beams,
+      text: `${beams} beams`,
+      title: `${beams} beginnings are followed at once, and the likeliest sentence is kept`,
+    })),
+  ];
+  return row("Search", segmented("Search", choices, analysis.output.beams, choose));
+}
+
+/** @param {any} state @param {(patch: any) => void} set */
+function outline(state, set) {
+  const box = h("input", { type: "checkbox", id: "outline", onchange: () => set({ outline: box.checked }) });
+  box.checked = state.outline;
+  return h("label", { class: "check" }, box, "border of the mask");
+}
+
+/** @param {string} label @param {Element} control */
+const row = (label, control) => h("div", { class: "control" }, h("span", { class: "quiet" }, label), control);

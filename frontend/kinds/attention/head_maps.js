@@ -1,0 +1,63 @@
+// A site's heads as small maps of what is asked: a patch's look, a word's, or all words against each other.
+
+import { fuse, matrix } from "../../sites/attention_rows.js";
+import { cellBox, crop, filledBox, fromAnalysis } from "../../geometry.js";
+import { askedQuery, shownToken } from "../../sites/picture.js";
+import { cellOf, isCross, isOfPatches, isScattered, isWordMatrix, wordOf } from "../../sites/sites.js";
+
+/**
+ * @typedef {object} HeadMaps
+ * @property {number} heads
+ * @property {number} columns  of each map
+ * @property {(head: number) => Float32Array} of  (row, column)
+ * @property {number[] | null} area  what the maps lie on, as [left, top, right, bottom] on the photo; null for words
+ */
+
+/** Whether a site's heads can be drawn small. @param {any} site */
+export const drawable = (site) =>
+  isOfPatches(site) || isScattered(site) || isCross(site) || isWordMatrix(site);
+
+/** @param {any} state @param {any} site @param {import("../../state/session.js").Session} session @returns {Promise<HeadMaps>} */
+export async function headMaps(state, site, session) {
+  if (isScattered(site)) {
+    const cell = cellOf(askedQuery(state), site, state.direction);
+    return inWindow(state, await session.place(site, cell, state.direction));
+  }
+  const source = await session.attention(site);
+  const { heads } = source;
+  if (isWordMatrix(site))
+    return { heads, columns: source.keys, of: (head) => matrix(source, head), area: null };
+  const toKeys = isCross(site) || state.direction === "from";
+  const token = isCross(site) ? wordOf(state, site) : shownToken(state, site);
+  const all = toKeys ? source.row(token) : source.column(token);
+  return {
+    heads,
+    columns: (site.grid ?? site.key_grid).columns,
+    of: (head) => fuse(all, heads, head).slice(site.prefix_tokens),
+    area: crop(fromAnalysis(state.analysisData)),
+  };
+}
+
+/**
+ * Of maps that know a window only, that window: on the whole photo it would be a few pixels.
+ * @param {any} state @param {{shape: number[], data: Float32Array}} map  (head, row, column); NaN where the window does not reach
+ * @returns {HeadMaps}
+ */
+export function inWindow({ analysisData: analysis }, { shape: [heads, rows, columns], data }) {
+  const grid = { rows, columns };
+  const box = filledBox(data.subarray(0, rows * columns), grid) ?? { top: 0, left: 0, ...grid };
+  const cut = (/** @type {Float32Array} */ values) =>
+    Float32Array.from(
+      { length: box.rows * box.columns },
+      (_, i) => values[(box.top + Math.floor(i / box.columns)) * columns + box.left + (i % box.columns)],
+    );
+  const geometry = fromAnalysis(analysis);
+  const [left, top] = cellBox(geometry, box.top, box.left, grid);
+  const [, , right, bottom] = cellBox(geometry, box.top + box.rows - 1, box.left + box.columns - 1, grid);
+  return {
+    heads,
+    columns: box.columns,
+    of: (head) => cut(fuse(data, heads, head)),
+    area: [left, top, right, bottom],
+  };
+}

@@ -1,0 +1,97 @@
+// The spatial transformer in a few lines, with this photo's own numbers.
+
+import { h } from "../../ui/dom.js";
+import { number, percent } from "../../ui/format.js";
+import { formula, matrix, sub, text } from "../../explain/mathml.js";
+import { sameInput } from "../../sites/sites.js";
+import { correction, decompose } from "./theta.js";
+import { walkthrough } from "../../explain/walkthrough.js";
+
+/** @typedef {{row: number, column: number, weight: number, inside: boolean}} Neighbour */
+
+/** @type {import("../registry.js").Explanation} */
+export async function spatialTransformer(state, site, session) {
+  const { theta, grid, input, output, align_corners: centres } = await session.grid(site);
+  const numbers = theta.map((/** @type {number[]} */ line) => line.map(number));
+  const pixel = state.hover ?? { row: Math.floor(output.rows / 2), column: Math.floor(output.columns / 2) };
+  const [x, y] = grid[pixel.row][pixel.column];
+  return [
+    h("h3", {}, "A network that moves its window"),
+    h(
+      "p",
+      {},
+      "A small network looks at the picture and answers with six numbers θ. They place a grid on the picture; at each point of it the picture is read, between pixels by bilinear interpolation. What comes after it sees only what was read.",
+    ),
+    formula(matrix([["x"], ["y"]]), "=", matrix(numbers), matrix([["x′"], ["y′"], ["1"]])),
+    h(
+      "p",
+      {},
+      `(x′, y′) is a pixel of the picture that is read, ${output.rows} × ${output.columns}; (x, y) is where it comes from on the ${input.rows} × ${input.columns} input. Both run from −1 to 1.`,
+    ),
+    ...(await secondLook(state, site, session)),
+    h("h3", {}, `The pixel at row ${pixel.row}, column ${pixel.column}`),
+    h("p", {}, `It is read at x = ${number(x)}, y = ${number(y)}, and mixed from the four pixels around that point:`),
+    h(
+      "table",
+      { class: "facts" },
+      h("tbody", {}, neighboursOf([x, y], input, centres).map(line)),
+    ),
+    walkthrough(state, site, session, {
+      asked: { query: `${pixel.row},${pixel.column}` },
+      title: "What θ is made from, and what is read",
+      hidden: ["theta", "output point", "source point", "neighbours"],
+    }),
+    h("p", { class: "quiet" }, "Move over the picture that was read to choose another. Jaderberg et al. 2015, equations 1 and 5."),
+  ];
+}
+
+/** Where a picture is read more than once: this window beside the one before. @type {import("../registry.js").Explanation} */
+async function secondLook({ analysisData: { sites } }, site, session) {
+  const looks = sameInput(sites, site);
+  const order = looks.indexOf(site);
+  if (order < 1) return [];
+  const [{ theta }, before] = await Promise.all([session.grid(site), session.grid(looks[order - 1])]);
+  const delta = correction(before.theta, theta);
+  if (!delta) return [];
+  const { rotation, scale } = decompose(delta);
+  const way = rotation < 0 ? "anticlockwise" : "clockwise";
+  return [
+    h("h3", {}, `Look ${order + 1} of ${looks.length}`),
+    h(
+      "p",
+      {},
+      `The picture is read more than once. Against the window before, this one is turned by ${number(Math.abs(rotation))}° ${way}, ${percent(scale[0])} as wide and ${percent(scale[1])} as high:`,
+    ),
+    formula("θ", "=", sub("θ", text("before")), "∘", matrix(delta.map((line) => line.map(number)))),
+    h("p", { class: "quiet" }, "Every look reads the picture itself and not what the look before read. Lin and Lucey 2017."),
+  ];
+}
+
+/** @param {Neighbour} neighbour */
+const line = ({ row, column, weight, inside }) =>
+  h(
+    "tr",
+    {},
+    h("th", { scope: "row" }, inside ? `row ${row}, column ${column}` : "outside, which counts as 0"),
+    h("td", {}, percent(weight)),
+  );
+
+/**
+ * The four pixels that a point is read from, with their shares, which add up to 1.
+ * @param {number[]} point (x, y) in −1…1 @param {{rows: number, columns: number}} input
+ * @param {boolean} centres whether ±1 are the centres of the outer pixels, and not their outer edges
+ * @returns {Neighbour[]}
+ */
+export function neighboursOf([x, y], { rows, columns }, centres) {
+  const at = (/** @type {number} */ value, /** @type {number} */ count) =>
+    centres ? ((value + 1) / 2) * (count - 1) : ((value + 1) * count - 1) / 2;
+  const [across, down] = [at(x, columns), at(y, rows)];
+  const [left, top] = [Math.floor(across), Math.floor(down)];
+  return [0, 1].flatMap((below) =>
+    [0, 1].map((right) => {
+      const [row, column] = [top + below, left + right];
+      const weight = Math.abs(1 - right - (across - left)) * Math.abs(1 - below - (down - top));
+      return { row, column, weight, inside: row >= 0 && column >= 0 && row < rows && column < columns };
+    }),
+  );
+}

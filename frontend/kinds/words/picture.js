@@ -1,0 +1,116 @@
+// Pictures of networks that write or segment: a word's look at the photo, words against words, a mask.
+
+import { extent } from "../../paint/colormap.js";
+import { number, percent } from "../../ui/format.js";
+import { METHODS } from "../../sites/methods.js";
+import { headsPicture, matrixPicture } from "../../sites/picture.js";
+import { isMasked, ownWords, wordOf } from "../../sites/sites.js";
+
+/** @typedef {import("../../sites/picture.js").Picture} Picture */
+
+/**
+ * What was looked at to write the chosen word.
+ * @param {any} state @param {any} site
+ * @param {{shape: number[], data: Float32Array}} map  (head, row, column); NaN where no key lies
+ * @returns {Picture}
+ */
+export function wordPicture(state, site, map) {
+  const word = quoted(site.query_labels[wordOf(state, site)]);
+  return headsPicture(state, site, map, `where the network looked to write ${word}`);
+}
+
+/** Words against words. @param {any} state @param {any} site @param {import("../../sites/attention_rows.js").AttentionSource} source @returns {Picture} */
+export function wordMatrixPicture(state, site, source) {
+  const masked = isMasked(site);
+  const word = wordOf(state, site);
+  const picture = matrixPicture(state, site, source, `${whatRows(site, masked)}.`, {
+    labels: { rows: site.query_labels, columns: site.key_labels, masked, word },
+  });
+  return { ...picture, sentence: `${picture.sentence} ${strongest(site, picture.values, word)}` };
+}
+
+/** How alike the positions of words are. @param {any} state @param {any} site @param {any} found as the API tells it @returns {Picture} */
+export function wordPositionsPicture(state, site, { values, labels, words }) {
+  const named = labels.query;
+  const word = Math.min(wordOf(state, site), named.length - 1);
+  const others = values[word].map((/** @type {number} */ value, /** @type {number} */ i) => (i === word ? -Infinity : value));
+  const nearest = others.indexOf(Math.max(...others));
+  const flat = Float32Array.from(values.flat());
+  const [low, high] = extent(flat);
+  return {
+    form: "matrix",
+    claim: METHODS.positions.claim,
+    values: flat,
+    grid: { rows: named.length, columns: named.length },
+    low,
+    high,
+    scale: "this matrix",
+    sentence: `How alike the positions of ${POSITIONS_OF[words]} are: the cosine of the vectors that tell words where they stand. ${capital(quoted(named[word]))} is nearest to ${quoted(named[nearest])}, ${number(values[word][nearest])}.`,
+    marked: null,
+    prefix: null,
+    labels: { rows: named, columns: named, masked: false, word },
+  };
+}
+
+/** @type {Record<string, string>} */
+const POSITIONS_OF = { source: "the sentence's words", read: "the words that the decoder reads" };
+
+/** @param {string} text */
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
+
+/** @param {any} site @param {boolean} masked */
+function whatRows(site, masked) {
+  if (masked) return "each word written (row) looks at the words before it (columns)";
+  if (ownWords(site)) return "each word read (row) looks at all of them (columns)";
+  return "each word written (row) looks at the words read (columns)";
+}
+
+/** What the chosen row looks at most. @param {any} site @param {Float32Array} values @param {number} word */
+function strongest(site, values, word) {
+  const row = values.subarray(word * site.keys, (word + 1) * site.keys);
+  const best = row.indexOf(extent(row)[1]);
+  return `${quoted(site.query_labels[word])}: most on ${quoted(site.key_labels[best])}, ${percent(row[best])}.`;
+}
+
+/**
+ * The class of every place.
+ * @param {any} analysis @param {{shape: number[], data: ArrayLike<number>}} mask  (row, column)
+ * @returns {Picture}
+ */
+export function maskPicture({ output }, { shape, data }) {
+  const [rows, columns] = shape;
+  const shares = output.classes
+    .filter((/** @type {any} */ entry) => entry.share > 0)
+    .sort((/** @type {any} */ a, /** @type {any} */ b) => b.share - a.share)
+    .slice(0, 4)
+    .map((/** @type {any} */ entry) => `${entry.label} ${percent(entry.share)}`);
+  return {
+    form: "mask",
+    claim: "mask",
+    values: Float32Array.from(data),
+    grid: { rows, columns },
+    low: 0,
+    high: output.classes.length - 1,
+    scale: "",
+    sentence: `The mask, the most likely class at every place: ${shares.join(", ")}.`,
+    marked: null,
+    prefix: null,
+    classes: output.classes,
+  };
+}
+
+/** What is at a cell, in words, where it is no plain number. @param {Picture} picture @param {import("../../geometry.js").Cell} cell */
+export function cellWords({ form, values, grid, classes, labels }, { row, column }) {
+  if (form === "mask" && classes) return classes[values[row * grid.columns + column]]?.label ?? "";
+  if (!labels) return "";
+  return `${labels.rows[row]} ← ${labels.columns[column]}`;
+}
+
+/** A word in a sentence; the marks of a sentence's ends are no words. @param {string} word */
+export const quoted = (word) => ({ "<end>": "the end", "<start>": "the start" })[word] ?? `“${word}”`;
+
+/** A word as it stands in a list. @param {string} word */
+export const shownWord = (word) => ({ "<end>": "end", "<start>": "start", "<unknown>": "unknown" })[word] ?? word;
+
+/** Whether it is a mark and no word. @param {string} word */
+export const isMark = (word) => /^<.*>$/.test(word);

@@ -1,0 +1,87 @@
+// The overlay: a map at grid resolution drawn over the whole photo, patch-exact, with the crop dimmed. WebGL2 draws
+// it; where no GPU runs that, or the context is lost, Canvas2D draws the same pixels.
+
+import { canvasToCell } from "../../geometry.js";
+import { createCanvasRenderer } from "./canvas.js";
+import { createWebglRenderer } from "./webgl.js";
+
+/**
+ * @typedef {object} Drawing
+ * @property {Float32Array} values  normalised to 0…1, NaN where undefined; (row, column)
+ * @property {import("../../geometry.js").PatchGrid} grid
+ * @property {import("../../geometry.js").Geometry} geometry
+ * @property {import("../colormap.js").Table} table
+ * @property {number} opacity
+ * @property {boolean} smooth  bilinear between cell centres instead of exact cells
+ *
+ * @typedef {object} Frame  a Drawing made ready for one canvas size
+ * @property {Float32Array} values
+ * @property {number} rows
+ * @property {number} columns
+ * @property {number[][]} toCell  canvas pixel to cell units
+ * @property {import("../colormap.js").Table} table
+ * @property {number} opacity
+ * @property {boolean} smooth
+ *
+ * @typedef {{draw: (frame: Frame) => void, clear: () => void}} Renderer
+ */
+
+/**
+ * @param {HTMLElement} parent  the overlay's canvas is put here
+ * @param {"auto" | "webgl" | "canvas"} [wanted]  auto: WebGL2 where a GPU runs it
+ */
+export function createOverlay(parent, wanted = "auto") {
+  let canvas = addCanvas(parent);
+  /** @type {Renderer | null} */
+  let renderer = wanted === "canvas" ? null : createWebglRenderer(canvas, wanted === "webgl");
+  renderer ??= createCanvasRenderer(canvas);
+  /** @type {Drawing | null} */
+  let drawing = null;
+
+  function redraw() {
+    if (!renderer) return;
+    if (drawing) renderer.draw(prepare(drawing, canvas.width, canvas.height));
+    else renderer.clear();
+  }
+
+  function watchForLoss() {
+    canvas.addEventListener("webglcontextlost", () => {
+      const { width, height } = canvas;
+      canvas.remove();
+      canvas = addCanvas(parent);
+      Object.assign(canvas, { width, height });
+      renderer = createCanvasRenderer(canvas);
+      redraw();
+    });
+  }
+  watchForLoss();
+
+  return {
+    /** @param {Drawing | null} next */
+    draw(next) {
+      drawing = next;
+      redraw();
+    },
+    /** @param {number} width @param {number} height in device pixels */
+    resize(width, height) {
+      if (canvas.width === width && canvas.height === height) return;
+      Object.assign(canvas, { width, height });
+      redraw();
+    },
+  };
+}
+
+/** @param {Drawing} drawing @param {number} width @param {number} height @returns {Frame} */
+export function prepare({ values, grid, geometry, table, opacity, smooth }, width, height) {
+  const toCell = canvasToCell(geometry, grid, width, height);
+  return { values, rows: grid.rows, columns: grid.columns, toCell, table, opacity, smooth };
+}
+
+/** @param {HTMLElement} parent */
+function addCanvas(parent) {
+  const canvas = document.createElement("canvas");
+  canvas.className = "overlay";
+  canvas.setAttribute("aria-hidden", "true");
+  parent.append(canvas);
+  return canvas;
+}

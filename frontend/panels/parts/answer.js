@@ -1,0 +1,99 @@
+// What the network says: its classes, or the shares of its mask.
+
+import { h } from "../../ui/dom.js";
+import { percent } from "../../ui/format.js";
+import { METHODS, possible, targetOf } from "../../sites/methods.js";
+
+/** @param {any} state @param {(patch: any) => void} set @returns {(Element | false)[]} */
+export function answer(state, set) {
+  const { analysisData: analysis } = state;
+  if (analysis.output?.kind === "mask") return maskAnswer(analysis.output);
+  if (analysis.output?.words) return wordAnswer(analysis.output);
+  const { predictions: rows } = analysis;
+  if (!rows.length) return [];
+  const asked = METHODS[state.method]?.forClass ? targetOf(state) : null;
+  const first = Object.keys(METHODS).find((name) => METHODS[name].forClass && possible(name, analysis, null));
+  return [
+    h("h3", {}, "The network says"),
+    h(
+      "ol",
+      { class: "predictions" },
+      rows.map((/** @type {any} */ entry) =>
+        first ? whyPrediction(entry, entry.index === asked, state, first, set) : h("li", {}, ...bar(entry)),
+      ),
+    ),
+  ];
+}
+
+/** A prediction that, pressed, shows the map for its class. @param {any} entry @param {boolean} asked @param {any} state @param {string} first @param {(patch: any) => void} set */
+function whyPrediction(entry, asked, { method }, first, set) {
+  const shown = METHODS[method]?.forClass ? method : first;
+  return h(
+    "li",
+    {},
+    h(
+      "button",
+      {
+        type: "button",
+        class: "why",
+        "aria-pressed": String(asked),
+        title: asked ? "Back to what was shown" : `What counted for “${entry.label}”?`,
+        onclick: () => set(asked ? { method: "site" } : { method: shown, target: entry.index }),
+      },
+      ...bar(entry),
+    ),
+  );
+}
+
+/** Its name, its score and a bar as long. @param {any} entry */
+function bar({ label, index, score }) {
+  const length = h("i");
+  length.style.width = `${100 * score}%`;
+  return [
+    h(
+      "span",
+      { class: "prediction" },
+      h("span", {}, label ?? `class ${index}`),
+      h("span", { class: "number" }, percent(score)),
+    ),
+    length,
+  ];
+}
+
+/** How sure the network was of each word it wrote. @param {any} output */
+function wordAnswer({ words }) {
+  return [
+    h("h3", {}, "How sure it was of each word"),
+    h(
+      "ol",
+      { class: "predictions word-scores" },
+      words.map((/** @type {any} */ word) => h("li", {}, ...bar({ ...word, label: word.text }))),
+    ),
+  ];
+}
+
+/** The largest classes of a mask, with their colours. @param {any} output */
+function maskAnswer({ classes }) {
+  const shown = classes
+    .filter((/** @type {any} */ entry) => entry.share > 0)
+    .sort((/** @type {any} */ a, /** @type {any} */ b) => b.share - a.share)
+    .slice(0, 8);
+  return [
+    h("h3", {}, "The network says"),
+    h(
+      "ul",
+      { class: "mask-classes" },
+      shown.map((/** @type {any} */ entry) =>
+        h("li", {}, swatch(entry), h("span", {}, entry.label), h("span", { class: "number" }, percent(entry.share))),
+      ),
+    ),
+    h("p", { class: "quiet" }, "Shares of the area that the network saw."),
+  ];
+}
+
+/** The colour of a class; the background has none. @param {{index: number, colour: string}} entry */
+export function swatch({ index, colour }) {
+  const box = h("i", { class: `swatch ${index === 0 ? "clear" : ""}`, "aria-hidden": "true" });
+  if (index !== 0) box.style.background = colour;
+  return box;
+}

@@ -1,0 +1,63 @@
+// The channels that a gate lets through most and least, as small pictures that can be chosen.
+
+import { extent, normalise, paintCells } from "../../paint/colormap.js";
+import { h, put } from "../../ui/dom.js";
+import { siteOf } from "../../view/keep_picture.js";
+import { number } from "../../ui/format.js";
+
+const SHOWN = 6;
+
+/** @param {HTMLElement} root @param {import("../../view/keep_picture.js").Context} context @param {any} site */
+export async function showChannels(root, { store, session }, site) {
+  const gate = (await session.gate(site).catch(() => null))?.data;
+  if (!gate || siteOf(store.get()) !== site || !store.get().tables) return;
+  const order = [...gate.keys()].sort((a, b) => gate[b] - gate[a]);
+  const group = (/** @type {string} */ title, /** @type {number[]} */ list) => [
+    h("h3", {}, title),
+    h(
+      "div",
+      { class: "thumbs" },
+      list.map((channel) => thumb({ store, session }, site, gate, channel)),
+    ),
+  ];
+  put(
+    root,
+    ...group("Let through most", order.slice(0, SHOWN)),
+    ...group("Held back most", order.slice(-SHOWN).reverse()),
+    h("p", { class: "quiet" }, `${gate.length} channels; the numbers are the gate's factors.`),
+  );
+  markChannel(root, store.get());
+}
+
+/** @param {import("../../view/keep_picture.js").Context} context @param {any} site @param {Float32Array} gate @param {number} channel */
+function thumb({ store, session }, site, gate, channel) {
+  const canvas = h("canvas", { class: "cells" });
+  session
+    .feature(site, channel)
+    .then((/** @type {any} */ map) => {
+      const { tables, colormap } = store.get();
+      if (tables)
+        paintCells(canvas, normalise(map.data, ...extent(map.data)), map.shape.at(-1), tables[colormap]);
+    })
+    .catch(() => canvas.remove());
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "channel-thumb",
+      "data-channel": channel,
+      title: `Channel ${channel}`,
+      onclick: () => store.set({ channel }),
+    },
+    canvas,
+    h("span", { class: "number" }, `${channel} · ${number(gate[channel])}`),
+  );
+}
+
+/** @param {HTMLElement} root @param {any} state */
+export function markChannel(root, { channel }) {
+  for (const button of root.querySelectorAll(".channel-thumb")) {
+    const { dataset } = /** @type {HTMLElement} */ (button);
+    button.setAttribute("aria-pressed", String(Number(dataset.channel) === channel));
+  }
+}

@@ -1,0 +1,236 @@
+// What is drawn: one record for every claim, from the view and the data at hand.
+
+import { focus, fuse, matrix } from "./attention_rows.js";
+import { extent, range } from "../paint/colormap.js";
+import { number } from "../ui/format.js";
+import { METHODS } from "./methods.js";
+import { networkSentence } from "./network_sentences.js";
+import { askedGrid, isOnFeatures, isScattered, placeOf, tokenName, tokenOf } from "./sites.js";
+
+/**
+ * @typedef {object} Picture
+ * @property {"map" | "matrix" | "grid" | "mask"} form
+ * @property {string} claim  what kind of statement it is: attention map, saliency, gate, sampling grid, feature map, position similarity, mask
+ * @property {Float32Array} values  (row, column) of the grid; empty for a sampling grid; the class of each place for a mask
+ * @property {import("../geometry.js").PatchGrid} grid
+ * @property {number} low
+ * @property {number} high
+ * @property {string} scale  how low and high were chosen
+ * @property {string} sentence
+ * @property {import("../geometry.js").Cell | null} marked  the query's patch
+ * @property {import("../geometry.js").PatchGrid} [markedGrid]  the grid it is counted in, if not the map's own
+ * @property {Float32Array | null} prefix  values on the prefix tokens
+ * @property {{rows: string[], columns: string[], masked: boolean, word: number}} [labels]  the words of a matrix, and the chosen row
+ * @property {{index: number, label: string, share: number, colour: string}[]} [classes]  of a mask
+ */
+
+/**
+ * A map: numbers on a grid, coloured from the least to the largest of them unless it says otherwise.
+ * @param {Pick<Picture, "values" | "grid" | "sentence"> & Partial<Picture>} made
+ * @returns {Picture}
+ */
+function mapPicture(made) {
+  const [low, high] = extent(made.values);
+  return { form: "map", claim: "attention map", low, high, scale: "this map", marked: null, prefix: null, ...made };
+}
+
+/**
+ * @param {any} state
+ * @param {any} site
+ * @param {import("./attention_rows.js").AttentionSource} source
+ * @returns {Picture}
+ */
+export function attentionPicture(state, site, source) {
+  if (!site.grid) return matrixPicture(state, site, source, `every query (rows) against every key (columns). ${site.note ?? ""}`.trim());
+  const token = shownToken(state, site);
+  const head = headOf(state, source.heads);
+  const all = state.direction === "from" ? source.row(token) : source.column(token);
+  const values = fuse(all, source.heads, head);
+  return mapPicture({
+    values: values.slice(site.prefix_tokens),
+    grid: site.grid,
+    sentence: `${headOfSite(site, head, source.heads)}: ${lookOf(state, tokenName(token, site))}.`,
+    marked: placeOf(token, site),
+    prefix: site.prefix_tokens ? values.slice(0, site.prefix_tokens) : null,
+  });
+}
+
+/**
+ * Every query against every key.
+ * @param {any} state @param {any} site @param {import("./attention_rows.js").AttentionSource} source
+ * @param {string} said  what the rows and columns are
+ * @param {Partial<Picture>} [more]
+ * @returns {Picture}
+ */
+export function matrixPicture(state, site, source, said, more) {
+  const head = headOf(state, source.heads);
+  return mapPicture({
+    form: "matrix",
+    values: matrix(source, head),
+    grid: { rows: source.queries, columns: source.keys },
+    scale: "this matrix",
+    sentence: `${headOfSite(site, head, source.heads)}: ${said}`,
+    ...more,
+  });
+}
+
+/**
+ * Attention that came as maps, one a head.
+ * @param {any} state @param {any} site
+ * @param {{shape: number[], data: Float32Array}} map  (head, row, column); NaN where no key lies
+ * @param {string} said  whose look it is
+ * @param {Partial<Picture>} [more]
+ * @returns {Picture}
+ */
+export function headsPicture(state, site, { shape, data }, said, more) {
+  const [heads, rows, columns] = shape;
+  const head = headOf(state, heads);
+  return mapPicture({
+    values: fuse(data, heads, head),
+    grid: { rows, columns },
+    sentence: `${headOfSite(site, head, heads)}: ${said}.`,
+    ...more,
+  });
+}
+
+/**
+ * A place's attention where tokens are in windows, or where queries and keys lie on two grids.
+ * @param {any} state @param {any} site @param {import("../geometry.js").Cell} cell
+ * @param {{shape: number[], data: Float32Array}} map  (head, row, column); NaN where the window does not reach
+ * @returns {Picture}
+ */
+export function placePicture(state, site, cell, map) {
+  const said = lookOf(state, `the patch at row ${cell.row}, column ${cell.column}`);
+  return headsPicture(state, site, map, `${said}${site.windows ? " in its window" : ""}`, {
+    marked: cell,
+    markedGrid: askedGrid(site, state.direction),
+  });
+}
+
+/** A map of the whole network. @param {any} state @param {{shape: number[], data: Float32Array}} map @returns {Picture} */
+export function networkPicture(state, { shape, data }) {
+  return mapPicture({
+    claim: METHODS[state.method].claim,
+    values: data,
+    grid: gridOf(shape),
+    sentence: networkSentence(state),
+  });
+}
+
+/** @param {import("../geometry.js").Cell} cell @param {{values: (number | null)[][], shape: number[]}} similarity as the API tells it @returns {Picture} */
+export function positionPicture(cell, { values, shape }) {
+  const flat = Float32Array.from(values.flat(), (value) => value ?? NaN);
+  const apart = flat.some(Number.isNaN) ? " in its patch" : "";
+  return mapPicture({
+    claim: METHODS.positions.claim,
+    values: flat,
+    grid: gridOf(shape),
+    sentence: `How alike the position of row ${cell.row}, column ${cell.column} is to every other's${apart}: the cosine of the vectors that tell patches where they are. The photo plays no part.`,
+    marked: cell,
+  });
+}
+
+/** @param {any} site @param {{shape: number[], data: Float32Array}} gate @returns {Picture} */
+export function spatialGatePicture(site, { shape, data }) {
+  return mapPicture({
+    claim: "gate",
+    values: data,
+    grid: gridOf(shape),
+    scale: "this mask",
+    sentence: `Spatial gate ${site.layer}: the factor, 0 to 1, that every place of the feature map is multiplied by.`,
+  });
+}
+
+/**
+ * A channel gate is a row of numbers, not a place: what is drawn is the feature map of one of its channels.
+ * @param {any} site @param {Float32Array} gate @param {number} channel @param {{shape: number[], data: Float32Array}} feature
+ * @returns {Picture}
+ */
+export function channelPicture(site, gate, channel, { shape, data }) {
+  return mapPicture({
+    claim: "feature map",
+    values: data,
+    grid: gridOf(shape),
+    scale: "this feature map",
+    sentence: `Channel gate ${site.layer}: the feature map of channel ${channel} before the gate, which multiplies it by ${number(gate[channel])}.`,
+  });
+}
+
+/** @param {any} site @param {any} sampling what the API says of the grid @returns {Picture} */
+export function gridPicture(site, sampling) {
+  return {
+    form: "grid",
+    claim: "sampling grid",
+    values: new Float32Array(),
+    grid: sampling.output,
+    low: 0,
+    high: 0,
+    scale: "",
+    sentence: isOnFeatures(site)
+      ? `Spatial transformer ${site.layer}, on a feature map: the grid on the photo is where each place beside it was read, through what came before.`
+      : `Spatial transformer ${site.layer}: the grid on the photo is where each pixel of the picture beside it was read.`,
+    marked: null,
+    prefix: null,
+  };
+}
+
+/** Ends the colours below the peaks, and says so. @param {Picture} picture @returns {Picture} */
+export function clipPeaks(picture) {
+  const [low, high] = range(picture.values, true);
+  return { ...picture, low, high, scale: "top 5 % alike", sentence: `${picture.sentence} Peaks clipped.` };
+}
+
+/** The grid of an array whose last two axes are row and column. @param {number[]} shape */
+function gridOf(shape) {
+  const [rows, columns] = shape.slice(-2);
+  return { rows, columns };
+}
+
+/** @param {any} site @param {import("./attention_rows.js").Head} head @param {number} heads */
+const headOfSite = (site, head, heads) => `Attention ${site.layer}, ${headName(head, heads)}`;
+
+/** Whose look it is, in the chosen direction. @param {any} state @param {string} name */
+const lookOf = (state, name) => (state.direction === "from" ? `what ${name} looks at` : `what looks at ${name}`);
+
+/** What is asked: the patch under the pointer unless one is pinned. @param {any} state @returns {import("../state/store.js").Query} */
+export const askedQuery = ({ query, hover }) => (query === "cls" && hover ? hover : query);
+
+/** The token asked about. @param {any} state @param {any} site */
+export function shownToken(state, site) {
+  return tokenOf(askedQuery(state), site) ?? tokenOf("cls", site) ?? 0;
+}
+
+/** The chosen head, or the mean where this site has no such head. @param {any} state @param {number} heads */
+export const headOf = (state, heads) =>
+  typeof state.head === "number" && state.head >= heads ? "mean" : state.head;
+
+/** @param {import("./attention_rows.js").Head} head @param {number} heads */
+export function headName(head, heads) {
+  if (heads === 1) return "its one head";
+  if (typeof head === "number") return `head ${head}`;
+  return { mean: "mean of heads", max: "maximum over heads", min: "minimum over heads" }[head];
+}
+
+/** The channel to draw: the chosen one, else the one the gate lets through most. @param {any} state @param {Float32Array} gate */
+export function channelOf(state, gate) {
+  if (state.channel != null && state.channel < gate.length) return state.channel;
+  return gate.indexOf(extent(gate)[1]);
+}
+
+/**
+ * One number for the depth strip, 0…1: how concentrated attention is, how much a gate varies.
+ * @param {any} site @param {any} data an attention source, a place's attention or a gate
+ */
+export function summary(site, data) {
+  if (isScattered(site)) {
+    const reached = data.data.filter((/** @type {number} */ value) => !Number.isNaN(value));
+    return focus(reached, site.heads);
+  }
+  if (site.kind === "attention") {
+    // Of words the last: where they are masked, the first could look at one place only.
+    const token = site.query_labels ? site.queries - 1 : (tokenOf("cls", site) ?? 0);
+    return focus(data.row(token), data.heads);
+  }
+  const [low, high] = extent(data.data);
+  return high - low;
+}

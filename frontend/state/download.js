@@ -1,0 +1,38 @@
+// A download in a model's card: how much came, how fast, how long still, and an end to it.
+
+import { h } from "../ui/dom.js";
+import { icon } from "../ui/icons.js";
+import { duration, size } from "../ui/format.js";
+
+export const GOES_ON = ["queued", "running"];
+
+/** @param {any} job @param {() => void} cancel @param {() => void} again */
+export function download(job, cancel, again) {
+  const { state, received_bytes: received, total_bytes: total } = job;
+  const goesOn = GOES_ON.includes(state);
+  const bar = h("progress", { max: 1, "aria-label": "Download" });
+  if (total) bar.value = received / total;
+  return h(
+    "div",
+    { class: "download", role: "status" },
+    goesOn && bar,
+    h(
+      "span",
+      { class: "number quiet" },
+      words(job).map((part) => h("span", {}, part)),
+    ),
+    goesOn
+      ? h("button", { type: "button", class: "button small", onclick: cancel }, icon("close"), "Cancel")
+      : state !== "done" && h("button", { type: "button", class: "button small", onclick: again }, "Try again"),
+  );
+}
+
+/** @param {any} job @returns {string[]} */
+function words({ state, received_bytes: received, total_bytes: total, bytes_per_s: rate, seconds_left: left, queue_position: place, problem }) {
+  if (state === "queued") return [place ? `waits, number ${place}` : "begins…"];
+  if (state === "done") return ["downloaded"];
+  if (state === "cancelled") return ["cancelled; what came is kept"];
+  if (state === "failed") return [problem?.detail ?? problem?.title ?? "It failed.", problem?.hint ?? ""];
+  const came = total ? `${size(received)} of ${size(total)}` : size(received);
+  return [came, rate ? `${size(rate)}/s` : "", left == null ? "" : `${duration(left)} left`].filter(Boolean);
+}

@@ -1,0 +1,235 @@
+// What has been loaded, and the loading of more: photos, analyses and, for the shown analysis, whatever a panel
+// needs of its sites. Values that are at hand are given at once, so that a hover never waits.
+
+import * as api from "../api/api.js";
+import { Cache } from "./cache.js";
+import { comparing } from "./comparing.js";
+import { fetching } from "./fetching.js";
+import { kindOfModel, modelFor, sampleFor, sampleName } from "../api/samples.js";
+import { examplesOf } from "../kinds/words/sentences.js";
+import { isCross, isOfPatches, isScattered } from "../sites/sites.js";
+
+/** Problems with what was typed: they are told where it was typed. */
+const OF_THE_TEXT = ["missing-text", "unknown-words", "text-too-long"];
+
+/**
+ * @typedef {object} Busy
+ * @property {string} text
+ * @property {number | null} progress  0…1
+ * @typedef {{sample: string | null, linked: boolean}} Opening  linked: the view in the address is kept
+ */
+
+/** @param {import("./store.js").Store} store */
+export function createSession(store) {
+  let cache = new Cache(); // of the shown analysis; a late answer for an older one lands in the older one's
+  let controller = new AbortController();
+  /** @type {{blob: Blob, sample: string | null} | null} */
+  let lastPhoto = null; // what a model that looks at photos is shown after one that reads
+
+  /** Runs one loading at a time; a newer one aborts the older. @param {string} text @param {(signal: AbortSignal) => Promise<void>} work */
+  async function exclusively(text, work) {
+    controller.abort();
+    const mine = (controller = new AbortController());
+    store.set({ busy: { text, progress: null }, error: null, textProblem: null });
+    try {
+      await work(mine.signal);
+    } catch (error) {
+      const problem = asProblem(error);
+      const shown = store.get().analysisData?.text != null && OF_THE_TEXT.includes(problem.slug);
+      if (!mine.signal.aborted) store.set(shown ? { textProblem: problem } : { error: problem });
+    } finally {
+      if (controller === mine) store.set({ busy: null });
+    }
+  }
+
+  /**
+   * The only place where another analysis comes on screen: until then the last good picture stays.
+   * @param {any} analysis @param {{blob: Blob, bitmap: ImageBitmap} | null} photo null for a sentence @param {Opening} opening
+   */
+  function show(analysis, photo, { sample, linked }) {
+    cache = new Cache();
+    if (photo) lastPhoto = { blob: photo.blob, sample };
+    const { site, model } = store.get();
+    const sameModel = linked || analysis.model === model;
+    const kept = sameModel && analysis.sites.some((/** @type {any} */ candidate) => candidate.id === site);
+    store.set({
+      analysisData: analysis,
+      photo,
+      sample,
+      text: analysis.text,
+      analysis: sample || analysis.text != null ? null : analysis.id,
+      model: analysis.model,
+      site: kept ? site : firstSite(analysis),
+      ...(linked ? {} : { query: "cls", hover: null }),
+      ...(linked ? {} : { target: null, word: null }),
+      ...(sameModel ? {} : { method: firstMethod(analysis), head: "mean", channel: null }),
+      summaries: {},
+      picture: null,
+      error: null,
+    });
+  }
+
+  /** @param {Blob} blob @param {string | null} model @param {AbortSignal} signal @param {Opening} opening */
+  async function analyse(blob, model, signal, opening) {
+    const stopWatching = watchDownload(model, signal);
+    try {
+      const analysis = await api.analyse(blob, model, store.get().beams, signal);
+      const bitmap = await createImageBitmap(await api.photo(analysis.id));
+      if (!signal.aborted) show(analysis, { blob, bitmap }, opening);
+    } finally {
+      stopWatching();
+    }
+  }
+
+  /** @param {string} text @param {string} model @param {AbortSignal} signal @param {boolean} linked */
+  async function readText(text, model, signal, linked) {
+    const analysis = await api.analyseText(text, model, store.get().beams, signal);
+    if (!signal.aborted) show(analysis, null, { sample: null, linked });
+  }
+
+  /** Shows how far a download has come, while an analysis waits for its weights. @param {string | null} id @param {AbortSignal} signal */
+  function watchDownload(id, signal) {
+    const timer = setInterval(async () => {
+      if (!id || signal.aborted) return;
+      const card = await api.model(id).catch(() => null);
+      if (!card) return clearInterval(timer);
+      if (signal.aborted || !store.get().busy || card.status !== "loading" || !card.progress) return;
+      const { received_bytes: received, total_bytes: total } = card.progress;
+      store.set({
+        busy: { text: `Loading the weights of ${card.title}`, progress: total ? received / total : null },
+      });
+    }, 1000);
+    return () => clearInterval(timer);
+  }
+
+  /** The catalogue anew: something in it has changed. */
+  async function readModels() {
+    const models = await api.models().catch(() => null);
+    if (models) store.set({ models });
+  }
+
+  const current = () => store.get().analysisData.id;
+
+  return {
+    /** @param {any} sample a row of samples.json @param {{linked?: boolean}} [options] linked: keep the view the address asks for */
+    openSample(sample, { linked = false } = {}) {
+      return exclusively(`Looking at ${sample.title}`, async (signal) => {
+        const { model } = store.get();
+        const blob = await api.samplePhoto(sample.file, signal);
+        const suitable = linked && model ? model : modelFor(sample, store.get());
+        await analyse(blob, suitable, signal, { sample: sampleName(sample), linked });
+      });
+    },
+    /** @param {Blob} blob */
+    openPhoto(blob) {
+      return exclusively("Looking at your photo", (signal) =>
+        analyse(blob, store.get().model, signal, { sample: null, linked: false }),
+      );
+    },
+    /** @param {string} text @param {{model?: string | null, linked?: boolean}} [options] */
+    openText(text, { model = store.get().model, linked = false } = {}) {
+      return exclusively("Reading your sentence", (signal) => readText(text, model ?? "", signal, linked));
+    },
+    /** The same photo or sentence, written about with another search. @param {number} beams */
+    chooseBeams(beams) {
+      const { model, text, sample } = store.get();
+      store.set({ beams });
+      return exclusively("Writing again", async (signal) => {
+        if (text != null) await readText(text, model ?? "", signal, true);
+        else if (lastPhoto) await analyse(lastPhoto.blob, model, signal, { sample, linked: true });
+        if (!signal.aborted) store.set({ word: null });
+      });
+    },
+    /** @param {string} id */
+    openAnalysis(id) {
+      return exclusively("Opening the analysis", async (signal) => {
+        const analysis = await api.analysis(id, signal);
+        if (analysis.text != null) return show(analysis, null, { sample: null, linked: true });
+        const blob = await api.photo(id);
+        const bitmap = await createImageBitmap(blob);
+        if (!signal.aborted) show(analysis, { blob, bitmap }, { sample: null, linked: true });
+      });
+    },
+    /** @param {string} model */
+    chooseModel(model) {
+      return exclusively("Looking with another model", async (signal) => {
+        const { models } = store.get();
+        const row = models.find((/** @type {any} */ one) => one.id === model) ?? (await api.model(model));
+        if (row.reads === "text") {
+          const [example] = examplesOf(row, row.labels ?? (await api.model(model)).labels);
+          return readText(example, model, signal, false);
+        }
+        // A photo of one's own stays; a sample gives way to one that suits the network.
+        const present = lastPhoto?.sample ?? null;
+        const sample = lastPhoto && !present ? null : sampleFor(model, store.get(), present);
+        const name = sample && sampleName(sample);
+        const blob = name === present ? lastPhoto?.blob : await api.samplePhoto(sample.file, signal);
+        if (blob) await analyse(blob, model, signal, { sample: name, linked: false });
+      });
+    },
+    cancel: () => controller.abort(),
+    ...comparing(() => lastPhoto?.blob ?? null),
+    /** The kind of picture that a model was trained on. @param {string} id */
+    kindOfModel: (id) => kindOfModel(id, store.get().samples),
+    /** Whether this analysis is still the shown one. @param {any} analysis */
+    shows: (analysis) => store.get().analysisData === analysis,
+
+    /** Fetches a model's weights as a job; its news are in the state. Gives whether they are here. @param {string} model */
+    async download(model) {
+      const tell = (/** @type {any} */ job) =>
+        store.set({ downloads: { ...store.get().downloads, [model]: job } });
+      tell({ state: "queued", received_bytes: 0, total_bytes: null, links: null });
+      try {
+        const job = await api.startDownload(model);
+        tell(job);
+        const ended = await api.followJob(job, tell);
+        if (ended.state === "done") await readModels();
+        return ended.state === "done";
+      } catch (error) {
+        tell({ state: "failed", received_bytes: 0, total_bytes: null, links: null, problem: asProblem(error) });
+        return false;
+      }
+    },
+    /** @param {string} model */
+    async cancelDownload(model) {
+      const job = store.get().downloads[model];
+      if (job?.links) await api.cancelJob(job.links.self).catch(() => null);
+    },
+
+    ...fetching(() => cache, current, store),
+    searchModels: api.searchModels,
+    modelCard: api.model,
+  };
+}
+
+/** @typedef {ReturnType<typeof createSession>} Session */
+
+/** Attention halfway is about things: early it is about edges, late it gathers in a few patches. A gate halfway still knows places. @param {any} analysis */
+function firstSite({ sites, text }) {
+  const cross = sites.filter(isCross);
+  if (cross.length) return cross.at(-1).id;
+  if (text != null) return sites.at(-1)?.id ?? null;
+  const placed = sites.filter(isOfPatches);
+  const attention = placed.length ? placed : sites.filter(isScattered);
+  if (attention.length) return attention[Math.floor(attention.length / 2)].id;
+  const gates = ["spatial-gate", "channel-gate"].map((kind) =>
+    sites.filter((/** @type {any} */ site) => site.kind === kind),
+  );
+  const shown = gates.find((some) => some.length > 0);
+  // Of several looks at the photo, the last is what the network goes by.
+  const look = sites.findLast((/** @type {any} */ site) => site.reads_through?.length === 0);
+  return (shown?.[Math.floor(shown.length / 2)] ?? look ?? sites[0])?.id ?? null;
+}
+
+/** What is shown first: a network that segments shows its mask. @param {any} analysis */
+const firstMethod = ({ output }) => (output?.kind === "mask" ? "mask" : "site");
+
+/** @param {unknown} error */
+function asProblem(error) {
+  if (error instanceof api.Problem) return error;
+  return new api.Problem({
+    title: "The page could not show this",
+    detail: String(error),
+    hint: "Reload the page.",
+  });
+}

@@ -1,0 +1,181 @@
+// The state of the page in one place. What makes a view is also in the address, so that every view is a link.
+
+import { COLORMAPS } from "../paint/colormap.js";
+import { METHODS } from "../sites/methods.js";
+
+/**
+ * @typedef {"cls" | {row: number, column: number} | {token: number}} Query
+ *
+ * @typedef {object} View  what the address holds
+ * @property {string | null} sample
+ * @property {string | null} analysis
+ * @property {string | null} model
+ * @property {string | null} text  the sentence, for a model that reads
+ * @property {string | null} site
+ * @property {string} method  "site", "mask", or one of METHODS
+ * @property {number | null} target  the class a saliency map is for; null: the predicted one
+ * @property {Query} query
+ * @property {"from" | "to"} direction
+ * @property {import("../sites/attention_rows.js").Head} head
+ * @property {number | null} channel
+ * @property {number | null} word  the chosen word of those that were written or read
+ * @property {typeof COLORMAPS[number]} colormap
+ * @property {number} opacity
+ * @property {boolean} smooth
+ * @property {boolean} clip  whether colours end below the peaks
+ * @property {number} beams  how many beginnings a model that writes follows at once
+ * @property {boolean} outline  whether the border of the network's mask is drawn
+ * @property {string} tab
+ * @property {"system" | "light" | "dark"} theme
+ * @property {"auto" | "webgl" | "canvas"} renderer  who draws the overlay; auto: WebGL2 where a GPU runs it
+ * @property {"projections" | "matrix"} rows  where rows come from; matrix is there to be measured against
+ *
+ * @typedef {object} Loaded  what the page holds besides: catalogue, analysis, and what is going on
+ * @property {any[]} models
+ * @property {any[]} samples
+ * @property {Record<string, import("../paint/colormap.js").Table> | null} tables
+ * @property {any} analysisData  the shown analysis, as the API gives it
+ * @property {{blob: Blob, bitmap: ImageBitmap} | null} photo
+ * @property {import("../geometry.js").Cell | null} hover
+ * @property {import("../sites/picture.js").Picture | null} picture
+ * @property {Record<string, number>} summaries  one number a site, by its id
+ * @property {boolean} pending
+ * @property {import("./session.js").Busy | null} busy
+ * @property {any} error
+ * @property {Record<string, any>} downloads  jobs that fetch weights, by model
+ * @property {any} textProblem  why the sentence that was typed cannot be read
+ *
+ * @typedef {View & Loaded} State
+ * @typedef {{
+ *   get: () => State,
+ *   set: (patch: Partial<State>) => void,
+ *   on: (keys: string[] | null, listener: (state: State, changed: Set<string>) => void) => void,
+ * }} Store
+ */
+
+const oneOf = (/** @type {readonly string[]} */ choices) => ({
+  read: (/** @type {string} */ text) => (choices.includes(text) ? text : undefined),
+  write: String,
+});
+const text = { read: (/** @type {string} */ value) => value || undefined, write: String };
+const whole = {
+  read: (/** @type {string} */ value) => (/^\d+$/.test(value) ? Number(value) : undefined),
+  write: String,
+};
+
+const flag = {
+  initial: false,
+  read: (/** @type {string} */ value) => value === "1",
+  write: (/** @type {boolean} */ on) => (on ? "1" : "0"),
+};
+
+/** @type {Record<keyof View, {initial: any, read: (text: string) => any, write: (value: any) => string}>} */
+const FIELDS = {
+  sample: { initial: null, ...text },
+  analysis: { initial: null, ...text },
+  model: { initial: null, ...text },
+  text: { initial: null, ...text },
+  site: { initial: null, ...text },
+  method: { initial: "site", ...oneOf(["site", "mask", ...Object.keys(METHODS)]) },
+  target: { initial: null, ...whole },
+  query: { initial: "cls", read: readQuery, write: writeQuery },
+  direction: { initial: "from", ...oneOf(["from", "to"]) },
+  head: {
+    initial: "mean",
+    read: (value) => (["mean", "max", "min"].includes(value) ? value : whole.read(value)),
+    write: String,
+  },
+  channel: { initial: null, ...whole },
+  word: { initial: null, ...whole },
+  colormap: { initial: "inferno", ...oneOf(COLORMAPS) },
+  opacity: {
+    initial: 0.6,
+    read: (value) => (Number(value) >= 0 && Number(value) <= 1 ? Number(value) : undefined),
+    write: (value) => String(Math.round(value * 100) / 100),
+  },
+  smooth: flag,
+  clip: flag,
+  outline: { ...flag, initial: true },
+  beams: {
+    initial: 1,
+    read: (value) => (/^[1-5]$/.test(value) ? Number(value) : undefined),
+    write: String,
+  },
+  tab: { initial: "look", ...oneOf(["look", "heads", "channels", "numbers", "how"]) },
+  theme: { initial: "system", ...oneOf(["system", "light", "dark"]) },
+  renderer: { initial: "auto", ...oneOf(["auto", "webgl", "canvas"]) },
+  rows: { initial: "projections", ...oneOf(["projections", "matrix"]) },
+};
+
+/** What of the state is in the address. */
+export const VIEW = Object.keys(FIELDS);
+
+/** @param {string} value @returns {Query | undefined} */
+function readQuery(value) {
+  if (value === "cls") return "cls";
+  if (/^\d+$/.test(value)) return { token: Number(value) };
+  const place = /^(\d+),(\d+)$/.exec(value);
+  return place ? { row: Number(place[1]), column: Number(place[2]) } : undefined;
+}
+
+/** As the API writes it. @param {Query} query */
+export function writeQuery(query) {
+  if (query === "cls") return "cls";
+  return "token" in query ? String(query.token) : `${query.row},${query.column}`;
+}
+
+/** @param {string} search the address's query string @returns {View} */
+export function readView(search) {
+  const parameters = new URLSearchParams(search);
+  const entries = Object.entries(FIELDS).map(([name, field]) => {
+    const value = parameters.has(name) ? field.read(parameters.get(name) ?? "") : undefined;
+    return [name, value ?? field.initial];
+  });
+  return /** @type {View} */ (Object.fromEntries(entries));
+}
+
+/** Only what differs from the initial view is written. @param {View} view */
+export function writeView(view) {
+  const parts = Object.entries(FIELDS).flatMap(([name, field]) => {
+    const value = view[/** @type {keyof View} */ (name)];
+    const written = value == null ? null : field.write(value);
+    const plain = field.initial == null ? null : field.write(field.initial);
+    return written == null || written === plain
+      ? []
+      : [`${name}=${encodeURIComponent(written).replaceAll("%2C", ",")}`];
+  });
+  return parts.length ? `?${parts.join("&")}` : "";
+}
+
+/**
+ * @template {object} State
+ * @param {State} initial
+ */
+export function createStore(initial) {
+  let state = initial;
+  /** @type {Set<(state: State, changed: Set<string>) => void>} */
+  const listeners = new Set();
+  return {
+    get: () => state,
+    /** Listeners run at once, in the order they subscribed. @param {Partial<State>} patch */
+    set(patch) {
+      const changed = new Set(
+        Object.keys(patch).filter(
+          (key) => !Object.is(/** @type {any} */ (state)[key], /** @type {any} */ (patch)[key]),
+        ),
+      );
+      if (changed.size === 0) return;
+      state = { ...state, ...patch };
+      for (const listener of listeners) listener(state, changed);
+    },
+    /**
+     * @param {string[] | null} keys  null: any change
+     * @param {(state: State, changed: Set<string>) => void} listener
+     */
+    on(keys, listener) {
+      listeners.add((current, changed) => {
+        if (!keys || keys.some((key) => changed.has(key))) listener(current, changed);
+      });
+    },
+  };
+}

@@ -1,0 +1,29 @@
+// The one line that says what to do with what is shown.
+
+import { askingGrid, siteOf } from "./keep_picture.js";
+import { shownMethod } from "../sites/methods.js";
+import { isCross } from "../sites/sites.js";
+
+const TOUCH = matchMedia("(hover: none)");
+
+/** @param {any} state @param {import("../sites/picture.js").Picture} picture */
+export function hintFor(state, picture) {
+  const { query } = state;
+  const site = siteOf(state);
+  if (picture.form === "matrix") return picture.labels ? "Choose a word to see its row; move over a cell to read it." : "";
+  if (picture.form === "grid")
+    return `${TOUCH.matches ? "Touch" : "Move over"} the right picture to see where each pixel was read.`;
+  if (picture.form === "mask" && TOUCH.matches) return "Press and hold to read the class of a place.";
+  if (picture.form === "mask")
+    return site?.kind === "attention"
+      ? "Move over the photo to read the class. Choose Attention to ask what a place looks at."
+      : "Move over the photo to read the class.";
+  if (site && isCross(site) && shownMethod(state, site) === "site")
+    return TOUCH.matches ? "Choose a word below." : "Choose a word below, or go through them with ← and →.";
+  const asks = ["attention map", "position similarity"].includes(picture.claim) && askingGrid(state);
+  if (!asks) return TOUCH.matches ? "Press and hold to read a number." : "Move over the photo to read its numbers.";
+  if (TOUCH.matches)
+    return query === "cls" ? "Press and hold a patch to ask it. Tap to pin it." : "Pinned. Tap it again to let go.";
+  if (query !== "cls") return "Pinned. Move to read its numbers; click it again or press Esc to let go.";
+  return "Move over the photo: the patch under the pointer asks. Click to pin it.";
+}

@@ -1,0 +1,154 @@
+// Keeps the picture in step with the view: whenever what is asked for changes, the picture is made anew, and what
+// is likely asked for next is fetched while the page is idle.
+
+import { forWords, METHODS, shownMethod, targetOf } from "../sites/methods.js";
+import { writtenWord } from "../sites/network_sentences.js";
+import * as pictures from "../sites/picture.js";
+import { maskPicture, wordMatrixPicture, wordPicture, wordPositionsPicture } from "../kinds/words/picture.js";
+import { positionCell, positionGrid, positionsAsked, positionsAt } from "../sites/positions.js";
+import { askedGrid, cellOf, isCross, isScattered, isWordMatrix, wordOf } from "../sites/sites.js";
+
+const MADE_FROM = [
+  "analysisData",
+  "site",
+  "method",
+  "target",
+  "query",
+  "direction",
+  "head",
+  "channel",
+  "clip",
+  "hover",
+  "rows",
+  "word",
+];
+const SHIMMER_AFTER_MS = 100;
+const PREFETCH_BYTES = 48e6;
+
+/** @typedef {{store: import("../state/store.js").Store, session: import("../state/session.js").Session}} Context */
+
+/** The shown site. @param {any} state */
+export const siteOf = (state) =>
+  state.analysisData?.sites.find((/** @type {any} */ site) => site.id === state.site) ?? null;
+
+/** @param {Context} context */
+export function keepPicture({ store, session }) {
+  let turn = 0;
+  store.on(MADE_FROM, async (/** @type {any} */ state, /** @type {Set<string>} */ changed) => {
+    if (!state.analysisData) return;
+    if (changed.size === 1 && changed.has("hover") && !pointerGrid(state)) return;
+    const mine = ++turn;
+    const slow = setTimeout(() => store.set({ pending: true }), SHIMMER_AFTER_MS);
+    try {
+      const made = await make(state, session);
+      if (mine !== turn) return;
+      const picture = made && state.clip ? pictures.clipPeaks(made) : made;
+      store.set({ picture, pending: false, error: null });
+    } catch (error) {
+      if (mine === turn) store.set({ error, pending: false });
+    } finally {
+      clearTimeout(slow);
+    }
+  });
+  store.on(["analysisData", "site"], () => whenIdle(() => prefetch({ store, session })));
+}
+
+/** The grid whose places can be asked; null for most whole-network maps, and for gates. @param {any} state */
+export function askingGrid(state) {
+  const site = siteOf(state);
+  if (!site) return null;
+  const method = shownMethod(state, site);
+  if (method === "positions")
+    return positionsAt(site, state.analysisData) === "photo" ? positionGrid(state) : null;
+  return method === "site" ? askedGrid(site, state.direction) : null;
+}
+
+/** The grid on which moving over the photo asks; null where a patch is pinned. @param {any} state */
+export const pointerGrid = (state) => (state.query === "cls" ? askingGrid(state) : null);
+
+/** @param {any} state @param {import("../state/session.js").Session} session */
+async function make(state, session) {
+  const site = siteOf(state);
+  if (!site) return null;
+  const method = shownMethod(state, site);
+  if (method === "mask") return maskPicture(state.analysisData, await session.mask());
+  if (method === "positions") return positions(state, site, session);
+  if (method in METHODS) return pictures.networkPicture(state, await session.map(method, askedOf(state)));
+  if (isCross(site)) return wordPicture(state, site, await session.word(site, wordOf(state, site)));
+  if (isWordMatrix(site)) return wordMatrixPicture(state, site, await session.attention(site));
+  if (isScattered(site)) {
+    const cell = cellOf(pictures.askedQuery(state), site, state.direction);
+    return pictures.placePicture(state, site, cell, await session.place(site, cell, state.direction));
+  }
+  switch (site.kind) {
+    case "attention":
+      return pictures.attentionPicture(state, site, await session.attention(site));
+    case "spatial-gate":
+      return pictures.spatialGatePicture(site, await session.gate(site));
+    case "spatial-transformer":
+      return pictures.gridPicture(site, await session.grid(site));
+    default: {
+      const gate = (await session.gate(site)).data;
+      if (!session.shows(state.analysisData)) return null; // another one has come meanwhile
+      const channel = pictures.channelOf(state, gate);
+      return pictures.channelPicture(site, gate, channel, await session.feature(site, channel));
+    }
+  }
+}
+
+/** How alike positions are: one place's to all, or those of all words. @param {any} state @param {any} site @param {import("../state/session.js").Session} session */
+async function positions(state, site, session) {
+  const words = positionsAt(site, state.analysisData);
+  if (words !== "photo") return wordPositionsPicture(state, site, await session.positions({ words }));
+  const cell = positionCell(state);
+  return pictures.positionPicture(cell, await session.positions(positionsAsked(state, cell)));
+}
+
+/** What a map of the whole network is for. @param {any} state @returns {Record<string, number | string>} */
+function askedOf(state) {
+  if (["stream", "keys"].includes(METHODS[state.method].needs)) return { site: state.site };
+  if (!METHODS[state.method].forClass) return {};
+  return forWords(state.analysisData) ? { word: writtenWord(state) } : { target: targetOf(state) };
+}
+
+/** Fetches the neighbours of the shown site first, then all, and notes each site's number for the depth strip. @param {Context} context */
+async function prefetch({ store, session }) {
+  const { analysisData: analysis, site: shown } = store.get();
+  if (!analysis) return;
+  const at = analysis.sites.findIndex((/** @type {any} */ site) => site.id === shown);
+  const distance = (/** @type {any} */ site) => Math.abs(analysis.sites.indexOf(site) - at);
+  const nearest = [...analysis.sites].sort((a, b) => distance(a) - distance(b));
+  const over = () => store.get().analysisData !== analysis || store.get().site !== shown;
+  let bytes = 0;
+  for (const site of nearest) {
+    if (over()) return;
+    bytes += weight(site);
+    if (bytes > PREFETCH_BYTES || site.kind === "spatial-transformer") continue;
+    const data = await ahead(site, session).catch(() => null);
+    if (over()) return;
+    const { summaries } = store.get();
+    if (!data || site.id in summaries) continue;
+    store.set({ summaries: { ...summaries, [site.id]: pictures.summary(site, data) } });
+    await new Promise(whenIdle);
+  }
+}
+
+/** What is drawn first of a site. @param {any} site @param {import("../state/session.js").Session} session */
+function ahead(site, session) {
+  if (isScattered(site)) return session.place(site, cellOf("cls", site, "from"), "from");
+  return site.kind === "attention" ? session.attention(site) : session.gate(site);
+}
+
+/** Bytes a site's data will take, about. @param {any} site */
+function weight(site) {
+  if (isScattered(site)) return site.heads * site.key_grid.rows * site.key_grid.columns * 4;
+  if (site.kind !== "attention") return 4e3;
+  const head = site.projections ? 2 * 64 : site.keys;
+  return site.heads * site.queries * head * 4;
+}
+
+/** @param {(value?: any) => void} work */
+function whenIdle(work) {
+  if ("requestIdleCallback" in window) requestIdleCallback(() => work(), { timeout: 500 });
+  else setTimeout(work, 50);
+}

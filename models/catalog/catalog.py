@@ -1,0 +1,286 @@
+"""The catalogue: the networks that ship with the project, those that the model folder describes,
+the files in the weights folder, and all of timm.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from fovea.models.catalog import builders, shipped, timm_zoo
+from fovea.models.catalog.folder import folder
+from fovea.models.catalog.shipped import bundled
+from fovea.models.catalog.spec import LoadedModel, ModelSpec
+from fovea.models.catalog.weights import hub, shards, weights
+from fovea.models.catalog.weights.transfer import Progress
+from fovea.models.preprocessing import blank
+from fovea.models.running.tasks import survey
+
+
+class UnknownModel(LookupError):
+    """A model id that is nowhere in the catalogue. `known` lists the closest ones that are."""
+
+    def __init__(self, model: str, known: tuple[str, ...]) -> None:
+        self.model, self.known = model, known
+        super().__init__(f"unknown model {model!r}; try one of: {', '.join(known)}")
+
+
+class Catalog:
+    """What can be analysed on this machine.
+
+    weights_dir: a folder of <model id>.safetensors that comes before the hub. cache_dir: where
+    downloads are kept (the hub library's own folder if None). models_dir: a folder of <model
+    id>.toml, see `fovea.models.catalog.folder.folder`. offline: never ask the hub.
+    """
+
+    def __init__(
+        self,
+        weights_dir: Path | None = None,
+        cache_dir: Path | None = None,
+        models_dir: Path | None = None,
+        *,
+        offline: bool = False,
+    ) -> None:
+        self.weights_dir, self.cache_dir, self.models_dir = weights_dir, cache_dir, models_dir
+        self.offline = offline
+
+    def listed(self) -> list[ModelSpec]:
+        """What is here or described here: first what runs without a download (the weights folder's
+        models, the model folder's, the bundled ones), then what the model folder has from the hub,
+        last what cannot be used; its `reason` says why.
+        """
+        files = sorted(self.weights_dir.iterdir()) if self.weights_dir else []
+        kinds = (".safetensors", *weights.PICKLES)
+        names = dict.fromkeys(file.stem for file in files if file.suffix in kinds)
+        here = [self.spec(name) for name in names if timm_zoo.exists(name)]
+        here += [self.spec(entry.spec.id) for entry in self._described()]
+        here += bundled().values()
+        rows = {spec.id: spec for spec in here}.values()
+        return sorted(rows, key=lambda spec: (spec.reason is not None, spec.source == "hub"))
+
+    def search(self, text: str, limit: int = 50) -> list[ModelSpec]:
+        """Listed models and timm names that contain every word of `text`."""
+        words = text.lower().split()
+        found = [
+            spec
+            for spec in self.listed()
+            if all(word in f"{spec.id} {spec.title} {spec.summary}".lower() for word in words)
+        ]
+        seen = {spec.id for spec in found}
+        for name in timm_zoo.search(text):
+            if len(found) >= limit:
+                break
+            if name not in seen:
+                found.append(self.spec(name))
+        return found[:limit]
+
+    def spec(self, model: str) -> ModelSpec:
+        """The row of a model id; raises UnknownModel, which lists close ones."""
+        if model in bundled():
+            return bundled()[model]
+        if (entry := self._entry(model)) is not None:
+            return self._supplied(entry.spec)
+        if not timm_zoo.exists(model):
+            described = [entry.spec.id for entry in self._described()]
+            close = difflib.get_close_matches(model, timm_zoo.names(), n=5, cutoff=0.7)
+            raise UnknownModel(model, (*bundled(), *described, *close))
+        return self._supplied(timm_zoo.spec(model))
+
+    def complaints(self) -> list[str]:
+        """A line for each thing in the folders that hinders a model from being used."""
+        lines = list(folder.complaints(self._described()))
+        if self.models_dir is not None:
+            taken = sorted(p.name for p in self.models_dir.glob("*.toml") if p.stem in bundled())
+            lines += [f"{name}: a bundled network is called so; rename the file" for name in taken]
+        for spec in self.listed() if self.weights_dir else ():
+            pickle = self._pickle(spec.id)
+            if pickle is not None and spec.reason is not None:
+                lines.append(f"{spec.reason}. {weights.how_to(pickle.name)}")
+        return lines
+
+    def local(self, model: str) -> bool:
+        """Whether the weights are on this machine."""
+        spec = self.spec(model)
+        if spec.source in ("bundled", "local"):
+            return spec.reason is None
+        return (
+            spec.repository is not None and hub.cached(spec.repository, self.cache_dir) is not None
+        )
+
+    def download(
+        self,
+        model: str,
+        progress: Progress,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Path | None:
+        """The file with the weights, or the index of several, fetched from the hub if need be; None
+        for a bundled one.
+
+        What an earlier download left is verified, and fetched again if it is damaged. Raises as
+        `load` does, and weights.DownloadStopped once `stopped` says yes.
+        """
+        spec = self.spec(model)
+        if spec.source != "hub":
+            self._refuse(spec)
+            size = spec.size_bytes or 0
+            progress(size, size)
+            return self._file(spec.id, ".safetensors")
+        if spec.repository is not None:
+            file = hub.verify(spec.repository, self.cache_dir, weights.sha256)
+            if file is not None:
+                size = shards.size_bytes(file)
+                progress(size, size)
+                return file
+        return self._weights(spec, progress, stopped)
+
+    def load(
+        self,
+        model: str,
+        device: torch.device | str = "cpu",
+        progress: Progress | None = None,
+    ) -> LoadedModel:
+        """The network with its weights, in eval mode on `device`.
+
+        progress: called with (bytes received, bytes in total or None) while downloading.
+        Raises UnknownModel or a weights.WeightsError.
+        """
+        spec = self.spec(model)
+        if spec.network is not None:
+            module, checksum = shipped.load(spec)
+        elif (entry := self._entry(spec.id)) is not None:
+            module, checksum, size = self._load_described(entry, progress)
+            spec = replace(spec, size_bytes=size)
+        else:
+            module, checksum, size = self._load_timm(spec, progress)
+            spec = replace(spec, size_bytes=size)
+        spec = replace(
+            spec, sha256=checksum, parameters=sum(p.numel() for p in module.parameters())
+        )
+        module = module.eval().requires_grad_(False)
+        try:
+            layouts = survey(module, spec.task, blank(spec.preprocessing))
+        except Exception as error:  # Whatever a network's own code may raise.
+            raise weights.UnusableNetwork(
+                f"{spec.id} fails on a picture of its own size "
+                f"({type(error).__name__}: {_short(error)})",
+                "Check the size that it expects, and that it takes one photo and nothing else.",
+            ) from error
+        return LoadedModel(spec, module.to(device), checksum[:12], layouts)
+
+    def _described(self) -> list[folder.Entry]:
+        """The models of the model folder. A bundled network keeps its name."""
+        entries = folder.listed(self.models_dir) if self.models_dir is not None else []
+        return [entry for entry in entries if entry.spec.id not in bundled()]
+
+    def _supplied(self, spec: ModelSpec) -> ModelSpec:
+        """The row of a model of the hub, or of the file that the weights folder has for it."""
+        if spec.source != "hub":
+            return spec
+        if (file := self._file(spec.id, ".safetensors")) is not None:
+            return replace(spec, source="local", size_bytes=file.stat().st_size)
+        if (pickle := self._pickle(spec.id)) is not None:
+            return replace(spec, source="local", reason=str(weights.unsafe(pickle.name)))
+        return spec
+
+    def _entry(self, model: str) -> folder.Entry | None:
+        """The model folder's file for this id. Ids with path separators name no file."""
+        if self.models_dir is None or not _names_a_file(model):
+            return None
+        path = self.models_dir / f"{model}.toml"
+        return folder.read(path) if path.is_file() else None
+
+    def _file(self, model: str, suffix: str) -> Path | None:
+        """The file of the weights folder for this id."""
+        if self.weights_dir is None or not _names_a_file(model):
+            return None
+        path = self.weights_dir / f"{model}{suffix}"
+        return path if path.is_file() else None
+
+    def _pickle(self, model: str) -> Path | None:
+        """A pickle in the weights folder that stands where this model's weights should."""
+        files = (self._file(model, suffix) for suffix in weights.PICKLES)
+        return next((file for file in files if file is not None), None)
+
+    def _refuse(self, spec: ModelSpec) -> None:
+        """Raises for a model that is here but cannot be used."""
+        if spec.reason is None:
+            return
+        if (entry := self._entry(spec.id)) is not None:
+            raise entry.error()
+        pickle = self._pickle(spec.id)
+        raise weights.UnsafeCheckpoint(spec.reason, weights.how_to(pickle.name if pickle else ""))
+
+    def _weights(
+        self,
+        spec: ModelSpec,
+        progress: Progress | None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Path:
+        file = self._file(spec.id, ".safetensors")
+        if file is not None:
+            return file
+        self._refuse(spec)
+        if spec.repository is None:
+            raise weights.ModelNotLocal(
+                f"no hub has weights for {spec.id}",
+                f"Put {spec.id}.safetensors into the folder that FOVEA_WEIGHTS_DIR names.",
+            )
+        return hub.fetch(
+            spec.repository,
+            self.cache_dir,
+            name=spec.id,
+            offline=self.offline,
+            progress=progress,
+            stopped=stopped,
+        )
+
+    def _load_described(
+        self, entry: folder.Entry, progress: Progress | None
+    ) -> tuple[nn.Module, str, int]:
+        if entry.mistakes:
+            raise entry.error()
+        file = entry.weights or self._weights(entry.spec, progress)
+        tensors, checksum = shards.read(file, hub.announced_sha256)
+        try:
+            module = builders.build(entry.builder, entry.arguments, tensors, file.name)
+        except weights.WeightsError:
+            raise
+        except Exception as error:  # Whatever the builder's own code may raise.
+            raise weights.UnusableNetwork(
+                f"{entry.spec.id}.toml: {entry.builder} could not be built "
+                f"({type(error).__name__}: {_short(error)})",
+                "Correct [arguments] in the file, or the builder.",
+            ) from error
+        return module, checksum, shards.size_bytes(file)
+
+    def _load_timm(self, spec: ModelSpec, progress: Progress | None) -> tuple[nn.Module, str, int]:
+        file = self._weights(spec, progress)
+        tensors, checksum = shards.read(file, hub.announced_sha256)
+        try:
+            module = timm_zoo.build(spec, tensors)
+        except RuntimeError as error:
+            raise weights.CorruptWeights(
+                f"{file.name} does not fit {spec.id}: {error}",
+                "Supply the weights of exactly this architecture under timm's key names.",
+            ) from error
+        return module, checksum, shards.size_bytes(file)
+
+
+def _names_a_file(model: str) -> bool:
+    return Path(model).name == model and "\0" not in model
+
+
+def _short(error: Exception) -> str:
+    """The first line of what an error says, without paths: the whole may be pages of a stack."""
+    lines = str(error).strip().splitlines()
+    return (
+        re.sub(r"(?:[A-Za-z]:)?(?:[/\\][\w.~-]+){2,}", "…", lines[0])[:200]
+        if lines
+        else "no message"
+    )

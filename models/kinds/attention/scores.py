@@ -1,0 +1,158 @@
+"""The scores of an attention in the row of one query, from the product to before the softmax.
+
+Where a fused kernel was given query and key they follow from the formula (Vaswani et al. 2017,
+equation 1); where the network made its matrix itself they are told by the calls that ran.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from fovea.models.capture.workings import Workings
+from fovea.models.kinds.attention.rows import rows
+from fovea.models.kinds.attention.windows import window_of
+from fovea.models.kinds.step import Step, step
+from fovea.models.records import Attention
+
+HIDDEN = -50.0
+"""What is added to a score to hide its key: e to that power is nothing in a softmax."""
+
+
+class Place(NamedTuple):
+    """Whose row: indices into a site's attention."""
+
+    window: int
+    head: int
+    query: int
+
+
+def scores(
+    attention: Attention, workings: Workings, at: Place, shares: Tensor, key: int, called: str
+) -> list[Step]:
+    """The steps before the softmax whose result is `shares`, (key,); none where they are not known.
+
+    key: whose vector is shown beside the query's; called: what it is called in a sentence.
+    """
+    if attention.query is not None:
+        return _by_formula(window_of(attention, at.window), at, key, called)
+    return _by_calls(workings, attention.shape, at, shares, key, called)
+
+
+def _by_formula(held: Attention, at: Place, key: int, called: str) -> list[Step]:
+    assert held.query is not None
+    assert held.key is not None
+    asks, answers = held.query[0, at.head, at.query].float(), held.key[0, at.head].float()
+    agreement = answers @ asks
+    found = [*_pair(asks, answers[key], called), _agreement(agreement)]
+    if abs(held.scale - 1) > 1e-6:
+        found.append(_scaled(agreement * held.scale, held.scale, len(asks)))
+    if held.mask is not None or held.causal:
+        before = agreement * held.scale
+        logs = rows(held, torch.tensor([at.query]))[at.head, 0].log()
+        after = torch.where(logs.isneginf(), -torch.inf, before)
+        if held.mask is not None and held.mask.dtype != torch.bool:
+            mask = held.mask[0].float()
+            mask = mask[at.head if mask.shape[0] > 1 else 0]
+            after = after + mask[at.query if mask.shape[0] > 1 else 0]
+        found.append(_added(before, after))
+    return found
+
+
+def _by_calls(
+    workings: Workings,
+    shape: tuple[int, int, int, int],
+    at: Place,
+    shares: Tensor,
+    key: int,
+    called: str,
+) -> list[Step]:
+    """What the calls gave in the row of the query, unless its softmax is not what weighed: where
+    windows or heads were put into another order, or shares were changed after the softmax.
+    """
+    rows_of_calls = [(one.name, _row(one.made, shape, at)) for one in workings.before]
+    known = [(name, row) for name, row in rows_of_calls if row is not None]
+    if not known or not torch.allclose(known[-1][1].softmax(-1), shares, atol=1e-4):
+        return []
+    (_, before), *changes = known
+    found, head_dim = [_agreement(before)], None
+    pair = _factors(workings.factors, shape, at, before)
+    if pair is not None:
+        asks, answers = pair
+        found, head_dim = [*_pair(asks, answers[key], called, "q", "k"), *found], len(asks)
+    for name, after in changes:
+        if not torch.equal(before, after):
+            found.append(_change(name, before, after, head_dim))
+            before = after
+    return found
+
+
+def _row(made: Tensor | None, shape: tuple[int, ...], at: Place) -> Tensor | None:
+    """(key,) of what a call gave; None where that has no entry for every query and key."""
+    if made is None or made.shape[-2:] != shape[2:] or made.numel() != math.prod(shape):
+        return None
+    return made.reshape(shape)[at].float()
+
+
+def _factors(
+    factors: tuple[Tensor, ...], shape: tuple[int, int, int, int], at: Place, agreement: Tensor
+) -> tuple[Tensor, Tensor] | None:
+    """(head_dim,) of the query and (key, head_dim) of all keys, if their product is `agreement`."""
+    windows, heads, queries, keys = shape
+    if len(factors) != 2:
+        return None
+    asking, answering = factors
+    dim, rest = divmod(asking.numel(), windows * heads * queries)
+    if rest or answering.numel() != windows * heads * keys * dim:
+        return None
+    asks = asking.reshape(windows, heads, queries, dim)[at].float()
+    for answers in (
+        answering.reshape(windows, heads, dim, keys).transpose(2, 3),
+        answering.reshape(windows, heads, keys, dim),
+    ):
+        offered = answers[at.window, at.head].float()
+        if torch.allclose(offered @ asks, agreement, rtol=1e-3, atol=1e-4):
+            return asks, offered
+    return None
+
+
+def _pair(
+    asks: Tensor, offers: Tensor, called: str, query: str = "q = W_Q x", key: str = "k = W_K x"
+) -> list[Step]:
+    """query, key: their formulas; bare where the network may have scaled or normalised them."""
+    return [
+        step("query", "what the token asks for", query, asks, ("head_dim",)),
+        step("key", f"what {called} offers", key, offers, ("head_dim",)),
+    ]
+
+
+def _agreement(row: Tensor) -> Step:
+    sentence = "agreement of the query with every key: their dot product"
+    return step("scores", sentence, "s_j = q · k_j", row, ("key",))
+
+
+def _change(name: str, before: Tensor, after: Tensor, head_dim: int | None) -> Step:
+    """What a call did with the scores, told by what became of them."""
+    factor = (after @ before / (before @ before)).item()
+    if torch.allclose(after, before * factor, rtol=1e-4, atol=1e-6):
+        return _scaled(after, factor, head_dim)
+    if "add" in name or "sub" in name or (after - before).min() <= HIDDEN:
+        return _added(before, after)
+    return step("changed", f"the network changes its scores: {name}", "f(s_j)", after, ("key",))
+
+
+def _scaled(row: Tensor, factor: float, head_dim: int | None) -> Step:
+    if head_dim is not None and abs(factor * head_dim**0.5 - 1) < 1e-3:
+        return step("scaled", f"divided by √{head_dim}", "s_j / √d", row, ("key",))
+    return step("scaled", f"times {factor:g}", "c s_j", row, ("key",))
+
+
+def _added(before: Tensor, after: Tensor) -> Step:
+    if (after - before).min() <= HIDDEN:
+        sentence = "the mask is added: −∞, or almost, where the query may not look"
+        return step("masked", sentence, "s_j + m_j", after, ("key",))
+    sentence = "a bias is added to each: often for where the key lies, seen from the query"
+    return step("biased", sentence, "s_j + b_j", after, ("key",))

@@ -1,0 +1,110 @@
+"""Attention of one place on the photo, whatever windows or grids the tokens were arranged in.
+
+A query or a key is named by its cell. What lies in another window was not looked at and is NaN, not
+zero: zero is a claim, NaN is the absence of one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from fovea.models.kinds.attention.rows import column_means, columns, rows
+from fovea.models.records import Attention, Cells, Layout
+
+
+class NoPlace(LookupError):
+    """No token of this attention stands for that cell."""
+
+
+def window_of(attention: Attention, window: int) -> Attention:
+    """The attention of one window: a batch of one."""
+    batch = attention.shape[0]
+
+    def pick(tensor: Tensor | None) -> Tensor | None:
+        if tensor is None or tensor.shape[0] != batch:
+            return tensor
+        return tensor[window : window + 1]
+
+    return replace(
+        attention,
+        query=pick(attention.query),
+        key=pick(attention.key),
+        mask=pick(attention.mask),
+        probabilities=pick(attention.probabilities),
+        value=pick(attention.value),
+        output_gradient=pick(attention.output_gradient),
+        probabilities_gradient=pick(attention.probabilities_gradient),
+    )
+
+
+def is_placed(layout: Layout) -> bool:
+    """Whether it is known where the queries and the keys are, and some of each have a place."""
+    return all(
+        cells is not None and bool((cells.cells >= 0).any())
+        for cells in (layout.queries, layout.keys)
+    )
+
+
+def token_at(cells: Cells, row: int, column: int) -> tuple[int, int]:
+    """(window, token) of a cell; the first where windows overlap."""
+    grid = cells.grid
+    inside = 0 <= row < grid.rows and 0 <= column < grid.columns
+    found = (cells.cells == row * grid.columns + column).nonzero()
+    if not inside or not len(found):
+        raise NoPlace(f"no token stands for row {row}, column {column} of {grid}")
+    window, token = found[0].tolist()
+    return window, token
+
+
+def _spread(values: Tensor, cells: Cells, window: int) -> Tensor:
+    """(head, token) → (head, row, column); NaN where the window has no token."""
+    grid, tokens = cells.grid, cells.cells[window].long()
+    known = tokens >= 0
+    spread = torch.full((values.shape[0], grid.cells), torch.nan)
+    spread[:, tokens[known]] = values.float().cpu()[:, known]
+    return spread.view(-1, grid.rows, grid.columns)
+
+
+def looks_at(attention: Attention, layout: Layout, row: int, column: int) -> Tensor:
+    """What the cell (row, column) of the queries' grid looks at: (head, row, column) of the keys'.
+
+    attention: (window, head, query, key) of one photo. Raises NoPlace where no query is there or
+    where the layout does not know the places.
+    """
+    if layout.queries is None or layout.keys is None:
+        raise NoPlace("the places of this attention are not known")
+    window, token = token_at(layout.queries, row, column)
+    line = rows(window_of(attention, window), torch.tensor([token]))[:, 0]
+    return _spread(line, layout.keys, window)
+
+
+def looked_at_by(attention: Attention, layout: Layout, row: int, column: int) -> Tensor:
+    """What looks at the cell (row, column) of the keys': (head, row, column) of the queries'."""
+    if layout.queries is None or layout.keys is None:
+        raise NoPlace("the places of this attention are not known")
+    window, token = token_at(layout.keys, row, column)
+    line = columns(window_of(attention, window), torch.tensor([token]))[:, 0]
+    return _spread(line, layout.queries, window)
+
+
+def received(attention: Attention, layout: Layout) -> Tensor:
+    """How much each cell of the keys' is looked at by all queries that see it: (head, row, column).
+
+    The mean over the queries of its window; where windows overlap, the sum over them. Raises
+    NoPlace where the layout does not know where the keys are.
+    """
+    if layout.keys is None:
+        raise NoPlace("where the keys of this attention are is not known")
+    grid = layout.keys.grid
+    total = torch.zeros(attention.shape[1], grid.cells)
+    seen = torch.zeros(grid.cells, dtype=torch.bool)
+    for number, cells in enumerate(layout.keys.cells.long()):
+        placed = cells >= 0
+        share = column_means(window_of(attention, number)).cpu()
+        total.index_add_(1, cells[placed], share[:, placed])
+        seen[cells[placed]] = True
+    total[:, ~seen] = torch.nan
+    return total.view(-1, grid.rows, grid.columns)

@@ -1,0 +1,121 @@
+"""Handlers of what happens to a softmax or a sigmoid on its way: views, casts, changes.
+
+A view keeps an origin as it is. A change (heads mixed by a linear layer or a convolution, a
+product, a sum, a normalisation) keeps that of a softmax as long as its keys stay on an axis of
+their own: what then weighs the values is the changed matrix, and that is what is kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from fovea.models.tracing.equations import operands_of
+from fovea.models.tracing.origins import Origin, axis_after_copy
+
+if TYPE_CHECKING:
+    from fovea.models.capture.recorder import _Watch
+
+
+def on_view(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """The result has the origin of the tensor that was viewed, permuted, copied or cast."""
+    result = func(*args, **kwargs)
+    origins = watch.recording.origins
+    if not args:
+        return result
+    origin = origins.get(args[0])
+    if origin is None or not isinstance(result, Tensor) or result is args[0]:
+        return result
+    if origin.produced_by == "softmax" and result.data_ptr() != args[0].data_ptr():
+        # New storage: the normalised axis has another stride there.
+        axis = origin.axis(args[0])
+        if axis is not None and result.shape != args[0].shape:
+            axis = axis_after_copy(args[0], axis, result)
+        if axis is None:
+            return result
+        origin = origin.along(result, axis, changed=False)
+    origins.set(result, origin)
+    return result
+
+
+def on_unbind(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """As a view, for what hands out several."""
+    results = func(*args, **kwargs)
+    origin = watch.recording.origins.get(args[0]) if args else None
+    if origin is not None:
+        for result in results:
+            watch.recording.origins.set(result, origin)
+    return results
+
+
+def keep_changed(watch: _Watch, before: Tensor, origin: Origin, result: Any) -> None:
+    """Give the result of a change the softmax's origin, if its keys are still on an axis.
+
+    Axes are counted from the last one, as broadcasting does.
+    """
+    if not isinstance(result, Tensor) or origin.produced_by != "softmax":
+        return
+    axis = origin.axis(before)
+    if axis is None:
+        return
+    axis += result.ndim - before.ndim
+    if axis >= 0 and result.shape[axis] == origin.size:
+        watch.recording.origins.set(result, origin.along(result, axis, changed=True))
+
+
+def on_change(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """Normalisations, masks and the like: whatever keeps the axes of its first argument."""
+    # Read before the call: it may write in place.
+    origin = watch.recording.origins.get(args[0]) if args else None
+    result = func(*args, **kwargs)
+    if origin is not None:
+        keep_changed(watch, args[0], origin, result)
+    return result
+
+
+def on_sum_of_two(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """Softmaxes that are blended, or one that is shifted by a number. With anything else added, a
+    residual say, it is no longer what weighs.
+    """
+    origins = watch.recording.origins
+    found = [origins.get(one) for one in args[:2]]
+    result = func(*args, **kwargs)
+    alike = len(found) == 2 and all(
+        isinstance(one, int | float) or (origin is not None and origin.produced_by == "softmax")
+        for one, origin in zip(args, found, strict=False)
+    )
+    for before, origin in zip(args, found, strict=False):
+        if alike and origin is not None:
+            keep_changed(watch, before, origin, result)
+    return result
+
+
+def on_convolution(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """A convolution mixes the second axis: heads that stand there, or the keys away."""
+    result = func(*args, **kwargs)
+    origin = watch.recording.origins.get(args[0]) if args else None
+    if origin is not None and origin.axis(args[0]) != 1:
+        keep_changed(watch, args[0], origin, result)
+    return result
+
+
+def on_linear(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """A linear layer mixes the last axis: heads that were put there, or the keys away."""
+    result = func(*args, **kwargs)
+    origin = watch.recording.origins.get(args[0]) if args else None
+    if origin is not None and origin.axis(args[0]) != args[0].ndim - 1:
+        keep_changed(watch, args[0], origin, result)
+    return result
+
+
+def keep_mixed(watch: _Watch, args: Any, result: Any) -> None:
+    """Give the result of an einsum the origin of a softmax whose keys are in it."""
+    origins = watch.recording.origins
+    for own, output, factor in operands_of(args):
+        origin = origins.get(factor)
+        axis = origin.axis(factor) if origin is not None else None
+        if origin is None or axis is None or origin.produced_by != "softmax":
+            continue
+        if own[axis] in output:
+            origins.set(result, origin.along(result, output.index(own[axis]), changed=True))

@@ -1,0 +1,46 @@
+"""Handlers of spatial transformers: an affine grid that is sampled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from fovea.models.records import Sampling
+from fovea.models.tracing.origins import Origin
+from fovea.models.tracing.tensors import kept
+
+if TYPE_CHECKING:
+    from fovea.models.capture.recorder import _Watch
+
+
+def _affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> Origin:
+    return Origin("affine-grid", theta=theta, align_corners=bool(align_corners))
+
+
+def on_affine_grid(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """Remembers the grid and the theta that made it."""
+    result = func(*args, **kwargs)
+    watch.recording.origins.set(result, _affine_grid(*args, **kwargs))
+    return result
+
+
+def _grid_sample_inputs(input: Tensor, grid: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+    return input, grid
+
+
+def on_grid_sample(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """A site, if the grid came from an affine grid."""
+    result = func(*args, **kwargs)
+    source, grid = _grid_sample_inputs(*args, **kwargs)
+    origin = watch.recording.origins.get(grid)
+    if origin is not None and origin.theta is not None and source.ndim == 4:
+        sampling = Sampling(
+            theta=kept(origin.theta),
+            grid=kept(grid),
+            input=kept(source),
+            output=kept(result),
+            align_corners=origin.align_corners,
+        )
+        watch.recording.add("spatial-transformer", sampling)
+    return result

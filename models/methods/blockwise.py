@@ -1,0 +1,165 @@
+"""Maps of which every layer can be made by itself: its block is run once more, alone.
+
+One pass notes what each block was called with and keeps little attention; see `models/capture`.
+The functions take (module, photo, …) and `layouts` as those of `models/explain` do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
+
+from fovea.models.capture import capture
+from fovea.models.capture.module_calls import Call, calls
+from fovea.models.capture.outline import is_outline, outlined
+from fovea.models.capture.replay import repeated
+from fovea.models.kinds.attention.rows import Fusion
+from fovea.models.maps import legrad as legrad_maps
+from fovea.models.maps import rollout as rollout_maps
+from fovea.models.maps.propagation import NotPossible, chain
+from fovea.models.places.layout import Layouts, place, survey
+from fovea.models.records import Map, Site, Trace
+from fovea.models.running.inference import run
+
+KEEP_BYTES = 12 * 10**6
+"""Queries and keys that a rollout keeps rather than have their blocks run twice: all of a ViT-S at
+224 px, two layers of twelve at 518 px.
+"""
+_IN_A_TAIL = (nn.Linear, nn.Identity, nn.Dropout)
+
+
+def _scorer(tail: Sequence[nn.Module]) -> Callable[[Tensor], Tensor]:
+    """The network's own norm and head, from the modules that run after the last block."""
+    linear = [part for part in tail if isinstance(part, nn.Linear)]
+    others = [part for part in tail if not isinstance(part, _IN_A_TAIL)]
+    norms = [part for part in others if "norm" in type(part).__name__.lower()]
+    if len(linear) != 1 or len(norms) != len(others) or tail[-1] is not linear[0]:
+        names = ", ".join(type(part).__name__ for part in tail) or "nothing"
+        raise NotPossible(
+            f"LeGrad scores every layer by the network's norm and one linear head; after its last "
+            f"block this one has {names}"
+        )
+    return nn.Sequential(*tail)
+
+
+def _layer_of(
+    site: Site, call: Call, score: Callable[[Tensor], Tensor], target: int, layouts: Layouts
+) -> Tensor:
+    """(key,): the map of one layer, run again by itself."""
+    with torch.enable_grad(), capture(call.module, gradients=True) as recording:
+        args, kwargs = tree_map(_differentiable, (call.args, dict(call.kwargs)))
+        output = call.module(*args, **kwargs)
+    outputs = [output] if isinstance(output, Tensor) else list(output)
+    tensors = [one for one in outputs if isinstance(one, Tensor) and one.ndim == 3]
+    streams = [one for one in tensors if one.shape[1] == site.keys]
+    if not streams:
+        raise NotPossible(f"the block {call.path} does not give out its tokens")
+    pooled = streams[0].mean(1)
+    try:
+        with torch.enable_grad():
+            scores = score(pooled)
+    except RuntimeError as error:
+        raise NotPossible(
+            f"LeGrad gives the mean token ({pooled.shape[-1]} numbers) to the network's head, "
+            "which takes something else"
+        ) from error
+    if not target < scores.shape[-1]:
+        raise NotPossible(f"the network's last linear layer has no class {target}")
+    trace = recording.differentiate(scores[0, target])
+    with torch.no_grad():
+        return legrad_maps.layer_map(_found_again(site, trace, layouts).attention)
+
+
+def _differentiable(value: Any) -> Any:
+    floating = isinstance(value, Tensor) and value.is_floating_point()
+    return value.detach().requires_grad_() if floating else value
+
+
+def _found_again(site: Site, trace: Trace, layouts: Layouts) -> Site:
+    """The site of the whole network in the trace of its block alone, placed."""
+    tokens, index = site.keys, int(site.id[1:])
+    attentions = [one for one in trace.sites if one.kind == "attention"]
+    own = [one for one in attentions if one.queries == one.keys == tokens][-1]
+    (placed,) = place(Trace((own,)), layouts[index : index + 1]).sites
+    return replace(placed, id=site.id, layer=site.layer, name=site.name)
+
+
+@dataclass(frozen=True)
+class _Passed:
+    """A pass without more tensors kept than asked for: the chain's sites, and for each the call of
+    the block it is in; None where a site is in no block of its own.
+    """
+
+    sites: tuple[Site, ...]
+    calls: tuple[Call, ...] | None
+    tail: tuple[nn.Module, ...]
+
+
+def _passed(module: nn.Module, photo: Tensor, layouts: Layouts, keep_bytes: int = 0) -> _Passed:
+    blocks = repeated(module)
+    with torch.no_grad(), calls(module, blocks) as noted, outlined(module, keep_bytes) as seen:
+        module(photo)
+    sites = chain(place(seen.trace, layouts))
+    held = [_block_of(site, blocks) for site in sites]
+    made = {call.path: call for call in noted.made}
+    alone = len(set(held)) == len(held) and len(made) == len(noted.made)
+    found = tuple(made[path] for path in held if path is not None) if alone else ()
+    return _Passed(sites, found if len(found) == len(sites) else None, tuple(noted.tail))
+
+
+def _block_of(site: Site, blocks: Mapping[str, nn.Module]) -> str | None:
+    """The path of the block that the site is in."""
+    return next((path for path in blocks if f"{site.name}.".startswith(f"{path}.")), None)
+
+
+def legrad(module: nn.Module, photo: Tensor, target: int, layouts: Layouts | None = None) -> Map:
+    """LeGrad (arXiv 2404.03214) of a vision transformer with a norm and a head: (row, column).
+
+    Every block is run once more, alone, and sˡ = head(norm(mean over tokens of xˡ)) differentiated.
+    Raises NotPossible where the network is not made so.
+    """
+    layouts = survey(module, photo) if layouts is None else layouts
+    passed = _passed(module, photo, layouts)
+    if passed.calls is None:
+        raise NotPossible("LeGrad needs one attention in each of the network's blocks")
+    score = _scorer(passed.tail)
+    layers = [
+        _layer_of(site, call, score, target, layouts)
+        for site, call in zip(passed.sites, passed.calls, strict=True)
+    ]
+    return legrad_maps.legrad(layers, passed.sites[-1])
+
+
+def rollout(
+    module: nn.Module,
+    photo: Tensor,
+    fusion: Fusion = "mean",
+    discard: float = 0.0,
+    layouts: Layouts | None = None,
+) -> Map:
+    """`maps.rollout.rollout` with the attention of few layers in memory at a time: those
+    that fit into KEEP_BYTES, and of the others one.
+
+    Where a trace is kept anyway, as the server does, that one is the faster way.
+    """
+    row = rollout_maps.class_row(fusion, discard)
+    layouts = survey(module, photo) if layouts is None else layouts
+    passed = _passed(module, photo, layouts, KEEP_BYTES)
+    if passed.calls is None:
+        _, (trace,) = run(module, photo, layouts)
+        return rollout_maps.rollout(trace, fusion, discard)
+    with torch.inference_mode():
+        for site, call in zip(reversed(passed.sites), reversed(passed.calls), strict=True):
+            if not is_outline(site.attention):
+                row.through(site)
+                continue
+            with capture(call.module) as recording:
+                call.module(*call.args, **call.kwargs)
+            row.through(_found_again(site, recording.trace, layouts))
+            del recording
+        return rollout_maps.map_of(row, fusion, discard)

@@ -1,0 +1,188 @@
+"""Maps for a class straight from a network and a photo, with one layer's graph in memory at a time.
+
+The formulas are those of `models/maps`; here the passes are made that they need. Every function
+takes (module, photo, target): a network in eval mode, (1, channel, height, width) on its device and
+the index of a class; and `layouts`, of `survey`, which are worked out if not given. Parameters get
+no gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fovea.models.capture import capture
+from fovea.models.capture.replay import repeated, replay
+from fovea.models.maps import encoder_decoder, gradients, heads
+from fovea.models.maps.propagation import ClassRow, chain
+from fovea.models.methods.blockwise import legrad, rollout
+from fovea.models.places.layout import Layouts, place, survey
+from fovea.models.records import Map, Site, Trace
+from fovea.models.running.outputs import tensor_of
+
+__all__ = [
+    "attention_grad_cam",
+    "gradient_rollout",
+    "head_importance",
+    "layers_backwards",
+    "legrad",
+    "relevance",
+    "rollout",
+    "word_relevance",
+]
+
+Objective = Callable[[Tensor], Tensor]
+"""From the network's output to the scalar that is differentiated."""
+
+
+def logit_of(target: int) -> Objective:
+    """The logit of a class."""
+    return lambda logits: logits[0, target]
+
+
+def loss_of(target: int) -> Objective:
+    """The cross-entropy with a class."""
+    return lambda logits: F.cross_entropy(logits[:1], torch.tensor([target], device=logits.device))
+
+
+def layers_backwards(
+    module: nn.Module,
+    photo: Tensor,
+    objective: Objective,
+    layouts: Layouts,
+    see: Callable[[Site], None],
+    wanted: Callable[[Trace], Sequence[Site]] = chain,
+) -> None:
+    """`see` each wanted site with its gradients, the last one first; each is let go afterwards.
+
+    wanted: picks them from a trace in which tensors may have shapes only; the pass goes back no
+    further than to the first of them. Where a wanted site is in
+    none of the network's repeated blocks, one graph is made of the whole network instead.
+    """
+    photo = photo.detach().clone().requires_grad_()
+    blocks = repeated(module)
+    ids: set[str] = set()
+
+    def on_block(sites: Sequence[Site]) -> None:
+        for site in reversed(sites):
+            if site.id in ids:
+                index = int(site.id[1:])
+                (placed,) = place(Trace((site,)), layouts[index : index + 1]).sites
+                with torch.no_grad():
+                    see(placed)
+
+    with torch.enable_grad(), replay(module, blocks, on_block) as outline:
+        target = objective(tensor_of(module(photo)))
+    picked = wanted(place(outline.trace, layouts))
+    ids.update(site.id for site in picked)
+    inside = {s.id for s, block in zip(outline.trace.sites, outline.blocks, strict=True) if block}
+    if ids <= inside:
+        outline.awaited = set(ids)
+        outline.differentiate_from([target], [torch.ones_like(target)], [photo])
+        return
+    del target, outline
+    with torch.enable_grad(), capture(module, gradients=True) as recording:
+        target = objective(tensor_of(module(photo)))
+    on_block(recording.differentiate(target).sites)
+
+
+def _row_map(
+    row: ClassRow, name: str, module: nn.Module, photo: Tensor, target: int, layouts: Layouts | None
+) -> Map:
+    layouts = survey(module, photo) if layouts is None else layouts
+    layers_backwards(module, photo, logit_of(target), layouts, row.through)
+    return row.map(name)
+
+
+def relevance(module: nn.Module, photo: Tensor, target: int, layouts: Layouts | None = None) -> Map:
+    """`fovea.models.maps.gradients.relevance` for a class."""
+    row = ClassRow(gradients.clamped_before_mean, normalised=False)
+    return _row_map(row, "Relevance", module, photo, target, layouts)
+
+
+def gradient_rollout(
+    module: nn.Module, photo: Tensor, target: int, layouts: Layouts | None = None
+) -> Map:
+    """`fovea.models.maps.gradients.gradient_rollout` for a class."""
+    row = ClassRow(gradients.clamped_after_mean, normalised=True)
+    return _row_map(row, "Gradient rollout", module, photo, target, layouts)
+
+
+def attention_grad_cam(
+    module: nn.Module, photo: Tensor, target: int, layouts: Layouts | None = None
+) -> Map:
+    """`fovea.models.maps.gradients.attention_grad_cam` for a class."""
+    found: list[Map] = []
+    layers_backwards(
+        module,
+        photo,
+        logit_of(target),
+        survey(module, photo) if layouts is None else layouts,
+        lambda site: found.append(gradients.grad_cam_of(site)),
+        lambda trace: chain(trace)[-1:],
+    )
+    return found[0]
+
+
+def head_importance(
+    module: nn.Module, photos: Tensor, targets: Sequence[int], layouts: Layouts | None = None
+) -> Map:
+    """(layer, head): the mean over photos of |∂L/∂ξ_h|, L the cross-entropy with each one's class.
+
+    photos: (photo, channel, height, width); every site of attention is a layer.
+    """
+    layouts = survey(module, photos[:1]) if layouts is None else layouts
+    per_photo: list[list[Tensor]] = []
+    for photo, target in zip(photos.split(1), targets, strict=True):
+        per_photo.append(_heads_of(module, photo, target, layouts))
+    return heads.head_importance(per_photo)
+
+
+def _heads_of(module: nn.Module, photo: Tensor, target: int, layouts: Layouts) -> list[Tensor]:
+    """For each layer, (head,)."""
+    layers: list[Tensor] = []
+
+    def see(site: Site) -> None:
+        layers.append(heads.head_gradient(site.attention))
+
+    def attentions(trace: Trace) -> tuple[Site, ...]:
+        return tuple(site for site in trace.sites if site.kind == "attention")
+
+    layers_backwards(module, photo, loss_of(target), layouts, see, attentions)
+    return layers[::-1]
+
+
+def word_relevance(
+    module: nn.Module, photo: Tensor, words: Tensor, index: int, layouts: Layouts | None = None
+) -> Map:
+    """What counted for a word that a captioner wrote: `encoder_decoder.query_relevance`.
+
+    photo: or the sentence that was given, (1, word). words: (1, word + 1), what it wrote, from the
+    start on; index: the place of a word among those that were written. module(photo, words) gives
+    logits (1, place, word).
+    """
+    read = words[:, :-1].to(photo.device)
+    layouts = survey(module, photo, read) if layouts is None else layouts
+    with torch.enable_grad(), _everything_differentiable(module):
+        with capture(module, gradients=True) as recording:
+            logits = tensor_of(module(photo, read))
+        trace = recording.differentiate(logits[0, index, int(words[0, index + 1])])
+    with torch.no_grad():
+        return encoder_decoder.query_relevance(place(trace, layouts), index)
+
+
+@contextmanager
+def _everything_differentiable(module: nn.Module) -> Iterator[None]:
+    """A decoder's first attention is over words alone, so its graph hangs on their embedding."""
+    at_rest = [p for p in module.parameters() if not p.requires_grad and p.is_floating_point()]
+    for parameter in at_rest:
+        parameter.requires_grad_(True)
+    try:
+        yield
+    finally:
+        for parameter in at_rest:
+            parameter.requires_grad_(False)

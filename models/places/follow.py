@@ -1,0 +1,277 @@
+"""Where tokens come from: cells of the photo followed through every view, window and merge.
+
+Beside each tensor of one forward pass runs a shadow of its shape: which cell of a grid over the
+network's input every entry stands for (`models/places/rules.py`). A convolution
+over the whole picture makes a new grid; views, permutations, windows, rolls, padding and
+concatenation act on the shadow as they act on the tensor; a linear layer or a product keeps the
+cell of each row. When attention is found, the shadows of its query and key say where its tokens
+are: no list of architectures is needed, and what cannot be followed is unknown rather than wrong.
+
+This doubles the work of a pass, so it is done once for a network and an input size, not per photo.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from fovea.models.capture.recorder import Recording, capture
+from fovea.models.kinds.attention.signature import attention_body, folded_heads_of
+from fovea.models.places import rules
+from fovea.models.places.shadows import LOST, NOWHERE, Shadow, new_grid, nowhere
+from fovea.models.places.tokens import Seen, seen_at
+from fovea.models.records import Cells, Trace
+
+__all__ = ["NOWHERE", "follow"]
+
+
+def _named(owners: tuple[Any, ...], names: str) -> set[Callable[..., Any]]:
+    return {getattr(owner, n) for n in names.split() for owner in owners if hasattr(owner, n)}
+
+
+_TENSORS = (Tensor, torch)
+
+_COPIES = _named(_TENSORS, "contiguous clone detach to type float half double bfloat16")
+"""What changes neither shape nor order."""
+
+_MOVES = _named(
+    _TENSORS,
+    "view reshape flatten unflatten transpose permute swapaxes swapdims squeeze unsqueeze expand"
+    " expand_as view_as movedim moveaxis roll flip chunk split tensor_split unbind narrow select"
+    " index_select gather take_along_dim __getitem__ unfold repeat tile rot90 t"
+    " repeat_interleave __iter__",
+) | {Tensor.T.__get__, Tensor.mT.__get__}  # type: ignore[attr-defined]
+"""What moves entries without changing them: done to the shadow just the same."""
+
+_PICTURES = {F.conv2d, F.avg_pool2d, F.max_pool2d, F.interpolate, torch.conv2d} | _named(
+    (F, torch),
+    "adaptive_avg_pool2d lp_pool2d max_pool2d max_pool2d_with_indices adaptive_max_pool2d"
+    " conv_transpose2d pixel_shuffle pixel_unshuffle upsample",
+)
+"""What makes a new picture of a whole one: its cells are a new grid."""
+
+_REDUCTIONS = _named(_TENSORS, "mean sum amax amin logsumexp var std norm")
+
+_SCATTERS = _named(
+    _TENSORS,
+    "scatter scatter_ scatter_add scatter_add_ index_put index_put_ index_copy index_copy_"
+    " index_add index_add_ masked_scatter masked_scatter_ sort argsort topk cumsum",
+) | {F.grid_sample, *(call for call in vars(torch.fft).values() if callable(call))}
+"""What puts entries where no view explains: their cells are forgotten."""
+
+_CONSTANTS = _named(
+    _TENSORS, "new_zeros new_ones new_full new_empty zeros_like ones_like full_like empty_like"
+)
+"""What takes no more than a shape from its tensor: nothing of the photo."""
+
+_PRODUCTS = _named(_TENSORS, "matmul bmm __matmul__")
+
+
+def _dimensions(input: Tensor, dim: Any = None, keepdim: Any = False, *_: Any, **__: Any) -> Any:
+    """(dim, keepdim) of a reduction, with the parameters of the torch functions."""
+    return dim, bool(keepdim)
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """Every tensor in what a function takes or returns."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _tensors(one)
+
+
+class Follow(TorchFunctionMode):
+    """Keeps a shadow beside every tensor that it can, and reads them where a site is found."""
+
+    def __init__(self, recording: Recording) -> None:
+        super().__init__()
+        self.recording = recording
+        self.seen: dict[int, Seen] = {}
+        self._shadows: dict[int, tuple[weakref.ref[Tensor], Shadow]] = {}
+
+    def given(self, tensors: Sequence[Tensor], photo: Tensor | None) -> None:
+        """Cast shadows on what the network is called with."""
+        for one in tensors:
+            # What else has axes like a picture (a video's frames, a second photo) has places
+            # that are not those of the photo.
+            if one.ndim > 2 and one.is_floating_point():
+                self.cast(one, new_grid(*one.shape[2:]) if one is photo else LOST)
+
+    def shadow(self, tensor: object) -> Shadow:
+        entry = self._shadows.get(id(tensor))
+        return entry[1] if entry is not None and entry[0]() is tensor else None
+
+    def cast(self, tensor: Tensor, shadow: Shadow) -> None:
+        """Give a tensor a shadow, expanded to its shape."""
+        key = id(tensor)
+        if shadow is None:
+            self._shadows.pop(key, None)
+            return
+        if isinstance(shadow, Cells):
+            try:
+                shadow = Cells(shadow.cells.expand(tensor.shape), shadow.grid)
+            except RuntimeError:
+                shadow = LOST
+        gone = weakref.ref(tensor, lambda _: self._shadows.pop(key, None))
+        self._shadows[key] = gone, shadow
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func is F.multi_head_attention_forward:
+            with folded_heads_of(self.recording, *args, **kwargs), self:
+                return attention_body(*args, **kwargs)
+        found = len(self.recording.trace.sites)
+        # Read before the call: it may write in place.
+        before = [self.shadow(one) for one in args]
+        within = [self.shadow(one) for one in _tensors([args, list(kwargs.values())])]
+        result = func(*args, **kwargs)
+        if len(self.recording.trace.sites) > found:
+            self._note_layout(found, func, args, kwargs)
+        if any(shadow is not None for shadow in within):
+            self._follow(func, args, kwargs, before, within, result)
+        return result
+
+    def _follow(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        before: list[Shadow],
+        within: list[Shadow],
+        result: Any,
+    ) -> None:
+        # A call that moves the tensor but not its shadow (a view of bytes, say) loses the places;
+        # it must not lose the photo.
+        try:
+            after = self._after(func, args, kwargs, before, within, result)
+        except (RuntimeError, TypeError, ValueError, IndexError, KeyError):
+            after = LOST
+        results = list(_tensors(args[0] if func is Tensor.__setitem__ else result))
+        several = after if isinstance(after, list) else [after] * len(results)
+        for tensor, shadow in zip(results, several, strict=True):
+            if tensor.is_floating_point() or isinstance(shadow, Cells):
+                self.cast(tensor, shadow)
+
+    def _after(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        before: list[Shadow],
+        within: list[Shadow],
+        result: Any,
+    ) -> Shadow | list[Shadow]:
+        """The shadow of the result, or of each tensor in it."""
+        first = before[0] if before else None
+        if func in _CONSTANTS:
+            return None
+        if func in _COPIES:
+            return first
+        if func in _MOVES:
+            return self._moved(func, args, kwargs, first, result)
+        if func is Tensor.__setitem__:
+            return rules.of_writing(first, args[0], args[1], self.shadow(args[2]))
+        if func in (torch.cat, torch.concat, torch.stack):
+            parts = args[0] if args else kwargs["tensors"]
+            named = {name: value for name, value in kwargs.items() if name == "dim"}
+            return rules.of_join(func, parts, [self.shadow(p) for p in parts], args[1:], named)
+        if func in _SCATTERS or not isinstance(result, Tensor):
+            return LOST
+        if func in _PICTURES and result.ndim == 4:
+            return rules.of_picture(first, result.shape)
+        if func in (F.conv1d, torch.conv1d) and result.ndim == 3:
+            return rules.of_sequence(first, result.shape)
+        if func is F.pad:
+            return rules.of_padding(first, args[1] if len(args) > 1 else kwargs["pad"])
+        if func is F.unfold:
+            return rules.of_patches(func, first, args[1:], kwargs)
+        if func is F.fold:
+            return rules.of_fold(first, result.shape)
+        if func is F.linear:
+            return rules.of_linear(first)
+        if func in (F.embedding, torch.embedding) and isinstance(first, Cells):
+            return Cells(first.cells.unsqueeze(-1), first.grid)
+        if func in _PRODUCTS:
+            return rules.of_product(before[0], before[1], result.shape)
+        if func is torch.einsum:
+            ranks = [one.ndim for one in args[1:]]
+            return rules.of_einsum(args[0], ranks, before[1:])
+        if func is F.scaled_dot_product_attention:
+            return self._attended(before, within, result)
+        if func in _REDUCTIONS:
+            return rules.of_reduction(first, args[0], *_dimensions(*args, **kwargs))
+        if args and args[0] is result and isinstance(first, Cells) and not nowhere(first.cells):
+            return first  # in place
+        return rules.of_rows(within, result)
+
+    def _attended(self, before: list[Shadow], within: list[Shadow], result: Tensor) -> Shadow:
+        """What comes out lies where the queries are; where those are not of the photo, nowhere."""
+        queries = within[0]
+        if queries is None:
+            known = [shadow for shadow in within if isinstance(shadow, Cells)]
+            if not known:
+                return LOST
+            return Cells(torch.full((1,) * result.ndim, NOWHERE).int(), known[0].grid)
+        return rules.of_linear(queries)
+
+    def _moved(
+        self, func: Any, args: tuple[Any, ...], kwargs: Any, shadow: Shadow, result: Any
+    ) -> Shadow | list[Shadow]:
+        if not isinstance(shadow, Cells):
+            return shadow
+        # What is one view of the tensor need not be one of its shadow, which is not copied with it.
+        move = Tensor.reshape if func is Tensor.view else func
+        moved = move(shadow.cells, *args[1:], **kwargs)
+        return [Cells(cells, shadow.grid) for cells in _tensors(moved)]
+
+    # --- sites ----------------------------------------------------------------------------------
+
+    def _note_layout(self, index: int, func: Any, args: tuple[Any, ...], kwargs: Any) -> None:
+        site = self.recording.trace.sites[index]
+        if site.kind == "attention":
+            seen = seen_at(self.shadow, self.recording.origins, func, args, kwargs)
+            if seen is not None:
+                self.seen[index] = seen
+
+
+Watch = TypeVar("Watch", bound=Follow)
+
+
+def follow(module: nn.Module, *inputs: Any, **named: Any) -> tuple[Trace, tuple[Seen | None, ...]]:
+    """The trace of a forward pass over one photo, and for every site of it where its tokens are.
+
+    inputs, named: what the module is called with. The first tensor of four axes among them is the
+    photo, (1, channel, height, width), on any device; its values do not matter.
+    """
+    followed = follow_with(Follow, module, *inputs, **named)
+    trace = followed.recording.trace
+    return trace, tuple(followed.seen.get(index) for index in range(len(trace.sites)))
+
+
+def follow_with(
+    watch: Callable[[Recording], Watch], module: nn.Module, *inputs: Any, **named: Any
+) -> Watch:
+    """A pass that is followed by what `watch` makes; that is returned."""
+    tensors = list(_tensors([inputs, list(named.values())]))
+    photo = next((one for one in tensors if one.ndim == 4), None)
+    if photo is not None and photo.shape[0] != 1:
+        raise ValueError(f"places are followed for one photo, not {photo.shape[0]}")
+    with torch.inference_mode(), capture(module) as recording:
+        followed = watch(recording)
+        with followed:
+            followed.given(tensors, photo)
+            module(*inputs, **named)
+    return followed

@@ -1,0 +1,239 @@
+"""From tokens to places: which cells of the network's input the tokens of a site stand for.
+
+`survey` follows the cells through one pass of a network (`models/places/follow.py`); `place` puts
+what it found onto the sites of a trace. Where all patches attend to each other the site gets a grid
+and a number of prefix tokens. Windows, pyramids and queries that are not keys keep the cells of
+every token. What could not be followed keeps neither and says why: a matrix without places is
+honest, a map in a wrong place is not.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fovea.models.places.follow import NOWHERE, follow
+from fovea.models.places.tokens import Seen
+from fovea.models.records import Attention, Cells, Gate, Layout, PatchGrid, Site, Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """How the axes before (query, key) become (window, head).
+
+    leading: their sizes as the network had them; windows, heads: which of them are which.
+    """
+
+    leading: tuple[int, ...]
+    windows: tuple[int, ...]
+    heads: tuple[int, ...]
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """(windows, heads)"""
+        windows, heads = (
+            math.prod(self.leading[axis] for axis in axes) for axes in (self.windows, self.heads)
+        )
+        return windows, heads
+
+    def of(self, tensor: Tensor) -> Tensor:
+        """(…, …, row, column) of one photo as (window, head, row, column)."""
+        columns = tensor.shape[-1]
+        rows = tensor.numel() // columns // math.prod(self.leading)
+        apart = tensor.reshape(*self.leading, rows, columns)
+        last = len(self.leading)
+        ordered = apart.permute(*self.windows, *self.heads, last, last + 1)
+        return ordered.reshape(*self.sizes, rows, columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What is known of an attention site before any photo is seen.
+
+    arrangement: where windows and heads are not as they were captured.
+    """
+
+    grid: PatchGrid | None = None
+    prefix_tokens: int = 0
+    note: str | None = None
+    layout: Layout | None = None
+    arrangement: Arrangement | None = None
+
+
+Layouts = tuple[Placement | None, ...]
+"""One entry a site, in order of execution; None for what is no attention."""
+
+_UNKNOWN = "Where its tokens are could not be followed; shown as a matrix."
+_CHANNELS = "Attention of channels to channels; it has no places."
+_NOWHERE = "Its tokens are not of the photo (words, queries that were learned); shown as a matrix."
+
+
+def _coarser(lines: Tensor, count: int) -> bool:
+    """Whether rows (or columns) of a grid of `count` are every n-th one, from edge to edge."""
+    if len(lines) == 1:
+        return count == 1
+    steps = lines.diff()
+    step = int(steps[0])
+    return bool((steps == step).all()) and int(lines[0]) < step and int(lines[-1]) + step >= count
+
+
+def merged(cells: Cells) -> Cells:
+    """`cells` counted in the grid that they really fill.
+
+    Where patches were merged, or tokens skipped, only every n-th row and column of the finer grid
+    is left; those are the rows and columns of a coarser one over the same picture.
+    """
+    known = cells.cells[cells.cells != NOWHERE].unique()
+    rows = (known // cells.grid.columns).unique()
+    columns = (known % cells.grid.columns).unique()
+    if not len(known) or len(known) == cells.grid.cells or len(known) != len(rows) * len(columns):
+        return cells
+    if not _coarser(rows, cells.grid.rows) or not _coarser(columns, cells.grid.columns):
+        return cells  # a part of the picture, not a coarser one
+    row = torch.searchsorted(rows, (cells.cells // cells.grid.columns).contiguous())
+    column = torch.searchsorted(columns, (cells.cells % cells.grid.columns).contiguous())
+    counted = torch.where(cells.cells == NOWHERE, NOWHERE, row * len(columns) + column)
+    return Cells(counted.int(), PatchGrid(len(rows), len(columns)))
+
+
+def folded_heads(cells: Tensor) -> int:
+    """How often each window's row is repeated in succession: heads that the network folded in."""
+    changes = (cells[1:] != cells[:-1]).any(-1)
+    runs = torch.cat((torch.tensor([True]), changes)).nonzero().flatten().diff()
+    if not changes.any():
+        return cells.shape[0]
+    run = int(runs[0])
+    regular = bool((runs == run).all()) and cells.shape[0] == run * (len(runs) + 1)
+    return run if regular else 1
+
+
+def prefix_of(cells: Cells) -> int | None:
+    """The number of tokens before the first patch, if after them all patches follow in order."""
+    if cells.cells.shape[0] != 1:
+        return None
+    tokens = cells.cells[0]
+    prefix = len(tokens) - cells.grid.cells
+    if prefix < 0 or not (tokens[:prefix] == NOWHERE).all():
+        return None
+    return prefix if torch.equal(tokens[prefix:], torch.arange(cells.grid.cells).int()) else None
+
+
+def _arranged(site: Site, seen: Seen) -> tuple[Layout, Arrangement | None]:
+    """The layout, and how to get the attention into the order of its cells."""
+    leading, heads, layout = seen.leading, seen.heads, seen.layout
+    known = [cells for cells in (layout.keys, layout.queries) if cells is not None]
+    runs = {folded_heads(cells.cells) for cells in known}
+    if len(leading) == 1 and not heads and len(runs) == 1 and runs != {1}:
+        run = runs.pop()
+        leading, heads = (leading[0] // run, run), (1,)
+        layout = replace(
+            layout,
+            keys=layout.keys and replace(layout.keys, cells=layout.keys.cells[::run]),
+            queries=layout.queries and replace(layout.queries, cells=layout.queries.cells[::run]),
+        )
+    windows = tuple(axis for axis in range(len(leading)) if axis not in heads)
+    arrangement = Arrangement(leading, windows, heads)
+    in_order = (*windows, *heads) == tuple(range(len(leading)))
+    as_captured = in_order and arrangement.sizes == site.attention.shape[:2]
+    return layout, None if as_captured or not known else arrangement
+
+
+def _placement(site: Site, seen: Seen | None) -> Placement:
+    if seen is None:
+        return Placement(note=_UNKNOWN)
+    layout, arrangement = _arranged(site, seen)
+    keys, queries = layout.keys and merged(layout.keys), layout.queries and merged(layout.queries)
+    found = Placement(layout=replace(layout, queries=queries, keys=keys), arrangement=arrangement)
+    if layout.over_channels:
+        return replace(found, note=_CHANNELS)
+    if keys is None:
+        unplaced = layout.keys_nowhere and (layout.queries_nowhere or queries is not None)
+        return replace(found, note=_NOWHERE if unplaced else _UNKNOWN)
+    prefix = prefix_of(keys)
+    shared = queries is not None and torch.equal(queries.cells, keys.cells)
+    if prefix is not None and (shared or site.queries == 1):
+        return replace(found, grid=keys.grid, prefix_tokens=prefix)
+    windows = keys.cells.shape[0]
+    if queries is None and layout.queries_nowhere:
+        note = f"{site.queries} queries without places look at {keys.grid.cells} patches."
+    elif queries is None:
+        note = "Where its queries are could not be followed; where its keys are is known."
+    elif shared and windows == 1:
+        note = "All its patches attend to each other, in an order of the network's own."
+    elif windows > 1:
+        note = f"Attention within {windows} windows."
+    else:
+        size = "larger" if keys.grid.cells < queries.grid.cells else "smaller"
+        note = f"{queries.grid.cells} patches look at {keys.grid.cells} {size} ones."
+    return replace(found, note=note)
+
+
+def survey(module: nn.Module, *inputs: Any, **named: Any) -> Layouts:
+    """Where the tokens of a network's attention sites are, from one pass over any photo.
+
+    inputs, named: what the module is called with, the photo (1, channel, height, width) among it
+    and of the size that the network will be given; running/tasks.py surveys networks that write
+    words, with their words.
+    """
+    trace, tokens = follow(module, *inputs, **named)
+    return tuple(
+        _placement(site, seen) if site.kind == "attention" else None
+        for site, seen in zip(trace.sites, tokens, strict=True)
+    )
+
+
+def _with_arrangement(attention: Attention, arrangement: Arrangement) -> Attention:
+    batch, heads, *_ = attention.shape
+    parts: dict[str, Any] = {}
+    for name in attention.__dataclass_fields__:
+        tensor = getattr(attention, name)
+        if not isinstance(tensor, Tensor):
+            continue
+        if name == "mask":
+            if tensor.shape[:2] == (1, 1):
+                continue  # one for all
+            tensor = tensor.expand(batch, heads, -1, -1)
+        parts[name] = arrangement.of(tensor)
+    return replace(attention, **parts)
+
+
+def _place_attention(site: Site, placement: Placement) -> Site:
+    attention, arrangement = site.attention, placement.arrangement
+    if arrangement is not None and not math.prod(attention.shape[:3]) % math.prod(
+        arrangement.sizes
+    ):
+        site = replace(site, tensors=_with_arrangement(attention, arrangement))
+    return replace(
+        site,
+        grid=placement.grid,
+        prefix_tokens=placement.prefix_tokens,
+        note=" ".join(filter(None, (site.note, placement.note))) or None,
+        layout=placement.layout,
+    )
+
+
+def _place_gate(site: Site, gate: Gate) -> Site:
+    map_with_places = gate.values if site.kind == "spatial-gate" else gate.features
+    if map_with_places is None:
+        return site
+    return replace(site, grid=PatchGrid(*map_with_places.shape[2:]))
+
+
+def place(trace: Trace, layouts: Layouts) -> Trace:
+    """`trace` of one photo with the places of each site filled in.
+
+    layouts: what `survey` found for the same network at the same input size.
+    """
+    sites = []
+    for index, site in enumerate(trace.sites):
+        if isinstance(site.tensors, Attention):
+            known = layouts[index] if index < len(layouts) else None
+            site = _place_attention(site, known or Placement(note=_UNKNOWN))
+        elif isinstance(site.tensors, Gate):
+            site = _place_gate(site, site.tensors)
+        sites.append(site)
+    return Trace(tuple(sites))

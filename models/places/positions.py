@@ -1,0 +1,130 @@
+"""Positional encodings: vectors of the network's own that are added to its tokens.
+
+What is added is recognised by what it is not: it has no shadow, so nothing of the photo, or of a
+sentence, is in it (`models/places/follow.py`), and it has a vector for each of the tokens, whose
+cells differ. A bias, which is the same everywhere, and one that is added to a matrix of scores are
+none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fovea.models.capture.recorder import Recording
+from fovea.models.places.follow import Follow, follow_with
+from fovea.models.places.shadows import Shadow, constant, nowhere
+from fovea.models.records import Cells, PatchGrid, Words
+from fovea.models.tracing.call_stack import calling_module
+
+_ADDS = {
+    getattr(owner, name)
+    for name in ("add", "add_", "__add__", "__radd__", "__iadd__")
+    for owner in (Tensor, torch)
+    if hasattr(owner, name)
+}
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Positions:
+    """What was added to the tokens of one place in the network.
+
+    name: the module that added it · vectors: (token, dim) · cells: (window, token), with their
+    grid; −1 for a class token, which has a vector but no place. Of several windows all got the same
+    vectors, as the words inside every patch of a TNT · words: of which sentence the tokens are the
+    words; its grid has one row then. None for places on the photo.
+    """
+
+    name: str
+    vectors: Tensor
+    cells: Cells
+    words: Words | None = None
+
+
+class _Adding(Follow):
+    """Follows the places, and the words too, and notes what is added where they differ.
+
+    sentences: what the sentences that are given are called.
+    """
+
+    def __init__(self, recording: Recording, sentences: Sequence[Words]) -> None:
+        super().__init__(recording)
+        self.sentences = sentences
+        self.found: list[Positions] = []
+        self._words = PatchGrid(0, 0)
+
+    def given(self, tensors: Sequence[Tensor], photo: Tensor | None) -> None:
+        """A sentence is a row of a grid, as a photo is a grid."""
+        super().given(tensors, photo)
+        numbers = [one for one in tensors if one.ndim == 2 and not one.is_floating_point()]
+        given = list(zip(self.sentences, numbers, strict=False))
+        longest = max((len(words[0]) for _, words in given), default=0)
+        self._words = PatchGrid(len(given), longest)
+        for row, (_, words) in enumerate(given):
+            cells = row * longest + torch.arange(words.shape[1], dtype=torch.int32)
+            self.cast(words, Cells(cells.unsqueeze(0), self._words))
+
+    def _follow(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        before: list[Shadow],
+        within: list[Shadow],
+        result: Any,
+    ) -> None:
+        if func in _ADDS and len(args) == 2:
+            for tokens, added in ((0, 1), (1, 0)):
+                if before[added] is None and isinstance(args[added], Tensor):
+                    self._note(before[tokens], args[added])
+        super()._follow(func, args, kwargs, before, within, result)
+
+    def _note(self, shadow: Shadow, added: Tensor) -> None:
+        if not isinstance(shadow, Cells):
+            return
+        cells, window = shadow.cells, shadow.cells[0]
+        shape = tuple(window.shape)
+        if added.numel() != window.numel() or tuple(added.shape[-window.ndim :]) != shape:
+            return
+        # (token, dim) and (row, column, dim) have a vector at the end, (dim, row, column) first.
+        if window.ndim == 3 and constant(window, 0) and not constant(window, 2):
+            where, vectors = cells[:, 0].flatten(1), added.reshape(shape).flatten(1).T
+        elif constant(window, window.ndim - 1) and all(
+            not constant(window, axis) for axis in range(window.ndim - 1)
+        ):
+            where, vectors = cells[..., 0].flatten(1), added.reshape(-1, shape[-1])
+        else:
+            return
+        if where.shape[1] < 2 or nowhere(where):
+            return
+        vectors = vectors.detach().float().cpu().clone()
+        if not constant(vectors, 0):  # else a bias, however it was written: a kind of token, say
+            self._keep(vectors, where.cpu().clone(), shadow.grid)
+
+    def _keep(self, vectors: Tensor, where: Tensor, grid: PatchGrid) -> None:
+        words = None
+        if grid == self._words:
+            words = self.sentences[int(where[0, 0]) // grid.columns]
+            where, grid = where % grid.columns, PatchGrid(1, where.shape[1])
+        # Some are added anew in every layer.
+        if any(one.words == words and one.vectors.equal(vectors) for one in self.found):
+            return
+        name = calling_module(self.recording.paths)
+        self.found.append(Positions(name, vectors, Cells(where, grid), words))
+
+
+def positions(
+    module: nn.Module, *inputs: Any, sentences: Sequence[Words] = ()
+) -> tuple[Positions, ...]:
+    """The positional encodings that one pass over one photo, or one sentence, adds, each once.
+
+    inputs: as for `follow`; the values of the photo do not matter · sentences: what those of the
+    inputs are called that are numbers of words, (1, word), in their order.
+    """
+    watch = partial(_Adding, sentences=sentences)
+    return tuple(follow_with(watch, module, *inputs).found)

@@ -1,0 +1,170 @@
+"""Reading the places of an attention's tokens from the shadows of what it was computed from.
+
+Before (query, key) an attention may have any number of axes: photos, windows, heads. Windows look
+at different cells, heads at the same ones; that tells them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from fovea.models.kinds.attention.weighing import Weighing, weighing_of
+from fovea.models.places.shadows import Lost, Shadow, constant, nowhere
+from fovea.models.records import Cells, Layout, PatchGrid
+from fovea.models.tracing.origins import Origins
+
+Shadows = Callable[[object], Shadow]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Where the tokens of a site are, before its axes are put in order.
+
+    layout: its cells are (window, token). leading: the sizes of all axes before (query, key), of
+    which `heads` are heads and the others windows.
+    """
+
+    layout: Layout
+    leading: tuple[int, ...]
+    heads: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tokens:
+    """cells: (…, token), with their grid, or None. nowhere: they are known to have no place.
+    of_features: it is their features that have places: they are channels.
+    """
+
+    cells: Tensor | None = None
+    grid: PatchGrid | None = None
+    nowhere: bool = False
+    of_features: bool = False
+
+
+def _tokens(shadow: Shadow, lead: Sequence[int | None], axis: int | None) -> _Tokens:
+    """One cell a token along `axis`, after the axes `lead` (None for one that is not there)."""
+    if shadow is None or axis is None:
+        return _Tokens(nowhere=True)
+    if isinstance(shadow, Lost):
+        return _Tokens()
+    cells = shadow.cells
+    present = [one for one in lead if one is not None]
+    rest = [one for one in range(cells.ndim) if one not in present and one != axis % cells.ndim]
+    cells = cells.permute(*present, axis, *rest)
+    for feature in reversed(range(len(present) + 1, cells.ndim)):
+        if not constant(cells, feature):
+            channels = constant(cells, len(present))
+            return _Tokens(nowhere=channels, of_features=channels)
+        cells = cells.select(feature, 0)
+    if nowhere(cells):
+        return _Tokens(nowhere=True)
+    for position, one in enumerate(lead):
+        if one is None:
+            cells = cells.unsqueeze(position)
+    return _Tokens(cells, shadow.grid)
+
+
+def _ambiguous(tokens: Tensor) -> bool:
+    """Whether two tokens of one window stand for one cell."""
+    ordered = tokens.sort(-1).values
+    return bool(((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any())
+
+
+def _in_windows(tokens: _Tokens, windows: Sequence[int], leading: Sequence[int]) -> Cells | None:
+    """The cells as (window, token)."""
+    if tokens.cells is None or tokens.grid is None:
+        return None
+    cells = tokens.cells.expand(*leading, tokens.cells.shape[-1])
+    for axis in reversed(range(len(leading))):
+        if axis not in windows:
+            cells = cells.select(axis, 0)
+    cells = cells.reshape(-1, cells.shape[-1])
+    return None if _ambiguous(cells) else Cells(cells, tokens.grid)
+
+
+def _shared(cells: Cells) -> bool:
+    """Whether several windows have the same tokens."""
+    return len(cells.cells) > 1 and constant(cells.cells, 0)
+
+
+def _seen(
+    leading: tuple[int, ...], queries: _Tokens, keys: _Tokens, *, over_channels: bool
+) -> Seen:
+    known = [tokens.cells for tokens in (queries, keys) if tokens.cells is not None]
+    if known:
+        windows = [
+            axis
+            for axis in range(len(leading))
+            if any(not constant(cells, axis) for cells in known)
+        ]
+    else:  # as they mostly are: (photo, …, head, query, key)
+        windows = list(range(len(leading) - 1))
+    heads = tuple(axis for axis in range(len(leading)) if axis not in windows)
+    if heads and heads[0] == 0 and leading[0] == 1:  # the photo
+        heads, windows = heads[1:], [0, *windows]
+    placed, read = (_in_windows(tokens, windows, leading) for tokens in (queries, keys))
+    if placed is not None and read is not None and _shared(placed) and not _shared(read):
+        placed = None  # the same queries everywhere: which of the windows they stand for is open
+    return Seen(
+        Layout(
+            placed,
+            read,
+            over_channels,
+            queries_nowhere=queries.nowhere,
+            keys_nowhere=keys.nowhere and not over_channels,
+        ),
+        leading,
+        heads,
+    )
+
+
+def _of_fused(shadow: Shadows, query: Tensor, key: Tensor) -> Seen:
+    leading = tuple(query.shape[:-2])
+    lead = range(len(leading))
+    # Fewer keys' heads than queries' are repeated in groups; one stands for all.
+    shared = [None if key.shape[axis] != query.shape[axis] else axis for axis in lead]
+    queries = _tokens(shadow(query), lead, -2)
+    keys = _tokens(shadow(key), shared, -2)
+    return _seen(leading, queries, keys, over_channels=keys.of_features)
+
+
+def _of_weighing(shadow: Shadows, weighing: Weighing) -> Seen:
+    lead, values_lead, query = weighing.lead, weighing.values_lead, weighing.query
+    values = shadow(weighing.values)
+    if query is not None and weighing.spread and isinstance(values, Cells):
+        # Values that were weighed one by one may be others for each query: a window of its own.
+        own = not constant(values.cells, query)
+        lead, values_lead = (
+            (*lead, query)[: len(lead) + own],
+            (*values_lead, query)[: len(lead) + own],
+        )
+        query = None if own else query
+    leading = tuple(weighing.factor.shape[axis] for axis in lead)
+    queries = _tokens(shadow(weighing.factor), lead, query)
+    keys = _tokens(values, values_lead, weighing.values_key)
+    return _seen(leading, queries, keys, over_channels=keys.of_features)
+
+
+def seen_at(
+    shadow: Shadows,
+    origins: Origins,
+    func: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+) -> Seen | None:
+    """Where the tokens are of the attention that this call of a torch function computed."""
+    if func is F.scaled_dot_product_attention:
+        query, key = (_argument(args, kwargs, i, name) for i, name in enumerate(("query", "key")))
+        return _of_fused(shadow, query, key)
+    weighing = weighing_of(origins, func, args, kwargs)
+    return None if weighing is None else _of_weighing(shadow, weighing)
+
+
+def _argument(args: Sequence[Any], kwargs: Mapping[str, Any], index: int, name: str) -> Tensor:
+    tensor: Tensor = args[index] if len(args) > index else kwargs[name]
+    return tensor

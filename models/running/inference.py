@@ -1,0 +1,76 @@
+"""One forward pass with everything that attended in it; one with gradients of a class."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from fovea.models.capture import capture
+from fovea.models.capture.stream import Addition, stream
+from fovea.models.capture.workings import Workings, workings
+from fovea.models.places.layout import Layouts, place, survey
+from fovea.models.records import Site, Trace
+from fovea.models.running.outputs import tensor_of
+
+
+def run(
+    module: nn.Module,
+    inputs: Tensor,
+    layouts: Layouts | None = None,
+    words: Tensor | None = None,
+) -> tuple[Tensor, tuple[Trace, ...]]:
+    """(logits, traces): the output and one placed trace a photo.
+
+    module: in eval mode. inputs: (photo, channel, height, width) on the module's device, or (1,
+    word) for one that reads a sentence. layouts: of `survey` for this network and input size;
+    surveyed now if not given. words: (photo, word), what a network that writes has written so far.
+    """
+    more = () if words is None else (words,)
+    layouts = survey(module, inputs[:1], *more) if layouts is None else layouts
+    with torch.inference_mode(), capture(module, features=True) as recording:
+        logits = tensor_of(module(inputs, *more))
+    traces = recording.trace.split(inputs.shape[0])
+    return logits, tuple(place(trace, layouts) for trace in traces)
+
+
+def run_for_class(
+    module: nn.Module, inputs: Tensor, target: int, layouts: Layouts | None = None
+) -> tuple[Tensor, Trace]:
+    """(logits, trace) of one photo, with the gradients of one class's logit in the trace.
+
+    inputs: (1, channel, height, width). Parameters need no gradient, and get none: the graph hangs
+    on the photo.
+    """
+    layouts = survey(module, inputs) if layouts is None else layouts
+    photo = inputs.detach().clone().requires_grad_()
+    with torch.enable_grad(), capture(module, gradients=True) as recording:
+        logits = tensor_of(module(photo))
+    return logits.detach(), place(recording.differentiate(logits[0, target]), layouts)
+
+
+def run_for_workings(
+    module: nn.Module, inputs: Tensor, index: int, site: Site, words: Tensor | None = None
+) -> Workings | None:
+    """How one site of one photo came to what it did; None where the pass did not meet it.
+
+    index: the site's place in the trace · inputs, words: as for `run`.
+    """
+    more = () if words is None else (words,)
+    with torch.inference_mode(), workings(module, index, site.name, site.kind) as noting:
+        module(inputs, *more)
+    return noting.finish()
+
+
+def run_for_stream(
+    module: nn.Module, inputs: Tensor, site: Site, words: Tensor | None = None
+) -> tuple[Addition, ...]:
+    """All that one photo's network adds to the tokens of a site, from the first to the last layer.
+
+    site: an attention of all patches to each other, or one whose queries are words; of another
+    sentence that is as long, all is told as well · inputs, words: as for `run`.
+    """
+    given = (inputs,) if words is None else (inputs, words)
+    tokens, prefix = site.attention.shape[2], site.prefix_tokens
+    with torch.inference_mode(), stream(module, given, tokens, prefix) as found:
+        module(*given)
+    return tuple(found)

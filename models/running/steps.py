@@ -1,0 +1,43 @@
+"""The steps of one site, straight from a network and a photo."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from fovea.models.kinds.attention.steps import attention_steps
+from fovea.models.kinds.gate.steps import gate_steps
+from fovea.models.kinds.step import Step
+from fovea.models.kinds.warp.steps import sampling_steps
+from fovea.models.maps.propagation import NotPossible
+from fovea.models.places.layout import Layouts
+from fovea.models.running.inference import run, run_for_workings
+
+
+def steps(
+    module: nn.Module,
+    inputs: Tensor,
+    site: str,
+    *,
+    query: int = 0,
+    head: int = 0,
+    key: int | None = None,
+    window: int = 0,
+    pixel: tuple[int, int] = (0, 0),
+    layouts: Layouts | None = None,
+) -> list[Step]:
+    """How the site called `site` ("s05") comes to what it does, in two passes of one photo.
+
+    inputs: (1, channel, height, width) · query, head, key, window: of an attention, by number; key
+    None: the one looked at most · pixel: (row, column) of a spatial transformer's output. Raises
+    `fovea.models.records.UnknownSite`, which lists those that there are.
+    """
+    _, (trace,) = run(module, inputs, layouts)
+    found = trace.site(site)
+    workings = run_for_workings(module, inputs, [one.id for one in trace.sites].index(site), found)
+    if workings is None:
+        raise NotPossible(f"a second pass did not meet site {site}")
+    if found.kind == "attention":
+        return attention_steps(found, workings, window, query, head, key)
+    if found.kind == "spatial-transformer":
+        return sampling_steps(found, workings, *pixel)
+    return gate_steps(found, workings)

@@ -1,0 +1,259 @@
+"""What is asked of an attention site: which token, which heads, which window.
+
+Everything is checked here, before anything is computed; a wrong value names the valid ones.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from fovea.models.geometry import token_of
+from fovea.models.kinds.attention import rows as attention_maps
+from fovea.models.kinds.attention.windows import NoPlace, token_at, window_of
+from fovea.models.records import Attention, Cells, PatchGrid, Site
+from fovea.models.running.tasks import Sentence
+from fovea.server.problems import InvalidParameter
+
+Direction = Literal["from", "to"]
+Labels = tuple[str, ...]
+
+_PLACE = re.compile(r"(\d{1,9}),(\d{1,9})")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which tokens are asked about: one, or all (None); and in words."""
+
+    token: int | None
+    words: str
+
+
+def windows(site: Site) -> int | None:
+    """How many windows attend apart from each other; None where the tokens attend as one."""
+    count = site.attention.shape[0] if site.kind == "attention" else 1
+    return count if count > 1 else None
+
+
+def window_index(site: Site, window: int | None) -> int:
+    """Which window is asked about: the middle one unless told otherwise."""
+    count = windows(site) or 1
+    index = count // 2 if window is None else window
+    if not 0 <= index < count:
+        raise InvalidParameter(
+            f"window={window} does not exist; site {site.id} has windows 0 to {count - 1}.",
+            limit=count - 1,
+            actual=window,
+        )
+    return index
+
+
+def one_window(site: Site, window: int | None) -> Attention:
+    """The attention of one window."""
+    return window_of(site.attention, window_index(site, window))
+
+
+def query_grid(site: Site) -> PatchGrid | None:
+    """The grid that the queries lie on, whether alone, in windows or over coarser keys."""
+    if site.grid is not None:
+        return site.grid
+    known = None if site.layout is None else site.layout.queries
+    return None if known is None else known.grid
+
+
+def key_grid(site: Site) -> PatchGrid | None:
+    """The grid that the keys lie on."""
+    if site.grid is not None:
+        return site.grid
+    known = None if site.layout is None else site.layout.keys
+    return None if known is None else known.grid
+
+
+def cells_of(site: Site, side: Literal["queries", "keys"]) -> Cells | None:
+    """The cells of its queries or keys, where they alone have any and attend as one."""
+    if site.grid is not None or site.layout is None:
+        return None
+    cells = site.layout.queries if side == "queries" else site.layout.keys
+    return cells if cells is not None and cells.cells.shape[0] == 1 else None
+
+
+def word_labels(site: Site, sentence: Sentence | None) -> tuple[Labels | None, Labels | None]:
+    """(queries, keys): the words that the tokens of a site are, where they are words."""
+    if sentence is None or site.layout is None:
+        return None, None
+    queries, keys = site.layout.query_words, site.layout.key_words
+    return queries and sentence.labels(queries), keys and sentence.labels(keys)
+
+
+def placed_query(site: Site, query: str | None, direction: Direction) -> tuple[int, int] | None:
+    """The cell that is asked about where tokens are in windows or on two grids; else None.
+
+    The middle one if none is named. Raises InvalidParameter outside the grid, and where no token
+    stands for the cell.
+    """
+    if site.grid is not None or site.layout is None:
+        return None
+    asked, answered = site.layout.queries, site.layout.keys
+    if direction == "to":
+        asked, answered = answered, asked
+    if asked is None or answered is None:
+        return None
+    if query is not None and not _PLACE.fullmatch(query.strip()):
+        return None
+    row, column = parse_place(query, asked.grid)
+    try:
+        token_at(asked, row, column)
+    except NoPlace as error:
+        raise InvalidParameter(
+            f"query={row},{column}: {error}.", hint="Ask for another place."
+        ) from error
+    return row, column
+
+
+def parse_place(query: str | None, grid: PatchGrid) -> tuple[int, int]:
+    """`row,col` on a grid; the middle one if none is named."""
+    if query is None:
+        return grid.rows // 2, grid.columns // 2
+    match = _PLACE.fullmatch(query.strip())
+    row, column = (int(match[1]), int(match[2])) if match else (grid.rows, 0)
+    if row >= grid.rows or column >= grid.columns:
+        raise InvalidParameter(
+            f"query={query[:50]!r} is no place: rows are 0 to {grid.rows - 1}, columns 0 to "
+            f"{grid.columns - 1}.",
+            hint="query=row,column",
+        )
+    return row, column
+
+
+def parse_word(query: str, count: int) -> int:
+    """The number of a word of a sentence of so many."""
+    text = query.strip()
+    if re.fullmatch(r"\d{1,9}", text) and int(text) < count:
+        return int(text)
+    raise InvalidParameter(
+        f"query={text[:50]!r} is no word: they are 0 to {count - 1}.",
+        hint="query=number, or all",
+        limit=count - 1,
+    )
+
+
+def default_query(site: Site, direction: Direction = "from") -> str:
+    """The class token where there is one, else the patch in the middle, else the first token."""
+    cells = cells_of(site, _asked(direction))
+    if site.prefix_tokens and site.grid is not None:
+        return "cls"
+    grid = site.grid if cells is None else cells.grid
+    return "0" if grid is None else f"{grid.rows // 2},{grid.columns // 2}"
+
+
+def _asked(direction: Direction) -> Literal["queries", "keys"]:
+    return "queries" if direction == "from" else "keys"
+
+
+def parse_query(
+    query: str | None,
+    site: Site,
+    tokens: int,
+    direction: Direction = "from",
+    sentence: Sentence | None = None,
+) -> Query:
+    """`cls`, `all`, `row,col` or the number of a token, also of a word."""
+    text = (query or default_query(site, direction)).strip().lower()
+    if text == "all":
+        return Query(None, "all tokens")
+    if text == "cls":
+        if site.prefix_tokens and site.grid is not None:
+            return Query(0, "the class token")
+        raise InvalidParameter(f"query=cls: site {site.id} has no class token.", hint=_valid(site))
+    if match := _PLACE.fullmatch(text):
+        return _patch(int(match[1]), int(match[2]), site, tokens, direction)
+    if re.fullmatch(r"\d{1,9}", text):
+        if int(text) < tokens:
+            return Query(int(text), _token_words(int(text), site, direction, sentence))
+        raise InvalidParameter(
+            f"query={text} does not exist; site {site.id} has tokens 0 to {tokens - 1}.",
+            limit=tokens - 1,
+            actual=int(text),
+        )
+    raise InvalidParameter(f"query={text[:50]!r} is not understood.", hint=_valid(site))
+
+
+def _token_words(token: int, site: Site, direction: Direction, sentence: Sentence | None) -> str:
+    """What a token is called in a sentence."""
+    labels = word_labels(site, sentence)[direction == "to"]
+    if labels is None or site.layout is None:
+        return f"token {token}"
+    written = direction == "from" and site.layout.query_words == "written"
+    return f"{'the writing of ' if written else ''}word {token}, “{labels[token]}”,"
+
+
+def key_words(site: Site, window: int, key: int, sentence: Sentence | None) -> str:
+    """What a key is called in a sentence: a word, a patch, or a token where it has no place."""
+    labels = word_labels(site, sentence)[1]
+    if labels is not None:
+        return f"word {key}, “{labels[key]}”,"
+    grid, cell = key_grid(site), key - site.prefix_tokens
+    if site.grid is None:
+        known = None if site.layout is None else site.layout.keys
+        cell = -1 if known is None else int(known.cells[window, key])
+    if grid is not None and cell >= 0:
+        return f"the patch at row {cell // grid.columns}, column {cell % grid.columns}"
+    return "the class token" if key == 0 and site.grid and site.prefix_tokens else f"token {key}"
+
+
+def _patch(row: int, column: int, site: Site, tokens: int, direction: Direction) -> Query:
+    words = f"the patch at row {row}, column {column}"
+    if cells := cells_of(site, _asked(direction)):
+        cell = row * cells.grid.columns + column
+        found = (cells.cells[0] == cell).nonzero().flatten().tolist()
+        if found and row < cells.grid.rows and column < cells.grid.columns:
+            return Query(found[0], words)
+        raise InvalidParameter(
+            f"query={row},{column} is outside: rows are 0 to {cells.grid.rows - 1}, "
+            f"columns 0 to {cells.grid.columns - 1}."
+        )
+    if site.grid is None or tokens != site.prefix_tokens + site.grid.cells:
+        raise InvalidParameter(
+            f"query={row},{column}: the tokens of site {site.id} have no places.",
+            hint=f"Ask for a token by its number, 0 to {tokens - 1}, or query=all.",
+        )
+    try:
+        token = token_of(row, column, site.grid, site.prefix_tokens)
+    except IndexError as error:
+        raise InvalidParameter(
+            f"query={row},{column} is outside: rows are 0 to {site.grid.rows - 1}, "
+            f"columns 0 to {site.grid.columns - 1}."
+        ) from error
+    return Query(token, words)
+
+
+def _valid(site: Site) -> str:
+    kinds = ["all", f"a token 0 to {(site.keys or 1) - 1}"]
+    if site.grid:
+        kinds.insert(0, f"row,col up to {site.grid.rows - 1},{site.grid.columns - 1}")
+    if site.prefix_tokens and site.grid:
+        kinds.insert(0, "cls")
+    return f"Valid: {'; '.join(kinds)}."
+
+
+def parse_head(head: str, heads: int) -> attention_maps.Fusion | int:
+    """`mean`, `max`, `min`, `all` or the number of a head."""
+    text = head.strip().lower()
+    for fusion in attention_maps.FUSIONS:
+        if text == fusion:
+            return fusion
+    if re.fullmatch(r"\d{1,9}", text) and int(text) < heads:
+        return int(text)
+    raise InvalidParameter(
+        f"head={text[:50]!r} does not exist; valid: {', '.join(attention_maps.FUSIONS)}, "
+        f"0 to {heads - 1}.",
+        limit=heads - 1,
+    )
+
+
+def head_words(fusion: attention_maps.Fusion | int) -> str:
+    """The heads in a sentence."""
+    if isinstance(fusion, int):
+        return f"head {fusion}"
+    return "each head" if fusion == "all" else f"{fusion} over heads"

@@ -1,0 +1,182 @@
+"""A site's mechanism step by step: what is asked, the pass it takes, and the answer's bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import orjson
+from torch import Tensor
+
+from fovea.models.capture.workings import Workings
+from fovea.models.catalog.spec import LoadedModel
+from fovea.models.kinds.attention.steps import attention_steps
+from fovea.models.kinds.attention.windows import token_at
+from fovea.models.kinds.gate.steps import gate_steps
+from fovea.models.kinds.step import Step
+from fovea.models.kinds.warp.steps import sampling_steps
+from fovea.models.maps.propagation import NotPossible
+from fovea.models.records import PatchGrid, Site
+from fovea.models.running.inference import run_for_workings
+from fovea.models.running.tasks import Sentence
+from fovea.server.answers.queries import (
+    Direction,
+    key_words,
+    parse_head,
+    parse_place,
+    parse_query,
+    placed_query,
+    window_index,
+)
+from fovea.server.answers.views import as_array
+from fovea.server.engine.analysis import Analysis
+from fovea.server.engine.engine import Engine
+from fovea.server.problems import InvalidParameter
+from fovea.server.wire.encode import check_budget, pack
+from fovea.server.wire.negotiation import SAFETENSORS
+
+Make = Callable[[Workings], list[Step]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request names; a site takes from it what it knows. pixel, query, key: as text."""
+
+    query: str | None = None
+    key: str | None = None
+    head: int = 0
+    window: int | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Steps:
+    """The steps of a site. sentence: what they lead to · about: what was asked, for the client."""
+
+    site: Site
+    sentence: str
+    steps: Sequence[Step]
+    about: Mapping[str, Any]
+
+
+async def compute(
+    engine: Engine, analysis: Analysis, site: Site, asked: Asked
+) -> Callable[[], Steps]:
+    """What gives the steps, after the pass of the network that they take.
+
+    Raises InvalidParameter before that pass.
+    """
+    sentence, make, about = _plan(analysis, site, asked)
+    workings = await engine.workings(analysis, site.id, partial(_watch, analysis, site))
+    return lambda: Steps(site, sentence, make(workings), about)
+
+
+def _plan(analysis: Analysis, site: Site, asked: Asked) -> tuple[str, Make, dict[str, Any]]:
+    if site.kind == "attention":
+        return _of_attention(analysis, site, asked)
+    layer = f"{site.kind.replace('-', ' ').capitalize()} {site.layer}"
+    if site.kind != "spatial-transformer":
+        what = "channel" if site.kind == "channel-gate" else "place"
+        return (
+            f"{layer}: from the feature map to a factor for every {what}",
+            partial(gate_steps, site),
+            {},
+        )
+    row, column = parse_place(asked.query, PatchGrid(*site.sampling.grid.shape[1:3]))
+    told = f"{layer}: how row {row}, column {column} of its output is read"
+    make = partial(sampling_steps, site, row=row, column=column)
+    return told, make, {"query": f"{row},{column}"}
+
+
+def _of_attention(analysis: Analysis, site: Site, asked: Asked) -> tuple[str, Make, dict[str, Any]]:
+    held, written = site.attention, analysis.sentence
+    _, heads, queries, keys = held.shape
+    head = parse_head(str(asked.head), heads)
+    assert isinstance(head, int)
+    cell = placed_query(site, asked.query, "from") if asked.window is None else None
+    if cell is not None and site.layout is not None and site.layout.queries is not None:
+        window, token = token_at(site.layout.queries, *cell)
+        words = f"the patch at row {cell[0]}, column {cell[1]}"
+    else:
+        window = window_index(site, asked.window)
+        token, words = _one_token(asked.query, site, queries, "from", written)
+    key = None
+    if asked.key is not None:
+        key, _ = _one_token(asked.key, site, keys, "to", written)
+    make = partial(
+        attention_steps,
+        site,
+        window=window,
+        query=token,
+        head=head,
+        key=key,
+        called=lambda index: key_words(site, window, index, written),
+    )
+    about = {"query": token, "key": key, "head": head, "window": window}
+    return f"Layer {site.layer}, head {head}: how {words} comes to its output", make, about
+
+
+def _one_token(
+    asked: str | None, site: Site, tokens: int, direction: Direction, written: Sentence | None
+) -> tuple[int, str]:
+    """(token, what it is called); raises InvalidParameter for none and for all."""
+    found = parse_query(asked, site, tokens, direction, written)
+    if found.token is None:
+        raise InvalidParameter("Steps are told of one token, not of all.", hint="Name it.")
+    return found.token, found.words
+
+
+def _watch(analysis: Analysis, site: Site, loaded: LoadedModel, inputs: Tensor) -> Workings:
+    """The pass in which one site of an analysis is watched closely; raises NotPossible."""
+    sentence = analysis.sentence
+    words = None if sentence is None else sentence.given.to(inputs.device)
+    index = [one.id for one in analysis.trace.sites].index(site.id)
+    found = run_for_workings(loaded.module, inputs, index, site, words)
+    if found is None:
+        raise NotPossible(f"a second pass did not meet site {site.id}")
+    return found
+
+
+def encode(steps: Steps, media: str, budget_bytes: int) -> bytes:
+    """As JSON, or as one array a step in a safetensors file."""
+    return to_safetensors(steps) if media == SAFETENSORS else to_json(steps, budget_bytes)
+
+
+def to_json(steps: Steps, budget_bytes: int) -> bytes:
+    """Values nested as `axes` says; NaN and infinity, which JSON lacks, are null and counted."""
+    told, infinite = [], 0
+    for one in steps.steps:
+        values = None if one.values is None else np.asarray(as_array(one.values), order="C")
+        infinite += 0 if values is None else int(np.count_nonzero(~np.isfinite(values)))
+        plain = values if values is None or values.ndim else values.item()
+        about = {
+            name: getattr(one, name)
+            for name in ("name", "sentence", "formula", "module", "axes", "shape")
+        }
+        told.append({**about, "values": plain})
+    encoded = orjson.dumps(
+        {
+            "site": steps.site.id,
+            "kind": steps.site.kind,
+            **steps.about,
+            "sentence": steps.sentence,
+            "steps": told,
+            "non_finite": infinite,
+        },
+        option=orjson.OPT_SERIALIZE_NUMPY,
+    )
+    check_budget(len(encoded), budget_bytes)
+    return encoded
+
+
+def to_safetensors(steps: Steps) -> bytes:
+    """Named by their number and name, "03 softmax"; sentences and formulas in the metadata."""
+    named = [(f"{number:02d} {one.name}", one) for number, one in enumerate(steps.steps)]
+    arrays = {
+        name: (as_array(one.values), one.axes) for name, one in named if one.values is not None
+    }
+    told = {name: {"sentence": one.sentence, "formula": one.formula} for name, one in named}
+    return pack(arrays, {"sentence": steps.sentence, "steps": json.dumps(told)})

@@ -1,0 +1,98 @@
+"""What is kept of one photo, or one sentence, seen by one network."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fovea.models.catalog.spec import LoadedModel, ModelSpec
+from fovea.models.geometry import Geometry
+from fovea.models.records import Trace
+from fovea.models.running.tasks import Mask, Output, Sentence, task_of
+from fovea.server.intake.imaging import Photo
+from fovea.server.problems import MapNotPossible, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One of the most probable classes; score: its probability."""
+
+    index: int
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A sentence as it was sent, and its words as the network tells them apart."""
+
+    text: str
+    words: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        return hashlib.blake2b("\0".join(("text", *self.words)).encode()).hexdigest()
+
+
+Given = Photo | Text
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Analysis:
+    """serial: differs from one forward pass to the next, as their floats may; the id does not.
+
+    photo, geometry: None where the network read a sentence, which is `text` then. output: what the
+    network answers with that is not `predictions`.
+    """
+
+    id: str
+    serial: str
+    model: ModelSpec
+    revision: str
+    photo: Photo | None
+    geometry: Geometry | None
+    trace: Trace
+    trace_bytes: int
+    predictions: tuple[Prediction, ...]
+    warnings: tuple[str, ...]
+    timings_ms: Mapping[str, float]
+    text: Text | None = None
+    output: Output | None = None
+
+    @property
+    def view(self) -> tuple[Photo, Geometry]:
+        """The photo and where it lies on the input; raises NotFound where there was none."""
+        if self.photo is None or self.geometry is None:
+            raise NotFound(
+                f"{self.model.id} read a sentence, so there is no photo.",
+                hint="Ask for the matrices: attention?query=all.",
+            )
+        return self.photo, self.geometry
+
+    @property
+    def mask(self) -> Mask:
+        """Raises MapNotPossible where the network answers with something else."""
+        if not isinstance(self.output, Mask):
+            raise MapNotPossible(
+                f"{self.model.id} does not answer with a mask.",
+                hint="Models of the task segmentation do; GET /v1/models says which.",
+            )
+        return self.output
+
+    @property
+    def sentence(self) -> Sentence | None:
+        """What the network wrote, if it writes."""
+        return self.output if isinstance(self.output, Sentence) else None
+
+
+def analysis_id(given: Given, loaded: LoadedModel, beams: int = 1) -> str:
+    """The same pixels or words, network, weights and preprocessing give the same id, anywhere.
+
+    beams: how many beginnings a network that writes follows.
+    """
+    spec = loaded.spec
+    parts = [given.digest, spec.id, loaded.revision, repr(spec.preprocessing)]
+    if beams > 1 and task_of(spec.task).writes:
+        parts.append(f"beams={beams}")
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=10).hexdigest()

@@ -1,0 +1,79 @@
+"""Around a forward pass: from what was sent to the input, from the output to what is kept."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from fovea.models.catalog.spec import LoadedModel, ModelSpec
+from fovea.models.geometry import Geometry
+from fovea.models.preprocessing import prepare
+from fovea.models.running import tasks
+from fovea.server.engine.analysis import Analysis, Given, Prediction, Text
+from fovea.server.engine.inference import Outcome
+from fovea.server.intake.imaging import Photo
+
+TOP_CLASSES = 5
+
+
+def to_input(given: Given | None, spec: ModelSpec) -> tuple[Tensor, Geometry | None]:
+    """The input, (1, channel, height, width) or (1, word), and where a photo lies on it."""
+    if isinstance(given, Text):
+        return tasks.ids_of(given.words, spec.labels or ()), None
+    assert given is not None
+    assert spec.preprocessing is not None
+    return prepare(torch.from_numpy(given.pixels).permute(2, 0, 1), spec.preprocessing)
+
+
+def conclude(
+    key: str,
+    given: Given,
+    loaded: LoadedModel,
+    geometry: Geometry | None,
+    outcome: Outcome,
+    before_ms: Mapping[str, float],
+) -> Analysis:
+    """What is kept of a forward pass."""
+    nothing = "Nothing in this network attends in a way that is recognised."
+    photo = given if isinstance(given, Photo) else None
+    warnings = () if photo is None else photo.warnings
+    return Analysis(
+        id=key,
+        serial=secrets.token_hex(8),
+        model=loaded.spec,
+        revision=loaded.revision,
+        photo=photo,
+        geometry=geometry,
+        trace=outcome.trace,
+        trace_bytes=outcome.trace.nbytes,
+        predictions=predictions(outcome.logits, loaded.spec),
+        warnings=warnings if outcome.trace.sites else (*warnings, nothing),
+        timings_ms={**before_ms, "queue": outcome.queue_ms, "forward": outcome.forward_ms},
+        text=None if isinstance(given, Photo) else given,
+        output=output(outcome, loaded.spec, () if isinstance(given, Photo) else given.words),
+    )
+
+
+def predictions(logits: Tensor, spec: ModelSpec) -> tuple[Prediction, ...]:
+    """The most probable classes, best first. logits: (class,); other outputs are no classes."""
+    if spec.task != "classification" or logits.ndim != 1:
+        return ()
+    scores, indices = logits.softmax(-1).topk(min(TOP_CLASSES, logits.shape[0]))
+    return tuple(
+        Prediction(index, spec.label(index), score)
+        for index, score in zip(indices.tolist(), scores.tolist(), strict=True)
+    )
+
+
+def output(outcome: Outcome, spec: ModelSpec, source: tuple[str, ...]) -> tasks.Output | None:
+    """What the network answers with that is no class: a mask or words."""
+    if outcome.words is not None:
+        return tasks.sentence_of(
+            outcome.logits, outcome.words, spec.labels or (), source, outcome.beams
+        )
+    if spec.task == "segmentation" and outcome.logits.ndim == 3:
+        return tasks.mask_of(outcome.logits, spec.labels)
+    return None

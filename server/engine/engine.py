@@ -1,0 +1,274 @@
+"""The engine: from a photo's bytes, or a sentence, to a kept Analysis. It knows nothing of HTTP.
+
+The event loop only waits: decoding and preprocessing have a pool of threads, loading has its own,
+and each device has one inference thread. A caller that is cancelled takes its work out of the
+queue, unless somebody else waits for the same analysis.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+
+from fovea.models.capture.stream import Addition
+from fovea.models.capture.workings import Workings
+from fovea.models.catalog.catalog import Catalog
+from fovea.models.catalog.spec import LoadedModel
+from fovea.models.maps.propagation import NotPossible
+from fovea.models.places.positions import Positions
+from fovea.models.records import Map, Site
+from fovea.models.running.tasks import task_of
+from fovea.server.engine.admission import Place, Places
+from fovea.server.engine.analysis import Analysis, Given, Text, analysis_id
+from fovea.server.engine.conclude import conclude, to_input
+from fovea.server.engine.inference import Again, InferenceThread, MakeMap, Outcome, pick_device
+from fovea.server.engine.shelf import Shelf
+from fovea.server.engine.store import Store
+from fovea.server.engine.threads import use_one_core
+from fovea.server.intake import imaging
+from fovea.server.intake.imaging import Photo
+from fovea.server.intake.text import given_to
+from fovea.server.problems import MapNotPossible, NotReady, Problem, ShuttingDown, WrongInput
+from fovea.server.settings import Settings
+
+log = logging.getLogger("fovea.engine")
+
+GPU_BATCH = 8
+WARM_UP_RETRY_S = 5.0
+MAPS_KEPT = 64
+"""Maps that the network was run for again; each is a few kilobytes."""
+WORKINGS_KEPT = 4
+"""How sites came to what they did: a few megabytes each."""
+STREAMS_KEPT = 16
+"""What is added to tokens: tens of kilobytes each."""
+POSITIONS_KEPT = 16
+"""The positional encodings of networks: a few hundred kilobytes each."""
+
+T = TypeVar("T")
+
+
+@dataclass(eq=False, slots=True)
+class _Underway:
+    """An analysis or a map in the making, and how many wait for it."""
+
+    task: asyncio.Task[Any]
+    waiters: int = 0
+
+
+class Engine:
+    """One a server. All methods are called on the event loop; make it with a running one."""
+
+    def __init__(self, catalog: Catalog, settings: Settings) -> None:
+        imaging.pin_pillow()
+        self.settings = settings
+        self.catalog = catalog
+        self.device = pick_device(settings.device)
+        on_gpu = self.device.type != "cpu"
+        # Larger batches gain nothing on a CPU, and alone every photo gets the same bits every time.
+        max_batch = settings.max_batch or (GPU_BATCH if on_gpu else 1)
+        self.store = Store(settings.trace_budget_bytes)
+        self.shelf = Shelf(catalog, self.device, settings.model_budget_bytes)
+        self.inference = InferenceThread(self.device, max_batch)
+        self.on_outcome: Callable[[Outcome], None] = lambda outcome: None
+        self._places = Places(settings.queue_size)
+        self.not_ready: str | None = "The first network is being loaded."
+        self._threads = ThreadPoolExecutor(
+            settings.decode_threads, thread_name_prefix="decode", initializer=use_one_core
+        )
+        self._underway: dict[str, _Underway] = {}
+        self._maps: dict[str, Map] = {}
+        self._workings: dict[str, Workings] = {}
+        self._positions: dict[str, tuple[Positions, ...]] = {}
+        self._streams: dict[str, tuple[Addition, ...]] = {}
+        self._default = settings.default_model
+        self._closing = False
+        self._warm_up = asyncio.create_task(self._keep_warming_up())
+
+    async def analyse(self, sent: bytes | str, model: str | None, beams: int = 1) -> Analysis:
+        """The analysis of a photo's bytes or of a sentence, from the store if it is kept; raises a
+        Problem. beams: how many beginnings a network that writes follows.
+        """
+        with self._admission() as place:
+            started = perf_counter()
+            read: Photo | str
+            if isinstance(sent, str):
+                read = sent
+            else:
+                read = await self._in_thread(imaging.decode, sent, self.settings.max_pixels)
+            decode_ms = (perf_counter() - started) * 1000
+            if model is None:
+                model = await self.default_model("text" if isinstance(sent, str) else "photo")
+            loaded = await self._network(model, place)
+            given = given_to(loaded.spec, read)
+            key = analysis_id(given, loaded, beams)
+            if kept := self.store.find(key):
+                return kept
+            given = self.store.photo(given.digest) or given
+            return await self._once(key, lambda: self._make(key, given, loaded, decode_ms, beams))
+
+    async def map_for_class(self, analysis: Analysis, target: int, name: str, make: MakeMap) -> Map:
+        """A map that the network has to be run for again; kept for a while under its name.
+
+        Raises MapNotPossible where the network cannot have it.
+        """
+        key = f"{analysis.serial}/{target}/{name}"
+        return await self._kept(
+            self._maps, MAPS_KEPT, key, analysis, lambda loaded, given: make(loaded, given, target)
+        )
+
+    async def workings(self, analysis: Analysis, site: str, watch: Again[Workings]) -> Workings:
+        """How a site came to what it did, by one more pass; kept for a while.
+
+        Raises MapNotPossible where that pass does not meet the site.
+        """
+        key = f"{analysis.serial}/{site}/workings"
+        return await self._kept(self._workings, WORKINGS_KEPT, key, analysis, watch)
+
+    async def stream(
+        self, analysis: Analysis, site: Site, watch: Again[tuple[Addition, ...]]
+    ) -> tuple[Addition, ...]:
+        """What is added to the tokens of a site on their way, by one more pass; kept for a while.
+
+        It is the same for all sites with as many tokens.
+        """
+        key = f"{analysis.serial}/{site.queries} {site.prefix_tokens}/stream"
+        return await self._kept(self._streams, STREAMS_KEPT, key, analysis, watch)
+
+    async def positions(
+        self, analysis: Analysis, find: Again[tuple[Positions, ...]]
+    ) -> tuple[Positions, ...]:
+        """The positional encodings of the network, which are the same for every photo.
+
+        Nor do they change with the words, but there are as many as of these.
+        """
+        written = analysis.sentence
+        words = "" if written is None else f"{len(written.source)}-{len(written.read)}"
+        key = f"{analysis.model.id}/{analysis.revision}/positions {words}"
+        return await self._kept(self._positions, POSITIONS_KEPT, key, analysis, find)
+
+    async def default_model(self, reads: Literal["photo", "text"] = "photo") -> str:
+        """The model used when a request names none: the first that takes what was sent."""
+        if reads == "photo" and self._default is not None:
+            return self._default
+        listed = await asyncio.to_thread(self.catalog.listed)
+        first = next((spec.id for spec in listed if task_of(spec.task).reads == reads), None)
+        if first is None and reads == "text":
+            raise WrongInput("No model here reads sentences.", hint="Send a photo.")
+        if first is None:
+            raise NotReady("There is no model to look with.", hint="Set FOVEA_WEIGHTS_DIR.")
+        if reads == "photo":
+            self._default = first
+        return first
+
+    async def close(self) -> None:
+        """Finish what is under way, then end the threads."""
+        self._closing = True
+        self._warm_up.cancel()
+        tasks = [underway.task for underway in self._underway.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=self.settings.shutdown_timeout_s)
+        await asyncio.to_thread(self.inference.close)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self.shelf.close()
+
+    @property
+    def admitted(self) -> int:
+        """Photos and sentences that hold a place in the queue."""
+        return self._places.taken
+
+    def _admission(self) -> AbstractContextManager[Place]:
+        """Counts a photo in, or turns it away: the queue's bound holds for decoding as well."""
+        if self._closing:
+            raise ShuttingDown("The server is stopping.")
+        return self._places.one()
+
+    async def _network(self, model: str, place: Place) -> LoadedModel:
+        """Others use the place while this one's network is loaded, or downloaded before."""
+        if self.shelf.loaded(model) is not None:
+            return await self.shelf.get(model)
+        async with place.lent():
+            return await self.shelf.get(model)
+
+    async def _once(self, key: str, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What `make` gives, run once for all who wait; cancelled when the last of them leaves."""
+        underway = self._underway.get(key)
+        if underway is None:
+            underway = self._underway[key] = _Underway(asyncio.create_task(make()))
+        underway.waiters += 1
+        try:
+            made: T = await asyncio.shield(underway.task)
+            return made
+        finally:
+            underway.waiters -= 1
+            if not underway.waiters:
+                # Whoever asks from now on begins anew rather than joins what is being cancelled.
+                del self._underway[key]
+                underway.task.cancel()
+
+    async def _make(
+        self, key: str, given: Given, loaded: LoadedModel, decode_ms: float, beams: int
+    ) -> Analysis:
+        started = perf_counter()
+        inputs, geometry = await self._in_thread(to_input, given, loaded.spec)
+        preprocess_ms = (perf_counter() - started) * 1000
+        outcome = await asyncio.wrap_future(self.inference.submit(loaded, inputs, beams))
+        self.on_outcome(outcome)
+        before = {"decode": decode_ms, "preprocess": preprocess_ms}
+        analysis = await self._in_thread(conclude, key, given, loaded, geometry, outcome, before)
+        self.store.put(analysis)
+        return analysis
+
+    async def _kept(
+        self, kept: dict[str, T], most: int, key: str, analysis: Analysis, ask: Again[T]
+    ) -> T:
+        """What further passes over an analysed photo or sentence give; run once while kept."""
+        if key in kept:
+            return kept[key]
+
+        async def make() -> T:
+            loaded = await self.shelf.get(analysis.model.id)
+            given = analysis.photo or analysis.text
+            inputs, _ = await self._in_thread(to_input, given, loaded.spec)
+            try:
+                found = await asyncio.wrap_future(self.inference.submit_again(loaded, inputs, ask))
+            except NotPossible as error:
+                raise MapNotPossible(f"{analysis.model.id}: {error}.") from error
+            kept[key] = found
+            while len(kept) > most:
+                kept.pop(next(iter(kept)))
+            return found
+
+        return await self._once(key, make)
+
+    async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+
+    async def _keep_warming_up(self) -> None:
+        """Readiness is proved, not assumed: a grey photo, or a word, goes through the default
+        network.
+        """
+        while self.not_ready is not None:
+            try:
+                loaded = await self.shelf.get(await self.default_model())
+                blank: Given = Photo(np.full((64, 64, 3), 128, np.uint8), "", "", ())
+                if task_of(loaded.spec.task).reads == "text":
+                    blank = Text("", (loaded.spec.labels or ())[-1:])
+                inputs, _ = await self._in_thread(to_input, blank, loaded.spec)
+                await asyncio.wrap_future(self.inference.submit(loaded, inputs))
+                self.not_ready = None
+            except Problem as problem:
+                self.not_ready = problem.detail
+                log.warning("not ready: %s", problem.detail)
+                await asyncio.sleep(WARM_UP_RETRY_S)
+            except Exception:  # Whatever it is, it must be told and tried again.
+                self.not_ready = "The first network does not work."
+                log.exception("not ready")
+                await asyncio.sleep(WARM_UP_RETRY_S)

@@ -1,0 +1,207 @@
+"""Long work as jobs: followed while they run, cancelled, done once for all who wait.
+
+Used from the event loop; the work itself is done by threads, which report how far they are. It
+knows nothing of HTTP: what failed is kept as a Problem.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from threading import Event, Lock
+from time import monotonic
+from typing import Literal
+
+from fovea.server.problems import DownloadCancelled, Internal, Problem, ShuttingDown, UnknownJob
+
+log = logging.getLogger("fovea.jobs")
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+
+AT_A_TIME = 2
+KEPT = 200
+"""Finished jobs that can still be asked about."""
+RATE_OVER_S = 5.0
+SAMPLE_EVERY_S = 0.1
+EVENTS_EVERY_S = 0.25
+
+Report = Callable[[int, int | None], None]
+"""Called by the work with (bytes received, bytes in total or None)."""
+Work = Callable[[Report, Callable[[], bool]], None]
+"""The work of a job: given a Report, and whether it has been cancelled; raises a Problem."""
+
+
+class Meter:
+    """How fast something comes in, over the last few seconds. Used by two threads."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock, self._lock = clock, Lock()
+        self._samples: deque[tuple[float, int]] = deque()
+        self.received = 0
+        self.total: int | None = None
+
+    def report(self, received: int, total: int | None) -> None:
+        """received: since the beginning of the file, also what an earlier download brought."""
+        now = self._clock()
+        with self._lock:
+            if received < self.received:  # It began anew.
+                self._samples.clear()
+            self.received, self.total = received, total
+            if not self._samples or now - self._samples[-1][0] >= SAMPLE_EVERY_S:
+                self._samples.append((now, received))
+            while len(self._samples) > 1 and now - self._samples[1][0] > RATE_OVER_S:
+                self._samples.popleft()
+
+    @property
+    def rate(self) -> float | None:
+        """Bytes a second; None as long as there is nothing to tell it by."""
+        with self._lock:
+            if not self._samples:
+                return None
+            since, before = self._samples[0]
+            seconds = self._clock() - since
+            return (self.received - before) / seconds if seconds >= SAMPLE_EVERY_S else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At this rate; None where the total is not known or nothing comes."""
+        rate = self.rate
+        if self.total is None or not rate:
+            return None
+        return max(0, self.total - self.received) / rate
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """One piece of work. model: what it is about; finished: set once nothing more will change."""
+
+    kind: str
+    model: str
+    work: Work
+    id: str = field(default_factory=lambda: secrets.token_hex(6))
+    state: State = "queued"
+    problem: Problem | None = None
+    meter: Meter = field(default_factory=Meter)
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
+    cancelled: Event = field(default_factory=Event)
+
+    @property
+    def active(self) -> bool:
+        return self.state in ("queued", "running")
+
+    async def wait(self) -> None:
+        """Until it has ended; raises the Problem it ended with."""
+        await self.finished.wait()
+        if self.problem is not None:
+            raise self.problem
+
+
+class Jobs:
+    """The jobs of a server; a few run at a time, in the order in which they were asked for."""
+
+    def __init__(self, at_a_time: int = AT_A_TIME) -> None:
+        self._threads = ThreadPoolExecutor(at_a_time, thread_name_prefix="job")
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._closed = False
+
+    def start(self, kind: str, model: str, work: Work) -> Job:
+        """A new job, or the one that does the same already."""
+        if (same := self.active(kind, model)) is not None:
+            return same
+        if self._closed:
+            raise ShuttingDown("The server is stopping.")
+        job = Job(kind, model, work)
+        self._jobs[job.id] = job
+        self._forget()
+        loop = asyncio.get_running_loop()
+        self._threads.submit(self._run, job, loop)
+        return job
+
+    def get(self, id: str) -> Job:
+        """The job of this id; raises UnknownJob."""
+        if id not in self._jobs:
+            raise UnknownJob(f"There is no job {id[:50]!r}.")
+        return self._jobs[id]
+
+    def active(self, kind: str, model: str) -> Job | None:
+        """The unfinished job that does this."""
+        return next(
+            (
+                job
+                for job in tuple(self._jobs.values())
+                if job.active and (job.kind, job.model) == (kind, model)
+            ),
+            None,
+        )
+
+    def position(self, job: Job) -> int | None:
+        """How many are to be begun before it, itself included; None for one that waits no more."""
+        if job.state != "queued":
+            return None
+        waiting = [other.id for other in tuple(self._jobs.values()) if other.state == "queued"]
+        return waiting.index(job.id) + 1 if job.id in waiting else None
+
+    def cancel(self, job: Job) -> None:
+        """Ends an unfinished job; its thread follows at the next piece that comes."""
+        job.cancelled.set()
+        self._end(
+            job, "cancelled", DownloadCancelled(f"The download of {job.model} was cancelled.")
+        )
+
+    async def follow(self, job: Job) -> AsyncIterator[None]:
+        """Yields at once, then whenever there may be news, and last when the job has ended."""
+        while job.active:
+            yield
+            try:
+                async with asyncio.timeout(EVENTS_EVERY_S):
+                    await job.finished.wait()
+            except TimeoutError:
+                pass
+        yield
+
+    def close(self) -> None:
+        """Cancels all; returns without waiting for the threads."""
+        self._closed = True
+        for job in self._jobs.values():
+            if job.active:
+                self.cancel(job)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self, job: Job, loop: asyncio.AbstractEventLoop) -> None:
+        """In a thread: the work, and how it ended."""
+        if job.cancelled.is_set():
+            return
+        ended: tuple[State, Problem | None]
+        try:
+            loop.call_soon_threadsafe(self._begin, job)
+            job.work(job.meter.report, job.cancelled.is_set)
+            ended = "done", None
+        except Problem as problem:
+            ended = "failed", problem
+        except Exception:
+            log.exception("job %s (%s of %s) failed", job.id, job.kind, job.model)
+            ended = "failed", Internal("The server met an error that it did not foresee.")
+        with suppress(RuntimeError):  # The loop is closed: nobody is left to be told.
+            loop.call_soon_threadsafe(self._end, job, *ended)
+
+    def _begin(self, job: Job) -> None:
+        """On the loop, like every change of a state, so that none crosses another."""
+        if job.state == "queued":
+            job.state = "running"
+
+    def _end(self, job: Job, state: State, problem: Problem | None) -> None:
+        """What ended first counts."""
+        if job.active:
+            job.state, job.problem = state, problem
+            job.finished.set()
+
+    def _forget(self) -> None:
+        finished = [job for job in self._jobs.values() if not job.active]
+        for job in finished[: max(0, len(finished) - KEPT)]:
+            del self._jobs[job.id]

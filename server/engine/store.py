@@ -1,0 +1,71 @@
+"""Finished analyses, the most recently used ones, within a budget of bytes.
+
+Used from the event loop only, so there are no locks.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from fovea.server.engine.analysis import Analysis
+from fovea.server.intake.imaging import Photo
+from fovea.server.problems import AnalysisGone, UnknownAnalysis
+
+REMEMBERED = 10_000
+"""Ids of evicted analyses that are told from ids that never were."""
+
+
+class Store:
+    """A least-recently-used store; the newest analysis is kept even if it alone is too large."""
+
+    def __init__(self, budget_bytes: int) -> None:
+        self.budget_bytes = budget_bytes
+        self.evictions = 0
+        self._kept: OrderedDict[str, Analysis] = OrderedDict()
+        self._gone: OrderedDict[str, None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @property
+    def nbytes(self) -> int:
+        """Traces and photos; a photo that several networks have seen counts once."""
+        every = (kept.photo for kept in self._kept.values())
+        photos = {id(photo): photo.pixels.nbytes for photo in every if photo is not None}
+        return sum(kept.trace_bytes for kept in self._kept.values()) + sum(photos.values())
+
+    def find(self, analysis: str) -> Analysis | None:
+        """The analysis if it is kept; it then counts as just used."""
+        if analysis in self._kept:
+            self._kept.move_to_end(analysis)
+        return self._kept.get(analysis)
+
+    def get(self, analysis: str) -> Analysis:
+        """The analysis, or AnalysisGone, or UnknownAnalysis."""
+        if kept := self.find(analysis):
+            return kept
+        if analysis in self._gone:
+            raise AnalysisGone("The analysis was dropped to make room for newer ones.")
+        raise UnknownAnalysis(f"There is no analysis {analysis[:64]!r}.")
+
+    def put(self, analysis: Analysis) -> None:
+        """Keep it, and drop the least recently used ones until the budget holds again."""
+        self._gone.pop(analysis.id, None)
+        self._kept[analysis.id] = analysis
+        self._kept.move_to_end(analysis.id)
+        while len(self._kept) > 1 and self.nbytes > self.budget_bytes:
+            dropped, _ = self._kept.popitem(last=False)
+            self.evictions += 1
+            self._gone[dropped] = None
+            if len(self._gone) > REMEMBERED:
+                self._gone.popitem(last=False)
+
+    def forget(self, analysis: str) -> None:
+        """Drop it without a trace; raises as `get` does if it is not kept."""
+        self.get(analysis)
+        del self._kept[analysis]
+
+    def photo(self, digest: str) -> Photo | None:
+        """A kept photo with these pixels, so that equal photos share their memory."""
+        photos = (kept.photo for kept in self._kept.values())
+        return next((photo for photo in photos if photo and photo.digest == digest), None)

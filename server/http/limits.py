@@ -1,0 +1,93 @@
+"""Limits on the request body, kept while it streams in: bytes (413) and time (408).
+
+A pure ASGI middleware around `receive`: nothing is buffered, and a body without a length or with a
+wrong one is treated like any other. The problem is raised where the body is read, so that a handler
+which never reads it is not disturbed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from fovea.server.problems import Problem, TooLarge, UploadTimeout
+
+LINGER_S = 1.0
+"""How long a refused upload is still read, so that the client learns why before its pipe breaks."""
+
+
+class BodyLimits:
+    """Raises TooLarge or UploadTimeout from `receive`."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int, timeout_s: float) -> None:
+        self.app, self.max_bytes, self.timeout_s = app, max_bytes, timeout_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        deadline = monotonic() + self.timeout_s
+        declared = _declared_length(scope)
+        received = 0
+        complete = False
+
+        async def limited() -> Message:
+            nonlocal received, complete
+            if complete:  # Only the news of a disconnect is still to come; it has no deadline.
+                return await receive()
+            if declared > self.max_bytes:
+                raise self._too_large(declared)
+            try:
+                message = await asyncio.wait_for(receive(), max(0.0, deadline - monotonic()))
+            except TimeoutError:
+                raise UploadTimeout(
+                    f"The upload was not complete after {self.timeout_s:g} s.",
+                    limit=self.timeout_s,
+                    headers={"Connection": "close"},
+                ) from None
+            received += len(message.get("body", b""))
+            if received > self.max_bytes:
+                raise self._too_large(received)
+            complete = not message.get("more_body", False)
+            return message
+
+        await self.app(scope, limited, _lingering(receive, send, lambda: complete))
+
+    def _too_large(self, actual: int) -> Problem:
+        return TooLarge(
+            f"The upload is larger than {self.max_bytes:,} bytes.",
+            limit=self.max_bytes,
+            actual=actual,
+            headers={"Connection": "close"},
+        )
+
+
+def _declared_length(scope: Scope) -> int:
+    declared = Headers(scope=scope).get("content-length", "")
+    return int(declared) if declared.isascii() and declared.isdigit() else 0
+
+
+def _lingering(receive: Receive, send: Send, complete: Callable[[], bool]) -> Send:
+    """A `send` that holds back the end of a closing answer while the client is still uploading."""
+    closing = False
+
+    async def held(message: Message) -> None:
+        nonlocal closing
+        if message["type"] == "http.response.start":
+            closing = not complete() and (b"connection", b"close") in message["headers"]
+        elif closing and not message.get("more_body", False):
+            await send({**message, "more_body": True})
+            try:
+                async with asyncio.timeout(LINGER_S):
+                    while (await receive())["type"] != "http.disconnect":
+                        pass
+            except TimeoutError:
+                pass
+            message = {"type": "http.response.body", "body": b""}
+        await send(message)
+
+    return held

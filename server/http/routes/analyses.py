@@ -1,0 +1,224 @@
+"""A photo or a sentence in, an analysis out; the photo back, or a mask of it; forgetting it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from fovea.server import problems
+from fovea.server.http import upload
+from fovea.server.http.routes.common import (
+    AnalysisOf,
+    EngineOf,
+    conditional,
+    documented,
+    in_thread,
+    refusals,
+    unless_gone,
+)
+from fovea.server.wire import encode, examples, masks, outputs, schemas
+from fovea.server.wire.negotiation import JPEG, JSON, NPY, PNG
+from fovea.server.wire.render import photograph
+
+router = APIRouter(prefix="/v1/analyses", tags=["analyses"])
+
+LOSSLESS_UP_TO_PX = 1_000_000
+"""Larger photos are sent as JPEG unless PNG is asked for: a PNG of 12 megapixels takes seconds."""
+
+CLIENT_CLOSED_REQUEST = 499
+MOST_BEAMS = 5
+
+_UPLOAD: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "image": {"type": "string", "format": "binary"},
+                        "text": {
+                            "type": "string",
+                            "description": "instead, for a model that reads",
+                        },
+                        "model": {"type": "string", "example": examples.MODEL},
+                    },
+                }
+            },
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["text"],
+                    "properties": {"text": {"type": "string"}, "model": {"type": "string"}},
+                },
+                "example": examples.SENTENCE,
+            },
+            "image/*": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=schemas.Analysis,
+    openapi_extra=_UPLOAD,
+    responses={
+        201: {"content": {JSON: {"example": examples.ANALYSIS}}},
+        **refusals(
+            *problems.BadPhoto.__subclasses__(),
+            *problems.BadText.__subclasses__(),
+            problems.MalformedBody,
+            problems.InvalidParameter,
+            problems.TooLarge,
+            problems.UploadTimeout,
+            problems.UnknownModel,
+            problems.QueueFull,
+            problems.OutOfMemory,
+            problems.ModelNotLocal,
+            problems.CorruptWeights,
+            problems.UnsuitableModel,
+            problems.InvalidModelFile,
+            problems.DownloadCancelled,
+        ),
+    },
+)
+async def analyse(
+    request: Request,
+    engine: EngineOf,
+    model: Annotated[
+        str | None,
+        Query(description="a model's id; the form's field is the same", examples=[examples.MODEL]),
+    ] = None,
+    beams: Annotated[
+        int,
+        Query(
+            ge=1,
+            le=MOST_BEAMS,
+            description="for models that write: how many beginnings are followed at once; with 1 "
+            "each word is the likeliest one",
+        ),
+    ] = 1,
+) -> Response:
+    """Look at a photo, or read a sentence, with a network and keep what it attended to.
+
+    The same photo or sentence and model give the same id, and while the analysis is kept it is not
+    computed again.
+    """
+    sent = await upload.read(request)
+    kept = await unless_gone(request, engine.analyse(sent.given, sent.model or model, beams))
+    if kept is None:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
+    body = await in_thread(schemas.analysis, kept)
+    timing = ", ".join(f"{name};dur={ms}" for name, ms in body.timings_ms.items())
+    return Response(
+        body.model_dump_json(),
+        status_code=201,
+        media_type=JSON,
+        headers={"Location": body.links.self, "Server-Timing": timing},
+    )
+
+
+@router.get(
+    "/{id}",
+    response_model=schemas.Analysis,
+    responses={
+        200: {"content": {JSON: {"example": examples.ANALYSIS}}},
+        304: {"description": "Not modified"},
+        **refusals(problems.UnknownAnalysis, problems.AnalysisGone, problems.NotAcceptable),
+    },
+)
+async def read(request: Request, analysis: AnalysisOf) -> Response:
+    """What was found, site by site, without the arrays."""
+    return await conditional(
+        request,
+        analysis.serial,
+        (JSON,),
+        lambda _: in_thread(lambda: schemas.analysis(analysis).model_dump_json().encode()),
+    )
+
+
+@router.delete(
+    "/{id}",
+    status_code=204,
+    responses=refusals(problems.UnknownAnalysis, problems.AnalysisGone),
+)
+async def forget(engine: EngineOf, analysis: AnalysisOf) -> Response:
+    """Forget the analysis and its photo."""
+    engine.store.forget(analysis.id)
+    return Response(status_code=204)
+
+
+@router.get(
+    "/{id}/image",
+    response_class=Response,
+    responses={
+        200: {
+            "content": {
+                media: {"schema": {"type": "string", "format": "binary"}} for media in (PNG, JPEG)
+            }
+        },
+        304: {"description": "Not modified"},
+        **refusals(
+            problems.UnknownAnalysis,
+            problems.AnalysisGone,
+            problems.NotFound,
+            problems.NotAcceptable,
+        ),
+    },
+)
+async def image(request: Request, analysis: AnalysisOf) -> Response:
+    """The photo as it was analysed: upright, sRGB, without the notes its file carried."""
+    photo, _ = analysis.view
+    small = photo.width * photo.height <= LOSSLESS_UP_TO_PX
+    return await conditional(
+        request,
+        photo.digest,
+        (PNG, JPEG) if small else (JPEG, PNG),
+        lambda media: in_thread(photograph, photo.pixels, media),
+    )
+
+
+@router.get(
+    "/{id}/mask",
+    response_model=outputs.MaskCounts,
+    responses=documented(
+        examples.MASK,
+        PNG,
+        NPY,
+        kinds=(
+            problems.UnknownAnalysis,
+            problems.AnalysisGone,
+            problems.MapNotPossible,
+            problems.InvalidParameter,
+            problems.NotAcceptable,
+        ),
+    ),
+)
+async def mask(
+    request: Request,
+    analysis: AnalysisOf,
+    render: Annotated[
+        Literal["overlay", "heatmap"],
+        Query(description="for image/png: on the photo, or the classes alone"),
+    ] = "overlay",
+    opacity: Annotated[
+        float, Query(ge=0, le=1, allow_inf_nan=False, description="for render=overlay")
+    ] = 0.6,
+) -> Response:
+    """The class of every place: how much each has as JSON, a picture, or the numbers (uint8)."""
+    found = analysis.mask
+
+    def make(media: str) -> bytes:
+        if media == JSON:
+            return outputs.mask_counts(found).model_dump_json().encode()
+        classes = found.classes.numpy()
+        if media == NPY:
+            return encode.array_to_npy(classes)
+        photo, geometry = analysis.view
+        return masks.to_png(classes, photo.pixels, geometry, render, opacity)
+
+    return await conditional(request, analysis.serial, (JSON, PNG, NPY), partial(in_thread, make))

@@ -1,0 +1,210 @@
+"""What the routes share: the engine, parameters, conditional answers, problem documentation."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, TypeVar
+
+import anyio.to_thread
+from fastapi import Depends, Path, Query, Request, Response
+
+from fovea.models.records import Site
+from fovea.models.records import UnknownSite as NoSuchSite
+from fovea.server import problems
+from fovea.server.engine.analysis import Analysis
+from fovea.server.engine.engine import Engine
+from fovea.server.engine.threads import on_one_core
+from fovea.server.wire import encode, render
+from fovea.server.wire.encode import NamedArray
+from fovea.server.wire.negotiation import JSON, NPY, PNG, SAFETENSORS, choose, entity_tag, matches
+from fovea.server.wire.render import Colormap, Render
+
+T = TypeVar("T")
+
+
+async def _engine(request: Request) -> Engine:
+    engine: Engine = request.app.state.engine
+    return engine
+
+
+EngineOf = Annotated[Engine, Depends(_engine)]
+
+
+async def _analysis(
+    engine: EngineOf,
+    id: Annotated[str, Path(description="an analysis", examples=["3f0c51a2b7d94e60c1ab"])],
+) -> Analysis:
+    return engine.store.get(id)
+
+
+AnalysisOf = Annotated[Analysis, Depends(_analysis)]
+
+
+async def _site(
+    analysis: AnalysisOf, site: Annotated[str, Path(description="a site", examples=["s05"])]
+) -> Site:
+    return site_of(analysis, site)
+
+
+SiteOf = Annotated[Site, Depends(_site)]
+
+
+def site_of(analysis: Analysis, site: str) -> Site:
+    """The site, or the problem that names the valid ones."""
+    try:
+        return analysis.trace.site(site)
+    except NoSuchSite as error:
+        valid = ", ".join(error.known) or "none"
+        raise problems.UnknownSite(
+            f"There is no site {site[:50]!r}; valid: {valid}.", valid=list(error.known)
+        ) from error
+
+
+class Style:
+    """How a PNG is drawn."""
+
+    def __init__(
+        self,
+        render: Annotated[
+            Render | None,
+            Query(description="for image/png: overlay (on the photo), heatmap, raw16"),
+        ] = None,
+        colormap: Annotated[Colormap, Query(description="for image/png")] = "viridis",
+        opacity: Annotated[
+            float, Query(ge=0, le=1, allow_inf_nan=False, description="for render=overlay")
+        ] = 0.6,
+    ) -> None:
+        self.render, self.colormap, self.opacity = render, colormap, opacity
+
+
+StyleOf = Annotated[Style, Depends(Style)]
+
+
+async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
+    """Off the event loop."""
+    return await anyio.to_thread.run_sync(on_one_core, function, *arguments)
+
+
+async def conditional(
+    request: Request,
+    serial: str,
+    offered: Sequence[str],
+    make: Callable[[str], Awaitable[bytes]],
+) -> Response:
+    """The representation the client prefers, by `make`; 304, and nothing is made, if it has it.
+
+    serial: changes whenever the bytes may; with the address and the media type it determines them.
+    """
+    media = choose(request.headers.get("accept"), offered)
+    tag = entity_tag(serial, request.url.path, request.url.query, media)
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
+    if matches(request.headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers=headers)
+    content = await make(media)
+    return Response(content, media_type=media, headers=headers)
+
+
+def tagged(request: Request, content: bytes, media: str = JSON) -> Response:
+    """Bytes that are cheap to make, under a tag of what they are."""
+    tag = entity_tag(hashlib.blake2b(content).hexdigest())
+    headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept"}
+    if matches(request.headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers=headers)
+    return Response(content, media_type=media, headers=headers)
+
+
+async def answer_array(
+    request: Request,
+    engine: Engine,
+    analysis: Analysis,
+    style: Style,
+    compute: Callable[[], Awaitable[NamedArray]],
+    offered: Sequence[str] = (JSON, PNG, NPY, SAFETENSORS),
+    draw: Callable[[], bytes] | None = None,
+) -> Response:
+    """A named array, by `compute`, in one of its representations.
+
+    draw: makes the PNG where that is no map on the photo.
+    """
+    budget = engine.settings.json_budget_bytes
+
+    def represent(array: NamedArray, media: str) -> bytes:
+        if media == JSON:
+            return encode.to_json(array, budget)
+        if media == NPY:
+            return encode.to_npy(array)
+        if media == SAFETENSORS:
+            return encode.to_safetensors(array)
+        drawable = array.covers_input and array.values.ndim == 2
+        how = style.render or ("overlay" if drawable else "heatmap")
+        if how == "overlay":
+            _ = analysis.view  # raises for a sentence, which nothing can be laid on
+        photo = None if analysis.photo is None else analysis.photo.pixels
+        return render.to_png(array, photo, analysis.geometry, how, style.colormap, style.opacity)
+
+    async def make(media: str) -> bytes:
+        if draw is not None and media == PNG:
+            return await in_thread(draw)
+        return await in_thread(represent, await compute(), media)
+
+    return await conditional(request, analysis.serial, offered, make)
+
+
+async def unless_gone(request: Request, work: Awaitable[T]) -> T | None:
+    """The result of `work`, or None if the client hung up first; then `work` is cancelled."""
+    task = asyncio.ensure_future(work)
+    hang_up = asyncio.ensure_future(_hang_up(request))
+    try:
+        await asyncio.wait({task, hang_up}, return_when=asyncio.FIRST_COMPLETED)
+        return await task if task.done() else None
+    finally:
+        task.cancel()
+        hang_up.cancel()
+
+
+async def _hang_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def refusals(*kinds: type[problems.Problem]) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of an operation, for its documentation."""
+    by_status: dict[int | str, dict[str, Any]] = {}
+    for kind in kinds:
+        entry = by_status.setdefault(
+            kind.status,
+            {
+                "description": "",
+                "content": {
+                    "application/problem+json": {
+                        "schema": {"$ref": "#/components/schemas/Problem"},
+                        "examples": {},
+                    }
+                },
+            },
+        )
+        entry["description"] = "; ".join(filter(None, [entry["description"], kind.title]))
+        entry["content"]["application/problem+json"]["examples"][kind.slug] = {
+            "value": {
+                "type": f"/problems/{kind.slug}",
+                "title": kind.title,
+                "status": kind.status,
+                "detail": f"{kind.title}.",
+                "instance": "/v1/analyses",
+                "request_id": "5f1c9b7e2a",
+                **({"hint": kind.hint} if kind.hint else {}),
+            }
+        }
+    return by_status
+
+
+def documented(
+    example: Any, *others: str, kinds: Sequence[type[problems.Problem]] = ()
+) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of an operation that answers JSON like `example`, or other media types."""
+    content: dict[str, Any] = {JSON: {"example": example}}
+    for media in others:
+        content[media] = {"schema": {"type": "string", "format": "binary"}}
+    return {200: {"content": content}, 304: {"description": "Not modified"}, **refusals(*kinds)}

@@ -1,0 +1,108 @@
+"""Long work: how far it is, its news as they come, and an end to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from time import monotonic
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi.responses import StreamingResponse
+
+from fovea.server import problems
+from fovea.server.engine.jobs import Job, Jobs
+from fovea.server.http.routes.common import EngineOf, refusals
+from fovea.server.wire import examples, job_schemas
+from fovea.server.wire.negotiation import JSON
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+EVENTS = "text/event-stream"
+QUIET_S = 15.0
+"""Longest silence of a stream: proxies close connections that seem dead."""
+LAST = "end"
+"""The id of a stream's last event; a browser that connects again names it."""
+
+NEVER_CACHED = {"Cache-Control": "no-store"}
+
+
+async def _job(
+    engine: EngineOf,
+    id: Annotated[str, Path(description="a job", examples=[examples.JOB["id"]])],
+) -> Job:
+    return engine.shelf.jobs.get(id)
+
+
+JobOf = Annotated[Job, Depends(_job)]
+
+
+@router.get(
+    "/{id}",
+    response_model=job_schemas.Job,
+    responses={
+        200: {"content": {JSON: {"example": examples.JOB}}},
+        **refusals(problems.UnknownJob),
+    },
+)
+async def read(engine: EngineOf, job: JobOf) -> Response:
+    """How far it is: bytes, rate, time left, place in the queue; why it failed if it did."""
+    return answer(job, engine.shelf.jobs)
+
+
+@router.get(
+    "/{id}/events",
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {EVENTS: {"example": "event: job\ndata: {…}\n\n"}}},
+        204: {"description": "The client has had the last event already"},
+        **refusals(problems.UnknownJob),
+    },
+)
+async def events(request: Request, engine: EngineOf, job: JobOf) -> Response:
+    """The job as server-sent events, whenever it has changed; the stream ends with the job.
+
+    Each event is called `job`, and its data is what `GET /v1/jobs/{id}` answers. Hanging up
+    changes nothing for the job.
+    """
+    if request.headers.get("last-event-id") == LAST and not job.active:
+        return Response(status_code=204, headers=NEVER_CACHED)  # A browser stops asking then.
+    return StreamingResponse(
+        _stream(job, engine.shelf.jobs), media_type=EVENTS, headers=NEVER_CACHED
+    )
+
+
+@router.delete(
+    "/{id}",
+    response_model=job_schemas.Job,
+    responses={
+        200: {"content": {JSON: {"example": {**examples.JOB, "state": "cancelled"}}}},
+        **refusals(problems.UnknownJob),
+    },
+)
+async def cancel(engine: EngineOf, job: JobOf) -> Response:
+    """End it. What came so far is kept, and the next download goes on from there.
+
+    A job that has ended already stays as it is.
+    """
+    engine.shelf.jobs.cancel(job)
+    return answer(job, engine.shelf.jobs)
+
+
+def answer(job: Job, jobs: Jobs, status: int = 200) -> Response:
+    """The job as JSON."""
+    body = job_schemas.job(job, jobs)
+    headers = {**NEVER_CACHED, **({"Location": body.links.self} if status == 202 else {})}
+    return Response(body.model_dump_json(), status, headers, JSON)
+
+
+async def _stream(job: Job, jobs: Jobs) -> AsyncIterator[str]:
+    before, told = "", monotonic()
+    async for _ in jobs.follow(job):
+        now = job_schemas.job(job, jobs).model_dump_json()
+        last = f"id: {LAST}\n" if not job.active else ""
+        if now != before:
+            yield f"{last}event: job\ndata: {now}\n\n"
+            before, told = now, monotonic()
+        elif monotonic() - told > QUIET_S:
+            yield ": still here\n\n"
+            told = monotonic()

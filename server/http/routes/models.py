@@ -1,0 +1,76 @@
+"""The catalogue."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import TypeAdapter
+
+from fovea.server import problems
+from fovea.server.http.routes.common import EngineOf, in_thread, refusals, tagged
+from fovea.server.http.routes.jobs import answer
+from fovea.server.wire import examples, job_schemas, schemas
+from fovea.server.wire import model_cards as catalogue
+from fovea.server.wire.negotiation import JSON
+
+router = APIRouter(prefix="/v1/models", tags=["models"])
+
+ROWS = TypeAdapter(list[schemas.ModelSummary])
+
+
+@router.get(
+    "",
+    response_model=list[schemas.ModelSummary],
+    responses={200: {"content": {JSON: {"example": [examples.MODEL_SUMMARY]}}}},
+)
+async def list_models(
+    request: Request,
+    engine: EngineOf,
+    search: Annotated[
+        str, Query(max_length=200, description="words; with them the hub's models are listed too")
+    ] = "",
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> Response:
+    """The models: those that run without a download, and with `search` also those on the hub."""
+    rows = await in_thread(catalogue.rows, engine.catalog, engine.shelf, search, limit)
+    return tagged(request, ROWS.dump_json(rows))
+
+
+@router.get(
+    "/{model:path}",
+    response_model=schemas.ModelCard,
+    responses={
+        200: {"content": {JSON: {"example": examples.MODEL_CARD}}},
+        **refusals(problems.UnknownModel),
+    },
+)
+async def read_model(
+    request: Request,
+    engine: EngineOf,
+    model: Annotated[str, Path(description="a model's id", examples=[examples.MODEL])],
+) -> Response:
+    """One card: citation, preprocessing, labels, and how far a download has come."""
+    card = await in_thread(catalogue.card, engine.catalog, engine.shelf, model)
+    return tagged(request, card.model_dump_json().encode())
+
+
+@router.post(
+    "/{model:path}/download",
+    status_code=202,
+    response_model=job_schemas.Job,
+    responses={
+        202: {"content": {JSON: {"example": examples.JOB}}},
+        **refusals(problems.UnknownModel, problems.ModelNotLocal, problems.UnsafeCheckpoint),
+    },
+)
+async def download(
+    engine: EngineOf,
+    model: Annotated[str, Path(description="a model's id", examples=[examples.MODEL])],
+) -> Response:
+    """Fetch the model's weights from the hub, as a job; `Location` says where to follow it.
+
+    One download, however many ask for it. Weights that are here already are verified, and fetched
+    again if they are damaged.
+    """
+    return answer(await engine.shelf.download(model), engine.shelf.jobs, 202)

@@ -1,0 +1,230 @@
+"""One site of an analysis: attention, gates, sampling grids."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from fovea.server import problems
+from fovea.server.answers import residual_stream as residual
+from fovea.server.answers import steps as mechanism
+from fovea.server.answers import views
+from fovea.server.http.routes.common import (
+    AnalysisOf,
+    EngineOf,
+    SiteOf,
+    StyleOf,
+    answer_array,
+    conditional,
+    documented,
+    in_thread,
+)
+from fovea.server.wire import encode, examples, render, sampling, schemas
+from fovea.server.wire.negotiation import JSON, NPY, PNG, SAFETENSORS
+
+router = APIRouter(prefix="/v1/analyses/{id}/sites/{site}", tags=["sites"])
+
+MISSING = (
+    problems.UnknownAnalysis,
+    problems.AnalysisGone,
+    problems.UnknownSite,
+    problems.WrongKind,
+)
+REFUSED = (*MISSING, problems.InvalidParameter, problems.NotAcceptable, problems.TooLargeForJson)
+
+
+@router.get(
+    "/attention",
+    response_model=schemas.NamedArray,
+    responses=documented(examples.ATTENTION, PNG, NPY, SAFETENSORS, kinds=REFUSED),
+)
+async def attention(
+    request: Request,
+    engine: EngineOf,
+    analysis: AnalysisOf,
+    site: SiteOf,
+    style: StyleOf,
+    query: Annotated[
+        str | None,
+        Query(
+            description="cls, row,col, all, or the number of a token; if left out the class token, "
+            "or the middle patch",
+            examples=["5,9"],
+        ),
+    ] = None,
+    direction: Annotated[
+        Literal["from", "to"], Query(description="from: what it looks at; to: what looks at it")
+    ] = "from",
+    head: Annotated[
+        str, Query(description="mean, max, min, all, or the number of a head")
+    ] = "mean",
+    window: Annotated[
+        int | None, Query(ge=0, description="which window, where the site has windows")
+    ] = None,
+) -> Response:
+    """What one token looks at, what looks at it, or the whole matrix."""
+    compute = partial(in_thread, views.attention, analysis, site, query, direction, head, window)
+    return await answer_array(request, engine, analysis, style, compute)
+
+
+@router.get(
+    "/projections",
+    response_class=Response,
+    responses={
+        **documented({}, kinds=(*MISSING, problems.NoProjections, problems.NotAcceptable)),
+        200: {"content": {SAFETENSORS: {"schema": {"type": "string", "format": "binary"}}}},
+    },
+)
+async def projections(request: Request, analysis: AnalysisOf, site: SiteOf) -> Response:
+    """Queries, keys and normalisers: p_ij = exp(scale·q_i·k_j − log_normaliser_i)."""
+    return await conditional(
+        request, analysis.serial, (SAFETENSORS,), lambda _: in_thread(views.projections, site)
+    )
+
+
+@router.get(
+    "/gate",
+    response_model=schemas.NamedArray,
+    responses=documented(examples.GATE, PNG, NPY, SAFETENSORS, kinds=REFUSED),
+)
+async def gate(
+    request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf, style: StyleOf
+) -> Response:
+    """The weight of each channel, or the mask over places."""
+    compute = partial(in_thread, views.gate, site)
+    return await answer_array(request, engine, analysis, style, compute)
+
+
+@router.get(
+    "/features",
+    response_model=schemas.NamedArray,
+    responses=documented(examples.FEATURES, PNG, NPY, SAFETENSORS, kinds=REFUSED),
+)
+async def features(
+    request: Request,
+    engine: EngineOf,
+    analysis: AnalysisOf,
+    site: SiteOf,
+    style: StyleOf,
+    channel: Annotated[int, Query(description="which channel, from 0")] = 0,
+) -> Response:
+    """The feature map of one channel, before the gate."""
+    compute = partial(in_thread, views.features, site, channel)
+    return await answer_array(request, engine, analysis, style, compute)
+
+
+@router.get(
+    "/grid",
+    response_model=schemas.SamplingGrid,
+    responses=documented(examples.GRID, PNG, NPY, SAFETENSORS, kinds=REFUSED),
+)
+async def grid(
+    request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf, style: StyleOf
+) -> Response:
+    """Theta, and for each cell of the output the point it is read from, (x, y) in −1…1. As a
+    picture the grid on the photo.
+    """
+    compute = partial(in_thread, views.sampling_grid, site)
+    draw = partial(sampling.to_png, analysis, site, style.colormap, style.render)
+    return await answer_array(request, engine, analysis, style, compute, draw=draw)
+
+
+@router.get(
+    "/grid/warped",
+    response_class=Response,
+    responses={
+        **documented({}, kinds=REFUSED),
+        200: {
+            "content": {
+                media: {"schema": {"type": "string", "format": "binary"}} for media in (PNG, NPY)
+            }
+        },
+    },
+)
+async def warped(
+    request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf
+) -> Response:
+    """What the spatial transformer passes on, as a picture where it is one."""
+    budget = engine.settings.json_budget_bytes
+
+    def make(media: str) -> bytes:
+        array = views.warped(analysis, site)
+        if media == NPY:
+            return encode.to_npy(array)
+        if media == JSON:
+            return encode.to_json(array, budget)
+        if not array.about["picture"]:
+            raise problems.NotAcceptable(
+                f"What site {site.id} samples is no picture but {array.values.shape[0]} channels.",
+                acceptable=[NPY, JSON],
+            )
+        return render.picture(array.values)
+
+    return await conditional(request, analysis.serial, (PNG, NPY, JSON), partial(in_thread, make))
+
+
+@router.get(
+    "/steps",
+    response_model=schemas.Steps,
+    responses=documented(
+        examples.STEPS, SAFETENSORS, kinds=(*REFUSED, problems.MapNotPossible, problems.OutOfMemory)
+    ),
+)
+async def steps(
+    request: Request,
+    engine: EngineOf,
+    analysis: AnalysisOf,
+    site: SiteOf,
+    query: Annotated[
+        str | None,
+        Query(
+            description="attention: one token, as above; a spatial transformer: row,col of its "
+            "output; if left out the class token, or the middle",
+            examples=["5,9"],
+        ),
+    ] = None,
+    key: Annotated[
+        str | None,
+        Query(
+            description="attention: whose key and value are shown; if left out those of the token "
+            "that is looked at most"
+        ),
+    ] = None,
+    head: Annotated[int, Query(ge=0, description="attention: the number of a head")] = 0,
+    window: Annotated[
+        int | None, Query(ge=0, description="which window, where the site has windows")
+    ] = None,
+) -> Response:
+    """The mechanism, step by step, in this photo's own numbers."""
+    asked = mechanism.Asked(query, key, head, window)
+    budget = engine.settings.json_budget_bytes
+
+    async def make(media: str) -> bytes:
+        tell = await mechanism.compute(engine, analysis, site, asked)
+        return await in_thread(lambda: mechanism.encode(tell(), media, budget))
+
+    return await conditional(request, analysis.serial, (JSON, SAFETENSORS), make)
+
+
+@router.get(
+    "/stream",
+    response_model=schemas.Stream,
+    responses=documented(
+        examples.STREAM,
+        SAFETENSORS,
+        kinds=(*REFUSED, problems.MapNotPossible, problems.OutOfMemory),
+    ),
+)
+async def stream(
+    request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf
+) -> Response:
+    """What each layer of the network adds to the tokens of this site: the residual stream."""
+    budget = engine.settings.json_budget_bytes
+
+    async def make(media: str) -> bytes:
+        found = await residual.compute(engine, analysis, site)
+        return await in_thread(residual.encode, found, analysis, site, media, budget)
+
+    return await conditional(request, analysis.serial, (JSON, SAFETENSORS), make)

@@ -1,0 +1,140 @@
+"""The photo in a request: a file part of a form, or the body itself; or a sentence, as a field of a
+form or as JSON. Nothing is written to disk.
+
+The body's size is bounded while it streams (limits.py), so memory is enough, no temporary file is
+left behind, and a full disk is no matter. The names of files are not even looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import orjson
+from python_multipart import MultipartParser
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import parse_options_header
+from starlette.requests import Request
+
+from fovea.server.problems import MalformedBody, MissingImage, MissingText, UnsupportedFormat
+
+MAX_PARTS = 8
+MAX_HEADER_BYTES = 16_384
+"""File names of several kilobytes are strange, but they are ignored anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """The photo's bytes or the sentence, and the model if the form names one."""
+
+    given: bytes | str
+    model: str | None = None
+
+
+async def read(request: Request) -> Upload:
+    """The upload in the request; raises a Problem for a body that has none."""
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    if kind == b"multipart/form-data":
+        return await _read_form(request, options.get(b"boundary", b""))
+    if kind.startswith(b"image/") or kind in (b"application/octet-stream", b""):
+        return Upload(await request.body())
+    if kind == b"application/json":
+        return _read_json(await request.body())
+    raise UnsupportedFormat(
+        "A photo is sent as multipart/form-data or image/*, a sentence as a form or as JSON, not "
+        f"as {kind.decode('latin-1')[:100]}.",
+        accepted=["multipart/form-data", "image/*", "application/json"],
+    )
+
+
+def _read_json(body: bytes) -> Upload:
+    """{"text": a sentence, "model": an id or left out}."""
+    try:
+        sent = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise MalformedBody("The body is not JSON.") from error
+    if not isinstance(sent, dict) or sent.keys() - {"text", "model"}:
+        raise MalformedBody('The body is not of the form {"text": …, "model": …}.')
+    text, model = sent.get("text"), sent.get("model")
+    if text is None:
+        raise MissingText("The body has no text.")
+    if not isinstance(text, str) or not isinstance(model, str | None):
+        raise MalformedBody("text and model are strings.")
+    return Upload(text, model or None)
+
+
+@dataclass(eq=False, slots=True)
+class _Form:
+    """Collects the parts of a form by name; the methods are the parser's callbacks."""
+
+    parts: dict[str, bytearray] = field(default_factory=dict)
+    complete: bool = False
+    _header: bytearray = field(default_factory=bytearray)
+    _value: bytearray = field(default_factory=bytearray)
+    _disposition: bytes = b""
+    _current: bytearray = field(default_factory=bytearray)
+
+    def on_part_begin(self) -> None:
+        self._disposition = b""
+
+    def on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._header += data[start:end]
+
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def on_header_end(self) -> None:
+        if self._header.lower() == b"content-disposition":
+            self._disposition = bytes(self._value)
+        self._header.clear()
+        self._value.clear()
+
+    def on_headers_finished(self) -> None:
+        name = parse_options_header(self._disposition)[1].get(b"name")
+        if name is None:
+            raise MalformedBody("A part of the form has no name.")
+        if len(self.parts) >= MAX_PARTS or name.decode("latin-1") in self.parts:
+            raise MalformedBody(
+                "The form has too many parts or one twice; 'image' and 'model' are enough.",
+                limit=MAX_PARTS,
+            )
+        self._current = self.parts[name.decode("latin-1")] = bytearray()
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        self._current += memoryview(data)[start:end]
+
+    def on_end(self) -> None:
+        self.complete = True
+
+
+async def _read_form(request: Request, boundary: bytes) -> Upload:
+    if not boundary:
+        raise MalformedBody("The form's Content-Type names no boundary.")
+    form = _Form()
+    try:
+        parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": form.on_part_begin,
+                "on_header_field": form.on_header_field,
+                "on_header_value": form.on_header_value,
+                "on_header_end": form.on_header_end,
+                "on_headers_finished": form.on_headers_finished,
+                "on_part_data": form.on_part_data,
+                "on_end": form.on_end,
+            },
+            max_header_size=MAX_HEADER_BYTES,
+        )
+        async for chunk in request.stream():
+            parser.write(chunk)
+    except FormParserError as error:
+        raise MalformedBody("The form is not well-formed multipart/form-data.") from error
+    if not form.complete:
+        raise MalformedBody("The form ends before its last part does.")
+    if ("image" in form.parts) == ("text" in form.parts):
+        if "image" in form.parts:
+            raise MalformedBody("The form has both an image and a text; one of them is looked at.")
+        raise MissingImage("The form has no file part named 'image' and no field 'text'.")
+    model = form.parts.get("model", b"").decode("utf-8", "replace").strip() or None
+    if "image" in form.parts:
+        return Upload(bytes(form.parts["image"]), model)
+    return Upload(form.parts["text"].decode("utf-8", "replace"), model)

@@ -1,0 +1,99 @@
+"""Named arrays → the bytes of a representation: JSON, npy, safetensors (PNG: render.py)."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from fovea.server.problems import TooLargeForJson
+
+Array = NDArray[np.float32]
+
+BYTES_PER_VALUE = 2
+"""The least that a number takes in JSON, with its comma: enough to refuse before encoding."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class NamedArray:
+    """Raw values with the names of their axes and one sentence that says what they are.
+
+    prefix: the values on prefix tokens, which have no place. about: what was asked, echoed to the
+    client.
+    covers_input: whether (row, column) are cells on the network's input, so that it can be drawn on
+    the photo.
+    name: what the values are called in JSON and safetensors.
+    """
+
+    values: Array
+    axes: tuple[str, ...]
+    sentence: str
+    prefix: Array | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+    covers_input: bool = True
+    name: str = "values"
+
+
+def to_json(array: NamedArray, budget_bytes: int) -> bytes:
+    """Values nested as `axes` says; NaN and infinity, which JSON lacks, are null and counted."""
+    check_budget(array.values.size * BYTES_PER_VALUE, budget_bytes)
+    encoded = orjson.dumps(
+        {
+            **array.about,
+            "sentence": array.sentence,
+            "axes": array.axes,
+            "shape": array.values.shape,
+            array.name: np.ascontiguousarray(array.values),
+            "prefix_values": None if array.prefix is None else np.ascontiguousarray(array.prefix),
+            "non_finite": int(np.count_nonzero(~np.isfinite(array.values))),
+        },
+        option=orjson.OPT_SERIALIZE_NUMPY,
+    )
+    check_budget(len(encoded), budget_bytes)
+    return encoded
+
+
+def check_budget(actual: int, budget_bytes: int) -> None:
+    """Raises TooLargeForJson where that many bytes are more than a client may be sent as JSON."""
+    if actual > budget_bytes:
+        raise TooLargeForJson(
+            f"As JSON this array would be larger than {budget_bytes:,} bytes.",
+            limit=budget_bytes,
+            actual=actual,
+        )
+
+
+def to_npy(array: NamedArray) -> bytes:
+    """What numpy.load reads."""
+    return array_to_npy(array.values)
+
+
+def array_to_npy(values: NDArray[Any]) -> bytes:
+    """What numpy.load reads, whatever the numbers are."""
+    buffer = io.BytesIO()
+    np.save(buffer, values, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def to_safetensors(array: NamedArray) -> bytes:
+    """The values and, where there are any, `prefix_values`, with the sentence in the metadata."""
+    tensors = {array.name: (array.values, array.axes)}
+    if array.prefix is not None:
+        tensors["prefix_values"] = (array.prefix, (*array.axes[:-2], "prefix"))
+    return pack(tensors, {"sentence": array.sentence})
+
+
+def pack(
+    tensors: Mapping[str, tuple[Array, tuple[str, ...]]], metadata: Mapping[str, str]
+) -> bytes:
+    """A safetensors file of {name: (array, axes)}; `axes` in the metadata is JSON."""
+    axes = json.dumps({name: names for name, (_, names) in tensors.items()})
+    arrays = {name: np.ascontiguousarray(values) for name, (values, _) in tensors.items()}
+    return save(arrays, metadata={**metadata, "axes": axes})

@@ -1,0 +1,126 @@
+"""The JSON of what a network answers with that is no class: a mask or words."""
+
+# ruff: noqa: D101 (a small schema is explained by its fields)
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from fovea.models.running.tasks import Mask, Output
+
+
+class Schema(BaseModel):
+    """Unknown fields are mistakes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Word(Schema):
+    """Word t is what row t of the decoder's attention was for."""
+
+    index: int = Field(description="in the model's labels")
+    text: str
+    score: float = Field(description="its probability at its place")
+
+
+class CaptionOutput(Schema):
+    kind: Literal["caption"]
+    text: str
+    words: list[Word]
+    beams: int = Field(description="how many beginnings were followed at once")
+
+
+class SequenceOutput(Schema):
+    kind: Literal["sequence"]
+    source: list[str] = Field(description="the words that were read")
+    text: str
+    words: list[Word]
+    beams: int = Field(description="how many beginnings were followed at once")
+
+
+class MaskClass(Schema):
+    index: int
+    label: str
+    share: float = Field(description="of the area that the network saw")
+    colour: str = Field(description="that the mask's pictures give it, #rrggbb")
+
+
+class MaskOutput(Schema):
+    kind: Literal["mask"]
+    classes: list[MaskClass]
+    href: str
+
+
+class MaskCounts(Schema):
+    """What GET …/mask answers as JSON."""
+
+    sentence: str
+    axes: list[str]
+    shape: list[int]
+    classes: list[MaskClassCount]
+
+
+class MaskClassCount(MaskClass):
+    count: int = Field(description="places of this class")
+
+
+PALETTE = ("#5f6368", "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
+"""Grey for the first class, the background; then eight that the colour-blind can tell apart (Okabe
+and Ito 2008), over and over.
+"""
+
+
+def colour_of(index: int) -> str:
+    """The colour of a class in a mask's pictures."""
+    return PALETTE[0] if index == 0 else PALETTE[1 + (index - 1) % (len(PALETTE) - 1)]
+
+
+def output(
+    found: Output | None, analysis: str
+) -> CaptionOutput | MaskOutput | SequenceOutput | None:
+    """The `output` of an analysis, which lies at the address `analysis`."""
+    if found is None:
+        return None
+    if isinstance(found, Mask):
+        total = sum(found.counts)
+        classes = [
+            MaskClass(index=i, label=label, share=count / total, colour=colour_of(i))
+            for i, (label, count) in enumerate(zip(found.labels, found.counts, strict=True))
+        ]
+        return MaskOutput(kind="mask", classes=classes, href=f"{analysis}/mask")
+    words = [Word(index=w.index, text=w.text, score=w.score) for w in found.words]
+    if found.source:
+        return SequenceOutput(
+            kind="sequence",
+            source=list(found.source),
+            text=found.text,
+            words=words,
+            beams=found.beams,
+        )
+    return CaptionOutput(kind="caption", text=found.text, words=words, beams=found.beams)
+
+
+def mask_counts(found: Mask) -> MaskCounts:
+    """How much of the picture each class has."""
+    total = sum(found.counts)
+    return MaskCounts(
+        sentence=mask_sentence(found),
+        axes=["row", "column"],
+        shape=list(found.classes.shape),
+        classes=[
+            MaskClassCount(
+                index=i, label=label, share=count / total, colour=colour_of(i), count=count
+            )
+            for i, (label, count) in enumerate(zip(found.labels, found.counts, strict=True))
+        ],
+    )
+
+
+def mask_sentence(found: Mask) -> str:
+    """The mask in words: the largest classes and how much of the picture they have."""
+    total = sum(found.counts)
+    shares = sorted(zip(found.counts, found.labels, strict=True), reverse=True)[:4]
+    named = ", ".join(f"{label} {count / total:.0%}" for count, label in shares if count)
+    return f"The most probable class at every place: {named}"

@@ -1,0 +1,121 @@
+"""Sampling grids → pictures: the grid on the photo, its upper side marked, as the page draws it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
+
+from fovea.models.geometry import Geometry
+from fovea.models.kinds.warp.chain import read_through
+from fovea.models.records import Site
+from fovea.server.answers.views import as_array, sampling_grid
+from fovea.server.engine.analysis import Analysis
+from fovea.server.problems import InvalidParameter
+from fovea.server.wire.render import Colormap, Pixels, Render, colormap, encode_png
+
+INK, TOP = 0.68, 0.97
+"""Where on the colour map the colours of the lines and of the upper side stand."""
+
+HALO, HALO_ALPHA = (0, 0, 0), 160
+"""What sets them off from any photo."""
+
+LINES = 14
+"""At most so many lines each way."""
+
+FINER = 2
+"""Drawn this many times larger, then reduced: smooth lines."""
+
+SMOOTHED_PIXELS = 8_000_000
+"""Larger photos need none of that, and it takes memory."""
+
+WIDTH = 1 / 300
+"""Of a line, in shares of the photo's longer side; the outline is twice, its upper side four times
+as wide.
+"""
+
+Points = NDArray[np.float64]
+
+
+def points_on_photo(analysis: Analysis, site: Site) -> Points:
+    """Where each cell of the sampler's output is read from: (row, column, xy), in photo pixels.
+
+    A grid on what other transformers passed on is followed back through them: a point there was
+    read at their θ·(x, y, 1) (Jaderberg et al. 2015, equation 1).
+    """
+    _, geometry = analysis.view
+    points = sampling_grid(site).values.astype(np.float64)
+    earlier = read_through(analysis.trace, site)
+    for sampler in reversed(earlier):
+        theta = as_array(sampler.sampling.theta[0]).astype(np.float64)
+        points = points @ theta[:, :2].T + theta[:, 2]
+    outermost = (*earlier, site)[0].sampling
+    rows, columns = outermost.input.shape[2:]
+    counts = np.array([columns, rows])
+    shares = (points + 1) / 2
+    if outermost.align_corners:  # -1 and 1 are the middles of the outer pixels
+        shares = (shares * (counts - 1) + 0.5) / counts
+    return on_photo(geometry, shares * [geometry.input_width, geometry.input_height])
+
+
+def on_photo(geometry: Geometry, points: Points) -> Points:
+    """Points on the network's input, (…, xy), as points on the photo."""
+    origin = np.array(geometry.to_image(0, 0))
+    across, down = (np.array(geometry.to_image(*unit)) - origin for unit in ((1, 0), (0, 1)))
+    placed: Points = points[..., :1] * across + points[..., 1:] * down + origin
+    return placed
+
+
+def to_png(analysis: Analysis, site: Site, table: Colormap, render: Render | None = None) -> bytes:
+    """The photo, pixel for pixel, with the grid on it; its sentence is in the text chunks.
+
+    Raises InvalidParameter for another render than overlay.
+    """
+    if render not in (None, "overlay"):
+        raise InvalidParameter(
+            "A sampling grid is drawn on the photo and not by itself.",
+            hint="Ask for grid/warped: what it reads.",
+            valid=["overlay"],
+        )
+    photo, _ = analysis.view
+    pixels = drawn(photo.pixels, points_on_photo(analysis, site), table)
+    text = PngInfo()
+    text.add_itxt("Description", sampling_grid(site).sentence)
+    return encode_png(Image.fromarray(pixels), text)
+
+
+def drawn(photo: Pixels, points: Points, table: Colormap) -> Pixels:
+    """(pixel row, pixel column, 3): the photo with the lines through the points."""
+    result = Image.fromarray(photo)
+    width, height = result.size
+    finer = FINER if width * height <= SMOOTHED_PIXELS else 1
+    unit = max(1.0, max(width, height) * WIDTH) * finer
+    ink, upper = (tuple(colormap(table)[round(255 * place)].tolist()) for place in (INK, TOP))
+
+    def stroke(lines: Sequence[tuple[Points, float]], colour: tuple[int, ...], alpha: int) -> None:
+        # One plane of how much of each pixel is covered, rather than a second picture in colours.
+        covered = Image.new("L", (width * finer, height * finer))
+        draw = ImageDraw.Draw(covered)
+        for through, wide in lines:
+            corners = [tuple(point) for point in (through * finer).tolist()]
+            draw.line(corners, fill=alpha, width=round(wide * unit), joint="curve")
+        if finer > 1:
+            covered = covered.reduce(finer)
+        result.paste(colour, mask=covered)
+
+    top, bottom = points[0], points[-1]
+    outline = np.concatenate([top, points[:, -1], bottom[::-1], points[::-1, 0], top[:2]])
+    inner = [points[row] for row in spread(len(points))]
+    inner += [points[:, column] for column in spread(points.shape[1])]
+    stroke([*((through, 2.0) for through in inner), (outline, 4.0)], HALO, HALO_ALPHA)
+    stroke([*((through, 1.0) for through in inner), (outline, 2.0)], ink, 255)
+    stroke([(top, 4.0)], upper, 255)
+    return np.asarray(result)
+
+
+def spread(count: int) -> list[int]:
+    """At most LINES of the indices from 0 to count - 1, evenly, both ends included."""
+    return sorted({round(index) for index in np.linspace(0, count - 1, min(count, LINES)).tolist()})

@@ -1,0 +1,292 @@
+"""The JSON that goes over the wire, and how it is made from the records."""
+
+# ruff: noqa: D101 (a small schema is explained by its fields)
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from fovea.models.catalog.spec import ModelSpec
+from fovea.models.geometry import Geometry as Placed
+from fovea.models.preprocessing import Preprocessing as Wanted
+from fovea.models.running.tasks import task_of
+from fovea.server.engine.analysis import Analysis as KeptAnalysis
+from fovea.server.wire.outputs import CaptionOutput, MaskOutput, Schema, SequenceOutput, output
+from fovea.server.wire.site_schemas import Grid, SiteSummary, site_summary
+
+Status = Literal["ready", "available", "loading", "unavailable"]
+
+
+class Size(Schema):
+    width: int
+    height: int
+
+
+class Geometry(Schema):
+    """Pixel-edge coordinates (x, y): x_input = a·x + b·y + c, y_input = d·x + e·y + f."""
+
+    image_to_input: list[list[float]] = Field(description="[[a, b, c], [d, e, f]]")
+    input: Size
+    crop: list[float] = Field(description="[left, top, right, bottom] on the photo, in pixels")
+
+
+class Prediction(Schema):
+    index: int
+    label: str
+    score: float
+
+
+class Links(Schema):
+    self: str
+    image: str | None
+    model: str
+
+
+class Analysis(Schema):
+    id: str
+    model: str
+    image: Size | None = Field(description="null where the model read a sentence")
+    text: str | None = Field(description="the sentence; null where the model saw a photo")
+    geometry: Geometry | None
+    predictions: list[Prediction]
+    output: CaptionOutput | MaskOutput | SequenceOutput | None = Field(
+        description="what the model answers with that is no class; else null"
+    )
+    sites: list[SiteSummary]
+    warnings: list[str]
+    timings_ms: dict[str, float]
+    links: Links
+
+
+class ModelSummary(Schema):
+    id: str
+    title: str
+    summary: str
+    mechanisms: list[str]
+    task: str
+    reads: Literal["photo", "text"]
+    input_size: list[int] | None = Field(description="[height, width]; null: it reads sentences")
+    source: Literal["bundled", "hub", "local"]
+    status: Status
+    parameters: int | None
+    size_bytes: int | None
+    metrics: dict[str, Any]
+    licence: str | None
+    reason: str | None = Field(None, description="why it is unavailable")
+
+
+class Preprocessing(Schema):
+    resize_px: int
+    crop_px: list[int] = Field(description="[height, width]")
+    interpolation: str
+    mean: list[float]
+    std: list[float]
+    channels: int
+    fit: str
+
+
+class Progress(Schema):
+    received_bytes: int
+    total_bytes: int | None
+
+
+class ModelCard(ModelSummary):
+    """What else a model's card says (data, recipe, command, …) is there under its own name."""
+
+    model_config = ConfigDict(extra="allow")
+
+    revision: str | None
+    citation: str | None
+    preprocessing: Preprocessing | None
+    labels: list[str] | None = Field(description="of the classes, or the words it knows")
+    progress: Progress | None
+    job: str | None = Field(None, description="address of the download under way")
+
+
+class NamedArray(Schema):
+    """One array. `values` are nested as `axes` says; what JSON has no number for is null."""
+
+    model_config = ConfigDict(extra="allow")
+
+    sentence: str
+    axes: list[str]
+    shape: list[int]
+    values: list[Any]
+    prefix_values: list[Any] | None
+    non_finite: int
+
+
+class SamplingGrid(Schema):
+    site: str
+    theta: list[list[float]]
+    input: Grid
+    output: Grid
+    align_corners: bool
+    sentence: str
+    axes: list[str]
+    shape: list[int]
+    grid: list[Any]
+    prefix_values: list[Any] | None
+    non_finite: int
+
+
+class Step(Schema):
+    name: str
+    sentence: str = Field(description="what is done")
+    formula: str = Field(description="the same in symbols")
+    module: str | None = Field(description="path of the module that did it, where that is known")
+    axes: list[str]
+    shape: list[int]
+    values: list[Any] | float | None = Field(description="null where only the size is told")
+
+
+class Steps(Schema):
+    site: str
+    kind: Literal["attention", "channel-gate", "spatial-gate", "spatial-transformer"]
+    query: int | str | None = Field(default=None, description="the token, or row,col of the output")
+    key: int | None = Field(default=None, description="whose key and value are shown, if asked")
+    head: int | None = None
+    window: int | None = None
+    sentence: str
+    steps: list[Step]
+    non_finite: int
+
+
+class Sum(Schema):
+    kind: Literal["positions", "attention", "feed-forward", "other"]
+    module: str = Field(description="path of the module that added it")
+    site: str | None = Field(description="which attention it comes from")
+    dim: int = Field(description="of the vectors")
+    before: list[float | None] = Field(description="length of every token before")
+    added: list[float | None] = Field(description="length of what is added")
+    after: list[float | None] = Field(description="length after")
+    kept: list[float | None] = Field(description="cosine of a token before and after")
+
+
+class Stream(Schema):
+    site: str
+    sentence: str
+    tokens: int
+    prefix_tokens: int
+    additions: list[Sum] = Field(description="in order; null for tokens that are not there yet")
+    non_finite: int
+
+
+class Figure(Schema):
+    """What Plotly.newPlot takes."""
+
+    data: list[dict[str, Any]]
+    layout: dict[str, Any]
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details; some problems add members, such as `valid` or `accepted`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    request_id: str
+    limit: float | None = None
+    actual: float | None = None
+    hint: str | None = None
+
+
+class Health(Schema):
+    status: str
+
+
+def geometry_of(geometry: Placed | None) -> Geometry | None:
+    """The JSON of where the photo lies on the network's input."""
+    if geometry is None:
+        return None
+    return Geometry(
+        image_to_input=[list(row) for row in geometry.image_to_input],
+        input=Size(width=geometry.input_width, height=geometry.input_height),
+        crop=list(geometry.crop),
+    )
+
+
+def analysis(kept: KeptAnalysis) -> Analysis:
+    """The JSON of an analysis, without its arrays."""
+    here = f"/v1/analyses/{kept.id}"
+    photo, text = kept.photo, kept.text
+    return Analysis(
+        id=kept.id,
+        model=kept.model.id,
+        image=None if photo is None else Size(width=photo.width, height=photo.height),
+        text=None if text is None else text.text,
+        geometry=geometry_of(kept.geometry),
+        predictions=[
+            Prediction(index=p.index, label=p.label, score=p.score) for p in kept.predictions
+        ],
+        output=output(kept.output, here),
+        sites=[site_summary(kept.trace, site, kept.sentence) for site in kept.trace.sites],
+        warnings=list(kept.warnings),
+        timings_ms={name: round(value, 3) for name, value in kept.timings_ms.items()},
+        links=Links(
+            self=here,
+            image=None if photo is None else f"{here}/image",
+            model=f"/v1/models/{kept.model.id}",
+        ),
+    )
+
+
+def model_summary(spec: ModelSpec, status: Status) -> ModelSummary:
+    """One row of the catalogue."""
+    return ModelSummary(**_summary_fields(spec), status=status)
+
+
+def model_card(
+    spec: ModelSpec,
+    status: Status,
+    revision: str | None,
+    received: tuple[int, int | None] | None,
+    job: str | None = None,
+) -> ModelCard:
+    """Everything that is known of a model."""
+    return ModelCard(
+        **spec.card,
+        **_summary_fields(spec),
+        status=status,
+        revision=revision or spec.revision,
+        citation=spec.citation,
+        preprocessing=preprocessing_of(spec.preprocessing),
+        labels=None if spec.labels is None else list(spec.labels),
+        progress=received and Progress(received_bytes=received[0], total_bytes=received[1]),
+        job=job,
+    )
+
+
+def preprocessing_of(wanted: Wanted | None) -> Preprocessing | None:
+    """The JSON of how a photo becomes an input."""
+    if wanted is None:
+        return None
+    return Preprocessing(
+        resize_px=wanted.resize_px,
+        crop_px=list(wanted.crop_px),
+        interpolation=wanted.interpolation,
+        mean=list(wanted.mean),
+        std=list(wanted.std),
+        channels=wanted.channels,
+        fit=wanted.fit,
+    )
+
+
+def _summary_fields(spec: ModelSpec) -> dict[str, Any]:
+    names = (
+        "id", "title", "summary", "task", "source", "parameters", "size_bytes", "licence",
+        "reason",
+    )  # fmt: skip
+    return {
+        **{name: getattr(spec, name) for name in names},
+        "mechanisms": list(spec.mechanisms),
+        "reads": task_of(spec.task).reads,
+        "input_size": spec.preprocessing and list(spec.preprocessing.crop_px),
+        "metrics": dict(spec.metrics),
+    }

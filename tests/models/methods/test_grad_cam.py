@@ -1,0 +1,68 @@
+"""Grad-CAM against its definition in float64 and against the library's own picture."""
+
+from copy import deepcopy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fovea.models.maps.propagation import NotPossible
+from fovea.models.methods.grad_cam import grad_cam
+
+
+@pytest.fixture
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Sequential(nn.Conv2d(3, 8, 3, stride=2), nn.ReLU(), nn.Conv2d(8, 6, 3, stride=2)),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 4),
+    ).eval()  # fmt: skip
+
+
+def test_equals_the_definition_and_the_library(network: nn.Module) -> None:
+    photo, target = torch.randn(1, 3, 28, 40), 2
+    found = grad_cam(network, photo, target)
+    exact = deepcopy(network).double()
+    features = exact[0](photo.double()).detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(exact[1:](features)[0, target], features)
+    expected = (gradient.mean((2, 3), keepdim=True) * features).sum(1)[0].clamp(min=0).detach()
+    assert expected.max() > 0
+    assert found.axes == ("row", "column")
+    assert (found.values.double() - expected).abs().max() <= 1e-4 * expected.max()
+
+    from pytorch_grad_cam import GradCAM
+    from pytorch_grad_cam.utils.image import scale_cam_image
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+    picture = GradCAM(network, [network[0]])(photo, [ClassifierOutputTarget(target)])
+    # The library stretches to 0…1 before and after it scales a map to the photo's size.
+    scaled = scale_cam_image(scale_cam_image(found.values[None].numpy(), (40, 28)))
+    assert np.allclose(scaled, picture, atol=1e-5)
+
+
+def test_the_network_is_left_as_it_was(network: nn.Module) -> None:
+    network[3].bias.requires_grad_(False)
+    before = [p.requires_grad for p in network.parameters()]
+    grad_cam(network, torch.randn(1, 3, 28, 40), 0)
+    assert [p.requires_grad for p in network.parameters()] == before
+    assert all(p.grad is None for p in network.parameters())
+    assert not any(part._forward_hooks for part in network.modules())
+
+
+def test_what_cannot_have_it_is_told_why(network: nn.Module) -> None:
+    photo = torch.randn(1, 3, 28, 40)
+    with pytest.raises(NotPossible, match="attention-grad-cam"):
+        grad_cam(nn.Sequential(nn.Conv2d(3, 4, 7, stride=7), nn.Flatten()).eval(), photo, 0)
+    with pytest.raises(NotPossible, match="one number a class"):
+        grad_cam(network[0], photo, 0)
+
+
+def test_without_the_library_it_says_what_to_install(
+    network: nn.Module, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "pytorch_grad_cam", None)
+    with pytest.raises(NotPossible, match="pip install grad-cam"):
+        grad_cam(network, torch.randn(1, 3, 28, 40), 0)
