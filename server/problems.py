@@ -131,7 +131,7 @@ class UnsafeCheckpoint(BadPhoto):
     slug, title = "unsafe-checkpoint", "A pickle, which can run code when it is opened"
     hint = (
         "Weights are taken as safetensors, from the server's folders only. Convert them with: "
-        "python -m fovea.models.catalog.weights.convert weights.pth weights.safetensors"
+        "fovea convert weights.pth weights.safetensors"
     )
 
 

@@ -118,9 +118,9 @@ def test_what_cannot_be_used_is_listed_with_its_reason(described: Running) -> No
             "pickle",
             415,
             "unsafe-checkpoint",
-            "python -m fovea.models.catalog.weights.convert own.pth",
+            "fovea convert own.pth",
         ),
-        (SE, 415, "unsafe-checkpoint", f"python -m fovea.models.catalog.weights.convert {SE}.pth"),
+        (SE, 415, "unsafe-checkpoint", f"fovea convert {SE}.pth"),
         ("lies", 422, "corrupt-weights", "lies.safetensors: not a readable safetensors file"),
     ],
 )
@@ -151,7 +151,7 @@ def test_a_posted_pickle_is_refused_unopened(described: Running, tmp_path: Path,
         "/v1/analyses", files={"image": ("a.pth", (tmp_path / "a.pth").read_bytes())}
     )
     assert (answer.status_code, answer.json()["type"]) == (415, "/problems/unsafe-checkpoint")
-    assert "fovea.models.catalog.weights.convert" in answer.json()["hint"]
+    assert "fovea convert" in answer.json()["hint"]
 
 
 def test_mistakes_are_in_the_log_at_the_start(

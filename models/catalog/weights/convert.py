@@ -77,7 +77,7 @@ def _tensors(found: Any) -> dict[str, Tensor]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m fovea.models.catalog.weights.convert",
+        prog="fovea convert",
         description="Write the weights of a PyTorch checkpoint (.pt, .pth, .bin, .ckpt) as "
         "safetensors. Nothing of the checkpoint is run.",
     )

@@ -24,10 +24,7 @@ def test_a_pickle_is_refused_with_the_way_to_convert_it(
     catalog = put("c", text)
     with pytest.raises(UnsafeCheckpoint, match="run code") as caught:
         catalog.load("c")
-    assert (
-        caught.value.hint
-        == f"Convert it: python -m fovea.models.catalog.weights.convert c{suffix} c.safetensors"
-    )
+    assert caught.value.hint == f"Convert it: fovea convert c{suffix} c.safetensors"
 
 
 def test_a_pickle_that_is_called_safetensors_is_found_out(
@@ -52,13 +49,8 @@ def test_a_pickle_in_the_weights_folder_is_listed_with_the_reason(tmp_path: Path
     assert "pickle" in str(row.reason)
     with pytest.raises(UnsafeCheckpoint) as caught:
         catalog.load(name)
-    assert (
-        f"python -m fovea.models.catalog.weights.convert {name}.pth {name}.safetensors"
-        in caught.value.hint
-    )
-    assert any(
-        f"fovea.models.catalog.weights.convert {name}.pth" in line for line in catalog.complaints()
-    )
+    assert f"fovea convert {name}.pth {name}.safetensors" in caught.value.hint
+    assert any(f"fovea convert {name}.pth" in line for line in catalog.complaints())
 
 
 def test_weights_that_do_not_fit_are_named(put: Callable[..., Catalog], own_code: Any) -> None:
