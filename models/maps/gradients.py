@@ -17,6 +17,8 @@ from fovea.models.records import Attention, Map, Site, Trace
 class NoGradients(NotPossible):
     """The trace carries no gradients: it did not come from `Recording.differentiate`."""
 
+    key = "no-gradients"
+
 
 def gradient_rows(attention: Attention, queries: Tensor | None = None) -> Tensor:
     """∂target/∂A for these queries: (head, query, key), float32; all queries if None."""
@@ -76,7 +78,7 @@ def grad_cam_of(last: Site) -> Map:
     assert last.grid is not None
     prefix = last.prefix_tokens
     if not prefix:
-        raise NoClassToken("it reads the class token's row; there is no class token")
+        raise NoClassToken()
     first = torch.zeros(1, dtype=torch.long)
     attention = rows(last.attention, first)[:, 0, prefix:]
     weight = gradient_rows(last.attention, first)[:, 0, prefix:].mean(-1, keepdim=True)

@@ -32,7 +32,7 @@ def dino(trace: Trace, mass: float = 0.6) -> Map:
     last = chain(trace)[-1]
     assert last.grid is not None
     if not last.prefix_tokens:
-        raise NoClassToken("it reads the class token's row; there is no class token")
+        raise NoClassToken()
     row = rows(last.attention, torch.zeros(1, dtype=torch.long))[:, 0, last.prefix_tokens :]
     return Map(
         values=heaviest(row, mass).unflatten(-1, (last.grid.rows, last.grid.columns)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -12,15 +12,14 @@ from torch import Tensor
 
 from fovea.models.capture.stream import Addition
 from fovea.models.catalog.spec import LoadedModel
-from fovea.models.maps.propagation import NotPossible
-from fovea.models.methods.token_lengths import stream_of, token_lengths
+from fovea.models.methods.making.token_lengths import stream_of
 from fovea.models.records import Site
 from fovea.models.running.inference import run_for_stream
-from fovea.server.answers.views import as_array, of_map, require
+from fovea.server.answers.views import as_array, require
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.engine import Engine
 from fovea.server.problems import MapNotPossible
-from fovea.server.wire.encode import Array, NamedArray, check_budget, pack
+from fovea.server.wire.encode import Array, check_budget, pack
 from fovea.server.wire.negotiation import SAFETENSORS
 
 FIGURES = ("before", "added", "after", "kept")
@@ -56,30 +55,6 @@ def _watch(
     written = analysis.sentence
     words = None if written is None else written.given.to(inputs.device)
     return run_for_stream(loaded.module, inputs, site, words)
-
-
-async def lengths(
-    engine: Engine, analysis: Analysis, site: Site | None
-) -> Callable[[], NamedArray]:
-    """What gives the map of the tokens' lengths after the layer of a site, else after the last.
-
-    Raises as `compute`; so does the function that is returned.
-    """
-    if site is None:
-        site = next((one for one in reversed(analysis.trace.sites) if _is_of_patches(one)), None)
-    if site is None or (site.kind == "attention" and not _is_of_patches(site)):
-        whose = analysis.model.id if site is None else f"site {site.id}"
-        raise MapNotPossible(f"The tokens of {whose} are not all patches of a photo.")
-    additions, chosen = await compute(engine, analysis, site), site
-
-    def made() -> NamedArray:
-        try:
-            found = token_lengths(additions, analysis.trace, chosen)
-        except NotPossible as error:
-            raise MapNotPossible(f"{analysis.model.id}: {error}.") from error
-        return of_map(found, found.sentence, {"method": "token-lengths", "site": chosen.id})
-
-    return made
 
 
 def _is_of_patches(site: Site) -> bool:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from fovea.models.catalog.spec import LoadedModel
 from fovea.models.maps.propagation import NotPossible
-from fovea.models.records import Map, Trace
+from fovea.models.records import Trace
 from fovea.models.running.inference import run
 from fovea.models.running.tasks import task_of, write
 from fovea.server.problems import OutOfMemory, Problem, ShuttingDown, UnsuitableModel
@@ -31,9 +31,6 @@ T = TypeVar("T")
 
 Again = Callable[[LoadedModel, Tensor], T]
 """What takes passes of its own through a network: (network, inputs) → what is asked for."""
-
-MakeMap = Callable[[LoadedModel, Tensor, int], Map]
-"""A map that does: (network, photo, class) → Map."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -9,7 +9,7 @@ from torch import nn
 
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
 from fovea.models.maps.propagation import NotPossible
-from fovea.models.methods.grad_cam import grad_cam
+from fovea.models.methods.making.grad_cam import grad_cam
 
 
 @pytest.fixture(autouse=True)
