@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     """What fovea/library.py has, once somebody asks: `fovea --help` need not wait for torch."""
-    if name.startswith("_"):
+    if name.startswith("_") and name != "__all__":
         raise AttributeError(f"module 'fovea' has no attribute {name!r}")
     library = import_module("fovea.library")
-    if name not in library.__all__:
+    if name != "__all__" and name not in library.__all__:
         raise AttributeError(f"module 'fovea' has no attribute {name!r}")
     return getattr(library, name)
 
