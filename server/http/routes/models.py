@@ -9,7 +9,8 @@ from pydantic import TypeAdapter
 
 from fovea.server import problems
 from fovea.server.engine.engine import Engine
-from fovea.server.http.routes.common import EngineOf, in_thread, refusals, tagged
+from fovea.server.http.answering import in_thread, tagged
+from fovea.server.http.routes.common import EngineOf, refusals
 from fovea.server.http.routes.jobs import answer
 from fovea.server.wire import examples, job_schemas, schemas
 from fovea.server.wire import model_cards as catalogue
