@@ -12,12 +12,12 @@ from fovea.models.catalog.spec import LoadedModel
 from fovea.models.maps.propagation import NotPossible
 from fovea.models.methods.base import Ask, Made, Method, Phrase, Subject, refusal
 from fovea.models.methods.registry import method
+from fovea.server.answers.named_array import NamedArray
 from fovea.server.answers.subject import learned_of
 from fovea.server.answers.views import of_made
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.engine import Engine
 from fovea.server.problems import MapNotPossible
-from fovea.server.wire.encode import NamedArray
 
 
 async def compute(

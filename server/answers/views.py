@@ -5,10 +5,8 @@ Layers, heads, channels, rows, columns and tokens are counted from 0, here and i
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from fovea.models.kinds.attention import rows as attention_maps
 from fovea.models.methods.base import Made
 from fovea.models.methods.gates import gate_map
 from fovea.models.methods.grid import sampling_grid as grid_of
@@ -16,10 +14,10 @@ from fovea.models.methods.making.attending import attended
 from fovea.models.methods.making.queries import Direction
 from fovea.models.methods.registry import method
 from fovea.models.records import Site
+from fovea.server.answers.named_array import Array, NamedArray
 from fovea.server.answers.subject import subject_of
 from fovea.server.engine.analysis import Analysis
-from fovea.server.problems import InvalidParameter, MapNotPossible, NoProjections, WrongKind
-from fovea.server.wire.encode import Array, NamedArray, pack
+from fovea.server.problems import InvalidParameter, MapNotPossible, WrongKind
 
 
 def as_array(tensor: Tensor) -> Array:
@@ -67,28 +65,6 @@ def attention(
     """A row ("from": what it looks at), a column ("to": what looks at it) or the whole matrix."""
     require(site, "attention")
     return of_made(attended(site, query, direction, head, window, analysis.sentence))
-
-
-def projections(site: Site) -> bytes:
-    """Queries, keys and row normalisers as safetensors: all that any row or column takes.
-
-    p_ij = exp(scale·q_i·k_j − log_normaliser_i).
-    """
-    require(site, "attention")
-    held = site.attention
-    if not held.factored or held.shape[0] != 1:
-        raise NoProjections(
-            f"Site {site.id} ({site.name}) has a mask, windows or an explicit matrix."
-        )
-    assert held.query is not None
-    assert held.key is not None
-    with torch.inference_mode():
-        tensors = {
-            "query": (as_array(held.query[0]), ("head", "query", "head_dim")),
-            "key": (as_array(held.key[0]), ("head", "key", "head_dim")),
-            "log_normaliser": (as_array(attention_maps.log_normaliser(held)), ("head", "query")),
-        }
-    return pack(tensors, {"site": site.id, "scale": repr(held.scale)})
 
 
 # Gates ------------------------------------------------------------------------------------------

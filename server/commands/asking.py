@@ -13,9 +13,9 @@ from fovea.server.commands.common import USAGE, Stop
 
 if TYPE_CHECKING:
     from fovea.models.records import Site
+    from fovea.server.answers.named_array import NamedArray
     from fovea.server.engine.analysis import Analysis
     from fovea.server.engine.engine import Engine
-    from fovea.server.wire.encode import NamedArray
 
 SITE = ("layer", "site")
 
@@ -197,7 +197,7 @@ def place_of(word: str, words: Sequence[str], model: str) -> int:
 
 def query_of(analysis: Analysis, site: Site, options: argparse.Namespace) -> str | None:
     """The token that is asked for as the API takes it; of a sentence all, unless one is named."""
-    from fovea.server.answers.queries import word_labels
+    from fovea.models.methods.making.queries import word_labels
     from fovea.server.problems import InvalidParameter
 
     if options.word is None:

@@ -9,10 +9,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from fovea.models.kinds.warp.chain import read_through
+from fovea.models.methods.making.queries import key_grid, query_grid, windows, word_labels
 from fovea.models.records import PatchGrid, Site, Trace
 from fovea.models.running.tasks import Sentence
 from fovea.server.answers import views
-from fovea.server.answers.queries import key_grid, query_grid, windows, word_labels
 from fovea.server.wire.outputs import Schema
 
 
