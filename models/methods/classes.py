@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from fovea.models.methods.base import Ask, Made, Options, Phrase, Subject
@@ -33,7 +33,7 @@ def for_class(name: str, make: MakeForClass, subject: Subject, chosen: Options) 
     )
 
 
-def _told(found: Map, label: str, about: dict[str, object]) -> Made:
+def _told(found: Map, label: str, about: Mapping[str, object]) -> Made:
     from dataclasses import replace
 
     return Made(replace(found, sentence=f"{found.sentence}, for {label}"), about)

@@ -1,4 +1,4 @@
-"""The maps of an analysis: which it can have and why not the others, and the way to their values."""
+"""The maps of an analysis: from a name and options to values."""
 
 from __future__ import annotations
 

@@ -12,7 +12,9 @@ from fovea.models.catalog.spec import LoadedModel
 from fovea.models.methods.making.token_lengths import stream_of
 from fovea.models.records import Site
 from fovea.models.running.inference import run_for_stream
-from fovea.server.answers.views import require
+from fovea.server.answers.methods import not_possible
+from fovea.server.answers.subject import learned_of
+from fovea.server.answers.views import no_stream, require
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.engine import Engine
 from fovea.server.problems import MapNotPossible
@@ -25,11 +27,9 @@ async def compute(engine: Engine, analysis: Analysis, site: Site) -> Sequence[Ad
     patches of the photo nor words, or where nothing is added to them.
     """
     require(site, "attention")
-    if not (_is_of_patches(site) or _is_of_words(site)):
-        raise MapNotPossible(
-            f"Site {site.id} is no attention of all patches to each other, nor one that words ask.",
-            hint="Ask for a site whose grid is known.",
-        )
+    subject = await learned_of(engine, analysis)
+    if reason := no_stream(subject, site):
+        raise not_possible(reason)
     found = await engine.stream(analysis, site, partial(_watch, analysis, site))
     own = stream_of(found, analysis.trace.sites.index(site))
     if not own:
@@ -46,11 +46,3 @@ def _watch(
     written = analysis.sentence
     words = None if written is None else written.given.to(inputs.device)
     return run_for_stream(loaded.module, inputs, site, words)
-
-
-def _is_of_patches(site: Site) -> bool:
-    return site.kind == "attention" and site.grid is not None and site.queries == site.keys
-
-
-def _is_of_words(site: Site) -> bool:
-    return site.layout is not None and site.layout.query_words is not None

@@ -5,13 +5,20 @@ Layers, heads, channels, rows, columns and tokens are counted from 0, here and i
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
 from torch import Tensor
 
-from fovea.models.methods.base import Made
+from fovea.models.maps.propagation import NotPossible
+from fovea.models.methods import options
+from fovea.models.methods.base import Made, Option, Phrase, Subject, refusal
 from fovea.models.methods.gates import gate_map
 from fovea.models.methods.grid import sampling_grid as grid_of
 from fovea.models.methods.making.attending import attended
 from fovea.models.methods.making.queries import Direction
+from fovea.models.methods.probes import additions, asks_with_words
 from fovea.models.methods.registry import method
 from fovea.models.records import Site
 from fovea.server.answers.named_array import Array, NamedArray
@@ -51,6 +58,127 @@ def require(site: Site, *kinds: str) -> None:
         )
 
 
+# What a site can show beside its maps -------------------------------------------------------------
+
+OWN_ADDRESS = {
+    "attention": "attention",
+    "channel-gate": "gate",
+    "spatial-gate": "gate",
+    "grid": "grid",
+    "warped": "grid/warped",
+}
+"""Maps that a site has at an address of its own; the others are under maps/, with `?site=`."""
+
+Why = Callable[[Subject, Site], Phrase | None]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """name: the last part of its address · kinds: of the sites that have it · reason: why one of
+    these has not, None where it has.
+    """
+
+    name: str
+    title: str
+    claim: str
+    kinds: tuple[str, ...]
+    reason: Why = lambda subject, site: None
+    options: tuple[Option, ...] = ()
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The options as a JSON Schema."""
+        properties = {option.name: dict(option.schema) for option in self.options}
+        return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def no_projections(site: Site) -> Phrase | None:
+    """Why queries and keys alone do not give every row of a site."""
+    held = site.attention
+    if held.factored and held.shape[0] == 1:
+        return None
+    return Phrase(
+        "no-projections",
+        "Site {site} ({name}) has a mask, windows or an explicit matrix.",
+        {"site": site.id, "name": site.name},
+    )
+
+
+def no_features(site: Site) -> Phrase | None:
+    """Why the feature maps before a gate cannot be had."""
+    if site.gate.features is not None:
+        return None
+    return Phrase(
+        "no-features", "The feature maps of site {site} were not kept.", {"site": site.id}
+    )
+
+
+def no_stream(subject: Subject, site: Site) -> Phrase | None:
+    """Why what each layer adds to the tokens of a site cannot be had."""
+    of_patches = site.grid is not None and site.queries == site.keys
+    if not of_patches and not asks_with_words(site):
+        return Phrase(
+            "not-patches-or-words",
+            "Site {site} is no attention of all patches to each other, nor one that words ask.",
+            {"site": site.id},
+        )
+    try:
+        followed = site.id in subject.ask(additions)
+    except NotPossible as error:
+        return refusal(subject, error)
+    if followed:
+        return None
+    return Phrase(
+        "not-followed",
+        "What is added to the tokens of site {site} of {model} could not be followed.",
+        {"site": site.id, "model": subject.name},
+    )
+
+
+_NUMBER = {"type": "integer", "default": 0, "minimum": 0}
+_STEPS = (
+    options.QUERY,
+    Option(
+        "key",
+        {
+            "type": ["string", "null"],
+            "default": None,
+            "description": "attention: whose key and value are shown; of what is looked at most if "
+            "left out",
+        },
+    ),
+    Option("head", {**_NUMBER, "description": "attention: the number of a head"}),
+    options.WINDOW,
+)
+_GATES = ("channel-gate", "spatial-gate")
+
+VIEWS: tuple[View, ...] = (
+    View(
+        "projections",
+        "Queries and keys",
+        "attention map",
+        ("attention",),
+        lambda subject, site: no_projections(site),
+    ),
+    View(
+        "features",
+        "Feature map",
+        "feature map",
+        _GATES,
+        lambda subject, site: no_features(site),
+        (Option("channel", {**_NUMBER, "description": "which channel, from 0"}),),
+    ),
+    View("stream", "Residual stream", "token length", ("attention",), no_stream),
+    View(
+        "steps",
+        "Step by step",
+        "steps",
+        ("attention", *_GATES, "spatial-transformer"),
+        options=_STEPS,
+    ),
+)
+
+
 # Attention --------------------------------------------------------------------------------------
 
 
@@ -81,7 +209,7 @@ def features(site: Site, channel: int) -> NamedArray:
     require(site, "channel-gate", "spatial-gate")
     kept = site.gate.features
     if kept is None:
-        raise MapNotPossible(f"The feature maps of site {site.id} were not kept.")
+        raise MapNotPossible(str(no_features(site)))
     if not 0 <= channel < kept.shape[1]:
         raise InvalidParameter(
             f"channel={channel} does not exist; site {site.id} has channels 0 to "

@@ -39,7 +39,7 @@ DESCRIPTION = (
 EPILOG = f"""\
 {asking.MAPS}
 examples:
-  fovea explain cat.jpg -o cat.png                            rollout on the photo
+  fovea explain cat.jpg -o cat.png                            the network's first map
   fovea explain cat.jpg --map attention --query 5,9 --layer 3 -o from-5-9.png
   fovea explain flower.jpg --map relevance --target sunflower -o flower.html
   fovea explain cat.jpg --map rollout -o cat.npy              numpy.load reads it
@@ -99,8 +99,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Writes the maps; 1 if a photo or a sentence failed."""
-    options.map = options.map or ("attention" if options.text else "rollout")
-    asking.check(options)
+    if options.map is not None:
+        asking.check(options)
     work = planned(options)
     pictures.check(options, work)
     failed = asyncio.run(_work_through(work, options))
@@ -163,6 +163,8 @@ async def _work_through(work: list[Work], options: argparse.Namespace) -> list[t
 async def _explain(engine: Engine, work: Work, model: str, options: argparse.Namespace) -> str:
     """Writes one file; a line that says so."""
     analysis = await engine.analyse(work.read(), model)
+    options = await asking.with_map(engine, analysis, options)
+    pictures.check(options, [work])
     array = await asking.map_of(engine, analysis, options)
     content = content_of(work.output.suffix.lower(), analysis, array, options)
     work.output.parent.mkdir(parents=True, exist_ok=True)
@@ -182,7 +184,7 @@ def content_of(
 
     if suffix == ".npy":
         return encode.to_npy(array)
-    if options.map in pictures.RENDERS:
+    if pictures.ways(options.map) is not None:
         return pictures.png(analysis, array, options)
     if suffix == ".html":
         return page(analysis, array, options.colormap, options.opacity)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from fovea.server.commands import asking
+from fovea.models.methods import registry
 from fovea.server.commands.common import USAGE, Stop
 
 if TYPE_CHECKING:
@@ -14,36 +14,28 @@ if TYPE_CHECKING:
     from fovea.server.commands.planning import Work
     from fovea.server.engine.analysis import Analysis
 
-RENDERS: dict[str, tuple[str, ...]] = {
-    "grid": ("overlay",),
-    "warped": ("heatmap",),
-    "mask": ("overlay", "heatmap"),
-}
-"""Each with the ways to draw it, its own first."""
+
+def ways(map_name: str | None) -> Sequence[str] | None:
+    """How such a map is drawn, its own way first; None where it is drawn like any other."""
+    from fovea.server.wire.drawing import WAYS
+
+    return None if map_name is None else WAYS.get(registry.method(map_name).claim)
 
 
 def check(options: argparse.Namespace, work: Sequence[Work]) -> None:
     """Ends the command where such a map is asked for in a way that it has not."""
-    ways = RENDERS.get(options.map)
-    if ways is None:
+    own = ways(options.map)
+    if own is None:
         return
     if any(one.output.suffix.lower() == ".html" for one in work):
         raise Stop(f"{options.map} is written as .png or .npy, not as .html.", USAGE)
-    if options.render not in (None, *ways):
-        raise Stop(f"--render {options.render} is not for {options.map}: {', '.join(ways)}.", USAGE)
+    if options.render not in (None, *own):
+        raise Stop(f"--render {options.render} is not for {options.map}: {', '.join(own)}.", USAGE)
 
 
 def png(analysis: Analysis, array: NamedArray, options: argparse.Namespace) -> bytes:
-    """As the server draws it; of what is no picture every channel by itself."""
-    from fovea.server.wire import masks, render, sampling
+    """As the server draws it."""
+    from fovea.server.wire import drawing
 
-    if options.map == "grid":
-        site = asking.site_of(analysis, options, "spatial-transformer")
-        return sampling.to_png(analysis, site, options.colormap)
-    if options.map == "warped":
-        if array.about["picture"]:
-            return render.picture(array.values)
-        return render.to_png(array, None, None, "heatmap", options.colormap, 1.0)
-    photo, geometry = analysis.view
-    how: Literal["overlay", "heatmap"] = options.render or "overlay"
-    return masks.to_png(analysis.mask.classes.numpy(), photo.pixels, geometry, how, options.opacity)
+    claim = registry.method(options.map).claim
+    return drawing.to_png(analysis, array, claim, options.render, options.colormap, options.opacity)

@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fovea.server.answers.refusals import problem_of
 from fovea.server.http.metrics import Metrics
 from fovea.server.http.security import SECURITY_HEADERS
 from fovea.server.problems import Internal, Problem
@@ -63,7 +64,7 @@ class Context:
         except Exception as error:
             if status:  # Too late for another answer; the server breaks the connection off.
                 raise
-            problem = error if isinstance(error, Problem) else _unforeseen(error, request_id)
+            problem = problem_of(error) or _unforeseen(error, request_id)
             await problem_response(problem, scope)(scope, receive, answer)
         finally:
             route = getattr(scope.get("route"), "path", "other")

@@ -38,11 +38,11 @@ def to_json(array: NamedArray, budget_bytes: int) -> bytes:
     return encoded
 
 
-def check_budget(actual: int, budget_bytes: int) -> None:
-    """Raises TooLargeForJson where that many bytes are more than a client may be sent as JSON."""
+def check_budget(actual: int, budget_bytes: int, form: str = "JSON") -> None:
+    """Raises TooLargeForJson where that many bytes are more than a client may be sent as text."""
     if actual > budget_bytes:
         raise TooLargeForJson(
-            f"As JSON this array would be larger than {budget_bytes:,} bytes.",
+            f"As {form} this array would be larger than {budget_bytes:,} bytes.",
             limit=budget_bytes,
             actual=actual,
         )
@@ -58,6 +58,25 @@ def array_to_npy(values: NDArray[Any]) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, values, allow_pickle=False)
     return buffer.getvalue()
+
+
+def to_csv(array: NamedArray, budget_bytes: int) -> bytes:
+    """A line a value, after its place on each axis; the first line names the columns.
+
+    Of an array with prefix tokens these come first, with `prefix` for the place of the last axes.
+    """
+    check_budget(array.values.size * BYTES_PER_VALUE * (1 + array.values.ndim), budget_bytes)
+    lines = [",".join((*array.axes, array.name))]
+    if array.prefix is not None:
+        apart = array.prefix.ndim - 1
+        for place, value in np.ndenumerate(array.prefix):
+            named = [*map(str, place[:apart]), f"prefix {place[-1]}"]
+            blank = [""] * (len(array.axes) - len(named))
+            lines.append(",".join((*named, *blank, str(value))))
+    lines += [",".join((*map(str, place), str(one))) for place, one in np.ndenumerate(array.values)]
+    encoded = ("\r\n".join(lines) + "\r\n").encode()
+    check_budget(len(encoded), budget_bytes, "CSV")
+    return encoded
 
 
 def to_safetensors(array: NamedArray) -> bytes:

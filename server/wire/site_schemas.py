@@ -13,6 +13,7 @@ from fovea.models.methods.making.queries import key_grid, query_grid, windows, w
 from fovea.models.records import PatchGrid, Site, Trace
 from fovea.models.running.tasks import Sentence
 from fovea.server.answers import views
+from fovea.server.wire.map_schemas import Offer
 from fovea.server.wire.outputs import Schema
 
 
@@ -50,6 +51,7 @@ class SiteSummary(Schema):
         default=None,
         description="ids of the spatial transformers whose windows this one sees, outermost first",
     )
+    views: list[Offer] = Field(description="what this site can show")
 
 
 def grid_of(grid: PatchGrid | None) -> Grid | None:
@@ -57,8 +59,8 @@ def grid_of(grid: PatchGrid | None) -> Grid | None:
     return None if grid is None else Grid(rows=grid.rows, columns=grid.columns)
 
 
-def site_summary(trace: Trace, site: Site, sentence: Sentence | None = None) -> SiteSummary:
-    """One row of an analysis's `sites`."""
+def site_fields(trace: Trace, site: Site, sentence: Sentence | None = None) -> dict[str, Any]:
+    """One row of an analysis's `sites`, without its views."""
     queries, keys = word_labels(site, sentence)
     is_attention = site.kind == "attention"
     fields: dict[str, Any] = {
@@ -74,14 +76,13 @@ def site_summary(trace: Trace, site: Site, sentence: Sentence | None = None) -> 
             "align_corners": sampling.align_corners,
             "reads_through": [sampler.id for sampler in read_through(trace, site)],
         }
-    return SiteSummary(
-        **fields,
-        grid=grid_of(site.grid),
-        prefix_tokens=site.prefix_tokens,
-        query_labels=None if queries is None else list(queries),
-        key_labels=None if keys is None else list(keys),
-        windows=windows(site),
-        query_grid=grid_of(query_grid(site)) if is_attention else None,
-        key_grid=grid_of(key_grid(site)) if is_attention else None,
-        projections=is_attention and site.attention.factored and windows(site) is None,
-    )
+    return fields | {
+        "grid": grid_of(site.grid),
+        "prefix_tokens": site.prefix_tokens,
+        "query_labels": None if queries is None else list(queries),
+        "key_labels": None if keys is None else list(keys),
+        "windows": windows(site),
+        "query_grid": grid_of(query_grid(site)) if is_attention else None,
+        "key_grid": grid_of(key_grid(site)) if is_attention else None,
+        "projections": is_attention and site.attention.factored and windows(site) is None,
+    }

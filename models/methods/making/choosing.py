@@ -127,8 +127,11 @@ def place_of(word: str, words: Sequence[str], where: str) -> int:
     if text.casefold() in folded:
         return folded.index(text.casefold())
     valid = ", ".join(f"{place} {one}" for place, one in enumerate(words)) or "none"
-    limit = {"limit": len(words) - 1, "actual": int(text[:9])} if text.isdecimal() else {}
-    raise BadOption(f"word={text[:50]!r} is not there; {where} has the words: {valid}.", **limit)
+    raise BadOption(
+        f"word={text[:50]!r} is not there; {where} has the words: {valid}.",
+        limit=len(words) - 1 if text.isdecimal() else None,
+        actual=int(text[:9]) if text.isdecimal() else None,
+    )
 
 
 def written_word(subject: Subject, word: str | None) -> int:

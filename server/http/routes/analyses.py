@@ -7,26 +7,31 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
+from fovea.models.methods.base import Subject
 from fovea.server import problems
+from fovea.server.answers.named_array import NamedArray
+from fovea.server.answers.subject import learned_of
+from fovea.server.engine.analysis import Analysis
 from fovea.server.http import upload
 from fovea.server.http.answering import conditional, in_thread, unless_gone
+from fovea.server.http.parameters import ONLY_KNOWN, REPRESENTATION
 from fovea.server.http.routes.common import (
     AnalysisOf,
     EngineOf,
     documented,
     refusals,
 )
+from fovea.server.http.upload import MOST_BEAMS
 from fovea.server.wire import encode, examples, masks, outputs, schemas
-from fovea.server.wire.negotiation import JPEG, JSON, NPY, PNG
+from fovea.server.wire.negotiation import CSV, JPEG, JSON, NPY, PNG
 from fovea.server.wire.render import photograph
 
-router = APIRouter(prefix="/v1/analyses", tags=["analyses"])
+router = APIRouter(prefix="/v1/analyses", tags=["analyses"], dependencies=[ONLY_KNOWN])
 
 LOSSLESS_UP_TO_PX = 1_000_000
 """Larger photos are sent as JPEG unless PNG is asked for: a PNG of 12 megapixels takes seconds."""
 
 CLIENT_CLOSED_REQUEST = 499
-MOST_BEAMS = 5
 
 _UPLOAD: dict[str, Any] = {
     "requestBody": {
@@ -42,6 +47,7 @@ _UPLOAD: dict[str, Any] = {
                             "description": "instead, for a model that reads",
                         },
                         "model": {"type": "string", "example": examples.MODEL},
+                        "beams": {"type": "integer", "minimum": 1, "maximum": MOST_BEAMS},
                     },
                 }
             },
@@ -49,7 +55,12 @@ _UPLOAD: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "required": ["text"],
-                    "properties": {"text": {"type": "string"}, "model": {"type": "string"}},
+                    "properties": {
+                        "text": {"type": "string"},
+                        "model": {"type": "string"},
+                        "beams": {"type": "integer", "minimum": 1, "maximum": MOST_BEAMS},
+                    },
+                    "additionalProperties": False,
                 },
                 "example": examples.SENTENCE,
             },
@@ -107,10 +118,16 @@ async def analyse(
     computed again.
     """
     sent = await upload.read(request)
-    kept = await unless_gone(request, engine.analyse(sent.given, sent.model or model, beams))
-    if kept is None:
+    chosen, followed = sent.with_query(request.query_params, model, beams)
+
+    async def analysed() -> tuple[Analysis, Subject]:
+        kept = await engine.analyse(sent.given, chosen, followed)
+        return kept, await learned_of(engine, kept)
+
+    found = await unless_gone(request, analysed())
+    if found is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
-    body = await in_thread(schemas.analysis, kept)
+    body = await in_thread(schemas.analysis, *found)
     timing = ", ".join(f"{name};dur={ms}" for name, ms in body.timings_ms.items())
     return Response(
         body.model_dump_json(),
@@ -123,20 +140,23 @@ async def analyse(
 @router.get(
     "/{id}",
     response_model=schemas.Analysis,
+    dependencies=[REPRESENTATION],
     responses={
         200: {"content": {JSON: {"example": examples.ANALYSIS}}},
         304: {"description": "Not modified"},
         **refusals(problems.UnknownAnalysis, problems.AnalysisGone, problems.NotAcceptable),
     },
 )
-async def read(request: Request, analysis: AnalysisOf) -> Response:
-    """What was found, site by site, without the arrays."""
-    return await conditional(
-        request,
-        analysis.serial,
-        (JSON,),
-        lambda _: in_thread(lambda: schemas.analysis(analysis).model_dump_json().encode()),
-    )
+async def read(request: Request, engine: EngineOf, analysis: AnalysisOf) -> Response:
+    """What was found, site by site, without the arrays; and which maps there are of it."""
+
+    async def make(_: str) -> bytes:
+        subject = await learned_of(engine, analysis)
+        return await in_thread(
+            lambda: schemas.analysis(analysis, subject).model_dump_json().encode()
+        )
+
+    return await conditional(request, analysis.serial, (JSON,), make)
 
 
 @router.delete(
@@ -153,6 +173,7 @@ async def forget(engine: EngineOf, analysis: AnalysisOf) -> Response:
 @router.get(
     "/{id}/image",
     response_class=Response,
+    dependencies=[REPRESENTATION],
     responses={
         200: {
             "content": {
@@ -183,10 +204,12 @@ async def image(request: Request, analysis: AnalysisOf) -> Response:
 @router.get(
     "/{id}/mask",
     response_model=outputs.MaskCounts,
+    dependencies=[REPRESENTATION],
     responses=documented(
         examples.MASK,
         PNG,
         NPY,
+        CSV,
         kinds=(
             problems.UnknownAnalysis,
             problems.AnalysisGone,
@@ -198,6 +221,7 @@ async def image(request: Request, analysis: AnalysisOf) -> Response:
 )
 async def mask(
     request: Request,
+    engine: EngineOf,
     analysis: AnalysisOf,
     render: Annotated[
         Literal["overlay", "heatmap"],
@@ -209,6 +233,7 @@ async def mask(
 ) -> Response:
     """The class of every place: how much each has as JSON, a picture, or the numbers (uint8)."""
     found = analysis.mask
+    budget = engine.settings.json_budget_bytes
 
     def make(media: str) -> bytes:
         if media == JSON:
@@ -216,7 +241,11 @@ async def mask(
         classes = found.classes.numpy()
         if media == NPY:
             return encode.array_to_npy(classes)
+        if media == CSV:
+            return encode.to_csv(NamedArray(classes, ("row", "column"), "", name="class"), budget)
         photo, geometry = analysis.view
         return masks.to_png(classes, photo.pixels, geometry, render, opacity)
 
-    return await conditional(request, analysis.serial, (JSON, PNG, NPY), partial(in_thread, make))
+    return await conditional(
+        request, analysis.serial, (JSON, PNG, NPY, CSV), partial(in_thread, make)
+    )

@@ -8,14 +8,13 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Query, Request, Response
 
 from fovea.models.records import Site
-from fovea.models.records import UnknownSite as NoSuchSite
 from fovea.server import problems
 from fovea.server.answers.named_array import NamedArray
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.engine import Engine
 from fovea.server.http.answering import conditional, in_thread
-from fovea.server.wire import encode, render
-from fovea.server.wire.negotiation import JSON, NPY, PNG, SAFETENSORS
+from fovea.server.wire import drawing, encode
+from fovea.server.wire.negotiation import CSV, JSON, NPY, PNG, SAFETENSORS
 from fovea.server.wire.render import Colormap, Render
 
 
@@ -40,21 +39,14 @@ AnalysisOf = Annotated[Analysis, Depends(_analysis)]
 async def _site(
     analysis: AnalysisOf, site: Annotated[str, Path(description="a site", examples=["s05"])]
 ) -> Site:
-    return site_of(analysis, site)
+    return analysis.trace.site(site)
 
 
 SiteOf = Annotated[Site, Depends(_site)]
 
 
-def site_of(analysis: Analysis, site: str) -> Site:
-    """The site, or the problem that names the valid ones."""
-    try:
-        return analysis.trace.site(site)
-    except NoSuchSite as error:
-        valid = ", ".join(error.known) or "none"
-        raise problems.UnknownSite(
-            f"There is no site {site[:50]!r}; valid: {valid}.", valid=list(error.known)
-        ) from error
+ARRAYS = (JSON, PNG, NPY, SAFETENSORS, CSV)
+"""What every array can be had as; the first is the default."""
 
 
 class Style:
@@ -83,13 +75,10 @@ async def answer_array(
     analysis: Analysis,
     style: Style,
     compute: Callable[[], Awaitable[NamedArray]],
-    offered: Sequence[str] = (JSON, PNG, NPY, SAFETENSORS),
-    draw: Callable[[], bytes] | None = None,
+    offered: Sequence[str] = ARRAYS,
+    claim: str = "attention map",
 ) -> Response:
-    """A named array, by `compute`, in one of its representations.
-
-    draw: makes the PNG where that is no map on the photo.
-    """
+    """A named array, by `compute`, in one of its representations. claim: how its PNG is drawn."""
     budget = engine.settings.json_budget_bytes
 
     def represent(array: NamedArray, media: str) -> bytes:
@@ -99,16 +88,11 @@ async def answer_array(
             return encode.to_npy(array)
         if media == SAFETENSORS:
             return encode.to_safetensors(array)
-        drawable = array.covers_input and array.values.ndim == 2
-        how = style.render or ("overlay" if drawable else "heatmap")
-        if how == "overlay":
-            _ = analysis.view  # raises for a sentence, which nothing can be laid on
-        photo = None if analysis.photo is None else analysis.photo.pixels
-        return render.to_png(array, photo, analysis.geometry, how, style.colormap, style.opacity)
+        if media == CSV:
+            return encode.to_csv(array, budget)
+        return drawing.to_png(analysis, array, claim, style.render, style.colormap, style.opacity)
 
     async def make(media: str) -> bytes:
-        if draw is not None and media == PNG:
-            return await in_thread(draw)
         return await in_thread(represent, await compute(), media)
 
     return await conditional(request, analysis.serial, offered, make)
