@@ -103,9 +103,8 @@ class Option:
             if isinstance(given, str | int) and not isinstance(given, bool):
                 return str(given)
         elif not isinstance(given, bool) and isinstance(given, str | int | float):
-            whole = "integer" in self.types
             try:
-                return int(given) if whole and not isinstance(given, float) else _finite(given)
+                return _whole(given) if "integer" in self.types else _finite(given)
             except ValueError:
                 pass
         kind = next(name for name in self.types if name != "null")
@@ -129,6 +128,12 @@ class Option:
                 limit=limit,
                 actual=value,
             )
+
+
+def _whole(given: str | float) -> int:
+    if isinstance(given, float):
+        raise ValueError(given)
+    return int(given)
 
 
 def _finite(given: str | float) -> float:
@@ -200,7 +205,13 @@ class Subject:
     learned: Mapping[Probe, Any] = field(default_factory=dict)
 
     def ask(self, probe: Probe) -> Any:
-        """What a probe gave; raises what it raised."""
+        """What a probe gave; raises what it raised, or NotPossible where it was never asked."""
+        from fovea.models.maps.propagation import NotPossible
+
+        if probe not in self.learned:
+            raise NotPossible(
+                "only further passes of the network tell whether it can have that", "not-learned"
+            )
         found = self.learned[probe]
         if isinstance(found, Exception):
             raise found

@@ -44,7 +44,7 @@ METHODS: tuple[Method, ...] = (
 
 NAMES: tuple[str, ...] = tuple(method.name for method in METHODS)
 
-FIRST = ("mask", "rollout", "spatial-gate", "grid", "channel-gate", "attention")
+FIRST = ("mask", "rollout", "grid", "attention", "spatial-gate", "channel-gate")
 """The map that is shown of a network where none is named: the first of these that it can have."""
 
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fovea.models.methods import options
 from fovea.models.methods.base import Ask, BadOption, Method, Options, Pass, Phrase, Subject
 from fovea.models.methods.chain import check_class, layers
 from fovea.models.methods.classes import class_phrase, for_class, for_word
-from fovea.models.methods.probes import class_gradients
 
 if TYPE_CHECKING:
     from fovea.models.records import Site
 
 
-def _probe(given: Pass) -> Any:
-    """For a class, which attention its gradient reaches; for a word, whether the map comes out."""
+def _probe(given: Pass) -> None:
+    """Whether the map for a word comes out; for a class `class_gradients` says so."""
     if given.words is None:
-        return class_gradients(given)
+        return
     import torch
 
     from fovea.models.methods.making.for_class import word_relevance
@@ -25,7 +24,6 @@ def _probe(given: Pass) -> Any:
     # The word after the last that was read may be any: what is asked is whether a way leads there.
     written = torch.cat((given.words, given.words[:, -1:]), dim=1)
     word_relevance(given.module, given.inputs, written, 0, given.layouts)
-    return None
 
 
 def _check(subject: Subject, site: Site | None) -> None:
@@ -33,7 +31,6 @@ def _check(subject: Subject, site: Site | None) -> None:
     from fovea.models.methods.making.choosing import require_written
 
     if subject.sentence is None:
-        subject.ask(_probe)
         check_class(subject)
         return
     require_written(subject)

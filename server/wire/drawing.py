@@ -30,12 +30,13 @@ def to_png(
     ways = WAYS.get(claim)
     if ways is None:
         return _map(analysis, array, how, table, opacity)
+    if claim == "sampling grid":
+        site = analysis.trace.site(array.about["site"])
+        return sampling.to_png(analysis, site, table, how)
     if how is not None and how not in ways:
         raise InvalidParameter(
             f"render={how} is not for a {claim}; valid: {', '.join(ways)}.", valid=list(ways)
         )
-    if claim == "sampling grid":
-        return sampling.to_png(analysis, analysis.trace.site(array.about["site"]), table)
     if claim == "picture":
         if array.about["picture"]:
             return render.picture(array.values)

@@ -61,18 +61,9 @@ def array_to_npy(values: NDArray[Any]) -> bytes:
 
 
 def to_csv(array: NamedArray, budget_bytes: int) -> bytes:
-    """A line a value, after its place on each axis; the first line names the columns.
-
-    Of an array with prefix tokens these come first, with `prefix` for the place of the last axes.
-    """
-    check_budget(array.values.size * BYTES_PER_VALUE * (1 + array.values.ndim), budget_bytes)
+    """A line a value, after its place on each axis; the first line names the columns."""
+    check_budget(array.values.size * BYTES_PER_VALUE * (1 + array.values.ndim), budget_bytes, "CSV")
     lines = [",".join((*array.axes, array.name))]
-    if array.prefix is not None:
-        apart = array.prefix.ndim - 1
-        for place, value in np.ndenumerate(array.prefix):
-            named = [*map(str, place[:apart]), f"prefix {place[-1]}"]
-            blank = [""] * (len(array.axes) - len(named))
-            lines.append(",".join((*named, *blank, str(value))))
     lines += [",".join((*map(str, place), str(one))) for place, one in np.ndenumerate(array.values)]
     encoded = ("\r\n".join(lines) + "\r\n").encode()
     check_budget(len(encoded), budget_bytes, "CSV")
