@@ -6,7 +6,8 @@ import { markChannel, showChannels } from "./parts/channel_thumbs.js";
 import { h, put } from "../ui/dom.js";
 import { siteOf } from "../view/keep_picture.js";
 import { number, percent } from "../ui/format.js";
-import { METHODS, shownMethod } from "../sites/methods.js";
+import { shownMethod } from "../sites/methods.js";
+import { POSITION_CLAIM } from "../sites/positions.js";
 import { knownWords } from "../kinds/words/sentences.js";
 import { isCross, isInner, isMasked, isWordMatrix, prefixName } from "../sites/sites.js";
 import { decompose } from "../kinds/warp/theta.js";
@@ -48,7 +49,7 @@ export function mountLook(root, { store, session }) {
     const site = siteOf(state);
     if (!site || !state.picture) return;
     if (state.picture.claim === "saliency" || state.picture.form === "mask") put(reading, wholeReading(state));
-    else if (state.picture.claim === METHODS.positions.claim) put(reading, words(ofPositions(state.picture)));
+    else if (state.picture.claim === POSITION_CLAIM) put(reading, words(ofPositions(state.picture)));
     else if (site.kind === "attention") put(reading, attentionReading(state, site));
     else if (site.kind === "spatial-transformer") thetaReading(site);
     else if (site.kind === "spatial-gate")

@@ -266,7 +266,7 @@ class Method:
     where one is given · make: with every option read · sentence: what it shows by default of a
     subject that can have it · probe: what `check` needs to know of the network · for_class: whether
     it is for a class, or a word, of the answer · kinds: of the sites that it can be asked of by
-    itself; empty where it is of the whole network.
+    itself; empty where it is of the whole network · on_photo: whether its values are places.
     """
 
     name: str
@@ -282,6 +282,7 @@ class Method:
     probe: Probe | None = None
     for_class: bool = False
     kinds: tuple[str, ...] = ()
+    on_photo: bool = True
 
     @property
     def schema(self) -> dict[str, Any]:

@@ -29,9 +29,9 @@ def _make(subject: Subject, chosen: Options) -> Made:
 def _sentence(subject: Subject) -> Phrase:
     return Phrase(
         "dino",
-        "The fewest patches that together get {mass:.0%} of what the class token looks at in the "
+        "The fewest patches that together get {mass} of what the class token looks at in the "
         "last layer, mean over heads",
-        {"mass": options.MASS.default},
+        {"mass": f"{options.MASS.default:.0%}"},
     )
 
 

@@ -61,6 +61,7 @@ def _method(kind: str, title: str, summary: str, equation: str, paper: str) -> M
         make=partial(_make, kind),
         sentence=partial(_sentence, kind),
         kinds=(kind,),
+        on_photo=kind != "channel-gate",
     )
 
 

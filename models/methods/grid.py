@@ -65,4 +65,5 @@ METHOD = Method(
     make=_make,
     sentence=_sentence,
     kinds=KINDS,
+    on_photo=False,
 )

@@ -57,4 +57,5 @@ METHOD = Method(
     sentence=_sentence,
     probe=class_gradients,
     for_class=True,
+    on_photo=False,
 )

@@ -42,7 +42,7 @@ async def compute(
 
     def finished() -> NamedArray:
         try:
-            with torch.inference_mode():
+            with torch.no_grad():
                 return of_made(made.then(found))
         except NotPossible as error:
             raise not_possible(refusal(subject, error)) from error
@@ -53,7 +53,7 @@ async def compute(
 def _made(own: Method, subject: Subject, options: Mapping[str, Any]) -> Made | Ask:
     if not options.get("site") and options.get("layer") is None:
         own.check(subject, None)
-    with torch.inference_mode():
+    with torch.no_grad():
         return own.make(subject, options)
 
 

@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
-
-from fovea.models.catalog.spec import LoadedModel
-from fovea.models.methods.base import Pass, Probe, Subject
-from fovea.models.methods.probes import learn
-from fovea.models.methods.registry import METHODS
+from fovea.models.methods.base import Probe, Subject
 from fovea.models.running.tasks import Mask
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.engine import Engine
@@ -37,17 +32,4 @@ def subject_of(analysis: Analysis, learned: Mapping[Probe, Any] = NOTHING) -> Su
 
 async def learned_of(engine: Engine, analysis: Analysis) -> Subject:
     """The same with all that has to be learned of the network, by a few passes the first time."""
-
-    def look(loaded: LoadedModel, inputs: Tensor) -> Mapping[Probe, Any]:
-        written = analysis.sentence
-        given = Pass(
-            loaded.module,
-            inputs,
-            loaded.layouts,
-            analysis.trace,
-            None if written is None else written.given.to(inputs.device),
-            max((one.index + 1 for one in analysis.predictions), default=None),
-        )
-        return learn(given, METHODS)
-
-    return subject_of(analysis, await engine.learned(analysis, look))
+    return subject_of(analysis, await engine.learned(analysis))

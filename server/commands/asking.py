@@ -134,6 +134,11 @@ async def with_map(
 
 async def map_of(engine: Engine, analysis: Analysis, options: argparse.Namespace) -> NamedArray:
     """The values that are asked for; raises a Problem where this network cannot have them."""
+    from fovea.models.methods.base import BadOption
     from fovea.server.answers import methods
 
-    return (await methods.compute(engine, analysis, options.map, given(options)))()
+    try:
+        return (await methods.compute(engine, analysis, options.map, given(options)))()
+    except BadOption as error:
+        said = str(error).replace(" with word:", " with --word:")
+        raise BadOption(said, hint=error.hint) from error

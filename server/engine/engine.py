@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any, Literal, TypeVar
 
@@ -22,12 +23,13 @@ from fovea.models.capture.stream import Addition
 from fovea.models.catalog.catalog import Catalog
 from fovea.models.catalog.spec import LoadedModel
 from fovea.models.maps.propagation import NotPossible
+from fovea.models.methods.base import Probe
 from fovea.models.records import Site
 from fovea.models.running.tasks import task_of
 from fovea.models.tracing.operations import Workings
 from fovea.server.engine.admission import Place, Places
 from fovea.server.engine.analysis import Analysis, analysis_id
-from fovea.server.engine.conclude import conclude, to_input
+from fovea.server.engine.conclude import conclude, learn_of, to_input
 from fovea.server.engine.inference import Again, InferenceThread, Outcome, pick_device
 from fovea.server.engine.shelf import Shelf
 from fovea.server.engine.store import Store
@@ -124,9 +126,10 @@ class Engine:
         of = f"{analysis.model.id}/{analysis.revision}" if of_network else analysis.serial
         return await self._kept(self._maps, MAPS_KEPT, f"{of}/{key}", analysis, ask)
 
-    async def learned(self, analysis: Analysis, look: Again[T]) -> T:
+    async def learned(self, analysis: Analysis) -> Mapping[Probe, Any]:
         """What further passes tell of a network, whatever the photo; kept as long as the server."""
         key = f"{analysis.model.id}/{analysis.revision}"
+        look = partial(learn_of, analysis)
         return await self._kept(self._learned, LEARNED_KEPT, key, analysis, look)
 
     async def workings(self, analysis: Analysis, site: str, watch: Again[Workings]) -> Workings:
@@ -259,7 +262,8 @@ class Engine:
                 if task_of(loaded.spec.task).reads == "text":
                     blank = Text("", (loaded.spec.labels or ())[-1:])
                 inputs, _ = await self._in_thread(to_input, blank, loaded.spec)
-                await asyncio.wrap_future(self.inference.submit(loaded, inputs))
+                outcome = await asyncio.wrap_future(self.inference.submit(loaded, inputs))
+                await self.learned(conclude("", blank, loaded, None, outcome, {}))
                 self.not_ready = None
             except Problem as problem:
                 self.not_ready = problem.detail

@@ -32,11 +32,16 @@ class Offer(Schema):
 class MapOffer(Offer):
     sentence: str = Field(description="what it shows where no option is given")
     sentence_key: str = Field(description="the same for other languages")
+    sentence_english: str = Field(description="with {names} of the parameters in it")
     sentence_parameters: dict[str, Any]
     summary: str = Field(description="what such a map is")
     equation: str
     paper: str
     for_class: bool = Field(description="whether it is for a class, or a word, of the answer")
+    on_photo: bool = Field(description="whether its values are places on the photo")
+    kinds: list[str] = Field(
+        description="of the sites that it can be of by itself; empty: it is of the whole network"
+    )
 
 
 def map_offers(subject: Subject, here: str) -> list[MapOffer]:
@@ -55,11 +60,14 @@ def _map_offer(method: Method, subject: Subject, here: str) -> MapOffer:
         options=method.schema,
         sentence=str(sentence),
         sentence_key=sentence.key,
+        sentence_english=sentence.english,
         sentence_parameters=dict(sentence.parameters),
         summary=method.summary,
         equation=method.equation,
         paper=method.paper,
         for_class=method.for_class,
+        on_photo=method.on_photo,
+        kinds=list(method.kinds),
         **_why(reason),
     )
 
