@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 from fovea.models.kinds.registry import FOLLOWS, STARTS
 from fovea.models.records import Kind, Site, Tensors, Trace
 from fovea.models.tracing.call_stack import Call, call_of, calling_module, module_paths
+from fovea.models.tracing.constants import Constants
 from fovea.models.tracing.origins import Origins
 
 Function = Callable[..., Any]
@@ -27,6 +28,7 @@ class Recording:
     def __init__(self, module: nn.Module, *, features: bool, gradients: bool) -> None:
         self.features, self.gradients = features, gradients
         self.origins = Origins()
+        self.constants = Constants(module)
         # Heads that the function now running has folded into the batch axis, where it says so.
         self.folded_heads: int | None = None
         # For each site, what the network was called with when it was found; None where a part of
@@ -67,6 +69,14 @@ class Recording:
                 note=note,
             )
         )
+
+    def photos(self) -> int | None:
+        """How many photos the network was given together; None where nobody can tell."""
+        call = call_of(self._module)
+        given = () if call is None else (*call.args, *call.kwargs.values())
+        pictures = (one for one in given if isinstance(one, Tensor) and one.ndim == 4)
+        picture = next(pictures, None)
+        return None if picture is None else picture.shape[0]
 
     def _call(self) -> Call | None:
         now, last = call_of(self._module), self.calls[-1] if self.calls else None
@@ -122,7 +132,8 @@ class _Watch(TorchFunctionMode):
     def __init__(self, recording: Recording) -> None:
         super().__init__()
         self.recording = recording
-        self._begun = recording.origins.known  # asked for every function that is called
+        # Asked for every function that is called.
+        self._begun, self._constant = recording.origins.known, recording.constants.known
 
     def __torch_function__(
         self,
@@ -135,8 +146,12 @@ class _Watch(TorchFunctionMode):
         if handler is None and self._begun:
             handler = FOLLOWS.get(func)
         if handler is not None:
-            return handler(self, func, args, kwargs or {})
-        return func(*args, **kwargs) if kwargs else func(*args)
+            result = handler(self, func, args, kwargs or {})
+        else:
+            result = func(*args, **kwargs) if kwargs else func(*args)
+        if args and (type(args[0]) is nn.Parameter or id(args[0]) in self._constant):
+            self.recording.constants.follow(args, kwargs or {}, result)
+        return result
 
 
 @contextmanager

@@ -19,13 +19,13 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from fovea.models.capture.stream import Addition
-from fovea.models.capture.workings import Workings
 from fovea.models.catalog.catalog import Catalog
 from fovea.models.catalog.spec import LoadedModel
 from fovea.models.maps.propagation import NotPossible
 from fovea.models.places.positions import Positions
 from fovea.models.records import Map, Site
 from fovea.models.running.tasks import task_of
+from fovea.models.tracing.operations import Workings
 from fovea.server.engine.admission import Place, Places
 from fovea.server.engine.analysis import Analysis, Given, Text, analysis_id
 from fovea.server.engine.conclude import conclude, to_input
