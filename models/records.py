@@ -43,7 +43,8 @@ class Tensors:
     """What was taken at a site. A kind of site has its own record, which says what of these it has.
 
     heads, queries, keys: of an attention · channels: that a gate acts on, or a sampler carries ·
-    map_size: (rows, columns) of the feature map with places that it acts on.
+    map_size: (rows, columns) of the feature map with places that it acts on · bounds: (low, high)
+    of a factor, infinite where none are known.
     """
 
     __slots__ = ()
@@ -67,6 +68,10 @@ class Tensors:
 
     @property
     def map_size(self) -> tuple[int, int] | None:
+        return None
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
         return None
 
 
@@ -153,6 +158,10 @@ class Gate(Tensors):
     def map_size(self) -> tuple[int, int] | None:
         known = self.features if self.values.shape[2:].numel() == 1 else self.values
         return None if known is None else (known.shape[2], known.shape[3])
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        return self.low, self.high
 
 
 @dataclass(frozen=True, slots=True)

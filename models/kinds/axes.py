@@ -7,16 +7,14 @@ permutation. The order is written in letters, "chw" or "hwc" or "whc", without t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from fovea.models.kinds.following import on_view
 from fovea.models.tracing.origins import Origin
-
-if TYPE_CHECKING:
-    from fovea.models.capture.recorder import _Watch
+from fovea.models.tracing.recording import Watch
 
 USUAL = "chw"
 """The order of a map of which nothing else is known."""
@@ -54,7 +52,7 @@ def turned(before: str | None, order: tuple[int, ...]) -> str:
     return "".join(before[axis - 1] for axis in order[1:])
 
 
-def on_permutation(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_permutation(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """As a view; and of a map, notes which axis went where."""
     result = on_view(watch, func, args, kwargs)
     if not isinstance(result, Tensor) or result.ndim != 4:

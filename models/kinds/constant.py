@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from fovea.models.tracing.call_stack import is_running
-
-if TYPE_CHECKING:
-    from fovea.models.capture.recorder import _Watch
+from fovea.models.tracing.recording import Watch
 
 
-def on_constant(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_constant(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """Remembers what a module makes so as the same for every photo; outside of any module it may be
     the photo.
     """
@@ -23,7 +21,7 @@ def on_constant(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
     return result
 
 
-def on_collection(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_collection(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """A stack, a mesh or a concatenation of constants is constant."""
     given = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)]
     constant = bool(given) and all(map(watch.recording.constants.holds, given))

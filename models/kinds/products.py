@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 from torch import Tensor
 
@@ -17,33 +17,16 @@ from fovea.models.kinds.following import keep_changed
 from fovea.models.kinds.gate import signature as gates
 from fovea.models.kinds.gate.arithmetic import multiplied, on_quotient, read
 from fovea.models.kinds.gate.factor import Factor, factor_of
-from fovea.models.kinds.gate.shape import Spread, spread_of, without_expansion
+from fovea.models.kinds.gate.shape import spread_of, without_expansion
+from fovea.models.kinds.product import Product, Recogniser
 from fovea.models.tracing.equations import operands_of
 from fovea.models.tracing.origins import Origin
+from fovea.models.tracing.recording import Watch
 
-if TYPE_CHECKING:
-    from fovea.models.capture.recorder import _Watch
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Product:
-    """A map times a factor, as the network has them, and how the one lies over the other."""
-
-    factor: Tensor
-    map: Tensor
-    spread: Spread
-    known: Factor
+Handler = Callable[[Watch, Any, Any, Any], Any]
 
 
-Recogniser = Callable[["_Watch", Product], "bool | Origin"]
-"""Adds a site where a product is one of its kind, and says whether it is. An origin is given to the
-result, where another product is to complete it.
-"""
-
-Handler = Callable[["_Watch", Any, Any, Any], Any]
-
-
-def product_of(watch: _Watch, one: Any, other: Any) -> Product | None:
+def product_of(watch: Watch, one: Any, other: Any) -> Product | None:
     """How one operand of a product lies over the other, where it may be a gate on it.
 
     The factor is the one with fewer values. Of two with as many it is the one into which something
@@ -79,7 +62,7 @@ def product_of(watch: _Watch, one: Any, other: Any) -> Product | None:
     return None
 
 
-def _told(watch: _Watch, product: Product | None, recognisers: Sequence[Recogniser]) -> Any:
+def _told(watch: Watch, product: Product | None, recognisers: Sequence[Recogniser]) -> Any:
     """What the first of the kinds says that knows the product; False where none does."""
     if product is None:
         return False
@@ -89,7 +72,7 @@ def _told(watch: _Watch, product: Product | None, recognisers: Sequence[Recognis
 def on_product(recognisers: Sequence[Recogniser]) -> Handler:
     """The handler of a product of two."""
 
-    def handler(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         origins = watch.recording.origins
         if len(args) != 2:
             return func(*args, **kwargs)
@@ -114,7 +97,7 @@ def on_product(recognisers: Sequence[Recogniser]) -> Handler:
 
 
 def _of_softmax(
-    watch: _Watch, func: Any, args: Any, kwargs: Any, factor: Tensor, origin: Origin, other: Any
+    watch: Watch, func: Any, args: Any, kwargs: Any, factor: Tensor, origin: Origin, other: Any
 ) -> Any:
     """A softmax over branches is a gate; else it is changed, or spread over values to be summed."""
     if isinstance(other, Tensor) and origin.produced_by == "softmax":
@@ -137,7 +120,7 @@ def _of_softmax(
 def on_product_added(recognisers: Sequence[Recogniser]) -> Handler:
     """The handler of addcmul: input + value · one · other."""
 
-    def handler(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         if len(args) >= 3:
             _told(watch, product_of(watch, args[-2], args[-1]), recognisers)
         return func(*args, **kwargs)
@@ -148,7 +131,7 @@ def on_product_added(recognisers: Sequence[Recogniser]) -> Handler:
 def on_division(recognisers: Sequence[Recogniser]) -> Handler:
     """A map divided by 1 + exp(−z) is gated by σ(z); all other quotients are followed."""
 
-    def handler(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         if len(args) == 2 and isinstance(args[0], Tensor) and isinstance(args[1], Tensor):
             below = factor_of(watch.recording.origins.get(args[1]))
             if below is not None and below.low > 0 and args[1].numel() < args[0].numel():
@@ -176,7 +159,7 @@ def on_einsum(recognisers: Sequence[Recogniser]) -> Handler:
     may weigh values.
     """
 
-    def handler(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         recording = watch.recording
         operands = operands_of(args) if args else []
         maps = [one for own, output, one in operands if sorted(own) == sorted(output)]

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -27,18 +27,28 @@ from torch import Tensor
 
 from fovea.models.kinds import axes, constant, following, products
 from fovea.models.kinds.attention import signature as attention
+from fovea.models.kinds.attention.kind import ATTENTION
 from fovea.models.kinds.gate import arithmetic
 from fovea.models.kinds.gate import signature as gates
+from fovea.models.kinds.gate.kind import CHANNEL_GATE, SPATIAL_GATE
+from fovea.models.kinds.kind import SiteKind
+from fovea.models.kinds.product import Recogniser
 from fovea.models.kinds.strip import signature as strips
+from fovea.models.kinds.strip.kind import STRIP_GATE
 from fovea.models.kinds.warp import signature as sampling
+from fovea.models.kinds.warp.kind import SPATIAL_TRANSFORMER
+from fovea.models.tracing.recording import Watch
 
-if TYPE_CHECKING:
-    from fovea.models.capture.recorder import _Watch
-
-Handler = Callable[["_Watch", Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+Handler = Callable[[Watch, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 Handlers = dict[Callable[..., Any], Handler]
 
-RECOGNISERS: tuple[products.Recogniser, ...] = (strips.recognise, gates.recognise)
+SITE_KINDS: dict[str, SiteKind] = {
+    kind.name: kind
+    for kind in (ATTENTION, CHANNEL_GATE, SPATIAL_GATE, STRIP_GATE, SPATIAL_TRANSFORMER)
+}
+"""The kinds of sites by name; the only list of them."""
+
+RECOGNISERS: tuple[Recogniser, ...] = (strips.recognise, gates.recognise)
 """Who is shown a product of a map and a factor, in this order."""
 
 _VIEWS = (

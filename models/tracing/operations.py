@@ -1,4 +1,4 @@
-"""What one pass called on its way to a site."""
+"""The calls of torch functions that led to a site and that came after it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,20 @@ class Operation:
     shape: tuple[int, ...]
     made: Tensor | None
     parameters: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Called:
+    """An operation while its pass runs.
+
+    result: the tensor itself, so that no other can take its identity; given: identities ·
+    factors: of a product that may be that of queries and keys.
+    """
+
+    operation: Operation
+    result: Tensor
+    given: frozenset[int]
+    factors: tuple[Tensor, ...]
 
 
 @dataclass(frozen=True, eq=False, slots=True)

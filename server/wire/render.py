@@ -19,8 +19,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from fovea.models.geometry import Geometry
+from fovea.server.answers.named_array import Array, NamedArray
 from fovea.server.problems import InvalidParameter
-from fovea.server.wire.encode import Array, NamedArray
 
 Pixels = NDArray[np.uint8]
 Render = Literal["overlay", "heatmap", "raw16"]

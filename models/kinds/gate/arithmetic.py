@@ -10,7 +10,7 @@ import math
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
@@ -18,11 +18,9 @@ from fovea.models.kinds.axes import axes_of
 from fovea.models.kinds.following import keep_changed, on_sum_of_two
 from fovea.models.kinds.gate.factor import Factor, factor_of, origin_of
 from fovea.models.tracing.origins import Origin
+from fovea.models.tracing.recording import Watch
 
-if TYPE_CHECKING:
-    from fovea.models.capture.recorder import _Watch
-
-Handler = Callable[["_Watch", Any, Any, Any], Any]
+Handler = Callable[[Watch, Any, Any, Any], Any]
 Bounds = tuple[float, float]
 EVERYTHING: Bounds = (-math.inf, math.inf)
 
@@ -30,13 +28,13 @@ EVERYTHING: Bounds = (-math.inf, math.inf)
 def activation(low: float, high: float) -> Handler:
     """The handler of a function whose results are between these bounds."""
 
-    def handler(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         return _activated(watch, func, args, kwargs, low, high)
 
     return handler
 
 
-def _activated(watch: _Watch, func: Any, args: Any, kwargs: Any, low: float, high: float) -> Any:
+def _activated(watch: Watch, func: Any, args: Any, kwargs: Any, low: float, high: float) -> Any:
     given = args[0] if args else kwargs.get("input")
     before = factor_of(watch.recording.origins.get(given))
     result = func(*args, **kwargs)
@@ -59,7 +57,7 @@ def _hardtanh(
 
 
 def _between(bounds: Callable[..., tuple[Any, Any]]) -> Handler:
-    def handler(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         low, high = bounds(*args, **kwargs)
         if not (isinstance(low, int | float) and isinstance(high, int | float)):
             return func(*args, **kwargs)
@@ -71,7 +69,7 @@ def _between(bounds: Callable[..., tuple[Any, Any]]) -> Handler:
 on_clamp, on_hardtanh = _between(_clamped), _between(_hardtanh)
 
 
-def on_pooling(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_pooling(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """Remembers what was pooled over all places of a map: it decides about many entries."""
     given = args[0] if args else kwargs.get("input")
     result = func(*args, **kwargs)
@@ -87,7 +85,7 @@ def on_pooling(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
     return result
 
 
-def on_normaliser(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_normaliser(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """One over a root, or a wave that tells a position: a product with it gates nothing."""
     result = func(*args, **kwargs)
     if isinstance(result, Tensor):
@@ -110,7 +108,7 @@ class Operands:
         return list(zip(self.both, self.factors, strict=True))
 
 
-def read(watch: _Watch, one: Any, other: Any) -> Operands:
+def read(watch: Watch, one: Any, other: Any) -> Operands:
     """What is known of two operands."""
     origins = [watch.recording.origins.get(operand) for operand in (one, other)]
     a, b = map(factor_of, origins)
@@ -121,7 +119,7 @@ def read(watch: _Watch, one: Any, other: Any) -> Operands:
     return Operands((one, other), (a, b), turned, bounds)
 
 
-def _bounds(watch: _Watch, value: Any, factor: Factor | None) -> Bounds:
+def _bounds(watch: Watch, value: Any, factor: Factor | None) -> Bounds:
     """Between which values an operand lies: a number, a factor, or something learnt."""
     if isinstance(value, int | float):
         return float(value), float(value)
@@ -132,7 +130,7 @@ def _bounds(watch: _Watch, value: Any, factor: Factor | None) -> Bounds:
     return EVERYTHING
 
 
-def conclude(watch: _Watch, operands: Operands, result: Any, ends: Iterable[float]) -> None:
+def conclude(watch: Watch, operands: Operands, result: Any, ends: Iterable[float]) -> None:
     """Give the result of two operands what follows from them; ends: among them its bounds."""
     if not isinstance(result, Tensor):
         return
@@ -159,7 +157,7 @@ SIGNS = {"sub": (1, -1), "isub": (1, -1), "subtract": (1, -1), "rsub": (-1, 1)}
 """By the name of the function; a sum has none."""
 
 
-def on_sum(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_sum(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """A sum or a difference of two."""
     if len(args) != 2:
         return on_sum_of_two(watch, func, args, kwargs)
@@ -178,7 +176,7 @@ def on_sum(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
     return result
 
 
-def multiplied(watch: _Watch, operands: Operands, result: Any) -> None:
+def multiplied(watch: Watch, operands: Operands, result: Any) -> None:
     """Give a product what follows from its two factors."""
     one, other = operands.bounds
     conclude(watch, operands, result, (_times(x, y) for x in one for y in other))
@@ -194,7 +192,7 @@ def _times(x: float, y: float) -> float:
     return 0.0 if x == 0 or y == 0 else x * y
 
 
-def on_negation(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_negation(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """−z of a factor."""
     operands = read(watch, args[0], -1)
     result = func(*args, **kwargs)
@@ -202,7 +200,7 @@ def on_negation(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
     return result
 
 
-def on_quotient(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_quotient(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """A factor divided by something; a softmax divided by something is changed."""
     if len(args) != 2:
         return func(*args, **kwargs)
@@ -219,7 +217,7 @@ def on_quotient(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
     return result
 
 
-def on_reciprocal(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_reciprocal(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """c/z: of a factor above 0, as 1 + exp(−z) is, another factor; of anything else a normaliser.
 
     Tensor.__rtruediv__ is given the number second.
@@ -242,7 +240,7 @@ def on_layer(otherwise: Handler) -> Handler:
     neither, a softmax say.
     """
 
-    def handler(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         origins = watch.recording.origins
         origin = origins.get(args[0]) if args else None
         factor, turned = factor_of(origin), axes_of(origin)
@@ -262,7 +260,7 @@ def on_layer(otherwise: Handler) -> Handler:
 def on_pooled_sum(otherwise: Handler) -> Handler:
     """The handler of a sum, which may be over places or over what a softmax has weighed."""
 
-    def handler(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         origin = watch.recording.origins.get(args[0]) if args else None
         weighs = origin is not None and origin.produced_by in ("softmax", "weighted")
         return (otherwise if weighs else on_pooling)(watch, func, args, kwargs)

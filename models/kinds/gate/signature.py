@@ -7,23 +7,20 @@ softmax over places that is not summed afterwards masks them.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from fovea.models.kinds.gate.factor import Factor
 from fovea.models.kinds.gate.shape import Spread, spread_of
+from fovea.models.kinds.product import Product
 from fovea.models.records import Gate, Kind
 from fovea.models.tracing.origins import Origin
-
-if TYPE_CHECKING:
-    from fovea.models.capture.recorder import _Watch
-    from fovea.models.kinds.products import Product
+from fovea.models.tracing.recording import Watch
 
 PER_CHANNEL = "One mask a channel; what is drawn is their mean."
 
 
-def recognise(watch: _Watch, product: Product) -> bool:
+def recognise(watch: Watch, product: Product) -> bool:
     """Adds a site if the factor is a gate on channels or on places; says whether it is.
 
     A factor as large as the map is a gate only where something with fewer values is in it: else it
@@ -50,7 +47,7 @@ def _kind(spread: Spread, factor: Factor) -> Kind | None:
     return None
 
 
-def add(watch: _Watch, kind: Kind, spread: Spread, factor: Factor, *, competing: int = 0) -> None:
+def add(watch: Watch, kind: Kind, spread: Spread, factor: Factor, *, competing: int = 0) -> None:
     """A site of this kind. competing: over how many branches a softmax made the factor."""
     # Copied before the product runs: it may write over the feature map, and whatever follows over
     # the gate.

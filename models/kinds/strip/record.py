@@ -41,6 +41,10 @@ class Strips(Tensors):
     def map_size(self) -> tuple[int, int] | None:
         return self.rows.shape[2], self.columns.shape[3]
 
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        return self.low, self.high
+
 
 def strips_of(site: Site) -> Strips:
     """The strips of a site; raises TypeError for another kind of site."""

@@ -10,7 +10,6 @@ Which function made the strips, and whether all channels share one, does not mat
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
@@ -18,12 +17,10 @@ from fovea.models.kinds.axes import USUAL, axes_of
 from fovea.models.kinds.gate.factor import Factor, factor_of
 from fovea.models.kinds.gate.shape import spread_of
 from fovea.models.kinds.gate.signature import range_note
+from fovea.models.kinds.product import Product
 from fovea.models.kinds.strip.record import Strips
 from fovea.models.tracing.origins import Origin
-
-if TYPE_CHECKING:
-    from fovea.models.capture.recorder import _Watch
-    from fovea.models.kinds.products import Product
+from fovea.models.tracing.recording import Watch
 
 KIND = "strip-gate"
 
@@ -49,7 +46,7 @@ def _along(varies: str) -> str | None:
     return places if len(places) == 1 else None
 
 
-def recognise(watch: _Watch, product: Product) -> bool | Origin:
+def recognise(watch: Watch, product: Product) -> bool | Origin:
     """Adds a site if the factor is the second strip over a map, or both of them in one."""
     spread, known = product.spread, product.known
     _, _, rows, columns = spread.features.shape
@@ -71,7 +68,7 @@ def recognise(watch: _Watch, product: Product) -> bool | Origin:
     return True
 
 
-def _both(watch: _Watch, product: Product, features: Tensor | None, axes: str) -> bool:
+def _both(watch: Watch, product: Product, features: Tensor | None, axes: str) -> bool:
     halves = []
     for part in product.known.parts:
         spread = spread_of(part, product.map, axes)
@@ -86,7 +83,7 @@ def _both(watch: _Watch, product: Product, features: Tensor | None, axes: str) -
     return True
 
 
-def _add(watch: _Watch, first: Half, second: Half) -> None:
+def _add(watch: Watch, first: Half, second: Half) -> None:
     rows, columns = sorted((first, second), key=lambda half: half.along)  # "h" before "w"
     bounds = first.known.spanning(
         _times(a, b)

@@ -7,17 +7,15 @@ where an affine map does.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from fovea.models.records import Sampling
 from fovea.models.tracing.origins import Origin
+from fovea.models.tracing.recording import Watch
 from fovea.models.tracing.tensors import kept
-
-if TYPE_CHECKING:
-    from fovea.models.capture.recorder import _Watch
 
 KIND = "spatial-transformer"
 
@@ -35,7 +33,7 @@ def _affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) ->
     return Origin("affine-grid", theta=theta, align_corners=bool(align_corners))
 
 
-def on_affine_grid(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_affine_grid(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """Remembers the theta that made a grid."""
     result = func(*args, **kwargs)
     watch.recording.origins.set(result, _affine_grid(*args, **kwargs))
@@ -58,21 +56,21 @@ def _native(
     return input, grid, bool(align_corners)
 
 
-def on_grid_sample(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_grid_sample(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """A site, if the grid depends on the photo."""
     result = func(*args, **kwargs)
     _add(watch, *_functional(*args, **kwargs), result)
     return result
 
 
-def on_grid_sampler(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_grid_sampler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """The same, of the function that stands behind it."""
     result = func(*args, **kwargs)
     _add(watch, *_native(*args, **kwargs), result)
     return result
 
 
-def _add(watch: _Watch, source: Tensor, grid: Tensor, align_corners: bool, result: Tensor) -> None:
+def _add(watch: Watch, source: Tensor, grid: Tensor, align_corners: bool, result: Tensor) -> None:
     recording = watch.recording
     if source.ndim != 4 or recording.constants.holds(grid) or not _warps(watch, source, grid):
         return
@@ -94,7 +92,7 @@ def _add(watch: _Watch, source: Tensor, grid: Tensor, align_corners: bool, resul
     recording.add(KIND, sampling, note=DISPLACED if theta is None else None)
 
 
-def _warps(watch: _Watch, source: Tensor, grid: Tensor) -> bool:
+def _warps(watch: Watch, source: Tensor, grid: Tensor) -> bool:
     """Whether one map a photo is read into another map.
 
     Deformable attention and correlation look-ups read a few points for every query instead, from

@@ -52,7 +52,9 @@ def _read(sampling: Sampling, point: Tensor, passed_on: Tensor) -> list[Step]:
     (nearest, bicubic, or an edge that is repeated outside).
     """
     weights, read = neighbours(sampling, point)
-    if not torch.allclose(read, passed_on, rtol=1e-2, atol=1e-3 * (1 + float(passed_on.abs().max()))):
+    if not torch.allclose(
+        read, passed_on, rtol=1e-2, atol=1e-3 * (1 + float(passed_on.abs().max()))
+    ):
         told = "what the sampler gave there, in every channel; it is no mixture of four neighbours"
         return [step("read", told, "V", passed_on, ("channel",))]
     return [
