@@ -74,6 +74,11 @@ class Tensors:
     def bounds(self) -> tuple[float, float] | None:
         return None
 
+    @property
+    def size(self) -> str:
+        """How large what was taken is, for people, without the batch: "64×1×1"."""
+        return "×".join(map(str, next(iter(_fields(self).values())).shape[1:]))
+
 
 @dataclass(frozen=True, slots=True)
 class Attention(Tensors):
@@ -186,6 +191,10 @@ class Sampling(Tensors):
     def channels(self) -> int | None:
         return self.input.shape[1]
 
+    @property
+    def size(self) -> str:
+        return "×".join(map(str, self.grid.shape[1:]))
+
 
 @dataclass(frozen=True, slots=True)
 class Cells:
@@ -243,6 +252,11 @@ class Site:
     prefix_tokens: int = 0
     note: str | None = None
     layout: Layout | None = None
+
+    @property
+    def attends(self) -> bool:
+        """Whether it is an attention: queries that look at keys."""
+        return isinstance(self.tensors, Attention)
 
     @property
     def attention(self) -> Attention:

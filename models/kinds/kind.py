@@ -9,7 +9,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from fovea.models.kinds.step import Step
-from fovea.models.records import Site
+from fovea.models.records import Site, Trace
 from fovea.models.tracing.operations import Called, Workings
 
 Claim = Literal["attention", "gate", "sampling"]
@@ -35,7 +35,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """Which part of a site its steps are of: (row, column) of a sampler's output."""
+    """Which cell of a site its steps are of, where they are of one."""
 
     row: int = 0
     column: int = 0
@@ -46,8 +46,8 @@ class SiteKind:
     """A kind of site.
 
     name: on the wire and in traces · title: in sentences, and of the site before its number ·
-    claim: what its picture says · views: what can be asked of it under its address, as
-    GET /v1/analyses/{id}/sites/{site}/{view} · leading: what led to it, for its steps · steps: from
+    claim: what its picture says · views: what can be asked of it under its address, GET
+    /v1/analyses/{id}/sites/{site}/{view} · leading: what led to it, for its steps · steps: from
     the site, what led to it, and which part of it; None for an attention, whose steps need words
     and windows · led_to: of what the steps are, after the title · grid: of what its steps are told
     one cell at a time, None where they are of the whole · shown: what is drawn of one, None where
@@ -65,4 +65,4 @@ class SiteKind:
     grid: Callable[[Site], tuple[int, int]] | None = None
     shown: Callable[[Site], Shown] | None = None
     features: Callable[[Site], Tensor | None] | None = None
-    facts: Callable[[Site], dict[str, Any]] | None = None
+    facts: Callable[[Trace, Site], dict[str, Any]] | None = None

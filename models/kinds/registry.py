@@ -84,6 +84,9 @@ STARTS: Handlers = {
     **dict.fromkeys(_functions("clamp clamp_ clip clip_"), arithmetic.on_clamp),
     F.hardtanh: arithmetic.on_hardtanh,
     F.relu6: arithmetic.activation(0, 6),
+    **dict.fromkeys(
+        _functions("reciprocal reciprocal_ __rtruediv__ __rdiv__"), arithmetic.on_reciprocal
+    ),
     **dict.fromkeys(_functions("rsqrt rsqrt_ cos sin"), arithmetic.on_normaliser),
     **dict.fromkeys(
         [*_functions("mean amax norm"), F.adaptive_avg_pool2d, F.adaptive_max_pool2d],
@@ -100,15 +103,19 @@ STARTS: Handlers = {
     ),
     F.affine_grid: sampling.on_affine_grid,
     F.grid_sample: sampling.on_grid_sample,
-    torch.grid_sampler: sampling.on_grid_sampler,
-    torch.grid_sampler_2d: sampling.on_grid_sampler,
-    torch.ops.aten.grid_sampler.default: sampling.on_grid_sampler,
-    torch.ops.aten.grid_sampler_2d.default: sampling.on_grid_sampler,
+    **dict.fromkeys(
+        [
+            *(torch.grid_sampler, torch.grid_sampler_2d),
+            *(torch.ops.aten.grid_sampler, torch.ops.aten.grid_sampler.default),
+            *(torch.ops.aten.grid_sampler_2d, torch.ops.aten.grid_sampler_2d.default),
+        ],
+        sampling.on_grid_sampler,
+    ),
     **dict.fromkeys(
         _functions(
             "arange linspace zeros ones full eye tensor as_tensor logspace tril_indices"
             " triu_indices zeros_like ones_like full_like empty_like new_zeros new_ones"
-            " new_full new_tensor"
+            " new_full new_tensor rand randn randint randperm rand_like randn_like"
         ),
         constant.on_constant,
     ),
@@ -124,9 +131,6 @@ FOLLOWS: Handlers = {
     **dict.fromkeys(
         _functions("div div_ divide true_divide __truediv__ __itruediv__"),
         products.on_division(RECOGNISERS),
-    ),
-    **dict.fromkeys(
-        _functions("reciprocal reciprocal_ __rtruediv__ __rdiv__"), arithmetic.on_reciprocal
     ),
     **dict.fromkeys(_functions("neg neg_ negative __neg__"), arithmetic.on_negation),
     **dict.fromkeys([*_functions(_VIEWS), F.dropout, F.interpolate, F.upsample], following.on_view),

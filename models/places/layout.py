@@ -181,7 +181,7 @@ def survey(module: nn.Module, *inputs: Any, **named: Any) -> Layouts:
     """
     trace, tokens = follow(module, *inputs, **named)
     return tuple(
-        _placement(site, seen) if site.kind == "attention" else None
+        _placement(site, seen) if site.attends else None
         for site, seen in zip(trace.sites, tokens, strict=True)
     )
 

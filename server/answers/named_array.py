@@ -20,7 +20,8 @@ class NamedArray:
     client.
     covers_input: whether (row, column) are cells on the network's input, so that it can be drawn on
     the photo.
-    name: what the values are called in JSON and safetensors.
+    name: what the values are called in JSON and safetensors. more: further arrays beside them in
+    both, by name, with their axes.
     """
 
     values: Array
@@ -30,3 +31,4 @@ class NamedArray:
     about: Mapping[str, Any] = field(default_factory=dict)
     covers_input: bool = True
     name: str = "values"
+    more: Mapping[str, tuple[Array, tuple[str, ...]]] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from torch import Tensor
 from fovea.models.kinds.gate.steps import gate_steps
 from fovea.models.kinds.kind import Shown, SiteKind
 from fovea.models.kinds.leading import back_from, tensors_of
-from fovea.models.records import Site
+from fovea.models.records import Site, Trace
 from fovea.models.tracing.operations import Called
 
 VIEWS = ("gate", "features", "steps")
@@ -22,7 +22,7 @@ def leading(calls: Sequence[Called], args: Sequence[Any]) -> list[Called]:
     return back_from(calls, {id(end)}, start)
 
 
-def bounds_of(site: Site) -> dict[str, Any]:
+def bounds_of(_: Trace, site: Site) -> dict[str, Any]:
     """The bounds of a factor for the list of sites; null where none are known."""
     low, high = site.tensors.bounds or (0.0, 1.0)
     finite = [None if abs(end) == float("inf") else end for end in (low, high)]

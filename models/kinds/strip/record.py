@@ -32,6 +32,10 @@ class Strips(Tensors):
         return self.rows * self.columns
 
     @property
+    def size(self) -> str:
+        return f"{self.rows.shape[1]}×({self.rows.shape[2]} + {self.columns.shape[3]})"
+
+    @property
     def channels(self) -> int | None:
         if self.features is not None:
             return self.features.shape[1]
