@@ -14,6 +14,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+__version__ = "0.1.0"
+
 if TYPE_CHECKING:
     from fovea.library import *  # noqa: F403
 
@@ -29,4 +31,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(import_module("fovea.library").__all__)
+    return sorted([*import_module("fovea.library").__all__, "__version__"])
