@@ -13,6 +13,7 @@ import orjson
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
+from fovea.models.records import PatchGrid
 from fovea.server.problems import TooLargeForJson
 
 Array = NDArray[np.float32]
@@ -30,6 +31,7 @@ class NamedArray:
     covers_input: whether (row, column) are cells on the network's input, so that it can be drawn on
     the photo.
     name: what the values are called in JSON and safetensors.
+    grid: where those cells are; None where they share the whole input evenly.
     """
 
     values: Array
@@ -39,6 +41,7 @@ class NamedArray:
     about: Mapping[str, Any] = field(default_factory=dict)
     covers_input: bool = True
     name: str = "values"
+    grid: PatchGrid | None = None
 
 
 def to_json(array: NamedArray, budget_bytes: int) -> bytes:

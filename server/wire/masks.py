@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fovea.models.geometry import Geometry
+from fovea.models.records import PatchGrid
 from fovea.server.wire.outputs import colour_of
 from fovea.server.wire.render import (
     DIM_COLOUR,
@@ -48,7 +49,7 @@ def to_png(
 
 def overlay(classes: Pixels, photo: Pixels, geometry: Geometry, opacity: float) -> Pixels:
     """(pixel row, pixel column, 3): the photo, all but the background tinted, borders in white."""
-    (rows, seen_y), (columns, seen_x) = cells_of_pixels(geometry, classes.shape)
+    (rows, seen_y), (columns, seen_x) = cells_of_pixels(geometry, PatchGrid(*classes.shape))
     drawn = classes[rows[:, None], columns[None, :]]
     colours = palette(int(classes.max()) + 1)[drawn]
     seen = seen_y[:, None] & seen_x[None, :]

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from fovea.models.geometry import Geometry
+from fovea.models.geometry import Geometry, seen_along
+from fovea.models.records import Axis, PatchGrid
 from fovea.server.problems import InvalidParameter
 from fovea.server.wire.encode import Array, NamedArray
 
@@ -73,7 +74,9 @@ def to_png(
                     hint="Choose one head or a fusion, or render=heatmap.",
                     valid=["heatmap", "raw16"],
                 )
-            image = Image.fromarray(overlay(array.values, photo, geometry, table, opacity))
+            image = Image.fromarray(
+                overlay(array.values, photo, geometry, table, opacity, array.grid)
+            )
         else:
             image = Image.fromarray(heatmap(_plane(array.values), table))
     text = PngInfo()
@@ -162,10 +165,18 @@ def heatmap(values: Array, table: Colormap) -> Pixels:
 
 
 def overlay(
-    values: Array, photo: Pixels, geometry: Geometry, table: Colormap, opacity: float
+    values: Array,
+    photo: Pixels,
+    geometry: Geometry,
+    table: Colormap,
+    opacity: float,
+    grid: PatchGrid | None = None,
 ) -> Pixels:
-    """(pixel row, pixel column, 3): the map on the photo, dimmed where the crop cut it away."""
-    (rows, seen_y), (columns, seen_x) = cells_of_pixels(geometry, values.shape)
+    """(pixel row, pixel column, 3): the map on the photo, dimmed where the network did not look:
+    where the crop cut it away, and at an edge where no patch fitted.
+    """
+    grid = grid or PatchGrid(*values.shape)
+    (rows, seen_y), (columns, seen_x) = cells_of_pixels(geometry, grid)
     colours = _coloured(values, rows, columns, table)
     top, left = np.flatnonzero(seen_y)[[0, -1]], np.flatnonzero(seen_x)[[0, -1]]
     seen = np.s_[top[0] : top[1] + 1, left[0] : left[1] + 1]
@@ -182,7 +193,7 @@ def mix(under: Pixels, over: Pixels, opacity: float) -> Pixels:
 
 
 def cells_of_pixels(
-    geometry: Geometry, shape: tuple[int, ...]
+    geometry: Geometry, grid: PatchGrid
 ) -> tuple[tuple[NDArray[np.intp], NDArray[np.bool_]], tuple[NDArray[np.intp], NDArray[np.bool_]]]:
     """For the rows and for the columns of the photo: (cell index, whether the network saw it).
 
@@ -191,14 +202,16 @@ def cells_of_pixels(
     (a, _, c), (_, e, f) = geometry.image_to_input
     x = a * (np.arange(geometry.image_width) + 0.5) + c
     y = e * (np.arange(geometry.image_height) + 0.5) + f
+    down, across = geometry.axes(grid)
     return (
-        _cells(y, geometry.input_height, shape[0]),
-        _cells(x, geometry.input_width, shape[1]),
+        _cells(y, geometry.input_height, down, grid.rows),
+        _cells(x, geometry.input_width, across, grid.columns),
     )
 
 
 def _cells(
-    position: NDArray[np.floating], length: int, cells: int
+    position: NDArray[np.floating], length: int, axis: Axis, cells: int
 ) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    index = np.floor(position * cells / length).astype(np.intp)
-    return index.clip(0, cells - 1), (position >= 0) & (position < length)
+    start, end = seen_along(axis, cells, length)
+    index = np.floor((position - axis.origin) / axis.stride).astype(np.intp)
+    return index.clip(0, cells - 1), (position >= start) & (position < end)
