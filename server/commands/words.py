@@ -14,8 +14,8 @@ from PIL.PngImagePlugin import PngImageFile, PngInfo
 from fovea.server.wire import render
 
 if TYPE_CHECKING:
+    from fovea.server.answers.named_array import Array, NamedArray
     from fovea.server.engine.analysis import Analysis
-    from fovea.server.wire.encode import Array, NamedArray
     from fovea.server.wire.render import Colormap, Pixels
 
 Labels = Mapping[str, Sequence[str]]

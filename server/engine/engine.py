@@ -27,13 +27,14 @@ from fovea.models.places.positions import Positions
 from fovea.models.records import Map, Site
 from fovea.models.running.tasks import task_of
 from fovea.server.engine.admission import Place, Places
-from fovea.server.engine.analysis import Analysis, Given, Text, analysis_id
+from fovea.server.engine.analysis import Analysis, analysis_id
 from fovea.server.engine.conclude import conclude, to_input
 from fovea.server.engine.inference import Again, InferenceThread, MakeMap, Outcome, pick_device
 from fovea.server.engine.shelf import Shelf
 from fovea.server.engine.store import Store
 from fovea.server.engine.threads import use_one_core
 from fovea.server.intake import imaging
+from fovea.server.intake.given import Given, Text
 from fovea.server.intake.imaging import Photo
 from fovea.server.intake.text import given_to
 from fovea.server.problems import MapNotPossible, NotReady, Problem, ShuttingDown, WrongInput
@@ -155,11 +156,16 @@ class Engine:
         return await self._kept(self._positions, POSITIONS_KEPT, key, analysis, find)
 
     async def default_model(self, reads: Literal["photo", "text"] = "photo") -> str:
-        """The model used when a request names none: the first that takes what was sent."""
+        """The model used when a request names none: the first bundled one that takes what was sent.
+
+        A file that appears in a folder of weights or models does not change it.
+        """
         if reads == "photo" and self._default is not None:
             return self._default
         listed = await asyncio.to_thread(self.catalog.listed)
-        first = next((spec.id for spec in listed if task_of(spec.task).reads == reads), None)
+        fitting = [spec for spec in listed if task_of(spec.task).reads == reads]
+        fitting.sort(key=lambda spec: spec.source != "bundled")
+        first = fitting[0].id if fitting else None
         if first is None and reads == "text":
             raise WrongInput("No model here reads sentences.", hint="Send a photo.")
         if first is None:

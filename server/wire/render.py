@@ -20,8 +20,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from fovea.models.geometry import Geometry, seen_along
 from fovea.models.records import Axis, PatchGrid
+from fovea.server.answers.named_array import Array, NamedArray
 from fovea.server.problems import InvalidParameter
-from fovea.server.wire.encode import Array, NamedArray
 
 Pixels = NDArray[np.uint8]
 Render = Literal["overlay", "heatmap", "raw16"]

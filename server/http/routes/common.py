@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-import anyio.to_thread
 from fastapi import Depends, Path, Query, Request, Response
 
 from fovea.models.records import Site
 from fovea.models.records import UnknownSite as NoSuchSite
 from fovea.server import problems
+from fovea.server.answers.named_array import NamedArray
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.engine import Engine
-from fovea.server.engine.threads import on_one_core
+from fovea.server.http.answering import conditional, in_thread
 from fovea.server.wire import encode, render
-from fovea.server.wire.encode import NamedArray
-from fovea.server.wire.negotiation import JSON, NPY, PNG, SAFETENSORS, choose, entity_tag, matches
+from fovea.server.wire.negotiation import JSON, NPY, PNG, SAFETENSORS
 from fovea.server.wire.render import Colormap, Render
-
-T = TypeVar("T")
 
 
 async def _engine(request: Request) -> Engine:
@@ -82,39 +77,6 @@ class Style:
 StyleOf = Annotated[Style, Depends(Style)]
 
 
-async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
-    """Off the event loop."""
-    return await anyio.to_thread.run_sync(on_one_core, function, *arguments)
-
-
-async def conditional(
-    request: Request,
-    serial: str,
-    offered: Sequence[str],
-    make: Callable[[str], Awaitable[bytes]],
-) -> Response:
-    """The representation the client prefers, by `make`; 304, and nothing is made, if it has it.
-
-    serial: changes whenever the bytes may; with the address and the media type it determines them.
-    """
-    media = choose(request.headers.get("accept"), offered)
-    tag = entity_tag(serial, request.url.path, request.url.query, media)
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
-    if matches(request.headers.get("if-none-match"), tag):
-        return Response(status_code=304, headers=headers)
-    content = await make(media)
-    return Response(content, media_type=media, headers=headers)
-
-
-def tagged(request: Request, content: bytes, media: str = JSON) -> Response:
-    """Bytes that are cheap to make, under a tag of what they are."""
-    tag = entity_tag(hashlib.blake2b(content).hexdigest())
-    headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept"}
-    if matches(request.headers.get("if-none-match"), tag):
-        return Response(status_code=304, headers=headers)
-    return Response(content, media_type=media, headers=headers)
-
-
 async def answer_array(
     request: Request,
     engine: Engine,
@@ -150,23 +112,6 @@ async def answer_array(
         return await in_thread(represent, await compute(), media)
 
     return await conditional(request, analysis.serial, offered, make)
-
-
-async def unless_gone(request: Request, work: Awaitable[T]) -> T | None:
-    """The result of `work`, or None if the client hung up first; then `work` is cancelled."""
-    task = asyncio.ensure_future(work)
-    hang_up = asyncio.ensure_future(_hang_up(request))
-    try:
-        await asyncio.wait({task, hang_up}, return_when=asyncio.FIRST_COMPLETED)
-        return await task if task.done() else None
-    finally:
-        task.cancel()
-        hang_up.cancel()
-
-
-async def _hang_up(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 def refusals(*kinds: type[problems.Problem]) -> dict[int | str, dict[str, Any]]:
