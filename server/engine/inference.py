@@ -23,6 +23,7 @@ from fovea.models.maps.propagation import NotPossible
 from fovea.models.records import Map, Trace
 from fovea.models.running.inference import run
 from fovea.models.running.tasks import task_of, write
+from fovea.server.engine.threads import ALL_CORES, use_cores
 from fovea.server.problems import OutOfMemory, Problem, ShuttingDown, UnsuitableModel
 
 log = logging.getLogger("fovea.inference")
@@ -79,7 +80,6 @@ class InferenceThread:
         self._jobs: deque[_Job] = deque()
         self._changed = threading.Condition()
         self._closed = False
-        self._cores = torch.get_num_threads()
         self._thread = threading.Thread(target=self._work, name=f"inference-{device}", daemon=True)
         self._thread.start()
 
@@ -111,7 +111,7 @@ class InferenceThread:
         self._thread.join()
 
     def _work(self) -> None:
-        torch.set_num_threads(self._cores)
+        use_cores(ALL_CORES)
         # On a GPU, TF32 rounds what a convolution multiplies to ten bits: maps came out up to 0.01
         # away from the CPU's.
         torch.backends.cudnn.allow_tf32 = False
