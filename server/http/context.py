@@ -67,8 +67,7 @@ class Context:
             await problem_response(problem, scope)(scope, receive, answer)
         finally:
             route = getattr(scope.get("route"), "path", "other")
-            self.metrics.requests.labels(method, route, status).inc()
-            self.metrics.seconds.labels(route).observe(perf_counter() - started)
+            self.metrics.answered(method, route, status, perf_counter() - started)
 
 
 def problem_response(problem: Problem, scope: Scope) -> Response:

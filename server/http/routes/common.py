@@ -7,21 +7,34 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
-import anyio.to_thread
 from fastapi import Depends, Path, Query, Request, Response
 
 from fovea.models.records import Site
 from fovea.models.records import UnknownSite as NoSuchSite
 from fovea.server import problems
+from fovea.server.engine import costs, pools
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.engine import Engine
-from fovea.server.engine.threads import on_one_core
 from fovea.server.wire import encode, render
 from fovea.server.wire.encode import NamedArray
-from fovea.server.wire.negotiation import JSON, NPY, PNG, SAFETENSORS, choose, entity_tag, matches
+from fovea.server.wire.negotiation import (
+    JPEG,
+    JSON,
+    NPY,
+    PNG,
+    SAFETENSORS,
+    WEBP,
+    choose,
+    entity_tag,
+    matches,
+)
+from fovea.server.wire.pictures import PICTURES, WIDEST_PX, size_at
 from fovea.server.wire.render import Colormap, Render
 
 T = TypeVar("T")
+
+CLIENT_CLOSED_REQUEST = 499
+"""Nobody reads it; it is what the log and the metrics say."""
 
 
 async def _engine(request: Request) -> Engine:
@@ -62,29 +75,51 @@ def site_of(analysis: Analysis, site: str) -> Site:
         ) from error
 
 
+WidthOf = Annotated[
+    int | None,
+    Query(
+        ge=16,
+        le=WIDEST_PX,
+        description="for pictures on the photo: in pixels; the photo's own if left out, and at "
+        "most that",
+    ),
+]
+
+
 class Style:
-    """How a PNG is drawn."""
+    """How a picture is drawn."""
 
     def __init__(
         self,
         render: Annotated[
             Render | None,
-            Query(description="for image/png: overlay (on the photo), heatmap, raw16"),
+            Query(description="for pictures: overlay (on the photo), heatmap, raw16"),
         ] = None,
-        colormap: Annotated[Colormap, Query(description="for image/png")] = "viridis",
+        colormap: Annotated[Colormap, Query(description="for pictures")] = "viridis",
         opacity: Annotated[
             float, Query(ge=0, le=1, allow_inf_nan=False, description="for render=overlay")
         ] = 0.6,
+        width: WidthOf = None,
     ) -> None:
-        self.render, self.colormap, self.opacity = render, colormap, opacity
+        self.render, self.colormap, self.opacity, self.width = render, colormap, opacity, width
 
 
 StyleOf = Annotated[Style, Depends(Style)]
 
 
 async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
-    """Off the event loop."""
-    return await anyio.to_thread.run_sync(on_one_core, function, *arguments)
+    """Off the event loop; who is cancelled meanwhile waits no longer."""
+    return await pools.run(pools.ANSWERS, function, *arguments)
+
+
+async def drawn(
+    engine: Engine, size: tuple[int, int], function: Callable[..., T], *arguments: Any
+) -> T:
+    """What `function` draws, a picture of `size` (width, height), off the event loop and within the
+    memory that there is for that.
+    """
+    async with engine.work.hold(costs.drawing(*size)):
+        return await pools.run(pools.DRAWING, function, *arguments)
 
 
 async def conditional(
@@ -102,7 +137,10 @@ async def conditional(
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
     if matches(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=headers)
-    content = await make(media)
+    engine: Engine = request.app.state.engine
+    content = await unless_gone(request, engine.answering(lambda: make(media)))
+    if content is None:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
     return Response(content, media_type=media, headers=headers)
 
 
@@ -121,12 +159,12 @@ async def answer_array(
     analysis: Analysis,
     style: Style,
     compute: Callable[[], Awaitable[NamedArray]],
-    offered: Sequence[str] = (JSON, PNG, NPY, SAFETENSORS),
-    draw: Callable[[], bytes] | None = None,
+    offered: Sequence[str] = (JSON, PNG, NPY, SAFETENSORS, JPEG, WEBP),
+    draw: Callable[[str], bytes] | None = None,
 ) -> Response:
     """A named array, by `compute`, in one of its representations.
 
-    draw: makes the PNG where that is no map on the photo.
+    draw: makes the picture of a media type where that is no map on the photo.
     """
     budget = engine.settings.json_budget_bytes
 
@@ -135,19 +173,26 @@ async def answer_array(
             return encode.to_json(array, budget)
         if media == NPY:
             return encode.to_npy(array)
-        if media == SAFETENSORS:
-            return encode.to_safetensors(array)
+        return encode.to_safetensors(array)
+
+    async def picture(array: NamedArray, media: str) -> bytes:
         drawable = array.covers_input and array.values.ndim == 2
         how = style.render or ("overlay" if drawable else "heatmap")
+        size = (0, 0)
         if how == "overlay":
-            _ = analysis.view  # raises for a sentence, which nothing can be laid on
-        photo = None if analysis.photo is None else analysis.photo.pixels
-        return render.to_png(array, photo, analysis.geometry, how, style.colormap, style.opacity)
+            photo, _ = analysis.view  # raises for a sentence, which nothing can be laid on
+            size = size_at(photo.width, photo.height, style.width)
+        pixels = None if analysis.photo is None else analysis.photo.pixels
+        where = (pixels, analysis.geometry, how, style.colormap, style.opacity)
+        return await drawn(engine, size, render.to_picture, array, *where, media, style.width)
 
     async def make(media: str) -> bytes:
-        if draw is not None and media == PNG:
-            return await in_thread(draw)
-        return await in_thread(represent, await compute(), media)
+        if media not in PICTURES:
+            return await in_thread(represent, await compute(), media)
+        if draw is None:
+            return await picture(await compute(), media)
+        photo, _ = analysis.view
+        return await drawn(engine, size_at(photo.width, photo.height, style.width), draw, media)
 
     return await conditional(request, analysis.serial, offered, make)
 

@@ -20,7 +20,7 @@ from fovea.server.http.routes.common import (
 )
 from fovea.server.wire import examples, figures, schemas
 from fovea.server.wire.encode import NamedArray
-from fovea.server.wire.negotiation import JSON, NPY, PNG, SAFETENSORS
+from fovea.server.wire.negotiation import JPEG, JSON, NPY, PNG, SAFETENSORS, WEBP
 
 router = APIRouter(prefix="/v1/analyses/{id}", tags=["maps and figures"])
 
@@ -36,6 +36,8 @@ REFUSED = (*MISSING, problems.InvalidParameter, problems.NotAcceptable, problems
         PNG,
         NPY,
         SAFETENSORS,
+        JPEG,
+        WEBP,
         kinds=(*REFUSED, problems.UnknownMap, problems.UnknownSite),
     ),
 )

@@ -22,7 +22,7 @@ from fovea.server.http.routes.common import (
     in_thread,
 )
 from fovea.server.wire import encode, examples, render, sampling, schemas
-from fovea.server.wire.negotiation import JSON, NPY, PNG, SAFETENSORS
+from fovea.server.wire.negotiation import JPEG, JSON, NPY, PNG, SAFETENSORS, WEBP
 
 router = APIRouter(prefix="/v1/analyses/{id}/sites/{site}", tags=["sites"])
 
@@ -38,7 +38,7 @@ REFUSED = (*MISSING, problems.InvalidParameter, problems.NotAcceptable, problems
 @router.get(
     "/attention",
     response_model=schemas.NamedArray,
-    responses=documented(examples.ATTENTION, PNG, NPY, SAFETENSORS, kinds=REFUSED),
+    responses=documented(examples.ATTENTION, PNG, NPY, SAFETENSORS, JPEG, WEBP, kinds=REFUSED),
 )
 async def attention(
     request: Request,
@@ -87,7 +87,7 @@ async def projections(request: Request, analysis: AnalysisOf, site: SiteOf) -> R
 @router.get(
     "/gate",
     response_model=schemas.NamedArray,
-    responses=documented(examples.GATE, PNG, NPY, SAFETENSORS, kinds=REFUSED),
+    responses=documented(examples.GATE, PNG, NPY, SAFETENSORS, JPEG, WEBP, kinds=REFUSED),
 )
 async def gate(
     request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf, style: StyleOf
@@ -100,7 +100,7 @@ async def gate(
 @router.get(
     "/features",
     response_model=schemas.NamedArray,
-    responses=documented(examples.FEATURES, PNG, NPY, SAFETENSORS, kinds=REFUSED),
+    responses=documented(examples.FEATURES, PNG, NPY, SAFETENSORS, JPEG, WEBP, kinds=REFUSED),
 )
 async def features(
     request: Request,
@@ -118,7 +118,7 @@ async def features(
 @router.get(
     "/grid",
     response_model=schemas.SamplingGrid,
-    responses=documented(examples.GRID, PNG, NPY, SAFETENSORS, kinds=REFUSED),
+    responses=documented(examples.GRID, PNG, NPY, SAFETENSORS, JPEG, WEBP, kinds=REFUSED),
 )
 async def grid(
     request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf, style: StyleOf
@@ -127,7 +127,11 @@ async def grid(
     picture the grid on the photo.
     """
     compute = partial(in_thread, views.sampling_grid, site)
-    draw = partial(sampling.to_png, analysis, site, style.colormap, style.render)
+
+    def draw(media: str) -> bytes:
+        how = (style.colormap, style.render, media, style.width)
+        return sampling.to_picture(analysis, site, *how)
+
     return await answer_array(request, engine, analysis, style, compute, draw=draw)
 
 
