@@ -14,13 +14,13 @@ from PIL import Image
 
 from fovea.models.running.tasks import Mask
 from fovea.server.commands import words
-from fovea.server.commands.explain import shares
+from fovea.server.commands.shares import shares
 from fovea.server.wire import render
 from fovea.server.wire.pictures import encoded
 
 if TYPE_CHECKING:
+    from fovea.server.answers.named_array import Array, NamedArray
     from fovea.server.engine.analysis import Analysis
-    from fovea.server.wire.encode import Array, NamedArray
     from fovea.server.wire.render import Colormap
 
 PAGE = Path(__file__).with_name("page.html")

@@ -10,9 +10,9 @@ from fovea.server.commands import asking
 from fovea.server.commands.common import USAGE, Stop
 
 if TYPE_CHECKING:
+    from fovea.server.answers.named_array import NamedArray
     from fovea.server.commands.planning import Work
     from fovea.server.engine.analysis import Analysis
-    from fovea.server.wire.encode import NamedArray
 
 RENDERS: dict[str, tuple[str, ...]] = {
     "grid": ("overlay",),

@@ -16,8 +16,8 @@ from fovea.server.wire.negotiation import PNG
 from fovea.server.wire.pictures import Pixels, encoded
 
 if TYPE_CHECKING:
+    from fovea.server.answers.named_array import Array, NamedArray
     from fovea.server.engine.analysis import Analysis
-    from fovea.server.wire.encode import Array, NamedArray
     from fovea.server.wire.render import Colormap
 
 Labels = Mapping[str, Sequence[str]]

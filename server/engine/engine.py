@@ -28,7 +28,7 @@ from fovea.models.records import Map, Site
 from fovea.models.running.tasks import task_of
 from fovea.server.engine import costs
 from fovea.server.engine.admission import Place, Places
-from fovea.server.engine.analysis import Analysis, Given, Text, analysis_id
+from fovea.server.engine.analysis import Analysis, analysis_id
 from fovea.server.engine.budget import UPLOADS, Budget
 from fovea.server.engine.conclude import conclude, to_input
 from fovea.server.engine.device import pick_device
@@ -37,6 +37,7 @@ from fovea.server.engine.shelf import Shelf
 from fovea.server.engine.store import Store
 from fovea.server.engine.threads import use_one_core
 from fovea.server.intake import imaging
+from fovea.server.intake.given import Given, Text
 from fovea.server.intake.imaging import Photo
 from fovea.server.intake.text import given_to
 from fovea.server.problems import MapNotPossible, NotReady, Problem, ShuttingDown, WrongInput

@@ -7,12 +7,7 @@ forward pass, which is hundreds of short ones, takes longer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
 import torch
-
-T = TypeVar("T")
 
 ALL_CORES = torch.get_num_threads()
 """What torch takes for itself, read before any thread has been given one core."""
@@ -32,9 +27,3 @@ def use_cores(count: int) -> None:
 def use_one_core() -> None:
     """For the calling thread, from now on."""
     use_cores(1)
-
-
-def on_one_core(function: Callable[..., T], *arguments: Any) -> T:
-    """What `function` gives, in a thread that is not ours to set up."""
-    use_one_core()
-    return function(*arguments)

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fovea.models.geometry import Geometry
+from fovea.server.answers.named_array import Array, NamedArray
 from fovea.server.problems import InvalidParameter, NotAcceptable
-from fovea.server.wire.encode import Array, NamedArray
 from fovea.server.wire.negotiation import PNG
 from fovea.server.wire.pictures import Pixels, assembled, encoded, shrunk, size_at, strips
 

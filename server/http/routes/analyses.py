@@ -8,17 +8,19 @@ from fastapi import APIRouter, Query, Request, Response
 
 from fovea.server import problems
 from fovea.server.http import upload
-from fovea.server.http.routes.common import (
+from fovea.server.http.answering import (
     CLIENT_CLOSED_REQUEST,
+    conditional,
+    drawn,
+    in_thread,
+    unless_gone,
+)
+from fovea.server.http.routes.common import (
     AnalysisOf,
     EngineOf,
     WidthOf,
-    conditional,
     documented,
-    drawn,
-    in_thread,
     refusals,
-    unless_gone,
 )
 from fovea.server.wire import encode, examples, masks, outputs, schemas
 from fovea.server.wire.negotiation import JPEG, JSON, NPY, PNG, WEBP

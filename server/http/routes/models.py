@@ -8,7 +8,11 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import TypeAdapter
 
 from fovea.server import problems
-from fovea.server.http.routes.common import EngineOf, in_thread, refusals, tagged
+from fovea.server.http.answering import in_thread, tagged
+from fovea.server.http.routes.common import (
+    EngineOf,
+    refusals,
+)
 from fovea.server.http.routes.jobs import answer
 from fovea.server.wire import examples, job_schemas, schemas
 from fovea.server.wire import model_cards as catalogue

@@ -11,18 +11,20 @@ from fovea.server import problems
 from fovea.server.answers import residual_stream as residual
 from fovea.server.answers import steps as mechanism
 from fovea.server.answers import views
+from fovea.server.http.answering import conditional, in_thread
 from fovea.server.http.routes.common import (
     AnalysisOf,
     EngineOf,
     SiteOf,
     StyleOf,
     answer_array,
-    conditional,
     documented,
-    in_thread,
 )
 from fovea.server.wire import encode, examples, render, sampling, schemas
+from fovea.server.wire import residual_stream as wire_stream
+from fovea.server.wire import steps as wire_steps
 from fovea.server.wire.negotiation import JPEG, JSON, NPY, PNG, SAFETENSORS, WEBP
+from fovea.server.wire.projections import projections as packed_projections
 
 router = APIRouter(prefix="/v1/analyses/{id}/sites/{site}", tags=["sites"])
 
@@ -80,7 +82,7 @@ async def attention(
 async def projections(request: Request, analysis: AnalysisOf, site: SiteOf) -> Response:
     """Queries, keys and normalisers: p_ij = exp(scale·q_i·k_j − log_normaliser_i)."""
     return await conditional(
-        request, analysis.serial, (SAFETENSORS,), lambda _: in_thread(views.projections, site)
+        request, analysis.serial, (SAFETENSORS,), lambda _: in_thread(packed_projections, site)
     )
 
 
@@ -207,7 +209,7 @@ async def steps(
 
     async def make(media: str) -> bytes:
         tell = await mechanism.compute(engine, analysis, site, asked)
-        return await in_thread(lambda: mechanism.encode(tell(), media, budget))
+        return await in_thread(lambda: wire_steps.encode(tell(), media, budget))
 
     return await conditional(request, analysis.serial, (JSON, SAFETENSORS), make)
 
@@ -229,6 +231,6 @@ async def stream(
 
     async def make(media: str) -> bytes:
         found = await residual.compute(engine, analysis, site)
-        return await in_thread(residual.encode, found, analysis, site, media, budget)
+        return await in_thread(wire_stream.encode, found, analysis, site, media, budget)
 
     return await conditional(request, analysis.serial, (JSON, SAFETENSORS), make)

@@ -8,9 +8,9 @@ from PIL import Image
 
 from fovea.models.geometry import Geometry
 from fovea.models.records import PatchGrid
+from fovea.server.answers.named_array import Array, NamedArray
 from fovea.server.problems import InvalidParameter
 from fovea.server.wire import render
-from fovea.server.wire.encode import Array, NamedArray
 
 SENTENCE = "Layer 0, head 0: what the class token looks at – α"
 # A photo of 60 × 40 of which the network sees the middle 40 × 40, at half the size.
