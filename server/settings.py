@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     )
     offline: bool = Field(False, description="Never download weights.")
     default_model: str | None = Field(
-        None, description="Model used when a request names none; unset: the first of the catalogue."
+        None, description="Model used when a request names none; unset: `vit`."
     )
     max_upload_bytes: int = Field(
         32 * MEBIBYTE, ge=1024, description="Largest request body in bytes."

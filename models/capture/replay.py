@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from fovea.models.capture.outline import shapes_of
-from fovea.models.capture.recorder import Recording, _Watch, capture
+from fovea.models.capture.recorder import _Watch, capture
 from fovea.models.records import Kind, Site, Tensors
+from fovea.models.tracing.recording import Recording
 from fovea.models.tracing.stopping import check
 
 OnBlock = Callable[[Sequence[Site]], None]

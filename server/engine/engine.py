@@ -19,13 +19,13 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from fovea.models.capture.stream import Addition
-from fovea.models.capture.workings import Workings
 from fovea.models.catalog.catalog import Catalog
 from fovea.models.catalog.spec import LoadedModel
 from fovea.models.maps.propagation import NotPossible
 from fovea.models.places.positions import Positions
 from fovea.models.records import Map, Site
 from fovea.models.running.tasks import task_of
+from fovea.models.tracing.operations import Workings
 from fovea.server.engine import costs
 from fovea.server.engine.admission import Place, Places
 from fovea.server.engine.analysis import Analysis, analysis_id
@@ -182,11 +182,16 @@ class Engine:
         return await self._kept(self._positions, POSITIONS_KEPT, key, analysis, find)
 
     async def default_model(self, reads: Literal["photo", "text"] = "photo") -> str:
-        """The model used when a request names none: the first that takes what was sent."""
+        """The model used when a request names none: the first bundled one that takes what was sent.
+
+        A file that appears in a folder of weights or models does not change it.
+        """
         if reads == "photo" and self._default is not None:
             return self._default
         listed = await asyncio.to_thread(self.catalog.listed)
-        first = next((spec.id for spec in listed if task_of(spec.task).reads == reads), None)
+        fitting = [spec for spec in listed if task_of(spec.task).reads == reads]
+        fitting.sort(key=lambda spec: spec.source != "bundled")
+        first = fitting[0].id if fitting else None
         if first is None and reads == "text":
             raise WrongInput("No model here reads sentences.", hint="Send a photo.")
         if first is None:
