@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from math import ceil
 from time import perf_counter
 from typing import Any, TypeVar
@@ -29,7 +30,7 @@ from fovea.models.running.tasks import task_of, write
 from fovea.models.tracing.stopping import Abandoned, stoppable
 from fovea.server.engine.threads import ALL_CORES, use_cores
 from fovea.server.engine.turns import CLIENT, Turns
-from fovea.server.problems import OutOfMemory, Problem, ShuttingDown, UnsuitableModel
+from fovea.server.problems import OutOfMemory, ShuttingDown, UnsuitableModel
 
 log = logging.getLogger("fovea.inference")
 
@@ -171,15 +172,16 @@ class InferenceThreads:
         torch.backends.cudnn.allow_tf32 = False
         while jobs := self._take(index):
             use_cores(self._cores())
-            try:
-                self._run(jobs)
-            finally:
-                with self._changed:
-                    self._running -= 1
-                    self._first_is_idle = self._first_is_idle or index == 0
-                    if not jobs[0].plain:
-                        self._alone.discard(id(jobs[0].loaded))
-                    self._changed.notify_all()
+            tell = self._run(jobs)
+            # Free before anybody is told, so that who asks at once finds all cores free.
+            with self._changed:
+                self._running -= 1
+                self._first_is_idle = self._first_is_idle or index == 0
+                if not jobs[0].plain:
+                    self._alone.discard(id(jobs[0].loaded))
+                self._changed.notify_all()
+            for answer in tell:
+                answer()
 
     def _cores(self) -> int:
         """The share of each pass: all of them for one, less when others run or wait."""
@@ -215,26 +217,24 @@ class InferenceThreads:
     def _can_run(self, job: _Job) -> bool:
         return job.plain or id(job.loaded) not in self._alone
 
-    def _run(self, jobs: Sequence[_Job]) -> None:
-        """Answers every job: with its outcome, or with the problem that it met."""
+    def _run(self, jobs: Sequence[_Job]) -> list[Callable[[], None]]:
+        """What answers every job: with its outcome, or with the problem that it met."""
         started = perf_counter()
         try:
             with stoppable(lambda: all(job.future.abandoned for job in jobs)):
                 outcomes = self._forward(jobs)
         except Abandoned as nobody_waits:
             self.abandoned["running"] += len(jobs)
-            for job in jobs:
-                job.future.set_exception(nobody_waits)
+            return _failing(jobs, nobody_waits)
         except (torch.OutOfMemoryError, MemoryError) as error:
-            self._run_smaller(jobs, error)
+            return self._run_smaller(jobs, error)
         except Exception as error:
-            self._fail(jobs, error)
-        else:
-            seconds = perf_counter() - started
-            self._pass_s += SMOOTHING * (seconds - self._pass_s)
-            self.on_pass(seconds, [started - job.submitted for job in jobs])
-            for job, outcome in zip(jobs, outcomes, strict=True):
-                job.future.set_result(outcome)
+            return _failing(jobs, _told(jobs, error))
+        seconds = perf_counter() - started
+        self._pass_s += SMOOTHING * (seconds - self._pass_s)
+        self.on_pass(seconds, [started - job.submitted for job in jobs])
+        pairs = zip(jobs, outcomes, strict=True)
+        return [partial(job.future.set_result, outcome) for job, outcome in pairs]
 
     def _forward(self, jobs: Sequence[_Job]) -> Sequence[Any]:
         started = perf_counter()
@@ -262,25 +262,25 @@ class InferenceThreads:
             for job, row, trace in zip(jobs, logits, traces, strict=True)
         ]
 
-    def _run_smaller(self, jobs: Sequence[_Job], error: BaseException) -> None:
+    def _run_smaller(self, jobs: Sequence[_Job], error: BaseException) -> list[Callable[[], None]]:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         if len(jobs) > 1:
             half = len(jobs) // 2
-            self._run(jobs[:half])
-            self._run(jobs[half:])
-            return
+            return self._run(jobs[:half]) + self._run(jobs[half:])
         problem = OutOfMemory("The network and this photo need more memory than there is.")
         problem.__cause__ = error
-        jobs[0].future.set_exception(problem)
+        return _failing(jobs, problem)
 
-    def _fail(self, jobs: Sequence[_Job], error: Exception) -> None:
-        if isinstance(error, NotPossible):
-            for job in jobs:
-                job.future.set_exception(error)
-            return
-        model = jobs[0].loaded.spec.id
-        log.error("forward pass of %s failed", model, exc_info=error)
-        problem: Problem = UnsuitableModel(f"{model} failed on a photo of its own input size.")
-        for job in jobs:
-            job.future.set_exception(problem)
+
+def _failing(jobs: Sequence[_Job], error: BaseException) -> list[Callable[[], None]]:
+    return [partial(job.future.set_exception, error) for job in jobs]
+
+
+def _told(jobs: Sequence[_Job], error: Exception) -> Exception:
+    """What clients learn of an error; the log has the rest."""
+    if isinstance(error, NotPossible):
+        return error
+    model = jobs[0].loaded.spec.id
+    log.error("forward pass of %s failed", model, exc_info=error)
+    return UnsuitableModel(f"{model} failed on a photo of its own input size.")
