@@ -9,7 +9,6 @@ from typing import Any
 
 from torch import Tensor
 
-from fovea.models.capture.workings import Workings
 from fovea.models.catalog.spec import LoadedModel
 from fovea.models.kinds.attention.steps import attention_steps
 from fovea.models.kinds.attention.windows import token_at
@@ -20,6 +19,7 @@ from fovea.models.maps.propagation import NotPossible
 from fovea.models.records import PatchGrid, Site
 from fovea.models.running.inference import run_for_workings
 from fovea.models.running.tasks import Sentence
+from fovea.models.tracing.operations import Workings
 from fovea.server.answers.queries import (
     Direction,
     key_words,

@@ -192,7 +192,7 @@ def content_of(
     on_photo = photo is not None and array.covers_input and array.values.ndim == 2
     how: Render = options.render or ("overlay" if on_photo else "heatmap")
     pixels = None if photo is None else photo.pixels
-    return render.to_png(array, pixels, geometry, how, options.colormap, options.opacity)
+    return render.to_picture(array, pixels, geometry, how, options.colormap, options.opacity)
 
 
 def answer(analysis: Analysis) -> str:
