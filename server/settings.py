@@ -64,6 +64,19 @@ class Settings(BaseSettings):
     queue_size: int = Field(
         32, ge=1, le=10_000, description="Photos analysed or waiting at a time; more get 429."
     )
+    work_budget_bytes: int = Field(
+        1024 * MEBIBYTE,
+        ge=16 * MEBIBYTE,
+        description="Memory for work in flight: uploads, decoding, drawing; what does not fit "
+        "waits, then gets 429.",
+    )
+    inference_threads: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Forward passes side by side; unset: up to 4 on a CPU, which share its cores, "
+        "1 on a GPU.",
+    )
     max_batch: int | None = Field(
         None,
         ge=1,

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from fovea.server.engine.analysis import Analysis
     from fovea.server.wire.render import Render
 
-JPEG_QUALITY = 95
-IMAGE_DESCRIPTION = 0x010E
-"""EXIF's tag for what a picture shows."""
+MEDIA = {"jpg": "image/jpeg", "webp": "image/webp"}
 
 
 def content_of(
@@ -34,7 +32,7 @@ def content_of(
     if suffix == "html" and options.map not in pictures.RENDERS:
         return page(analysis, array, options.colormap, options.opacity)
     png = _png(analysis, array, options)
-    return png if suffix == "png" else _as(suffix, png, array.sentence)
+    return png if suffix == "png" else _as(MEDIA[suffix], png)
 
 
 def _png(analysis: Analysis, array: NamedArray, options: argparse.Namespace) -> bytes:
@@ -50,23 +48,20 @@ def _png(analysis: Analysis, array: NamedArray, options: argparse.Namespace) -> 
     on_photo = photo is not None and array.covers_input and array.values.ndim == 2
     how: Render = options.render or ("overlay" if on_photo else "heatmap")
     pixels = None if photo is None else photo.pixels
-    return render.to_png(array, pixels, geometry, how, options.colormap, options.opacity)
+    return render.to_picture(array, pixels, geometry, how, options.colormap, options.opacity)
 
 
-def _as(suffix: str, png: bytes, sentence: str) -> bytes:
-    """The picture as JPEG (quality 95, colours not halved) or lossless WebP, with its sentence."""
+def _as(media: str, png: bytes) -> bytes:
+    """The same picture in another format, with what is written in it where the format has room."""
     from PIL import Image
+    from PIL.PngImagePlugin import PngImageFile
 
-    exif = Image.Exif()
-    exif[IMAGE_DESCRIPTION] = sentence
-    buffer = io.BytesIO()
+    from fovea.server.wire.pictures import encoded
+
     with Image.open(io.BytesIO(png)) as drawn:
-        if suffix == "jpg":
-            picture = drawn.convert("RGB")
-            picture.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0, exif=exif)
-        else:
-            drawn.save(buffer, "WEBP", lossless=True, exif=exif)
-    return buffer.getvalue()
+        assert isinstance(drawn, PngImageFile)
+        said = drawn.text.get("Description"), drawn.text.get("Comment")
+        return encoded(drawn.convert("RGB"), media, *said)
 
 
 def record(

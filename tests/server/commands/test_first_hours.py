@@ -101,9 +101,9 @@ def test_other_formats_of_the_same_picture(tmp_path: Path) -> None:
     kinds = {"x.png": "PNG", "x.webp": "WEBP", "x.jpg": "JPEG", "x.jpeg": "JPEG"}
     assert {name: one.format for name, one in opened.items()} == kinds
     png, webp, jpg = (np.asarray(opened[f"x.{one}"], float) for one in ("png", "webp", "jpg"))
-    assert np.array_equal(webp, png)
+    assert np.abs(webp - png).mean() < 4
     assert np.abs(jpg - png).mean() < 2
-    assert opened["x.jpg"].getexif()[0x010E].startswith("Rollout")
+    assert opened["x.jpg"].info["comment"].startswith(b"Rollout")
 
 
 def test_several_maps_in_one_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
