@@ -14,7 +14,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from fovea.models.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from fovea.library import *  # noqa: F403

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from fovea import __version__
+from fovea.models.version import VERSION
 from fovea.server.commands import convert, doctor, explain, models, serve
 from fovea.server.commands.common import Stop, say, tolerate_encoding
 from fovea.server.commands.parsing import Parser
@@ -90,7 +90,7 @@ def parser() -> Parser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    whole.add_argument("--version", action="version", version=f"fovea {__version__}")
+    whole.add_argument("--version", action="version", version=f"fovea {VERSION}")
     commands = whole.add_subparsers(dest="command", metavar="command")
     for name, command in COMMANDS.items():
         command.add(
