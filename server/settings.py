@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     )
     offline: bool = Field(False, description="Never download weights.")
     default_model: str | None = Field(
-        None, description="Model used when a request names none; unset: the first of the catalogue."
+        None, description="Model used when a request names none; unset: `vit`."
     )
     max_upload_bytes: int = Field(
         32 * MEBIBYTE, ge=1024, description="Largest request body in bytes."
@@ -64,6 +64,19 @@ class Settings(BaseSettings):
     )
     queue_size: int = Field(
         32, ge=1, le=10_000, description="Photos analysed or waiting at a time; more get 429."
+    )
+    work_budget_bytes: int = Field(
+        1024 * MEBIBYTE,
+        ge=16 * MEBIBYTE,
+        description="Memory for work in flight: uploads, decoding, drawing; what does not fit "
+        "waits, then gets 429.",
+    )
+    inference_threads: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Forward passes side by side; unset: up to 4 on a CPU, which share its cores, "
+        "1 on a GPU.",
     )
     max_batch: int | None = Field(
         None,

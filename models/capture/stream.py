@@ -18,8 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from fovea.models.capture.recorder import Recording, _Watch
+from fovea.models.capture.recorder import _Watch
 from fovea.models.tracing.call_stack import calling_module
+from fovea.models.tracing.recording import Recording
 
 AdditionKind = Literal["positions", "attention", "feed-forward", "other"]
 

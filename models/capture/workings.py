@@ -15,12 +15,14 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from fovea.models.capture.recorder import Recording, _Watch
+from fovea.models.capture.recorder import _Watch
 from fovea.models.kinds.attention import signature as attention
 from fovea.models.kinds.attention.weighing import weighing_of
 from fovea.models.kinds.registry import FOLLOWS, STARTS
 from fovea.models.records import Kind
 from fovea.models.tracing.call_stack import calling_module
+from fovea.models.tracing.operations import Operation, Workings
+from fovea.models.tracing.recording import Recording
 from fovea.models.tracing.tensors import four_axes
 
 LARGEST = 2**22
@@ -36,38 +38,6 @@ _PRODUCTS = (attention.on_matmul, attention.on_einsum)
 
 _SCORING = ("matmul", "bmm", "einsum")
 """What multiplies queries with keys, by the name of the function."""
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Operation:
-    """One call of a torch function.
-
-    name: of the function, without underscores · module: the path of the module that called it ·
-    given: the shapes of the tensors it was given · made: what it gave, None where that is very
-    large · parameters: those of the network that it used.
-    """
-
-    name: str
-    module: str
-    given: tuple[tuple[int, ...], ...]
-    shape: tuple[int, ...]
-    made: Tensor | None
-    parameters: tuple[Tensor, ...]
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Workings:
-    """before: of a gate, what led from the feature map to it, in order; of a sampler, what led to
-    theta; of an attention whose network made the matrix itself, what led from the product of
-    queries and keys to the softmax, without it · after: what the site's module did with the result
-    · value: of an attention, (window, head, key, head_dim), None where its axes are not known ·
-    factors: what that product is of, as the network had them.
-    """
-
-    before: tuple[Operation, ...]
-    after: tuple[Operation, ...]
-    value: Tensor | None = None
-    factors: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)

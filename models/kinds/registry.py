@@ -17,7 +17,7 @@ signature, and what is only looked at after something has begun.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -27,11 +27,9 @@ from fovea.models.kinds import following
 from fovea.models.kinds.attention import signature as attention
 from fovea.models.kinds.gate import signature as gates
 from fovea.models.kinds.warp import signature as sampling
+from fovea.models.tracing.recording import Watch
 
-if TYPE_CHECKING:
-    from fovea.models.capture.recorder import _Watch
-
-Handler = Callable[["_Watch", Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
+Handler = Callable[[Watch, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 Handlers = dict[Callable[..., Any], Handler]
 
 _VIEWS = (

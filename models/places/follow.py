@@ -21,12 +21,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from fovea.models.capture.recorder import Recording, capture
+from fovea.models.capture.recorder import capture
 from fovea.models.kinds.attention.signature import attention_body, folded_heads_of
 from fovea.models.places import rules
 from fovea.models.places.shadows import LOST, NOWHERE, Shadow, new_grid, nowhere
 from fovea.models.places.tokens import Seen, seen_at
 from fovea.models.records import Cells, Trace
+from fovea.models.tracing.recording import Recording
 
 __all__ = ["NOWHERE", "follow"]
 

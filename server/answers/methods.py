@@ -23,13 +23,13 @@ from fovea.models.records import Map, Site, Trace
 from fovea.models.running.tasks import Sentence
 from fovea.server.answers import positions
 from fovea.server.answers import residual_stream as stream
+from fovea.server.answers.named_array import NamedArray
 from fovea.server.answers.queries import head_words, parse_head
 from fovea.server.answers.views import of_map
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.engine import Engine
 from fovea.server.engine.inference import MakeMap
 from fovea.server.problems import InvalidParameter, MapNotPossible, UnknownMap
-from fovea.server.wire.encode import NamedArray
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from torch import Tensor
 from fovea.models.kinds.attention import rows as attention_maps
 from fovea.models.kinds.attention import windows as places
 from fovea.models.records import Cells, Map, Site
+from fovea.server.answers.named_array import Array, NamedArray
 from fovea.server.answers.queries import (
     Direction,
     cells_of,
@@ -27,8 +28,7 @@ from fovea.server.answers.queries import (
     word_labels,
 )
 from fovea.server.engine.analysis import Analysis
-from fovea.server.problems import InvalidParameter, NoProjections, WrongKind
-from fovea.server.wire.encode import Array, NamedArray, pack
+from fovea.server.problems import InvalidParameter, WrongKind
 
 
 def as_array(tensor: Tensor) -> Array:
@@ -150,28 +150,6 @@ def _spread(line: Tensor, cells: Cells, sentence: str) -> NamedArray:
     rest = as_array(line[..., ~known]) if not known.all() else None
     places = spread.unflatten(-1, (grid.rows, grid.columns))
     return NamedArray(as_array(places), ("row", "column"), sentence, rest)
-
-
-def projections(site: Site) -> bytes:
-    """Queries, keys and row normalisers as safetensors: all that any row or column takes.
-
-    p_ij = exp(scale·q_i·k_j − log_normaliser_i).
-    """
-    require(site, "attention")
-    held = site.attention
-    if not held.factored or held.shape[0] != 1:
-        raise NoProjections(
-            f"Site {site.id} ({site.name}) has a mask, windows or an explicit matrix."
-        )
-    assert held.query is not None
-    assert held.key is not None
-    with torch.inference_mode():
-        tensors = {
-            "query": (as_array(held.query[0]), ("head", "query", "head_dim")),
-            "key": (as_array(held.key[0]), ("head", "key", "head_dim")),
-            "log_normaliser": (as_array(attention_maps.log_normaliser(held)), ("head", "query")),
-        }
-    return pack(tensors, {"site": site.id, "scale": repr(held.scale)})
 
 
 # Gates ------------------------------------------------------------------------------------------

@@ -13,9 +13,9 @@ from fovea.server.commands.common import USAGE, Stop
 
 if TYPE_CHECKING:
     from fovea.models.records import Site
+    from fovea.server.answers.named_array import NamedArray
     from fovea.server.engine.analysis import Analysis
     from fovea.server.engine.engine import Engine
-    from fovea.server.wire.encode import NamedArray
 
 SITE = ("layer", "site")
 

@@ -22,12 +22,12 @@ from fovea.server.commands.common import (
     settings_for,
 )
 from fovea.server.commands.planning import FORMATS, Work, plan, plan_sentences
+from fovea.server.commands.shares import shares
 
 if TYPE_CHECKING:
-    from fovea.models.running.tasks import Mask
+    from fovea.server.answers.named_array import NamedArray
     from fovea.server.engine.analysis import Analysis
     from fovea.server.engine.engine import Engine
-    from fovea.server.wire.encode import NamedArray
     from fovea.server.wire.render import Render
 
 SUMMARY = "draw a map on photos or of sentences, or save its values"
@@ -192,7 +192,7 @@ def content_of(
     on_photo = photo is not None and array.covers_input and array.values.ndim == 2
     how: Render = options.render or ("overlay" if on_photo else "heatmap")
     pixels = None if photo is None else photo.pixels
-    return render.to_png(array, pixels, geometry, how, options.colormap, options.opacity)
+    return render.to_picture(array, pixels, geometry, how, options.colormap, options.opacity)
 
 
 def answer(analysis: Analysis) -> str:
@@ -207,10 +207,3 @@ def answer(analysis: Analysis) -> str:
         best = analysis.predictions[0]
         return f"{best.label.split(',')[0]} {best.score:.2f}"
     return analysis.model.task
-
-
-def shares(mask: Mask, most: int = 5) -> list[tuple[str, float]]:
-    """The classes that cover most of the photo, with their shares of it."""
-    every = sum(mask.counts)
-    ranked = sorted(zip(mask.counts, mask.labels, strict=True), key=lambda one: -one[0])
-    return [(label, count / every) for count, label in ranked[:most] if count]

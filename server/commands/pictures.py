@@ -10,9 +10,9 @@ from fovea.server.commands import asking
 from fovea.server.commands.common import USAGE, Stop
 
 if TYPE_CHECKING:
+    from fovea.server.answers.named_array import NamedArray
     from fovea.server.commands.planning import Work
     from fovea.server.engine.analysis import Analysis
-    from fovea.server.wire.encode import NamedArray
 
 RENDERS: dict[str, tuple[str, ...]] = {
     "grid": ("overlay",),
@@ -39,11 +39,13 @@ def png(analysis: Analysis, array: NamedArray, options: argparse.Namespace) -> b
 
     if options.map == "grid":
         site = asking.site_of(analysis, options, "spatial-transformer")
-        return sampling.to_png(analysis, site, options.colormap)
+        return sampling.to_picture(analysis, site, options.colormap)
     if options.map == "warped":
         if array.about["picture"]:
             return render.picture(array.values)
-        return render.to_png(array, None, None, "heatmap", options.colormap, 1.0)
+        return render.to_picture(array, None, None, "heatmap", options.colormap, 1.0)
     photo, geometry = analysis.view
     how: Literal["overlay", "heatmap"] = options.render or "overlay"
-    return masks.to_png(analysis.mask.classes.numpy(), photo.pixels, geometry, how, options.opacity)
+    return masks.to_picture(
+        analysis.mask.classes.numpy(), photo.pixels, geometry, how, options.opacity
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,32 +12,11 @@ import orjson
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
+from fovea.server.answers.named_array import Array, NamedArray
 from fovea.server.problems import TooLargeForJson
-
-Array = NDArray[np.float32]
 
 BYTES_PER_VALUE = 2
 """The least that a number takes in JSON, with its comma: enough to refuse before encoding."""
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class NamedArray:
-    """Raw values with the names of their axes and one sentence that says what they are.
-
-    prefix: the values on prefix tokens, which have no place. about: what was asked, echoed to the
-    client.
-    covers_input: whether (row, column) are cells on the network's input, so that it can be drawn on
-    the photo.
-    name: what the values are called in JSON and safetensors.
-    """
-
-    values: Array
-    axes: tuple[str, ...]
-    sentence: str
-    prefix: Array | None = None
-    about: Mapping[str, Any] = field(default_factory=dict)
-    covers_input: bool = True
-    name: str = "values"
 
 
 def to_json(array: NamedArray, budget_bytes: int) -> bytes:

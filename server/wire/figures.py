@@ -17,9 +17,9 @@ from fovea.models.kinds.attention.windows import is_placed
 from fovea.models.maps import statistics
 from fovea.models.records import Site
 from fovea.server.answers import views
+from fovea.server.answers.named_array import Array, NamedArray
 from fovea.server.engine.analysis import Analysis
 from fovea.server.problems import InvalidParameter, MapNotPossible, TooLargeForJson, UnknownFigure
-from fovea.server.wire.encode import Array, NamedArray
 
 GREY = "#808890"
 FAINT = "rgba(128,136,144,0.25)"

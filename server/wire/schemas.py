@@ -75,6 +75,7 @@ class ModelSummary(Schema):
     metrics: dict[str, Any]
     licence: str | None
     reason: str | None = Field(None, description="why it is unavailable")
+    default: bool = Field(False, description="whether a photo without a model is given to it")
 
 
 class Preprocessing(Schema):
@@ -237,14 +238,15 @@ def analysis(kept: KeptAnalysis) -> Analysis:
     )
 
 
-def model_summary(spec: ModelSpec, status: Status) -> ModelSummary:
+def model_summary(spec: ModelSpec, status: Status, default: bool) -> ModelSummary:
     """One row of the catalogue."""
-    return ModelSummary(**_summary_fields(spec), status=status)
+    return ModelSummary(**_summary_fields(spec), status=status, default=default)
 
 
 def model_card(
     spec: ModelSpec,
     status: Status,
+    default: bool,
     revision: str | None,
     received: tuple[int, int | None] | None,
     job: str | None = None,
@@ -254,6 +256,7 @@ def model_card(
         **spec.card,
         **_summary_fields(spec),
         status=status,
+        default=default,
         revision=revision or spec.revision,
         citation=spec.citation,
         preprocessing=preprocessing_of(spec.preprocessing),

@@ -209,7 +209,33 @@ def models(server: str) -> dict[str, dict[str, Any]]:
         return {model["id"]: model for model in json.load(answer)}
 
 
-@pytest.fixture(scope="package")
-def attending(models: dict[str, dict[str, Any]]) -> str:
-    """A model with attention between patches: the real ImageNet one where its weights are."""
-    return IMAGENET_VIT if IMAGENET_VIT in models else "vit"
+@dataclass(frozen=True)
+class Attending:
+    """A model with attention between patches, and its attention sites from the first layer on."""
+
+    model: str
+    sites: tuple[dict[str, Any], ...]
+
+    def site(self, layer: int) -> str:
+        """The id of the attention in this layer."""
+        return str(self.sites[layer]["id"])
+
+
+@pytest.fixture(
+    scope="package",
+    params=["vit", pytest.param(IMAGENET_VIT, marks=pytest.mark.real)],
+    ids=["bundled", "imagenet"],
+)
+def attending(request: pytest.FixtureRequest, server: str) -> Attending:
+    """The bundled ViT, and besides it the ImageNet one where its weights are."""
+    import json
+
+    photo = (ROOT / "frontend/samples/chelsea.jpg").read_bytes()
+    asked = urllib.request.Request(
+        f"{server}/v1/analyses?model={request.param}",
+        data=photo,
+        headers={"Content-Type": "image/jpeg"},
+    )
+    with urllib.request.urlopen(asked) as answer:
+        sites = json.load(answer)["sites"]
+    return Attending(request.param, tuple(one for one in sites if one["kind"] == "attention"))

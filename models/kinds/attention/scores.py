@@ -12,11 +12,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fovea.models.capture.workings import Workings
 from fovea.models.kinds.attention.rows import rows
 from fovea.models.kinds.attention.windows import window_of
 from fovea.models.kinds.step import Step, step
 from fovea.models.records import Attention
+from fovea.models.tracing.operations import Workings
 
 HIDDEN = -50.0
 """What is added to a score to hide its key: e to that power is nothing in a softmax."""

@@ -11,12 +11,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fovea.models.capture.workings import Operation, Workings
 from fovea.models.kinds.attention.rows import rows
 from fovea.models.kinds.attention.scores import Place, changes_in, score_symbol, scores
 from fovea.models.kinds.attention.windows import window_of
 from fovea.models.kinds.step import Step, step
 from fovea.models.records import Attention, Site
+from fovea.models.tracing.operations import Operation, Workings
 
 
 def attention_steps(

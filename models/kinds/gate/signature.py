@@ -6,19 +6,17 @@ softmax over the channels of several branches that compete (selective kernels, s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, nn
 
 from fovea.models.kinds.following import keep_changed
 from fovea.models.records import Gate, Kind
 from fovea.models.tracing.origins import Origin
-
-if TYPE_CHECKING:
-    from fovea.models.capture.recorder import _Watch
+from fovea.models.tracing.recording import Watch
 
 
-def on_sigmoid(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_sigmoid(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """Remembers the result, unless it is that of a parameter: a constant looks at no photo."""
     result = func(*args, **kwargs)
     if not _learned(args[0]):
@@ -41,37 +39,37 @@ def _hardtanh_to(
     return _clamped_to(input, min_val, max_val)
 
 
-def _remember_clamped(watch: _Watch, result: Tensor, ceiling: float | None) -> Tensor:
+def _remember_clamped(watch: Watch, result: Tensor, ceiling: float | None) -> Tensor:
     if ceiling is not None:
         origin = Origin("sigmoid") if ceiling == 1.0 else Origin("clamp", ceiling=ceiling)
         watch.recording.origins.set(result, origin)
     return result
 
 
-def on_clamp(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_clamp(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """Remembers what was clamped to 0…c: the first half of a hard sigmoid."""
     result = func(*args, **kwargs)
     return _remember_clamped(watch, result, _clamped_to(*args, **kwargs))
 
 
-def on_hardtanh(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_hardtanh(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """The same, in torch's other spelling."""
     result = func(*args, **kwargs)
     return _remember_clamped(watch, result, _hardtanh_to(*args, **kwargs))
 
 
-def on_relu6(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_relu6(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """The same, where the ceiling is 6."""
     return _remember_clamped(watch, func(*args, **kwargs), 6.0)
 
 
-def rescaled(watch: _Watch, origin: Origin, factor: object, result: Tensor) -> None:
+def rescaled(watch: Watch, origin: Origin, factor: object, result: Tensor) -> None:
     """The second half of a hard sigmoid: what was clamped to 0…c, times 1/c."""
     if isinstance(factor, int | float) and abs(origin.ceiling * factor - 1) < 1e-4:
         watch.recording.origins.set(result, Origin("sigmoid"))
 
 
-def on_quotient(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_quotient(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """A clamp divided by its ceiling is a hard sigmoid; a softmax divided by something, changed."""
     before = args[0]
     origin = watch.recording.origins.get(before)
@@ -134,7 +132,7 @@ def _softmax_gate(gate: Tensor, origin: Origin, features: Tensor) -> bool:
     )
 
 
-def on_product(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_product(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """A site, if one factor is a gate and the other a larger feature map."""
     recording = watch.recording
     if len(args) != 2:
@@ -165,7 +163,7 @@ def on_product(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
     return result
 
 
-def _add_gate(watch: _Watch, kind: Kind, gate: Tensor, features: Tensor, *, competing: int) -> None:
+def _add_gate(watch: Watch, kind: Kind, gate: Tensor, features: Tensor, *, competing: int) -> None:
     # Copied before the product runs: it may write over the feature map, and whatever follows over
     # the gate.
     before = features.detach().clone() if watch.recording.features else None
@@ -174,7 +172,7 @@ def _add_gate(watch: _Watch, kind: Kind, gate: Tensor, features: Tensor, *, comp
     watch.recording.add(kind, values, note=note)
 
 
-def _follow_product(watch: _Watch, factor: Tensor, origin: Origin, other: Any, result: Any) -> None:
+def _follow_product(watch: Watch, factor: Tensor, origin: Origin, other: Any, result: Any) -> None:
     """A clamp times a number; a softmax that is changed, or spread over values yet to be summed."""
     if origin.produced_by == "clamp":
         rescaled(watch, origin, other, result)

@@ -13,9 +13,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from fovea.models.capture.workings import Operation, Workings
 from fovea.models.kinds.step import Step, step
 from fovea.models.records import Gate, Site
+from fovea.models.tracing.operations import Operation, Workings
 
 Words = tuple[str, str, str]
 """name, sentence, formula."""

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
 from fovea.models.records import Sampling
 from fovea.models.tracing.origins import Origin
+from fovea.models.tracing.recording import Watch
 from fovea.models.tracing.tensors import kept
-
-if TYPE_CHECKING:
-    from fovea.models.capture.recorder import _Watch
 
 
 def _affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> Origin:
     return Origin("affine-grid", theta=theta, align_corners=bool(align_corners))
 
 
-def on_affine_grid(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_affine_grid(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """Remembers the grid and the theta that made it."""
     result = func(*args, **kwargs)
     watch.recording.origins.set(result, _affine_grid(*args, **kwargs))
@@ -29,7 +27,7 @@ def _grid_sample_inputs(input: Tensor, grid: Tensor, *_: Any, **__: Any) -> tupl
     return input, grid
 
 
-def on_grid_sample(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_grid_sample(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """A site, if the grid came from an affine grid."""
     result = func(*args, **kwargs)
     source, grid = _grid_sample_inputs(*args, **kwargs)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fovea.models.capture.workings import Workings
 from fovea.models.kinds.step import Step, step
 from fovea.models.records import Sampling, Site
+from fovea.models.tracing.operations import Workings
 
 
 def sampling_steps(site: Site, workings: Workings, row: int, column: int) -> list[Step]:

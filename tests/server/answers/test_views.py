@@ -17,6 +17,7 @@ from fovea.server.answers import queries, views
 from fovea.server.engine.analysis import Analysis
 from fovea.server.intake.imaging import Photo
 from fovea.server.wire import figures, schemas
+from fovea.server.wire.projections import projections
 
 GRID = PatchGrid(2, 3)
 
@@ -124,12 +125,12 @@ def test_a_mask_is_part_of_the_matrix_and_bars_projections() -> None:
     np.testing.assert_allclose(read(site, "all", head="all").values, matrix(site), atol=1e-6)
     assert not schemas.site_summary(Trace((site,)), site).projections
     with pytest.raises(problems.NoProjections):
-        views.projections(site)
+        projections(site)
 
 
 def test_projections_give_the_matrix() -> None:
     site = attention_site()
-    packed = views.projections(site)
+    packed = projections(site)
     header = json.loads(packed[8 : 8 + int.from_bytes(packed[:8], "little")])["__metadata__"]
     parts = load(packed)
     scores = parts["query"] @ parts["key"].swapaxes(1, 2) * float(header["scale"])
