@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fovea.models.geometry import Geometry
+from fovea.models.records import PatchGrid
 from fovea.server.wire.negotiation import PNG
 from fovea.server.wire.outputs import colour_of
 from fovea.server.wire.pictures import Pixels, assembled, encoded, shrunk, size_at, strips
@@ -57,7 +58,9 @@ def overlay(
     nothing.
     """
     size = size_at(geometry.image_width, geometry.image_height, width)
-    (rows, seen_y), (columns, seen_x) = cells_of_pixels(at_size(geometry, *size), classes.shape)
+    (rows, seen_y), (columns, seen_x) = cells_of_pixels(
+        at_size(geometry, *size), PatchGrid(*classes.shape)
+    )
     colours = palette(int(classes.max()) + 1)
 
     def strip(place: slice) -> Image.Image:

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fovea.models.geometry import Geometry
+from fovea.models.geometry import Geometry, seen_along
+from fovea.models.records import Axis, PatchGrid
 from fovea.server.answers.named_array import Array, NamedArray
 from fovea.server.problems import InvalidParameter, NotAcceptable
 from fovea.server.wire.negotiation import PNG
@@ -74,7 +75,7 @@ def to_picture(
                     hint="Choose one head or a fusion, or render=heatmap.",
                     valid=["heatmap", "raw16"],
                 )
-            image = overlay(array.values, photo, geometry, table, opacity, width)
+            image = overlay(array.values, photo, geometry, table, opacity, width, array.grid)
         else:
             image = Image.fromarray(heatmap(_plane(array.values), table))
     return encoded(image, media, array.sentence, legend)
@@ -169,10 +170,15 @@ def overlay(
     table: Colormap,
     opacity: float,
     width: int | None = None,
+    grid: PatchGrid | None = None,
 ) -> Image.Image:
-    """The map on the photo, dimmed where the crop cut it away. width: as in `to_picture`."""
+    """The map on the photo, dimmed where the network did not look: where the crop cut it away, and
+    at an edge where no patch fitted. width: as in `to_picture`. grid: where its cells are, if they
+    do not share the input evenly.
+    """
+    grid = grid or PatchGrid(*values.shape)
     size = size_at(geometry.image_width, geometry.image_height, width)
-    (rows, seen_y), (columns, seen_x) = cells_of_pixels(at_size(geometry, *size), values.shape)
+    (rows, seen_y), (columns, seen_x) = cells_of_pixels(at_size(geometry, *size), grid)
     left, right = np.flatnonzero(seen_x)[[0, -1]]
     across = slice(int(left), int(right) + 1)
 
@@ -201,7 +207,7 @@ def at_size(geometry: Geometry, width: int, height: int) -> Geometry:
 
 
 def cells_of_pixels(
-    geometry: Geometry, shape: tuple[int, ...]
+    geometry: Geometry, grid: PatchGrid
 ) -> tuple[tuple[NDArray[np.intp], NDArray[np.bool_]], tuple[NDArray[np.intp], NDArray[np.bool_]]]:
     """For the rows and for the columns of the photo: (cell index, whether the network saw it).
 
@@ -210,14 +216,16 @@ def cells_of_pixels(
     (a, _, c), (_, e, f) = geometry.image_to_input
     x = a * (np.arange(geometry.image_width) + 0.5) + c
     y = e * (np.arange(geometry.image_height) + 0.5) + f
+    down, across = geometry.axes(grid)
     return (
-        _cells(y, geometry.input_height, shape[0]),
-        _cells(x, geometry.input_width, shape[1]),
+        _cells(y, geometry.input_height, down, grid.rows),
+        _cells(x, geometry.input_width, across, grid.columns),
     )
 
 
 def _cells(
-    position: NDArray[np.floating], length: int, cells: int
+    position: NDArray[np.floating], length: int, axis: Axis, cells: int
 ) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    index = np.floor(position * cells / length).astype(np.intp)
-    return index.clip(0, cells - 1), (position >= 0) & (position < length)
+    start, end = seen_along(axis, cells, length)
+    index = np.floor((position - axis.origin) / axis.stride).astype(np.intp)
+    return index.clip(0, cells - 1), (position >= start) & (position < end)

@@ -1,7 +1,7 @@
 // The overlay: a map at grid resolution drawn over the whole photo, patch-exact, with the crop dimmed. WebGL2 draws
 // it; where no GPU runs that, or the context is lost, Canvas2D draws the same pixels.
 
-import { canvasToCell } from "../../geometry.js";
+import { canvasToCell, seenCells } from "../../geometry.js";
 import { createCanvasRenderer } from "./canvas.js";
 import { hasGpu, isSlow, TIMED } from "./choose.js";
 import { createWebglRenderer } from "./webgl.js";
@@ -20,6 +20,7 @@ import { createWebglRenderer } from "./webgl.js";
  * @property {number} rows
  * @property {number} columns
  * @property {number[][]} toCell  canvas pixel to cell units
+ * @property {[number, number, number, number]} [seen]  what was looked at, in cell units: top, left, bottom, right; all cells if not said
  * @property {import("../colormap.js").Table} table
  * @property {number} opacity
  * @property {boolean} smooth
@@ -84,7 +85,8 @@ export function createOverlay(parent, wanted = "auto") {
 /** @param {Drawing} drawing @param {number} width @param {number} height @returns {Frame} */
 export function prepare({ values, grid, geometry, table, opacity, smooth }, width, height) {
   const toCell = canvasToCell(geometry, grid, width, height);
-  return { values, rows: grid.rows, columns: grid.columns, toCell, table, opacity, smooth };
+  const seen = seenCells(geometry, grid);
+  return { values, rows: grid.rows, columns: grid.columns, toCell, seen, table, opacity, smooth };
 }
 
 /** @param {HTMLElement} parent */
