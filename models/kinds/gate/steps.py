@@ -40,7 +40,9 @@ def _by_branch(steps: list[Step]) -> list[Step]:
     if squeezes != ["mean", "maximum"]:
         return steps
     symbols = {"mean": "z_avg", "maximum": "z_max"}
-    named, called, branch = [], set(), "mean"
+    named: list[Step] = []
+    called: set[str | None] = set()
+    branch = "mean"
     for one in steps:
         formula = one.formula
         if one.name in symbols:
