@@ -14,7 +14,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fovea.models.version import VERSION as __version__
+from fovea.models.version import VERSION
+
+__version__ = VERSION
 
 if TYPE_CHECKING:
     from fovea.library import *  # noqa: F403
