@@ -14,6 +14,7 @@ from fovea.models.records import Kind, Site, Tensors, Trace
 from fovea.models.tracing.call_stack import Call, call_of, calling_module, module_paths
 from fovea.models.tracing.constants import Constants
 from fovea.models.tracing.origins import Origins
+from fovea.models.tracing.stopping import check
 
 
 class Recording:
@@ -50,6 +51,7 @@ class Recording:
         differentiable: the tensor of the graph whose gradient belongs to the site; arrange: from
         its shape to that of the record. note: what a reader of its values has to know.
         """
+        check()
         if self.gradients and differentiable is not None and differentiable.requires_grad:
             self._differentiable[len(self._sites)] = differentiable, arrange
         self.calls.append(self._call())

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fovea.models.records import PatchGrid
+
 Array = NDArray[np.float32]
 
 
@@ -22,6 +24,7 @@ class NamedArray:
     the photo.
     name: what the values are called in JSON and safetensors. more: further arrays beside them in
     both, by name, with their axes.
+    grid: where those cells are; None where they share the whole input evenly.
     """
 
     values: Array
@@ -32,3 +35,4 @@ class NamedArray:
     covers_input: bool = True
     name: str = "values"
     more: Mapping[str, tuple[Array, tuple[str, ...]]] = field(default_factory=dict)
+    grid: PatchGrid | None = None
