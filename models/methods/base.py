@@ -236,6 +236,7 @@ class Made:
     map: Map
     about: Mapping[str, Any] = field(default_factory=dict)
     name: str = "values"
+    more: Mapping[str, tuple[Tensor, tuple[str, ...]]] = field(default_factory=dict)
 
     @property
     def on_photo(self) -> bool:

@@ -9,19 +9,27 @@ from fovea.models.methods import options
 from fovea.models.methods.base import Made, Method, Options, Phrase, Subject
 
 if TYPE_CHECKING:
-    from fovea.models.records import Map, Site
+    from fovea.models.records import Site
 
 
-def gate_map(site: Site) -> Map:
-    """The weight of each channel, (channel,), or the mask over places, (row, column)."""
-    from fovea.models.records import Map
+def gate_of(site: Site) -> Made:
+    """What a kind of gate shows of a site: weights of channels, a mask, or strips."""
+    import torch
 
-    values = site.gate.values[0]
-    if site.kind == "channel-gate":
-        sentence = f"Channel gate {site.layer}: the weight of each channel"
-        return Map(values[:, 0, 0], ("channel",), None, sentence)
-    sentence = f"Spatial gate {site.layer}: the weight of each place"
-    return Map(values[0], ("row", "column"), None, sentence)
+    from fovea.models.kinds.registry import SITE_KINDS
+    from fovea.models.records import Map, Trace
+
+    kind = SITE_KINDS[site.kind]
+    assert kind.shown is not None
+    with torch.inference_mode():
+        shown = kind.shown(site)
+    facts = {} if kind.facts is None else kind.facts(Trace((site,)), site)
+    about = {"site": site.id, **facts}
+    if shown.more:
+        about["axes_of"] = {name: list(axes) for name, _, axes in shown.more}
+    sentence = f"{kind.title} {site.layer}: {shown.sentence}"
+    found = Map(shown.values, shown.axes, None, sentence)
+    return Made(found, about, more={name: (one, axes) for name, one, axes in shown.more})
 
 
 def _check(kind: str, subject: Subject, site: Site | None) -> None:
@@ -33,22 +41,22 @@ def _check(kind: str, subject: Subject, site: Site | None) -> None:
 def _make(kind: str, subject: Subject, chosen: Options) -> Made:
     from fovea.models.methods.making.choosing import chosen as chosen_site
 
-    site = chosen_site(subject, chosen, (kind,))
-    return Made(gate_map(site), {"site": site.id})
+    return gate_of(chosen_site(subject, chosen, (kind,)))
 
 
 def _sentence(kind: str, subject: Subject) -> Phrase:
+    from fovea.models.kinds.registry import SITE_KINDS
     from fovea.models.methods.making.choosing import fitting
 
-    site = fitting(subject, (kind,))
-    name, of = ("Channel", "channel") if kind == "channel-gate" else ("Spatial", "place")
-    return Phrase(
-        kind, "{name} gate {layer}: the weight of each {of}",
-        {"name": name, "layer": site.layer, "of": of},
-    )  # fmt: skip
+    site, own = fitting(subject, (kind,)), SITE_KINDS[kind]
+    assert own.shown is not None
+    shown = own.shown(site).sentence.replace("{", "{{").replace("}", "}}")
+    return Phrase(kind, f"{own.title} {{layer}}: {shown}", {"layer": site.layer})
 
 
-def _method(kind: str, title: str, summary: str, equation: str, paper: str) -> Method:
+def _method(
+    kind: str, title: str, summary: str, equation: str, paper: str, *, on_photo: bool = True
+) -> Method:
     return Method(
         name=kind,
         title=title,
@@ -61,7 +69,7 @@ def _method(kind: str, title: str, summary: str, equation: str, paper: str) -> M
         make=partial(_make, kind),
         sentence=partial(_sentence, kind),
         kinds=(kind,),
-        on_photo=kind != "channel-gate",
+        on_photo=on_photo,
     )
 
 
@@ -69,13 +77,21 @@ CHANNEL = _method(
     "channel-gate",
     "Channel gate",
     "The weight of every channel",
-    "s_c, the factor in 0…1 on channel c",
+    "s_c, the factor on channel c",
     "Hu et al. 2018, eq. 3",
+    on_photo=False,
 )
 SPATIAL = _method(
     "spatial-gate",
     "Spatial gate",
     "The weight of every place",
-    "M_ij, the factor in 0…1 on row i, column j",
+    "M_ij, the factor on row i, column j",
     "Woo et al. 2018, eq. 5",
+)
+STRIP = _method(
+    "strip-gate",
+    "Strip gate",
+    "The weight of every row and every column, and their product at every place",
+    "g_i^h·g_j^w, a factor for row i times one for column j",
+    "Hou et al. 2021, eq. 8 to 10",
 )

@@ -29,7 +29,7 @@ def sampling_grid(site: Site) -> Made:
     sentence = f"Spatial transformer {site.layer}: where each cell of its output is read from"
     about = {
         "site": site.id,
-        "theta": sampling.theta[0].detach().float().cpu().tolist(),
+        "theta": None if sampling.theta is None else sampling.theta[0].float().tolist(),
         "input": {"rows": rows, "columns": columns},
         "output": {"rows": sampling.grid.shape[1], "columns": sampling.grid.shape[2]},
         "align_corners": sampling.align_corners,

@@ -46,7 +46,7 @@ def class_gradients(given: Pass) -> frozenset[str]:
     from fovea.models.records import Trace
 
     def attentions(trace: Trace) -> tuple[Site, ...]:
-        return tuple(site for site in trace.sites if site.kind == "attention")
+        return tuple(site for site in trace.sites if site.attends)
 
     if given.classes is None or not attentions(given.trace):
         return frozenset()

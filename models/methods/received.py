@@ -48,15 +48,18 @@ def _make(subject: Subject, chosen: Options) -> Made:
     site = chosen_site(subject, chosen, KINDS, _fits)
     assert site.layout is not None
     heads = parse_head(chosen["head"], site.heads or 1)
+    assert site.layout.keys is not None
+    grid = site.layout.keys.grid
     with torch.inference_mode():
         values = received(site.attention, site.layout)
-        prefix = column_means(site.attention)[:, : site.prefix_tokens] if site.grid else None
+        prefix = site.on_grid(column_means(site.attention))[1] if site.grid else None
         found = Map(
             values=fuse(values, heads),
-            axes=("head", "row", "column") if heads == "all" else ("row", "column"),
+            axes=("head", *grid.axis_names) if heads == "all" else grid.axis_names,
             prefix=None if prefix is None else fuse(prefix, heads),
             sentence=f"Layer {site.layer}, {head_words(heads)}: how much each patch is looked at "
             f"by all {_who(site)} that see it",
+            grid=grid,
         )
     return Made(found, {"method": "received", "site": site.id, "head": chosen["head"]})
 

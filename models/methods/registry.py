@@ -26,6 +26,7 @@ METHODS: tuple[Method, ...] = (
     attention.METHOD,
     gates.CHANNEL,
     gates.SPATIAL,
+    gates.STRIP,
     grid.METHOD,
     warped.METHOD,
     mask.METHOD,
@@ -44,7 +45,7 @@ METHODS: tuple[Method, ...] = (
 
 NAMES: tuple[str, ...] = tuple(method.name for method in METHODS)
 
-FIRST = ("mask", "rollout", "grid", "attention", "spatial-gate", "channel-gate")
+FIRST = ("mask", "rollout", "grid", "attention", "spatial-gate", "strip-gate", "channel-gate")
 """The map that is shown of a network where none is named: the first of these that it can have."""
 
 

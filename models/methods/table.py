@@ -7,7 +7,10 @@ from fovea.models.methods.registry import METHODS
 
 def table() -> str:
     """Markdown, a row a map."""
-    rows = ["| map | what it is | claim | definition | options | source |", "|---|---|---|---|---|---|"]
+    rows = [
+        "| map | what it is | claim | definition | options | source |",
+        "|---|---|---|---|---|---|",
+    ]
     for one in METHODS:
         options = ", ".join(f"`{option.name}`" for option in one.options)
         cells = (f"`{one.name}`", one.summary, one.claim, one.equation, options, one.paper)

@@ -14,12 +14,9 @@ def _make(subject: Subject, chosen: Options) -> Made:
     site = chosen_site(subject, chosen, KINDS)
     output = site.sampling.output[0]
     known = subject.normalisation
-    is_picture = known is not None and len(known[0]) == output.shape[0] and len(output) in (1, 3)
-    if known is not None and is_picture:
-        mean, std = (output.new_tensor(numbers)[:, None, None] for numbers in known)
-        output = output * std + mean
+    is_picture = known is not None and len(known[0]) == output.shape[0]
     sentence = f"Spatial transformer {site.layer}: what it passes on"
-    about = {"site": site.id, "picture": is_picture}
+    about = {"site": site.id, "picture": is_picture, "values_are": "tensor"}
     return Made(Map(output, ("channel", "row", "column"), None, sentence), about)
 
 

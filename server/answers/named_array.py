@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fovea.models.records import PatchGrid
+
 Array = NDArray[np.float32]
 
 
@@ -20,7 +22,9 @@ class NamedArray:
     client.
     covers_input: whether (row, column) are cells on the network's input, so that it can be drawn on
     the photo.
-    name: what the values are called in JSON and safetensors.
+    name: what the values are called in JSON and safetensors. more: further arrays beside them in
+    both, by name, with their axes.
+    grid: where those cells are; None where they share the whole input evenly.
     """
 
     values: Array
@@ -30,3 +34,5 @@ class NamedArray:
     about: Mapping[str, Any] = field(default_factory=dict)
     covers_input: bool = True
     name: str = "values"
+    more: Mapping[str, tuple[Array, tuple[str, ...]]] = field(default_factory=dict)
+    grid: PatchGrid | None = None

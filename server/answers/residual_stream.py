@@ -26,7 +26,7 @@ async def compute(engine: Engine, analysis: Analysis, site: Site) -> Sequence[Ad
     Raises WrongKind for what is no attention, and MapNotPossible where its tokens are neither all
     patches of the photo nor words, or where nothing is added to them.
     """
-    require(site, "attention")
+    require(site, "stream")
     subject = await learned_of(engine, analysis)
     if reason := no_stream(subject, site):
         raise not_possible(reason)

@@ -6,15 +6,18 @@ Layers, heads, channels, rows, columns and tokens are counted from 0, here and i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
+from fovea.models.kinds.kind import SiteKind
+from fovea.models.kinds.registry import SITE_KINDS
 from fovea.models.maps.propagation import NotPossible
 from fovea.models.methods import options
 from fovea.models.methods.base import Made, Option, Phrase, Subject, refusal
-from fovea.models.methods.gates import gate_map
+from fovea.models.methods.gates import gate_of
 from fovea.models.methods.grid import sampling_grid as grid_of
 from fovea.models.methods.making.attending import attended
 from fovea.models.methods.making.queries import Direction
@@ -24,7 +27,7 @@ from fovea.models.records import Site
 from fovea.server.answers.named_array import Array, NamedArray
 from fovea.server.answers.subject import subject_of
 from fovea.server.engine.analysis import Analysis
-from fovea.server.problems import InvalidParameter, MapNotPossible, WrongKind
+from fovea.server.problems import InvalidParameter, MapNotPossible, NotAcceptable, WrongKind
 
 
 def as_array(tensor: Tensor) -> Array:
@@ -46,42 +49,39 @@ def of_made(made: Made) -> NamedArray:
         made.about,
         made.on_photo,
         made.name,
+        grid=found.grid,
+        more={name: (as_array(values), axes) for name, (values, axes) in made.more.items()},
     )
 
 
-def require(site: Site, *kinds: str) -> None:
-    """Raises WrongKind unless the site is of one of these kinds."""
-    if site.kind not in kinds:
+def require(site: Site, view: str) -> SiteKind:
+    """The site's kind; raises WrongKind unless it has this view."""
+    kind = SITE_KINDS[site.kind]
+    if view not in kind.views:
+        valid = [one.name for one in SITE_KINDS.values() if view in one.views]
         raise WrongKind(
-            f"Site {site.id} ({site.name}) is of the kind {site.kind}, not {' or '.join(kinds)}.",
-            valid=list(kinds),
+            f"Site {site.id} ({site.name}) is of the kind {site.kind}, not {' or '.join(valid)}.",
+            valid=valid,
         )
+    return kind
+
+
+def titled(site: Site) -> str:
+    """What a site is called in a sentence."""
+    return f"{SITE_KINDS[site.kind].title} {site.layer}"
 
 
 # What a site can show beside its maps -------------------------------------------------------------
-
-OWN_ADDRESS = {
-    "attention": "attention",
-    "channel-gate": "gate",
-    "spatial-gate": "gate",
-    "grid": "grid",
-    "warped": "grid/warped",
-}
-"""Maps that a site has at an address of its own; the others are under maps/, with `?site=`."""
 
 Why = Callable[[Subject, Site], Phrase | None]
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """name: the last part of its address · kinds: of the sites that have it · reason: why one of
-    these has not, None where it has.
-    """
+    """A view of a site that is no map. reason: why a site of its kind has not got it, or None."""
 
-    name: str
     title: str
     claim: str
-    kinds: tuple[str, ...]
     reason: Why = lambda subject, site: None
     options: tuple[Option, ...] = ()
 
@@ -106,7 +106,8 @@ def no_projections(site: Site) -> Phrase | None:
 
 def no_features(site: Site) -> Phrase | None:
     """Why the feature maps before a gate cannot be had."""
-    if site.gate.features is not None:
+    keep = SITE_KINDS[site.kind].features
+    if keep is not None and keep(site) is not None:
         return None
     return Phrase(
         "no-features", "The feature maps of site {site} were not kept.", {"site": site.id}
@@ -150,33 +151,28 @@ _STEPS = (
     Option("head", {**_NUMBER, "description": "attention: the number of a head"}),
     options.WINDOW,
 )
-_GATES = ("channel-gate", "spatial-gate")
-
-VIEWS: tuple[View, ...] = (
-    View(
-        "projections",
-        "Queries and keys",
-        "attention map",
-        ("attention",),
-        lambda subject, site: no_projections(site),
+VIEWS: dict[str, View] = {
+    "projections": View(
+        "Queries and keys", "attention map", lambda subject, site: no_projections(site)
     ),
-    View(
-        "features",
+    "features": View(
         "Feature map",
         "feature map",
-        _GATES,
         lambda subject, site: no_features(site),
         (Option("channel", {**_NUMBER, "description": "which channel, from 0"}),),
     ),
-    View("stream", "Residual stream", "token length", ("attention",), no_stream),
-    View(
-        "steps",
-        "Step by step",
-        "steps",
-        ("attention", *_GATES, "spatial-transformer"),
-        options=_STEPS,
-    ),
-)
+    "stream": View("Residual stream", "token length", no_stream),
+    "steps": View("Step by step", "steps", options=_STEPS),
+}
+"""What the views of a kind of site are that show no map, by the last part of their address."""
+
+MAPS_AT: dict[str, tuple[str, ...]] = {
+    "attention": ("attention",),
+    "gate": ("channel-gate", "spatial-gate", "strip-gate"),
+    "grid": ("grid",),
+    "grid/warped": ("warped",),
+}
+"""The maps that a site has at an address of its own; others are under maps/, with `?site=`."""
 
 
 # Attention --------------------------------------------------------------------------------------
@@ -200,14 +196,14 @@ def attention(
 
 def gate(site: Site) -> NamedArray:
     """The weight of each channel, or the mask over places."""
-    require(site, "channel-gate", "spatial-gate")
-    return of_made(Made(gate_map(site), {"site": site.id}))
+    require(site, "gate")
+    return of_made(gate_of(site))
 
 
 def features(site: Site, channel: int) -> NamedArray:
     """The feature map of one channel, before the gate."""
-    require(site, "channel-gate", "spatial-gate")
-    kept = site.gate.features
+    kind = require(site, "features")
+    kept = None if kind.features is None else kind.features(site)
     if kept is None:
         raise MapNotPossible(str(no_features(site)))
     if not 0 <= channel < kept.shape[1]:
@@ -217,11 +213,10 @@ def features(site: Site, channel: int) -> NamedArray:
             limit=kept.shape[1] - 1,
             actual=channel,
         )
-    kind = site.kind.replace("-", " ").capitalize()
     return NamedArray(
         as_array(kept[0, channel]),
         ("row", "column"),
-        f"{kind} {site.layer}: channel {channel} before the gate",
+        f"{titled(site)}: channel {channel} before the gate",
         about={"site": site.id, "channel": channel},
     )
 
@@ -231,14 +226,35 @@ def features(site: Site, channel: int) -> NamedArray:
 
 def sampling_grid(site: Site) -> NamedArray:
     """For each output cell the source point (x, y), −1…1."""
-    require(site, "spatial-transformer")
+    require(site, "grid")
     return of_made(grid_of(site))
 
 
 def warped(analysis: Analysis, site: Site) -> NamedArray:
-    """What the sampler gave; where it is a picture in 0…1, its normalisation undone."""
-    require(site, "spatial-transformer")
+    """What the sampler gave, as the network has it: normalised, where it is a picture."""
+    require(site, "grid/warped")
     own = method("warped")
     made = own.make(subject_of(analysis), own.read({"site": site.id}))
     assert isinstance(made, Made)
     return of_made(made)
+
+
+def as_picture(analysis: Analysis, array: NamedArray) -> NamedArray:
+    """What a sampler gave with its normalisation undone: 0…1.
+
+    Raises NotAcceptable where it is no picture but feature maps.
+    """
+    preprocessing = analysis.model.preprocessing
+    if not array.about["picture"] or preprocessing is None:
+        raise NotAcceptable(
+            f"What site {array.about['site']} samples is no picture but {array.values.shape[0]} "
+            "channels.",
+            hint="Ask for its numbers: values=tensor as npy or JSON.",
+        )
+    std, mean = (
+        np.asarray(one, np.float32)[:, None, None]
+        for one in (preprocessing.std, preprocessing.mean)
+    )
+    return replace(
+        array, values=array.values * std + mean, about={**array.about, "values_are": "picture"}
+    )

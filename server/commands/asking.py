@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 import textwrap
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fovea.models.methods import registry
-from fovea.models.methods.base import Option, did_you_mean
+from fovea.models.methods.base import BadOption, Option
 from fovea.models.methods.options import VARIANT
 from fovea.server.commands.common import USAGE, Stop
+from fovea.server.commands.parsing import meant
 
 if TYPE_CHECKING:
     from fovea.server.answers.named_array import NamedArray
@@ -54,7 +56,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     """The map and its options."""
     asked = parser.add_argument_group("what is shown")
     asked.add_argument(
-        "--map", metavar="NAME", help="see below (the first that the network can have)"
+        "--map",
+        action="append",
+        dest="maps",
+        metavar="NAME",
+        help="see below (the first that the network can have); may be given more than once",
     )
     for option in registry.options():
         _add(asked, option)
@@ -87,28 +93,50 @@ def given(options: argparse.Namespace) -> dict[str, object]:
     return {name: value for name, value in named.items() if value is not None}
 
 
-def check(options: argparse.Namespace) -> None:
-    """Ends the command where the map does not exist or does not heed an option that was named."""
-    from fovea.models.methods.base import BadOption
+def each(options: argparse.Namespace) -> list[argparse.Namespace]:
+    """The options of every map that is asked for: its name in `map`, and of the options of maps
+    only those that it heeds. Where none is named, one with `map` None.
 
-    if options.map not in HEEDED:
-        raise Stop(
-            f"there is no map {options.map!r}; valid: {', '.join(HEEDED)}."
-            f"{did_you_mean(options.map, HEEDED)}",
-            USAGE,
-        )
-    for name in given(options):
-        if name not in HEEDED[options.map]:
+    Ends the command where a map does not exist, where no map heeds an option that was named, or
+    where one cannot have its value.
+    """
+    maps = list(dict.fromkeys(options.maps or [None]))
+    for name in maps:
+        if name is not None and name not in HEEDED:
+            raise Stop(
+                f"there is no map {name!r}.{meant(name, HEEDED)} Valid: {', '.join(HEEDED)}.", USAGE
+            )
+    named = given(options)
+    for name in named if options.maps else ():
+        if not any(name in HEEDED[one] for one in maps):
             heeding = ", ".join(registry.heeding(name))
-            raise Stop(f"--{name} is for {heeding}; not for {options.map}.", USAGE)
+            raise Stop(f"--{name} is for {heeding}; not for {', '.join(maps)}.", USAGE)
+    _check_names(options)
+    _check_values(named)
+    return [_of_map(options, one) for one in maps]
+
+
+def _of_map(options: argparse.Namespace, name: str | None) -> argparse.Namespace:
+    """The options without those that the map does not heed."""
+    others = () if name is None else [one for one in given(options) if one not in HEEDED[name]]
+    return argparse.Namespace(**{**vars(options), **dict.fromkeys(others), "map": name})
+
+
+def _check_names(options: argparse.Namespace) -> None:
+    """Ends the command where two options name the same thing."""
     if options.site is not None and options.layer is not None:
         raise Stop("--site and --layer name the same thing; give one of them.", USAGE)
     if options.query is not None and options.word is not None:
         raise Stop("--query and --word name the same thing; give one of them.", USAGE)
-    try:
-        registry.method(options.map).read(given(options))
-    except BadOption as error:
-        raise Stop(f"--{error}", USAGE) from error
+
+
+def _check_values(named: Mapping[str, object]) -> None:
+    """Ends the command where an option has a value that it cannot have."""
+    for option in registry.options():
+        try:
+            option.read(named.get(option.name, option.default))
+        except BadOption as error:
+            raise Stop(f"--{error}", USAGE) from error
 
 
 async def with_map(
@@ -127,14 +155,15 @@ async def with_map(
     first = registry.first_of(await learned_of(engine, analysis))
     if first is None:
         raise MapNotPossible(f"{analysis.model.id} has nothing that attends, so there is no map.")
-    named = argparse.Namespace(**{**vars(options), "map": first.name})
-    check(named)
-    return named
+    for name in given(options):
+        if name not in HEEDED[first.name]:
+            heeding = ", ".join(registry.heeding(name))
+            raise Stop(f"--{name} is for {heeding}; not for {first.name}.", USAGE)
+    return _of_map(options, first.name)
 
 
 async def map_of(engine: Engine, analysis: Analysis, options: argparse.Namespace) -> NamedArray:
     """The values that are asked for; raises a Problem where this network cannot have them."""
-    from fovea.models.methods.base import BadOption
     from fovea.server.answers import methods
 
     try:

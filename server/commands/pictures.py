@@ -10,8 +10,9 @@ from fovea.models.methods import registry
 from fovea.server.commands.common import USAGE, Stop
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from fovea.server.answers.named_array import NamedArray
-    from fovea.server.commands.planning import Work
     from fovea.server.engine.analysis import Analysis
 
 
@@ -22,13 +23,13 @@ def ways(map_name: str | None) -> Sequence[str] | None:
     return None if map_name is None else WAYS.get(registry.method(map_name).claim)
 
 
-def check(options: argparse.Namespace, work: Sequence[Work]) -> None:
+def check(options: argparse.Namespace, outputs: Sequence[Path]) -> None:
     """Ends the command where such a map is asked for in a way that it has not."""
     own = ways(options.map)
     if own is None:
         return
-    if any(one.output.suffix.lower() == ".html" for one in work):
-        raise Stop(f"{options.map} is written as .png or .npy, not as .html.", USAGE)
+    if any(one.suffix.lower() == ".html" for one in outputs):
+        raise Stop(f"{options.map} is written as a picture or as .npy, not as .html.", USAGE)
     if options.render not in (None, *own):
         raise Stop(f"--render {options.render} is not for {options.map}: {', '.join(own)}.", USAGE)
 
@@ -38,4 +39,5 @@ def png(analysis: Analysis, array: NamedArray, options: argparse.Namespace) -> b
     from fovea.server.wire import drawing
 
     claim = registry.method(options.map).claim
-    return drawing.to_png(analysis, array, claim, options.render, options.colormap, options.opacity)
+    how = drawing.How(options.render, options.colormap, options.opacity)
+    return drawing.to_picture(analysis, array, claim, how)

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
 from pydantic import Field
 
+from fovea.models.kinds.registry import SITE_KINDS
 from fovea.models.methods.base import Method, Phrase, Subject
 from fovea.models.methods.registry import METHODS
 from fovea.models.records import Site
@@ -81,29 +83,41 @@ def _why(reason: Phrase | None) -> dict[str, Any]:
 
 
 def site_offers(subject: Subject, site: Site, here: str) -> list[Offer]:
-    """What a site can show: the maps that can be of one site of its kind, and the other views."""
-    address = f"{here}/sites/{site.id}"
-    maps = [method for method in METHODS if site.kind in method.kinds]
-    offers = [_of_site(method, subject, site, here) for method in maps]
+    """What a site can show: the views of its kind, and the maps that can be of one such site."""
+    own = [method for method in METHODS if site.kind in method.kinds]
+    offers, placed = [], set()
+    for view in SITE_KINDS[site.kind].views:
+        address = f"{here}/sites/{site.id}/{view}"
+        method = next((one for one in own if one.name in views.MAPS_AT.get(view, ())), None)
+        if method is not None:
+            placed.add(method.name)
+            offers.append(_of_site(method, subject, site, address, ("word",)))
+        elif view in views.VIEWS:
+            offers.append(_of_view(view, subject, site, address))
     return offers + [
-        Offer(
-            name=view.name,
-            title=view.title,
-            claim=view.claim,
-            href=f"{address}/{view.name}",
-            options=view.schema,
-            **_why(view.reason(subject, site)),
-        )
-        for view in views.VIEWS
-        if site.kind in view.kinds
+        _of_site(method, subject, site, f"{here}/maps/{method.name}?site={quote(site.id)}")
+        for method in own
+        if method.name not in placed
     ]
 
 
-def _of_site(method: Method, subject: Subject, site: Site, here: str) -> Offer:
-    own = views.OWN_ADDRESS.get(method.name)
-    by_map = f"{here}/maps/{method.name}?site={quote(site.id)}"
-    chosen = ("site", "layer", *(("word",) if own else ()))
+def _of_view(name: str, subject: Subject, site: Site, address: str) -> Offer:
+    view = views.VIEWS[name]
+    return Offer(
+        name=name,
+        title=view.title,
+        claim=view.claim,
+        href=address,
+        options=view.schema,
+        **_why(view.reason(subject, site)),
+    )
+
+
+def _of_site(
+    method: Method, subject: Subject, site: Site, address: str, without: Sequence[str] = ()
+) -> Offer:
     schema = method.schema
+    chosen = {"site", "layer", *without}
     schema["properties"] = {
         name: option for name, option in schema["properties"].items() if name not in chosen
     }
@@ -111,7 +125,7 @@ def _of_site(method: Method, subject: Subject, site: Site, here: str) -> Offer:
         name=method.name,
         title=method.title,
         claim=method.claim,
-        href=f"{here}/sites/{site.id}/{own}" if own else by_map,
+        href=address,
         options=schema,
         **_why(method.reason(subject, site)),
     )

@@ -13,15 +13,17 @@ from fovea.server.problems import NotAcceptable
 JSON = "application/json"
 PNG = "image/png"
 JPEG = "image/jpeg"
+WEBP = "image/webp"
 NPY = "application/x-npy"
 SAFETENSORS = "application/vnd.safetensors"
 CSV = "text/csv"
 
-Format = Literal["json", "png", "jpeg", "npy", "safetensors", "csv"]
+Format = Literal["json", "png", "jpeg", "webp", "npy", "safetensors", "csv"]
 FORMATS: dict[Format, str] = {
     "json": JSON,
     "png": PNG,
     "jpeg": JPEG,
+    "webp": WEBP,
     "npy": NPY,
     "safetensors": SAFETENSORS,
     "csv": CSV,

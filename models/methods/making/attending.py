@@ -84,12 +84,14 @@ def _of_cell(site: Site, cell: tuple[int, int], direction: Direction, head: str)
         values = fuse(look(site.attention, site.layout, *cell), fusion)
     verb = "looks at" if direction == "from" else "is looked at by"
     row, column = cell
+    answered = site.layout.keys if direction == "from" else site.layout.queries
     found = Map(
         values,
         ("head", "row", "column") if fusion == "all" else ("row", "column"),
         None,
         f"Layer {site.layer}, {head_words(fusion)}: what the patch at row {row}, column {column} "
         f"{verb}{' in its window' if windows(site) else ''}",
+        None if answered is None else answered.grid,
     )
     about = {"site": site.id, "query": f"{row},{column}", "direction": direction, "head": head}
     return Made(found, about)
@@ -97,13 +99,15 @@ def _of_cell(site: Site, cell: tuple[int, int], direction: Direction, head: str)
 
 def placed(line: Tensor, site: Site, axis: Literal["query", "key"], sentence: str) -> Map:
     """Values on tokens (…, token) as places (…, row, column) and prefix, where there are places."""
-    grid, prefix = site.grid, site.prefix_tokens
     if cells := cells_of(site, "keys" if axis == "key" else "queries"):
         return _spread(line, cells, sentence)
-    if grid is None or line.shape[-1] != prefix + grid.cells:
+    try:
+        places, rest = site.on_grid(line)
+    except ValueError:
         return Map(line, (axis,), None, sentence)
-    places = line[..., prefix:].unflatten(-1, (grid.rows, grid.columns))
-    return Map(places, ("row", "column"), line[..., :prefix] if prefix else None, sentence)
+    assert site.grid is not None
+    on_prefix = rest if rest.shape[-1] else None
+    return Map(places, site.grid.axis_names, on_prefix, sentence, site.grid)
 
 
 def _spread(line: Tensor, cells: Cells, sentence: str) -> Map:
@@ -113,5 +117,5 @@ def _spread(line: Tensor, cells: Cells, sentence: str) -> Map:
     spread = torch.full((*line.shape[:-1], grid.cells), torch.nan)
     spread[..., tokens[known]] = line.float().cpu()[..., known]
     rest = line.float().cpu()[..., ~known] if not known.all() else None
-    places = spread.unflatten(-1, (grid.rows, grid.columns))
-    return Map(places, ("row", "column"), rest, sentence)
+    places = spread.unflatten(-1, grid.shape)
+    return Map(places, grid.axis_names, rest, sentence, grid)

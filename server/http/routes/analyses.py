@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -13,17 +12,25 @@ from fovea.server.answers.named_array import NamedArray
 from fovea.server.answers.subject import learned_of
 from fovea.server.engine.analysis import Analysis
 from fovea.server.http import upload
-from fovea.server.http.answering import conditional, in_thread, unless_gone
+from fovea.server.http.answering import (
+    CLIENT_CLOSED_REQUEST,
+    conditional,
+    drawn,
+    in_thread,
+    unless_gone,
+)
 from fovea.server.http.parameters import ONLY_KNOWN, REPRESENTATION
 from fovea.server.http.routes.common import (
     AnalysisOf,
     EngineOf,
+    WidthOf,
     documented,
     refusals,
 )
 from fovea.server.http.upload import MOST_BEAMS
 from fovea.server.wire import encode, examples, masks, outputs, schemas
-from fovea.server.wire.negotiation import CSV, JPEG, JSON, NPY, PNG
+from fovea.server.wire.negotiation import CSV, JPEG, JSON, NPY, PNG, WEBP
+from fovea.server.wire.pictures import PICTURES, size_at
 from fovea.server.wire.render import photograph
 
 router = APIRouter(prefix="/v1/analyses", tags=["analyses"], dependencies=[ONLY_KNOWN])
@@ -31,7 +38,6 @@ router = APIRouter(prefix="/v1/analyses", tags=["analyses"], dependencies=[ONLY_
 LOSSLESS_UP_TO_PX = 1_000_000
 """Larger photos are sent as JPEG unless PNG is asked for: a PNG of 12 megapixels takes seconds."""
 
-CLIENT_CLOSED_REQUEST = 499
 
 _UPLOAD: dict[str, Any] = {
     "requestBody": {
@@ -117,14 +123,15 @@ async def analyse(
     The same photo or sentence and model give the same id, and while the analysis is kept it is not
     computed again.
     """
-    sent = await upload.read(request)
-    chosen, followed = sent.with_query(request.query_params, model, beams)
+    async with upload.read(request, engine.uploads, engine.settings.max_upload_bytes) as sent:
+        chosen, followed = sent.with_query(request.query_params, model, beams)
+        asked = engine.analyse(sent.take(), chosen, followed, sent.done)
 
-    async def analysed() -> tuple[Analysis, Subject]:
-        kept = await engine.analyse(sent.given, chosen, followed)
-        return kept, await learned_of(engine, kept)
+        async def analysed() -> tuple[Analysis, Subject]:
+            kept = await asked
+            return kept, await learned_of(engine, kept)
 
-    found = await unless_gone(request, analysed())
+        found = await unless_gone(request, analysed())
     if found is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     body = await in_thread(schemas.analysis, *found)
@@ -177,7 +184,7 @@ async def forget(engine: EngineOf, analysis: AnalysisOf) -> Response:
     responses={
         200: {
             "content": {
-                media: {"schema": {"type": "string", "format": "binary"}} for media in (PNG, JPEG)
+                media: {"schema": {"type": "string", "format": "binary"}} for media in PICTURES
             }
         },
         304: {"description": "Not modified"},
@@ -189,15 +196,18 @@ async def forget(engine: EngineOf, analysis: AnalysisOf) -> Response:
         ),
     },
 )
-async def image(request: Request, analysis: AnalysisOf) -> Response:
+async def image(
+    request: Request, engine: EngineOf, analysis: AnalysisOf, width: WidthOf = None
+) -> Response:
     """The photo as it was analysed: upright, sRGB, without the notes its file carried."""
     photo, _ = analysis.view
-    small = photo.width * photo.height <= LOSSLESS_UP_TO_PX
+    size = size_at(photo.width, photo.height, width)
+    small = size[0] * size[1] <= LOSSLESS_UP_TO_PX
     return await conditional(
         request,
         photo.digest,
-        (PNG, JPEG) if small else (JPEG, PNG),
-        lambda media: in_thread(photograph, photo.pixels, media),
+        PICTURES if small else (JPEG, PNG, WEBP),
+        lambda media: drawn(engine, size, photograph, photo.pixels, media, width),
     )
 
 
@@ -209,6 +219,8 @@ async def image(request: Request, analysis: AnalysisOf) -> Response:
         examples.MASK,
         PNG,
         NPY,
+        JPEG,
+        WEBP,
         CSV,
         kinds=(
             problems.UnknownAnalysis,
@@ -225,27 +237,29 @@ async def mask(
     analysis: AnalysisOf,
     render: Annotated[
         Literal["overlay", "heatmap"],
-        Query(description="for image/png: on the photo, or the classes alone"),
+        Query(description="for pictures: on the photo, or the classes alone"),
     ] = "overlay",
     opacity: Annotated[
         float, Query(ge=0, le=1, allow_inf_nan=False, description="for render=overlay")
     ] = 0.6,
+    width: WidthOf = None,
 ) -> Response:
     """The class of every place: how much each has as JSON, a picture, or the numbers (uint8)."""
     found = analysis.mask
-    budget = engine.settings.json_budget_bytes
 
-    def make(media: str) -> bytes:
+    async def make(media: str) -> bytes:
         if media == JSON:
             return outputs.mask_counts(found).model_dump_json().encode()
         classes = found.classes.numpy()
         if media == NPY:
-            return encode.array_to_npy(classes)
+            return await in_thread(encode.array_to_npy, classes)
         if media == CSV:
-            return encode.to_csv(NamedArray(classes, ("row", "column"), "", name="class"), budget)
+            array = NamedArray(classes, ("row", "column"), "", name="class")
+            return await in_thread(encode.to_csv, array, engine.settings.json_budget_bytes)
         photo, geometry = analysis.view
-        return masks.to_png(classes, photo.pixels, geometry, render, opacity)
+        size = size_at(photo.width, photo.height, width) if render == "overlay" else (0, 0)
+        where = (classes, photo.pixels, geometry, render, opacity)
+        return await drawn(engine, size, masks.to_picture, *where, media, width)
 
-    return await conditional(
-        request, analysis.serial, (JSON, PNG, NPY, CSV), partial(in_thread, make)
-    )
+    offered = (JSON, PNG, NPY, JPEG, WEBP, CSV)
+    return await conditional(request, analysis.serial, offered, make)

@@ -12,9 +12,10 @@ from fovea.server import problems
 from fovea.server.answers.named_array import NamedArray
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.engine import Engine
-from fovea.server.http.answering import conditional, in_thread
+from fovea.server.http.answering import conditional, drawn, in_thread
 from fovea.server.wire import drawing, encode
-from fovea.server.wire.negotiation import CSV, JSON, NPY, PNG, SAFETENSORS
+from fovea.server.wire.negotiation import CSV, JPEG, JSON, NPY, PNG, SAFETENSORS, WEBP
+from fovea.server.wire.pictures import PICTURES, WIDEST_PX
 from fovea.server.wire.render import Colormap, Render
 
 
@@ -45,25 +46,37 @@ async def _site(
 SiteOf = Annotated[Site, Depends(_site)]
 
 
-ARRAYS = (JSON, PNG, NPY, SAFETENSORS, CSV)
+ARRAYS = (JSON, PNG, NPY, SAFETENSORS, JPEG, WEBP, CSV)
 """What every array can be had as; the first is the default."""
 
 
+WidthOf = Annotated[
+    int | None,
+    Query(
+        ge=16,
+        le=WIDEST_PX,
+        description="for pictures on the photo: in pixels; the photo's own if left out, and at "
+        "most that",
+    ),
+]
+
+
 class Style:
-    """How a PNG is drawn."""
+    """How a picture is drawn."""
 
     def __init__(
         self,
         render: Annotated[
             Render | None,
-            Query(description="for image/png: overlay (on the photo), heatmap, raw16"),
+            Query(description="for pictures: overlay (on the photo), heatmap, raw16"),
         ] = None,
-        colormap: Annotated[Colormap, Query(description="for image/png")] = "viridis",
+        colormap: Annotated[Colormap, Query(description="for pictures")] = "viridis",
         opacity: Annotated[
             float, Query(ge=0, le=1, allow_inf_nan=False, description="for render=overlay")
         ] = 0.6,
+        width: WidthOf = None,
     ) -> None:
-        self.render, self.colormap, self.opacity = render, colormap, opacity
+        self.render, self.colormap, self.opacity, self.width = render, colormap, opacity, width
 
 
 StyleOf = Annotated[Style, Depends(Style)]
@@ -88,12 +101,15 @@ async def answer_array(
             return encode.to_npy(array)
         if media == SAFETENSORS:
             return encode.to_safetensors(array)
-        if media == CSV:
-            return encode.to_csv(array, budget)
-        return drawing.to_png(analysis, array, claim, style.render, style.colormap, style.opacity)
+        return encode.to_csv(array, budget)
 
     async def make(media: str) -> bytes:
-        return await in_thread(represent, await compute(), media)
+        array = await compute()
+        if media not in PICTURES:
+            return await in_thread(represent, array, media)
+        how = drawing.How(style.render, style.colormap, style.opacity, media, style.width)
+        size = drawing.size_of(analysis, array, claim, how)
+        return await drawn(engine, size, drawing.to_picture, analysis, array, claim, how)
 
     return await conditional(request, analysis.serial, offered, make)
 

@@ -20,7 +20,7 @@ from fovea.server.http.routes.common import (
     documented,
 )
 from fovea.server.wire import examples, figures, schemas
-from fovea.server.wire.negotiation import CSV, JSON, NPY, PNG, SAFETENSORS
+from fovea.server.wire.negotiation import CSV, JPEG, JSON, NPY, PNG, SAFETENSORS, WEBP
 
 router = APIRouter(prefix="/v1/analyses/{id}", tags=["maps and figures"])
 
@@ -69,6 +69,8 @@ _OPTIONS = [
         PNG,
         NPY,
         SAFETENSORS,
+        JPEG,
+        WEBP,
         CSV,
         kinds=(*REFUSED, problems.UnknownMap, problems.UnknownSite),
     ),

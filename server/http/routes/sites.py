@@ -26,7 +26,7 @@ from fovea.server.http.routes.common import (
 from fovea.server.wire import examples, schemas
 from fovea.server.wire import residual_stream as wire_stream
 from fovea.server.wire import steps as wire_steps
-from fovea.server.wire.negotiation import CSV, JSON, NPY, PNG, SAFETENSORS
+from fovea.server.wire.negotiation import CSV, JPEG, JSON, NPY, PNG, SAFETENSORS, WEBP
 from fovea.server.wire.projections import projections as packed_projections
 
 router = APIRouter(
@@ -47,7 +47,7 @@ REFUSED = (*MISSING, problems.InvalidParameter, problems.NotAcceptable, problems
 @router.get(
     "/attention",
     response_model=schemas.NamedArray,
-    responses=documented(examples.ATTENTION, PNG, NPY, SAFETENSORS, CSV, kinds=REFUSED),
+    responses=documented(examples.ATTENTION, PNG, NPY, SAFETENSORS, JPEG, WEBP, CSV, kinds=REFUSED),
 )
 async def attention(
     request: Request,
@@ -96,12 +96,12 @@ async def projections(request: Request, analysis: AnalysisOf, site: SiteOf) -> R
 @router.get(
     "/gate",
     response_model=schemas.NamedArray,
-    responses=documented(examples.GATE, PNG, NPY, SAFETENSORS, CSV, kinds=REFUSED),
+    responses=documented(examples.GATE, PNG, NPY, SAFETENSORS, JPEG, WEBP, CSV, kinds=REFUSED),
 )
 async def gate(
     request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf, style: StyleOf
 ) -> Response:
-    """The weight of each channel, or the mask over places."""
+    """The weight of each channel, the mask over places, or both strips with their product."""
     compute = partial(in_thread, views.gate, site)
     return await answer_array(request, engine, analysis, style, compute)
 
@@ -109,7 +109,7 @@ async def gate(
 @router.get(
     "/features",
     response_model=schemas.NamedArray,
-    responses=documented(examples.FEATURES, PNG, NPY, SAFETENSORS, CSV, kinds=REFUSED),
+    responses=documented(examples.FEATURES, PNG, NPY, SAFETENSORS, JPEG, WEBP, CSV, kinds=REFUSED),
 )
 async def features(
     request: Request,
@@ -127,7 +127,7 @@ async def features(
 @router.get(
     "/grid",
     response_model=schemas.SamplingGrid,
-    responses=documented(examples.GRID, PNG, NPY, SAFETENSORS, CSV, kinds=REFUSED),
+    responses=documented(examples.GRID, PNG, NPY, SAFETENSORS, JPEG, WEBP, CSV, kinds=REFUSED),
 )
 async def grid(
     request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf, style: StyleOf
@@ -153,15 +153,28 @@ async def grid(
     },
 )
 async def warped(
-    request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf
+    request: Request,
+    engine: EngineOf,
+    analysis: AnalysisOf,
+    site: SiteOf,
+    values: Annotated[
+        Literal["tensor", "picture"] | None,
+        Query(
+            description="tensor: as the network has it, for npy and JSON if left out; picture: its "
+            "normalisation undone, 0 to 1, for PNG if left out"
+        ),
+    ] = None,
 ) -> Response:
-    """What the spatial transformer passes on, as a picture where it is one."""
+    """What the spatial transformer passes on: the tensor as the network has it, or the picture."""
     array = await in_thread(views.warped, analysis, site)
+    if values == "picture":
+        array = views.as_picture(analysis, array)
 
     async def compute() -> NamedArray:
         return array
 
-    offered = (PNG, NPY, JSON, CSV) if array.about["picture"] else (NPY, JSON, CSV)
+    drawable = array.about["picture"] and values != "tensor"
+    offered = (PNG, NPY, JSON, CSV) if drawable else (NPY, JSON, CSV)
     return await answer_array(request, engine, analysis, Style(), compute, offered, claim="picture")
 
 

@@ -14,6 +14,7 @@ from fovea.models.maps.propagation import NotPossible
 from fovea.models.methods import registry
 from fovea.models.methods.base import BadOption, Made, Subject
 from fovea.models.methods.making.choosing import target_of
+from fovea.models.methods.table import table
 from fovea.models.records import Attention, Cells, Layout, PatchGrid, Site, Trace
 
 METHODS = Path(registry.__file__).parent
@@ -209,3 +210,8 @@ def test_nothing_heavy_is_imported_to_list_the_maps() -> None:
                 assert module.split(".")[0] != "torch", path
                 own = re.match(r"fovea\.models\.methods($|\.(?!making))", module)
                 assert own or not module.startswith("fovea."), (path.name, module)
+
+
+def test_the_table_of_the_documentation_is_the_registrys() -> None:
+    page = Path(__file__).parents[3] / "docs/maps.md"
+    assert table() in page.read_text("utf-8")
