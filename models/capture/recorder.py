@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
@@ -17,6 +19,10 @@ from fovea.models.tracing.recording import Recording
 Function = Callable[..., Any]
 
 
+_ENTRIES = {torch.conv2d, torch.conv3d, F.conv2d, F.conv3d, F.unfold}
+"""What a photo goes through first: where a call of the network begins, if it was not seen yet."""
+
+
 class _Watch(TorchFunctionMode):
     """Passes every torch function through unchanged; a few have a handler that looks on."""
 
@@ -24,6 +30,7 @@ class _Watch(TorchFunctionMode):
         super().__init__()
         self.recording = recording
         self._begun = recording.origins.known  # asked for every function that is called
+        self._entered = False
 
     def __torch_function__(
         self,
@@ -32,6 +39,9 @@ class _Watch(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
+        if func in _ENTRIES or not self._entered:
+            self._entered = True
+            self.recording.enter()
         handler = STARTS.get(func)
         if handler is None and self._begun:
             handler = FOLLOWS.get(func)
@@ -42,7 +52,7 @@ class _Watch(TorchFunctionMode):
 
 @contextmanager
 def capture(
-    module: nn.Module, *, features: bool = False, gradients: bool = False
+    module: nn.Module, *, features: bool = False, gradients: bool = False, entries: bool = False
 ) -> Iterator[Recording]:
     """Record every attention, gate and spatial transformer that runs inside the `with`.
 
@@ -58,12 +68,16 @@ def capture(
     thread.
 
     features: keep the feature maps before each gate too, (batch, channel, row, column); they cost
-    memory. gradients: keep what `Recording.differentiate` needs, the graph included.
+    memory. gradients: keep what `Recording.differentiate` needs, the graph included. entries: note
+    how the network was called, so that the call can be made again.
 
     One case is beyond it: `nn.MultiheadAttention` has a fused inference kernel which torch itself
     switches off under any function mode; its captured output equals that kernel's to rounding,
     not to the bit.
     """
-    recording = Recording(module, features=features, gradients=gradients)
-    with _Watch(recording):
-        yield recording
+    recording = Recording(module, features=features, gradients=gradients, entries=entries)
+    try:
+        with _Watch(recording):
+            yield recording
+    finally:
+        recording.leave()

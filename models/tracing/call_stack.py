@@ -10,18 +10,10 @@ from __future__ import annotations
 
 import sys
 from types import FrameType
-from typing import Any, NamedTuple
 
 from torch import nn
 
 _CALL = nn.Module._call_impl.__code__
-
-
-class Call(NamedTuple):
-    """What a module was called with."""
-
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
 
 
 def module_paths(root: nn.Module) -> dict[int, str]:
@@ -47,14 +39,3 @@ def calling_module(paths: dict[int, str]) -> str:
                 return path
         frame = frame.f_back
     return ""
-
-
-def call_of(root: nn.Module) -> Call | None:
-    """What the outermost call of `root` on this thread's stack was given; None where none is."""
-    found: Call | None = None
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if frame.f_code is _CALL and frame.f_locals["self"] is root:
-            found = Call(frame.f_locals["args"], frame.f_locals["kwargs"])
-        frame = frame.f_back
-    return found
