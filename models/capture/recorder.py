@@ -22,6 +22,9 @@ Function = Callable[..., Any]
 _ENTRIES = {torch.conv2d, torch.conv3d, F.conv2d, F.conv3d, F.unfold}
 """What a photo goes through first: where a call of the network begins, if it was not seen yet."""
 
+_COLOURS = 4
+"""Channels of a photo, at most."""
+
 
 class _Watch(TorchFunctionMode):
     """Passes every torch function through unchanged; a few have a handler that looks on."""
@@ -29,7 +32,8 @@ class _Watch(TorchFunctionMode):
     def __init__(self, recording: Recording) -> None:
         super().__init__()
         self.recording = recording
-        self._begun = recording.origins.known  # asked for every function that is called
+        # Asked for every function that is called.
+        self._begun, self._constant = recording.origins.known, recording.constants.known
         self._entered = False
 
     def __torch_function__(
@@ -39,15 +43,19 @@ class _Watch(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        if func in _ENTRIES or not self._entered:
+        if not self._entered or (func in _ENTRIES and args and args[0].shape[1] <= _COLOURS):
             self._entered = True
             self.recording.enter()
         handler = STARTS.get(func)
         if handler is None and self._begun:
             handler = FOLLOWS.get(func)
         if handler is not None:
-            return handler(self, func, args, kwargs or {})
-        return func(*args, **kwargs) if kwargs else func(*args)
+            result = handler(self, func, args, kwargs or {})
+        else:
+            result = func(*args, **kwargs) if kwargs else func(*args)
+        if args and (type(args[0]) is nn.Parameter or id(args[0]) in self._constant):
+            self.recording.constants.follow(args, kwargs or {}, result)
+        return result
 
 
 @contextmanager

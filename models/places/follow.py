@@ -309,7 +309,7 @@ class Follow(TorchFunctionMode):
 
     def _note_layout(self, index: int, func: Any, args: tuple[Any, ...], kwargs: Any) -> None:
         site = self.recording.trace.sites[index]
-        if site.kind == "attention":
+        if site.attends:
             photo = (self.index, self.photos)
             seen = seen_at(self.shadow, self.recording.origins, func, args, kwargs, photo)
             if seen is not None:

@@ -20,7 +20,7 @@ from fovea.models.places.follow import NOWHERE, Followed, follow_call
 from fovea.models.places.shadows import axes_of, coordinates
 from fovea.models.places.sliding import Window, new_shape
 from fovea.models.places.tokens import Seen
-from fovea.models.records import Attention, Cells, Gate, Layout, PatchGrid, Site, Trace
+from fovea.models.records import Attention, Cells, Layout, PatchGrid, Site, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,7 @@ def survey(module: nn.Module, *inputs: Any, **named: Any) -> Layouts:
 def layouts_of(followed: Followed) -> Layouts:
     """The places of every site of a followed pass."""
     return tuple(
-        replace(_placement(site, seen), drawn=followed.drawn) if site.kind == "attention" else None
+        replace(_placement(site, seen), drawn=followed.drawn) if site.attends else None
         for site, seen in zip(followed.trace.sites, followed.seen, strict=True)
     )
 
@@ -253,13 +253,6 @@ def _place_attention(site: Site, placement: Placement) -> Site:
     )
 
 
-def _place_gate(site: Site, gate: Gate) -> Site:
-    map_with_places = gate.values if site.kind == "spatial-gate" else gate.features
-    if map_with_places is None:
-        return site
-    return replace(site, grid=PatchGrid(*map_with_places.shape[2:]))
-
-
 def place(trace: Trace, layouts: Layouts) -> Trace:
     """`trace` of one photo with the places of each site filled in.
 
@@ -270,7 +263,7 @@ def place(trace: Trace, layouts: Layouts) -> Trace:
         if isinstance(site.tensors, Attention):
             known = layouts[index] if index < len(layouts) else None
             site = _place_attention(site, known or Placement(note=_UNKNOWN))
-        elif isinstance(site.tensors, Gate):
-            site = _place_gate(site, site.tensors)
+        elif (size := site.tensors.map_size) is not None:
+            site = replace(site, grid=PatchGrid(*size))
         sites.append(site)
     return Trace(tuple(sites))

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from fovea.models.places.given import photo_in, photos_in, tensors_in
-from fovea.models.records import Attention, Gate, Sampling, Site
+from fovea.models.records import Attention, Site, Tensors
 from fovea.models.tracing.entry import Entry, apart, as_then, with_tensors
 
 
@@ -93,10 +93,11 @@ def are_alike(one: tuple[Site, ...], other: tuple[Site, ...]) -> bool:
     return True
 
 
-def _numbers(tensors: Attention | Gate | Sampling) -> Tensor:
+def _numbers(tensors: Tensors) -> Tensor:
     if isinstance(tensors, Attention):
         # Keys tell an order even where one query looks at them.
         found = tensors.probabilities if tensors.probabilities is not None else tensors.key
         assert found is not None
         return found
-    return tensors.values if isinstance(tensors, Gate) else tensors.grid
+    values = (getattr(tensors, name) for name in tensors.__dataclass_fields__)
+    return next(value for value in values if isinstance(value, Tensor))

@@ -126,7 +126,7 @@ def _that_fit(layouts: Layouts, sites: tuple[Site, ...], *, found: bool) -> Layo
         return _unknown(sites, _OTHER) if found and layouts else ()
     for site, known in zip(sites, layouts, strict=True):
         cells = known and known.layout and known.layout.keys
-        if cells and site.kind == "attention" and cells.cells.shape[-1] != site.keys:
+        if cells and site.attends and cells.cells.shape[-1] != site.keys:
             if found:
                 return _unknown(sites, _OTHER)
             raise ValueError(

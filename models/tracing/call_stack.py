@@ -10,10 +10,18 @@ from __future__ import annotations
 
 import sys
 from types import FrameType
+from typing import Any, NamedTuple
 
 from torch import nn
 
 _CALL = nn.Module._call_impl.__code__
+
+
+class Call(NamedTuple):
+    """What a module was called with."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
 
 
 def module_paths(root: nn.Module) -> dict[int, str]:
@@ -39,3 +47,24 @@ def calling_module(paths: dict[int, str]) -> str:
                 return path
         frame = frame.f_back
     return ""
+
+
+def is_running(paths: dict[int, str]) -> bool:
+    """Whether a call of any module of `paths` is on this thread's stack."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code is _CALL and id(frame.f_locals["self"]) in paths:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def call_of(root: nn.Module) -> Call | None:
+    """What the outermost call of `root` on this thread's stack was given; None where none is."""
+    found: Call | None = None
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code is _CALL and frame.f_locals["self"] is root:
+            found = Call(frame.f_locals["args"], frame.f_locals["kwargs"])
+        frame = frame.f_back
+    return found

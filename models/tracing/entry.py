@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import lru_cache
 from types import CodeType, FrameType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -27,9 +27,10 @@ from torch import Tensor, nn
 _CALL = nn.Module._call_impl.__code__
 
 
-@lru_cache(maxsize=4096)
-def _methods_of(kind: Any) -> frozenset[CodeType]:
+def _methods_of(kind: type) -> frozenset[CodeType]:
     """The code of the methods that a class of modules adds to `nn.Module`'s own."""
+    if kind in _known_methods:
+        return _known_methods[kind]
     found = set()
     for base in kind.__mro__:
         if base in (nn.Module, object):
@@ -42,7 +43,10 @@ def _methods_of(kind: Any) -> frozenset[CodeType]:
                 if isinstance(function, types.FunctionType):
                     found.add(function.__code__)
                 function = getattr(function, "__wrapped__", None)
-    return frozenset(found)
+    return _known_methods.setdefault(kind, frozenset(found))
+
+
+_known_methods: WeakKeyDictionary[type, frozenset[CodeType]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from fovea.models.records import Kind, Site, Tensors, Trace
-from fovea.models.tracing.call_stack import calling_module, module_paths
+from fovea.models.tracing.call_stack import call_of, calling_module, module_paths
+from fovea.models.tracing.constants import Constants
 from fovea.models.tracing.entry import Entries, Entry
 from fovea.models.tracing.origins import Origins
 from fovea.models.tracing.stopping import check
@@ -25,11 +26,13 @@ class Recording:
     ) -> None:
         self.features, self.gradients = features, gradients
         self.origins = Origins()
+        self.constants = Constants(module)
         # Heads that the function now running has folded into the batch axis, where it says so.
         self.folded_heads: int | None = None
         # For each site, how the network was entered when it was found, if that was asked for: the
         # same object for all sites of one call.
         self.calls: list[Entry | None] = []
+        self._module = module
         self.paths = module_paths(module)
         self._entries = Entries(module, self.paths) if entries else None
         self._sites: list[Site] = []
@@ -77,6 +80,14 @@ class Recording:
         """Nothing runs any more: let go of what the frames of calls keep alive."""
         if self._entries is not None:
             self._entries.forget_frames()
+
+    def photos(self) -> int | None:
+        """How many photos the network was given together; None where nobody can tell."""
+        call = call_of(self._module)
+        given = () if call is None else (*call.args, *call.kwargs.values())
+        pictures = (one for one in given if isinstance(one, Tensor) and one.ndim == 4)
+        picture = next(pictures, None)
+        return None if picture is None else picture.shape[0]
 
     def differentiate(self, target: Tensor) -> Trace:
         """The trace with the gradients of a scalar `target` filled in; frees the graph.
