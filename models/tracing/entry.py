@@ -9,6 +9,7 @@ state that it began in (random numbers, buffers, caches) the call can be made ag
 from __future__ import annotations
 
 import copy
+import importlib
 import random
 import sys
 import types
@@ -20,7 +21,6 @@ from types import CodeType, FrameType
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -49,6 +49,11 @@ def _methods_of(kind: type) -> frozenset[CodeType]:
 _known_methods: WeakKeyDictionary[type, frozenset[CodeType]] = WeakKeyDictionary()
 
 
+def _numpy_random() -> Any:
+    """NumPy's random numbers, where the network's side has NumPy at all."""
+    return importlib.import_module("numpy.random") if "numpy" in sys.modules else None
+
+
 @dataclass(frozen=True, slots=True)
 class RandomState:
     """Where the random numbers stand: of torch on every device, of Python and of NumPy."""
@@ -65,21 +70,26 @@ class RandomState:
             torch.get_rng_state(),
             tuple(torch.cuda.get_rng_state_all()) if on_cuda else (),
             random.getstate(),
-            np.random.get_state(),
+            None if (numpy := _numpy_random()) is None else numpy.get_state(),
         )
 
     def moved_outside_torch(self) -> bool:
         """Whether Python or NumPy have drawn numbers since."""
-        now = np.random.get_state()
-        drawn = any(not np.array_equal(a, b) for a, b in zip(self.numpy, now, strict=True))
-        return drawn or random.getstate() != self.python
+        numpy = _numpy_random()
+        if numpy is not None and self.numpy is not None:
+            (_, keys, *rest), (_, then, *before) = numpy.get_state(), self.numpy
+            if rest != before or keys.tobytes() != then.tobytes():
+                return True
+        return bool(random.getstate() != self.python)
 
     def set(self) -> None:
         torch.set_rng_state(self.torch)
         if self.cuda:
             torch.cuda.set_rng_state_all(list(self.cuda))
         random.setstate(self.python)
-        np.random.set_state(self.numpy)
+        numpy = _numpy_random()
+        if numpy is not None and self.numpy is not None:
+            numpy.set_state(self.numpy)
 
 
 @dataclass(eq=False, slots=True)
