@@ -68,11 +68,14 @@ __all__ = [
     "relevance",
     "rollout",
     "rows",
+    "sample",
     "steps",
     "stream",
     "token_lengths",
     "vit_explain",
 ]
+
+SAMPLES = Path(__file__).with_name("frontend") / "samples"
 
 Pixels = NDArray[np.uint8]
 Photo = str | os.PathLike[str] | Image.Image | Pixels | Tensor
@@ -103,6 +106,17 @@ def read_photo(photo: Photo) -> Pixels:
             "a normalised input is no photo: hand over the picture it was made of"
         )
     return array
+
+
+def sample(name: str) -> Pixels:
+    """A photo that ships, by its file's name without the ending: `sample("chelsea")`, a cat.
+
+    uint8 (row, column, 3). Raises LookupError for an unknown name, which lists those there are.
+    """
+    files = {file.stem: file for file in SAMPLES.iterdir() if file.suffix in (".jpg", ".png")}
+    if name not in files:
+        raise LookupError(f"no sample is called {name!r}; valid: {', '.join(sorted(files))}")
+    return read_photo(files[name])
 
 
 def load(model: str, device: torch.device | str = "cpu") -> LoadedModel:
