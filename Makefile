@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test lint format bench coverage train screenshots lock browser clean
+.PHONY: help serve test test-real lint format bench coverage train screenshots lock browser clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,25 +15,23 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTHONS ?= python3 python3.13 python3.12 python3.11 python3.14
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-# Real weights and data sets lie beside a checkout on machines that have them. The tests that need
-# them skip where they are not.
-ifneq ($(wildcard ../shared/weights),)
-test bench screenshots: export FOVEA_WEIGHTS_DIR ?= $(abspath ../shared/weights)
-endif
-ifneq ($(wildcard ../shared/data),)
-test train bench: export FOVEA_DATA_DIR ?= $(abspath ../shared/data)
-endif
-
 help: ## List the targets
 	@echo "Fovea: drop a photo, see what the network attended to."
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 serve: $(RUNTIME) ## Start the product (http://127.0.0.1:8000 unless FOVEA_HOST, FOVEA_PORT say otherwise)
 	@exec $(BIN)/fovea serve
 
 test: $(DEV) browser ## Run every test: Python, JavaScript and the page in a real browser
 	$(BIN)/python -m pytest $(ARGS)
+
+# Where FOVEA_WEIGHTS_DIR and FOVEA_DATA_DIR do not name them, they may lie beside the checkout.
+beside = $(if $(wildcard ../shared/$(1)),$(abspath ../shared/$(1)))
+test-real: export FOVEA_WEIGHTS_DIR := $(or $(FOVEA_WEIGHTS_DIR),$(call beside,weights))
+test-real: export FOVEA_DATA_DIR := $(or $(FOVEA_DATA_DIR),$(call beside,data))
+test-real: $(DEV) browser ## Run the tests that need the ImageNet ViT of FOVEA_WEIGHTS_DIR, and no others
+	$(BIN)/python -m pytest -m real $(ARGS)
 
 lint: $(DEV) ## Check style, formatting and types
 	$(BIN)/ruff check

@@ -82,15 +82,15 @@ async function start() {
   openView();
 }
 
-/** Opens what the address asks for; without a wish, the first sample whose own model is ready. */
+/** Opens what the address asks for; without a wish, the server's default model with a sample that suits it. */
 function openView() {
   const { analysis, sample, samples, models, model, text } = store.get();
   if (analysis) return session.openAnalysis(analysis);
   if (text) return session.openText(text, { model, linked: true });
-  if (model && !sample && models.some((one) => one.id === model && one.reads === "text")) return session.chooseModel(model);
-  const ready = new Set(models.filter(({ status }) => status === "ready").map(({ id }) => id));
+  const first = model ?? models.find((one) => one.default)?.id;
+  if (first && !sample && models.some((one) => one.id === first && one.reads === "text")) return session.chooseModel(first);
   const wished = samples.find((one) => sampleName(one) === sample);
-  const suited = model ? sampleFor(model, { samples, models }) : samples.find((one) => ready.has(one.model));
+  const suited = first ? sampleFor(first, { samples, models }) : undefined;
   return session.openSample(wished ?? suited ?? samples[0], { linked: true });
 }
 

@@ -1,22 +1,25 @@
 """The vocabulary of the project: what capture keeps, what maps read, what the server shows.
 
 Every record is frozen. Shapes are written in words; spatial order is (row, column), points are
-(x, y). This module knows torch and nothing of the project, so that every other module may know
-it.
+(x, y). This module knows torch and how records show themselves, and nothing else of the project,
+so that every other module may know it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal
 
+import torch
 from torch import Tensor
 
-Kind = Literal["attention", "channel-gate", "spatial-gate", "spatial-transformer"]
-"""What a site is; each kind is a different claim and is never drawn as another one."""
+from fovea.models import showing
 
-KINDS: tuple[Kind, ...] = ("attention", "channel-gate", "spatial-gate", "spatial-transformer")
+Kind = str
+"""What a site is, by the name that `models/kinds/registry.py` lists; each kind is a different claim
+and is never drawn as another one.
+"""
 
 
 class UnknownSite(LookupError):
@@ -28,19 +31,121 @@ class UnknownSite(LookupError):
 
 
 @dataclass(frozen=True, slots=True)
-class PatchGrid:
-    """A grid of cells of equal size that covers the whole network input."""
+class Axis:
+    """Where the cells of a grid are along one axis of the network's input, in its pixels (along
+    time in frames, along depth in slices).
 
-    rows: int
-    columns: int
+    Cell i begins at origin + i·stride and is drawn one stride long. extent: how long the stretch
+    is that it was made from, with the same middle: more than the stride where patches overlap,
+    less where something between them is skipped.
+    """
 
-    @property
-    def cells(self) -> int:
-        return self.rows * self.columns
+    origin: float = 0.0
+    stride: float = 1.0
+    extent: float = 1.0
+
+    def cell(self, index: int) -> tuple[float, float]:
+        """(start, end) of what is drawn for a cell."""
+        return self.origin + index * self.stride, self.origin + (index + 1) * self.stride
+
+    def seen(self, index: int) -> tuple[float, float]:
+        """(start, end) of what a cell was made from; beyond the input where that was padded."""
+        margin = (self.extent - self.stride) / 2
+        start, end = self.cell(index)
+        return start - margin, end + margin
 
 
 @dataclass(frozen=True, slots=True)
-class Attention:
+class PatchGrid:
+    """A grid of cells of equal size over the network's input.
+
+    depth: how many layers of rows and columns lie behind each other: a video's moments, a volume's
+    slices; 1 for a photo. axes: where the cells are, of rows and columns (with a depth, of that,
+    rows and columns); None where the cells share the whole input evenly. Two grids are equal
+    if they have as many cells each way; `same_axes` compares where these are.
+    """
+
+    rows: int
+    columns: int
+    depth: int = 1
+    axes: tuple[Axis, ...] | None = field(default=None, compare=False)
+
+    @property
+    def cells(self) -> int:
+        return self.depth * self.rows * self.columns
+
+    @property
+    def lines(self) -> int:
+        """Rows of all layers together: cell // columns counts them."""
+        return self.depth * self.rows
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(row, column), with a depth (depth, row, column)."""
+        flat = (self.rows, self.columns)
+        return flat if self.depth == 1 else (self.depth, *flat)
+
+    @property
+    def axis_names(self) -> tuple[str, ...]:
+        """What the axes of `shape` are called."""
+        flat = ("row", "column")
+        return flat if self.depth == 1 else ("depth", *flat)
+
+    def same_axes(self, other: PatchGrid) -> bool:
+        """Whether cells of the same number are in the same place, however far they reach."""
+        if self != other:
+            return False
+        if self.axes is None or other.axes is None:
+            return self.axes is other.axes
+        return all(
+            abs(a.origin - b.origin) < 1e-6 and abs(a.stride - b.stride) < 1e-6
+            for a, b in zip(self.axes, other.axes, strict=True)
+        )
+
+
+class Tensors(showing.Short):
+    """What was taken at a site. A kind of site has its own record, which says what of these it has.
+
+    heads, queries, keys: of an attention · channels: that a gate acts on, or a sampler carries ·
+    map_size: (rows, columns) of the feature map with places that it acts on · bounds: (low, high)
+    of a factor, infinite where none are known.
+    """
+
+    __slots__ = ()
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def heads(self) -> int | None:
+        return None
+
+    @property
+    def queries(self) -> int | None:
+        return None
+
+    @property
+    def keys(self) -> int | None:
+        return None
+
+    @property
+    def channels(self) -> int | None:
+        return None
+
+    @property
+    def map_size(self) -> tuple[int, int] | None:
+        return None
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        return None
+
+    @property
+    def size(self) -> str:
+        """How large what was taken is, for people, without the batch: "64×1×1"."""
+        return "×".join(map(str, next(iter(_fields(self).values())).shape[1:]))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Attention(Tensors):
     """The ingredients of a softmax attention, before any N×N matrix is made of them.
 
     query: (batch, head, query, head_dim), key: (batch, head, key, head_dim): what a fused kernel
@@ -80,47 +185,83 @@ class Attention:
         return batch, heads, queries, self.key.shape[2]
 
     @property
+    def heads(self) -> int | None:
+        return self.shape[1]
+
+    @property
+    def queries(self) -> int | None:
+        return self.shape[2]
+
+    @property
+    def keys(self) -> int | None:
+        return self.shape[3]
+
+    @property
     def factored(self) -> bool:
         """Whether every row follows from query and key alone (no mask, no explicit matrix)."""
         return self.probabilities is None and self.mask is None and not self.causal
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """A factor in 0…1 on channels or on positions.
+@dataclass(frozen=True, slots=True, repr=False)
+class Gate(Tensors):
+    """A factor on channels or on positions.
 
-    values: (batch, channel, 1, 1) for a channel gate, (batch, 1, row, column) for a spatial gate.
-    features: (batch, channel, row, column), the maps before the gate, where capture was asked to
-    keep them.
+    values: (batch, channel, 1, 1) for a channel gate, (batch, 1, row, column) for a spatial gate,
+    (batch, channel, row, column) where each channel has a mask of its own. features: (batch,
+    channel, row, column), the maps before the gate, where capture was asked to keep them. low,
+    high: bounds that hold for every photo, infinite where none are known; 0 and 1 for most.
     """
 
     values: Tensor
     features: Tensor | None = None
+    low: float = 0.0
+    high: float = 1.0
+
+    @property
+    def channels(self) -> int | None:
+        if self.features is not None:
+            return self.features.shape[1]
+        return self.values.shape[1] if self.values.shape[1] > 1 else None
+
+    @property
+    def map_size(self) -> tuple[int, int] | None:
+        known = self.features if self.values.shape[2:].numel() == 1 else self.values
+        return None if known is None else (known.shape[2], known.shape[3])
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        return self.low, self.high
 
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
+@dataclass(frozen=True, slots=True, repr=False)
+class Sampling(Tensors):
     """A spatial transformer at work (Jaderberg et al. 2015, eq. 1 and 3).
 
-    theta: (batch, 2, 3), the affine map from output to source coordinates, both normalised to −1…1.
-    grid: (batch, row, column, 2), for each output cell the source point (x, y), normalised to −1…1.
-    input: (batch, channel, row, column) that was read; output: (batch, channel, row, column) that
-    came out. align_corners: whether ±1 are the centres (True) or the outer edges (False) of the
-    corner cells.
+    theta: (batch, 2, 3), the affine map from output to source coordinates, both normalised to −1…1;
+    None where the points are displaced otherwise (a thin-plate spline, a flow). grid: (batch, row,
+    column, 2), for each output cell the source point (x, y), normalised to −1…1. input: (batch,
+    channel, row, column) that was read; output: (batch, channel, row, column) that came out.
+    align_corners: whether ±1 are the centres (True) or the outer edges (False) of the corner cells,
+    as the sampler itself was told.
     """
 
-    theta: Tensor
+    theta: Tensor | None
     grid: Tensor
     input: Tensor
     output: Tensor
     align_corners: bool = False
 
+    @property
+    def channels(self) -> int | None:
+        return self.input.shape[1]
 
-Tensors = Attention | Gate | Sampling
+    @property
+    def size(self) -> str:
+        return "×".join(map(str, self.grid.shape[1:]))
 
 
-@dataclass(frozen=True, slots=True)
-class Cells:
+@dataclass(frozen=True, slots=True, repr=False)
+class Cells(showing.Short):
     """Which cells of a grid the entries of a tensor stand for.
 
     cells: integers row·columns + column, or −1 for what has no place; for the tokens of an
@@ -156,14 +297,15 @@ class Layout:
     keys_nowhere: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+@dataclass(frozen=True, slots=True, repr=False)
+class Site(showing.ShortSite):
     """One place in a network where something attends.
 
     id: "s00", "s01", … in order of execution. layer: ordinal among the sites of the same kind.
     name: path of the module that computed it. grid: the cells on the network input that the
     tokens or the feature map stand for, or None where places are not known; then `note` says why.
-    prefix_tokens: class, distillation and register tokens before the first patch token.
+    prefix_tokens, suffix_tokens: tokens without a place before the first and after the last patch
+    token: class, distillation, register and detection tokens.
     """
 
     id: str
@@ -175,6 +317,12 @@ class Site:
     prefix_tokens: int = 0
     note: str | None = None
     layout: Layout | None = None
+    suffix_tokens: int = 0
+
+    @property
+    def attends(self) -> bool:
+        """Whether it is an attention: queries that look at keys."""
+        return isinstance(self.tensors, Attention)
 
     @property
     def attention(self) -> Attention:
@@ -185,7 +333,7 @@ class Site:
     @property
     def gate(self) -> Gate:
         if not isinstance(self.tensors, Gate):
-            raise TypeError(f"site {self.id} is a {self.kind}, not a gate")
+            raise TypeError(f"site {self.id} is a {self.kind}, not a gate on channels or places")
         return self.tensors
 
     @property
@@ -194,26 +342,36 @@ class Site:
             raise TypeError(f"site {self.id} is a {self.kind}, not a spatial transformer")
         return self.tensors
 
+    def on_grid(self, line: Tensor) -> tuple[Tensor, Tensor]:
+        """Values of its tokens, (…, token) → (those on its grid, (…, row, column) or with a depth
+        (…, depth, row, column); those of the tokens before and after the patches, (…, token)).
+
+        Raises ValueError where the site has no grid, or another number of tokens.
+        """
+        grid, prefix = self.grid, self.prefix_tokens
+        if grid is None or line.shape[-1] != prefix + grid.cells + self.suffix_tokens:
+            raise ValueError(f"site {self.id} has no grid for {line.shape[-1]} tokens")
+        end = prefix + grid.cells
+        before, after = line[..., :prefix], line[..., end:]
+        rest = torch.cat((before, after), -1) if self.suffix_tokens else before
+        return line[..., prefix:end].unflatten(-1, grid.shape), rest
+
     @property
     def heads(self) -> int | None:
-        return self.tensors.shape[1] if isinstance(self.tensors, Attention) else None
+        return self.tensors.heads
 
     @property
     def queries(self) -> int | None:
-        return self.tensors.shape[2] if isinstance(self.tensors, Attention) else None
+        return self.tensors.queries
 
     @property
     def keys(self) -> int | None:
-        return self.tensors.shape[3] if isinstance(self.tensors, Attention) else None
+        return self.tensors.keys
 
     @property
     def channels(self) -> int | None:
         """Channels that the gate acts on, or that the sampler carries."""
-        if isinstance(self.tensors, Gate):
-            if self.kind == "channel-gate":
-                return self.tensors.values.shape[1]
-            return None if self.tensors.features is None else self.tensors.features.shape[1]
-        return self.tensors.input.shape[1] if isinstance(self.tensors, Sampling) else None
+        return self.tensors.channels
 
 
 def _fields(tensors: Tensors) -> dict[str, Tensor]:
@@ -237,8 +395,8 @@ def _photo(tensors: Tensors, index: int, photos: int) -> Tensors:
     return replace(tensors, **parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+@dataclass(frozen=True, slots=True, repr=False)
+class Trace(showing.Sites):
     """All sites of one forward pass, in order of execution."""
 
     sites: tuple[Site, ...]
@@ -275,16 +433,18 @@ class Trace:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Map:
+@dataclass(frozen=True, slots=True, repr=False)
+class Map(showing.Picture):
     """Something to draw: raw values, never normalised here.
 
     values: axes as named, for example (row, column) or (head, row, column).
-    prefix: the values that fell on prefix tokens, (prefix,) or (head, prefix); they have no place
-    to be drawn. sentence: says in words what is drawn.
+    prefix: the values that fell on the tokens before and after the patches, (token,) or (head,
+    token); they have no place to be drawn. sentence: says in words what is drawn. grid: where the
+    places are; None where they share the whole input evenly, or where there are none.
     """
 
     values: Tensor
     axes: tuple[str, ...]
     prefix: Tensor | None
     sentence: str
+    grid: PatchGrid | None = None

@@ -16,11 +16,11 @@ from fovea.models.catalog.catalog import Catalog
 from fovea.server import problems
 from fovea.server.engine.engine import Engine
 from fovea.server.http import pages
+from fovea.server.http.answering import in_thread, tagged
 from fovea.server.http.context import Context, problem_response
 from fovea.server.http.limits import BodyLimits
 from fovea.server.http.metrics import Metrics
 from fovea.server.http.routes import analyses, health, jobs, maps, models, sites
-from fovea.server.http.routes.common import in_thread, tagged
 from fovea.server.http.security import Security
 from fovea.server.settings import Settings, load
 from fovea.server.wire import schemas

@@ -1,6 +1,7 @@
 """The one file that tests use where a machine has it and that does not ship: the ImageNet ViT-Ti.
 
-Only what needs it may be skipped; all else that a test uses is in the repository or its lock file.
+A test that needs it is marked `real`, and comes besides one that does without: `make test` passes
+where nothing but the repository is, `make test-real` runs the tests that carry the mark.
 """
 
 import os
@@ -12,7 +13,6 @@ MISSING = f"the ImageNet ViT is not here: {FILE} in FOVEA_WEIGHTS_DIR"
 
 
 def real_weights() -> Path | None:
-    """The folder with the ImageNet ViT, if this machine has it."""
-    beside = Path(__file__).parents[2] / "shared" / "weights"
-    folder = Path(os.environ.get("FOVEA_WEIGHTS_DIR") or beside)
-    return folder if (folder / FILE).is_file() else None
+    """The folder with the ImageNet ViT, where FOVEA_WEIGHTS_DIR names it."""
+    given = os.environ.get("FOVEA_WEIGHTS_DIR")
+    return Path(given) if given and (Path(given) / FILE).is_file() else None

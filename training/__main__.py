@@ -1,6 +1,8 @@
 """python -m training <network> --data DIR: train, export, and score the exported file."""
 
 import argparse
+import sys
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -15,22 +17,42 @@ from training.loop.export import (
     write_weights,
 )
 from training.loop.loop import fit, told
-from training.recipes import recipe_for
+from training.recipes import RECIPES, UnknownRecipe, recipe_for
+from training.recipes.recipe import Recipe
 from training.tasks.tasks import open_task
 
 
-def main() -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; what is missing ends it with a sentence."""
+    options = parser().parse_args(arguments)
+    try:
+        train(recipe_for(options.network), options)
+    except (UnknownRecipe, FileNotFoundError) as error:
+        sys.exit(f"training: {error}")
+
+
+def parser() -> argparse.ArgumentParser:
+    """What can be said behind `python -m training`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training",
+        description=__doc__,
+        epilog=f"networks: {', '.join(RECIPES)}",
+    )
     parser.add_argument("network", help="a checkpoint's id, such as se_resnet")
-    parser.add_argument("--data", help="folder of the data sets (default: FOVEA_DATA_DIR)")
+    parser.add_argument("--data", help="folder of the data sets (FOVEA_DATA_DIR, data)")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument(
         "--epochs", type=int, help="try a shorter schedule; what comes of it stays in runs/"
     )
-    options = parser.parse_args()
+    return parser
+
+
+def train(recipe: Recipe, options: argparse.Namespace) -> None:
+    """Trains the recipe's network, exports it and prints the score of the exported file.
+
+    Raises FileNotFoundError where data or the weights to start from are missing.
+    """
     torch.set_num_threads(options.threads)
-    recipe = recipe_for(options.network)
     if options.epochs:
         recipe = replace(
             recipe, id=f"{recipe.id}_{options.epochs}", epochs=options.epochs, ships=False

@@ -29,7 +29,8 @@ export function sampleFor(model, { samples, models }, present = null) {
 }
 
 /**
- * The model to show a sample with: the present one stays, unless it was trained for another kind of picture.
+ * The model to show a sample with: the present one stays, unless it was trained for another kind of picture. Then
+ * the sample's own if it ships, else the server's default: a file of weights that appears changes neither.
  * @param {Sample} sample @param {{samples: Sample[], models: any[], model: string | null}} state
  */
 export function modelFor(sample, { model, models, samples }) {
@@ -39,5 +40,7 @@ export function modelFor(sample, { model, models, samples }) {
   const ready = models.filter(
     (one) => one.reads !== "text" && one.status === "ready" && kindOf(one.id) === sample.kind,
   );
-  return (ready.find((one) => one.id === sample.model) ?? ready[0])?.id ?? sample.model;
+  const own = ready.find((one) => one.id === sample.model);
+  const first = own?.source === "bundled" ? own : (ready.find((one) => one.default) ?? own ?? ready[0]);
+  return first?.id ?? sample.model;
 }

@@ -14,8 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fovea.models.capture.recorder import Recording, _Watch
+from fovea.models.capture.recorder import _Watch
 from fovea.models.records import Kind, Tensors
+from fovea.models.tracing.recording import Recording
 
 
 def shapes_of(tensors: Tensors) -> Tensors:

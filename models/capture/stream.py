@@ -18,8 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from fovea.models.capture.recorder import Recording, _Watch
+from fovea.models.capture.recorder import _Watch
 from fovea.models.tracing.call_stack import calling_module
+from fovea.models.tracing.recording import Recording
 
 AdditionKind = Literal["positions", "attention", "feed-forward", "other"]
 
@@ -169,7 +170,7 @@ class _Summing(_Watch):
         attending = [
             number
             for number, site in since
-            if site.kind == "attention" and site.attention.shape[2] == self.tokens
+            if site.attends and site.attention.shape[2] == self.tokens
         ]
         if attending:
             return "attention", attending[-1]

@@ -7,18 +7,19 @@ their own: what then weighs the values is the changed matrix, and that is what i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
 from fovea.models.tracing.equations import operands_of
 from fovea.models.tracing.origins import Origin, axis_after_copy
+from fovea.models.tracing.recording import Watch
 
-if TYPE_CHECKING:
-    from fovea.models.capture.recorder import _Watch
+OF_A_MAP = ("map", "strip", "strips")
+"""Origins that belong to a map as it is: a reshape ends them."""
 
 
-def on_view(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_view(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """The result has the origin of the tensor that was viewed, permuted, copied or cast."""
     result = func(*args, **kwargs)
     origins = watch.recording.origins
@@ -26,6 +27,8 @@ def on_view(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
         return result
     origin = origins.get(args[0])
     if origin is None or not isinstance(result, Tensor) or result is args[0]:
+        return result
+    if origin.produced_by in OF_A_MAP and result.shape != args[0].shape:
         return result
     if origin.produced_by == "softmax" and result.data_ptr() != args[0].data_ptr():
         # New storage: the normalised axis has another stride there.
@@ -39,7 +42,7 @@ def on_view(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
     return result
 
 
-def on_unbind(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_unbind(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """As a view, for what hands out several."""
     results = func(*args, **kwargs)
     origin = watch.recording.origins.get(args[0]) if args else None
@@ -49,7 +52,7 @@ def on_unbind(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
     return results
 
 
-def keep_changed(watch: _Watch, before: Tensor, origin: Origin, result: Any) -> None:
+def keep_changed(watch: Watch, before: Tensor, origin: Origin, result: Any) -> None:
     """Give the result of a change the softmax's origin, if its keys are still on an axis.
 
     Axes are counted from the last one, as broadcasting does.
@@ -64,7 +67,7 @@ def keep_changed(watch: _Watch, before: Tensor, origin: Origin, result: Any) -> 
         watch.recording.origins.set(result, origin.along(result, axis, changed=True))
 
 
-def on_change(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_change(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """Normalisations, masks and the like: whatever keeps the axes of its first argument."""
     # Read before the call: it may write in place.
     origin = watch.recording.origins.get(args[0]) if args else None
@@ -74,7 +77,12 @@ def on_change(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
     return result
 
 
-def on_sum_of_two(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_other(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """What ends every signature that it meets."""
+    return func(*args, **kwargs)
+
+
+def on_sum_of_two(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """Softmaxes that are blended, or one that is shifted by a number. With anything else added, a
     residual say, it is no longer what weighs.
     """
@@ -91,7 +99,7 @@ def on_sum_of_two(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
     return result
 
 
-def on_convolution(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_convolution(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """A convolution mixes the second axis: heads that stand there, or the keys away."""
     result = func(*args, **kwargs)
     origin = watch.recording.origins.get(args[0]) if args else None
@@ -100,7 +108,7 @@ def on_convolution(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
     return result
 
 
-def on_linear(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_linear(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """A linear layer mixes the last axis: heads that were put there, or the keys away."""
     result = func(*args, **kwargs)
     origin = watch.recording.origins.get(args[0]) if args else None
@@ -109,7 +117,7 @@ def on_linear(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
     return result
 
 
-def keep_mixed(watch: _Watch, args: Any, result: Any) -> None:
+def keep_mixed(watch: Watch, args: Any, result: Any) -> None:
     """Give the result of an einsum the origin of a softmax whose keys are in it."""
     origins = watch.recording.origins
     for own, output, factor in operands_of(args):

@@ -21,12 +21,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from fovea.models.capture.recorder import Recording, capture
+from fovea.models.capture.recorder import capture
 from fovea.models.kinds.attention.signature import attention_body, folded_heads_of
 from fovea.models.places import rules
 from fovea.models.places.shadows import LOST, NOWHERE, Shadow, new_grid, nowhere
+from fovea.models.places.sliding import PICTURES, slide_of
 from fovea.models.places.tokens import Seen, seen_at
 from fovea.models.records import Cells, Trace
+from fovea.models.tracing.recording import Recording
 
 __all__ = ["NOWHERE", "follow"]
 
@@ -48,13 +50,6 @@ _MOVES = _named(
     " repeat_interleave __iter__",
 ) | {Tensor.T.__get__, Tensor.mT.__get__}  # type: ignore[attr-defined]
 """What moves entries without changing them: done to the shadow just the same."""
-
-_PICTURES = {F.conv2d, F.avg_pool2d, F.max_pool2d, F.interpolate, torch.conv2d} | _named(
-    (F, torch),
-    "adaptive_avg_pool2d lp_pool2d max_pool2d max_pool2d_with_indices adaptive_max_pool2d"
-    " conv_transpose2d pixel_shuffle pixel_unshuffle upsample",
-)
-"""What makes a new picture of a whole one: its cells are a new grid."""
 
 _REDUCTIONS = _named(_TENSORS, "mean sum amax amin logsumexp var std norm")
 
@@ -190,8 +185,8 @@ class Follow(TorchFunctionMode):
             return rules.of_join(func, parts, [self.shadow(p) for p in parts], args[1:], named)
         if func in _SCATTERS or not isinstance(result, Tensor):
             return LOST
-        if func in _PICTURES and result.ndim == 4:
-            return rules.of_picture(first, result.shape)
+        if func in PICTURES and result.ndim in (4, 5):
+            return rules.of_picture(first, result.shape, slide_of(func, args, kwargs))
         if func in (F.conv1d, torch.conv1d) and result.ndim == 3:
             return rules.of_sequence(first, result.shape)
         if func is F.pad:
@@ -241,7 +236,7 @@ class Follow(TorchFunctionMode):
 
     def _note_layout(self, index: int, func: Any, args: tuple[Any, ...], kwargs: Any) -> None:
         site = self.recording.trace.sites[index]
-        if site.kind == "attention":
+        if site.attends:
             seen = seen_at(self.shadow, self.recording.origins, func, args, kwargs)
             if seen is not None:
                 self.seen[index] = seen

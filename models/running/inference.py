@@ -7,10 +7,11 @@ from torch import Tensor, nn
 
 from fovea.models.capture import capture
 from fovea.models.capture.stream import Addition, stream
-from fovea.models.capture.workings import Workings, workings
+from fovea.models.capture.workings import workings
 from fovea.models.places.layout import Layouts, place, survey
 from fovea.models.records import Site, Trace
 from fovea.models.running.outputs import tensor_of
+from fovea.models.tracing.operations import Workings
 
 
 def run(

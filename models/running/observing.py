@@ -21,13 +21,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fovea.models.capture import Recording
 from fovea.models.capture import capture as record
 from fovea.models.places.layout import Layouts, place, survey
 from fovea.models.records import Site, Trace
 from fovea.models.running.again import Again, picture_of
 from fovea.models.running.compiled import compiled_parts
 from fovea.models.tracing.call_stack import Call
+from fovea.models.tracing.recording import Recording
 
 Target = int | Callable[[Any], Tensor] | None
 """A class by its number, a function from the network's output to a scalar, or the top class."""
@@ -68,7 +68,7 @@ def _that_fit(layouts: Layouts, sites: tuple[Site, ...]) -> Layouts:
         return ()
     for site, known in zip(sites, layouts, strict=True):
         cells = known and known.layout and known.layout.keys
-        if cells and site.kind == "attention" and cells.cells.shape[-1] != site.keys:
+        if cells and site.attends and cells.cells.shape[-1] != site.keys:
             raise ValueError(
                 f"these places are of another input size: {cells.cells.shape[-1]} keys at site "
                 f"{site.id}, which has {site.keys}"

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from fovea.models.capture import capture
 from fovea.models.networks.decoder import END, SPECIAL, START, UNKNOWN
 from fovea.models.places import layout
-from fovea.models.places.layout import Layouts, Placement, prefix_of
+from fovea.models.places.layout import Layouts, Placement, around
 from fovea.models.records import Layout, Words
 
 FIRST_WORD = len(SPECIAL)
@@ -243,8 +243,7 @@ def _sizes(module: nn.Module, *arguments: Tensor) -> tuple[Sizes | None, ...]:
     with torch.inference_mode(), capture(module) as recording:
         module(*arguments)
     return tuple(
-        site.attention.shape[2:] if site.kind == "attention" else None
-        for site in recording.trace.sites
+        site.attention.shape[2:] if site.attends else None for site in recording.trace.sites
     )
 
 
@@ -264,5 +263,5 @@ def _with_words(
     known = place.layout or Layout(None, None)
     cells = None if keys else known.keys
     found = Layout(None if queries else known.queries, cells, False, queries, keys)
-    prefix = prefix_of(cells) if cells else None
-    return Placement(layout=found, prefix_tokens=prefix or 0)
+    prefix, suffix = (around(cells) if cells else None) or (0, 0)
+    return Placement(layout=found, prefix_tokens=prefix, suffix_tokens=suffix)

@@ -23,13 +23,13 @@ from fovea.models.records import Map, Site, Trace
 from fovea.models.running.tasks import Sentence
 from fovea.server.answers import positions
 from fovea.server.answers import residual_stream as stream
+from fovea.server.answers.named_array import NamedArray
 from fovea.server.answers.queries import head_words, parse_head
 from fovea.server.answers.views import of_map
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.engine import Engine
 from fovea.server.engine.inference import MakeMap
 from fovea.server.problems import InvalidParameter, MapNotPossible, UnknownMap
-from fovea.server.wire.encode import NamedArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +108,21 @@ def _received(site: Site, options: Options) -> Map:
     assert site.layout is not None
     heads = parse_head(options.head, site.heads or 1)
     values = places.received(site.attention, site.layout)
-    prefix = attention.column_means(site.attention)[:, : site.prefix_tokens] if site.grid else None
+    assert site.layout.keys is not None
+    grid = site.layout.keys.grid
+    prefix = site.on_grid(attention.column_means(site.attention))[1] if site.grid else None
     return Map(
         values=attention.fuse(values, heads),
-        axes=("head", "row", "column") if heads == "all" else ("row", "column"),
+        axes=("head", *grid.axis_names) if heads == "all" else grid.axis_names,
         prefix=None if prefix is None else attention.fuse(prefix, heads),
         sentence=f"Layer {site.layer}, {head_words(heads)}: how much each patch is looked at by "
         f"all {'words' if site.layout.query_words else 'tokens'} that see it",
+        grid=grid,
     )
 
 
 def _has_placed_keys(site: Site) -> bool:
-    return site.kind == "attention" and site.layout is not None and site.layout.keys is not None
+    return site.attends and site.layout is not None and site.layout.keys is not None
 
 
 def _dino(trace: Trace, options: Options) -> Map:

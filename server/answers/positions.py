@@ -16,11 +16,11 @@ from fovea.models.methods.positions import positions_of
 from fovea.models.places.positions import Positions
 from fovea.models.records import Site
 from fovea.models.running.tasks import Sentence
+from fovea.server.answers.named_array import NamedArray
 from fovea.server.answers.queries import parse_place, parse_word, query_grid
 from fovea.server.answers.views import as_array, of_map
 from fovea.server.engine.analysis import Analysis
 from fovea.server.problems import MapNotPossible
-from fovea.server.wire.encode import NamedArray
 
 SentenceName = Literal["source", "read"]
 

@@ -1,13 +1,10 @@
-"""What each layer adds to the tokens of a site, as the bytes of an answer."""
+"""What each layer adds to the tokens of a site, by one more pass."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import numpy as np
-import orjson
 from torch import Tensor
 
 from fovea.models.capture.stream import Addition
@@ -16,16 +13,11 @@ from fovea.models.maps.propagation import NotPossible
 from fovea.models.methods.token_lengths import stream_of, token_lengths
 from fovea.models.records import Site
 from fovea.models.running.inference import run_for_stream
-from fovea.server.answers.views import as_array, of_map, require
+from fovea.server.answers.named_array import NamedArray
+from fovea.server.answers.views import of_map, require
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.engine import Engine
 from fovea.server.problems import MapNotPossible
-from fovea.server.wire.encode import Array, NamedArray, check_budget, pack
-from fovea.server.wire.negotiation import SAFETENSORS
-
-FIGURES = ("before", "added", "after", "kept")
-"""What is told of every sum, a number for each token: lengths, and the cosine of before and after.
-"""
 
 
 async def compute(engine: Engine, analysis: Analysis, site: Site) -> Sequence[Addition]:
@@ -34,7 +26,7 @@ async def compute(engine: Engine, analysis: Analysis, site: Site) -> Sequence[Ad
     Raises WrongKind for what is no attention, and MapNotPossible where its tokens are neither all
     patches of the photo nor words, or where nothing is added to them.
     """
-    require(site, "attention")
+    require(site, "stream")
     if not (_is_of_patches(site) or _is_of_words(site)):
         raise MapNotPossible(
             f"Site {site.id} is no attention of all patches to each other, nor one that words ask.",
@@ -67,7 +59,7 @@ async def lengths(
     """
     if site is None:
         site = next((one for one in reversed(analysis.trace.sites) if _is_of_patches(one)), None)
-    if site is None or (site.kind == "attention" and not _is_of_patches(site)):
+    if site is None or (site.attends and not _is_of_patches(site)):
         whose = analysis.model.id if site is None else f"site {site.id}"
         raise MapNotPossible(f"The tokens of {whose} are not all patches of a photo.")
     additions, chosen = await compute(engine, analysis, site), site
@@ -83,48 +75,8 @@ async def lengths(
 
 
 def _is_of_patches(site: Site) -> bool:
-    return site.kind == "attention" and site.grid is not None and site.queries == site.keys
+    return site.attends and site.grid is not None and site.queries == site.keys
 
 
 def _is_of_words(site: Site) -> bool:
     return site.layout is not None and site.layout.query_words is not None
-
-
-def encode(
-    additions: Sequence[Addition], analysis: Analysis, site: Site, media: str, budget_bytes: int
-) -> bytes:
-    """As JSON, a row a sum; or as safetensors, (addition, token) a figure."""
-    sites = analysis.trace.sites
-    sums = [
-        {
-            "kind": one.kind,
-            "module": one.module,
-            "site": None if one.site is None else sites[one.site].id,
-            "dim": one.dim,
-        }
-        for one in additions
-    ]
-    arrays: dict[str, Array] = {
-        name: np.stack([as_array(getattr(one, name)) for one in additions]) for name in FIGURES
-    }
-    sentence = f"What each layer adds to the {site.queries} tokens of site {site.id}"
-    if media == SAFETENSORS:
-        tensors = {name: (values, ("addition", "token")) for name, values in arrays.items()}
-        return pack(tensors, {"sentence": sentence, "additions": json.dumps(sums)})
-    told = [
-        {**one, **{name: values[number] for name, values in arrays.items()}}
-        for number, one in enumerate(sums)
-    ]
-    encoded = orjson.dumps(
-        {
-            "site": site.id,
-            "sentence": sentence,
-            "tokens": site.queries,
-            "prefix_tokens": site.prefix_tokens,
-            "additions": told,
-            "non_finite": sum(int(np.count_nonzero(~np.isfinite(one))) for one in arrays.values()),
-        },
-        option=orjson.OPT_SERIALIZE_NUMPY,
-    )
-    check_budget(len(encoded), budget_bytes)
-    return encoded

@@ -1,28 +1,25 @@
-"""A site's mechanism step by step: what is asked, the pass it takes, and the answer's bytes."""
+"""A site's mechanism step by step: what is asked, and the pass it takes."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
-import orjson
 from torch import Tensor
 
-from fovea.models.capture.workings import Workings
 from fovea.models.catalog.spec import LoadedModel
 from fovea.models.kinds.attention.steps import attention_steps
 from fovea.models.kinds.attention.windows import token_at
-from fovea.models.kinds.gate.steps import gate_steps
+from fovea.models.kinds.kind import At
+from fovea.models.kinds.registry import SITE_KINDS
 from fovea.models.kinds.step import Step
-from fovea.models.kinds.warp.steps import sampling_steps
 from fovea.models.maps.propagation import NotPossible
 from fovea.models.records import PatchGrid, Site
 from fovea.models.running.inference import run_for_workings
 from fovea.models.running.tasks import Sentence
+from fovea.models.tracing.operations import Workings
 from fovea.server.answers.queries import (
     Direction,
     key_words,
@@ -32,12 +29,10 @@ from fovea.server.answers.queries import (
     placed_query,
     window_index,
 )
-from fovea.server.answers.views import as_array
+from fovea.server.answers.views import titled
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.engine import Engine
 from fovea.server.problems import InvalidParameter
-from fovea.server.wire.encode import check_budget, pack
-from fovea.server.wire.negotiation import SAFETENSORS
 
 Make = Callable[[Workings], list[Step]]
 
@@ -75,20 +70,16 @@ async def compute(
 
 
 def _plan(analysis: Analysis, site: Site, asked: Asked) -> tuple[str, Make, dict[str, Any]]:
-    if site.kind == "attention":
+    kind = SITE_KINDS[site.kind]
+    if kind.steps is None:
         return _of_attention(analysis, site, asked)
-    layer = f"{site.kind.replace('-', ' ').capitalize()} {site.layer}"
-    if site.kind != "spatial-transformer":
-        what = "channel" if site.kind == "channel-gate" else "place"
-        return (
-            f"{layer}: from the feature map to a factor for every {what}",
-            partial(gate_steps, site),
-            {},
-        )
-    row, column = parse_place(asked.query, PatchGrid(*site.sampling.grid.shape[1:3]))
-    told = f"{layer}: how row {row}, column {column} of its output is read"
-    make = partial(sampling_steps, site, row=row, column=column)
-    return told, make, {"query": f"{row},{column}"}
+    at, where = At(), ""
+    if kind.grid is not None:
+        at = At(*parse_place(asked.query, PatchGrid(*kind.grid(site))))
+        where = f"{at.row},{at.column}"
+    told = f"{titled(site)}: {kind.led_to.format(row=at.row, column=at.column)}"
+    tell = kind.steps
+    return told, lambda workings: tell(site, workings, at), {"query": where} if where else {}
 
 
 def _of_attention(analysis: Analysis, site: Site, asked: Asked) -> tuple[str, Make, dict[str, Any]]:
@@ -138,45 +129,3 @@ def _watch(analysis: Analysis, site: Site, loaded: LoadedModel, inputs: Tensor) 
     if found is None:
         raise NotPossible(f"a second pass did not meet site {site.id}")
     return found
-
-
-def encode(steps: Steps, media: str, budget_bytes: int) -> bytes:
-    """As JSON, or as one array a step in a safetensors file."""
-    return to_safetensors(steps) if media == SAFETENSORS else to_json(steps, budget_bytes)
-
-
-def to_json(steps: Steps, budget_bytes: int) -> bytes:
-    """Values nested as `axes` says; NaN and infinity, which JSON lacks, are null and counted."""
-    told, infinite = [], 0
-    for one in steps.steps:
-        values = None if one.values is None else np.asarray(as_array(one.values), order="C")
-        infinite += 0 if values is None else int(np.count_nonzero(~np.isfinite(values)))
-        plain = values if values is None or values.ndim else values.item()
-        about = {
-            name: getattr(one, name)
-            for name in ("name", "sentence", "formula", "module", "axes", "shape")
-        }
-        told.append({**about, "values": plain})
-    encoded = orjson.dumps(
-        {
-            "site": steps.site.id,
-            "kind": steps.site.kind,
-            **steps.about,
-            "sentence": steps.sentence,
-            "steps": told,
-            "non_finite": infinite,
-        },
-        option=orjson.OPT_SERIALIZE_NUMPY,
-    )
-    check_budget(len(encoded), budget_bytes)
-    return encoded
-
-
-def to_safetensors(steps: Steps) -> bytes:
-    """Named by their number and name, "03 softmax"; sentences and formulas in the metadata."""
-    named = [(f"{number:02d} {one.name}", one) for number, one in enumerate(steps.steps)]
-    arrays = {
-        name: (as_array(one.values), one.axes) for name, one in named if one.values is not None
-    }
-    told = {name: {"sentence": one.sentence, "formula": one.formula} for name, one in named}
-    return pack(arrays, {"sentence": steps.sentence, "steps": json.dumps(told)})

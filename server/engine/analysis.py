@@ -10,6 +10,7 @@ from fovea.models.catalog.spec import LoadedModel, ModelSpec
 from fovea.models.geometry import Geometry
 from fovea.models.records import Trace
 from fovea.models.running.tasks import Mask, Output, Sentence, task_of
+from fovea.server.intake.given import Given, Text
 from fovea.server.intake.imaging import Photo
 from fovea.server.problems import MapNotPossible, NotFound
 
@@ -21,21 +22,6 @@ class Prediction:
     index: int
     label: str
     score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A sentence as it was sent, and its words as the network tells them apart."""
-
-    text: str
-    words: tuple[str, ...]
-
-    @property
-    def digest(self) -> str:
-        return hashlib.blake2b("\0".join(("text", *self.words)).encode()).hexdigest()
-
-
-Given = Photo | Text
 
 
 @dataclass(frozen=True, eq=False, slots=True)

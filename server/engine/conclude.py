@@ -12,8 +12,9 @@ from fovea.models.catalog.spec import LoadedModel, ModelSpec
 from fovea.models.geometry import Geometry
 from fovea.models.preprocessing import prepare
 from fovea.models.running import tasks
-from fovea.server.engine.analysis import Analysis, Given, Prediction, Text
+from fovea.server.engine.analysis import Analysis, Prediction
 from fovea.server.engine.inference import Outcome
+from fovea.server.intake.given import Given, Text
 from fovea.server.intake.imaging import Photo
 
 TOP_CLASSES = 5

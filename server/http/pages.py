@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from fovea.server import problems
-from fovea.server.http.routes.common import in_thread, tagged
+from fovea.server.http.answering import in_thread, tagged
 from fovea.server.wire.negotiation import JSON, choose, matches
 from fovea.server.wire.render import COLORMAPS_FILE
 

@@ -24,6 +24,7 @@ BACKGROUND_NAME = "white"
 LAID = f"Transparent parts were laid on {BACKGROUND_NAME}."
 
 STRIP_PIXELS = 1 << 19
+"""What is worked on at a time, in floats or whole numbers of 32 bits."""
 
 WIDE_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 ALPHA_MODES = ("RGBA", "LA", "La", "PA", "RGBa")

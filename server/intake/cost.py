@@ -37,19 +37,24 @@ class Cost:
 def decoding_bytes(data: bytes) -> int:
     """At most so much memory `imaging.decode` takes for this file at its peak, beside the file.
 
-    Looks at the header only; of bytes that are no photo, or damaged, it gives what little the
-    attempt takes.
+    Looks at the header only; 0 for bytes that are no photo, or whose header is damaged.
     """
+    found = of(data)
+    return 0 if found is None else found.total
+
+
+def of(data: bytes) -> Cost | None:
+    """None for bytes that are no photo, or whose header is damaged."""
     try:
-        return _cost(data).total
+        return _cost(data)
     except Exception:  # As in imaging: damaged headers raise anything.
-        return 2 * len(data)
+        return None
 
 
-def _cost(data: bytes) -> Cost:
+def _cost(data: bytes) -> Cost | None:
     kind = containers.sniff(data)
     if kind is None or kind not in containers.accepted():
-        return Cost(0, 0, 0)
+        return None
     if kind == "TIFF":
         return _of_tiff(data)
     file_bytes = 0
@@ -73,7 +78,7 @@ def _cost(data: bytes) -> Cost:
     return Cost(pixels, PHOTO + kept + more, file_bytes + len(data))
 
 
-def _of_tiff(data: bytes) -> Cost:
+def _of_tiff(data: bytes) -> Cost | None:
     head = tiff.header(data)
     if (inside := tiff.preview(data, head)) is not None and head.of_a_raw_photo:
         return _cost(inside)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fovea.models.catalog.spec import ModelSpec
 from fovea.models.running import tasks
-from fovea.server.engine.analysis import Given, Text
+from fovea.server.intake.given import Given, Text
 from fovea.server.intake.imaging import Photo
 from fovea.server.problems import MissingText, TextTooLong, UnknownWords, WrongInput
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,32 +12,11 @@ import orjson
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
+from fovea.server.answers.named_array import Array, NamedArray
 from fovea.server.problems import TooLargeForJson
-
-Array = NDArray[np.float32]
 
 BYTES_PER_VALUE = 2
 """The least that a number takes in JSON, with its comma: enough to refuse before encoding."""
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class NamedArray:
-    """Raw values with the names of their axes and one sentence that says what they are.
-
-    prefix: the values on prefix tokens, which have no place. about: what was asked, echoed to the
-    client.
-    covers_input: whether (row, column) are cells on the network's input, so that it can be drawn on
-    the photo.
-    name: what the values are called in JSON and safetensors.
-    """
-
-    values: Array
-    axes: tuple[str, ...]
-    sentence: str
-    prefix: Array | None = None
-    about: Mapping[str, Any] = field(default_factory=dict)
-    covers_input: bool = True
-    name: str = "values"
 
 
 def to_json(array: NamedArray, budget_bytes: int) -> bytes:
@@ -53,6 +31,7 @@ def to_json(array: NamedArray, budget_bytes: int) -> bytes:
             array.name: np.ascontiguousarray(array.values),
             "prefix_values": None if array.prefix is None else np.ascontiguousarray(array.prefix),
             "non_finite": int(np.count_nonzero(~np.isfinite(array.values))),
+            **{name: np.ascontiguousarray(values) for name, (values, _) in array.more.items()},
         },
         option=orjson.OPT_SERIALIZE_NUMPY,
     )
@@ -84,7 +63,7 @@ def array_to_npy(values: NDArray[Any]) -> bytes:
 
 def to_safetensors(array: NamedArray) -> bytes:
     """The values and, where there are any, `prefix_values`, with the sentence in the metadata."""
-    tensors = {array.name: (array.values, array.axes)}
+    tensors = {array.name: (array.values, array.axes), **array.more}
     if array.prefix is not None:
         tensors["prefix_values"] = (array.prefix, (*array.axes[:-2], "prefix"))
     return pack(tensors, {"sentence": array.sentence})

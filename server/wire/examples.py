@@ -170,6 +170,7 @@ MODEL_SUMMARY: dict[str, Any] = {
     "metrics": {},
     "licence": "apache-2.0",
     "reason": None,
+    "default": False,
 }
 
 MODEL_CARD: dict[str, Any] = {

@@ -9,15 +9,21 @@ from fovea.server.engine.shelf import Shelf, find
 from fovea.server.wire import schemas
 
 
-def rows(catalog: Catalog, shelf: Shelf, search: str, limit: int) -> list[schemas.ModelSummary]:
-    """What runs without a download, and with a search text also what the hub has."""
+def rows(
+    catalog: Catalog, shelf: Shelf, search: str, limit: int, default: str | None
+) -> list[schemas.ModelSummary]:
+    """What runs without a download, and with a search text also what the hub has.
+
+    default: the id of the model that is used when a request names none.
+    """
     specs = catalog.search(search, limit) if search.strip() else catalog.listed()[:limit]
     return [
-        schemas.model_summary(known(spec, shelf), status(spec, catalog, shelf)) for spec in specs
+        schemas.model_summary(known(spec, shelf), status(spec, catalog, shelf), spec.id == default)
+        for spec in specs
     ]
 
 
-def card(catalog: Catalog, shelf: Shelf, model: str) -> schemas.ModelCard:
+def card(catalog: Catalog, shelf: Shelf, model: str, default: str | None) -> schemas.ModelCard:
     """One model; raises UnknownModel."""
     spec = find(catalog, model)
     loaded = shelf.loaded(spec.id)
@@ -25,6 +31,7 @@ def card(catalog: Catalog, shelf: Shelf, model: str) -> schemas.ModelCard:
     return schemas.model_card(
         known(spec, shelf),
         status(spec, catalog, shelf),
+        spec.id == default,
         loaded.revision if loaded else None,
         (job.meter.received, job.meter.total) if job else None,
         f"/v1/jobs/{job.id}" if job else None,

@@ -14,7 +14,7 @@ from fovea.models.preprocessing import Preprocessing as Wanted
 from fovea.models.running.tasks import task_of
 from fovea.server.engine.analysis import Analysis as KeptAnalysis
 from fovea.server.wire.outputs import CaptionOutput, MaskOutput, Schema, SequenceOutput, output
-from fovea.server.wire.site_schemas import Grid, SiteSummary, site_summary
+from fovea.server.wire.site_schemas import Grid, SiteKindName, SiteSummary, site_summary
 
 Status = Literal["ready", "available", "loading", "unavailable"]
 
@@ -75,6 +75,7 @@ class ModelSummary(Schema):
     metrics: dict[str, Any]
     licence: str | None
     reason: str | None = Field(None, description="why it is unavailable")
+    default: bool = Field(False, description="whether a photo without a model is given to it")
 
 
 class Preprocessing(Schema):
@@ -120,7 +121,7 @@ class NamedArray(Schema):
 
 class SamplingGrid(Schema):
     site: str
-    theta: list[list[float]]
+    theta: list[list[float]] | None = Field(description="null where no affine map gives the points")
     input: Grid
     output: Grid
     align_corners: bool
@@ -144,7 +145,7 @@ class Step(Schema):
 
 class Steps(Schema):
     site: str
-    kind: Literal["attention", "channel-gate", "spatial-gate", "spatial-transformer"]
+    kind: SiteKindName
     query: int | str | None = Field(default=None, description="the token, or row,col of the output")
     key: int | None = Field(default=None, description="whose key and value are shown, if asked")
     head: int | None = None
@@ -237,14 +238,15 @@ def analysis(kept: KeptAnalysis) -> Analysis:
     )
 
 
-def model_summary(spec: ModelSpec, status: Status) -> ModelSummary:
+def model_summary(spec: ModelSpec, status: Status, default: bool) -> ModelSummary:
     """One row of the catalogue."""
-    return ModelSummary(**_summary_fields(spec), status=status)
+    return ModelSummary(**_summary_fields(spec), status=status, default=default)
 
 
 def model_card(
     spec: ModelSpec,
     status: Status,
+    default: bool,
     revision: str | None,
     received: tuple[int, int | None] | None,
     job: str | None = None,
@@ -254,6 +256,7 @@ def model_card(
         **spec.card,
         **_summary_fields(spec),
         status=status,
+        default=default,
         revision=revision or spec.revision,
         citation=spec.citation,
         preprocessing=preprocessing_of(spec.preprocessing),

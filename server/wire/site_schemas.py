@@ -4,26 +4,45 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from fovea.models.kinds.warp.chain import read_through
-from fovea.models.records import PatchGrid, Site, Trace
+from fovea.models.kinds.registry import SITE_KINDS
+from fovea.models.records import Attention, PatchGrid, Site, Trace
 from fovea.models.running.tasks import Sentence
-from fovea.server.answers import views
 from fovea.server.answers.queries import key_grid, query_grid, windows, word_labels
 from fovea.server.wire.outputs import Schema
+
+if TYPE_CHECKING:
+    SiteKindName = str
+else:
+    SiteKindName = Literal[tuple(SITE_KINDS)]
+"""The names of the kinds, as the registry lists them."""
 
 
 class Grid(Schema):
     rows: int
     columns: int
+    depth: int = Field(default=1, description="layers behind each other: moments, slices; else 1")
+    origin: list[float] | None = Field(
+        default=None,
+        description="where cell (0, 0) begins, [row, column] in pixels of the network's input; "
+        "null: the cells share the whole input evenly. With a depth, that comes first",
+    )
+    stride: list[float] | None = Field(
+        default=None, description="pixels from one cell to the next; a cell is drawn so large"
+    )
+    extent: list[float] | None = Field(
+        default=None,
+        description="pixels that a cell was made from, with the cell's middle; more than the "
+        "stride where patches overlap",
+    )
 
 
 class SiteSummary(Schema):
     id: str
-    kind: Literal["attention", "channel-gate", "spatial-gate", "spatial-transformer"]
+    kind: SiteKindName
     layer: int = Field(description="ordinal among the sites of its kind, from 0")
     name: str = Field(description="path of the module in the network")
     heads: int | None
@@ -31,6 +50,7 @@ class SiteSummary(Schema):
     keys: int | None
     grid: Grid | None = Field(description="cells of one grid that all tokens lie on; null: none")
     prefix_tokens: int = Field(description="tokens without a place, before the cells")
+    suffix_tokens: int = Field(default=0, description="tokens without a place, after the cells")
     query_labels: list[str] | None = Field(description="the words that ask, where words do")
     key_labels: list[str] | None = Field(description="the words that are looked at")
     channels: int | None
@@ -39,7 +59,12 @@ class SiteSummary(Schema):
     key_grid: Grid | None = Field(description="cells that are looked at")
     projections: bool = Field(description="whether queries and keys alone give every row")
     note: str | None = Field(description="windows, two grids, or why places are not known")
-    theta: list[list[float]] | None = None
+    range: list[float | None] | None = Field(
+        default=None, description="of a gate's factors, whatever the photo; null: no bound"
+    )
+    theta: list[list[float]] | None = Field(
+        default=None, description="of a sampler; null where no affine map gives its points"
+    )
     input_grid: Grid | None = None
     output_grid: Grid | None = None
     align_corners: bool | None = Field(
@@ -54,30 +79,37 @@ class SiteSummary(Schema):
 
 def grid_of(grid: PatchGrid | None) -> Grid | None:
     """The JSON of a grid."""
-    return None if grid is None else Grid(rows=grid.rows, columns=grid.columns)
+    if grid is None:
+        return None
+    axes = grid.axes or ()
+    return Grid(
+        rows=grid.rows,
+        columns=grid.columns,
+        depth=grid.depth,
+        origin=[axis.origin for axis in axes] or None,
+        stride=[axis.stride for axis in axes] or None,
+        extent=[axis.extent for axis in axes] or None,
+    )
 
 
 def site_summary(trace: Trace, site: Site, sentence: Sentence | None = None) -> SiteSummary:
     """One row of an analysis's `sites`."""
     queries, keys = word_labels(site, sentence)
-    is_attention = site.kind == "attention"
+    is_attention = isinstance(site.tensors, Attention)
     fields: dict[str, Any] = {
         name: getattr(site, name)
         for name in ("id", "kind", "layer", "name", "heads", "queries", "keys", "channels", "note")
     }
-    if site.kind == "spatial-transformer":
-        sampling = site.sampling
+    if (facts := SITE_KINDS[site.kind].facts) is not None:
         fields |= {
-            "theta": views.as_array(sampling.theta[0]).tolist(),
-            "input_grid": grid_of(PatchGrid(*sampling.input.shape[2:])),
-            "output_grid": grid_of(PatchGrid(*sampling.grid.shape[1:3])),
-            "align_corners": sampling.align_corners,
-            "reads_through": [sampler.id for sampler in read_through(trace, site)],
+            name: grid_of(fact) if isinstance(fact, PatchGrid) else fact
+            for name, fact in facts(trace, site).items()
         }
     return SiteSummary(
         **fields,
         grid=grid_of(site.grid),
         prefix_tokens=site.prefix_tokens,
+        suffix_tokens=site.suffix_tokens,
         query_labels=None if queries is None else list(queries),
         key_labels=None if keys is None else list(keys),
         windows=windows(site),

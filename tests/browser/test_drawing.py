@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.conftest import WINDOWED, Watched
+from tests.browser.conftest import WINDOWED, Attending, Watched
 from tests.browser.looking import (
     analysis_of,
     attention,
@@ -26,9 +26,11 @@ from tests.browser.looking import (
 pytestmark = pytest.mark.browser
 
 
-def test_the_overlay_shows_the_numbers_of_the_api(watched: Watched, attending: str) -> None:
-    page = watched.open(f"?sample=chelsea&model={attending}&site=s04&colormap=viridis&opacity=0.7")
-    values = attention(watched, "s04", query="cls", head="mean")
+def test_the_overlay_shows_the_numbers_of_the_api(watched: Watched, attending: Attending) -> None:
+    page = watched.open(
+        f"?sample=chelsea&model={attending.model}&site={attending.site(4)}&colormap=viridis&opacity=0.7"
+    )
+    values = attention(watched, attending.site(4), query="cls", head="mean")
     analysis = get(watched.server, f"/v1/analyses/{analysis_of(page)}")
     wanted = expected_cells(watched.server, values, "viridis", 0.7)
     # Rounding may move a value by one step of the colormap, and 8 bits of alpha by two levels.
@@ -42,8 +44,8 @@ def test_the_overlay_shows_the_numbers_of_the_api(watched: Watched, attending: s
     assert difference.max() <= 6, difference.max()
 
 
-def test_rollout_is_the_apis(watched: Watched, attending: str) -> None:
-    page = watched.open(f"?sample=chelsea&model={attending}")
+def test_rollout_is_the_apis(watched: Watched, attending: Attending) -> None:
+    page = watched.open(f"?sample=chelsea&model={attending.model}")
     page.get_by_role("radio", name="Rollout", exact=True).click()
     expect(page.locator("#sentence")).to_contain_text("Rollout")
     answer = get(watched.server, f"/v1/analyses/{analysis_of(page)}/maps/rollout")
@@ -67,14 +69,16 @@ def test_a_place_sees_its_window_and_nothing_else(watched: Watched) -> None:
     expect(page.locator("#sentence")).to_contain_text("row 4, column 8")
 
 
-def test_heads_are_small_multiples(watched: Watched, attending: str) -> None:
-    page = watched.open(f"?sample=chelsea&model={attending}&site=s04&tab=heads")
+def test_heads_are_small_multiples(watched: Watched, attending: Attending) -> None:
+    page = watched.open(
+        f"?sample=chelsea&model={attending.model}&site={attending.site(4)}&tab=heads"
+    )
     heads = page.locator(".head")
     expect(heads.first).to_be_visible()
     analysis = get(watched.server, f"/v1/analyses/{analysis_of(page)}")
-    site = next(one for one in analysis["sites"] if one["id"] == "s04")
-    expect(heads).to_have_count(site["heads"])
-    expect(page.locator(".mini")).to_have_count(sum(one["heads"] for one in analysis["sites"]))
+    attention = [one for one in analysis["sites"] if one["kind"] == "attention"]
+    expect(heads).to_have_count(attention[4]["heads"])
+    expect(page.locator(".mini")).to_have_count(sum(one["heads"] for one in attention))
     heads.nth(1).click()
     expect(page.locator("#sentence")).to_contain_text("head 1")
     page.locator(".mini").first.click()
@@ -96,7 +100,7 @@ def test_heads_of_windows_show_the_window(watched: Watched) -> None:
     expect(page.locator("#sentence")).to_contain_text("row 14, column 14 looks at in its window")
 
 
-def test_unknown_places_are_a_matrix_with_a_note(watched: Watched, attending: str) -> None:
+def test_unknown_places_are_a_matrix_with_a_note(watched: Watched, attending: Attending) -> None:
     def without_places(route, request) -> None:  # type: ignore[no-untyped-def]
         if request.method != "POST":
             return route.continue_()
@@ -108,17 +112,18 @@ def test_unknown_places_are_a_matrix_with_a_note(watched: Watched, attending: st
         return route.fulfill(response=response, json=answer)
 
     watched.page.route("**/v1/analyses", without_places)
-    page = watched.open(f"?sample=chelsea&model={attending}&site=s04")
+    page = watched.open(f"?sample=chelsea&model={attending.model}&site={attending.site(4)}")
     expect(page.locator("#sentence")).to_contain_text("every query (rows) against every key")
     expect(page.locator("#sentence")).to_contain_text("not known")
     size = page.evaluate(
         "[...document.querySelectorAll('.second canvas')].map((c) => [c.width, c.height])"
     )
-    assert size == [[197, 197]]
+    tokens = attending.sites[4]["queries"]
+    assert size == [[tokens, tokens]]
 
 
-def test_without_webgl_the_pixels_are_the_same(watched: Watched, attending: str) -> None:
-    view = f"?sample=chelsea&model={attending}&site=s04&opacity=0.8"
+def test_without_webgl_the_pixels_are_the_same(watched: Watched, attending: Attending) -> None:
+    view = f"?sample=chelsea&model={attending.model}&site={attending.site(4)}&opacity=0.8"
     for options in ("", "&smooth=1"):
         page = watched.open(f"{view}{options}&renderer=webgl")
         assert page.evaluate(
@@ -133,8 +138,21 @@ def test_without_webgl_the_pixels_are_the_same(watched: Watched, attending: str)
         assert np.abs(with_webgl - without).max() <= (12 if options else 3)
 
 
-def test_a_lost_context_goes_on_without_webgl(watched: Watched, attending: str) -> None:
-    page = watched.open(f"?sample=chelsea&model={attending}&site=s04&renderer=webgl")
+def test_software_is_not_taken_for_a_gpu(watched: Watched) -> None:
+    """This browser offers WebGL2 in software: whoever names no renderer gets Canvas2D."""
+    page = watched.open("?sample=sunflower&model=vit")
+    renderer = page.evaluate("""() => {
+      const gl = document.createElement("canvas").getContext("webgl2");
+      return gl?.getParameter(gl.getExtension("WEBGL_debug_renderer_info").UNMASKED_RENDERER_WEBGL);
+    }""")
+    assert "SwiftShader" in renderer
+    assert page.evaluate("document.querySelector('#frame .overlay').getContext('2d') !== null")
+
+
+def test_a_lost_context_goes_on_without_webgl(watched: Watched, attending: Attending) -> None:
+    page = watched.open(
+        f"?sample=chelsea&model={attending.model}&site={attending.site(4)}&renderer=webgl"
+    )
     before = pixels(page).astype(int)
     page.evaluate(
         "document.querySelector('#frame .overlay').getContext('webgl2')"
@@ -147,9 +165,9 @@ def test_a_lost_context_goes_on_without_webgl(watched: Watched, attending: str) 
 
 
 def test_export_is_the_photo_with_the_map_and_its_sentence(
-    watched: Watched, attending: str, tmp_path: Path
+    watched: Watched, attending: Attending, tmp_path: Path
 ) -> None:
-    page = watched.open(f"?sample=chelsea&model={attending}&site=s04")
+    page = watched.open(f"?sample=chelsea&model={attending.model}&site={attending.site(4)}")
     with page.expect_download() as download:
         page.keyboard.press("e")
     target = tmp_path / "export.png"
@@ -160,7 +178,7 @@ def test_export_is_the_photo_with_the_map_and_its_sentence(
     assert exported.shape[0] > 2 * 300  # the legend and the sentence stand below
 
     analysis = get(watched.server, f"/v1/analyses/{analysis_of(page)}")
-    values = attention(watched, "s04", query="cls", head="mean")
+    values = attention(watched, attending.site(4), query="cls", head="mean")
     colours = colour_cells(watched.server, values, "inferno")
     with urllib.request.urlopen(f"{watched.server}{analysis['links']['image']}") as answer:
         photo = np.array(Image.open(io.BytesIO(answer.read())).convert("RGB")).astype(float)

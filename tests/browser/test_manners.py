@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.browser.conftest import Watched
+from tests.browser.conftest import Attending, Watched
 
 pytestmark = pytest.mark.browser
 
@@ -39,13 +39,15 @@ LOW_CONTRAST = """() => {
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("tab", ["look", "heads", "numbers", "how"])
-def test_contrast(watched: Watched, attending: str, theme: str, tab: str) -> None:
-    page = watched.open(f"?sample=chelsea&model={attending}&site=s03&tab={tab}&theme={theme}")
+def test_contrast(watched: Watched, attending: Attending, theme: str, tab: str) -> None:
+    page = watched.open(
+        f"?sample=chelsea&model={attending.model}&site={attending.site(3)}&tab={tab}&theme={theme}"
+    )
     assert page.evaluate(LOW_CONTRAST) == []
 
 
-def test_every_control_has_a_name(watched: Watched, attending: str) -> None:
-    page = watched.open(f"?sample=chelsea&model={attending}&tab=heads")
+def test_every_control_has_a_name(watched: Watched, attending: Attending) -> None:
+    page = watched.open(f"?sample=chelsea&model={attending.model}&tab=heads")
     expect(page.locator(".mini").first).to_be_visible()
     nameless = page.evaluate(
         """() => [...document.querySelectorAll("button, input, select")]
@@ -57,8 +59,8 @@ def test_every_control_has_a_name(watched: Watched, attending: str) -> None:
     assert nameless == []
 
 
-def test_a_long_wait_says_so_and_can_be_cancelled(watched: Watched, attending: str) -> None:
-    page = watched.open(f"?sample=chelsea&model={attending}&site=s03")
+def test_a_long_wait_says_so_and_can_be_cancelled(watched: Watched, attending: Attending) -> None:
+    page = watched.open(f"?sample=chelsea&model={attending.model}&site={attending.site(3)}")
     said = page.locator("#sentence").inner_text()
 
     held: list[Route] = []
@@ -76,8 +78,8 @@ def test_a_long_wait_says_so_and_can_be_cancelled(watched: Watched, attending: s
     assert "sample=chelsea" in page.url
 
 
-def test_the_search_also_finds_what_is_not_here(watched: Watched, attending: str) -> None:
-    page = watched.open(f"?sample=chelsea&model={attending}")
+def test_the_search_also_finds_what_is_not_here(watched: Watched, attending: Attending) -> None:
+    page = watched.open(f"?sample=chelsea&model={attending.model}")
     page.keyboard.press("/")
     page.locator("#model-search").fill("deit tiny")
     card = page.locator(".card", has_text="deit_tiny").first

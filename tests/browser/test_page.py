@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.acting import hover
-from tests.browser.conftest import Watched
+from tests.browser.conftest import Attending, Watched
 from tests.browser.looking import (
     analysis_of,
     attention,
@@ -23,7 +23,9 @@ from tests.browser.looking import (
 pytestmark = pytest.mark.browser
 
 
-def test_without_a_click_the_first_sample_is_analysed(watched: Watched, attending: str) -> None:
+def test_without_a_click_the_first_sample_is_analysed(
+    watched: Watched, attending: Attending
+) -> None:
     page = watched.open()
     expect(page.locator("#sentence")).to_contain_text("what the class token looks at")
     expect(page.locator(".hint")).to_contain_text("Move over the photo")
@@ -33,14 +35,16 @@ def test_without_a_click_the_first_sample_is_analysed(watched: Watched, attendin
     assert len(np.unique(pixels(page).reshape(-1, 3), axis=0)) > 20
 
 
-def test_hovering_asks_the_patch_under_the_pointer(watched: Watched, attending: str) -> None:
-    page = watched.open(f"?sample=chelsea&model={attending}&site=s04&head=0&opacity=1")
+def test_hovering_asks_the_patch_under_the_pointer(watched: Watched, attending: Attending) -> None:
+    page = watched.open(
+        f"?sample=chelsea&model={attending.model}&site={attending.site(4)}&head=0&opacity=1"
+    )
     analysis = get(watched.server, f"/v1/analyses/{analysis_of(page)}")
     hover(page, 0.5, 0.5)
     expect(page.locator("#sentence")).to_contain_text("head 0: what the patch at row")
     asked = re.search(r"row (\d+), column (\d+)", sentence(page))
     assert asked
-    values = attention(watched, "s04", query=f"{asked[1]},{asked[2]}", head=0)
+    values = attention(watched, attending.site(4), query=f"{asked[1]},{asked[2]}", head=0)
     wanted = expected_cells(watched.server, values, "inferno", 1)
     difference = np.abs(seen_cells(page, analysis, *values.shape).astype(float) - wanted)
     assert difference.max() <= 6, difference.max()
@@ -50,8 +54,8 @@ def test_hovering_asks_the_patch_under_the_pointer(watched: Watched, attending: 
     expect(page.locator("#sentence")).to_contain_text("what the class token looks at")
 
 
-def test_a_click_pins_and_the_direction_turns(watched: Watched, attending: str) -> None:
-    page = watched.open(f"?sample=chelsea&model={attending}&site=s04")
+def test_a_click_pins_and_the_direction_turns(watched: Watched, attending: Attending) -> None:
+    page = watched.open(f"?sample=chelsea&model={attending.model}&site={attending.site(4)}")
     hover(page, 0.5, 0.5)
     page.mouse.down()
     page.mouse.up()
@@ -63,15 +67,17 @@ def test_a_click_pins_and_the_direction_turns(watched: Watched, attending: str) 
     expect(page.locator("#sentence")).to_contain_text("what looks at the patch")
     asked = re.search(r"row (\d+), column (\d+)", pinned)
     assert asked
-    values = attention(watched, "s04", query=f"{asked[1]},{asked[2]}", direction="to")
+    values = attention(watched, attending.site(4), query=f"{asked[1]},{asked[2]}", direction="to")
     high = float(page.locator(".legend .number").nth(1).inner_text())
     assert high == pytest.approx(values.max(), rel=0.01)
     page.locator("#class-token").click()
     expect(page.locator("#sentence")).to_contain_text("the class token")
 
 
-def test_the_keyboard_does_all_of_it(watched: Watched, attending: str) -> None:
-    page = watched.open(f"?sample=chelsea&model={attending}&site=s04&query=5,5")
+def test_the_keyboard_does_all_of_it(watched: Watched, attending: Attending) -> None:
+    page = watched.open(
+        f"?sample=chelsea&model={attending.model}&site={attending.site(4)}&query=5,5"
+    )
     said = page.locator("#sentence")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowUp")
@@ -95,11 +101,15 @@ def test_the_keyboard_does_all_of_it(watched: Watched, attending: str) -> None:
     page.keyboard.press("Escape")
     page.locator(".site[aria-checked=true]").focus()
     page.keyboard.press("ArrowLeft")
-    expect(page.locator(".site[aria-checked=true]")).to_have_attribute("data-site", "s03")
+    expect(page.locator(".site[aria-checked=true]")).to_have_attribute(
+        "data-site", attending.site(3)
+    )
 
 
-def test_an_answer_pressed_shows_what_counted_for_it(watched: Watched, attending: str) -> None:
-    page = watched.open(f"?sample=chelsea&model={attending}&opacity=0.7&colormap=viridis")
+def test_an_answer_pressed_shows_what_counted_for_it(
+    watched: Watched, attending: Attending
+) -> None:
+    page = watched.open(f"?sample=chelsea&model={attending.model}&opacity=0.7&colormap=viridis")
     second = page.locator(".why").nth(1)
     second.click()
     expect(second).to_have_attribute("aria-pressed", "true")
@@ -120,19 +130,21 @@ def test_an_answer_pressed_shows_what_counted_for_it(watched: Watched, attending
     expect(page.locator("#sentence")).to_contain_text("what the class token looks at")
 
 
-def test_numbers_and_the_worked_pair(watched: Watched, attending: str) -> None:
-    page = watched.open(f"?sample=chelsea&model={attending}&site=s04&query=5,5&head=1&tab=numbers")
+def test_numbers_and_the_worked_pair(watched: Watched, attending: Attending) -> None:
+    page = watched.open(
+        f"?sample=chelsea&model={attending.model}&site={attending.site(4)}&query=5,5&head=1&tab=numbers"
+    )
     expect(page.locator("#panel-numbers")).to_contain_text("sum over places")
     expect(page.locator("#panel-numbers .chart .main-svg").first).to_be_visible(timeout=30_000)
     page.locator("#tab-how").click()
     expect(page.locator("ol.steps math")).to_have_count(3)
-    values = attention(watched, "s04", query="5,5", head=1)
+    values = attention(watched, attending.site(4), query="5,5", head=1)
     page.keyboard.press("Escape")
     assert values.shape == (14, 14)
 
 
-def test_theme_follows_the_system_and_the_button(watched: Watched, attending: str) -> None:
-    page = watched.open(f"?sample=chelsea&model={attending}")
+def test_theme_follows_the_system_and_the_button(watched: Watched, attending: Attending) -> None:
+    page = watched.open(f"?sample=chelsea&model={attending.model}")
     background = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(background)
     page.emulate_media(color_scheme="dark")
@@ -145,8 +157,8 @@ def test_theme_follows_the_system_and_the_button(watched: Watched, attending: st
     assert page.evaluate(background) == dark
 
 
-def test_on_a_phone(phone: Watched, attending: str) -> None:
-    page = phone.open(f"?sample=chelsea&model={attending}&site=s04")
+def test_on_a_phone(phone: Watched, attending: Attending) -> None:
+    page = phone.open(f"?sample=chelsea&model={attending.model}&site={attending.site(4)}")
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     stage = page.locator("#frame").bounding_box()
     inspector = page.locator("#inspector").bounding_box()

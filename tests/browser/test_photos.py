@@ -9,14 +9,16 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.acting import DROP, SAMPLES, drop, hover, photo_file
-from tests.browser.conftest import ROOT, Watched, watch
+from tests.browser.conftest import ROOT, Attending, Watched, watch
 from tests.browser.looking import pixels, sentence
 
 pytestmark = pytest.mark.browser
 
 
-def test_a_dropped_photo_and_its_link(watched: Watched, attending: str, browser: Browser) -> None:
-    page = watched.open(f"?model={attending}")
+def test_a_dropped_photo_and_its_link(
+    watched: Watched, attending: Attending, browser: Browser
+) -> None:
+    page = watched.open(f"?model={attending.model}")
     drop(page, photo_file(), "holiday.png", "image/png")
     expect(page).to_have_url(re.compile("analysis="), timeout=15_000)
     expect(page.get_by_role("button", name="Samples")).to_contain_text("Your photo")
@@ -41,10 +43,10 @@ def test_a_dropped_photo_and_its_link(watched: Watched, attending: str, browser:
     context.close()
 
 
-def test_a_pasted_photo(watched: Watched, attending: str) -> None:
+def test_a_pasted_photo(watched: Watched, attending: Attending) -> None:
     import base64
 
-    page = watched.open(f"?model={attending}")
+    page = watched.open(f"?model={attending.model}")
     page.evaluate(
         DROP.replace('["dragenter", "dragover", "drop"]', '["paste"]').replace(
             "DragEvent(event, { dataTransfer:", "ClipboardEvent(event, { clipboardData:"
@@ -55,9 +57,9 @@ def test_a_pasted_photo(watched: Watched, attending: str) -> None:
 
 
 def test_what_is_no_photo_is_refused_and_the_picture_stays(
-    watched: Watched, attending: str
+    watched: Watched, attending: Attending
 ) -> None:
-    page = watched.open(f"?sample=chelsea&model={attending}")
+    page = watched.open(f"?sample=chelsea&model={attending.model}")
     said = sentence(page)
     watched.expected = "the server responded with a status of 4"
     drop(page, b"This is text.", "photo.jpg", "image/jpeg")

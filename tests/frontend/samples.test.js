@@ -11,6 +11,8 @@ const models = ["vit", "se_resnet", "stn_digits", "stn_signs", "sa_unet", "capti
   id,
   status: "ready",
   reads: "photo",
+  source: "bundled",
+  default: id === "vit",
 }));
 const state = { samples, models };
 
@@ -42,4 +44,14 @@ test("the present model stays with a picture of its kind, and gives way to one o
   assert.equal(modelFor(digit, { ...state, model: "vit" }), "stn_digits");
   assert.equal(modelFor(coffee, { ...state, model: "captioner" }), "captioner");
   assert.equal(modelFor(coffee, { ...state, model: "stn_digits" }), "vit");
+});
+
+test("a file of weights that appears changes no picture's model", () => {
+  const own = samples.find((one) => one.file === "coffee.jpg").model;
+  const here = { samples, models: [{ id: own, status: "ready", reads: "photo", source: "local" }, ...models] };
+  const file = (name) => samples.find((one) => one.file === name);
+  assert.equal(modelFor(file("coffee.jpg"), { ...here, model: null }), "vit");
+  assert.equal(modelFor(file("stop_sign.jpg"), { ...state, models: [...models, { ...models[0], id: "sa_resnet", default: false }], model: null }), "sa_resnet");
+  const chosen = here.models.map((one) => ({ ...one, default: one.id === own }));
+  assert.equal(modelFor(file("coffee.jpg"), { samples, models: chosen, model: null }), own);
 });

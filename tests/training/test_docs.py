@@ -32,7 +32,7 @@ def test_a_row_is_what_the_card_says(card: Path) -> None:
 
 
 def test_the_page_tells_the_errors_that_were_measured() -> None:
-    page = (ROOT / "frontend" / "explanations_positions.js").read_text("utf-8")
+    page = (ROOT / "frontend" / "kinds" / "positions" / "explanation.js").read_text("utf-8")
     variants = json.loads((ROOT / "docs/claims/positions.json").read_text("utf-8"))["variants"]
     for name in ("none", "learned_1d"):
         error = 100 * (1 - variants[name]["scores"]["val_top1"]["mean"])

@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 CANVAS_PX = 128
-DEFAULT_DATA_DIR = Path("../shared/data")
+DEFAULT_DATA_DIR = Path("data")
 
 
 class MissingDataError(FileNotFoundError):
@@ -54,7 +54,10 @@ def open_archive(folder: Path, name: str) -> dict[str, NDArray[np.generic]]:
     """The arrays of folder/name.npz by name; MissingDataError where it is not there."""
     path = folder / f"{name}.npz"
     if not path.is_file():
-        raise MissingDataError(f"{path.name} is not in {folder}; docs/training.md names its source")
+        raise MissingDataError(
+            f"{path.name} is not in the folder {folder}. Name the folder of the data sets with "
+            "FOVEA_DATA_DIR or --data; docs/training.md says where each set comes from."
+        )
     with np.load(path) as archive:
         return {key: archive[key] for key in archive.files}
 

@@ -53,7 +53,12 @@ def load_teacher(folder: Path | None = None) -> nn.Module:
     declare_missing_operators()
     import timm  # after the declaration: timm imports torchvision
 
-    folder = folder or Path(os.environ.get("FOVEA_WEIGHTS_DIR") or "../shared/weights")
+    folder = folder or Path(os.environ.get("FOVEA_WEIGHTS_DIR") or "weights")
+    if not (folder / WEIGHTS_FILE).is_file():
+        raise FileNotFoundError(
+            f"the teacher's weights, {WEIGHTS_FILE}, are not in the folder {folder}. "
+            "Name their folder with FOVEA_WEIGHTS_DIR."
+        )
     teacher: nn.Module = timm.create_model(TEACHER, pretrained=False)
     teacher.load_state_dict(load_file(folder / WEIGHTS_FILE))
     return teacher.eval()

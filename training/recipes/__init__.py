@@ -1,10 +1,13 @@
 """The recipes, one file a checkpoint."""
 
+from difflib import get_close_matches
+
 from training.recipes import (
     captioner,
     cbam_resnet,
     cbam_resnet_parallel,
     cbam_resnet_spatial_first,
+    coord_resnet,
     eca_resnet,
     sa_resnet,
     sa_unet,
@@ -33,6 +36,7 @@ RECIPES: dict[str, Recipe] = {
         eca_resnet,
         cbam_resnet_spatial_first,
         cbam_resnet_parallel,
+        coord_resnet,
         sa_unet,
         sa_unet_control,
         captioner,
@@ -41,8 +45,17 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
+class UnknownRecipe(ValueError):
+    """No recipe is called so; the message names close ones and lists all."""
+
+    def __init__(self, name: str) -> None:
+        close = get_close_matches(name, RECIPES, n=1)
+        meant = f" Did you mean {close[0]}?" if close else ""
+        super().__init__(f"there is no recipe {name!r}.{meant} Recipes: {', '.join(RECIPES)}.")
+
+
 def recipe_for(name: str) -> Recipe:
-    """The recipe of the checkpoint called name; ValueError lists the valid names."""
+    """The recipe of the checkpoint called name; raises UnknownRecipe."""
     if name not in RECIPES:
-        raise ValueError(f"unknown network {name!r}; valid: {', '.join(RECIPES)}")
+        raise UnknownRecipe(name)
     return RECIPES[name]

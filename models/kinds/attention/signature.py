@@ -6,7 +6,7 @@ import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -15,10 +15,8 @@ from fovea.models.kinds.attention.weighing import CHANGED, Weighing, weighing_of
 from fovea.models.kinds.following import keep_changed, keep_mixed
 from fovea.models.records import Attention
 from fovea.models.tracing.origins import Origin
+from fovea.models.tracing.recording import Recording, Watch
 from fovea.models.tracing.tensors import four_axes, kept
-
-if TYPE_CHECKING:
-    from fovea.models.capture.recorder import Recording, _Watch
 
 
 def _scaled_dot_product_attention(
@@ -55,7 +53,7 @@ def _scaled_dot_product_attention(
     )
 
 
-def on_attention(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_attention(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """A fused kernel: keeps its query and key."""
     result = func(*args, **kwargs)
     recording = watch.recording
@@ -96,7 +94,7 @@ def folded_heads_of(
         recording.folded_heads = None
 
 
-def on_multi_head_attention(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_multi_head_attention(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """Runs the function's body under the mode, so that the attention inside is seen."""
     with folded_heads_of(watch.recording, *args, **kwargs), watch:
         return attention_body(*args, **kwargs)
@@ -107,7 +105,7 @@ def _softmax_axis(input: Tensor, dim: int | None = None, *_: Any, **__: Any) -> 
     return input.ndim - 1 if dim is None else dim % input.ndim
 
 
-def on_softmax(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_softmax(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """Remembers the result and the axis that was normalised."""
     result = func(*args, **kwargs)
     axis = _softmax_axis(*args, **kwargs)
@@ -117,7 +115,7 @@ def on_softmax(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
     return result
 
 
-def weigh(watch: _Watch, weighing: Weighing) -> None:
+def weigh(watch: Watch, weighing: Weighing) -> None:
     """A site whose matrix the network made itself."""
     heads = watch.recording.folded_heads
     attention = Attention(probabilities=weighing.arranged(kept(weighing.factor), heads))
@@ -130,7 +128,7 @@ def weigh(watch: _Watch, weighing: Weighing) -> None:
     )
 
 
-def on_matmul(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_matmul(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """A site, if one factor is a softmax over what the product sums over."""
     result = func(*args, **kwargs)
     origins = watch.recording.origins
@@ -143,7 +141,7 @@ def on_matmul(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
     return result
 
 
-def on_einsum(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_einsum(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """The same for a product that is written as an equation."""
     result = func(*args, **kwargs)
     weighing = weighing_of(watch.recording.origins, func, args, kwargs)
@@ -154,7 +152,7 @@ def on_einsum(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
     return result
 
 
-def on_sum(watch: _Watch, func: Any, args: Any, kwargs: Any) -> Any:
+def on_sum(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """A site, if what is summed are values that a softmax has weighed, over its keys."""
     result = func(*args, **kwargs)
     origins = watch.recording.origins

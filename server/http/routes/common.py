@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-import anyio.to_thread
 from fastapi import Depends, Path, Query, Request, Response
 
 from fovea.models.records import Site
 from fovea.models.records import UnknownSite as NoSuchSite
 from fovea.server import problems
+from fovea.server.answers.named_array import NamedArray
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.engine import Engine
-from fovea.server.engine.threads import on_one_core
+from fovea.server.http.answering import conditional, drawn, in_thread
 from fovea.server.wire import encode, render
-from fovea.server.wire.encode import NamedArray
-from fovea.server.wire.negotiation import JSON, NPY, PNG, SAFETENSORS, choose, entity_tag, matches
+from fovea.server.wire.negotiation import JPEG, JSON, NPY, PNG, SAFETENSORS, WEBP
+from fovea.server.wire.pictures import PICTURES, WIDEST_PX, size_at
 from fovea.server.wire.render import Colormap, Render
-
-T = TypeVar("T")
 
 
 async def _engine(request: Request) -> Engine:
@@ -62,57 +58,36 @@ def site_of(analysis: Analysis, site: str) -> Site:
         ) from error
 
 
+WidthOf = Annotated[
+    int | None,
+    Query(
+        ge=16,
+        le=WIDEST_PX,
+        description="for pictures on the photo: in pixels; the photo's own if left out, and at "
+        "most that",
+    ),
+]
+
+
 class Style:
-    """How a PNG is drawn."""
+    """How a picture is drawn."""
 
     def __init__(
         self,
         render: Annotated[
             Render | None,
-            Query(description="for image/png: overlay (on the photo), heatmap, raw16"),
+            Query(description="for pictures: overlay (on the photo), heatmap, raw16"),
         ] = None,
-        colormap: Annotated[Colormap, Query(description="for image/png")] = "viridis",
+        colormap: Annotated[Colormap, Query(description="for pictures")] = "viridis",
         opacity: Annotated[
             float, Query(ge=0, le=1, allow_inf_nan=False, description="for render=overlay")
         ] = 0.6,
+        width: WidthOf = None,
     ) -> None:
-        self.render, self.colormap, self.opacity = render, colormap, opacity
+        self.render, self.colormap, self.opacity, self.width = render, colormap, opacity, width
 
 
 StyleOf = Annotated[Style, Depends(Style)]
-
-
-async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
-    """Off the event loop."""
-    return await anyio.to_thread.run_sync(on_one_core, function, *arguments)
-
-
-async def conditional(
-    request: Request,
-    serial: str,
-    offered: Sequence[str],
-    make: Callable[[str], Awaitable[bytes]],
-) -> Response:
-    """The representation the client prefers, by `make`; 304, and nothing is made, if it has it.
-
-    serial: changes whenever the bytes may; with the address and the media type it determines them.
-    """
-    media = choose(request.headers.get("accept"), offered)
-    tag = entity_tag(serial, request.url.path, request.url.query, media)
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
-    if matches(request.headers.get("if-none-match"), tag):
-        return Response(status_code=304, headers=headers)
-    content = await make(media)
-    return Response(content, media_type=media, headers=headers)
-
-
-def tagged(request: Request, content: bytes, media: str = JSON) -> Response:
-    """Bytes that are cheap to make, under a tag of what they are."""
-    tag = entity_tag(hashlib.blake2b(content).hexdigest())
-    headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept"}
-    if matches(request.headers.get("if-none-match"), tag):
-        return Response(status_code=304, headers=headers)
-    return Response(content, media_type=media, headers=headers)
 
 
 async def answer_array(
@@ -121,12 +96,12 @@ async def answer_array(
     analysis: Analysis,
     style: Style,
     compute: Callable[[], Awaitable[NamedArray]],
-    offered: Sequence[str] = (JSON, PNG, NPY, SAFETENSORS),
-    draw: Callable[[], bytes] | None = None,
+    offered: Sequence[str] = (JSON, PNG, NPY, SAFETENSORS, JPEG, WEBP),
+    draw: Callable[[str], bytes] | None = None,
 ) -> Response:
     """A named array, by `compute`, in one of its representations.
 
-    draw: makes the PNG where that is no map on the photo.
+    draw: makes the picture of a media type where that is no map on the photo.
     """
     budget = engine.settings.json_budget_bytes
 
@@ -135,38 +110,28 @@ async def answer_array(
             return encode.to_json(array, budget)
         if media == NPY:
             return encode.to_npy(array)
-        if media == SAFETENSORS:
-            return encode.to_safetensors(array)
+        return encode.to_safetensors(array)
+
+    async def picture(array: NamedArray, media: str) -> bytes:
         drawable = array.covers_input and array.values.ndim == 2
         how = style.render or ("overlay" if drawable else "heatmap")
+        size = (0, 0)
         if how == "overlay":
-            _ = analysis.view  # raises for a sentence, which nothing can be laid on
-        photo = None if analysis.photo is None else analysis.photo.pixels
-        return render.to_png(array, photo, analysis.geometry, how, style.colormap, style.opacity)
+            photo, _ = analysis.view  # raises for a sentence, which nothing can be laid on
+            size = size_at(photo.width, photo.height, style.width)
+        pixels = None if analysis.photo is None else analysis.photo.pixels
+        where = (pixels, analysis.geometry, how, style.colormap, style.opacity)
+        return await drawn(engine, size, render.to_picture, array, *where, media, style.width)
 
     async def make(media: str) -> bytes:
-        if draw is not None and media == PNG:
-            return await in_thread(draw)
-        return await in_thread(represent, await compute(), media)
+        if media not in PICTURES:
+            return await in_thread(represent, await compute(), media)
+        if draw is None:
+            return await picture(await compute(), media)
+        photo, _ = analysis.view
+        return await drawn(engine, size_at(photo.width, photo.height, style.width), draw, media)
 
     return await conditional(request, analysis.serial, offered, make)
-
-
-async def unless_gone(request: Request, work: Awaitable[T]) -> T | None:
-    """The result of `work`, or None if the client hung up first; then `work` is cancelled."""
-    task = asyncio.ensure_future(work)
-    hang_up = asyncio.ensure_future(_hang_up(request))
-    try:
-        await asyncio.wait({task, hang_up}, return_when=asyncio.FIRST_COMPLETED)
-        return await task if task.done() else None
-    finally:
-        task.cancel()
-        hang_up.cancel()
-
-
-async def _hang_up(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 def refusals(*kinds: type[problems.Problem]) -> dict[int | str, dict[str, Any]]:

@@ -6,7 +6,10 @@ from fastapi import APIRouter, Request, Response
 
 from fovea.server import problems
 from fovea.server.http.metrics import Metrics
-from fovea.server.http.routes.common import EngineOf, refusals
+from fovea.server.http.routes.common import (
+    EngineOf,
+    refusals,
+)
 from fovea.server.wire import schemas
 from fovea.server.wire.negotiation import JSON
 

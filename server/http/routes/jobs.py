@@ -11,7 +11,10 @@ from fastapi.responses import StreamingResponse
 
 from fovea.server import problems
 from fovea.server.engine.jobs import Job, Jobs
-from fovea.server.http.routes.common import EngineOf, refusals
+from fovea.server.http.routes.common import (
+    EngineOf,
+    refusals,
+)
 from fovea.server.wire import examples, job_schemas
 from fovea.server.wire.negotiation import JSON
 

@@ -8,19 +8,18 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from fovea.server import problems
 from fovea.server.answers import methods, positions
+from fovea.server.answers.named_array import NamedArray
+from fovea.server.http.answering import conditional, in_thread
 from fovea.server.http.routes.common import (
     AnalysisOf,
     EngineOf,
     StyleOf,
     answer_array,
-    conditional,
     documented,
-    in_thread,
     site_of,
 )
 from fovea.server.wire import examples, figures, schemas
-from fovea.server.wire.encode import NamedArray
-from fovea.server.wire.negotiation import JSON, NPY, PNG, SAFETENSORS
+from fovea.server.wire.negotiation import JPEG, JSON, NPY, PNG, SAFETENSORS, WEBP
 
 router = APIRouter(prefix="/v1/analyses/{id}", tags=["maps and figures"])
 
@@ -36,6 +35,8 @@ REFUSED = (*MISSING, problems.InvalidParameter, problems.NotAcceptable, problems
         PNG,
         NPY,
         SAFETENSORS,
+        JPEG,
+        WEBP,
         kinds=(*REFUSED, problems.UnknownMap, problems.UnknownSite),
     ),
 )

@@ -8,7 +8,9 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import TypeAdapter
 
 from fovea.server import problems
-from fovea.server.http.routes.common import EngineOf, in_thread, refusals, tagged
+from fovea.server.engine.engine import Engine
+from fovea.server.http.answering import in_thread, tagged
+from fovea.server.http.routes.common import EngineOf, refusals
 from fovea.server.http.routes.jobs import answer
 from fovea.server.wire import examples, job_schemas, schemas
 from fovea.server.wire import model_cards as catalogue
@@ -33,7 +35,9 @@ async def list_models(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Response:
     """The models: those that run without a download, and with `search` also those on the hub."""
-    rows = await in_thread(catalogue.rows, engine.catalog, engine.shelf, search, limit)
+    rows = await in_thread(
+        catalogue.rows, engine.catalog, engine.shelf, search, limit, await _default(engine)
+    )
     return tagged(request, ROWS.dump_json(rows))
 
 
@@ -51,7 +55,9 @@ async def read_model(
     model: Annotated[str, Path(description="a model's id", examples=[examples.MODEL])],
 ) -> Response:
     """One card: citation, preprocessing, labels, and how far a download has come."""
-    card = await in_thread(catalogue.card, engine.catalog, engine.shelf, model)
+    card = await in_thread(
+        catalogue.card, engine.catalog, engine.shelf, model, await _default(engine)
+    )
     return tagged(request, card.model_dump_json().encode())
 
 
@@ -74,3 +80,11 @@ async def download(
     again if they are damaged.
     """
     return answer(await engine.shelf.download(model), engine.shelf.jobs, 202)
+
+
+async def _default(engine: Engine) -> str | None:
+    """The model that is used when a request with a photo names none; None where there is none."""
+    try:
+        return await engine.default_model()
+    except problems.NotReady:
+        return None

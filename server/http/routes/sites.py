@@ -11,18 +11,20 @@ from fovea.server import problems
 from fovea.server.answers import residual_stream as residual
 from fovea.server.answers import steps as mechanism
 from fovea.server.answers import views
+from fovea.server.http.answering import conditional, in_thread
 from fovea.server.http.routes.common import (
     AnalysisOf,
     EngineOf,
     SiteOf,
     StyleOf,
     answer_array,
-    conditional,
     documented,
-    in_thread,
 )
 from fovea.server.wire import encode, examples, render, sampling, schemas
-from fovea.server.wire.negotiation import JSON, NPY, PNG, SAFETENSORS
+from fovea.server.wire import residual_stream as wire_stream
+from fovea.server.wire import steps as wire_steps
+from fovea.server.wire.negotiation import JPEG, JSON, NPY, PNG, SAFETENSORS, WEBP
+from fovea.server.wire.projections import projections as packed_projections
 
 router = APIRouter(prefix="/v1/analyses/{id}/sites/{site}", tags=["sites"])
 
@@ -38,7 +40,7 @@ REFUSED = (*MISSING, problems.InvalidParameter, problems.NotAcceptable, problems
 @router.get(
     "/attention",
     response_model=schemas.NamedArray,
-    responses=documented(examples.ATTENTION, PNG, NPY, SAFETENSORS, kinds=REFUSED),
+    responses=documented(examples.ATTENTION, PNG, NPY, SAFETENSORS, JPEG, WEBP, kinds=REFUSED),
 )
 async def attention(
     request: Request,
@@ -80,19 +82,19 @@ async def attention(
 async def projections(request: Request, analysis: AnalysisOf, site: SiteOf) -> Response:
     """Queries, keys and normalisers: p_ij = exp(scale·q_i·k_j − log_normaliser_i)."""
     return await conditional(
-        request, analysis.serial, (SAFETENSORS,), lambda _: in_thread(views.projections, site)
+        request, analysis.serial, (SAFETENSORS,), lambda _: in_thread(packed_projections, site)
     )
 
 
 @router.get(
     "/gate",
     response_model=schemas.NamedArray,
-    responses=documented(examples.GATE, PNG, NPY, SAFETENSORS, kinds=REFUSED),
+    responses=documented(examples.GATE, PNG, NPY, SAFETENSORS, JPEG, WEBP, kinds=REFUSED),
 )
 async def gate(
     request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf, style: StyleOf
 ) -> Response:
-    """The weight of each channel, or the mask over places."""
+    """The weight of each channel, the mask over places, or both strips with their product."""
     compute = partial(in_thread, views.gate, site)
     return await answer_array(request, engine, analysis, style, compute)
 
@@ -100,7 +102,7 @@ async def gate(
 @router.get(
     "/features",
     response_model=schemas.NamedArray,
-    responses=documented(examples.FEATURES, PNG, NPY, SAFETENSORS, kinds=REFUSED),
+    responses=documented(examples.FEATURES, PNG, NPY, SAFETENSORS, JPEG, WEBP, kinds=REFUSED),
 )
 async def features(
     request: Request,
@@ -118,7 +120,7 @@ async def features(
 @router.get(
     "/grid",
     response_model=schemas.SamplingGrid,
-    responses=documented(examples.GRID, PNG, NPY, SAFETENSORS, kinds=REFUSED),
+    responses=documented(examples.GRID, PNG, NPY, SAFETENSORS, JPEG, WEBP, kinds=REFUSED),
 )
 async def grid(
     request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf, style: StyleOf
@@ -127,7 +129,11 @@ async def grid(
     picture the grid on the photo.
     """
     compute = partial(in_thread, views.sampling_grid, site)
-    draw = partial(sampling.to_png, analysis, site, style.colormap, style.render)
+
+    def draw(media: str) -> bytes:
+        how = (style.colormap, style.render, media, style.width)
+        return sampling.to_picture(analysis, site, *how)
+
     return await answer_array(request, engine, analysis, style, compute, draw=draw)
 
 
@@ -144,22 +150,33 @@ async def grid(
     },
 )
 async def warped(
-    request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf
+    request: Request,
+    engine: EngineOf,
+    analysis: AnalysisOf,
+    site: SiteOf,
+    values: Annotated[
+        Literal["tensor", "picture"] | None,
+        Query(
+            description="tensor: as the network has it, for npy and JSON if left out; picture: its "
+            "normalisation undone, 0 to 1, for PNG if left out"
+        ),
+    ] = None,
 ) -> Response:
-    """What the spatial transformer passes on, as a picture where it is one."""
+    """What the spatial transformer passes on: the tensor as the network has it, or the picture."""
     budget = engine.settings.json_budget_bytes
 
     def make(media: str) -> bytes:
         array = views.warped(analysis, site)
+        if media == PNG and values == "tensor":
+            raise problems.NotAcceptable(
+                "A tensor has no picture; values=picture does.", acceptable=[NPY, JSON]
+            )
+        if values == "picture" or media == PNG:
+            array = views.as_picture(analysis, array)
         if media == NPY:
             return encode.to_npy(array)
         if media == JSON:
             return encode.to_json(array, budget)
-        if not array.about["picture"]:
-            raise problems.NotAcceptable(
-                f"What site {site.id} samples is no picture but {array.values.shape[0]} channels.",
-                acceptable=[NPY, JSON],
-            )
         return render.picture(array.values)
 
     return await conditional(request, analysis.serial, (PNG, NPY, JSON), partial(in_thread, make))
@@ -203,7 +220,7 @@ async def steps(
 
     async def make(media: str) -> bytes:
         tell = await mechanism.compute(engine, analysis, site, asked)
-        return await in_thread(lambda: mechanism.encode(tell(), media, budget))
+        return await in_thread(lambda: wire_steps.encode(tell(), media, budget))
 
     return await conditional(request, analysis.serial, (JSON, SAFETENSORS), make)
 
@@ -225,6 +242,6 @@ async def stream(
 
     async def make(media: str) -> bytes:
         found = await residual.compute(engine, analysis, site)
-        return await in_thread(residual.encode, found, analysis, site, media, budget)
+        return await in_thread(wire_stream.encode, found, analysis, site, media, budget)
 
     return await conditional(request, analysis.serial, (JSON, SAFETENSORS), make)

@@ -20,19 +20,17 @@ from fovea.models.networks.decoder import END, START
 from fovea.models.preprocessing import blank, prepare
 from fovea.models.running.inference import run
 from fovea.models.running.tasks import task_of
-from tests.real_weights import IMAGENET_VIT, MISSING, real_weights
+from tests.real_weights import IMAGENET_VIT, real_weights
 
 REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def real() -> Catalog:
-    weights = real_weights()
-    if weights is None:
-        pytest.skip(MISSING)
-    return Catalog(weights)
+    return Catalog(real_weights())
 
 
+@pytest.mark.real
 def test_chelsea_is_an_egyptian_cat_and_attention_lies_on_her(real: Catalog) -> None:
     from skimage.data import chelsea
 
@@ -56,6 +54,7 @@ def test_chelsea_is_an_egyptian_cat_and_attention_lies_on_her(real: Catalog) -> 
         assert row[on_her].mean() > 1.25 * row.mean()
 
 
+@pytest.mark.real
 def test_rows_equal_the_unfused_network(real: Catalog) -> None:
     """Timm's own explicit path (fused attention off) is the reference for what was captured."""
     loaded = real.load(IMAGENET_VIT)

@@ -13,7 +13,7 @@ from fovea.models.catalog.torchvision_operators import declare_missing_operators
 from fovea.models.places.layout import Layouts, survey
 from fovea.models.records import Map, Trace
 from fovea.models.running.inference import run_for_class
-from tests.real_weights import IMAGENET_VIT, MISSING, real_weights
+from tests.real_weights import IMAGENET_VIT, real_weights
 
 
 def close(got: Tensor, expected: Tensor) -> bool:
@@ -82,14 +82,11 @@ def _exact(module: nn.Module, photo: Tensor, target: int) -> Exact:
     return Exact(module, photo, target, prefix, layouts, trace, twin, held, streams, logits)
 
 
-def real_vit() -> nn.Module | None:
-    """The ImageNet ViT-Ti, where this machine has its weights."""
+def real_vit() -> nn.Module:
+    """The ImageNet ViT-Ti; for tests marked `real`."""
     from fovea.models.catalog.catalog import Catalog
 
-    folder = real_weights()
-    if folder is None:
-        return None
-    return Catalog(folder, offline=True).load(IMAGENET_VIT).module
+    return Catalog(real_weights(), offline=True).load(IMAGENET_VIT).module
 
 
 def _photo(*shape: int) -> Tensor:
@@ -104,10 +101,7 @@ def _cat() -> Tensor:
 
 
 def _of_imagenet() -> Exact:
-    module = real_vit()
-    if module is None:
-        pytest.skip(MISSING)
-    return _exact(module, _cat(), 285)
+    return _exact(real_vit(), _cat(), 285)
 
 
 CASES: dict[str, Callable[[], Exact]] = {
@@ -124,6 +118,13 @@ def _made(name: str) -> Exact:
     return CASES[name]()
 
 
-@pytest.fixture(params=CASES, ids=list(CASES), scope="module")
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=[pytest.mark.real] if case is _of_imagenet else [])
+        for name, case in CASES.items()
+    ],
+    ids=list(CASES),
+    scope="module",
+)
 def exact(request: pytest.FixtureRequest) -> Exact:
     return _made(request.param)

@@ -17,6 +17,7 @@ from fovea.server.answers import queries, views
 from fovea.server.engine.analysis import Analysis
 from fovea.server.intake.imaging import Photo
 from fovea.server.wire import figures, schemas
+from fovea.server.wire.projections import projections
 
 GRID = PatchGrid(2, 3)
 
@@ -124,12 +125,12 @@ def test_a_mask_is_part_of_the_matrix_and_bars_projections() -> None:
     np.testing.assert_allclose(read(site, "all", head="all").values, matrix(site), atol=1e-6)
     assert not schemas.site_summary(Trace((site,)), site).projections
     with pytest.raises(problems.NoProjections):
-        views.projections(site)
+        projections(site)
 
 
 def test_projections_give_the_matrix() -> None:
     site = attention_site()
-    packed = views.projections(site)
+    packed = projections(site)
     header = json.loads(packed[8 : 8 + int.from_bytes(packed[:8], "little")])["__metadata__"]
     parts = load(packed)
     scores = parts["query"] @ parts["key"].swapaxes(1, 2) * float(header["scale"])
@@ -178,13 +179,19 @@ def test_a_spatial_transformer() -> None:
     assert summary.align_corners is False
 
 
-def test_the_warped_picture_is_in_the_photos_own_range() -> None:
-    seen = views.warped(analysis_of(transformer()), transformer())
-    assert seen.about["picture"]
-    assert np.unique(seen.values).tolist() == [1.0]  # 2.0 × 0.25 + 0.5
+def test_what_a_sampler_passes_on_is_raw_until_a_picture_is_asked_for() -> None:
+    analysis = analysis_of(transformer())
+    seen = views.warped(analysis, transformer())
+    assert (seen.about["picture"], seen.about["values_are"]) == (True, "tensor")
+    assert np.unique(seen.values).tolist() == [2.0]
+    picture = views.as_picture(analysis, seen)
+    assert picture.about["values_are"] == "picture"
+    assert np.unique(picture.values).tolist() == [1.0]  # 2.0 × 0.25 + 0.5
     features = views.warped(analysis_of(transformer(7)), transformer(7))
     assert not features.about["picture"]
     assert np.unique(features.values).tolist() == [2.0]
+    with pytest.raises(problems.NotAcceptable, match="7 channels"):
+        views.as_picture(analysis, features)
 
 
 FOR_A_CLASS = ("head-importance",)

@@ -11,7 +11,7 @@ import skimage
 from PIL import Image
 
 from fovea.server.wire import schemas
-from tests.real_weights import IMAGENET_VIT, MISSING, real_weights
+from tests.real_weights import IMAGENET_VIT
 from tests.server.asking import at
 from tests.server.conftest import SE, VIT, Running
 
@@ -35,6 +35,20 @@ def test_a_form_and_a_raw_body_are_the_same(site: Running, picture: Callable[[in
 def test_the_default_model_is_used(site: Running, picture: Callable[[int], bytes]) -> None:
     response = site.client.post("/v1/analyses", files={"image": picture(0)})
     assert response.json()["model"] == VIT
+    rows = site.client.get("/v1/models").json()
+    assert [row["id"] for row in rows if row["default"]] == [VIT]
+    assert site.client.get(f"/v1/models/{VIT}").json()["default"]
+
+
+def test_a_file_of_weights_does_not_change_the_default(
+    serve: Callable[..., Running], picture: Callable[[int], bytes]
+) -> None:
+    plain = serve(default_model=None)
+    rows = plain.client.get("/v1/models").json()
+    assert VIT in {row["id"] for row in rows}
+    assert [row["id"] for row in rows if row["default"]] == ["vit"]
+    answer = plain.client.post("/v1/analyses", files={"image": picture(0)}).json()
+    assert answer["model"] == "vit"
 
 
 def test_an_analysis_says_where_everything_is(analysis: dict[str, Any]) -> None:
@@ -93,7 +107,7 @@ def test_the_photo_comes_back_upright_and_without_notes(site: Running) -> None:
     assert lossless.headers["Content-Type"] == "image/png"
 
 
-@pytest.mark.skipif(real_weights() is None, reason=MISSING)
+@pytest.mark.real
 def test_chelsea_is_an_egyptian_cat(site: Running) -> None:
     photo = Path(skimage.__file__).parent / "data" / "chelsea.png"
     seen = site.analyse(photo.read_bytes(), IMAGENET_VIT)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from fovea.server.answers.named_array import NamedArray
 from fovea.server.problems import TooLargeForJson
-from fovea.server.wire.encode import NamedArray, to_json, to_npy, to_safetensors
+from fovea.server.wire.encode import to_json, to_npy, to_safetensors
 
 VALUES = np.array([[0.1, np.nan], [np.inf, -np.inf]], dtype=np.float32)
 ARRAY = NamedArray(VALUES, ("row", "column"), "A map", np.array([0.5], np.float32), {"site": "s00"})

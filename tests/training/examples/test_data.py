@@ -60,4 +60,4 @@ def test_the_folder_is_the_argument_then_the_environment(
     assert data_folder("/here") == Path("/here")
     assert data_folder() == Path("/somewhere")
     monkeypatch.delenv("FOVEA_DATA_DIR")
-    assert data_folder() == Path("../shared/data")
+    assert data_folder() == Path("data")

@@ -1,0 +1,179 @@
+"""All that `from fovea import …` gives: a network's attention, in a notebook, in five lines."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from fovea.models.catalog.spec import LoadedModel
+from fovea.models.geometry import Geometry
+from fovea.models.kinds.attention.rows import columns, fuse, rows
+from fovea.models.kinds.attention.windows import looked_at_by, looks_at
+from fovea.models.kinds.step import Step
+from fovea.models.maps.gradients import attention_grad_cam, gradient_rollout, relevance
+from fovea.models.maps.mass import dino
+from fovea.models.maps.propagation import NotPossible
+from fovea.models.maps.rollout import rollout, vit_explain
+from fovea.models.maps.statistics import attention_distance, entropy, entropy_share
+from fovea.models.methods import for_class as explain
+from fovea.models.methods.attention import attention
+from fovea.models.methods.grad_cam import grad_cam
+from fovea.models.methods.positions import positions_of as positions
+from fovea.models.methods.token_lengths import token_lengths
+from fovea.models.preprocessing import Preprocessing
+from fovea.models.records import Attention, Map, PatchGrid, Site, Trace
+from fovea.models.running.inference import run_for_stream as stream
+from fovea.models.running.observing import Observation, capture
+from fovea.models.running.steps import steps
+
+__all__ = [
+    "Attention",
+    "Geometry",
+    "LoadedModel",
+    "Map",
+    "NotPossible",
+    "Observation",
+    "PatchGrid",
+    "Preprocessing",
+    "Site",
+    "Step",
+    "Trace",
+    "attention",
+    "attention_distance",
+    "attention_grad_cam",
+    "capture",
+    "columns",
+    "dino",
+    "entropy",
+    "entropy_share",
+    "explain",
+    "fuse",
+    "grad_cam",
+    "gradient_rollout",
+    "heatmap",
+    "load",
+    "looked_at_by",
+    "looks_at",
+    "overlay",
+    "positions",
+    "prepare",
+    "read_photo",
+    "relevance",
+    "rollout",
+    "rows",
+    "steps",
+    "stream",
+    "token_lengths",
+    "vit_explain",
+]
+
+Pixels = NDArray[np.uint8]
+Photo = str | os.PathLike[str] | Image.Image | Pixels | Tensor
+"""A file, a Pillow image, uint8 (row, column, 3), or a uint8 tensor (3, row, column)."""
+
+
+def read_photo(photo: Photo) -> Pixels:
+    """The photo upright and in sRGB: uint8 (row, column, 3).
+
+    A file, and a Pillow image just like its file, is read as the server reads it: orientation,
+    colour profile, transparency and 16 bits are heeded. Raises ValueError for what is no photo.
+    """
+    if isinstance(photo, str | os.PathLike | Image.Image):
+        from fovea.server.intake.imaging import decode, of_image
+        from fovea.server.problems import BadPhoto
+        from fovea.server.settings import load as load_settings
+
+        limit = load_settings().max_pixels
+        try:
+            if isinstance(photo, Image.Image):
+                return of_image(photo, limit).pixels
+            return decode(Path(photo).read_bytes(), limit).pixels
+        except BadPhoto as problem:
+            name = "the image" if isinstance(photo, Image.Image) else photo
+            raise ValueError(f"{name}: {problem.detail}") from problem
+    array: NDArray[Any] = photo.permute(1, 2, 0).cpu().numpy() if torch.is_tensor(photo) else photo
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
+        raise ValueError(
+            f"a photo is uint8 (row, column, 3), not {array.dtype} {array.shape}; "
+            "a normalised input is no photo: hand over the picture it was made of"
+        )
+    return array
+
+
+def load(model: str, device: torch.device | str = "cpu") -> LoadedModel:
+    """A model of the catalogue (`fovea models`): `.module`, `.spec` and `.layouts`.
+
+    Weights are looked for, and downloaded, as the environment says (docs/settings.md). Raises
+    LookupError for an unknown name and
+    `WeightsError` (models/catalog/weights) where weights are missing.
+    """
+    from fovea.server.commands.common import catalogue
+
+    return catalogue().load(model, device)
+
+
+def prepare(photo: Photo, preprocessing: Preprocessing | None) -> tuple[Tensor, Geometry]:
+    """The network's input (1, channel, height, width), and where it lies on the photo."""
+    from fovea.models import preprocessing as steps
+
+    if preprocessing is None:
+        raise ValueError("this network reads sentences; it takes no photo")
+    pixels = torch.from_numpy(read_photo(photo)).permute(2, 0, 1)
+    return steps.prepare(pixels, preprocessing)
+
+
+def _plane(found: Map | Tensor) -> NDArray[np.float32]:
+    values = found.values if isinstance(found, Map) else found
+    array: NDArray[np.float32] = values.detach().float().cpu().numpy()
+    if array.ndim != 2 or (isinstance(found, Map) and found.axes != ("row", "column")):
+        axes = found.axes if isinstance(found, Map) else tuple(array.shape)
+        raise ValueError(f"one map over places is drawn at a time, (row, column), not {axes}")
+    return array
+
+
+def overlay(
+    found: Map | Tensor,
+    photo: Photo,
+    geometry: Geometry | None = None,
+    *,
+    colormap: str = "viridis",
+    opacity: float = 0.6,
+) -> Image.Image:
+    """A map on its photo, as the server draws it: exact cells, dimmed where nothing was seen.
+
+    found: values (row, column) over the network's input. geometry: where that input lies on the
+    photo, from `prepare`; None where the whole photo was resized to it. A notebook shows what this
+    returns; `.save("map.png")` keeps it. What is not a number is hatched.
+    """
+    from fovea.server.wire import render
+
+    pixels = read_photo(photo)
+    height, width = pixels.shape[:2]
+    whole = Geometry(width, height, width, height, ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
+    table: Any = _known(colormap)
+    return render.overlay(_plane(found), pixels, geometry or whole, table, opacity)
+
+
+def heatmap(found: Map | Tensor, *, colormap: str = "viridis") -> Image.Image:
+    """A map alone, each cell a square of whole pixels."""
+    from fovea.server.wire import render
+
+    table: Any = _known(colormap)
+    return Image.fromarray(render.heatmap(_plane(found), table))
+
+
+def _known(colormap: str) -> str:
+    from typing import get_args
+
+    from fovea.server.wire.render import Colormap
+
+    if colormap not in get_args(Colormap):
+        raise ValueError(f"unknown colormap {colormap!r}; valid: {', '.join(get_args(Colormap))}")
+    return colormap

@@ -1,0 +1,25 @@
+"""What work on a photo takes in memory at its peak, told before it is begun.
+
+Bytes a pixel, measured with benchmarks/work_memory.py and rounded up: the copies that Pillow, numpy
+and the encoders make of a picture while they work on it.
+"""
+
+from __future__ import annotations
+
+from fovea.server.intake import cost
+
+DRAWN = 9
+"""Drawing over a whole photo and encoding it: the picture and the file."""
+
+
+def decoding(data: bytes, max_pixels: int) -> int:
+    """By the file's header; 0 where `decode` will refuse it: no header that is understood, or more
+    pixels than are decoded.
+    """
+    found = cost.of(data)
+    return 0 if found is None or found.pixels > max_pixels else found.total
+
+
+def drawing(width: int, height: int) -> int:
+    """A picture of this size, drawn in strips over a photo and encoded."""
+    return width * height * DRAWN

@@ -1,0 +1,61 @@
+"""What each layer adds to the tokens of a site → JSON or safetensors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import orjson
+
+from fovea.models.capture.stream import Addition
+from fovea.models.records import Site
+from fovea.server.answers.named_array import Array
+from fovea.server.answers.views import as_array
+from fovea.server.engine.analysis import Analysis
+from fovea.server.wire.encode import check_budget, pack
+from fovea.server.wire.negotiation import SAFETENSORS
+
+FIGURES = ("before", "added", "after", "kept")
+"""What is told of every sum, a number for each token: lengths, and the cosine of before and after.
+"""
+
+
+def encode(
+    additions: Sequence[Addition], analysis: Analysis, site: Site, media: str, budget_bytes: int
+) -> bytes:
+    """As JSON, a row a sum; or as safetensors, (addition, token) a figure."""
+    sites = analysis.trace.sites
+    sums = [
+        {
+            "kind": one.kind,
+            "module": one.module,
+            "site": None if one.site is None else sites[one.site].id,
+            "dim": one.dim,
+        }
+        for one in additions
+    ]
+    arrays: dict[str, Array] = {
+        name: np.stack([as_array(getattr(one, name)) for one in additions]) for name in FIGURES
+    }
+    sentence = f"What each layer adds to the {site.queries} tokens of site {site.id}"
+    if media == SAFETENSORS:
+        tensors = {name: (values, ("addition", "token")) for name, values in arrays.items()}
+        return pack(tensors, {"sentence": sentence, "additions": json.dumps(sums)})
+    told = [
+        {**one, **{name: values[number] for name, values in arrays.items()}}
+        for number, one in enumerate(sums)
+    ]
+    encoded = orjson.dumps(
+        {
+            "site": site.id,
+            "sentence": sentence,
+            "tokens": site.queries,
+            "prefix_tokens": site.prefix_tokens,
+            "additions": told,
+            "non_finite": sum(int(np.count_nonzero(~np.isfinite(one))) for one in arrays.values()),
+        },
+        option=orjson.OPT_SERIALIZE_NUMPY,
+    )
+    check_budget(len(encoded), budget_bytes)
+    return encoded
