@@ -85,20 +85,22 @@ Photo = str | os.PathLike[str] | Image.Image | Pixels | Tensor
 def read_photo(photo: Photo) -> Pixels:
     """The photo upright and in sRGB: uint8 (row, column, 3).
 
-    A file is read as the server reads it: orientation, colour profile and 16 bits are heeded.
-    Raises ValueError for what is no photo.
+    A file, and a Pillow image just like its file, is read as the server reads it: orientation,
+    colour profile, transparency and 16 bits are heeded. Raises ValueError for what is no photo.
     """
-    if isinstance(photo, str | os.PathLike):
-        from fovea.server.intake.imaging import decode
+    if isinstance(photo, str | os.PathLike | Image.Image):
+        from fovea.server.intake.imaging import decode, of_image
         from fovea.server.problems import BadPhoto
         from fovea.server.settings import load as load_settings
 
+        limit = load_settings().max_pixels
         try:
-            return decode(Path(photo).read_bytes(), load_settings().max_pixels).pixels
+            if isinstance(photo, Image.Image):
+                return of_image(photo, limit).pixels
+            return decode(Path(photo).read_bytes(), limit).pixels
         except BadPhoto as problem:
-            raise ValueError(f"{photo}: {problem.detail}") from problem
-    if isinstance(photo, Image.Image):
-        return np.array(photo.convert("RGB"))
+            name = "the image" if isinstance(photo, Image.Image) else photo
+            raise ValueError(f"{name}: {problem.detail}") from problem
     array: NDArray[Any] = photo.permute(1, 2, 0).cpu().numpy() if torch.is_tensor(photo) else photo
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
         raise ValueError(
