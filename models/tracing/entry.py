@@ -9,7 +9,6 @@ state that it began in (random numbers, buffers, caches) the call can be made ag
 from __future__ import annotations
 
 import copy
-import importlib
 import random
 import sys
 import types
@@ -51,7 +50,7 @@ _known_methods: WeakKeyDictionary[type, frozenset[CodeType]] = WeakKeyDictionary
 
 def _numpy_random() -> Any:
     """NumPy's random numbers, where the network's side has NumPy at all."""
-    return importlib.import_module("numpy.random") if "numpy" in sys.modules else None
+    return getattr(sys.modules.get("numpy"), "random", None)
 
 
 @dataclass(frozen=True, slots=True)
