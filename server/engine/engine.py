@@ -32,6 +32,7 @@ from fovea.server.engine.analysis import Analysis, analysis_id
 from fovea.server.engine.budget import UPLOADS, Budget
 from fovea.server.engine.conclude import conclude, to_input
 from fovea.server.engine.device import pick_device
+from fovea.server.engine.downloads import Downloads
 from fovea.server.engine.inference import Again, InferenceThreads, MakeMap
 from fovea.server.engine.shelf import Shelf
 from fovea.server.engine.store import Store
@@ -82,7 +83,9 @@ class Engine:
         # Larger batches gain nothing on a CPU, and alone every photo gets the same bits every time.
         max_batch = settings.max_batch or (GPU_BATCH if on_gpu else 1)
         self.store = Store(settings.trace_budget_bytes)
-        self.shelf = Shelf(catalog, self.device, settings.model_budget_bytes)
+        self.shelf = Shelf(
+            catalog, self.device, settings.model_budget_bytes, Downloads.of(settings)
+        )
         self.inference = InferenceThreads(self.device, max_batch, settings.inference_threads)
         self.places = Places(settings.queue_size, self._wait_s)
         self.answers = Places(settings.queue_size * ANSWERS, self._wait_s)
@@ -135,7 +138,7 @@ class Engine:
                 model = await self.default_model(reads)
             loaded = await self._network(model, place)
             given = await self._in_thread(given_to, loaded.spec, read)
-            key = analysis_id(given, loaded, beams)
+            key = analysis_id(given, loaded, self.settings.key, beams)
             if kept := self.store.find(key):
                 return kept
             given = self.store.photo(given.digest) or given
