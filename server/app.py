@@ -124,7 +124,7 @@ def _allowed(request: Request) -> set[str]:
     for router in ROUTERS:
         for route in router.routes:
             if isinstance(route, APIRoute) and route.path_regex.match(request.scope["path"]):
-                found |= route.methods
+                found |= route.methods or set()
     found = found or {"GET"}  # The page's files, and what stands beside the routers.
     return found | ({"HEAD"} if "GET" in found else set())
 

@@ -59,12 +59,10 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
     for name in unknown_variables():
         print(f"  {name} is set, but there is no such setting (docs/settings.md).", flush=True)
     # Imported now, so that the line above is there while torch takes its second.
-    import uvicorn
-
     from fovea.models.catalog.catalog import UnknownModel
     from fovea.server.app import create_app
     from fovea.server.engine.device import pick_device
-    from fovea.server.http.connections import config
+    from fovea.server.http import connections
 
     write_logs(settings)
     catalog = catalogue(settings)
@@ -81,14 +79,14 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
     print("  stop with Ctrl+C", flush=True)
     app = create_app(settings, catalog)
 
-    class Server(uvicorn.Server):
+    class Server(connections.Server):
         """Ends downloads first: they go on another time, and who follows one need not wait."""
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             app.state.engine.shelf.jobs.close()
             await super().shutdown(sockets)
 
-    Server(config(app, settings)).run(sockets=[listener])
+    Server(connections.config(app, settings)).run(sockets=[listener])
 
 
 def listen(host: str, port: int) -> socket.socket:

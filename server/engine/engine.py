@@ -90,7 +90,7 @@ class Engine:
         self.places = Places(settings.queue_size, self._wait_s)
         self.answers = Places(settings.queue_size * ANSWERS, self._wait_s)
         share = int(settings.work_budget_bytes * UPLOADS)
-        self.uploads = Budget(share, UPLOADS_WAITING, wait_s=self._wait_s)
+        self.uploads = Budget(share, UPLOADS_WAITING, wait_s=self._wait_s, newest_first=True)
         self.work = Budget(
             settings.work_budget_bytes - share, self.answers.count, wait_s=self._wait_s
         )

@@ -11,6 +11,7 @@ many. uvicorn has no such limits of its own.
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import uvicorn
@@ -21,8 +22,15 @@ from fovea.server.settings import Settings
 
 MAX_HEADER_BYTES = 65_536
 KEEP_ALIVE_S = 15
-FILES_LEFT = 64
-"""Of those that the process may open, for everything that is no connection."""
+FILES_LEFT = 96
+"""Of those that the process may open, for everything that is no connection, and for those that have
+just been accepted and are to be closed again.
+"""
+AT_ONCE = 16
+"""Connections accepted before anything is done about them. asyncio takes this from the length of
+the operating system's queue, which is set to its own afterwards.
+"""
+QUEUE = 1024
 FEWEST = 8
 
 _Protocol: Any = AutoHTTPProtocol
@@ -41,8 +49,19 @@ def config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         # Forwarded headers are heeded in forwarded.py, which knows the prefix as well.
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_S,
+        backlog=AT_ONCE,
         timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout_s)),
     )
+
+
+class Server(uvicorn.Server):
+    """Accepts few connections at a time, of many that may wait with the operating system."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begins to listen."""
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(QUEUE)
 
 
 def most_connections(wanted: int) -> int:
