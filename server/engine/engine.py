@@ -63,6 +63,10 @@ POSITIONS_KEPT = 16
 T = TypeVar("T")
 
 
+async def _nothing() -> None:
+    pass
+
+
 @dataclass(eq=False, slots=True)
 class _Underway:
     """An analysis or a map in the making, and how many wait for it."""
@@ -72,9 +76,12 @@ class _Underway:
 
 
 class Engine:
-    """One a server. All methods are called on the event loop; make it with a running one."""
+    """One a server. All methods are called on the event loop; make it with a running one.
 
-    def __init__(self, catalog: Catalog, settings: Settings) -> None:
+    warm_up: proves that the default network works, as a server does before it says it is ready.
+    """
+
+    def __init__(self, catalog: Catalog, settings: Settings, *, warm_up: bool = True) -> None:
         imaging.pin_pillow()
         self.settings = settings
         self.catalog = catalog
@@ -105,7 +112,8 @@ class Engine:
         self._streams: dict[str, tuple[Addition, ...]] = {}
         self._default = settings.default_model
         self._closing = False
-        self._warm_up = asyncio.create_task(self._keep_warming_up())
+        warming = self._keep_warming_up() if warm_up else _nothing()
+        self._warm_up = asyncio.create_task(warming)
 
     async def analyse(
         self,
