@@ -12,6 +12,7 @@ from fovea.models.running.tasks import TASKS
 from fovea.server.engine.shelf import Shelf, find
 from fovea.server.problems import InvalidParameter
 from fovea.server.wire import schemas
+from fovea.server.wire.addresses import address
 
 MOST = 500
 """Models that are looked through for those of a mechanism or a task."""
@@ -75,7 +76,7 @@ def card(catalog: Catalog, shelf: Shelf, model: str, default: str | None) -> sch
         spec.id == default,
         loaded.revision if loaded else None,
         (job.meter.received, job.meter.total) if job else None,
-        f"/v1/jobs/{job.id}" if job else None,
+        address(f"/v1/jobs/{job.id}") if job else None,
     )
 
 

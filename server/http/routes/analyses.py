@@ -11,7 +11,7 @@ from fovea.server import problems
 from fovea.server.answers.named_array import NamedArray
 from fovea.server.answers.subject import learned_of
 from fovea.server.engine.analysis import Analysis
-from fovea.server.http import upload
+from fovea.server.http import security, upload
 from fovea.server.http.answering import (
     CLIENT_CLOSED_REQUEST,
     conditional,
@@ -134,14 +134,19 @@ async def analyse(
         found = await unless_gone(request, analysed())
     if found is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
-    body = await in_thread(schemas.analysis, *found)
+    kept, subject = found
+    maker = security.maker_of(request) or security.new_maker()
+    engine.store.made_by(kept.id, maker)
+    body = await in_thread(schemas.analysis, kept, subject)
     timing = ", ".join(f"{name};dur={ms}" for name, ms in body.timings_ms.items())
-    return Response(
+    response = Response(
         body.model_dump_json(),
         status_code=201,
         media_type=JSON,
         headers={"Location": body.links.self, "Server-Timing": timing},
     )
+    security.sign(response, request, maker, framed=bool(engine.settings.frame_ancestors))
+    return response
 
 
 @router.get(
@@ -154,7 +159,7 @@ async def analyse(
         **refusals(problems.UnknownAnalysis, problems.AnalysisGone, problems.NotAcceptable),
     },
 )
-async def read(request: Request, engine: EngineOf, analysis: AnalysisOf) -> Response:
+async def read_analysis(request: Request, engine: EngineOf, analysis: AnalysisOf) -> Response:
     """What was found, site by site, without the arrays; and which maps there are of it."""
 
     async def make(_: str) -> bytes:
@@ -169,11 +174,16 @@ async def read(request: Request, engine: EngineOf, analysis: AnalysisOf) -> Resp
 @router.delete(
     "/{id}",
     status_code=204,
-    responses=refusals(problems.UnknownAnalysis, problems.AnalysisGone),
+    responses=refusals(problems.UnknownAnalysis, problems.AnalysisGone, problems.NotYours),
 )
-async def forget(engine: EngineOf, analysis: AnalysisOf) -> Response:
-    """Forget the analysis and its photo."""
-    engine.store.forget(analysis.id)
+async def forget_analysis(request: Request, engine: EngineOf, analysis: AnalysisOf) -> Response:
+    """Forget the analysis and its photo: for who made it, by the cookie or the header `Fovea-Key`
+    that came with it, or for all with the server's token.
+
+    Where several made the same one, it goes with the last of them.
+    """
+    security.check_may_forget(request, engine.store.makers(analysis.id))
+    engine.store.forget(analysis.id, None if request.state.operator else security.maker_of(request))
     return Response(status_code=204)
 
 
@@ -196,7 +206,7 @@ async def forget(engine: EngineOf, analysis: AnalysisOf) -> Response:
         ),
     },
 )
-async def image(
+async def read_image(
     request: Request, engine: EngineOf, analysis: AnalysisOf, width: WidthOf = None
 ) -> Response:
     """The photo as it was analysed: upright, sRGB, without the notes its file carried."""
@@ -231,7 +241,7 @@ async def image(
         ),
     ),
 )
-async def mask(
+async def read_mask(
     request: Request,
     engine: EngineOf,
     analysis: AnalysisOf,
