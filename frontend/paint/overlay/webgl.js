@@ -50,16 +50,14 @@ void main() {
 
 /**
  * @param {HTMLCanvasElement} canvas
- * @param {boolean} software  whether to accept WebGL2 without a GPU, which is slower than Canvas2D
  * @returns {import("./overlay.js").Renderer | null} null without WebGL2
  */
-export function createWebglRenderer(canvas, software) {
+export function createWebglRenderer(canvas) {
   const gl = canvas.getContext("webgl2", {
     alpha: true,
     antialias: false,
     depth: false,
     preserveDrawingBuffer: true,
-    failIfMajorPerformanceCaveat: !software,
   });
   if (!gl) return null;
   const program = compile(gl);
@@ -108,6 +106,9 @@ export function createWebglRenderer(canvas, software) {
     clear() {
       gl.clearColor(0, 0, 0, 0);
       gl.clear(gl.COLOR_BUFFER_BIT);
+    },
+    finish() {
+      gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4)); // gl.finish may return early
     },
   };
 }
