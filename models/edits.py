@@ -18,7 +18,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 Token = int | str | tuple[int, int]
-"""A token by its number, "cls", or the (row, column) of its cell."""
+"""A token by its number, "cls", or the (row, column) of its cell; "all" for all of them."""
 
 Matrix = tuple[tuple[float, float, float], tuple[float, float, float]]
 
@@ -230,7 +230,7 @@ def from_json(given: Mapping[str, Any]) -> Edit:
     """
     said = {name: value for name, value in given.items() if value is not None}
     name = said.pop("edit", None)
-    if name == "shuffle" or said.pop("on", None) == "positions":
+    if said.pop("on", None) == "positions":
         name = f"positions-{name}"
     rule = EDITS.get(name) if isinstance(name, str) else None
     if rule is None or not isinstance(name, str):
@@ -318,13 +318,13 @@ def _cells(field: str, value: Any) -> tuple[tuple[int, int], ...]:
     return _several(field, value, lambda one: _cell(field, one), "a list of [row, column]")
 
 
-def _tokens(field: str, value: Any) -> tuple[Token, ...] | None:
-    wanted = 'a list of tokens, each "cls", its number, or [row, column]; or "all"'
+def _tokens(field: str, value: Any) -> tuple[Token, ...]:
+    wanted = 'a list of tokens, each "cls", "all", its number, or [row, column]'
     if value == "all":
-        return None
+        return ("all",)
 
     def read(one: Any) -> Token:
-        if one == "cls" or (_whole(one) and one >= 0):
+        if one in ("cls", "all") or (_whole(one) and one >= 0):
             return one  # type: ignore[no-any-return]
         if isinstance(one, str) or not isinstance(one, Sequence):
             raise _bad(field, wanted)

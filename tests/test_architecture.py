@@ -24,12 +24,13 @@ WEB_FRAMEWORKS = ("fastapi", "starlette", "uvicorn")
 # From the ground up. A room is a folder with all that is in it, or a module beside the folders.
 FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "fovea.models": (
-        ("records", "mechanisms"),
+        ("records", "mechanisms", "edits"),
         ("geometry", "networks", "tracing"),
         ("preprocessing", "kinds"),
         ("capture",),
         ("places", "maps", "evidence"),
         ("running",),
+        ("editing",),
         ("catalog",),
         ("methods",),
     ),

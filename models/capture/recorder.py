@@ -17,13 +17,26 @@ from fovea.models.tracing.recording import Recording
 Function = Callable[..., Any]
 
 
-class _Watch(TorchFunctionMode):
+class Mode(TorchFunctionMode):
     """Passes every torch function through unchanged; a few have a handler that looks on."""
 
     def __init__(self, recording: Recording) -> None:
         super().__init__()
         self.recording = recording
         self._begun = recording.origins.known  # asked for every function that is called
+        self._entered = 0  # handlers may enter it again
+
+    def __enter__(self) -> Any:
+        self._entered += 1
+        if self.recording.edits is not None and self._entered == 1:
+            self.recording.edits.plan.watching += 1
+        return super().__enter__()  # type: ignore[no-untyped-call]
+
+    def __exit__(self, *error: Any) -> Any:
+        self._entered -= 1
+        if self.recording.edits is not None and self._entered == 0:
+            self.recording.edits.plan.watching -= 1
+        return super().__exit__(*error)  # type: ignore[no-untyped-call]
 
     def __torch_function__(
         self,
@@ -65,5 +78,5 @@ def capture(
     not to the bit.
     """
     recording = Recording(module, features=features, gradients=gradients)
-    with _Watch(recording):
+    with Mode(recording):
         yield recording

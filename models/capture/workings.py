@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from fovea.models.capture.recorder import _Watch
+from fovea.models.capture.recorder import Mode
 from fovea.models.kinds.attention import signature as attention
 from fovea.models.kinds.attention.weighing import weighing_of
 from fovea.models.kinds.registry import FOLLOWS, STARTS
@@ -52,7 +52,7 @@ class _Call:
     factors: tuple[Tensor, ...]
 
 
-class _Noting(_Watch):
+class _Noting(Mode):
     """Watches as capture does, and notes what the module called `name` calls until it is left."""
 
     def __init__(self, recording: Recording, index: int, name: str, kind: Kind) -> None:

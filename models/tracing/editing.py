@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from fovea.models.tracing.call_stack import calling_module
+from torch import nn
+
+from fovea.models.tracing.call_stack import call_of, calling_module
 
 Key = tuple[str, str, int]
 """(path of the module, kind, how many sites of that kind the module has had in this pass).
@@ -22,15 +24,23 @@ It finds a site again in a pass of a block alone, where the numbers of all sites
 class Plan:
     """Edits that were checked against a network, ready to be made.
 
-    paths: the path of each module of the network, by its identity. changes: what happens at a site;
-    what it is only the kind's own `edit.py` knows. notes: what the edited pass has to say, filled
-    while it runs. taken: whether a recording inside makes the changes.
+    root: the network · paths: the path of each of its modules, by their identity · changes: what
+    happens at a site; what it is only the kind's own `edit.py` knows · notes: what the edited pass
+    has to say, filled while it runs · watching: how many recordings that could make the changes
+    are entered · prepare: fills the changes in; None once it has.
     """
 
+    root: nn.Module
     paths: dict[int, str]
     changes: Mapping[Key, Any]
     notes: list[str] = field(default_factory=list)
-    taken: bool = False
+    watching: int = 0
+    prepare: Callable[[], None] | None = None
+
+    def ready(self) -> None:
+        """Fills the changes in, where that has to wait for the network's first call."""
+        if self.prepare is not None:
+            self.prepare()
 
     def note(self, sentence: str) -> None:
         if sentence not in self.notes:
@@ -56,16 +66,36 @@ def activated(plan: Plan | None) -> Iterator[None]:
         _thread.plan = before
 
 
+class Counting:
+    """Counts what happens in one pass of a network, from zero again in the next."""
+
+    def __init__(self, root: nn.Module) -> None:
+        self._root = root
+        self._pass: object = None
+        self._seen: Counter[object] = Counter()
+
+    def next(self, what: object) -> int:
+        """How often this has happened before in this pass."""
+        call = call_of(self._root)
+        # The same object for all that happens in one call.
+        if call is not None and call.kwargs is not self._pass:
+            self._pass = call.kwargs
+            self._seen.clear()
+        number = self._seen[what]
+        self._seen[what] += 1
+        return number
+
+
 class Lookup:
-    """Counts the sites of one pass, and says what changes at each."""
+    """What changes at each site of a pass."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self._seen: Counter[tuple[str, str]] = Counter()
+        self._counting = Counting(plan.root)
 
     def next(self, kind: str) -> Any:
         """The change at the site of this kind that was just recognised, or None; call it once."""
+        self.plan.ready()
         path = calling_module(self.plan.paths)
-        number = self._seen[path, kind]
-        self._seen[path, kind] += 1
+        number = self._counting.next((path, kind))
         return self.plan.changes.get((path, kind, number))

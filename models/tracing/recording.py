@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from fovea.models.records import Kind, Site, Tensors, Trace
+from fovea.models.tracing import editing
 from fovea.models.tracing.call_stack import Call, call_of, calling_module, module_paths
 from fovea.models.tracing.origins import Origins
 from fovea.models.tracing.stopping import check
@@ -28,6 +29,8 @@ class Recording:
         # the network was called alone. The same object for all sites of one call.
         self.calls: list[Call | None] = []
         self._module = module
+        plan = editing.active()
+        self.edits = None if plan is None else editing.Lookup(plan)
         self.paths = module_paths(module)
         self._sites: list[Site] = []
         self._differentiable: dict[int, tuple[Tensor, Callable[[Tensor], Tensor]]] = {}
@@ -63,6 +66,18 @@ class Recording:
                 note=note,
             )
         )
+
+    def change(self, kind: Kind) -> Any:
+        """What an edit changes at the site of this kind that was just recognised, or None.
+
+        To be asked once for every site, before `add`.
+        """
+        return None if self.edits is None else self.edits.next(kind)
+
+    def note_edit(self, sentence: str) -> None:
+        """Something that the edited pass has to say."""
+        assert self.edits is not None
+        self.edits.plan.note(sentence)
 
     def _call(self) -> Call | None:
         now, last = call_of(self._module), self.calls[-1] if self.calls else None

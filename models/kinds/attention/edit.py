@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -110,7 +109,9 @@ class Fused:
 Kernel = Callable[[Fused], Tensor]
 
 
-def fused(call: Fused, change: Change, kernel: Kernel, note: Callable[[str], None]) -> Any:
+def fused(
+    call: Fused, change: Change, kernel: Kernel, note: Callable[[str], None]
+) -> tuple[Tensor, Tensor, Fused]:
     """(output, what attended before outputs were changed, the call as it was made).
 
     The first goes on into the network; gradients of the record belong to the second.
@@ -143,8 +144,10 @@ def _with_scores(call: Fused, change: Change) -> Fused:
     """The call with its scores divided by temperatures, and those of uniform heads made equal."""
     for value, heads in change.temperatures:
         if len(heads) == change.heads:
-            mask = call.mask if call.mask is None or call.mask.dtype == torch.bool else (
-                call.mask / value
+            mask = (
+                call.mask
+                if call.mask is None or call.mask.dtype == torch.bool
+                else (call.mask / value)
             )
             call = replace(call, scale=call.scale / value, mask=mask)
         else:
@@ -152,7 +155,9 @@ def _with_scores(call: Fused, change: Change) -> Fused:
             mask = call.mask
             if mask is not None and mask.dtype != torch.bool:
                 mask = torch.where(chosen, mask / value, mask)
-            call = replace(call, query=torch.where(chosen, call.query / value, call.query), mask=mask)
+            call = replace(
+                call, query=torch.where(chosen, call.query / value, call.query), mask=mask
+            )
     if change.uniform:
         chosen = of_heads(change.uniform, change.heads, call.query.device)
         mask = call.mask
@@ -192,7 +197,9 @@ def _few_rows(change: Change, queries: int) -> Tensor | None:
     """The queries that are blocked from anything, where they are few and in no window."""
     found: set[int] = set()
     for one in change.blocked:
-        if one.queries is None or any(window is not None for window, _ in (*one.queries, *(one.keys or ()))):
+        if one.queries is None:
+            return None
+        if any(window is not None for window, _ in (*one.queries, *(one.keys or ()))):
             return None
         found |= {token for _, token in one.queries}
     return torch.tensor(sorted(found)) if len(found) <= FEW_ROWS * queries else None
@@ -223,7 +230,7 @@ def _rows_again(
 
 
 def _identity_of(heads: Tensor, tokens: int, device: torch.device) -> Tensor:
-    return ~heads | torch.eye(tokens, dtype=torch.bool, device=device)
+    return (~heads | torch.eye(tokens, dtype=torch.bool, device=device))[None]
 
 
 def _with_outputs(attended: Tensor, change: Change) -> Tensor:
@@ -269,7 +276,10 @@ def _four_of_mask(mask: Tensor, query: Tensor) -> Tensor:
 
 
 def weighed(
-    factor: Tensor, arranged: Callable[[Tensor], Tensor], change: Change, note: Callable[[str], None]
+    factor: Tensor,
+    arranged: Callable[[Tensor], Tensor],
+    change: Change,
+    note: Callable[[str], None],
 ) -> tuple[Tensor, Tensor]:
     """(what weighs the values now, the matrix that is recorded), both of the factor's shape.
 

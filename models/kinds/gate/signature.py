@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from fovea.models.kinds.following import keep_changed
+from fovea.models.kinds.gate import edit
 from fovea.models.records import Gate, Kind
 from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.recording import Watch
@@ -155,7 +156,9 @@ def on_product(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         else:
             continue
         if found is not None:
-            _add_gate(watch, *found, competing=origin.size)
+            factor = _add_gate(watch, one, *found, competing=origin.size)
+            if factor is not one:
+                args = [factor if part is one else part for part in args]
             return func(*args, **kwargs)
     result = func(*args, **kwargs)
     if follow is not None:
@@ -163,13 +166,22 @@ def on_product(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     return result
 
 
-def _add_gate(watch: Watch, kind: Kind, gate: Tensor, features: Tensor, *, competing: int) -> None:
+def _add_gate(
+    watch: Watch, factor: Tensor, kind: Kind, gate: Tensor, features: Tensor, *, competing: int
+) -> Tensor:
+    """Records the site; gives the factor that is to multiply, another one where it is edited."""
     # Copied before the product runs: it may write over the feature map, and whatever follows over
     # the gate.
-    before = features.detach().clone() if watch.recording.features else None
+    recording = watch.recording
+    before = features.detach().clone() if recording.features else None
     note = f"A softmax over {competing} that compete." if competing else None
+    change = recording.change(kind)
+    if change is not None:
+        changed = edit.edited(gate, change)
+        factor, gate = changed.reshape(_without_expansion(factor).shape), changed
     values = Gate(values=gate.detach().clone(), features=before)
-    watch.recording.add(kind, values, note=note)
+    recording.add(kind, values, note=note)
+    return factor
 
 
 def _follow_product(watch: Watch, factor: Tensor, origin: Origin, other: Any, result: Any) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fovea.models.edits import Matrix
+from fovea.models.edits import Edit, Matrix
 
+KINDS = ("spatial-transformer",)
 IDENTITY: Matrix = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
 
 
@@ -29,3 +31,8 @@ def edited(grid: Tensor, change: Change, align_corners: bool) -> tuple[Tensor, T
     theta = theta.expand(grid.shape[0], 2, 3)
     batch, rows, columns, _ = grid.shape
     return theta, F.affine_grid(theta, [batch, 1, rows, columns], align_corners=align_corners)
+
+
+def planned(edits: Sequence[Edit]) -> Change:
+    """The last one counts: each replaces θ."""
+    return Change(edits[-1].theta or IDENTITY)

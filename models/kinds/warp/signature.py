@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
 
+from fovea.models.kinds.warp import edit
 from fovea.models.records import Sampling
 from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.recording import Watch
@@ -29,10 +31,18 @@ def _grid_sample_inputs(input: Tensor, grid: Tensor, *_: Any, **__: Any) -> tupl
 
 def on_grid_sample(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """A site, if the grid came from an affine grid."""
-    result = func(*args, **kwargs)
     source, grid = _grid_sample_inputs(*args, **kwargs)
     origin = watch.recording.origins.get(grid)
-    if origin is not None and origin.theta is not None and source.ndim == 4:
+    is_site = origin is not None and origin.theta is not None and source.ndim == 4
+    change = watch.recording.change("spatial-transformer") if is_site else None
+    if change is not None and origin is not None:
+        theta, other = edit.edited(grid, change, origin.align_corners)
+        origin = replace(origin, theta=theta)
+        args = [other if one is grid else one for one in args]
+        kwargs = {name: other if one is grid else one for name, one in kwargs.items()}
+        grid = other
+    result = func(*args, **kwargs)
+    if is_site and origin is not None and origin.theta is not None:
         sampling = Sampling(
             theta=kept(origin.theta),
             grid=kept(grid),
