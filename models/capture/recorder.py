@@ -23,7 +23,8 @@ class Mode(TorchFunctionMode):
     def __init__(self, recording: Recording) -> None:
         super().__init__()
         self.recording = recording
-        self._begun = recording.origins.known  # asked for every function that is called
+        # Asked for every function that is called.
+        self._begun, self._constant = recording.origins.known, recording.constants.known
         self._entered = 0  # handlers may enter it again
 
     def __enter__(self) -> Any:
@@ -49,8 +50,12 @@ class Mode(TorchFunctionMode):
         if handler is None and self._begun:
             handler = FOLLOWS.get(func)
         if handler is not None:
-            return handler(self, func, args, kwargs or {})
-        return func(*args, **kwargs) if kwargs else func(*args)
+            result = handler(self, func, args, kwargs or {})
+        else:
+            result = func(*args, **kwargs) if kwargs else func(*args)
+        if args and (type(args[0]) is nn.Parameter or id(args[0]) in self._constant):
+            self.recording.constants.follow(args, kwargs or {}, result)
+        return result
 
 
 @contextmanager

@@ -32,7 +32,7 @@ class Change:
 
 
 def edited(gate: Tensor, change: Change) -> Tensor:
-    """(batch, channel, 1, 1) or (batch, 1, row, column) with other factors."""
+    """(batch, channel, 1, 1), (batch, 1, row, column), or a mask a channel, with other factors."""
     for one in change.factors:
         value: Tensor | float = (
             one.value if one.value != "mean" else gate.mean((1, 2, 3), keepdim=True).expand_as(gate)

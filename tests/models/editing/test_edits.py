@@ -399,8 +399,9 @@ def test_theta_is_replaced_before_the_grid_is_made() -> None:
     torch.manual_seed(0)
     network, x = Turning().eval(), seeded(2, 3, 9, 9, seed=2)
     matrix = [[0.8, -0.1, 0.2], [0.1, 0.9, -0.3]]
-    with torch.no_grad(), edit(network, theta("s00", matrix)) as run:
+    with torch.no_grad():
         wanted = network(x, torch.tensor([matrix] * 2))
+    with torch.no_grad(), edit(network, theta("s00", matrix)) as run:
         assert torch.allclose(run(x), wanted, atol=1e-6)
     with torch.no_grad(), edit(network, identity("s00")) as run:
         assert torch.allclose(run(x), x, atol=1e-5)
