@@ -10,9 +10,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +30,8 @@ from fovea.models.running.again import Again, picture_of
 from fovea.models.tracing.call_stack import call_of, calling_module, module_paths
 from fovea.models.tracing.editing import Counting, Plan, activated
 from fovea.models.tracing.recording import Recording
+
+T = TypeVar("T")
 
 
 class _Forgetting(Recording):
@@ -144,19 +147,21 @@ def edit(module: nn.Module, *edits: Edit) -> Iterator[Edited]:
 
     def prepare() -> None:
         call = call_of(module)
-        if call is None or picture_of(call) is None:
+        picture = None if call is None else picture_of(call)
+        if call is None or picture is None:
             return
         plan.prepare = None
         again = Again(module, call, 0)
-        with activated(None), torch.no_grad():
+
+        def survey_and_check() -> tuple[Checked, _Sums]:
             layouts = survey(again, again.photo)
             with capture(module, features=True) as recording:
                 again(again.photo)
             trace = place(recording.trace, layouts)
-            picture = picture_of(call)
-            assert picture is not None
             found = checked(edits, trace, layouts, picture.shape[0])
-            made = _sums_of(module, found, trace, (again.photo,), again)
+            return found, _sums_of(module, found, trace, (again.photo,), again)
+
+        found, made = _in_a_thread_of_its_own(survey_and_check)
         plan.changes = found.changes
         sums.skipped, sums.positions = made.skipped, made.positions
 
@@ -164,6 +169,17 @@ def edit(module: nn.Module, *edits: Edit) -> Iterator[Edited]:
         plan.prepare = prepare
     with activated(plan), _editing(module, plan, sums):
         yield Edited(module, plan)
+
+
+def _in_a_thread_of_its_own(work: Callable[[], T]) -> T:
+    """What `work` gives, away from the modes and the call stack of the pass that is waiting."""
+    with ThreadPoolExecutor(1) as pool:
+
+        def run() -> T:
+            with torch.no_grad():
+                return work()
+
+        return pool.submit(run).result()
 
 
 @contextmanager
