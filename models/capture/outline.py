@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fovea.models.capture.recorder import Mode
+from fovea.models.capture.recorder import _Watch
 from fovea.models.records import Kind, Tensors
 from fovea.models.tracing.recording import Recording
 
@@ -62,5 +62,5 @@ class _Outlined(Recording):
 def outlined(module: nn.Module, keep_bytes: int = 0) -> Iterator[Recording]:
     """As `capture`, without gradients, and with no more than `keep_bytes` in its trace."""
     recording = _Outlined(module, keep_bytes)
-    with Mode(recording):
+    with _Watch(recording):
         yield recording

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from fovea.models.capture.outline import shapes_of
-from fovea.models.capture.recorder import Mode, capture
+from fovea.models.capture.recorder import _Watch, capture
 from fovea.models.records import Kind, Site, Tensors
 from fovea.models.tracing.recording import Recording
 from fovea.models.tracing.stopping import check
@@ -207,7 +207,7 @@ def replay(
         for path, block in blocks.items():
             if block in replaced:
                 block.forward = _wrapped(path, block, outline, on_block)
-        with Mode(outline):
+        with _Watch(outline):
             yield outline
     finally:
         for block in replaced:

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from fovea.models.capture.recorder import Mode
+from fovea.models.capture.recorder import _Watch
 from fovea.models.tracing.call_stack import calling_module
 from fovea.models.tracing.recording import Recording
 
@@ -62,7 +62,7 @@ class _Birth(NamedTuple):
     activations: int
 
 
-class Summing(Mode):
+class Summing(_Watch):
     """Watches as capture does, and notes the sums of tokens.
 
     tokens: how many there are, `prefix` of which have no place and may join the others later.

@@ -14,7 +14,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from fovea.models.capture.recorder import Mode
+from fovea.models.capture.recorder import _Watch
 from fovea.models.kinds.attention import signature as attention
 from fovea.models.kinds.attention.weighing import weighing_of
 from fovea.models.kinds.registry import FOLLOWS, SITE_KINDS, STARTS
@@ -39,7 +39,7 @@ _SCORING = ("matmul", "bmm", "einsum")
 """What multiplies queries with keys, by the name of the function."""
 
 
-class _Noting(Mode):
+class _Noting(_Watch):
     """Watches as capture does, and notes what the module called `name` calls until it is left."""
 
     def __init__(self, recording: Recording, index: int, name: str, kind: Kind) -> None:

@@ -79,18 +79,17 @@ def sums_of(
     given: Sequence[Tensor],
     sites: Sequence[Site],
     numbers: Mapping[str, int],
-    call: nn.Module,
 ) -> dict[Sum, int]:
     """For each sum that adds what one of these attentions gives: which summand stood there before.
 
-    call: what is called with `given` and calls the network. numbers: of each site in the trace.
-    Raises RefusedEdit where what an attention adds could not be followed.
+    given: what the network is called with. numbers: of each site in the trace. Raises RefusedEdit
+    where what an attention adds could not be followed.
     """
     found: dict[Sum, int] = {}
     for site in sites:
         locating = _Locating(Recording(module, features=False, gradients=False), given, site)
         with torch.no_grad(), locating:
-            call(*given)
+            module(*given)
         place = locating.sums.get(numbers[site.id])
         if place is None:
             raise RefusedEdit(

@@ -18,17 +18,18 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from fovea.models.capture import capture
-from fovea.models.capture.recorder import Mode
+from fovea.models.capture.recorder import _Watch
 from fovea.models.editing.additions import NewPositions, Sum, is_sum, new_positions, sums_of
 from fovea.models.editing.plan import Checked, checked
 from fovea.models.edits import Edit, RefusedEdit
-from fovea.models.places.layout import Layouts, place, survey
+from fovea.models.places.layout import Layouts
 from fovea.models.places.positions import positions
 from fovea.models.records import Kind, Tensors, Trace
-from fovea.models.running.again import Again, picture_of
-from fovea.models.tracing.call_stack import call_of, calling_module, module_paths
+from fovea.models.running.again import Again, count_of, photos_of
+from fovea.models.running.observing import capture
+from fovea.models.tracing.call_stack import calling_module, module_paths
 from fovea.models.tracing.editing import Counting, Plan, activated
+from fovea.models.tracing.entry import Entries
 from fovea.models.tracing.recording import Recording
 
 T = TypeVar("T")
@@ -56,7 +57,7 @@ class _Sums:
     positions: tuple[NewPositions, ...]
 
 
-class _Editing(Mode):
+class _Editing(_Watch):
     """Makes the changes of a plan, unless a recording inside makes those of sites."""
 
     def __init__(self, recording: Recording, plan: Plan, sums: _Sums) -> None:
@@ -146,20 +147,19 @@ def edit(module: nn.Module, *edits: Edit) -> Iterator[Edited]:
     sums = _Sums({}, ())
 
     def prepare() -> None:
-        call = call_of(module)
-        picture = None if call is None else picture_of(call)
-        if call is None or picture is None:
+        entry = Entries(module, plan.paths).now()
+        if entry is None or photos_of(entry) is None:
             return
         plan.prepare = None
-        again = Again(module, call, 0)
+        again = Again(module, entry, 0)
 
         def survey_and_check() -> tuple[Checked, _Sums]:
-            layouts = survey(again, again.photo)
-            with capture(module, features=True) as recording:
-                again(again.photo)
-            trace = place(recording.trace, layouts)
-            found = checked(edits, trace, layouts, picture.shape[0])
-            return found, _sums_of(module, found, trace, (again.photo,), again)
+            with again.as_then(), capture(module, features=True) as trace:
+                args, kwargs = again.given()
+                again.call(*args, **kwargs)
+            sites = Trace(trace.sites)
+            found = checked(edits, sites, trace.layouts, count_of(entry))
+            return found, _sums_of(module, found, sites, _tensors_of(again))
 
         found, made = _in_a_thread_of_its_own(survey_and_check)
         plan.changes = found.changes
@@ -194,18 +194,25 @@ def _photos(given: Sequence[Tensor]) -> int:
 
 
 def _sums_of(
-    module: nn.Module,
-    found: Checked,
-    trace: Trace,
-    given: Sequence[Tensor],
-    call: nn.Module | None = None,
+    module: nn.Module, found: Checked, trace: Trace, given: Sequence[Tensor] | None
 ) -> _Sums:
+    """given: what the network is called with, None where it is not called as module(*tensors)."""
     if not found.skipped and not found.positions:
         return _Sums({}, ())
-    call = module if call is None else call
+    if given is None:
+        raise RefusedEdit(
+            "Layers are skipped and positions edited in a network that is called as model(photo).",
+            "Call it so, or make another edit.",
+        )
     one = tuple(tensor[:1] for tensor in given)
     with activated(None):
         numbers = {site.id: number for number, site in enumerate(trace.sites)}
-        skipped = sums_of(module, one, found.skipped, numbers, call) if found.skipped else {}
-        vectors = positions(call, *one) if found.positions else ()
+        skipped = sums_of(module, one, found.skipped, numbers) if found.skipped else {}
+        vectors = positions(module, *one) if found.positions else ()
     return _Sums(skipped, new_positions(found.positions, vectors))
+
+
+def _tensors_of(again: Again) -> tuple[Tensor, ...] | None:
+    args, kwargs = again.given()
+    plain = not again.entry.path and again.entry.method is None and not kwargs
+    return args if plain and all(isinstance(one, Tensor) for one in args) else None
