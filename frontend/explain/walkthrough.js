@@ -101,6 +101,8 @@ function picture(state, step, wanted) {
     return bars(step, values, marked);
   }
   if (axes.join() === "row,column") return map(state, step, Float32Array.from(values.flat(), orNaN), shape[1]);
+  if (axes.join() === "channel,row" || axes.join() === "channel,column" || axes.join() === "channel,place")
+    return map(state, step, Float32Array.from(values.flat(), orNaN), shape[1]);
   if (axes[0] === "head") return h("div", { class: "rows" }, values.map((/** @type {number[]} */ row) => bars(step, row)));
   return table(step);
 }
