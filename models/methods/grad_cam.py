@@ -25,9 +25,10 @@ def _probe(given: Pass) -> None:
 def _check(subject: Subject, site: Site | None) -> None:
     from fovea.models.maps.propagation import NotPossible
     from fovea.models.methods.making.choosing import require_classes
+    from fovea.models.records import Sampling
 
     require_classes(subject)
-    if any(one.kind == "spatial-transformer" for one in subject.trace.sites):
+    if any(isinstance(one.tensors, Sampling) for one in subject.trace.sites):
         raise NotPossible(
             "its feature maps lie on what a spatial transformer passed on, not on the photo",
             "warped-features",

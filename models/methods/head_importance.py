@@ -22,7 +22,7 @@ def _check(subject: Subject, site: Site | None) -> None:
 
     require_classes(subject)
     fitting(subject, ("attention",))
-    attentions = {one.id for one in subject.trace.sites if one.kind == "attention"}
+    attentions = {one.id for one in subject.trace.sites if one.attends}
     if not attentions <= subject.ask(class_gradients):
         raise NotPossible("no gradient leads from a class to all its attention", "no-gradients")
 

@@ -73,7 +73,7 @@ def additions(given: Pass) -> frozenset[str]:
     asked = {
         (site.queries, site.prefix_tokens): site
         for site in sites
-        if site.kind == "attention"
+        if site.attends
         and ((site.grid is not None and site.queries == site.keys) or asks_with_words(site))
     }
     found: set[str] = set()

@@ -23,7 +23,7 @@ from fovea.models.methods.making.attending import attended
 from fovea.models.methods.making.queries import Direction
 from fovea.models.methods.probes import additions, asks_with_words
 from fovea.models.methods.registry import method
-from fovea.models.records import Site
+from fovea.models.records import Site, Trace
 from fovea.server.answers.named_array import Array, NamedArray
 from fovea.server.answers.subject import subject_of
 from fovea.server.engine.analysis import Analysis
@@ -224,10 +224,14 @@ def features(site: Site, channel: int) -> NamedArray:
 # Spatial transformers ---------------------------------------------------------------------------
 
 
-def sampling_grid(site: Site) -> NamedArray:
-    """For each output cell the source point (x, y), −1…1."""
+def sampling_grid(site: Site, trace: Trace | None = None) -> NamedArray:
+    """For each output cell the source point (x, y), −1…1.
+
+    trace: of the site; where it reads through a sampler without theta, the points on the first
+    picture are told too, as shares of it.
+    """
     require(site, "grid")
-    return of_made(grid_of(site))
+    return of_made(grid_of(site, trace))
 
 
 def warped(analysis: Analysis, site: Site) -> NamedArray:

@@ -44,6 +44,7 @@ class Grid(Schema):
 class SiteSummary(Schema):
     id: str
     kind: SiteKindName
+    title: str = Field(description="what its kind is called, before its layer")
     layer: int = Field(description="ordinal among the sites of its kind, from 0")
     name: str = Field(description="path of the module in the network")
     heads: int | None
@@ -108,6 +109,7 @@ def site_fields(trace: Trace, site: Site, sentence: Sentence | None = None) -> d
             for name, fact in facts(trace, site).items()
         }
     return fields | {
+        "title": SITE_KINDS[site.kind].title,
         "grid": grid_of(site.grid),
         "prefix_tokens": site.prefix_tokens,
         "suffix_tokens": site.suffix_tokens,

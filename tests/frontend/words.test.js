@@ -52,7 +52,7 @@ const VIEW = { head: "mean", word: null, hover: null, direction: "from" };
 test("words that look at each other show their own positions, decoders those of what they read", () => {
   const analysis = { sites: [READING, MASKED, CROSS], output: { kind: "sequence" } };
   assert.deepEqual([CROSS, MASKED, READING].map((site) => positionsAt(site, analysis)), ["read", "read", "source"]);
-  const encoder = { id: "e", kind: "attention", grid: { rows: 2, columns: 2 }, queries: 4, keys: 4, prefix_tokens: 0 };
+  const encoder = { id: "e", kind: "attention", heads: 1, grid: { rows: 2, columns: 2 }, queries: 4, keys: 4, prefix_tokens: 0 };
   assert.equal(positionsAt(encoder, { sites: [encoder], output: { kind: "caption" } }), "photo");
   assert.equal(positionsAt(encoder, { sites: [encoder], output: null }), null);
 });

@@ -135,7 +135,7 @@ async def grid(
     """Theta, and for each cell of the output the point it is read from, (x, y) in −1…1. As a
     picture the grid on the photo.
     """
-    compute = partial(in_thread, views.sampling_grid, site)
+    compute = partial(in_thread, views.sampling_grid, site, analysis.trace)
     return await answer_array(request, engine, analysis, style, compute, claim="sampling grid")
 
 
