@@ -126,6 +126,11 @@ class SamplingGrid(Schema):
     input: Grid
     output: Grid
     align_corners: bool
+    points: list[Any] | None = Field(
+        default=None,
+        description="the points as shares of the first picture, where it is read through a sampler "
+        "without theta",
+    )
     sentence: str
     axes: list[str]
     shape: list[int]
