@@ -140,13 +140,14 @@ async def analyse(
         **refusals(problems.UnknownAnalysis, problems.AnalysisGone, problems.NotAcceptable),
     },
 )
-async def read_analysis(request: Request, analysis: AnalysisOf) -> Response:
+async def read_analysis(request: Request, engine: EngineOf, analysis: AnalysisOf) -> Response:
     """What was found, site by site, without the arrays."""
+    before = engine.store.find(analysis.of) if analysis.of else None
     return await conditional(
         request,
         analysis.serial,
         (JSON,),
-        lambda _: in_thread(lambda: schemas.analysis(analysis).model_dump_json().encode()),
+        lambda _: in_thread(lambda: schemas.analysis(analysis, before).model_dump_json().encode()),
     )
 
 
