@@ -11,13 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from fovea.models.catalog.spec import ModelSpec
 from fovea.models.edits import to_json
 from fovea.models.geometry import Geometry as Placed
+from fovea.models.methods.base import Subject
 from fovea.models.preprocessing import Preprocessing as Wanted
 from fovea.models.running.tasks import task_of
 from fovea.server.answers.change import change_of
 from fovea.server.engine.analysis import Analysis as KeptAnalysis
 from fovea.server.wire.addresses import address
+from fovea.server.wire.map_schemas import MapOffer, map_offers, site_offers
 from fovea.server.wire.outputs import CaptionOutput, MaskOutput, Schema, SequenceOutput, output
-from fovea.server.wire.site_schemas import Grid, SiteKindName, SiteSummary, site_summary
+from fovea.server.wire.site_schemas import Grid, SiteKindName, SiteSummary, site_fields
 
 Status = Literal["ready", "available", "loading", "unavailable"]
 
@@ -82,6 +84,7 @@ class Analysis(Schema):
         description="what the model answers with that is no class; else null"
     )
     sites: list[SiteSummary]
+    maps: list[MapOffer] = Field(description="every map of the product, in a fixed order")
     warnings: list[str]
     timings_ms: dict[str, float]
     links: Links
@@ -250,7 +253,9 @@ def geometry_of(geometry: Placed | None) -> Geometry | None:
     )
 
 
-def analysis(kept: KeptAnalysis, before: KeptAnalysis | None = None) -> Analysis:
+def analysis(
+    kept: KeptAnalysis, subject: Subject, before: KeptAnalysis | None = None
+) -> Analysis:
     """The JSON of an analysis, without its arrays; before: the one that was edited, if kept."""
     here = address(f"/v1/analyses/{kept.id}")
     photo, text = kept.photo, kept.text
@@ -267,7 +272,14 @@ def analysis(kept: KeptAnalysis, before: KeptAnalysis | None = None) -> Analysis
         of=kept.of,
         edits=[to_json(edit) for edit in kept.edits],
         change=None if before is None else Change.model_validate(change_of(before, kept)),
-        sites=[site_summary(kept.trace, site, kept.sentence) for site in kept.trace.sites],
+        sites=[
+            SiteSummary(
+                **site_fields(kept.trace, site, kept.sentence),
+                views=site_offers(subject, site, here),
+            )
+            for site in kept.trace.sites
+        ],
+        maps=map_offers(subject, here),
         warnings=list(kept.warnings),
         timings_ms={name: round(value, 3) for name, value in kept.timings_ms.items()},
         links=Links(

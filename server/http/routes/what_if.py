@@ -8,7 +8,10 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from fovea.models.edits import Edit, RefusedEdit, from_json
+from fovea.models.methods.base import Subject
 from fovea.server import problems
+from fovea.server.answers.subject import learned_of
+from fovea.server.engine.analysis import Analysis
 from fovea.server.http import security
 from fovea.server.http.answering import CLIENT_CLOSED_REQUEST, in_thread, unless_gone
 from fovea.server.http.routes.common import AnalysisOf, EngineOf, refusals
@@ -49,13 +52,19 @@ async def edit_analysis(
     same id. docs/what-if.md has every edit.
     """
     edits = _read(body.edits)
-    kept = await unless_gone(request, engine.edited(analysis, edits))
-    if kept is None:
+
+    async def look() -> tuple[Analysis, Subject]:
+        kept = await engine.edited(analysis, edits)
+        return kept, await learned_of(engine, kept)
+
+    found = await unless_gone(request, look())
+    if found is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
+    kept, subject = found
     maker = security.maker_of(request) or security.new_maker()
     engine.store.made_by(kept.id, maker)
     before = engine.store.find(kept.of or "")
-    answer = await in_thread(schemas.analysis, kept, before)
+    answer = await in_thread(schemas.analysis, kept, subject, before)
     response = Response(
         answer.model_dump_json(),
         status_code=201,
