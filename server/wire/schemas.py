@@ -253,9 +253,7 @@ def geometry_of(geometry: Placed | None) -> Geometry | None:
     )
 
 
-def analysis(
-    kept: KeptAnalysis, subject: Subject, before: KeptAnalysis | None = None
-) -> Analysis:
+def analysis(kept: KeptAnalysis, subject: Subject, before: KeptAnalysis | None = None) -> Analysis:
     """The JSON of an analysis, without its arrays; before: the one that was edited, if kept."""
     here = address(f"/v1/analyses/{kept.id}")
     photo, text = kept.photo, kept.text

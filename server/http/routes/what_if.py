@@ -32,7 +32,10 @@ class Edits(BaseModel, extra="forbid"):
     status_code=201,
     response_model=schemas.Analysis,
     responses={
-        201: {"description": "The edited analysis; its Location is its address"},
+        201: {
+            "description": "The edited analysis; its Location is its address",
+            "content": {JSON: {"example": examples.ANALYSIS}},
+        },
         **refusals(
             problems.UnknownAnalysis,
             problems.AnalysisGone,
