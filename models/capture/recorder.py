@@ -6,24 +6,96 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import get_ident
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    MethodDescriptorType,
+    MethodWrapperType,
+    TracebackType,
+    WrapperDescriptorType,
+)
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from fovea.models.kinds.registry import FOLLOWS, STARTS
+from fovea.models.kinds.attention.kernels import Kernels, is_operator, name_of
+from fovea.models.kinds.registry import FOLLOWS, STARTS, Handler, handler_of
+from fovea.models.tracing import torch_paths
+from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.recording import Recording
 
 Function = Callable[..., Any]
 
+_FUNCTIONS = {
+    *(BuiltinFunctionType, FunctionType, MethodDescriptorType),
+    *(MethodWrapperType, WrapperDescriptorType),
+}
+"""What torch's functions are; anything else may be an operator of the dispatcher."""
+
+
+class Running:
+    """The function that the network called, which a handler calls once, and what it gave."""
+
+    __slots__ = ("begun", "func", "ran", "result")
+
+    def __init__(self, func: Function) -> None:
+        self.func, self.begun, self.ran, self.result = func, False, False, None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.begun = True
+        self.result = self.func(*args, **kwargs)
+        self.ran = True
+        return self.result
+
 
 class _Watch(TorchFunctionMode):
-    """Passes every torch function through unchanged; a few have a handler that looks on."""
+    """Passes every torch function through unchanged; a few have a handler that looks on.
 
-    def __init__(self, recording: Recording) -> None:
+    fused: whether torch's modules may take their fused kernels, as they would unwatched; what
+    looks at the steps in between needs the other way.
+    """
+
+    def __init__(self, recording: Recording, *, fused: bool = True) -> None:
         super().__init__()
         self.recording = recording
-        self._begun = recording.origins.known  # asked for every function that is called
+        self.takes_fused_paths = fused
+        self._begun = recording.begun
+        self._operators: dict[Any, Handler | None] = {}
+
+    def __enter__(self) -> _Watch:
+        torch_paths.enter()
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        super().__exit__(kind, error, traceback)  # type: ignore[no-untyped-call]
+        torch_paths.leave()
+
+    def carry(self) -> torch_paths.Carry | None:
+        """What this mode goes into a thread with that the network starts."""
+        recording = self.recording
+        call = recording.current_call()
+        if call is None:
+            return None
+        started_by = recording.module(), call
+
+        @contextmanager
+        def carried() -> Iterator[None]:
+            recording.carried[get_ident()] = started_by
+            try:
+                with self:
+                    yield
+            finally:
+                recording.carried.pop(get_ident(), None)
+
+        return carried
 
     def __torch_function__(
         self,
@@ -33,16 +105,86 @@ class _Watch(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         handler = STARTS.get(func)
-        if handler is None and self._begun:
-            handler = FOLLOWS.get(func)
-        if handler is not None:
-            return handler(self, func, args, kwargs or {})
-        return func(*args, **kwargs) if kwargs else func(*args)
+        begun = self._begun
+        if handler is None:
+            if begun:
+                handler = FOLLOWS.get(func)
+            if handler is None and type(func) not in _FUNCTIONS and is_operator(func):
+                handler = self._of_operator(func)
+            if handler is None and not begun:
+                return func(*args, **kwargs) if kwargs else func(*args)
+        known = self._known(args) if begun else None
+        if handler is None:
+            result = func(*args, **kwargs) if kwargs else func(*args)
+            if known:
+                self.recording.follow(known, func, args, result)
+            return result
+        return self._look(handler, func, args, kwargs or {}, known)
+
+    def _known(self, args: Any) -> list[tuple[Tensor, Origin]]:
+        """The arguments that come of what has begun, with their origins as they are now."""
+        begun, found = self._begun, list[tuple[Tensor, Origin]]()
+        for one in args:
+            entry = begun.get(id(one))
+            tensor = None if entry is None else entry[0]()
+            if entry is not None and tensor is not None and tensor is one:
+                found.append((tensor, entry[1]))
+            elif type(one) in (list, tuple):
+                found += self._known(one)
+        return found
+
+    def _look(
+        self,
+        handler: Handler,
+        func: Function,
+        args: Any,
+        kwargs: dict[str, Any],
+        known: list[tuple[Tensor, Origin]] | None,
+    ) -> Any:
+        """The function with its handler looking on. What goes wrong in the looking is noted, and
+        is nothing to the network.
+        """
+        recording = self.recording
+        before, running = recording.told, Running(func)
+        recording.running, recording.given = func, args
+        try:
+            handler(self, running, args, kwargs)
+        except Exception as error:
+            if running.begun and not running.ran:
+                raise  # the function's own
+            reason = f"looking at it failed: {type(error).__name__}: {error}".splitlines()[0]
+            recording.miss("attention", func, reason)
+            if not running.ran:
+                return func(*args, **kwargs)
+        recording.given = ()
+        if known:
+            if recording.told > before:
+                for _, origin in known:
+                    if origin.start is not None:
+                        origin.start.seen = True
+            else:
+                recording.follow(known, func, args, running.result)
+        return running.result
+
+    def _of_operator(self, op: Any) -> Handler | None:
+        if op not in self._operators:
+            self._operators[op] = handler_of(op, self.recording.kernels)
+        return self._operators[op]
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The network that `torch.compile` wrapped; any other is itself."""
+    inner = module._modules.get("_orig_mod")
+    return module if inner is None else unwrapped(inner)
 
 
 @contextmanager
 def capture(
-    module: nn.Module, *, features: bool = False, gradients: bool = False
+    module: nn.Module,
+    *,
+    features: bool = False,
+    gradients: bool = False,
+    kernels: Kernels | None = None,
 ) -> Iterator[Recording]:
     """Record every attention, gate and spatial transformer that runs inside the `with`.
 
@@ -55,15 +197,18 @@ def capture(
     functions that are called (`models/kinds/registry.py`), their modules by the call stack.
     Works under inference_mode and under autograd (what is kept is detached), for batches, on any
     device and dtype, nested, and in several threads at once: a torch function mode belongs to its
-    thread.
+    thread, and goes along into those that the network starts. What goes wrong in looking on is
+    noted in `recording.unseen`; it is nothing to the network.
 
     features: keep the feature maps before each gate too, (batch, channel, row, column); they cost
-    memory. gradients: keep what `Recording.differentiate` needs, the graph included.
+    memory. gradients: keep what `Recording.differentiate` needs, the graph included. kernels:
+    operators that attend and are not known (`kinds/attention/kernels.py`), each with an adapter
+    from its arguments to an `Attention`.
 
-    One case is beyond it: `nn.MultiheadAttention` has a fused inference kernel which torch itself
-    switches off under any function mode; its captured output equals that kernel's to rounding,
-    not to the bit.
+    What `torch.compile` made runs eagerly inside the `with`, in the whole process
+    (`tracing/torch_paths.py`); TorchScript cannot be looked into, and is named in `unseen`.
     """
-    recording = Recording(module, features=features, gradients=gradients)
+    named = {name_of(op): adapter for op, adapter in (kernels or {}).items()}
+    recording = Recording(unwrapped(module), features=features, gradients=gradients, kernels=named)
     with _Watch(recording):
         yield recording

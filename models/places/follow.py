@@ -22,12 +22,13 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from fovea.models.capture.recorder import capture
-from fovea.models.kinds.attention.signature import attention_body, folded_heads_of
+from fovea.models.kinds.attention.signature import folded_heads_of
 from fovea.models.places import rules
 from fovea.models.places.shadows import LOST, NOWHERE, Shadow, new_grid, nowhere
 from fovea.models.places.tokens import Seen, seen_at
 from fovea.models.records import Cells, Trace
 from fovea.models.tracing.recording import Recording
+from fovea.models.tracing.torch_paths import inside
 
 __all__ = ["NOWHERE", "follow"]
 
@@ -132,8 +133,8 @@ class Follow(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         if func is F.multi_head_attention_forward:
-            with folded_heads_of(self.recording, *args, **kwargs), self:
-                return attention_body(*args, **kwargs)
+            with folded_heads_of(self.recording, *args, **kwargs), inside(), self:
+                return func(*args, **kwargs)
         found = len(self.recording.trace.sites)
         # Read before the call: it may write in place.
         before = [self.shadow(one) for one in args]

@@ -134,7 +134,8 @@ def _of_fused(shadow: Shadows, query: Tensor, key: Tensor) -> Seen:
 
 
 def _of_weighing(shadow: Shadows, weighing: Weighing) -> Seen:
-    lead, values_lead, query = weighing.lead, weighing.values_lead, weighing.query
+    lead, values_lead = weighing.lead, weighing.values_lead
+    query = weighing.query[0] if weighing.query else None
     values = shadow(weighing.values)
     if query is not None and weighing.spread and isinstance(values, Cells):
         # Values that were weighed one by one may be others for each query: a window of its own.
@@ -146,7 +147,7 @@ def _of_weighing(shadow: Shadows, weighing: Weighing) -> Seen:
         query = None if own else query
     leading = tuple(weighing.factor.shape[axis] for axis in lead)
     queries = _tokens(shadow(weighing.factor), lead, query)
-    keys = _tokens(values, values_lead, weighing.values_key)
+    keys = _tokens(values, values_lead, weighing.values_key[0])
     return _seen(leading, queries, keys, over_channels=keys.of_features)
 
 
@@ -161,8 +162,10 @@ def seen_at(
     if func is F.scaled_dot_product_attention:
         query, key = (_argument(args, kwargs, i, name) for i, name in enumerate(("query", "key")))
         return _of_fused(shadow, query, key)
-    weighing = weighing_of(origins, func, args, kwargs)
-    return None if weighing is None else _of_weighing(shadow, weighing)
+    weighing = weighing_of(origins, func, args, dict(kwargs))
+    if weighing is None or len(weighing.query) > 1 or len(weighing.key) > 1:
+        return None  # queries or keys on two axes are not followed yet
+    return _of_weighing(shadow, weighing)
 
 
 def _argument(args: Sequence[Any], kwargs: Mapping[str, Any], index: int, name: str) -> Tensor:

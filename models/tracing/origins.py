@@ -9,10 +9,31 @@ from __future__ import annotations
 
 import math
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from torch import Tensor
+
+
+@dataclass(eq=False, slots=True)
+class Start:
+    """Where something began that may become a site, and what became of it.
+
+    what: produced by · operation: the function · became: the first function that took its result
+    and is not followed further, "" if none did · alike: that function was given another tensor of
+    its shape · source: what it was computed from.
+    """
+
+    what: str
+    operation: str
+    module: str
+    file: str
+    line: int
+    source: weakref.ref[Tensor] | None = None
+    became: str = ""
+    alike: bool = False
+    seen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +42,27 @@ class Origin:
 
     For a softmax, `size` and `stride` identify the normalised axis through any change of view:
     views share storage, so the axis keeps its stride wherever it moves. changed: more than views
-    happened to it since. factor: the softmax, where the tensor is its product with values that
-    are still to be summed. ceiling: the upper bound of what was clamped between 0 and it. theta
-    belongs to an affine grid.
+    happened to it since. part: some of its keys were cut off. factor: the weights, where the tensor
+    is their product with values that are still to be summed. ceiling: the upper bound of what was
+    clamped between 0 and it. theta belongs to an affine grid. start: where it began.
+
+    "weights" may weigh values: scores of queries and keys, or what an exponential gave, with what
+    was made of them entry by entry. Whether they are a distribution is told by their values.
+    "nested" is a nested tensor made of a padded one, of `size` tokens.
     """
 
-    produced_by: Literal["softmax", "weighted", "sigmoid", "clamp", "affine-grid"]
+    produced_by: Literal[
+        "softmax", "weighted", "sigmoid", "clamp", "affine-grid", "weights", "nested"
+    ]
     size: int = 0
     stride: int = 0
     changed: bool = False
+    part: bool = False
     factor: Tensor | None = None
     ceiling: float = 1.0
     theta: Tensor | None = None
     align_corners: bool = False
+    start: Start | None = None
 
     def axis(self, tensor: Tensor) -> int | None:
         """The axis of `tensor` that the softmax normalised, or None where a reshape has broken it
@@ -42,6 +71,13 @@ class Origin:
         for axis in reversed(range(tensor.ndim)):
             if tensor.shape[axis] == self.size and tensor.stride(axis) == self.stride:
                 return axis
+        return None
+
+    def cut(self, tensor: Tensor) -> Origin | None:
+        """The same of a view with fewer keys; None where their axis is not found in it."""
+        for axis in reversed(range(tensor.ndim)):
+            if 1 < tensor.shape[axis] < self.size and tensor.stride(axis) == self.stride:
+                return replace(self, size=tensor.shape[axis], changed=True, part=True)
         return None
 
     def along(self, tensor: Tensor, axis: int, *, changed: bool) -> Origin:
@@ -67,14 +103,28 @@ def axis_after_copy(before: Tensor, axis: int, after: Tensor) -> int | None:
     return None
 
 
-class Origins:
-    """Origins by the identity of live tensors. Holds no tensor alive that is looked for here."""
+AUDITED = {"softmax", "sigmoid", "affine-grid"}
+"""What becomes a site, or is named."""
 
-    def __init__(self) -> None:
+
+class Origins:
+    """Origins by the identity of live tensors. Holds no tensor alive that is looked for here.
+
+    begin: called where something begins that is to become a site, or to be named.
+    """
+
+    def __init__(self, begin: Callable[[str], Start] | None = None) -> None:
         self.known: dict[int, tuple[weakref.ref[Tensor], Origin]] = {}
+        self._begin = begin
 
     def set(self, tensor: Tensor, origin: Origin) -> None:
         key, known = id(tensor), self.known
+        if origin.start is None and self._begin is not None:
+            if origin.factor is not None:
+                of_factor = self.get(origin.factor)
+                origin = replace(origin, start=of_factor.start if of_factor else None)
+            elif origin.produced_by in AUDITED:
+                origin = replace(origin, start=self._begin(origin.produced_by))
 
         def forget(_: object) -> None:
             known.pop(key, None)

@@ -2,38 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from threading import RLock, get_ident
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+from weakref import proxy, ref
 
 import torch
 from torch import Tensor, nn
 
-from fovea.models.records import Kind, Site, Tensors, Trace
-from fovea.models.tracing.call_stack import Call, call_of, calling_module, module_paths
-from fovea.models.tracing.origins import Origins
+from fovea.models.records import Attention, Kind, Site, Tensors, Trace, Unseen
+from fovea.models.tracing.audit import unseen_of
+from fovea.models.tracing.call_stack import (
+    Call,
+    call_of,
+    calling_module,
+    module_paths,
+    place_in_code,
+)
+from fovea.models.tracing.origins import Origin, Origins, Start
+from fovea.models.tracing.tensors import plain
+
+_TIMES = {"mul", "multiply", "rmul", "imul"}
+
+_CHANGES = {
+    *("tril", "triu", "where", "pow", "square", "sqrt", "relu", "threshold", "clamp", "clip"),
+    *("roll", "flip", "sort", "index_fill", "scatter", "masked_scatter", "index_select", "rpow"),
+}
+"""What may leave a distribution one, entry by entry; its values tell."""
+
+
+def name_of(func: Any) -> str:
+    """What a function or an operator is called."""
+    return getattr(func, "__name__", None) or str(func)
 
 
 class Recording:
     """What one `capture` has seen so far; `trace` may be read during and after the `with`."""
 
-    def __init__(self, module: nn.Module, *, features: bool, gradients: bool) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        *,
+        features: bool,
+        gradients: bool,
+        kernels: Mapping[str, Callable[..., Attention]] | None = None,
+    ) -> None:
         self.features, self.gradients = features, gradients
-        self.origins = Origins()
+        # Operators of a person's own by their names, besides those that are known.
+        self.kernels = kernels or {}
+        # Not the method itself: a recording is gone as soon as nobody holds it.
+        self.origins = Origins(partial(Recording._begin, proxy(self)))
+        self.begun = self.origins.known  # asked for every function that is called
+        # The function that the network is calling now.
+        self.running: Any = None
+        self.given: Sequence[Any] = ()
         # Heads that the function now running has folded into the batch axis, where it says so.
         self.folded_heads: int | None = None
         # For each site, what the network was called with when it was found; None where a part of
         # the network was called alone. The same object for all sites of one call.
         self.calls: list[Call | None] = []
         self._module = module
+        # What another thread of the same call was started by: (module path, call), by thread.
+        self.carried: dict[int, tuple[str, Call | None]] = {}
         self.paths = module_paths(module)
         self._sites: list[Site] = []
+        self._starts: list[Start] = []
+        self._missed: list[Unseen] = []
+        self._learned: set[int] | None = None
+        self._lock = RLock()
         self._differentiable: dict[int, tuple[Tensor, Callable[[Tensor], Tensor]]] = {}
 
     @property
     def trace(self) -> Trace:
-        return Trace(tuple(self._sites))
+        return Trace(tuple(self._sites), self.unseen)
+
+    @property
+    def unseen(self) -> tuple[Unseen, ...]:
+        """What was computed that looks like attention, a gate or a sampler, and is no site."""
+        return unseen_of(self._starts, self._missed)
 
     def add(
         self,
@@ -48,22 +97,106 @@ class Recording:
         differentiable: the tensor of the graph whose gradient belongs to the site; arrange: from
         its shape to that of the record. note: what a reader of its values has to know.
         """
-        if self.gradients and differentiable is not None and differentiable.requires_grad:
-            self._differentiable[len(self._sites)] = differentiable, arrange
-        self.calls.append(self._call())
-        self._sites.append(
-            Site(
-                id=f"s{len(self._sites):02d}",
-                kind=kind,
-                layer=sum(site.kind == kind for site in self._sites),
-                name=calling_module(self.paths),
-                tensors=tensors,
-                note=note,
+        with self._lock:  # a network may attend in threads of its own
+            if self.gradients and differentiable is not None and differentiable.requires_grad:
+                self._differentiable[len(self._sites)] = differentiable, arrange
+            self.calls.append(self._call())
+            self._sites.append(
+                Site(
+                    id=f"s{len(self._sites):02d}",
+                    kind=kind,
+                    layer=sum(site.kind == kind for site in self._sites),
+                    name=self.module(),
+                    tensors=tensors,
+                    note=note,
+                )
             )
-        )
+
+    def module(self) -> str:
+        """The path of the module that is computing at this moment on this thread."""
+        path = calling_module(self.paths)
+        if not path and self.carried:
+            return self.carried.get(get_ident(), ("", None))[0]
+        return path
+
+    def _begin(self, what: str) -> Start:
+        file, line = place_in_code()
+        first = self.given[0] if self.given else None
+        source = ref(first) if isinstance(first, Tensor) else None
+        start = Start(what, name_of(self.running), self.module(), file, line, source)
+        self._starts.append(start)
+        return start
+
+    def miss(
+        self,
+        what: Literal["attention", "gate", "sampler", "part"],
+        operation: Any,
+        reason: str,
+        module: str | None = None,
+    ) -> None:
+        """Name what is computed at this moment and is no site.
+
+        module: its path, where that is not the one on the call stack.
+        """
+        file, line = ("", 0) if module is not None else place_in_code()
+        where = self.module() if module is None else module
+        self._missed.append(Unseen(what, where, file, line, name_of(operation), reason))
+
+    def is_learned(self, tensor: Tensor) -> bool:
+        """Whether a tensor is a parameter or buffer of the network, or a view of one."""
+        if isinstance(tensor, nn.Parameter) or isinstance(tensor._base, nn.Parameter):
+            return True
+        if self._learned is None:
+            held = (*self._module.parameters(), *self._module.buffers())
+            self._learned = {one.untyped_storage().data_ptr() for one in held}
+        return plain(tensor).untyped_storage().data_ptr() in self._learned
+
+    @property
+    def told(self) -> int:
+        """How many sites there are, and how many were named that are none."""
+        return len(self._sites) + len(self._missed)
+
+    def follow(
+        self, known: Sequence[tuple[Tensor, Origin]], func: Any, args: Any, result: Any
+    ) -> None:
+        """What a call, which made no site, made of tensors whose origins were known before it."""
+        if not isinstance(result, Tensor):
+            if not isinstance(result, tuple | list) or not any(
+                isinstance(one, Tensor) for one in result
+            ):
+                return
+        elif self.origins.get(result) is not None:
+            return
+        for tensor, origin in known:
+            if origin.produced_by == "weights" and isinstance(result, Tensor):
+                if result.shape == tensor.shape:
+                    self.origins.set(result, origin)
+                elif result.ndim == tensor.ndim and name_of(func).strip("_") in _TIMES:
+                    # Values weighed one by one, and yet to be summed.
+                    self.origins.set(result, Origin("weighted", size=-1, factor=tensor))
+            elif origin.produced_by == "softmax" and name_of(func).strip("_") in _CHANGES:
+                if isinstance(result, Tensor) and result.shape == tensor.shape:
+                    axis = origin.axis(tensor)
+                    weights = Origin("weights", size=-1, changed=True, start=origin.start)
+                    if axis is not None and name_of(func) in ("tril", "triu", "where"):
+                        weights = origin.along(result, axis, changed=True)
+                    self.origins.set(result, weights)
+            elif origin.start is not None and not origin.start.became:
+                source = origin.start.source and origin.start.source()
+                others = [one for one in args if isinstance(one, Tensor) and one is not tensor]
+                origin.start.seen |= any(one is source for one in others)  # x·σ(x), an activation
+                origin.start.became = name_of(func)
+                origin.start.alike = any(one.shape == tensor.shape for one in others)
+
+    def current_call(self) -> Call | None:
+        """What the network that is running on this thread was called with."""
+        now = call_of(self._module)
+        if now is None and self.carried:
+            now = self.carried.get(get_ident(), ("", None))[1]
+        return now
 
     def _call(self) -> Call | None:
-        now, last = call_of(self._module), self.calls[-1] if self.calls else None
+        now, last = self.current_call(), self.calls[-1] if self.calls else None
         same = now is not None and last is not None and now.kwargs is last.kwargs
         return last if same else now
 
@@ -100,7 +233,7 @@ class Recording:
             _, arrange = self._differentiable[index]
             sites[index] = _with_gradient(sites[index], arrange(gradient).detach())
         self._differentiable.clear()
-        return found[: len(roots)], Trace(tuple(sites))
+        return found[: len(roots)], Trace(tuple(sites), self.unseen)
 
 
 def _with_gradient(site: Site, gradient: Tensor) -> Site:

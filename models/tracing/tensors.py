@@ -6,15 +6,39 @@ import torch
 from torch import Tensor
 
 
+def plain(tensor: Tensor) -> Tensor:
+    """The values behind what a transform of `torch.func` hands round, and behind a nested tensor.
+
+    Under `grad`, `jacrev` and their kin that is the tensor itself; under `vmap` the axis that is
+    mapped over comes first; a nested tensor is padded with zeros.
+    """
+    functorch = torch._C._functorch
+    while functorch.is_functorch_wrapped_tensor(tensor):
+        if functorch.is_batchedtensor(tensor):
+            axis = functorch.maybe_get_bdim(tensor)
+            tensor = functorch.get_unwrapped(tensor).movedim(axis, 0)
+        else:
+            tensor = functorch.get_unwrapped(tensor)
+    return torch.nested.to_padded_tensor(tensor, 0.0) if tensor.is_nested else tensor
+
+
 def kept(tensor: Tensor) -> Tensor:
     """`tensor` without its history, and on storage of its own if it is a part of a larger one.
 
     A fused projection hands out query, key and value as three views of one tensor; keeping a view
     would keep all three.
     """
-    tensor = tensor.detach()
+    tensor = plain(tensor).detach()
     whole = tensor.untyped_storage().nbytes() == tensor.numel() * tensor.element_size()
     return tensor if whole else tensor.clone(memory_format=torch.contiguous_format)
+
+
+def same_storage(one: Tensor, other: Tensor) -> bool:
+    """Whether both begin at the same entry of the same memory: views of each other, mostly."""
+    functorch = torch._C._functorch
+    if functorch.is_functorch_wrapped_tensor(one) or functorch.is_functorch_wrapped_tensor(other):
+        one, other = plain(one), plain(other)
+    return one.data_ptr() == other.data_ptr()
 
 
 def four_axes(tensor: Tensor) -> Tensor:
