@@ -156,8 +156,7 @@ def overlay(
     height, width = pixels.shape[:2]
     whole = Geometry(width, height, width, height, ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
     table: Any = _known(colormap)
-    drawn = render.overlay(_plane(found), pixels, geometry or whole, table, opacity)
-    return Image.fromarray(drawn)
+    return render.overlay(_plane(found), pixels, geometry or whole, table, opacity)
 
 
 def heatmap(found: Map | Tensor, *, colormap: str = "viridis") -> Image.Image:

@@ -2,7 +2,13 @@
 // Points are (x, y) in pixel-edge coordinates: pixel n covers [n, n + 1). Cells are {row, column}.
 
 /**
- * @typedef {{rows: number, columns: number}} PatchGrid
+ * @typedef {object} PatchGrid  without origin, stride and extent its cells share the whole input evenly
+ * @property {number} rows
+ * @property {number} columns
+ * @property {number} [depth]
+ * @property {number[] | null} [origin]  where cell (0, 0) begins, [row, column] in pixels of the input
+ * @property {number[] | null} [stride]  from one cell to the next; a cell is drawn so large
+ * @property {number[] | null} [extent]  what a cell was made from, with the same middle
  * @typedef {{row: number, column: number}} Cell
  * @typedef {object} Geometry
  * @property {number} imageWidth
@@ -63,12 +69,44 @@ export function crop(geometry) {
  */
 export function cellAt(geometry, x, y, grid) {
   const [inputX, inputY] = toInput(geometry, x, y);
-  const inside = inputX >= 0 && inputX < geometry.inputWidth && inputY >= 0 && inputY < geometry.inputHeight;
-  if (!inside) return null;
-  const row = Math.floor((inputY * grid.rows) / geometry.inputHeight);
-  const column = Math.floor((inputX * grid.columns) / geometry.inputWidth);
-  // Rounding can carry a point just inside the last edge onto it.
-  return { row: Math.min(row, grid.rows - 1), column: Math.min(column, grid.columns - 1) };
+  const { down, across } = axesOf(geometry, grid);
+  const row = cellAlong(down, inputY);
+  const column = cellAlong(across, inputX);
+  return row === null || column === null ? null : { row, column };
+}
+
+/**
+ * @typedef {object} Axis  where the cells are along one axis, in pixels of the input
+ * @property {number} cells
+ * @property {number} origin
+ * @property {number} stride
+ * @property {[number, number]} seen  what all of them together were made from
+ */
+
+/**
+ * Where the rows and the columns of a grid are on the network's input.
+ * @param {Geometry} geometry @param {PatchGrid} grid
+ * @returns {{down: Axis, across: Axis}}
+ */
+export function axesOf(geometry, grid) {
+  const along = (/** @type {number} */ last, /** @type {number} */ cells, /** @type {number} */ length) => {
+    const stride = grid.stride?.at(last) ?? length / cells;
+    const origin = grid.origin?.at(last) ?? 0;
+    const margin = ((grid.extent?.at(last) ?? stride) - stride) / 2;
+    const end = origin + cells * stride + margin;
+    return { cells, origin, stride, seen: /** @type {[number, number]} */ ([Math.max(0, origin - margin), Math.min(length, end)]) };
+  };
+  return {
+    down: along(-2, grid.rows, geometry.inputHeight),
+    across: along(-1, grid.columns, geometry.inputWidth),
+  };
+}
+
+/** The nearest of the cells that were made from a point of the input. @param {Axis} axis @param {number} position */
+function cellAlong({ cells, origin, stride, seen: [start, end] }, position) {
+  if (position < 0 || position < start - 1e-9 || position >= end) return null;
+  const index = Math.floor((position - origin) / stride);
+  return Math.min(Math.max(index, 0), cells - 1);
 }
 
 /**
@@ -76,9 +114,10 @@ export function cellAt(geometry, x, y, grid) {
  * @param {Geometry} geometry @param {number} row @param {number} column @param {PatchGrid} grid
  */
 export function cellBox(geometry, row, column, grid) {
-  const width = geometry.inputWidth / grid.columns;
-  const height = geometry.inputHeight / grid.rows;
-  return imageBox(geometry, column * width, row * height, (column + 1) * width, (row + 1) * height);
+  const { down, across } = axesOf(geometry, grid);
+  const left = across.origin + column * across.stride;
+  const top = down.origin + row * down.stride;
+  return imageBox(geometry, left, top, left + across.stride, top + down.stride);
 }
 
 /** The smallest box of cells whose values are numbers; null where none is. @param {Float32Array} values @param {PatchGrid} grid */
@@ -110,10 +149,22 @@ export function canvasToCell(geometry, grid, width, height) {
   const [[a, b, c], [d, e, f]] = geometry.imageToInput;
   const x = geometry.imageWidth / width;
   const y = geometry.imageHeight / height;
-  const column = grid.columns / geometry.inputWidth;
-  const row = grid.rows / geometry.inputHeight;
+  const { down, across } = axesOf(geometry, grid);
+  const column = 1 / across.stride;
+  const row = 1 / down.stride;
   return [
-    [a * x * column, b * y * column, c * column],
-    [d * x * row, e * y * row, f * row],
+    [a * x * column, b * y * column, (c - across.origin) * column],
+    [d * x * row, e * y * row, (f - down.origin) * row],
   ];
+}
+
+/**
+ * What a grid's cells were made from, in cell units: [top, left, bottom, right].
+ * @param {Geometry} geometry @param {PatchGrid} grid @returns {[number, number, number, number]}
+ */
+export function seenCells(geometry, grid) {
+  const { down, across } = axesOf(geometry, grid);
+  const [top, bottom] = down.seen.map((at) => (at - down.origin) / down.stride);
+  const [left, right] = across.seen.map((at) => (at - across.origin) / across.stride);
+  return [top, left, bottom, right];
 }

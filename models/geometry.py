@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from fovea.models.records import PatchGrid
+from fovea.models.records import Axis, PatchGrid
 
 Affine = tuple[tuple[float, float, float], tuple[float, float, float]]
 """2×3: (x, y) → (a·x + b·y + c, d·x + e·y + f)."""
@@ -93,37 +93,88 @@ class Geometry:
         right, bottom = self.to_image(self.input_width, self.input_height)
         return left, top, right, bottom
 
+    def axes(self, grid: PatchGrid) -> tuple[Axis, Axis]:
+        """Where the rows and the columns of a grid are on the network's input; a grid that does not
+        say so shares it evenly.
+        """
+        if grid.axes is not None:
+            return grid.axes[-2], grid.axes[-1]
+        height, width = self.input_height / grid.rows, self.input_width / grid.columns
+        return Axis(0.0, height, height), Axis(0.0, width, width)
+
     def cell_at(self, x: float, y: float, grid: PatchGrid) -> tuple[int, int] | None:
-        """The (row, column) of the cell under a point on the photo; None where the network did
-        not look.
+        """The (row, column) of the cell under a point on the photo: of those that were made from
+        that point the nearest one. None where the network did not look: outside the crop, and
+        where no patch fitted at the edge.
         """
         u, v = self.to_input(x, y)
-        if not (0 <= u < self.input_width and 0 <= v < self.input_height):
-            return None
-        row = math.floor(v * grid.rows / self.input_height)
-        column = math.floor(u * grid.columns / self.input_width)
-        # Rounding can carry a point just inside the last edge onto it.
-        return min(row, grid.rows - 1), min(column, grid.columns - 1)
+        down, across = self.axes(grid)
+        row = _cell_along(down, v, grid.rows, self.input_height)
+        column = _cell_along(across, u, grid.columns, self.input_width)
+        return None if row is None or column is None else (row, column)
 
     def cell_box(self, row: int, column: int, grid: PatchGrid) -> tuple[float, float, float, float]:
-        """(left, top, right, bottom) of a cell on the photo, in photo pixels."""
-        height, width = self.input_height / grid.rows, self.input_width / grid.columns
-        left, top = self.to_image(column * width, row * height)
-        right, bottom = self.to_image((column + 1) * width, (row + 1) * height)
+        """(left, top, right, bottom) of a cell on the photo, in photo pixels: one stride each way,
+        so that neighbours touch; `seen_box` is what it was made from.
+        """
+        down, across = self.axes(grid)
+        return self._box(across.cell(column), down.cell(row))
+
+    def seen_box(self, row: int, column: int, grid: PatchGrid) -> tuple[float, float, float, float]:
+        """(left, top, right, bottom) on the photo of what a cell was made from, in photo pixels;
+        where patches overlap it is larger than `cell_box`.
+        """
+        down, across = self.axes(grid)
+        (left, right), (top, bottom) = across.seen(column), down.seen(row)
+        width, height = self.input_width, self.input_height
+        return self._box((max(0, left), min(width, right)), (max(0, top), min(height, bottom)))
+
+    def _box(
+        self, across: tuple[float, float], down: tuple[float, float]
+    ) -> tuple[float, float, float, float]:
+        left, top = self.to_image(across[0], down[0])
+        right, bottom = self.to_image(across[1], down[1])
         return left, top, right, bottom
 
 
-def token_of(row: int, column: int, grid: PatchGrid, prefix_tokens: int) -> int:
-    """The index of the token of a cell; raises IndexError outside the grid."""
-    if not (0 <= row < grid.rows and 0 <= column < grid.columns):
-        raise IndexError(f"cell ({row}, {column}) is outside {grid.rows}×{grid.columns}")
-    return prefix_tokens + row * grid.columns + column
+def seen_along(axis: Axis, cells: int, length: float) -> tuple[float, float]:
+    """(start, end) of what all cells along an axis were made from, in pixels of an input of that
+    length.
+    """
+    return max(0.0, axis.seen(0)[0]), min(float(length), axis.seen(cells - 1)[1])
 
 
-def cell_of(token: int, grid: PatchGrid, prefix_tokens: int) -> tuple[int, int] | None:
-    """The (row, column) of a token; None for a prefix token, IndexError beyond the last."""
-    if not 0 <= token < prefix_tokens + grid.cells:
-        raise IndexError(f"token {token} is outside 0…{prefix_tokens + grid.cells - 1}")
-    if token < prefix_tokens:
+def _cell_along(axis: Axis, position: float, cells: int, length: float) -> int | None:
+    start, end = seen_along(axis, cells, length)
+    # Rounding of the affine map can carry a point from just inside an edge onto it.
+    if not start - 1e-9 <= position < end or position < 0:
         return None
-    return divmod(token - prefix_tokens, grid.columns)
+    index = math.floor((position - axis.origin) / axis.stride)
+    return min(max(index, 0), cells - 1)
+
+
+def token_of(row: int, column: int, grid: PatchGrid, prefix_tokens: int, layer: int = 0) -> int:
+    """The index of the token of a cell; raises IndexError outside the grid.
+
+    layer: along the depth of a video or a volume.
+    """
+    inside = 0 <= row < grid.rows and 0 <= column < grid.columns and 0 <= layer < grid.depth
+    if not inside:
+        raise IndexError(f"cell ({row}, {column}) is outside {grid.rows}×{grid.columns}")
+    return prefix_tokens + (layer * grid.rows + row) * grid.columns + column
+
+
+def cell_of(
+    token: int, grid: PatchGrid, prefix_tokens: int, suffix_tokens: int = 0
+) -> tuple[int, ...] | None:
+    """The (row, column) of a token, with a depth (layer, row, column); None for a token before or
+    after the patches, IndexError beyond the last.
+    """
+    tokens = prefix_tokens + grid.cells + suffix_tokens
+    if not 0 <= token < tokens:
+        raise IndexError(f"token {token} is outside 0…{tokens - 1}")
+    cell = token - prefix_tokens
+    if not 0 <= cell < grid.cells:
+        return None
+    line, column = divmod(cell, grid.columns)
+    return (line, column) if grid.depth == 1 else (*divmod(line, grid.rows), column)

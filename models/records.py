@@ -8,9 +8,10 @@ it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 Kind = Literal["attention", "channel-gate", "spatial-gate", "spatial-transformer"]
@@ -28,15 +29,76 @@ class UnknownSite(LookupError):
 
 
 @dataclass(frozen=True, slots=True)
+class Axis:
+    """Where the cells of a grid are along one axis of the network's input, in its pixels (along
+    time in frames, along depth in slices).
+
+    Cell i begins at origin + i·stride and is drawn one stride long. extent: how long the stretch
+    is that it was made from, with the same middle: more than the stride where patches overlap,
+    less where something between them is skipped.
+    """
+
+    origin: float = 0.0
+    stride: float = 1.0
+    extent: float = 1.0
+
+    def cell(self, index: int) -> tuple[float, float]:
+        """(start, end) of what is drawn for a cell."""
+        return self.origin + index * self.stride, self.origin + (index + 1) * self.stride
+
+    def seen(self, index: int) -> tuple[float, float]:
+        """(start, end) of what a cell was made from; beyond the input where that was padded."""
+        margin = (self.extent - self.stride) / 2
+        start, end = self.cell(index)
+        return start - margin, end + margin
+
+
+@dataclass(frozen=True, slots=True)
 class PatchGrid:
-    """A grid of cells of equal size that covers the whole network input."""
+    """A grid of cells of equal size over the network's input.
+
+    depth: how many layers of rows and columns lie behind each other: a video's moments, a volume's
+    slices; 1 for a photo. axes: where the cells are, of rows and columns (with a depth, of that,
+    rows and columns); None where the cells share the whole input evenly. Two grids are equal
+    if they have as many cells each way; `same_axes` compares where these are.
+    """
 
     rows: int
     columns: int
+    depth: int = 1
+    axes: tuple[Axis, ...] | None = field(default=None, compare=False)
 
     @property
     def cells(self) -> int:
-        return self.rows * self.columns
+        return self.depth * self.rows * self.columns
+
+    @property
+    def lines(self) -> int:
+        """Rows of all layers together: cell // columns counts them."""
+        return self.depth * self.rows
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(row, column), with a depth (depth, row, column)."""
+        flat = (self.rows, self.columns)
+        return flat if self.depth == 1 else (self.depth, *flat)
+
+    @property
+    def axis_names(self) -> tuple[str, ...]:
+        """What the axes of `shape` are called."""
+        flat = ("row", "column")
+        return flat if self.depth == 1 else ("depth", *flat)
+
+    def same_axes(self, other: PatchGrid) -> bool:
+        """Whether cells of the same number are in the same place, however far they reach."""
+        if self != other:
+            return False
+        if self.axes is None or other.axes is None:
+            return self.axes is other.axes
+        return all(
+            abs(a.origin - b.origin) < 1e-6 and abs(a.stride - b.stride) < 1e-6
+            for a, b in zip(self.axes, other.axes, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +225,8 @@ class Site:
     id: "s00", "s01", … in order of execution. layer: ordinal among the sites of the same kind.
     name: path of the module that computed it. grid: the cells on the network input that the
     tokens or the feature map stand for, or None where places are not known; then `note` says why.
-    prefix_tokens: class, distillation and register tokens before the first patch token.
+    prefix_tokens, suffix_tokens: tokens without a place before the first and after the last patch
+    token: class, distillation, register and detection tokens.
     """
 
     id: str
@@ -175,6 +238,7 @@ class Site:
     prefix_tokens: int = 0
     note: str | None = None
     layout: Layout | None = None
+    suffix_tokens: int = 0
 
     @property
     def attention(self) -> Attention:
@@ -193,6 +257,20 @@ class Site:
         if not isinstance(self.tensors, Sampling):
             raise TypeError(f"site {self.id} is a {self.kind}, not a spatial transformer")
         return self.tensors
+
+    def on_grid(self, line: Tensor) -> tuple[Tensor, Tensor]:
+        """Values of its tokens, (…, token) → (those on its grid, (…, row, column) or with a depth
+        (…, depth, row, column); those of the tokens before and after the patches, (…, token)).
+
+        Raises ValueError where the site has no grid, or another number of tokens.
+        """
+        grid, prefix = self.grid, self.prefix_tokens
+        if grid is None or line.shape[-1] != prefix + grid.cells + self.suffix_tokens:
+            raise ValueError(f"site {self.id} has no grid for {line.shape[-1]} tokens")
+        end = prefix + grid.cells
+        before, after = line[..., :prefix], line[..., end:]
+        rest = torch.cat((before, after), -1) if self.suffix_tokens else before
+        return line[..., prefix:end].unflatten(-1, grid.shape), rest
 
     @property
     def heads(self) -> int | None:
@@ -305,11 +383,13 @@ class Map:
     """Something to draw: raw values, never normalised here.
 
     values: axes as named, for example (row, column) or (head, row, column).
-    prefix: the values that fell on prefix tokens, (prefix,) or (head, prefix); they have no place
-    to be drawn. sentence: says in words what is drawn.
+    prefix: the values that fell on the tokens before and after the patches, (token,) or (head,
+    token); they have no place to be drawn. sentence: says in words what is drawn. grid: where the
+    places are; None where they share the whole input evenly, or where there are none.
     """
 
     values: Tensor
     axes: tuple[str, ...]
     prefix: Tensor | None
     sentence: str
+    grid: PatchGrid | None = None

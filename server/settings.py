@@ -37,7 +37,6 @@ class Settings(BaseSettings):
     )
     device: str = Field(
         "auto",
-        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
         description="`auto` (a GPU where there is one), `cpu`, `cuda`, `cuda:1`, `mps`.",
     )
     weights_dir: Path | None = Field(
@@ -64,6 +63,19 @@ class Settings(BaseSettings):
     )
     queue_size: int = Field(
         32, ge=1, le=10_000, description="Photos analysed or waiting at a time; more get 429."
+    )
+    work_budget_bytes: int = Field(
+        1024 * MEBIBYTE,
+        ge=16 * MEBIBYTE,
+        description="Memory for work in flight: uploads, decoding, drawing; what does not fit "
+        "waits, then gets 429.",
+    )
+    inference_threads: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Forward passes side by side; unset: up to 4 on a CPU, which share its cores, "
+        "1 on a GPU.",
     )
     max_batch: int | None = Field(
         None,
@@ -95,6 +107,16 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(name.strip().lower() for name in value.split(",") if name.strip())
         return value
+
+    @field_validator("device")
+    @classmethod
+    def _device_name(cls, name: str) -> str:
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+            raise ValueError(
+                "valid: auto (a GPU where there is one), cpu, cuda (a GPU of NVIDIA or AMD; cuda:1 "
+                "is the second), mps (Apple)"
+            )
+        return name
 
     @field_validator("allowed_hosts")
     @classmethod

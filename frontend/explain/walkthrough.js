@@ -12,7 +12,6 @@ import { number } from "../ui/format.js";
  * @property {number} [count]  how many channels there are: a vector of as many has one number a channel
  * @property {import("../geometry.js").Cell | null} [place]  the same of a place
  * @property {{grid: import("../geometry.js").PatchGrid, prefix: number} | null} [keys]  where keys lie, if they do
- * @property {string[]} [hidden]  steps that are told elsewhere
  * @property {string} [title]
  */
 
@@ -59,14 +58,13 @@ export function walkthrough(state, site, session, wanted) {
 
 /** @param {any} state @param {{sentence: string, steps: Step[]}} answer @param {Wanted} wanted */
 function lines(state, { sentence, steps }, wanted) {
-  const shown = steps.filter(({ name }) => !wanted.hidden?.includes(name));
   return [
     h("h3", {}, wanted.title ?? "Step by step"),
     h("p", { class: "quiet" }, `${sentence}.`),
     h(
       "ol",
       { class: "steps" },
-      shown.map((step) =>
+      steps.map((step) =>
         h(
           "li",
           {},

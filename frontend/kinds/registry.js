@@ -89,7 +89,6 @@ async function attention(state, site, session) {
     walkthrough(state, site, session, {
       asked: { query: named(query, site), head: shown },
       keys: { grid: site.grid, prefix: site.prefix_tokens },
-      hidden: TOLD_OF_THE_PAIR,
     }),
     ...(isTransformer(state.analysisData) ? [throughTheNetwork(state, site, shownToken(state, site), session)] : []),
   ];
@@ -97,9 +96,6 @@ async function attention(state, site, session) {
 
 /** Whether its tokens go through layers that add to them; a CNN with an attention or two has none. @param {any} analysis */
 const isTransformer = ({ sites, output }) => hasRollout(sites) || output?.kind === "caption";
-
-/** Steps that the pair shows already. */
-const TOLD_OF_THE_PAIR = ["key", "scaled"];
 
 /** A token as the API calls it. @param {number} token @param {any} site */
 function named(token, site) {

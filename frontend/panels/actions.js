@@ -7,7 +7,7 @@ import { icon } from "../ui/icons.js";
 const NEXT_THEME = /** @type {const} */ ({ system: "light", light: "dark", dark: "system" });
 
 /** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context @param {{toggle: () => void}} help @param {{open: () => void}} compare */
-export function mountActions(root, { store }, help, compare) {
+export function mountActions(root, { store, session }, help, compare) {
   const told = h("span", { class: "told", role: "status" });
   const button = (
     /** @type {string} */ id,
@@ -39,7 +39,7 @@ export function mountActions(root, { store }, help, compare) {
 
   async function save() {
     const state = store.get();
-    if (state.picture && (await exportPicture(state))) tell("Saved");
+    if (state.picture && (await exportPicture(state, session))) tell("Saved");
   }
 
   async function copy() {

@@ -8,15 +8,13 @@ import { drawable, headMaps } from "../kinds/attention/head_maps.js";
 import { clearAbove } from "../kinds/words/matrix.js";
 import { isMasked, isWordMatrix, siteTitle, visit } from "../sites/sites.js";
 
-const MOST_COLUMNS = 8;
-
 /** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
 export function mountHeads(root, { store, session }) {
   const title = h("h3");
   const here = h("div", { class: "heads" });
-  const all = h("div", { class: "all-heads" });
+  const all = h("table", { class: "all-heads" });
   const windows = h("p", { class: "quiet" }, "Where attention stays in windows, the window is drawn.");
-  root.append(title, here, h("h3", { class: "all-title" }, "Every layer"), windows, all);
+  root.append(title, here, h("h3", { class: "all-title" }, "Every layer"), windows, h("div", { class: "all-scroll" }, all));
   let frame = 0;
   let turn = 0;
 
@@ -123,18 +121,20 @@ export function mountHeads(root, { store, session }) {
     if (!table) return;
     const sites = analysis.sites.filter(drawable);
     windows.hidden = !sites.some((/** @type {any} */ site) => site.windows);
-    all.style.setProperty(
-      "--heads",
-      String(Math.min(MOST_COLUMNS, Math.max(...sites.map((/** @type {any} */ site) => site.heads)))),
-    );
+    const most = Math.max(1, ...sites.map((/** @type {any} */ site) => site.heads));
+    all.style.setProperty("--heads", String(most));
     put(
       all,
-      headNumbers(sites),
-      sites.map((/** @type {any} */ site) =>
-        h(
-          "div",
-          { class: "layer-row", "data-site": site.id },
-          h("span", { class: "number quiet" }, site.layer),
+      headNumbers(most),
+      h(
+        "tbody",
+        {},
+        sites.map((/** @type {any} */ site) =>
+          h(
+            "tr",
+            { class: "layer-row", "data-site": site.id },
+            h("th", { scope: "row", class: "number quiet", title: siteTitle(site) }, site.layer),
+          ),
         ),
       ),
     );
@@ -149,32 +149,37 @@ export function mountHeads(root, { store, session }) {
       for (let head = 0; head < maps.heads; head++) {
         const canvas = h("canvas", { class: "cells" });
         paintHead(canvas, asked, site, maps, head, table);
-        row.append(
-          h(
-            "button",
-            {
-              type: "button",
-              class: "mini",
-              "aria-label": `${siteTitle(site)}, head ${head}`,
-              "aria-pressed": String(site.id === state.site && head === state.head),
-              title: `${siteTitle(site)}, head ${head}`,
-              onclick: () => store.set({ ...visit(store.get(), site), head }),
-            },
-            canvas,
-          ),
+        const name = `${siteTitle(site)}, head ${head}`;
+        const button = h(
+          "button",
+          {
+            type: "button",
+            class: "mini",
+            "aria-label": name,
+            "aria-pressed": String(site.id === state.site && head === state.head),
+            title: name,
+            onclick: () => store.set({ ...visit(store.get(), site), head }),
+          },
+          canvas,
         );
+        row.append(h("td", {}, button));
       }
     }
   }
 }
 
-/** What stands above the columns, which may be fewer than a layer has heads. @param {any[]} sites */
-function headNumbers(sites) {
-  const most = Math.max(0, ...sites.map((site) => site.heads));
-  if (most > MOST_COLUMNS) return null;
-  const numbers = Array.from({ length: most }, (_, head) => h("span", {}, String(head)));
-  return h("div", { class: "layer-row head-numbers number quiet" }, h("span", {}, "layer"), numbers);
-}
+/** What stands above the columns: as many as the layer with most heads has. @param {number} most */
+const headNumbers = (most) =>
+  h(
+    "thead",
+    {},
+    h(
+      "tr",
+      { class: "head-numbers number quiet" },
+      h("th", { scope: "col" }, "layer"),
+      Array.from({ length: most }, (_, head) => h("th", { scope: "col" }, String(head))),
+    ),
+  );
 
 /**
  * One head of a site. Gives the largest value.

@@ -5,7 +5,7 @@ import { extent, range } from "../paint/colormap.js";
 import { number } from "../ui/format.js";
 import { METHODS } from "./methods.js";
 import { networkSentence } from "./network_sentences.js";
-import { askedGrid, isOnFeatures, isScattered, placeOf, tokenName, tokenOf } from "./sites.js";
+import { askedGrid, isOnFeatures, isScattered, onGrid, placeOf, tokenName, tokenOf } from "./sites.js";
 
 /**
  * @typedef {object} Picture
@@ -47,7 +47,7 @@ export function attentionPicture(state, site, source) {
   const all = state.direction === "from" ? source.row(token) : source.column(token);
   const values = fuse(all, source.heads, head);
   return mapPicture({
-    values: values.slice(site.prefix_tokens),
+    values: onGrid(values, site),
     grid: site.grid,
     sentence: `${headOfSite(site, head, source.heads)}: ${lookOf(state, tokenName(token, site))}.`,
     marked: placeOf(token, site),
@@ -87,7 +87,7 @@ export function headsPicture(state, site, { shape, data }, said, more) {
   const head = headOf(state, heads);
   return mapPicture({
     values: fuse(data, heads, head),
-    grid: { rows, columns },
+    grid: knownGrid([rows, columns], [site]),
     sentence: `${headOfSite(site, head, heads)}: ${said}.`,
     ...more,
   });
@@ -112,7 +112,7 @@ export function networkPicture(state, { shape, data }) {
   return mapPicture({
     claim: METHODS[state.method].claim,
     values: data,
-    grid: gridOf(shape),
+    grid: knownGrid(shape, state.analysisData?.sites),
     sentence: networkSentence(state),
   });
 }
@@ -184,6 +184,13 @@ export function clipPeaks(picture) {
 function gridOf(shape) {
   const [rows, columns] = shape.slice(-2);
   return { rows, columns };
+}
+
+/** The same, with where its cells are if a site lies on such a grid. @param {number[]} shape @param {any[]} [sites] */
+function knownGrid(shape, sites = []) {
+  const plain = gridOf(shape);
+  const fits = (/** @type {any} */ grid) => grid?.rows === plain.rows && grid.columns === plain.columns;
+  return sites.flatMap((site) => [site.grid, site.key_grid, site.query_grid]).find(fits) ?? plain;
 }
 
 /** @param {any} site @param {import("./attention_rows.js").Head} head @param {number} heads */

@@ -104,6 +104,9 @@ export function askedGrid(site, direction) {
   return isOfPatches(site) ? site.grid : null;
 }
 
+/** The grid that the answer lies on; null where there is none. @param {Site} site @param {"from" | "to"} direction */
+export const answeredGrid = (site, direction) => askedGrid(site, direction === "from" ? "to" : "from");
+
 /** The asked cell of a scattered site: the middle one where the query names none of its cells. @param {import("../state/store.js").Query} query @param {Site} site @param {"from" | "to"} direction */
 export function cellOf(query, site, direction) {
   const { rows, columns } = askedGrid(site, direction);
@@ -170,10 +173,15 @@ export function tokenOf(query, site) {
   return prefix + query.row * grid.columns + query.column;
 }
 
-/** The place of a token; null for prefix tokens. @param {number} token @param {Site} site */
+/** Of values on a site's tokens those on its grid. @param {Float32Array} values @param {Site} site */
+export function onGrid(values, { grid, prefix_tokens: prefix }) {
+  return values.slice(prefix, grid ? prefix + grid.rows * grid.columns * (grid.depth ?? 1) : undefined);
+}
+
+/** The place of a token; null for one before or after the patches. @param {number} token @param {Site} site */
 export function placeOf(token, site) {
   const index = token - site.prefix_tokens;
-  if (!site.grid || index < 0) return null;
+  if (!site.grid || index < 0 || index >= site.grid.rows * site.grid.columns) return null;
   return { row: Math.floor(index / site.grid.columns), column: index % site.grid.columns };
 }
 

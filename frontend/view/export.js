@@ -2,22 +2,28 @@
 
 import { normalise } from "../paint/colormap.js";
 import { siteOf } from "./keep_picture.js";
+import { drawGrid, warpedCanvas } from "../kinds/warp/export.js";
 import { drawMatrix, matrixSize } from "../kinds/words/export.js";
 import { number } from "../ui/format.js";
 import { fromAnalysis } from "../geometry.js";
-import { cellOutline } from "../paint/marks.js";
+import { cellOutline, throughEarlier } from "../paint/marks.js";
 import { maskPaths } from "../paint/mask_marks.js";
 import { prepare } from "../paint/overlay/overlay.js";
 import { paint } from "../paint/overlay/canvas.js";
+import { samplersBefore } from "../sites/sites.js";
 
 const MARGIN = 16;
 const LINE = 20;
 const SMALLEST_WIDTH = 480;
+const FONT = '14px system-ui, "Segoe UI", sans-serif';
+const GAP = 8;
+const LONGEST_BAR = 256;
+const SHORTEST_BAR = 96;
 const NOTHING = { width: 0, height: 0 };
 
-/** @param {any} state @returns {Promise<boolean>} whether there was something to save */
-export async function exportPicture(state) {
-  const canvas = compose(state);
+/** @param {any} state @param {import("../state/session.js").Session} session @returns {Promise<boolean>} whether there was something to save */
+export async function exportPicture(state, session) {
+  const canvas = compose(state, await beside(state, session));
   const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
   if (!blob) return false;
   const link = document.createElement("a");
@@ -28,37 +34,50 @@ export async function exportPicture(state) {
   return true;
 }
 
-/** @param {any} state */
-export function compose(state) {
-  const { photo, picture, tables, colormap } = state;
+/** @typedef {{sampling: any, warped: any}} Read  a sampling grid and what was read with it */
+
+/** Of a spatial transformer, what stands beside the photo. @param {any} state @param {import("../state/session.js").Session} session @returns {Promise<Read | null>} */
+async function beside(state, session) {
+  const site = siteOf(state);
+  if (state.picture.form !== "grid" || !site) return null;
+  const [grid, warped] = await Promise.all([session.grid(site), session.warped(site)]);
+  return { sampling: throughEarlier(grid, samplersBefore(state.analysisData.sites, site.id)), warped };
+}
+
+/** @param {any} state @param {Read | null} read */
+function compose(state, read) {
+  const { photo, picture, tables, colormap, analysisData } = state;
+  const table = tables[colormap];
   const canvas = document.createElement("canvas");
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  const font = '14px system-ui, "Segoe UI", sans-serif';
   const scale = photo ? Math.max(1, Math.ceil(SMALLEST_WIDTH / photo.bitmap.width)) : 1;
   const image = photo ? { width: photo.bitmap.width * scale, height: photo.bitmap.height * scale } : NOTHING;
   const matrix = picture.labels ? matrixSize(context, picture) : NOTHING;
-  const width = Math.ceil(Math.max(SMALLEST_WIDTH, image.width, matrix.width + 2 * MARGIN));
+  const second = read && warpedCanvas(read.warped, table, image.height);
+  const across = image.width + (second ? MARGIN + second.width : 0);
+  const width = Math.ceil(Math.max(SMALLEST_WIDTH, across, matrix.width + 2 * MARGIN));
   const height = Math.ceil(image.height + (picture.labels ? matrix.height + MARGIN : 0));
-  context.font = font;
+  context.font = FONT;
   const lines = wrap(context, told(state), width - 2 * MARGIN);
-  const legendHeight = picture.form === "map" || picture.labels ? 2 * LINE : 0;
+  const legendHeight = picture.form === "map" || picture.labels ? legendSize(context, state, width) : 0;
   canvas.width = width;
   canvas.height = height + 2 * MARGIN + lines.length * LINE + legendHeight;
   context.fillStyle = "white";
   context.fillRect(0, 0, canvas.width, canvas.height);
   if (photo) context.drawImage(photo.bitmap, 0, 0, image.width, image.height);
   if (picture.form === "mask") drawMask(context, state, scale);
-  if (picture.labels) {
-    drawMatrix(context, picture, tables[colormap], MARGIN, image.height + MARGIN);
-    legend(context, state, tables[colormap], height + MARGIN, width, font);
-  }
+  if (picture.labels) drawMatrix(context, picture, table, MARGIN, image.height + MARGIN);
   if (picture.form === "map") {
     context.drawImage(overlayOf(state, image.width, image.height), 0, 0);
     if (picture.marked)
-      outline(context, cellOutline(fromAnalysis(state.analysisData), picture.marked, picture.grid), scale);
-    legend(context, state, tables[colormap], height + MARGIN, width, font);
+      outline(context, cellOutline(fromAnalysis(analysisData), picture.marked, picture.markedGrid ?? picture.grid), scale);
   }
-  context.font = font;
+  if (read && second) {
+    drawGrid(context, fromAnalysis(analysisData), read.sampling, table, scale);
+    context.drawImage(second, image.width + MARGIN, 0);
+  }
+  if (legendHeight) legend(context, state, table, height + MARGIN, width);
+  context.font = FONT;
   context.fillStyle = "#1b1c1e";
   context.textAlign = "left";
   context.textBaseline = "top";
@@ -124,24 +143,47 @@ function outline(context, path, scale) {
   context.restore();
 }
 
-/** @param {CanvasRenderingContext2D} context @param {any} state @param {Uint8Array} table @param {number} top @param {number} width @param {string} font */
-function legend(context, state, table, top, width, font) {
-  const { picture } = state;
-  const bar = Math.min(256, width - 200);
+/** The words of a legend: beside the bar the two ends, and after them what they are the ends of. @param {any} state */
+const legendWords = ({ picture, clip }) => ({
+  low: number(picture.low),
+  high: `${clip ? "≥ " : ""}${number(picture.high)}`,
+  scale: `(${picture.scale})`,
+});
+
+/**
+ * Where a legend's parts stand: the bar has what its numbers leave, and the words below where they leave too little.
+ * @param {CanvasRenderingContext2D} context @param {any} state @param {number} width
+ */
+function legendPlaces(context, state, width) {
+  context.font = FONT;
+  const { low, high, scale } = legendWords(state);
+  const [before, after, words] = [low, high, scale].map((text) => Math.ceil(context.measureText(text).width));
+  const free = width - 2 * MARGIN - before - after - 2 * GAP;
+  const below = free - words - GAP < SHORTEST_BAR;
+  const bar = Math.max(1, Math.min(LONGEST_BAR, below ? free : free - words - GAP));
+  const start = MARGIN + before + GAP;
+  const end = start + bar + GAP;
+  return { start, bar, end, words: below ? { x: MARGIN, y: LINE } : { x: end + after + GAP, y: 0 }, below };
+}
+
+/** How high a legend is. @param {CanvasRenderingContext2D} context @param {any} state @param {number} width */
+const legendSize = (context, state, width) => (legendPlaces(context, state, width).below ? 3 : 2) * LINE;
+
+/** @param {CanvasRenderingContext2D} context @param {any} state @param {Uint8Array} table @param {number} top @param {number} width */
+function legend(context, state, table, top, width) {
+  const { low, high, scale } = legendWords(state);
+  const { start, bar, end, words } = legendPlaces(context, state, width);
   for (let x = 0; x < bar; x++) {
-    const at = 3 * Math.round((x / (bar - 1)) * 255);
+    const at = 3 * Math.round((x / Math.max(1, bar - 1)) * 255);
     context.fillStyle = `rgb(${table[at]} ${table[at + 1]} ${table[at + 2]})`;
-    context.fillRect(MARGIN + 50 + x, top, 1, 12);
+    context.fillRect(start + x, top + 2, 1, 12);
   }
-  context.font = font;
   context.fillStyle = "#1b1c1e";
+  context.textAlign = "left";
   context.textBaseline = "top";
-  context.fillText(number(picture.low), MARGIN, top);
-  context.fillText(
-    `${state.clip ? "≥ " : ""}${number(picture.high)}  (${picture.scale})`,
-    MARGIN + 58 + bar,
-    top,
-  );
+  context.fillText(low, MARGIN, top);
+  context.fillText(high, end, top);
+  context.fillText(scale, words.x, top + words.y);
 }
 
 /** @param {CanvasRenderingContext2D} context @param {string} text @param {number} width */

@@ -17,6 +17,7 @@ from types import (
 )
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -25,6 +26,7 @@ from fovea.models.kinds.registry import FOLLOWS, STARTS, Handler, handler_of
 from fovea.models.tracing import torch_paths
 from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.recording import Recording
+from fovea.models.tracing.stopping import Abandoned
 
 Function = Callable[..., Any]
 
@@ -149,6 +151,8 @@ class _Watch(TorchFunctionMode):
         recording.running, recording.given = func, args
         try:
             handler(self, running, args, kwargs)
+        except Abandoned:
+            raise
         except Exception as error:
             if running.begun and not running.ran:
                 raise  # the function's own
@@ -174,7 +178,7 @@ class _Watch(TorchFunctionMode):
 
 def unwrapped(module: nn.Module) -> nn.Module:
     """The network that `torch.compile` wrapped; any other is itself."""
-    inner = module._modules.get("_orig_mod")
+    inner = dict(module._modules.items()).get("_orig_mod")  # TorchScript's has no get
     return module if inner is None else unwrapped(inner)
 
 
@@ -210,5 +214,9 @@ def capture(
     """
     named = {name_of(op): adapter for op, adapter in (kernels or {}).items()}
     recording = Recording(unwrapped(module), features=features, gradients=gradients, kernels=named)
+    for path, part in module.named_modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            reason = "TorchScript does not pass through Python: nothing in there is seen"
+            recording.miss("part", type(part).__name__, reason, module=path)
     with _Watch(recording):
         yield recording

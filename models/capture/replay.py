@@ -23,6 +23,7 @@ from fovea.models.capture.outline import shapes_of
 from fovea.models.capture.recorder import _Watch, capture
 from fovea.models.records import Kind, Site, Tensors
 from fovea.models.tracing.recording import Recording
+from fovea.models.tracing.stopping import check
 
 OnBlock = Callable[[Sequence[Site]], None]
 """Called with the sites of one block, gradients filled in; blocks come in the order of the backward
@@ -166,6 +167,7 @@ def _wrapped(
         outside: list[Callable[[Sequence[Tensor]], Any]] = []
 
         def run(tensors: Sequence[Tensor]) -> list[Tensor]:
+            check()
             positional, named = filled(tensors)
             outputs, refilled = _tensors_of(original(*positional, **named))
             outside.append(refilled)

@@ -33,8 +33,8 @@ def on_view(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         if axis is None:
             return result
         origin = origin.along(result, axis, changed=False)
-    elif origin.produced_by == "softmax" and origin.axis(result) is None:
-        origin = origin.cut(result) or origin
+    elif origin.produced_by == "softmax" and result.numel() < args[0].numel():
+        origin = origin if origin.axis(result) is not None else origin.cut(result) or origin
     origins.set(result, origin)
     return result
 
@@ -45,9 +45,8 @@ def on_unbind(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     origin = watch.recording.origins.get(args[0]) if args else None
     if origin is not None:
         for result in results:
-            whole = origin.produced_by != "softmax" or origin.axis(result) is not None
-            cut = origin if whole else origin.cut(result) or origin
-            watch.recording.origins.set(result, cut)
+            part = origin.produced_by == "softmax" and origin.axis(result) is None
+            watch.recording.origins.set(result, origin.cut(result) or origin if part else origin)
     return results
 
 

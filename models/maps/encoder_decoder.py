@@ -15,14 +15,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from fovea.models.maps.gradients import clamped_before_mean
 from fovea.models.maps.propagation import NoChain
-from fovea.models.records import Attention, Map, PatchGrid, Site, Trace
+from fovea.models.records import Attention, Map, Site, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,23 +151,26 @@ def query_relevance(trace: Trace, query: int) -> Map:
 
 
 def _placed(values: Tensor, cross: Site, encoder: Sequence[Site], sentence: str) -> Map:
-    grid, prefix = _places(cross, encoder)
-    if grid is None or grid.cells + prefix != len(values):
-        return Map(values, ("key",), None, sentence)
-    patches = values[prefix:].reshape(grid.rows, grid.columns)
-    return Map(patches, ("row", "column"), values[:prefix], sentence)
-
-
-def _places(cross: Site, encoder: Sequence[Site]) -> tuple[PatchGrid | None, int]:
-    """The grid of the encoder's tokens and how many stand before it."""
     for site in (*reversed(encoder), cross):
         if site.grid is not None:
-            return site.grid, site.prefix_tokens
+            break
+    else:
+        site = _with_grid(cross)
+    try:
+        patches, rest = site.on_grid(values)
+    except ValueError:
+        return Map(values, ("key",), None, sentence)
+    assert site.grid is not None
+    return Map(patches, site.grid.axis_names, rest, sentence, site.grid)
+
+
+def _with_grid(cross: Site) -> Site:
+    """A cross-attention with the grid of its keys, where these are all patches in order."""
     keys = None if cross.layout is None else cross.layout.keys
     if keys is None or len(keys.cells) != 1:
-        return None, 0
+        return cross
     prefix = keys.cells.shape[1] - keys.grid.cells
     in_order = torch.arange(keys.grid.cells, device=keys.cells.device)
     if prefix < 0 or not torch.equal(keys.cells[0, prefix:].long(), in_order):
-        return None, 0
-    return keys.grid, prefix
+        return cross
+    return replace(cross, grid=keys.grid, prefix_tokens=prefix)

@@ -74,16 +74,16 @@ def attention_grad_cam(trace: Trace) -> Map:
 def grad_cam_of(last: Site) -> Map:
     """`attention_grad_cam`, given the last layer alone."""
     assert last.grid is not None
-    prefix = last.prefix_tokens
-    if not prefix:
+    if not last.prefix_tokens:
         raise NoClassToken("it reads the class token's row; there is no class token")
     first = torch.zeros(1, dtype=torch.long)
-    attention = rows(last.attention, first)[:, 0, prefix:]
-    weight = gradient_rows(last.attention, first)[:, 0, prefix:].mean(-1, keepdim=True)
-    values = (weight * attention).mean(0).clamp(min=0)
+    attention, _ = last.on_grid(rows(last.attention, first)[:, 0])
+    gradient, _ = last.on_grid(gradient_rows(last.attention, first)[:, 0])
+    weight = gradient.flatten(1).mean(-1).view(-1, *[1] * len(last.grid.shape))
     return Map(
-        values=values.reshape(last.grid.rows, last.grid.columns),
-        axes=("row", "column"),
+        values=(weight * attention).mean(0).clamp(min=0),
+        axes=last.grid.axis_names,
         prefix=None,
         sentence=f"Attention-Grad-CAM of the class token in layer {last.layer}",
+        grid=last.grid,
     )

@@ -38,10 +38,11 @@ def legrad(layers: Sequence[Tensor], site: Site) -> Map:
     if not layers or site.grid is None:
         raise NoChain("it needs self-attention over the patches of the photo; there is none")
     mean = torch.stack(list(layers)).mean(0)
-    prefix = site.prefix_tokens
+    values, prefix = site.on_grid(mean)
     return Map(
-        values=mean[prefix:].reshape(site.grid.rows, site.grid.columns),
-        axes=("row", "column"),
-        prefix=mean[:prefix],
+        values=values,
+        axes=site.grid.axis_names,
+        prefix=prefix,
         sentence=f"LeGrad over {len(layers)} layers",
+        grid=site.grid,
     )

@@ -33,10 +33,11 @@ def dino(trace: Trace, mass: float = 0.6) -> Map:
     assert last.grid is not None
     if not last.prefix_tokens:
         raise NoClassToken("it reads the class token's row; there is no class token")
-    row = rows(last.attention, torch.zeros(1, dtype=torch.long))[:, 0, last.prefix_tokens :]
+    patches, _ = last.on_grid(rows(last.attention, torch.zeros(1, dtype=torch.long))[:, 0])
     return Map(
-        values=heaviest(row, mass).unflatten(-1, (last.grid.rows, last.grid.columns)),
-        axes=("head", "row", "column"),
+        values=heaviest(patches.flatten(1), mass).view_as(patches),
+        axes=("head", *last.grid.axis_names),
         prefix=None,
         sentence=f"Patches with {mass:.0%} of the class token's attention in layer {last.layer}",
+        grid=last.grid,
     )

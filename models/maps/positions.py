@@ -25,9 +25,10 @@ def similarity(vectors: Tensor, cells: Cells, row: int, column: int) -> Map:
     values[tokens[tokens >= 0]] = cosine[tokens >= 0]
     apart = " in its window" if len(cells.cells) > 1 else ""
     return Map(
-        values=values.view(grid.rows, grid.columns),
-        axes=("row", "column"),
+        values=values.view(grid.shape),
+        axes=grid.axis_names,
         prefix=cosine[tokens < 0],
+        grid=grid,
         sentence=f"How alike the position of row {row}, column {column} is to every other's{apart}:"
         " the cosine of the vectors that the network adds to its patches",
     )

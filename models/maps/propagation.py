@@ -47,11 +47,12 @@ def start_row(site: Site) -> Tensor:
     attention = site.attention
     held = attention.query if attention.probabilities is None else attention.probabilities
     assert held is not None
-    tokens = attention.shape[3]
-    if not site.prefix_tokens:
-        return torch.full((tokens,), 1 / tokens, device=held.device)
-    row = torch.zeros(tokens, device=held.device)
-    row[0] = 1.0
+    row = torch.zeros(attention.shape[3], device=held.device)
+    if site.prefix_tokens:
+        row[0] = 1.0
+    else:
+        patches = len(row) - site.suffix_tokens
+        row[:patches] = 1 / patches
     return row
 
 
@@ -91,11 +92,13 @@ class ClassRow:
         if last is None or row is None or last.grid is None:
             raise NoChain("no layer of it has been passed")
         start = "the class token" if last.prefix_tokens else "the mean over all patches"
+        values, prefix = last.on_grid(row)
         return Map(
-            values=row[last.prefix_tokens :].reshape(last.grid.rows, last.grid.columns),
-            axes=("row", "column"),
-            prefix=row[: last.prefix_tokens],
+            values=values,
+            axes=last.grid.axis_names,
+            prefix=prefix,
             sentence=f"{name} of {start} through {self.layers} layers",
+            grid=last.grid,
         )
 
 

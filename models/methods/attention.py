@@ -12,9 +12,10 @@ from fovea.models.kinds.attention.rows import Fusion, columns, fuse, rows
 from fovea.models.kinds.attention.windows import looked_at_by, looks_at
 from fovea.models.records import Cells, Map, Site, Trace
 
-Query = str | tuple[int, int] | int | None
-"""The class token as "cls", a place as (row, column), or a token by its number. None: the class
-token, or the place in the middle where there is none.
+Query = str | tuple[int, ...] | int | None
+"""The class token as "cls", a place as (row, column), of a video or a volume as (depth, row,
+column), or a token by its number. None: the class token, or the place in the middle where there is
+none.
 """
 
 
@@ -32,23 +33,27 @@ def _place_of(cells: Cells | None, query: Query) -> tuple[int, int] | None:
         return None
     if query is None:
         return cells.grid.rows // 2, cells.grid.columns // 2
-    return query if isinstance(query, tuple) else None
+    return (query[0], query[1]) if isinstance(query, tuple) and len(query) == 2 else None
 
 
 def _token_of(site: Site, query: Query, tokens: int) -> tuple[int, str]:
     """(token, what it is called). Raises ValueError where the site has no such token."""
     if query is None and not site.prefix_tokens:
-        query = (site.grid.rows // 2, site.grid.columns // 2) if site.grid else 0
+        query = tuple(count // 2 for count in site.grid.shape) if site.grid else 0
     if query is None or query == "cls":
         if not site.prefix_tokens:
             raise ValueError(f"site {site.id} has no class token")
         return 0, "the class token"
     if isinstance(query, tuple):
-        if site.grid is None or tokens != site.prefix_tokens + site.grid.cells:
+        placeless = site.prefix_tokens + site.suffix_tokens
+        if site.grid is None or tokens != placeless + site.grid.cells:
             raise ValueError(f"the tokens of site {site.id} have no places: {site.note}")
-        row, column = query
-        token = token_of(row, column, site.grid, site.prefix_tokens)
-        return token, f"the patch at row {row}, column {column}"
+        if len(query) != len(site.grid.shape):
+            raise ValueError(f"a place of site {site.id} is ({', '.join(site.grid.axis_names)})")
+        *deep, row, column = query
+        token = token_of(row, column, site.grid, site.prefix_tokens, *deep)
+        words = [f"{name} {at}" for name, at in zip(site.grid.axis_names, query, strict=True)]
+        return token, f"the patch at {', '.join(words)}"
     if not isinstance(query, int) or not 0 <= query < tokens:
         raise ValueError(
             f"query {query!r} does not exist; valid: 'cls', (row, column), 0 to {tokens - 1}"
@@ -58,11 +63,14 @@ def _token_of(site: Site, query: Query, tokens: int) -> tuple[int, str]:
 
 def _as_map(values: Tensor, site: Site, axis: str, sentence: str) -> Map:
     """Values on tokens (…, token), put onto the places where there are some."""
-    grid, prefix = site.grid, site.prefix_tokens
+    grid = site.grid
     axes = ("head",) if values.ndim == 2 else ()
-    if grid is not None and values.shape[-1] == prefix + grid.cells:
-        places = values[..., prefix:].unflatten(-1, (grid.rows, grid.columns))
-        return Map(places, (*axes, "row", "column"), values[..., :prefix], sentence)
+    if (
+        grid is not None
+        and values.shape[-1] == site.prefix_tokens + grid.cells + site.suffix_tokens
+    ):
+        places, rest = site.on_grid(values)
+        return Map(places, (*axes, *grid.axis_names), rest, sentence, grid)
     layout = site.layout
     cells = None if layout is None else layout.keys if axis == "key" else layout.queries
     if cells is None or tuple(cells.cells.shape) != (1, values.shape[-1]):
@@ -71,8 +79,8 @@ def _as_map(values: Tensor, site: Site, axis: str, sentence: str) -> Map:
     tokens, grid = cells.cells[0].long().to(values.device), cells.grid
     spread = values.new_full((*values.shape[:-1], grid.cells), torch.nan)
     spread[..., tokens[tokens >= 0]] = values[..., tokens >= 0]
-    places = spread.unflatten(-1, (grid.rows, grid.columns))
-    return Map(places, (*axes, "row", "column"), values[..., tokens < 0], sentence)
+    places = spread.unflatten(-1, grid.shape)
+    return Map(places, (*axes, *grid.axis_names), values[..., tokens < 0], sentence, grid)
 
 
 def attention(
@@ -107,7 +115,8 @@ def attention(
                 sentence = f"{where} the patch at row {place[0]}, column {place[1]} {verb}"
                 values = fuse(look(held, layout, *place), head)
                 axes = ("head",) if values.ndim == 3 else ()
-                return Map(values, (*axes, "row", "column"), None, sentence)
+                answered = layout.keys if direction == "from" else layout.queries
+                return Map(values, (*axes, "row", "column"), None, sentence, answered.grid)
         token, words = _token_of(site, query, queries if direction == "from" else keys)
         pick = rows if direction == "from" else columns
         held_tensor = held.query if held.probabilities is None else held.probabilities

@@ -43,10 +43,11 @@ def token_lengths(additions: Sequence[Addition], trace: Trace, site: Site) -> Ma
     for one in takewhile(lambda one: one.kind == "feed-forward", following):
         left = one
     lengths = left.after
-    patches = lengths[site.prefix_tokens :]
+    values, rest = site.on_grid(lengths)
     return Map(
-        values=patches.unflatten(0, (site.grid.rows, site.grid.columns)),
-        axes=("row", "column"),
-        prefix=lengths[: site.prefix_tokens] if site.prefix_tokens else None,
+        values=values,
+        axes=site.grid.axis_names,
+        prefix=rest if len(rest) else None,
         sentence=f"How long the token of each patch is after layer {site.layer}",
+        grid=site.grid,
     )

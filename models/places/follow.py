@@ -25,6 +25,7 @@ from fovea.models.capture.recorder import capture
 from fovea.models.kinds.attention.signature import folded_heads_of
 from fovea.models.places import rules
 from fovea.models.places.shadows import LOST, NOWHERE, Shadow, new_grid, nowhere
+from fovea.models.places.sliding import PICTURES, slide_of
 from fovea.models.places.tokens import Seen, seen_at
 from fovea.models.records import Cells, Trace
 from fovea.models.tracing.recording import Recording
@@ -50,13 +51,6 @@ _MOVES = _named(
     " repeat_interleave __iter__",
 ) | {Tensor.T.__get__, Tensor.mT.__get__}  # type: ignore[attr-defined]
 """What moves entries without changing them: done to the shadow just the same."""
-
-_PICTURES = {F.conv2d, F.avg_pool2d, F.max_pool2d, F.interpolate, torch.conv2d} | _named(
-    (F, torch),
-    "adaptive_avg_pool2d lp_pool2d max_pool2d max_pool2d_with_indices adaptive_max_pool2d"
-    " conv_transpose2d pixel_shuffle pixel_unshuffle upsample",
-)
-"""What makes a new picture of a whole one: its cells are a new grid."""
 
 _REDUCTIONS = _named(_TENSORS, "mean sum amax amin logsumexp var std norm")
 
@@ -192,8 +186,8 @@ class Follow(TorchFunctionMode):
             return rules.of_join(func, parts, [self.shadow(p) for p in parts], args[1:], named)
         if func in _SCATTERS or not isinstance(result, Tensor):
             return LOST
-        if func in _PICTURES and result.ndim == 4:
-            return rules.of_picture(first, result.shape)
+        if func in PICTURES and result.ndim in (4, 5):
+            return rules.of_picture(first, result.shape, slide_of(func, args, kwargs))
         if func in (F.conv1d, torch.conv1d) and result.ndim == 3:
             return rules.of_sequence(first, result.shape)
         if func is F.pad:
@@ -245,7 +239,9 @@ class Follow(TorchFunctionMode):
         site = self.recording.trace.sites[index]
         if site.kind == "attention":
             seen = seen_at(self.shadow, self.recording.origins, func, args, kwargs)
-            if seen is not None:
+            keys = None if seen is None else seen.layout.keys
+            # A kernel whose tokens stand on another axis is not followed.
+            if seen is not None and (keys is None or keys.cells.shape[-1] == site.keys):
                 self.seen[index] = seen
 
 

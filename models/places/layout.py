@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from fovea.models.places.follow import NOWHERE, follow
+from fovea.models.places.shadows import axes_of, coordinates
+from fovea.models.places.sliding import Window, new_shape
 from fovea.models.places.tokens import Seen
 from fovea.models.records import Attention, Cells, Gate, Layout, PatchGrid, Site, Trace
 
@@ -62,6 +64,7 @@ class Placement:
     note: str | None = None
     layout: Layout | None = None
     arrangement: Arrangement | None = None
+    suffix_tokens: int = 0
 
 
 Layouts = tuple[Placement | None, ...]
@@ -87,17 +90,22 @@ def merged(cells: Cells) -> Cells:
     Where patches were merged, or tokens skipped, only every n-th row and column of the finer grid
     is left; those are the rows and columns of a coarser one over the same picture.
     """
+    grid = cells.grid
     known = cells.cells[cells.cells != NOWHERE].unique()
-    rows = (known // cells.grid.columns).unique()
-    columns = (known % cells.grid.columns).unique()
-    if not len(known) or len(known) == cells.grid.cells or len(known) != len(rows) * len(columns):
+    left = [lines.unique() for lines in coordinates(known, grid)]
+    if not len(known) or len(known) == grid.cells or len(known) != math.prod(map(len, left)):
         return cells
-    if not _coarser(rows, cells.grid.rows) or not _coarser(columns, cells.grid.columns):
+    if not all(map(_coarser, left, grid.shape)):
         return cells  # a part of the picture, not a coarser one
-    row = torch.searchsorted(rows, (cells.cells // cells.grid.columns).contiguous())
-    column = torch.searchsorted(columns, (cells.cells % cells.grid.columns).contiguous())
-    counted = torch.where(cells.cells == NOWHERE, NOWHERE, row * len(columns) + column)
-    return Cells(counted.int(), PatchGrid(len(rows), len(columns)))
+    number = torch.zeros_like(cells.cells, dtype=torch.int64)
+    for kept, lines in zip(left, coordinates(cells.cells, grid), strict=True):
+        number = number * len(kept) + torch.searchsorted(kept, lines.contiguous())
+    axes = []
+    for kept, axis in zip(left, axes_of(grid), strict=True):
+        step = int(kept[1] - kept[0]) if len(kept) > 1 else 1
+        axes.append(Window(step, step, -int(kept[0])).over(axis))
+    counted = torch.where(cells.cells == NOWHERE, NOWHERE, number)
+    return Cells(counted.int(), new_shape([len(kept) for kept in left], axes))
 
 
 def folded_heads(cells: Tensor) -> int:
@@ -111,15 +119,19 @@ def folded_heads(cells: Tensor) -> int:
     return run if regular else 1
 
 
-def prefix_of(cells: Cells) -> int | None:
-    """The number of tokens before the first patch, if after them all patches follow in order."""
+def around(cells: Cells) -> tuple[int, int] | None:
+    """(tokens before the first patch, tokens after the last one), if between them all patches
+    follow in order.
+    """
     if cells.cells.shape[0] != 1:
         return None
     tokens = cells.cells[0]
-    prefix = len(tokens) - cells.grid.cells
-    if prefix < 0 or not (tokens[:prefix] == NOWHERE).all():
+    known = (tokens != NOWHERE).nonzero().flatten()
+    if len(known) != cells.grid.cells:
         return None
-    return prefix if torch.equal(tokens[prefix:], torch.arange(cells.grid.cells).int()) else None
+    first, last = int(known[0]), int(known[-1]) + 1
+    in_order = torch.equal(tokens[first:last], torch.arange(cells.grid.cells).int())
+    return (first, len(tokens) - last) if in_order else None
 
 
 def _arranged(site: Site, seen: Seen) -> tuple[Layout, Arrangement | None]:
@@ -153,10 +165,11 @@ def _placement(site: Site, seen: Seen | None) -> Placement:
     if keys is None:
         unplaced = layout.keys_nowhere and (layout.queries_nowhere or queries is not None)
         return replace(found, note=_NOWHERE if unplaced else _UNKNOWN)
-    prefix = prefix_of(keys)
+    placeless = around(keys)
     shared = queries is not None and torch.equal(queries.cells, keys.cells)
-    if prefix is not None and (shared or site.queries == 1):
-        return replace(found, grid=keys.grid, prefix_tokens=prefix)
+    if placeless is not None and (shared or site.queries == 1):
+        prefix, suffix = placeless
+        return replace(found, grid=keys.grid, prefix_tokens=prefix, suffix_tokens=suffix)
     windows = keys.cells.shape[0]
     if queries is None and layout.queries_nowhere:
         note = f"{site.queries} queries without places look at {keys.grid.cells} patches."
@@ -211,6 +224,7 @@ def _place_attention(site: Site, placement: Placement) -> Site:
         site,
         grid=placement.grid,
         prefix_tokens=placement.prefix_tokens,
+        suffix_tokens=placement.suffix_tokens,
         note=" ".join(filter(None, (site.note, placement.note))) or None,
         layout=placement.layout,
     )

@@ -17,37 +17,79 @@ from fovea.models.places.shadows import (
     NOWHERE,
     Lost,
     Shadow,
+    axes_of,
     constant,
     new_grid,
     nowhere,
     thin,
     whole_picture,
 )
-from fovea.models.records import Cells, PatchGrid
+from fovea.models.places.sliding import Slide, evenly, mixed, picture_axes
+from fovea.models.records import Axis, Cells, PatchGrid
 from fovea.models.tracing.equations import spelled
 
 
-def of_picture(shadow: Shadow, shape: torch.Size) -> Shadow:
-    """Convolution, pooling, resizing, (batch, channel, row, column): a whole picture is counted
-    anew; of one of many windows, or one of a picture's heads, every n-th cell is kept.
+def of_picture(shadow: Shadow, shape: torch.Size, slide: Slide) -> Shadow:
+    """Convolution, pooling, resizing, (batch, channel, row, column) or with a depth before the
+    rows: a whole picture is counted anew; of one of many windows, or one of a picture's heads,
+    every n-th cell is kept.
     """
     if not isinstance(shadow, Cells):
         return shadow
-    cells = shadow.cells
-    if cells.ndim != 4 or len(shape) != 4:
-        return LOST
-    if not constant(cells, 1):
+    cells, grid = shadow.cells, shadow.grid
+    if cells.ndim != len(shape):
         return LOST
     if nowhere(cells):
-        return Cells(cells[:, :1, :1, :1], shadow.grid)
-    same = constant(cells, 0)
-    if same and whole_picture(cells[0, 0], shadow.grid):
-        return new_grid(*shape[2:])
+        return Cells(cells[(slice(None), *[slice(0, 1)] * (cells.ndim - 1))], grid)
+    if not constant(cells, 1):
+        # Neighbours were moved into the channels, which are mixed here.
+        one = mixed(cells.movedim(1, -1), grid)
+        if one is None:
+            return LOST
+        cells, grid = one.cells.unsqueeze(1), one.grid
+    flat = cells.ndim == 4
+    if constant(cells, 0) and (flat or grid.depth > 1) and whole_picture(cells[0, 0], grid):
+        axes = _line_axes(cells[0, 0], grid) if flat else picture_axes(cells[0, 0], grid)
+        before = cells.shape[2:]
+        if axes is not None:
+            after = [
+                slide(index, axis, before[index], shape[2 + index])
+                for index, axis in enumerate(axes)
+            ]
+            return new_grid(*shape[2:], axes=after)
     if cells.shape[0] != shape[0]:
         return LOST
-    down, across = (max(1, old // new) for old, new in zip(cells.shape[2:], shape[2:], strict=True))
-    cells = cells[:, :1, ::down, ::across]
-    return Cells(cells, shadow.grid) if cells.shape[2:] == shape[2:] else LOST
+    if flat and grid.depth > 1:
+        return _each_layer(cells, grid, shape, slide)
+    steps = [max(1, old // new) for old, new in zip(cells.shape[2:], shape[2:], strict=True)]
+    cells = cells[(slice(None), slice(0, 1), *(slice(None, None, step) for step in steps))]
+    return Cells(cells, grid) if cells.shape[2:] == shape[2:] else LOST
+
+
+def _line_axes(cells: Tensor, grid: PatchGrid) -> tuple[Axis, ...] | None:
+    """Of a picture of one photo; None for the layers of a volume laid out as one."""
+    return picture_axes(cells, grid) if grid.depth == 1 else None
+
+
+def _each_layer(cells: Tensor, grid: PatchGrid, shape: torch.Size, slide: Slide) -> Shadow:
+    """A volume's layers, or a video's frames, one after another in the batch: (frame, channel,
+    row, column).
+    """
+    layers = cells[:, 0]
+    per_layer = grid.rows * grid.columns
+    first = layers[0] - layers[0].amin() // per_layer * per_layer
+    flat = PatchGrid(grid.rows, grid.columns, axes=axes_of(grid)[-2:])
+    offset = (layers - first) // per_layer
+    if not bool((layers - first - offset * per_layer == 0).all()):
+        return LOST
+    numbers = offset.flatten(1)
+    if not bool((numbers == numbers[:, :1]).all()) or not whole_picture(first, flat):
+        return LOST
+    axes = picture_axes(first, flat)
+    after = [slide(i, axis, first.shape[i], shape[2 + i]) for i, axis in enumerate(axes)]
+    whole = PatchGrid(shape[2], shape[3], grid.depth, (axes_of(grid)[0], *after))
+    one = torch.arange(shape[2] * shape[3], dtype=torch.int32).view(1, 1, *shape[2:])
+    return Cells(one + numbers[:, 0].int().view(-1, 1, 1, 1) * (shape[2] * shape[3]), whole)
 
 
 def of_sequence(shadow: Shadow, shape: torch.Size) -> Shadow:
@@ -63,21 +105,30 @@ def of_fold(shadow: Shadow, shape: torch.Size) -> Shadow:
     """Patches put back side by side, (1, channel·patch, place) → (1, channel, row, column)."""
     if not isinstance(shadow, Cells):
         return shadow
-    cells = shadow.cells
-    if shape[0] == 1 and constant(cells, -2) and whole_picture(cells[0, 0], shadow.grid):
-        return new_grid(*shape[2:])
+    cells, grid = shadow.cells, shadow.grid
+    if shape[0] == 1 and constant(cells, -2) and whole_picture(cells[0, 0], grid):
+        each = zip(axes_of(grid), grid.shape, shape[2:], strict=True)
+        return new_grid(*shape[2:], axes=[evenly(axis, *counts) for axis, *counts in each])
     return LOST
 
 
 def of_linear(shadow: Shadow) -> Shadow:
-    """The features of a row, which may be of several cells (merged patches), are mixed; the first
-    cell stands for them. Where all rows have the same cells, it is the tokens that were mixed.
+    """The features of a row are mixed. Where they are of several cells (patches cut by hand, that
+    overlap or not, neighbours that are merged), each row is a cell of the grid that they make, or
+    else the first cell stands for them. Where all rows have the same cells, it is the tokens that
+    were mixed.
     """
     if not isinstance(shadow, Cells):
         return shadow
     cells = shadow.cells
-    mixed = not constant(cells, -1) and all(constant(cells, axis) for axis in range(cells.ndim - 1))
-    return LOST if mixed else Cells(cells[..., :1], shadow.grid)
+    if constant(cells, -1):
+        return Cells(cells[..., :1], shadow.grid)
+    if all(constant(cells, axis) for axis in range(cells.ndim - 1)):
+        return LOST
+    found = mixed(cells, shadow.grid)
+    if found is not None:
+        return Cells(found.cells.unsqueeze(-1), found.grid)
+    return Cells(cells[..., :1], shadow.grid)
 
 
 def of_product(left: Shadow, right: Shadow, shape: torch.Size) -> Shadow:
@@ -89,6 +140,8 @@ def of_product(left: Shadow, right: Shadow, shape: torch.Size) -> Shadow:
         return LOST
     cells = left.cells
     summed = not constant(cells, -1)
+    if summed and right is None and not constant(cells, -2):
+        return of_linear(left)  # patches times a matrix of weights
     if not summed and cells.shape[-2] == shape[-2] and not nowhere(cells):
         return Cells(cells[..., :1], left.grid)
     if isinstance(right, Lost):
@@ -143,8 +196,8 @@ def of_join(function: Any, parts: Any, shadows: list[Shadow], rest: Any, named: 
     if all(shadow is None for shadow in shadows):
         return None
     known = [shadow for shadow in shadows if isinstance(shadow, Cells)]
-    grids = {shadow.grid for shadow in known if not nowhere(shadow.cells)}
-    if LOST in shadows or len(grids) > 1:
+    grids = [shadow.grid for shadow in known if not nowhere(shadow.cells)]
+    if LOST in shadows or any(not grid.same_axes(grids[0]) for grid in grids):
         return LOST
     cells = [
         shadow.cells
@@ -152,7 +205,7 @@ def of_join(function: Any, parts: Any, shadows: list[Shadow], rest: Any, named: 
         else torch.full(part.shape, NOWHERE, dtype=torch.int32)
         for part, shadow in zip(parts, shadows, strict=True)
     ]
-    return Cells(function(cells, *rest, **named), grids.pop() if grids else known[0].grid)
+    return Cells(function(cells, *rest, **named), grids[0] if grids else known[0].grid)
 
 
 def of_writing(shadow: Shadow, target: Tensor, where: Any, written: Shadow) -> Shadow:
@@ -168,7 +221,7 @@ def of_writing(shadow: Shadow, target: Tensor, where: Any, written: Shadow) -> S
     new = written.cells.expand(old.shape)
     if bool((thin(old) == thin(new)).all()):
         return shadow
-    if shadow.grid != written.grid:
+    if not shadow.grid.same_axes(written.grid):
         return LOST
     cells = shadow.cells.clone()
     cells[where] = new

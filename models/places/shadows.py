@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from fovea.models.records import Cells, PatchGrid
+from fovea.models.records import Axis, Cells, PatchGrid
 
 NOWHERE = -1
 """The cell of class, distillation and register tokens, of object queries and of padding."""
@@ -49,23 +51,45 @@ def thin(cells: Tensor) -> Tensor:
     return cells
 
 
-def new_grid(rows: int, columns: int) -> Cells:
-    """A picture's cells, (1, 1, row, column); of a single one nothing can be said."""
-    count = torch.arange(rows * columns, dtype=torch.int32)
-    cells = count.view(1, 1, rows, columns) if rows * columns > 1 else count.view(1, 1, 1, 1) - 1
-    return Cells(cells, PatchGrid(rows, columns))
+def new_grid(*shape: int, axes: Sequence[Axis] | None = None) -> Cells:
+    """A picture's cells, (1, 1, row, column), or a volume's, (1, 1, depth, row, column); of a
+    single one nothing can be said.
+
+    axes: where they are; without them each cell is a pixel of the input.
+    """
+    *deep, rows, columns = shape
+    known = (Axis(),) * len(shape) if axes is None else tuple(axes)
+    depth = deep[0] if deep else 1
+    grid = PatchGrid(rows, columns, depth, known if depth > 1 else known[-2:])
+    count = torch.arange(grid.cells, dtype=torch.int32)
+    return Cells((count if grid.cells > 1 else count - 1).view(1, 1, *shape), grid)
 
 
 def whole_picture(cells: Tensor, grid: PatchGrid) -> bool:
-    """Whether cells, (row, column) or (cell,), cover the whole photo evenly and in order."""
+    """Whether cells, (row, column), (depth, row, column) or (cell,), cover the whole photo evenly
+    and in order.
+    """
     known = cells[cells != NOWHERE]
     if len(known) < 2 or not bool((known.diff() > 0).all()):
         return False
-    rows, columns = (known // grid.columns).unique(), (known % grid.columns).unique()
-    if len(known) != len(rows) * len(columns):
+    each = [one.unique() for one in coordinates(known, grid)]
+    if len(known) != math.prod(map(len, each)):
         return False
     # Every n-th row and column of a finer grid is a picture too; a part of it is not.
-    return (
-        len(rows) * (int(rows[0]) + grid.rows - int(rows[-1])) >= grid.rows
-        and len(columns) * (int(columns[0]) + grid.columns - int(columns[-1])) >= grid.columns
+    return all(
+        len(lines) * (int(lines[0]) + count - int(lines[-1])) >= count
+        for lines, count in zip(each, grid.shape, strict=True)
     )
+
+
+def coordinates(cells: Tensor, grid: PatchGrid) -> tuple[Tensor, ...]:
+    """(row, column) of each cell, with a depth (depth, row, column)."""
+    line, column = cells // grid.columns, cells % grid.columns
+    if grid.depth == 1:
+        return line, column
+    return line // grid.rows, line % grid.rows, column
+
+
+def axes_of(grid: PatchGrid) -> tuple[Axis, ...]:
+    """Where its cells are; one that does not say so is counted in its own cells."""
+    return grid.axes or (Axis(),) * len(grid.shape)

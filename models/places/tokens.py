@@ -13,6 +13,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
+from fovea.models.kinds.attention.kernels import is_operator
 from fovea.models.kinds.attention.weighing import Weighing, weighing_of
 from fovea.models.places.shadows import Lost, Shadow, constant, nowhere
 from fovea.models.records import Cells, Layout, PatchGrid
@@ -162,10 +163,17 @@ def seen_at(
     if func is F.scaled_dot_product_attention:
         query, key = (_argument(args, kwargs, i, name) for i, name in enumerate(("query", "key")))
         return _of_fused(shadow, query, key)
+    if is_operator(func) and len(args) > 1 and all(_is_heads(one) for one in args[:2]):
+        return _of_fused(shadow, args[0], args[1])
     weighing = weighing_of(origins, func, args, dict(kwargs))
     if weighing is None or len(weighing.query) > 1 or len(weighing.key) > 1:
         return None  # queries or keys on two axes are not followed yet
     return _of_weighing(shadow, weighing)
+
+
+def _is_heads(value: object) -> bool:
+    """Whether it is what a kernel takes, (photo, head, token, head_dim)."""
+    return isinstance(value, Tensor) and value.ndim == 4
 
 
 def _argument(args: Sequence[Any], kwargs: Mapping[str, Any], index: int, name: str) -> Tensor:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from fovea.models.capture import capture
 from fovea.models.networks.decoder import END, SPECIAL, START, UNKNOWN
 from fovea.models.places import layout
-from fovea.models.places.layout import Layouts, Placement, prefix_of
+from fovea.models.places.layout import Layouts, Placement, around
 from fovea.models.records import Layout, Words
 
 FIRST_WORD = len(SPECIAL)
@@ -264,5 +264,5 @@ def _with_words(
     known = place.layout or Layout(None, None)
     cells = None if keys else known.keys
     found = Layout(None if queries else known.queries, cells, False, queries, keys)
-    prefix = prefix_of(cells) if cells else None
-    return Placement(layout=found, prefix_tokens=prefix or 0)
+    prefix, suffix = (around(cells) if cells else None) or (0, 0)
+    return Placement(layout=found, prefix_tokens=prefix, suffix_tokens=suffix)

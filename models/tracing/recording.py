@@ -23,7 +23,8 @@ from fovea.models.tracing.call_stack import (
     place_in_code,
 )
 from fovea.models.tracing.origins import Origin, Origins, Start
-from fovea.models.tracing.tensors import plain
+from fovea.models.tracing.stopping import check
+from fovea.models.tracing.tensors import is_wrapped, unwrapped
 
 _TIMES = {"mul", "multiply", "rmul", "imul"}
 
@@ -35,8 +36,9 @@ _CHANGES = {
 
 
 def name_of(func: Any) -> str:
-    """What a function or an operator is called."""
-    return getattr(func, "__name__", None) or str(func)
+    """What a function or an operator is called; of overloads, what all of them are."""
+    name = getattr(func, "__name__", None) or str(func)
+    return name if "::" in name else name.partition(".")[0]
 
 
 class Recording:
@@ -97,6 +99,15 @@ class Recording:
         differentiable: the tensor of the graph whose gradient belongs to the site; arrange: from
         its shape to that of the record. note: what a reader of its values has to know.
         """
+        check()
+        wrapped = {
+            name: unwrapped(value)
+            for name in tensors.__dataclass_fields__
+            if isinstance(value := getattr(tensors, name), Tensor) and is_wrapped(value)
+        }
+        if wrapped:
+            changes: Any = wrapped
+            tensors = replace(tensors, **changes)
         with self._lock:  # a network may attend in threads of its own
             if self.gradients and differentiable is not None and differentiable.requires_grad:
                 self._differentiable[len(self._sites)] = differentiable, arrange
@@ -149,7 +160,7 @@ class Recording:
         if self._learned is None:
             held = (*self._module.parameters(), *self._module.buffers())
             self._learned = {one.untyped_storage().data_ptr() for one in held}
-        return plain(tensor).untyped_storage().data_ptr() in self._learned
+        return not is_wrapped(tensor) and tensor.untyped_storage().data_ptr() in self._learned
 
     @property
     def told(self) -> int:

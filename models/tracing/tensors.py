@@ -6,6 +6,11 @@ import torch
 from torch import Tensor
 
 
+def is_wrapped(tensor: Tensor) -> bool:
+    """Whether a transform of `torch.func` handed the tensor round."""
+    return torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+
+
 def plain(tensor: Tensor) -> Tensor:
     """The values behind what a transform of `torch.func` hands round, and behind a nested tensor.
 
@@ -13,7 +18,7 @@ def plain(tensor: Tensor) -> Tensor:
     mapped over comes first; a nested tensor is padded with zeros.
     """
     functorch = torch._C._functorch
-    while functorch.is_functorch_wrapped_tensor(tensor):
+    while is_wrapped(tensor):
         if functorch.is_batchedtensor(tensor):
             axis = functorch.maybe_get_bdim(tensor)
             tensor = functorch.get_unwrapped(tensor).movedim(axis, 0)
@@ -28,15 +33,17 @@ def kept(tensor: Tensor) -> Tensor:
     A fused projection hands out query, key and value as three views of one tensor; keeping a view
     would keep all three.
     """
-    tensor = plain(tensor).detach()
+    tensor = tensor.detach()
+    if is_wrapped(tensor):
+        return tensor  # its values are unwrapped when it becomes part of a site
+    tensor = plain(tensor)
     whole = tensor.untyped_storage().nbytes() == tensor.numel() * tensor.element_size()
     return tensor if whole else tensor.clone(memory_format=torch.contiguous_format)
 
 
 def same_storage(one: Tensor, other: Tensor) -> bool:
     """Whether both begin at the same entry of the same memory: views of each other, mostly."""
-    functorch = torch._C._functorch
-    if functorch.is_functorch_wrapped_tensor(one) or functorch.is_functorch_wrapped_tensor(other):
+    if is_wrapped(one) or is_wrapped(other):
         one, other = plain(one), plain(other)
     return one.data_ptr() == other.data_ptr()
 
@@ -50,3 +57,11 @@ def four_axes(tensor: Tensor) -> Tensor:
     if tensor.ndim == 3:
         return tensor[:, None]
     return tensor if tensor.ndim == 4 else tensor.flatten(0, tensor.ndim - 4)
+
+
+def unwrapped(tensor: Tensor) -> Tensor:
+    """The values behind a transform of `torch.func`, with what was mapped over in the batch."""
+    values = plain(tensor)
+    if values.ndim > tensor.ndim:
+        values = plain(values.flatten(0, values.ndim - tensor.ndim))
+    return values

@@ -108,13 +108,16 @@ def _received(site: Site, options: Options) -> Map:
     assert site.layout is not None
     heads = parse_head(options.head, site.heads or 1)
     values = places.received(site.attention, site.layout)
-    prefix = attention.column_means(site.attention)[:, : site.prefix_tokens] if site.grid else None
+    assert site.layout.keys is not None
+    grid = site.layout.keys.grid
+    prefix = site.on_grid(attention.column_means(site.attention))[1] if site.grid else None
     return Map(
         values=attention.fuse(values, heads),
-        axes=("head", "row", "column") if heads == "all" else ("row", "column"),
+        axes=("head", *grid.axis_names) if heads == "all" else grid.axis_names,
         prefix=None if prefix is None else attention.fuse(prefix, heads),
         sentence=f"Layer {site.layer}, {head_words(heads)}: how much each patch is looked at by "
         f"all {'words' if site.layout.query_words else 'tokens'} that see it",
+        grid=grid,
     )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fovea.models.records import PatchGrid
+
 Array = NDArray[np.float32]
 
 
@@ -21,6 +23,7 @@ class NamedArray:
     covers_input: whether (row, column) are cells on the network's input, so that it can be drawn on
     the photo.
     name: what the values are called in JSON and safetensors.
+    grid: where those cells are; None where they share the whole input evenly.
     """
 
     values: Array
@@ -30,3 +33,4 @@ class NamedArray:
     about: Mapping[str, Any] = field(default_factory=dict)
     covers_input: bool = True
     name: str = "values"
+    grid: PatchGrid | None = None

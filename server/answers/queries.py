@@ -197,7 +197,7 @@ def key_words(site: Site, window: int, key: int, sentence: Sentence | None) -> s
     if site.grid is None:
         known = None if site.layout is None else site.layout.keys
         cell = -1 if known is None else int(known.cells[window, key])
-    if grid is not None and cell >= 0:
+    if grid is not None and 0 <= cell < grid.cells:
         return f"the patch at row {cell // grid.columns}, column {cell % grid.columns}"
     return "the class token" if key == 0 and site.grid and site.prefix_tokens else f"token {key}"
 
@@ -213,7 +213,8 @@ def _patch(row: int, column: int, site: Site, tokens: int, direction: Direction)
             f"query={row},{column} is outside: rows are 0 to {cells.grid.rows - 1}, "
             f"columns 0 to {cells.grid.columns - 1}."
         )
-    if site.grid is None or tokens != site.prefix_tokens + site.grid.cells:
+    placeless = site.prefix_tokens + site.suffix_tokens
+    if site.grid is None or tokens != placeless + site.grid.cells:
         raise InvalidParameter(
             f"query={row},{column}: the tokens of site {site.id} have no places.",
             hint=f"Ask for a token by its number, 0 to {tokens - 1}, or query=all.",

@@ -41,7 +41,8 @@ def of_map(found: Map, sentence: str, about: dict[str, Any]) -> NamedArray:
     """A map, with a sentence of its own and what else is to be told of it."""
     prefix = None if found.prefix is None or not found.prefix.numel() else as_array(found.prefix)
     on_photo = found.axes[-2:] == ("row", "column")
-    return NamedArray(as_array(found.values), found.axes, sentence, prefix, about, on_photo)
+    values = as_array(found.values)
+    return NamedArray(values, found.axes, sentence, prefix, about, on_photo, grid=found.grid)
 
 
 def require(site: Site, *kinds: str) -> None:
@@ -115,6 +116,7 @@ def _of_cell(site: Site, cell: tuple[int, int], direction: Direction, head: str)
     verb = "looks at" if direction == "from" else "is looked at by"
     row, column = cell
     axes = ("row", "column")
+    answered = site.layout.keys if direction == "from" else site.layout.queries
     return NamedArray(
         as_array(values),
         axes if fusion != "all" else ("head", *axes),
@@ -126,19 +128,21 @@ def _of_cell(site: Site, cell: tuple[int, int], direction: Direction, head: str)
             "direction": direction,
             "head": head,
         },
+        grid=None if answered is None else answered.grid,
     )
 
 
 def placed(line: Tensor, site: Site, axis: Literal["query", "key"], sentence: str) -> NamedArray:
     """Values on tokens (…, token) as places (…, row, column) and prefix, where there are places."""
-    grid, prefix = site.grid, site.prefix_tokens
     if cells := cells_of(site, "keys" if axis == "key" else "queries"):
         return _spread(line, cells, sentence)
-    if grid is None or line.shape[-1] != prefix + grid.cells:
+    try:
+        places, rest = site.on_grid(line)
+    except ValueError:
         return NamedArray(as_array(line), (axis,), sentence, covers_input=False)
-    places = line[..., prefix:].unflatten(-1, (grid.rows, grid.columns))
-    on_prefix = as_array(line[..., :prefix]) if prefix else None
-    return NamedArray(as_array(places), ("row", "column"), sentence, on_prefix)
+    assert site.grid is not None
+    on_prefix = as_array(rest) if rest.shape[-1] else None
+    return NamedArray(as_array(places), site.grid.axis_names, sentence, on_prefix, grid=site.grid)
 
 
 def _spread(line: Tensor, cells: Cells, sentence: str) -> NamedArray:
@@ -148,8 +152,8 @@ def _spread(line: Tensor, cells: Cells, sentence: str) -> NamedArray:
     spread = torch.full((*line.shape[:-1], grid.cells), torch.nan)
     spread[..., tokens[known]] = line.float().cpu()[..., known]
     rest = as_array(line[..., ~known]) if not known.all() else None
-    places = spread.unflatten(-1, (grid.rows, grid.columns))
-    return NamedArray(as_array(places), ("row", "column"), sentence, rest)
+    places = spread.unflatten(-1, grid.shape)
+    return NamedArray(as_array(places), grid.axis_names, sentence, rest, grid=grid)
 
 
 # Gates ------------------------------------------------------------------------------------------

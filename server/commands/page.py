@@ -16,6 +16,7 @@ from fovea.models.running.tasks import Mask
 from fovea.server.commands import words
 from fovea.server.commands.shares import shares
 from fovea.server.wire import render
+from fovea.server.wire.pictures import encoded
 
 if TYPE_CHECKING:
     from fovea.server.answers.named_array import Array, NamedArray
@@ -37,7 +38,7 @@ def page(analysis: Analysis, array: NamedArray, table: Colormap, opacity: float)
         sentence=html.escape(f"{array.sentence}."),
         model=html.escape(analysis.model.title),
         figure=_figure(analysis, array, table, on_photo),
-        ramp=_uri(render.encode_png(Image.fromarray(colours)), "image/png"),
+        ramp=_uri(encoded(Image.fromarray(colours)), "image/png"),
         opacity=round(opacity * 100),
         low=f"{low:.4g}",
         high=f"{high:.4g}",
@@ -53,7 +54,7 @@ def _figure(analysis: Analysis, array: NamedArray, table: Colormap, on_photo: bo
     if labels and len(labels) == array.values.ndim:
         drawn = words.as_table(array, labels, table)
     else:
-        png = render.to_png(array, None, None, "heatmap", table, 1.0)
+        png = render.to_picture(array, None, None, "heatmap", table, 1.0)
         low, high = render.scale(array.values)
         drawn = (
             f'<img class="map" src="{_uri(png, "image/png")}" '

@@ -10,8 +10,9 @@ from fovea.server.commands import asking
 from fovea.server.commands.common import USAGE, Stop
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from fovea.server.answers.named_array import NamedArray
-    from fovea.server.commands.planning import Work
     from fovea.server.engine.analysis import Analysis
 
 RENDERS: dict[str, tuple[str, ...]] = {
@@ -22,13 +23,13 @@ RENDERS: dict[str, tuple[str, ...]] = {
 """Each with the ways to draw it, its own first."""
 
 
-def check(options: argparse.Namespace, work: Sequence[Work]) -> None:
+def check(options: argparse.Namespace, outputs: Sequence[Path]) -> None:
     """Ends the command where such a map is asked for in a way that it has not."""
     ways = RENDERS.get(options.map)
     if ways is None:
         return
-    if any(one.output.suffix.lower() == ".html" for one in work):
-        raise Stop(f"{options.map} is written as .png or .npy, not as .html.", USAGE)
+    if any(one.suffix.lower() == ".html" for one in outputs):
+        raise Stop(f"{options.map} is written as a picture or as .npy, not as .html.", USAGE)
     if options.render not in (None, *ways):
         raise Stop(f"--render {options.render} is not for {options.map}: {', '.join(ways)}.", USAGE)
 
@@ -39,11 +40,13 @@ def png(analysis: Analysis, array: NamedArray, options: argparse.Namespace) -> b
 
     if options.map == "grid":
         site = asking.site_of(analysis, options, "spatial-transformer")
-        return sampling.to_png(analysis, site, options.colormap)
+        return sampling.to_picture(analysis, site, options.colormap)
     if options.map == "warped":
         if array.about["picture"]:
             return render.picture(array.values)
-        return render.to_png(array, None, None, "heatmap", options.colormap, 1.0)
+        return render.to_picture(array, None, None, "heatmap", options.colormap, 1.0)
     photo, geometry = analysis.view
     how: Literal["overlay", "heatmap"] = options.render or "overlay"
-    return masks.to_png(analysis.mask.classes.numpy(), photo.pixels, geometry, how, options.opacity)
+    return masks.to_picture(
+        analysis.mask.classes.numpy(), photo.pixels, geometry, how, options.opacity
+    )

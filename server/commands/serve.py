@@ -58,7 +58,7 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
 
     from fovea.models.catalog.catalog import UnknownModel
     from fovea.server.app import create_app
-    from fovea.server.engine.inference import pick_device
+    from fovea.server.engine.device import pick_device
 
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     catalog = catalogue(settings)

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from PIL.PngImagePlugin import PngImageFile, PngInfo
+from PIL.PngImagePlugin import PngImageFile
 
 from fovea.server.wire import render
+from fovea.server.wire.negotiation import PNG
+from fovea.server.wire.pictures import Pixels, encoded
 
 if TYPE_CHECKING:
     from fovea.server.answers.named_array import Array, NamedArray
     from fovea.server.engine.analysis import Analysis
-    from fovea.server.wire.render import Colormap, Pixels
+    from fovea.server.wire.render import Colormap
 
 Labels = Mapping[str, Sequence[str]]
 """The words along an axis, by the axis' name; an axis of places or patches has none."""
@@ -46,16 +48,14 @@ def picture(array: NamedArray, labels: Labels, table: Colormap) -> bytes:
     """A PNG: the cells as the server draws them, words at the left and above where an axis has
     any, black on white.
     """
-    drawn = Image.open(io.BytesIO(render.to_png(array, None, None, "heatmap", table, 1.0)))
+    drawn = Image.open(io.BytesIO(render.to_picture(array, None, None, "heatmap", table, 1.0)))
     assert isinstance(drawn, PngImageFile)
-    said = PngInfo()
-    for name, text in drawn.text.items():
-        said.add_itxt(name, text)
+    said = (PNG, drawn.text.get("Description"), drawn.text.get("Comment"))
     rows, columns = np.atleast_2d(array.values).shape
     cell_px = drawn.width // columns
     type_px = min(LARGEST_PX, cell_px)
     if type_px < SMALLEST_PX:
-        return render.encode_png(drawn, said)
+        return encoded(drawn, *said)
     above = [_word(text, type_px).rotate(90, expand=True) for text in _along(array, labels, -1)]
     beside = [_word(text, type_px) for text in _along(array, labels, -2)]
     left = max((word.width + GAP_PX for word in beside), default=0)
@@ -69,7 +69,7 @@ def picture(array: NamedArray, labels: Labels, table: Colormap) -> bytes:
         at = top + row * cell_px + (cell_px - word.height) // 2
         page.paste(word, (left - GAP_PX // 2 - word.width, at))
     assert page.height == top + rows * cell_px
-    return render.encode_png(page, said)
+    return encoded(page, *said)
 
 
 def as_table(array: NamedArray, labels: Labels, table: Colormap) -> str:

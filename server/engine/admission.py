@@ -1,46 +1,65 @@
-"""The queue's places: so many photos and sentences are in work at a time, and more are refused.
+"""The queue's places: so many passes of a network are in work or wait at a time, those of new
+photos and those that maps ask for; more are refused.
 
-Who waits for a network that is not in memory, and perhaps comes over a slow line, lends the place
-to others for that while, and has one again before any newcomer gets it. Used from the event loop.
+A request that waits for a network to be loaded or downloaded gives its place back for that while,
+and is the first to get one again. No client has more than three quarters of the places, so that
+one alone cannot shut the others out. Used from the event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
+from fovea.server.engine.turns import CLIENT
 from fovea.server.problems import QueueFull
 
 
 class Places:
     """taken: by what is in work. away: those that lent theirs; as many as there are places, at
-    most, because each of them keeps a photo.
+    most, because each of them keeps a photo. wait_s: what a refusal tells as the time to come back.
     """
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    def __init__(self, count: int, wait_s: Callable[[], int] = lambda: 1) -> None:
+        self.count, self.wait_s = count, wait_s
+        self.most_of_one = count - count // 4
         self.taken = 0
         self.away = 0
+        self.refused = 0
+        self._of: Counter[str] = Counter()
         self._returning: deque[asyncio.Future[None]] = deque()
 
     @contextmanager
     def one(self) -> Iterator[Place]:
         """A place until the block ends; raises QueueFull where none is free."""
+        client = CLIENT.get()
         if self.taken >= self.count:
-            raise QueueFull(
-                f"{self.taken} photos are being analysed already.",
-                limit=self.count,
-                actual=self.taken,
+            raise self._refusal("photos are being analysed already", self.count, self.taken)
+        if self._of[client] >= self.most_of_one:
+            raise self._refusal(
+                "photos of yours are being analysed already", self.most_of_one, self._of[client]
             )
         self.taken += 1
-        place = Place(self)
+        place = Place(self, client)
         try:
             yield place
         finally:
             if place.held:
+                place.held = False
                 self.give()
+
+    def count_of(self, client: str, more: int) -> None:
+        """A client has one more place, or one less."""
+        self._of[client] += more
+        if not self._of[client]:
+            del self._of[client]
+
+    def _refusal(self, told: str, limit: int, actual: int) -> QueueFull:
+        self.refused += 1
+        headers = {"Retry-After": str(self.wait_s())}
+        return QueueFull(f"{actual} {told}.", limit=limit, actual=actual, headers=headers)
 
     def give(self) -> None:
         """One place is free: for the first of those who come back, else for newcomers."""
@@ -69,9 +88,19 @@ class Places:
 class Place:
     """One place of the queue."""
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, places: Places, client: str) -> None:
+        self._places, self._client = places, client
         self.held = True
+
+    @property
+    def held(self) -> bool:
+        """Whether it counts as its client's."""
+        return self._held
+
+    @held.setter
+    def held(self, held: bool) -> None:
+        self._held = held
+        self._places.count_of(self._client, 1 if held else -1)
 
     @asynccontextmanager
     async def lent(self) -> AsyncIterator[None]:
@@ -80,10 +109,8 @@ class Place:
         """
         places = self._places
         if places.away >= places.count:
-            raise QueueFull(
-                f"{places.away} photos wait for their networks already.",
-                limit=places.count,
-                actual=places.away,
+            raise places._refusal(
+                "photos wait for their networks already", places.count, places.away
             )
         self.held = False
         places.away += 1

@@ -1,17 +1,17 @@
 """The engine: from a photo's bytes, or a sentence, to a kept Analysis. It knows nothing of HTTP.
 
 The event loop only waits: decoding and preprocessing have a pool of threads, loading has its own,
-and each device has one inference thread. A caller that is cancelled takes its work out of the
-queue, unless somebody else waits for the same analysis.
+and the device has its inference threads. A caller that is cancelled takes its work along, out of
+the queue or in the middle of a pass, unless somebody else waits for the same analysis.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Literal, TypeVar
@@ -26,10 +26,13 @@ from fovea.models.places.positions import Positions
 from fovea.models.records import Map, Site
 from fovea.models.running.tasks import task_of
 from fovea.models.tracing.operations import Workings
+from fovea.server.engine import costs
 from fovea.server.engine.admission import Place, Places
 from fovea.server.engine.analysis import Analysis, analysis_id
+from fovea.server.engine.budget import UPLOADS, Budget
 from fovea.server.engine.conclude import conclude, to_input
-from fovea.server.engine.inference import Again, InferenceThread, MakeMap, Outcome, pick_device
+from fovea.server.engine.device import pick_device
+from fovea.server.engine.inference import Again, InferenceThreads, MakeMap
 from fovea.server.engine.shelf import Shelf
 from fovea.server.engine.store import Store
 from fovea.server.engine.threads import use_one_core
@@ -48,6 +51,9 @@ MAPS_KEPT = 64
 """Maps that the network was run for again; each is a few kilobytes."""
 WORKINGS_KEPT = 4
 """How sites came to what they did: a few megabytes each."""
+ANSWERS = 8
+"""Answers that are made or wait, for each place of the queue: most of them take milliseconds."""
+UPLOADS_WAITING = 64
 STREAMS_KEPT = 16
 """What is added to tokens: tens of kilobytes each."""
 POSITIONS_KEPT = 16
@@ -77,9 +83,14 @@ class Engine:
         max_batch = settings.max_batch or (GPU_BATCH if on_gpu else 1)
         self.store = Store(settings.trace_budget_bytes)
         self.shelf = Shelf(catalog, self.device, settings.model_budget_bytes)
-        self.inference = InferenceThread(self.device, max_batch)
-        self.on_outcome: Callable[[Outcome], None] = lambda outcome: None
-        self._places = Places(settings.queue_size)
+        self.inference = InferenceThreads(self.device, max_batch, settings.inference_threads)
+        self.places = Places(settings.queue_size, self._wait_s)
+        self.answers = Places(settings.queue_size * ANSWERS, self._wait_s)
+        share = int(settings.work_budget_bytes * UPLOADS)
+        self.uploads = Budget(share, UPLOADS_WAITING, wait_s=self._wait_s)
+        self.work = Budget(
+            settings.work_budget_bytes - share, self.answers.count, wait_s=self._wait_s
+        )
         self.not_ready: str | None = "The first network is being loaded."
         self._threads = ThreadPoolExecutor(
             settings.decode_threads, thread_name_prefix="decode", initializer=use_one_core
@@ -93,22 +104,37 @@ class Engine:
         self._closing = False
         self._warm_up = asyncio.create_task(self._keep_warming_up())
 
-    async def analyse(self, sent: bytes | str, model: str | None, beams: int = 1) -> Analysis:
+    async def analyse(
+        self,
+        sent: bytes | str,
+        model: str | None,
+        beams: int = 1,
+        on_read: Callable[[], None] = lambda: None,
+    ) -> Analysis:
         """The analysis of a photo's bytes or of a sentence, from the store if it is kept; raises a
-        Problem. beams: how many beginnings a network that writes follows.
+        Problem. beams: how many beginnings a network that writes follows. on_read: called as soon
+        as the bytes are not needed any more.
         """
-        with self._admission() as place:
+        async with AsyncExitStack() as stack:
+            place = stack.enter_context(self._admission())
             started = perf_counter()
             read: Photo | str
             if isinstance(sent, str):
                 read = sent
             else:
-                read = await self._in_thread(imaging.decode, sent, self.settings.max_pixels)
+                most = self.settings.max_pixels
+                cost = await self._in_thread(costs.decoding, sent, most)
+                share = await stack.enter_async_context(self.work.hold(cost))
+                read = await self._in_thread(imaging.decode, sent, most)
+                share.keep(read.pixels.nbytes)
+            reads: Literal["photo", "text"] = "text" if isinstance(sent, str) else "photo"
+            del sent
+            on_read()
             decode_ms = (perf_counter() - started) * 1000
             if model is None:
-                model = await self.default_model("text" if isinstance(sent, str) else "photo")
+                model = await self.default_model(reads)
             loaded = await self._network(model, place)
-            given = given_to(loaded.spec, read)
+            given = await self._in_thread(given_to, loaded.spec, read)
             key = analysis_id(given, loaded, beams)
             if kept := self.store.find(key):
                 return kept
@@ -188,13 +214,22 @@ class Engine:
     @property
     def admitted(self) -> int:
         """Photos and sentences that hold a place in the queue."""
-        return self._places.taken
+        return self.places.taken
+
+    async def answering(self, make: Callable[[], Awaitable[T]]) -> T:
+        """What `make` gives; so many at a time are made or wait, and more are refused."""
+        with self.answers.one():
+            return await make()
+
+    def _wait_s(self) -> int:
+        """When to come back, in whole seconds."""
+        return self.inference.wait_s
 
     def _admission(self) -> AbstractContextManager[Place]:
         """Counts a photo in, or turns it away: the queue's bound holds for decoding as well."""
         if self._closing:
             raise ShuttingDown("The server is stopping.")
-        return self._places.one()
+        return self.places.one()
 
     async def _network(self, model: str, place: Place) -> LoadedModel:
         """Others use the place while this one's network is loaded, or downloaded before."""
@@ -226,7 +261,6 @@ class Engine:
         inputs, geometry = await self._in_thread(to_input, given, loaded.spec)
         preprocess_ms = (perf_counter() - started) * 1000
         outcome = await asyncio.wrap_future(self.inference.submit(loaded, inputs, beams))
-        self.on_outcome(outcome)
         before = {"decode": decode_ms, "preprocess": preprocess_ms}
         analysis = await self._in_thread(conclude, key, given, loaded, geometry, outcome, before)
         self.store.put(analysis)
@@ -240,13 +274,15 @@ class Engine:
             return kept[key]
 
         async def make() -> T:
-            loaded = await self.shelf.get(analysis.model.id)
-            given = analysis.photo or analysis.text
-            inputs, _ = await self._in_thread(to_input, given, loaded.spec)
-            try:
-                found = await asyncio.wrap_future(self.inference.submit_again(loaded, inputs, ask))
-            except NotPossible as error:
-                raise MapNotPossible(f"{analysis.model.id}: {error}.") from error
+            with self._admission() as place:
+                loaded = await self._network(analysis.model.id, place)
+                given = analysis.photo or analysis.text
+                inputs, _ = await self._in_thread(to_input, given, loaded.spec)
+                asked = self.inference.submit_again(loaded, inputs, ask)
+                try:
+                    found = await asyncio.wrap_future(asked)
+                except NotPossible as error:
+                    raise MapNotPossible(f"{analysis.model.id}: {error}.") from error
             kept[key] = found
             while len(kept) > most:
                 kept.pop(next(iter(kept)))

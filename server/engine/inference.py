@@ -1,17 +1,21 @@
-"""The inference thread: one a device. It takes photos from a queue, those of one network together.
+"""The inference threads of a device. They take jobs from one queue, those of one network together.
 
-Forward passes on one device gain nothing from running side by side, and one thread keeps their
-memory predictable. A job whose future is cancelled while it waits is never run.
+On a GPU there is one thread: passes gain nothing from running side by side. On a CPU a lone pass
+gets all cores, and when more photos wait several threads share the cores out, because two passes of
+one core each finish sooner than one after the other on two. A job whose future is cancelled while
+it waits is never run, and one that runs ends at its next block (models/tracing/stopping.py).
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
+from math import ceil
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -23,7 +27,10 @@ from fovea.models.maps.propagation import NotPossible
 from fovea.models.records import Map, Trace
 from fovea.models.running.inference import run
 from fovea.models.running.tasks import task_of, write
-from fovea.server.problems import OutOfMemory, Problem, ShuttingDown, UnsuitableModel
+from fovea.models.tracing.stopping import Abandoned, stoppable
+from fovea.server.engine.threads import ALL_CORES, use_cores
+from fovea.server.engine.turns import CLIENT, Turns
+from fovea.server.problems import OutOfMemory, ShuttingDown, UnsuitableModel
 
 log = logging.getLogger("fovea.inference")
 
@@ -34,6 +41,23 @@ Again = Callable[[LoadedModel, Tensor], T]
 
 MakeMap = Callable[[LoadedModel, Tensor, int], Map]
 """A map that does: (network, photo, class) → Map."""
+
+MOST_THREADS = 4
+"""On a CPU, unless set otherwise: what Python does in a pass is done by one thread at a time."""
+
+SMOOTHING = 0.2
+LONGEST_WAIT_S = 60
+
+
+class Answer(Future[T]):
+    """A future that remembers that it was cancelled, also when it is running already."""
+
+    abandoned = False
+
+    def cancel(self) -> bool:
+        """As of any future; a pass that runs notices at its next block."""
+        self.abandoned = True
+        return super().cancel()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -58,34 +82,65 @@ class _Job:
     inputs: Tensor
     beams: int = 1
     ask: Again[Any] | None = None
-    future: Future[Any] = field(default_factory=Future)
+    future: Answer[Any] = field(default_factory=Answer)
     submitted: float = field(default_factory=perf_counter)
+
+    @property
+    def plain(self) -> bool:
+        """One pass and nothing else: others of the same network can share it or run beside it."""
+        return self.ask is None and not task_of(self.loaded.spec.task).writes
 
     def goes_with(self, other: _Job) -> bool:
         """A job that makes passes of its own runs alone; so does one that writes."""
         if self is other:
             return True
-        if task_of(self.loaded.spec.task).writes:
-            return False
-        plain = self.ask is None and other.ask is None
+        plain = self.plain and other.plain
         return plain and self.loaded is other.loaded and self.inputs.shape == other.inputs.shape
 
 
-class InferenceThread:
-    """Runs jobs in order of arrival, up to `max_batch` that wait for the same network together."""
+class InferenceThreads:
+    """Runs jobs, up to `max_batch` that wait for the same network together.
 
-    def __init__(self, device: torch.device, max_batch: int) -> None:
+    threads: at most so many passes side by side; unset: 1 on a GPU, up to four on a CPU.
+    on_pass: told, by an inference thread, of (seconds of the pass, seconds that each waited).
+    """
+
+    def __init__(self, device: torch.device, max_batch: int, threads: int | None = None) -> None:
         self.device, self.max_batch = device, max_batch
-        self._jobs: deque[_Job] = deque()
+        self.count = threads or (1 if device.type != "cpu" else min(ALL_CORES, MOST_THREADS))
+        self.on_pass: Callable[[float, Sequence[float]], None] = lambda seconds, waited: None
+        self.abandoned: Counter[str] = Counter()
+        self._jobs: Turns[_Job] = Turns()
         self._changed = threading.Condition()
         self._closed = False
-        self._cores = torch.get_num_threads()
-        self._thread = threading.Thread(target=self._work, name=f"inference-{device}", daemon=True)
-        self._thread.start()
+        self._running = 0
+        self._first_is_idle = True
+        # Networks whose passes must not cross: replaying stands in for their blocks meanwhile.
+        self._alone: set[int] = set()
+        self._pass_s = 0.1
+        self._threads = [
+            threading.Thread(
+                target=self._work, args=(index,), name=f"inference-{device}-{index}", daemon=True
+            )
+            for index in range(self.count)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def waiting(self) -> int:
         return len(self._jobs)
+
+    @property
+    def running(self) -> int:
+        """Passes under way."""
+        return self._running
+
+    @property
+    def wait_s(self) -> int:
+        """Whole seconds after which what waits now will have been done, as the last passes went."""
+        ahead = (self.waiting + self._running) * self._pass_s / self.count
+        return max(1, min(LONGEST_WAIT_S, ceil(ahead)))
 
     def submit(self, loaded: LoadedModel, inputs: Tensor, beams: int = 1) -> Future[Outcome]:
         """inputs: (1, channel, height, width), or (1, word). beams: for a network that writes."""
@@ -99,50 +154,87 @@ class InferenceThread:
         with self._changed:
             if self._closed:
                 raise ShuttingDown("The server is stopping.")
-            self._jobs.append(job)
-            self._changed.notify()
+            self._jobs.add(id(job.loaded), CLIENT.get(), job)
+            self._changed.notify_all()
         return job.future
 
     def close(self) -> None:
         """Finish what waits, then end."""
         with self._changed:
             self._closed = True
-            self._changed.notify()
-        self._thread.join()
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
 
-    def _work(self) -> None:
-        torch.set_num_threads(self._cores)
+    def _work(self, index: int) -> None:
         # On a GPU, TF32 rounds what a convolution multiplies to ten bits: maps came out up to 0.01
         # away from the CPU's.
         torch.backends.cudnn.allow_tf32 = False
-        while jobs := self._take():
-            self._run(jobs)
+        while jobs := self._take(index):
+            use_cores(self._cores())
+            tell = self._run(jobs)
+            # Free before anybody is told, so that who asks at once finds all cores free.
+            with self._changed:
+                self._running -= 1
+                self._first_is_idle = self._first_is_idle or index == 0
+                if not jobs[0].plain:
+                    self._alone.discard(id(jobs[0].loaded))
+                self._changed.notify_all()
+            for answer in tell:
+                answer()
 
-    def _take(self) -> list[_Job]:
-        """The next jobs of one network that nobody has cancelled; empty when closed and done."""
+    def _cores(self) -> int:
+        """The share of each pass: all of them for one, less when others run or wait."""
+        if self.device.type != "cpu":
+            return ALL_CORES
+        return max(1, ALL_CORES // min(self.count, self._running + self.waiting))
+
+    def _take(self, index: int) -> list[_Job]:
+        """The next jobs of one network that nobody has cancelled; empty when closed and done.
+
+        The first thread goes first, so that a lone pass finds its team of cores warm.
+        """
         with self._changed:
             while True:
-                self._changed.wait_for(lambda: self._jobs or self._closed)
+                self._changed.wait_for(
+                    lambda: (self._jobs and (index == 0 or not self._first_is_idle)) or self._closed
+                )
                 if not self._jobs:
                     return []
-                first = self._jobs[0]
-                mates = [job for job in self._jobs if job.goes_with(first)][: self.max_batch]
-                for job in mates:
-                    self._jobs.remove(job)
-                if wanted := [j for j in mates if j.future.set_running_or_notify_cancel()]:
+                mates = self._jobs.take(self._can_run, self.max_batch, lambda a, b: b.goes_with(a))
+                if not mates:  # All that waits is for networks that others have for themselves.
+                    self._changed.wait()
+                    continue
+                wanted = [j for j in mates if j.future.set_running_or_notify_cancel()]
+                self.abandoned["queued"] += len(mates) - len(wanted)
+                if wanted:
+                    self._running += 1
+                    self._first_is_idle = self._first_is_idle and index != 0
+                    if not wanted[0].plain:
+                        self._alone.add(id(wanted[0].loaded))
                     return wanted
 
-    def _run(self, jobs: Sequence[_Job]) -> None:
-        """Answers every job: with its outcome, or with the problem that it met."""
+    def _can_run(self, job: _Job) -> bool:
+        return job.plain or id(job.loaded) not in self._alone
+
+    def _run(self, jobs: Sequence[_Job]) -> list[Callable[[], None]]:
+        """What answers every job: with its outcome, or with the problem that it met."""
+        started = perf_counter()
         try:
-            outcomes = self._forward(jobs)
+            with stoppable(lambda: all(job.future.abandoned for job in jobs)):
+                outcomes = self._forward(jobs)
+        except Abandoned as nobody_waits:
+            self.abandoned["running"] += len(jobs)
+            return _failing(jobs, nobody_waits)
         except (torch.OutOfMemoryError, MemoryError) as error:
-            self._run_smaller(jobs, error)
+            return self._run_smaller(jobs, error)
         except Exception as error:
-            self._fail(jobs, error)
-        else:
-            for job, outcome in zip(jobs, outcomes, strict=True):
-                job.future.set_result(outcome)
+            return _failing(jobs, _told(jobs, error))
+        seconds = perf_counter() - started
+        self._pass_s += SMOOTHING * (seconds - self._pass_s)
+        self.on_pass(seconds, [started - job.submitted for job in jobs])
+        pairs = zip(jobs, outcomes, strict=True)
+        return [partial(job.future.set_result, outcome) for job, outcome in pairs]
 
     def _forward(self, jobs: Sequence[_Job]) -> Sequence[Any]:
         started = perf_counter()
@@ -170,43 +262,25 @@ class InferenceThread:
             for job, row, trace in zip(jobs, logits, traces, strict=True)
         ]
 
-    def _run_smaller(self, jobs: Sequence[_Job], error: BaseException) -> None:
+    def _run_smaller(self, jobs: Sequence[_Job], error: BaseException) -> list[Callable[[], None]]:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         if len(jobs) > 1:
             half = len(jobs) // 2
-            self._run(jobs[:half])
-            self._run(jobs[half:])
-            return
+            return self._run(jobs[:half]) + self._run(jobs[half:])
         problem = OutOfMemory("The network and this photo need more memory than there is.")
         problem.__cause__ = error
-        jobs[0].future.set_exception(problem)
-
-    def _fail(self, jobs: Sequence[_Job], error: Exception) -> None:
-        if isinstance(error, NotPossible):
-            for job in jobs:
-                job.future.set_exception(error)
-            return
-        model = jobs[0].loaded.spec.id
-        log.error("forward pass of %s failed", model, exc_info=error)
-        problem: Problem = UnsuitableModel(f"{model} failed on a photo of its own input size.")
-        for job in jobs:
-            job.future.set_exception(problem)
+        return _failing(jobs, problem)
 
 
-def pick_device(name: str) -> torch.device:
-    """`auto` is a GPU where there is one; raises ValueError for a device that is not there."""
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    device = torch.device(name)
-    if device.type == "cuda":
-        available = (device.index or 0) < torch.cuda.device_count()
-    else:
-        available = device.type == "cpu" or torch.backends.mps.is_available()
-    if not available:
-        built = torch.version.cuda or device.type != "cuda"
-        version = f"{torch.__version__}{'' if built else ' is built without CUDA: it'}"
-        raise ValueError(f"torch {version} finds no device {name!r}; cpu and auto always work")
-    return device
+def _failing(jobs: Sequence[_Job], error: BaseException) -> list[Callable[[], None]]:
+    return [partial(job.future.set_exception, error) for job in jobs]
+
+
+def _told(jobs: Sequence[_Job], error: Exception) -> Exception:
+    """What clients learn of an error; the log has the rest."""
+    if isinstance(error, NotPossible):
+        return error
+    model = jobs[0].loaded.spec.id
+    log.error("forward pass of %s failed", model, exc_info=error)
+    return UnsuitableModel(f"{model} failed on a photo of its own input size.")

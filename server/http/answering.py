@@ -7,18 +7,31 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-import anyio.to_thread
 from fastapi import Request, Response
 
-from fovea.server.engine.threads import on_one_core
+from fovea.server.engine import costs, pools
+from fovea.server.engine.engine import Engine
 from fovea.server.wire.negotiation import JSON, choose, entity_tag, matches
 
 T = TypeVar("T")
 
+CLIENT_CLOSED_REQUEST = 499
+"""Nobody reads it; it is what the log and the metrics say."""
+
 
 async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
-    """Off the event loop."""
-    return await anyio.to_thread.run_sync(on_one_core, function, *arguments)
+    """Off the event loop; who is cancelled meanwhile waits no longer."""
+    return await pools.run(pools.ANSWERS, function, *arguments)
+
+
+async def drawn(
+    engine: Engine, size: tuple[int, int], function: Callable[..., T], *arguments: Any
+) -> T:
+    """What `function` draws, a picture of `size` (width, height), off the event loop and within the
+    memory that there is for that.
+    """
+    async with engine.work.hold(costs.drawing(*size)):
+        return await pools.run(pools.DRAWING, function, *arguments)
 
 
 async def conditional(
@@ -36,7 +49,10 @@ async def conditional(
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
     if matches(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=headers)
-    content = await make(media)
+    engine: Engine = request.app.state.engine
+    content = await unless_gone(request, engine.answering(lambda: make(media)))
+    if content is None:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
     return Response(content, media_type=media, headers=headers)
 
 

@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fovea.server.engine.turns import CLIENT
 from fovea.server.http.metrics import Metrics
 from fovea.server.http.security import SECURITY_HEADERS
 from fovea.server.problems import Internal, Problem
@@ -39,6 +40,7 @@ class Context:
         started = perf_counter()
         method = scope["method"]
         request_id = _request_id(scope)
+        CLIENT.set((scope.get("client") or ("",))[0])
         scope = {**scope, "state": {**scope.get("state", {}), "request_id": request_id}}
         if method == "HEAD":
             scope["method"] = "GET"
@@ -67,8 +69,7 @@ class Context:
             await problem_response(problem, scope)(scope, receive, answer)
         finally:
             route = getattr(scope.get("route"), "path", "other")
-            self.metrics.requests.labels(method, route, status).inc()
-            self.metrics.seconds.labels(route).observe(perf_counter() - started)
+            self.metrics.answered(method, route, status, perf_counter() - started)
 
 
 def problem_response(problem: Problem, scope: Scope) -> Response:

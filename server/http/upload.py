@@ -1,13 +1,18 @@
 """The photo in a request: a file part of a form, or the body itself; or a sentence, as a field of a
 form or as JSON. Nothing is written to disk.
 
-The body's size is bounded while it streams (limits.py), so memory is enough, no temporary file is
-left behind, and a full disk is no matter. The names of files are not even looked at.
+The body's size is bounded while it streams (limits.py), and so is what all uploads hold together,
+so memory is enough, no temporary file is left behind, and a full disk is no matter. An upload that
+hardly moves gives up its memory once others wait for it. The names of files are not even looked at.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from time import monotonic
 
 import orjson
 from python_multipart import MultipartParser
@@ -15,34 +20,125 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
-from fovea.server.problems import MalformedBody, MissingImage, MissingText, UnsupportedFormat
+from fovea.server.engine.budget import Budget, Share
+from fovea.server.problems import (
+    MalformedBody,
+    MissingImage,
+    MissingText,
+    TooLarge,
+    UnsupportedFormat,
+    UploadTimeout,
+)
 
 MAX_PARTS = 8
 MAX_HEADER_BYTES = 16_384
 """File names of several kilobytes are strange, but they are ignored anyway."""
 
 
-@dataclass(frozen=True, slots=True)
+MAX_FIELD_BYTES = 65_536
+"""Every field of a form but the photo, and a body of JSON."""
+
+STALLED_S = 2.0
+STALLED_BYTES = 32_768
+"""An upload that brings less than that in that time makes room for those that wait."""
+
+
+@dataclass(eq=False, slots=True)
 class Upload:
     """The photo's bytes or the sentence, and the model if the form names one."""
 
     given: bytes | str
     model: str | None = None
+    share: Share | None = None
+
+    def take(self) -> bytes | str:
+        """What was sent, held here no longer."""
+        given, self.given = self.given, b""
+        return given
+
+    def done(self) -> None:
+        """The bytes are not needed any more."""
+        if self.share is not None:
+            self.share.keep(0)
 
 
-async def read(request: Request) -> Upload:
-    """The upload in the request; raises a Problem for a body that has none."""
+@asynccontextmanager
+async def read(request: Request, uploads: Budget, max_bytes: int) -> AsyncIterator[Upload]:
+    """The upload in the request; raises a Problem for a body that has none.
+
+    Its place in `uploads` is taken before the body is read, and held until the end of the block or
+    until the upload is `done`.
+    """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
-    if kind == b"multipart/form-data":
-        return await _read_form(request, options.get(b"boundary", b""))
-    if kind.startswith(b"image/") or kind in (b"application/octet-stream", b""):
-        return Upload(await request.body())
-    if kind == b"application/json":
-        return _read_json(await request.body())
-    raise UnsupportedFormat(
-        "A photo is sent as multipart/form-data or image/*, a sentence as a form or as JSON, not "
-        f"as {kind.decode('latin-1')[:100]}.",
-        accepted=["multipart/form-data", "image/*", "application/json"],
+    form = kind == b"multipart/form-data"
+    photo = kind.startswith(b"image/") or kind in (b"application/octet-stream", b"")
+    if not form and not photo and kind != b"application/json":
+        raise UnsupportedFormat(
+            "A photo is sent as multipart/form-data or image/*, a sentence as a form or as JSON, "
+            f"not as {kind.decode('latin-1')[:100]}.",
+            accepted=["multipart/form-data", "image/*", "application/json"],
+        )
+    declared = request.headers.get("content-length", "")
+    expected = int(declared) if declared.isascii() and declared.isdigit() else max_bytes
+    # Longer ones are refused as soon as they are read; those of many small ones share a page.
+    async with uploads.hold(min(expected, max_bytes, uploads.nbytes)) as share:
+        if form:
+            upload = await _read_form(request, options.get(b"boundary", b""), uploads)
+        elif photo:
+            body = bytearray()
+            async for chunk in _chunks(request, uploads):
+                body += chunk
+            upload = Upload(bytes(body))
+        else:
+            upload = _read_json(await _small_body(request, uploads))
+        upload.share = share
+        yield upload
+
+
+async def _chunks(request: Request, uploads: Budget) -> AsyncIterator[bytes]:
+    """The body as it comes; gives up a stalled one where others wait for its memory."""
+    stream = aiter(request.stream())
+    since, received = monotonic(), 0
+    waiting: asyncio.Future[bytes] | None = None
+    try:
+        while True:
+            waiting = waiting or asyncio.ensure_future(anext(stream))
+            done, _ = await asyncio.wait({waiting}, timeout=STALLED_S)
+            if monotonic() - since >= STALLED_S:
+                if received < STALLED_BYTES and uploads.waiting:
+                    raise UploadTimeout(
+                        "The upload stood still while others waited for its place.",
+                        limit=STALLED_S,
+                        headers={"Connection": "close"},
+                    )
+                since, received = monotonic(), 0
+            if done:
+                try:
+                    chunk = waiting.result()
+                except StopAsyncIteration:
+                    return
+                waiting = None
+                received += len(chunk)
+                yield chunk
+    finally:
+        if waiting is not None:
+            waiting.cancel()
+
+
+async def _small_body(request: Request, uploads: Budget) -> bytes:
+    body = bytearray()
+    async for chunk in _chunks(request, uploads):
+        body += chunk
+        if len(body) > MAX_FIELD_BYTES:
+            raise _field_too_large("The body")
+    return bytes(body)
+
+
+def _field_too_large(name: str) -> TooLarge:
+    return TooLarge(
+        f"{name} is larger than {MAX_FIELD_BYTES:,} bytes.",
+        limit=MAX_FIELD_BYTES,
+        headers={"Connection": "close"},
     )
 
 
@@ -71,6 +167,7 @@ class _Form:
     _header: bytearray = field(default_factory=bytearray)
     _value: bytearray = field(default_factory=bytearray)
     _disposition: bytes = b""
+    _name: str = ""
     _current: bytearray = field(default_factory=bytearray)
 
     def on_part_begin(self) -> None:
@@ -97,16 +194,19 @@ class _Form:
                 "The form has too many parts or one twice; 'image' and 'model' are enough.",
                 limit=MAX_PARTS,
             )
-        self._current = self.parts[name.decode("latin-1")] = bytearray()
+        self._name = name.decode("latin-1")
+        self._current = self.parts[self._name] = bytearray()
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         self._current += memoryview(data)[start:end]
+        if len(self._current) > MAX_FIELD_BYTES and self._name != "image":
+            raise _field_too_large(f"The field {self._name[:50]!r}")
 
     def on_end(self) -> None:
         self.complete = True
 
 
-async def _read_form(request: Request, boundary: bytes) -> Upload:
+async def _read_form(request: Request, boundary: bytes, uploads: Budget) -> Upload:
     if not boundary:
         raise MalformedBody("The form's Content-Type names no boundary.")
     form = _Form()
@@ -124,7 +224,7 @@ async def _read_form(request: Request, boundary: bytes) -> Upload:
             },
             max_header_size=MAX_HEADER_BYTES,
         )
-        async for chunk in request.stream():
+        async for chunk in _chunks(request, uploads):
             parser.write(chunk)
     except FormParserError as error:
         raise MalformedBody("The form is not well-formed multipart/form-data.") from error

@@ -18,6 +18,9 @@ Pixels = NDArray[np.uint8]
 BACKGROUND = (255, 255, 255)
 BACKGROUND_NAME = "white"
 
+STRIP_ROWS = 256
+"""Rows that are worked on at a time where that takes more memory than the picture."""
+
 WIDE_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 PROFILED_MODES = {"RGB": "RGB", "CMYK": "CMYK", "L": "GRAY", "LAB": "LAB"}
 
@@ -126,6 +129,11 @@ def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
 
 
 def _lay_on_background(rgb: Pixels, alpha: Pixels) -> Pixels:
-    opacity = alpha[:, :, None].astype(np.uint32)
-    blended = rgb * opacity + np.asarray(BACKGROUND, dtype=np.uint32) * (255 - opacity)
-    return ((blended + 127) // 255).astype(np.uint8)
+    """A strip at a time: what is added up takes four times the memory of what comes of it."""
+    blended = np.empty_like(rgb)
+    for top in range(0, len(rgb), STRIP_ROWS):
+        strip = np.s_[top : top + STRIP_ROWS]
+        opacity = alpha[strip, :, None].astype(np.uint32)
+        mixed = rgb[strip] * opacity + np.asarray(BACKGROUND, dtype=np.uint32) * (255 - opacity)
+        blended[strip] = (mixed + 127) // 255
+    return blended

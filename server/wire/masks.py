@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fovea.models.geometry import Geometry
+from fovea.models.records import PatchGrid
+from fovea.server.wire.negotiation import PNG
 from fovea.server.wire.outputs import colour_of
+from fovea.server.wire.pictures import Pixels, assembled, encoded, shrunk, size_at, strips
 from fovea.server.wire.render import (
     DIM_COLOUR,
     DIM_OPACITY,
     HEATMAP_PX,
-    Pixels,
+    at_size,
     cells_of_pixels,
-    encode_png,
-    mix,
 )
 
-BORDER = np.array([255, 255, 255], dtype=np.uint8)
+BORDER = (255, 255, 255)
 
 
 def palette(classes: int) -> Pixels:
@@ -31,32 +32,50 @@ def palette(classes: int) -> Pixels:
     return np.frombuffer(b"".join(colours), dtype=np.uint8).reshape(classes, 3)
 
 
-def to_png(
+def to_picture(
     classes: Pixels,
     photo: Pixels,
     geometry: Geometry,
     render: Literal["overlay", "heatmap"],
     opacity: float,
+    media: str = PNG,
+    width: int | None = None,
 ) -> bytes:
-    """classes: (row, column), over the network's input."""
+    """classes: (row, column), over the network's input. width: of an overlay, if smaller than the
+    photo.
+    """
     if render == "heatmap":
         size = max(1, HEATMAP_PX // max(classes.shape))
         enlarged = classes.repeat(size, 0).repeat(size, 1)
-        return encode_png(Image.fromarray(palette(int(classes.max()) + 1)[enlarged]))
-    return encode_png(Image.fromarray(overlay(classes, photo, geometry, opacity)))
+        return encoded(Image.fromarray(palette(int(classes.max()) + 1)[enlarged]), media)
+    return encoded(overlay(classes, photo, geometry, opacity, width), media)
 
 
-def overlay(classes: Pixels, photo: Pixels, geometry: Geometry, opacity: float) -> Pixels:
-    """(pixel row, pixel column, 3): the photo, all but the background tinted, borders in white."""
-    (rows, seen_y), (columns, seen_x) = cells_of_pixels(geometry, classes.shape)
-    drawn = classes[rows[:, None], columns[None, :]]
-    colours = palette(int(classes.max()) + 1)[drawn]
-    seen = seen_y[:, None] & seen_x[None, :]
-    tinted = mix(photo, colours, opacity)
-    result = np.where((drawn > 0)[..., None], tinted, photo)
-    result[borders(drawn)] = BORDER
-    dimmed: Pixels = np.where(seen[..., None], result, mix(photo, DIM_COLOUR, DIM_OPACITY))
-    return dimmed
+def overlay(
+    classes: Pixels, photo: Pixels, geometry: Geometry, opacity: float, width: int | None = None
+) -> Image.Image:
+    """The photo, all but the background tinted, borders in white, dimmed where the network saw
+    nothing.
+    """
+    size = size_at(geometry.image_width, geometry.image_height, width)
+    (rows, seen_y), (columns, seen_x) = cells_of_pixels(
+        at_size(geometry, *size), PatchGrid(*classes.shape)
+    )
+    colours = palette(int(classes.max()) + 1)
+
+    def strip(place: slice) -> Image.Image:
+        part = shrunk(photo, *size, place)
+        # With the row below, which may begin another class.
+        wider = classes[rows[place.start : place.stop + 1, None], columns[None, :]]
+        drawn = wider[: place.stop - place.start]
+        tinted = Image.blend(part, Image.fromarray(colours[drawn]), opacity)
+        dimmed = Image.blend(part, Image.new("RGB", part.size, DIM_COLOUR), DIM_OPACITY)
+        part.paste(tinted, mask=Image.fromarray(drawn > 0))
+        part.paste(BORDER, mask=Image.fromarray(borders(wider)[: len(drawn)]))
+        dimmed.paste(part, mask=Image.fromarray(seen_y[place, None] & seen_x[None, :]))
+        return dimmed
+
+    return assembled(*size, (strip(place) for place in strips(size[1])))
 
 
 def borders(drawn: Pixels) -> NDArray[np.bool_]:

@@ -10,6 +10,7 @@ from fovea.server.problems import NotAcceptable
 JSON = "application/json"
 PNG = "image/png"
 JPEG = "image/jpeg"
+WEBP = "image/webp"
 NPY = "application/x-npy"
 SAFETENSORS = "application/vnd.safetensors"
 

@@ -7,8 +7,8 @@ smoothing.
 
 from __future__ import annotations
 
-import io
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -16,13 +16,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
-from fovea.models.geometry import Geometry
+from fovea.models.geometry import Geometry, seen_along
+from fovea.models.records import Axis, PatchGrid
 from fovea.server.answers.named_array import Array, NamedArray
-from fovea.server.problems import InvalidParameter
+from fovea.server.problems import InvalidParameter, NotAcceptable
+from fovea.server.wire.negotiation import PNG
+from fovea.server.wire.pictures import Pixels, assembled, encoded, shrunk, size_at, strips
 
-Pixels = NDArray[np.uint8]
 Render = Literal["overlay", "heatmap", "raw16"]
 Colormap = Literal["viridis", "inferno", "cividis", "magma"]
 
@@ -30,14 +31,10 @@ COLORMAPS_FILE = Path(__file__).with_name("colormaps.json")
 HEATMAP_PX = 512
 
 # What the network did not see, and what is not a number: as the page draws them.
-DIM_COLOUR = np.array([10, 11, 13], dtype=np.uint8)
+DIM_COLOUR = (10, 11, 13)
 DIM_OPACITY = 0.66
 HATCH_PX = 4
 HATCH_COLOURS = np.array([[70, 70, 70], [150, 150, 150]], dtype=np.uint8)
-
-JPEG_QUALITY = 95
-FAST_COMPRESSION = 1
-"""zlib level: level 6 takes five times as long for a tenth less."""
 
 
 @cache
@@ -47,20 +44,25 @@ def colormap(name: Colormap) -> Pixels:
     return np.frombuffer(table, dtype=np.uint8).reshape(256, 3)
 
 
-def to_png(
+def to_picture(
     array: NamedArray,
     photo: Pixels | None,
     geometry: Geometry | None,
     render: Render,
     table: Colormap,
     opacity: float,
+    media: str = PNG,
+    width: int | None = None,
 ) -> bytes:
-    """`array` as a PNG; the sentence and the scale are in its text chunks.
+    """`array` as a picture; the sentence and the scale are in it where the format takes words.
 
-    photo, geometry: what an overlay is laid on; None where the network read a sentence.
+    photo, geometry: what an overlay is laid on; None where the network read a sentence. width: of
+    an overlay, where it is to be smaller than the photo.
     """
     low, high = scale(array.values)
     if render == "raw16":
+        if media != PNG:
+            raise NotAcceptable("Only PNG has 16 bits a pixel.", acceptable=[PNG])
         image = Image.fromarray(raw16(_plane(array.values)))
         legend = f"0 to 65535 stand for {low:.9g} to {high:.9g} (this map alone)"
     else:
@@ -73,20 +75,10 @@ def to_png(
                     hint="Choose one head or a fusion, or render=heatmap.",
                     valid=["heatmap", "raw16"],
                 )
-            image = Image.fromarray(overlay(array.values, photo, geometry, table, opacity))
+            image = overlay(array.values, photo, geometry, table, opacity, width, array.grid)
         else:
             image = Image.fromarray(heatmap(_plane(array.values), table))
-    text = PngInfo()
-    text.add_itxt("Description", array.sentence)
-    text.add_itxt("Comment", legend)
-    return encode_png(image, text)
-
-
-def encode_png(image: Image.Image, text: PngInfo | None = None) -> bytes:
-    """Quick rather than small."""
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=FAST_COMPRESSION, pnginfo=text)
-    return buffer.getvalue()
+    return encoded(image, media, array.sentence, legend)
 
 
 def scale(values: Array) -> tuple[float, float]:
@@ -120,17 +112,18 @@ def picture(values: Array) -> bytes:
     """(channel, row, column) in 0…1 as a PNG: one channel is grey, three are sRGB."""
     finite = np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0)
     pixels = np.rint(finite.clip(0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
-    return encode_png(Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels))
+    return encoded(Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels))
 
 
-def photograph(photo: Pixels, media: str) -> bytes:
-    """The photo without the notes its file carried; image/jpeg for speed, image/png exact."""
-    image = Image.fromarray(photo)
-    if media == "image/png":
-        return encode_png(image)
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling="4:4:4")
-    return buffer.getvalue()
+def photograph(photo: Pixels, media: str, width: int | None = None) -> bytes:
+    """The photo without the notes its file carried; image/png is exact."""
+    return encoded(resized(photo, width), media)
+
+
+def resized(photo: Pixels, width: int | None) -> Image.Image:
+    """The photo, at another width if one is given."""
+    size = size_at(photo.shape[1], photo.shape[0], width)
+    return assembled(*size, (shrunk(photo, *size, rows) for rows in strips(size[1])))
 
 
 def raw16(values: Array) -> NDArray[np.uint16]:
@@ -139,14 +132,23 @@ def raw16(values: Array) -> NDArray[np.uint16]:
 
 
 def _coloured(
-    values: Array, rows: NDArray[np.intp], columns: NDArray[np.intp], table: Colormap
+    values: Array,
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    table: Colormap,
+    top: int = 0,
 ) -> Pixels:
-    """(pixel row, pixel column, 3): each pixel in the colour of its cell (rows[y], columns[x])."""
+    """(pixel row, pixel column, 3): each pixel in the colour of its cell (rows[y], columns[x]).
+
+    top: of the first pixel row in the picture, so that hatching goes on from strip to strip.
+    """
     cells = colormap(table)[_levels(values, 255)]
-    pixels: Pixels = cells[rows[:, None], columns[None, :]]
+    # A row of cells is coloured once, however many rows of pixels it has.
+    used, row_of = np.unique(rows, return_inverse=True)
+    pixels: Pixels = cells[used][:, columns][row_of]
     broken = ~np.isfinite(values)
     if broken.any():
-        y, x = np.arange(len(rows))[:, None], np.arange(len(columns))[None, :]
+        y, x = top + np.arange(len(rows))[:, None], np.arange(len(columns))[None, :]
         stripes = HATCH_COLOURS[(x + y) // HATCH_PX % 2]
         pixels = np.where(broken[rows[:, None], columns[None, :], None], stripes, pixels)
     return pixels
@@ -162,27 +164,50 @@ def heatmap(values: Array, table: Colormap) -> Pixels:
 
 
 def overlay(
-    values: Array, photo: Pixels, geometry: Geometry, table: Colormap, opacity: float
-) -> Pixels:
-    """(pixel row, pixel column, 3): the map on the photo, dimmed where the crop cut it away."""
-    (rows, seen_y), (columns, seen_x) = cells_of_pixels(geometry, values.shape)
-    colours = _coloured(values, rows, columns, table)
-    top, left = np.flatnonzero(seen_y)[[0, -1]], np.flatnonzero(seen_x)[[0, -1]]
-    seen = np.s_[top[0] : top[1] + 1, left[0] : left[1] + 1]
-    result = mix(photo, DIM_COLOUR, DIM_OPACITY)
-    result[seen] = mix(photo[seen], colours[seen], opacity)
-    return result
+    values: Array,
+    photo: Pixels,
+    geometry: Geometry,
+    table: Colormap,
+    opacity: float,
+    width: int | None = None,
+    grid: PatchGrid | None = None,
+) -> Image.Image:
+    """The map on the photo, dimmed where the network did not look: where the crop cut it away, and
+    at an edge where no patch fitted. width: as in `to_picture`. grid: where its cells are, if they
+    do not share the input evenly.
+    """
+    grid = grid or PatchGrid(*values.shape)
+    size = size_at(geometry.image_width, geometry.image_height, width)
+    (rows, seen_y), (columns, seen_x) = cells_of_pixels(at_size(geometry, *size), grid)
+    left, right = np.flatnonzero(seen_x)[[0, -1]]
+    across = slice(int(left), int(right) + 1)
+
+    def strip(place: slice) -> Image.Image:
+        part = shrunk(photo, *size, place)
+        shown = np.flatnonzero(seen_y[place])
+        dimmed = Image.blend(part, Image.new("RGB", part.size, DIM_COLOUR), DIM_OPACITY)
+        if len(shown):
+            down = slice(int(shown[0]), int(shown[-1]) + 1)
+            colours = _coloured(
+                values, rows[place][down], columns[across], table, place.start + down.start
+            )
+            over = Image.fromarray(colours)
+            under = part.crop((across.start, down.start, across.stop, down.stop))
+            dimmed.paste(Image.blend(under, over, opacity), (across.start, down.start))
+        return dimmed
+
+    return assembled(*size, (strip(place) for place in strips(size[1])))
 
 
-def mix(under: Pixels, over: Pixels, opacity: float) -> Pixels:
-    """`over` laid on `under`."""
-    weight = np.uint16(round(opacity * 256))
-    mixed = under.astype(np.uint16) * (256 - weight) + over.astype(np.uint16) * weight
-    return ((mixed + 128) >> 8).astype(np.uint8)
+def at_size(geometry: Geometry, width: int, height: int) -> Geometry:
+    """Where the input lies on the photo when that is drawn at another size."""
+    across, down = geometry.image_width / width, geometry.image_height / height
+    first, second = ((a * across, b * down, c) for a, b, c in geometry.image_to_input)
+    return replace(geometry, image_width=width, image_height=height, image_to_input=(first, second))
 
 
 def cells_of_pixels(
-    geometry: Geometry, shape: tuple[int, ...]
+    geometry: Geometry, grid: PatchGrid
 ) -> tuple[tuple[NDArray[np.intp], NDArray[np.bool_]], tuple[NDArray[np.intp], NDArray[np.bool_]]]:
     """For the rows and for the columns of the photo: (cell index, whether the network saw it).
 
@@ -191,14 +216,16 @@ def cells_of_pixels(
     (a, _, c), (_, e, f) = geometry.image_to_input
     x = a * (np.arange(geometry.image_width) + 0.5) + c
     y = e * (np.arange(geometry.image_height) + 0.5) + f
+    down, across = geometry.axes(grid)
     return (
-        _cells(y, geometry.input_height, shape[0]),
-        _cells(x, geometry.input_width, shape[1]),
+        _cells(y, geometry.input_height, down, grid.rows),
+        _cells(x, geometry.input_width, across, grid.columns),
     )
 
 
 def _cells(
-    position: NDArray[np.floating], length: int, cells: int
+    position: NDArray[np.floating], length: int, axis: Axis, cells: int
 ) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    index = np.floor(position * cells / length).astype(np.intp)
-    return index.clip(0, cells - 1), (position >= 0) & (position < length)
+    start, end = seen_along(axis, cells, length)
+    index = np.floor((position - axis.origin) / axis.stride).astype(np.intp)
+    return index.clip(0, cells - 1), (position >= start) & (position < end)

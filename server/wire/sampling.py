@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from PIL.PngImagePlugin import PngInfo
 
 from fovea.models.geometry import Geometry
 from fovea.models.kinds.warp.chain import read_through
@@ -15,7 +14,9 @@ from fovea.models.records import Site
 from fovea.server.answers.views import as_array, sampling_grid
 from fovea.server.engine.analysis import Analysis
 from fovea.server.problems import InvalidParameter
-from fovea.server.wire.render import Colormap, Pixels, Render, colormap, encode_png
+from fovea.server.wire.negotiation import PNG
+from fovea.server.wire.pictures import encoded
+from fovea.server.wire.render import Colormap, Render, colormap, resized
 
 INK, TOP = 0.68, 0.97
 """Where on the colour map the colours of the lines and of the upper side stand."""
@@ -69,8 +70,15 @@ def on_photo(geometry: Geometry, points: Points) -> Points:
     return placed
 
 
-def to_png(analysis: Analysis, site: Site, table: Colormap, render: Render | None = None) -> bytes:
-    """The photo, pixel for pixel, with the grid on it; its sentence is in the text chunks.
+def to_picture(
+    analysis: Analysis,
+    site: Site,
+    table: Colormap,
+    render: Render | None = None,
+    media: str = PNG,
+    width: int | None = None,
+) -> bytes:
+    """The photo with the grid on it, pixel for pixel unless a smaller `width` is given.
 
     Raises InvalidParameter for another render than overlay.
     """
@@ -81,15 +89,13 @@ def to_png(analysis: Analysis, site: Site, table: Colormap, render: Render | Non
             valid=["overlay"],
         )
     photo, _ = analysis.view
-    pixels = drawn(photo.pixels, points_on_photo(analysis, site), table)
-    text = PngInfo()
-    text.add_itxt("Description", sampling_grid(site).sentence)
-    return encode_png(Image.fromarray(pixels), text)
+    under = resized(photo.pixels, width)
+    points = points_on_photo(analysis, site) * (under.width / photo.width)
+    return encoded(drawn(under, points, table), media, sampling_grid(site).sentence)
 
 
-def drawn(photo: Pixels, points: Points, table: Colormap) -> Pixels:
-    """(pixel row, pixel column, 3): the photo with the lines through the points."""
-    result = Image.fromarray(photo)
+def drawn(result: Image.Image, points: Points, table: Colormap) -> Image.Image:
+    """The photo with the lines through the points drawn into it."""
     width, height = result.size
     finer = FINER if width * height <= SMOOTHED_PIXELS else 1
     unit = max(1.0, max(width, height) * WIDTH) * finer
@@ -113,7 +119,7 @@ def drawn(photo: Pixels, points: Points, table: Colormap) -> Pixels:
     stroke([*((through, 2.0) for through in inner), (outline, 4.0)], HALO, HALO_ALPHA)
     stroke([*((through, 1.0) for through in inner), (outline, 2.0)], ink, 255)
     stroke([(top, 4.0)], upper, 255)
-    return np.asarray(result)
+    return result
 
 
 def spread(count: int) -> list[int]:

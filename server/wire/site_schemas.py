@@ -19,6 +19,20 @@ from fovea.server.wire.outputs import Schema
 class Grid(Schema):
     rows: int
     columns: int
+    depth: int = Field(default=1, description="layers behind each other: moments, slices; else 1")
+    origin: list[float] | None = Field(
+        default=None,
+        description="where cell (0, 0) begins, [row, column] in pixels of the network's input; "
+        "null: the cells share the whole input evenly. With a depth, that comes first",
+    )
+    stride: list[float] | None = Field(
+        default=None, description="pixels from one cell to the next; a cell is drawn so large"
+    )
+    extent: list[float] | None = Field(
+        default=None,
+        description="pixels that a cell was made from, with the cell's middle; more than the "
+        "stride where patches overlap",
+    )
 
 
 class SiteSummary(Schema):
@@ -31,6 +45,7 @@ class SiteSummary(Schema):
     keys: int | None
     grid: Grid | None = Field(description="cells of one grid that all tokens lie on; null: none")
     prefix_tokens: int = Field(description="tokens without a place, before the cells")
+    suffix_tokens: int = Field(default=0, description="tokens without a place, after the cells")
     query_labels: list[str] | None = Field(description="the words that ask, where words do")
     key_labels: list[str] | None = Field(description="the words that are looked at")
     channels: int | None
@@ -54,7 +69,17 @@ class SiteSummary(Schema):
 
 def grid_of(grid: PatchGrid | None) -> Grid | None:
     """The JSON of a grid."""
-    return None if grid is None else Grid(rows=grid.rows, columns=grid.columns)
+    if grid is None:
+        return None
+    axes = grid.axes or ()
+    return Grid(
+        rows=grid.rows,
+        columns=grid.columns,
+        depth=grid.depth,
+        origin=[axis.origin for axis in axes] or None,
+        stride=[axis.stride for axis in axes] or None,
+        extent=[axis.extent for axis in axes] or None,
+    )
 
 
 def site_summary(trace: Trace, site: Site, sentence: Sentence | None = None) -> SiteSummary:
@@ -78,6 +103,7 @@ def site_summary(trace: Trace, site: Site, sentence: Sentence | None = None) -> 
         **fields,
         grid=grid_of(site.grid),
         prefix_tokens=site.prefix_tokens,
+        suffix_tokens=site.suffix_tokens,
         query_labels=None if queries is None else list(queries),
         key_labels=None if keys is None else list(keys),
         windows=windows(site),

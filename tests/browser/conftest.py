@@ -29,6 +29,7 @@ from tests.real_weights import FILE, IMAGENET_VIT, real_weights
 
 ROOT = Path(__file__).parents[2]
 WINDOWED = "mobilevit_xxs.cvnets_in1k"
+MANY_HEADS = (12, 16, 24)
 NETWORK_CHANGED = "ERR_NETWORK_CHANGED"
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -53,7 +54,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running Fovea."""
     weights = _weights(tmp_path_factory.mktemp("weights"))
     folder = tmp_path_factory.mktemp("server")
-    with serving(folder, FOVEA_WEIGHTS_DIR=str(weights), HF_HUB_OFFLINE="1") as address:
+    own = _own_models(tmp_path_factory.mktemp("own"))
+    settings = {"FOVEA_WEIGHTS_DIR": str(weights), "FOVEA_MODELS_DIR": str(own)}
+    with serving(folder, **settings, HF_HUB_OFFLINE="1") as address:
         yield address
 
 
@@ -89,6 +92,32 @@ def _weights(folder: Path) -> Path:
         (folder / FILE).symlink_to((real / FILE).resolve())
     torch.manual_seed(0)
     save_file(timm.create_model(WINDOWED).state_dict(), folder / f"{WINDOWED}.safetensors")
+    return folder
+
+
+def _own_models(folder: Path) -> Path:
+    """Networks of somebody's own, two layers of 12, 16 and 24 heads with random weights."""
+    declare_missing_operators()
+    import timm
+
+    for heads in MANY_HEADS:
+        torch.manual_seed(heads)
+        network = timm.create_model(
+            "vit_tiny_patch16_224", embed_dim=8 * heads, num_heads=heads, depth=2, num_classes=5
+        )
+        save_file(network.state_dict(), folder / f"heads_{heads}.safetensors")
+        lines = [
+            'builder = "timm:vit_tiny_patch16_224"',
+            f'weights = "heads_{heads}.safetensors"',
+            f'title = "{heads} heads"',
+            'labels = ["daisy", "dandelion", "rose", "sunflower", "tulip"]',
+            "[arguments]",
+            f"embed_dim = {8 * heads}",
+            f"num_heads = {heads}",
+            "depth = 2",
+            "num_classes = 5",
+        ]
+        (folder / f"heads_{heads}.toml").write_text("\n".join(lines), "utf-8")
     return folder
 
 

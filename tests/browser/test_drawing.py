@@ -138,6 +138,17 @@ def test_without_webgl_the_pixels_are_the_same(watched: Watched, attending: Atte
         assert np.abs(with_webgl - without).max() <= (12 if options else 3)
 
 
+def test_software_is_not_taken_for_a_gpu(watched: Watched) -> None:
+    """This browser offers WebGL2 in software: whoever names no renderer gets Canvas2D."""
+    page = watched.open("?sample=sunflower&model=vit")
+    renderer = page.evaluate("""() => {
+      const gl = document.createElement("canvas").getContext("webgl2");
+      return gl?.getParameter(gl.getExtension("WEBGL_debug_renderer_info").UNMASKED_RENDERER_WEBGL);
+    }""")
+    assert "SwiftShader" in renderer
+    assert page.evaluate("document.querySelector('#frame .overlay').getContext('2d') !== null")
+
+
 def test_a_lost_context_goes_on_without_webgl(watched: Watched, attending: Attending) -> None:
     page = watched.open(
         f"?sample=chelsea&model={attending.model}&site={attending.site(4)}&renderer=webgl"

@@ -51,10 +51,13 @@ def test_attention_goes_on_to_the_output_and_follows_the_pointer(watched: Watche
     site = str(page.locator(".site[aria-checked=true]").get_attribute("data-site"))
     steps = told(watched, site, query="cls", head=1)
     expect(page.locator(".walkthrough")).to_contain_text("head 1: how the class token")
-    shown = [step for step in steps if step["name"] not in ("key", "scaled")]
-    expect(lines(page)).to_have_count(len(shown))
-    for number, step in enumerate(shown):
+    expect(lines(page)).to_have_count(len(steps))
+    for number, step in enumerate(steps):
         expect(lines(page).nth(number)).to_contain_text(step["sentence"])
+    formulas = [
+        line.replace("\n", "") for line in lines(page).locator(".formula").all_inner_texts()
+    ]
+    assert formulas[2:5] == ["sj = q · kj", "s′j = sj / √d", "pj = exp(s′j) / Σ exp(s′j)"]
     hover(page, 0.35, 0.5)
     expect(page.locator(".walkthrough")).to_contain_text("how the patch at row")
     expect(page.locator(".walkthrough")).not_to_have_class(re.compile("stale"))

@@ -10,6 +10,7 @@ import {
   cellBox,
   crop,
   fromAnalysis,
+  seenCells,
   toImage,
   toInput,
 } from "../../frontend/geometry.js";
@@ -56,10 +57,11 @@ for (const one of CASES) {
       image: [x, y],
       cell,
     } of one.points.filter((point) => point.cell)) {
-      const place = [
-        Math.floor(d * 2 * x + e * 3 * y + f + 1e-9),
-        Math.floor(a * 2 * x + b * 3 * y + c + 1e-9),
-      ];
+      const [top, left, bottom, right] = seenCells(geometry, one.grid);
+      const [row, column] = [d * 2 * x + e * 3 * y + f + 1e-9, a * 2 * x + b * 3 * y + c + 1e-9];
+      assert.ok(row >= top && row < bottom && column >= left && column < right);
+      const within = (at, count) => Math.min(Math.max(Math.floor(at), 0), count - 1);
+      const place = [within(row, one.grid.rows), within(column, one.grid.columns)];
       assert.deepEqual(place, cell);
     }
   });

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from fovea.models.geometry import Geometry, apply, cell_of, inverse, token_of, upright
 from fovea.models.preprocessing import Preprocessing, locate, prepare
-from fovea.models.records import PatchGrid
+from fovea.models.records import Axis, PatchGrid
 
 CASES = json.loads((Path(__file__).parents[1] / "data" / "geometry_cases.json").read_text("utf-8"))
 
@@ -34,6 +34,14 @@ def geometry_of(case: dict) -> Geometry:
     return locate(width, height, preprocessing_of(case), case["orientation"])
 
 
+def grid_of(case: dict) -> PatchGrid:
+    grid = case["grid"]
+    if "origin" not in grid:
+        return PatchGrid(**grid)
+    axes = zip(grid["origin"], grid["stride"], grid["extent"], strict=True)
+    return PatchGrid(grid["rows"], grid["columns"], axes=tuple(Axis(*one) for one in axes))
+
+
 @pytest.fixture(params=CASES, ids=[case["name"] for case in CASES])
 def case(request: pytest.FixtureRequest) -> dict:
     return request.param
@@ -46,7 +54,7 @@ def test_affine_and_crop(case: dict) -> None:
 
 
 def test_points_there_and_back(case: dict) -> None:
-    geometry, grid = geometry_of(case), PatchGrid(**case["grid"])
+    geometry, grid = geometry_of(case), grid_of(case)
     for point in case["points"]:
         image = geometry.from_stored(*point["stored"])
         assert image == pytest.approx(point["image"])
@@ -60,9 +68,11 @@ def test_points_there_and_back(case: dict) -> None:
 
 
 def test_boxes(case: dict) -> None:
-    geometry, grid = geometry_of(case), PatchGrid(**case["grid"])
+    geometry, grid = geometry_of(case), grid_of(case)
     for box in case["boxes"]:
         assert geometry.cell_box(*box["cell"], grid) == pytest.approx(box["image"])
+    for box in case.get("seen", []):
+        assert geometry.seen_box(*box["cell"], grid) == pytest.approx(box["image"])
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -93,8 +103,23 @@ def test_prefix_tokens_have_no_place() -> None:
     assert [cell_of(token, grid, 2) for token in range(4)] == [None, None, (0, 0), (0, 1)]
     with pytest.raises(IndexError):
         cell_of(8, grid, 2)
+    assert [cell_of(token, grid, 2, 3) for token in (7, 8, 10)] == [(1, 2), None, None]
+    with pytest.raises(IndexError):
+        cell_of(11, grid, 2, 3)
     with pytest.raises(IndexError):
         token_of(2, 0, grid, 2)
+
+
+def test_a_volume_has_a_third_coordinate() -> None:
+    grid = PatchGrid(2, 3, depth=4)
+    for layer in range(4):
+        for row in range(2):
+            for column in range(3):
+                token = token_of(row, column, grid, 1, layer)
+                assert cell_of(token, grid, 1) == (layer, row, column)
+    assert token == grid.cells == 24
+    with pytest.raises(IndexError):
+        token_of(0, 0, grid, 1, 4)
 
 
 def test_the_input_shows_what_the_geometry_says() -> None:

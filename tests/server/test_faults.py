@@ -183,7 +183,7 @@ def test_who_hangs_up_while_uploading_leaves_nothing_behind(
 
 def test_who_hangs_up_while_queued_costs_no_pass(picture: Callable[[int], bytes]) -> None:
     networks = OneNetwork()
-    with running(Settings(device="cpu", queue_size=2), networks) as server:
+    with running(Settings(device="cpu", queue_size=2, inference_threads=1), networks) as server:
         network = networks.network
         network.open.set()
         until(lambda: server.engine.not_ready is None)

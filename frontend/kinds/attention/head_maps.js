@@ -1,9 +1,9 @@
 // A site's heads as small maps of what is asked: a patch's look, a word's, or all words against each other.
 
 import { fuse, matrix } from "../../sites/attention_rows.js";
-import { cellBox, crop, filledBox, fromAnalysis } from "../../geometry.js";
+import { cellBox, filledBox, fromAnalysis } from "../../geometry.js";
 import { askedQuery, shownToken } from "../../sites/picture.js";
-import { cellOf, isCross, isOfPatches, isScattered, isWordMatrix, wordOf } from "../../sites/sites.js";
+import { answeredGrid, cellOf, isCross, isOfPatches, isScattered, isWordMatrix, onGrid, wordOf } from "../../sites/sites.js";
 
 /**
  * @typedef {object} HeadMaps
@@ -21,7 +21,7 @@ export const drawable = (site) =>
 export async function headMaps(state, site, session) {
   if (isScattered(site)) {
     const cell = cellOf(askedQuery(state), site, state.direction);
-    return inWindow(state, await session.place(site, cell, state.direction));
+    return inWindow(state, await session.place(site, cell, state.direction), answeredGrid(site, state.direction));
   }
   const source = await session.attention(site);
   const { heads } = source;
@@ -30,34 +30,41 @@ export async function headMaps(state, site, session) {
   const toKeys = isCross(site) || state.direction === "from";
   const token = isCross(site) ? wordOf(state, site) : shownToken(state, site);
   const all = toKeys ? source.row(token) : source.column(token);
+  const grid = site.grid ?? site.key_grid;
   return {
     heads,
-    columns: (site.grid ?? site.key_grid).columns,
-    of: (head) => fuse(all, heads, head).slice(site.prefix_tokens),
-    area: crop(fromAnalysis(state.analysisData)),
+    columns: grid.columns,
+    of: (head) => onGrid(fuse(all, heads, head), site),
+    area: boxArea(state.analysisData, grid, { top: 0, left: 0, ...grid }),
   };
 }
 
 /**
  * Of maps that know a window only, that window: on the whole photo it would be a few pixels.
  * @param {any} state @param {{shape: number[], data: Float32Array}} map  (head, row, column); NaN where the window does not reach
+ * @param {import("../../geometry.js").PatchGrid | null} [known]  the grid of the map, where its cells are known
  * @returns {HeadMaps}
  */
-export function inWindow({ analysisData: analysis }, { shape: [heads, rows, columns], data }) {
-  const grid = { rows, columns };
+export function inWindow({ analysisData: analysis }, { shape: [heads, rows, columns], data }, known) {
+  const grid = known ?? { rows, columns };
   const box = filledBox(data.subarray(0, rows * columns), grid) ?? { top: 0, left: 0, ...grid };
   const cut = (/** @type {Float32Array} */ values) =>
     Float32Array.from(
       { length: box.rows * box.columns },
       (_, i) => values[(box.top + Math.floor(i / box.columns)) * columns + box.left + (i % box.columns)],
     );
-  const geometry = fromAnalysis(analysis);
-  const [left, top] = cellBox(geometry, box.top, box.left, grid);
-  const [, , right, bottom] = cellBox(geometry, box.top + box.rows - 1, box.left + box.columns - 1, grid);
   return {
     heads,
     columns: box.columns,
     of: (head) => cut(fuse(data, heads, head)),
-    area: [left, top, right, bottom],
+    area: boxArea(analysis, grid, box),
   };
+}
+
+/** A box of cells on the photo. @param {any} analysis @param {import("../../geometry.js").PatchGrid} grid @param {{top: number, left: number, rows: number, columns: number}} box @returns {number[]} */
+function boxArea(analysis, grid, box) {
+  const geometry = fromAnalysis(analysis);
+  const [left, top] = cellBox(geometry, box.top, box.left, grid);
+  const [, , right, bottom] = cellBox(geometry, box.top + box.rows - 1, box.left + box.columns - 1, grid);
+  return [left, top, right, bottom];
 }

@@ -39,7 +39,6 @@ export async function spatialTransformer(state, site, session) {
     walkthrough(state, site, session, {
       asked: { query: `${pixel.row},${pixel.column}` },
       title: "What θ is made from, and what is read",
-      hidden: ["theta", "output point", "source point", "neighbours"],
     }),
     h("p", { class: "quiet" }, "Move over the picture that was read to choose another. Jaderberg et al. 2015, equations 1 and 5."),
   ];

@@ -29,6 +29,7 @@ export function paint(image, frame) {
   const { width, height } = image;
   const pixels = new Uint32Array(image.data.buffer); // little-endian: alpha, blue, green, red
   const [[a, b, c], [d, e, f]] = frame.toCell;
+  const [top, left, bottom, right] = frame.seen ?? [0, 0, frame.rows, frame.columns];
   const lookup = frame.smooth ? smoothValue : cellValue;
   const copies = !frame.smooth && b === 0 && d === 0 && !frame.values.some(Number.isNaN);
   let painted = NaN; // the row of cells that the pixel row before lies in, −1 outside
@@ -39,7 +40,8 @@ export function paint(image, frame) {
   for (let y = 0; y < height; y++) {
     const before = painted;
     const at = Math.floor(e * (y + 0.5) + f);
-    painted = at >= 0 && at < frame.rows ? at : -1;
+    const level = e * (y + 0.5) + f;
+    painted = level >= top && level < bottom ? Math.min(Math.max(at, 0), frame.rows - 1) : -1;
     if (copies && painted === before) {
       pixels.copyWithin(y * width, (y - 1) * width, y * width);
       continue;
@@ -48,7 +50,7 @@ export function paint(image, frame) {
       const column = a * (x + 0.5) + b * (y + 0.5) + c;
       const row = d * (x + 0.5) + e * (y + 0.5) + f;
       const at = y * width + x;
-      if (column < 0 || row < 0 || column >= frame.columns || row >= frame.rows) {
+      if (column < left || row < top || column >= right || row >= bottom) {
         pixels[at] = dim;
         continue;
       }
@@ -59,8 +61,10 @@ export function paint(image, frame) {
 }
 
 /** @param {import("./overlay.js").Frame} frame @param {number} row @param {number} column */
-function cellValue({ values, columns }, row, column) {
-  return values[Math.floor(row) * columns + Math.floor(column)];
+function cellValue({ values, rows, columns }, row, column) {
+  const y = Math.min(Math.max(Math.floor(row), 0), rows - 1);
+  const x = Math.min(Math.max(Math.floor(column), 0), columns - 1);
+  return values[y * columns + x];
 }
 
 /** Bilinear between the centres of cells, held at the edge. @type {typeof cellValue} */

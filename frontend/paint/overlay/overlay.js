@@ -1,8 +1,9 @@
 // The overlay: a map at grid resolution drawn over the whole photo, patch-exact, with the crop dimmed. WebGL2 draws
 // it; where no GPU runs that, or the context is lost, Canvas2D draws the same pixels.
 
-import { canvasToCell } from "../../geometry.js";
+import { canvasToCell, seenCells } from "../../geometry.js";
 import { createCanvasRenderer } from "./canvas.js";
+import { hasGpu, isSlow, TIMED } from "./choose.js";
 import { createWebglRenderer } from "./webgl.js";
 
 /**
@@ -19,11 +20,15 @@ import { createWebglRenderer } from "./webgl.js";
  * @property {number} rows
  * @property {number} columns
  * @property {number[][]} toCell  canvas pixel to cell units
+ * @property {[number, number, number, number]} [seen]  what was looked at, in cell units: top, left, bottom, right; all cells if not said
  * @property {import("../colormap.js").Table} table
  * @property {number} opacity
  * @property {boolean} smooth
  *
- * @typedef {{draw: (frame: Frame) => void, clear: () => void}} Renderer
+ * @typedef {object} Renderer
+ * @property {(frame: Frame) => void} draw
+ * @property {() => void} clear
+ * @property {() => void} [finish]  waits until what was drawn is there, where drawing goes on elsewhere
  */
 
 /**
@@ -32,29 +37,35 @@ import { createWebglRenderer } from "./webgl.js";
  */
 export function createOverlay(parent, wanted = "auto") {
   let canvas = addCanvas(parent);
-  /** @type {Renderer | null} */
-  let renderer = wanted === "canvas" ? null : createWebglRenderer(canvas, wanted === "webgl");
-  renderer ??= createCanvasRenderer(canvas);
+  const gpu = wanted === "webgl" || (wanted === "auto" && hasGpu());
+  /** @type {Renderer} */
+  let renderer = (gpu && createWebglRenderer(canvas)) || createCanvasRenderer(canvas);
   /** @type {Drawing | null} */
   let drawing = null;
+  /** @type {number[]} */
+  const times = []; // of the first draws, where it was not said who draws
 
   function redraw() {
-    if (!renderer) return;
-    if (drawing) renderer.draw(prepare(drawing, canvas.width, canvas.height));
-    else renderer.clear();
+    if (!drawing) return renderer.clear();
+    const frame = prepare(drawing, canvas.width, canvas.height);
+    if (!renderer.finish || wanted === "webgl" || times.length === TIMED) return renderer.draw(frame);
+    const start = performance.now();
+    renderer.draw(frame);
+    renderer.finish();
+    times.push(performance.now() - start);
+    if (times.length === TIMED && isSlow(times)) withoutWebgl();
   }
 
-  function watchForLoss() {
-    canvas.addEventListener("webglcontextlost", () => {
-      const { width, height } = canvas;
-      canvas.remove();
-      canvas = addCanvas(parent);
-      Object.assign(canvas, { width, height });
-      renderer = createCanvasRenderer(canvas);
-      redraw();
-    });
+  /** A canvas that had WebGL can have nothing else: another takes its place. */
+  function withoutWebgl() {
+    const { width, height } = canvas;
+    canvas.remove();
+    canvas = addCanvas(parent);
+    Object.assign(canvas, { width, height });
+    renderer = createCanvasRenderer(canvas);
+    redraw();
   }
-  watchForLoss();
+  canvas.addEventListener("webglcontextlost", withoutWebgl);
 
   return {
     /** @param {Drawing | null} next */
@@ -74,7 +85,8 @@ export function createOverlay(parent, wanted = "auto") {
 /** @param {Drawing} drawing @param {number} width @param {number} height @returns {Frame} */
 export function prepare({ values, grid, geometry, table, opacity, smooth }, width, height) {
   const toCell = canvasToCell(geometry, grid, width, height);
-  return { values, rows: grid.rows, columns: grid.columns, toCell, table, opacity, smooth };
+  const seen = seenCells(geometry, grid);
+  return { values, rows: grid.rows, columns: grid.columns, toCell, seen, table, opacity, smooth };
 }
 
 /** @param {HTMLElement} parent */

@@ -15,6 +15,7 @@ precision highp sampler2D;
 uniform sampler2D map;        // (value, defined) a cell
 uniform sampler2D colours;
 uniform ivec2 grid;           // (columns, rows)
+uniform vec4 seen;            // top, left, bottom, right, in cells
 uniform vec3 toColumn, toRow;
 uniform float height, opacity, hatchWidth;
 uniform bool smoothly;
@@ -34,11 +35,11 @@ vec2 bilinear(vec2 cell) {
 void main() {
   vec2 at = vec2(gl_FragCoord.x, height - gl_FragCoord.y);
   vec2 cell = vec2(dot(toColumn, vec3(at, 1.0)), dot(toRow, vec3(at, 1.0)));
-  if (cell.x < 0.0 || cell.y < 0.0 || cell.x >= float(grid.x) || cell.y >= float(grid.y)) {
+  if (cell.x < seen.y || cell.y < seen.x || cell.x >= seen.w || cell.y >= seen.z) {
     pixel = vec4(dim.rgb * dim.a, dim.a);
     return;
   }
-  vec2 value = smoothly ? bilinear(cell) : texelFetch(map, ivec2(cell), 0).rg;
+  vec2 value = smoothly ? bilinear(cell) : texelFetch(map, clamp(ivec2(floor(cell)), ivec2(0), grid - 1), 0).rg;
   vec3 colour = texelFetch(colours, ivec2(int(value.r * 255.0 + 0.5), 0), 0).rgb;
   if (value.g < 1.0) {
     float stripe = mod(floor((floor(at.x) + floor(at.y)) / hatchWidth), 2.0);
@@ -49,16 +50,14 @@ void main() {
 
 /**
  * @param {HTMLCanvasElement} canvas
- * @param {boolean} software  whether to accept WebGL2 without a GPU, which is slower than Canvas2D
  * @returns {import("./overlay.js").Renderer | null} null without WebGL2
  */
-export function createWebglRenderer(canvas, software) {
+export function createWebglRenderer(canvas) {
   const gl = canvas.getContext("webgl2", {
     alpha: true,
     antialias: false,
     depth: false,
     preserveDrawingBuffer: true,
-    failIfMajorPerformanceCaveat: !software,
   });
   if (!gl) return null;
   const program = compile(gl);
@@ -66,7 +65,7 @@ export function createWebglRenderer(canvas, software) {
   gl.useProgram(program);
   const at = (/** @type {string} */ name) => gl.getUniformLocation(program, name);
   const places = Object.fromEntries(
-    ["grid", "toColumn", "toRow", "height", "opacity", "smoothly"].map((name) => [name, at(name)]),
+    ["grid", "seen", "toColumn", "toRow", "height", "opacity", "smoothly"].map((name) => [name, at(name)]),
   );
   gl.uniform1i(at("map"), 0);
   gl.uniform1i(at("colours"), 1);
@@ -85,6 +84,7 @@ export function createWebglRenderer(canvas, software) {
   return {
     draw(frame) {
       const { values, rows, columns, toCell, opacity, smooth } = frame;
+      const seen = frame.seen ?? [0, 0, rows, columns];
       gl.viewport(0, 0, canvas.width, canvas.height);
       gl.activeTexture(gl.TEXTURE0);
       gl.texImage2D(gl.TEXTURE_2D, 0, gl.RG32F, columns, rows, 0, gl.RG, gl.FLOAT, withValidity(values));
@@ -95,6 +95,7 @@ export function createWebglRenderer(canvas, software) {
         gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGB8, 256, 1, 0, gl.RGB, gl.UNSIGNED_BYTE, table);
       }
       gl.uniform2i(places.grid, columns, rows);
+      gl.uniform4f(places.seen, seen[0], seen[1], seen[2], seen[3]);
       gl.uniform3fv(places.toColumn, toCell[0]);
       gl.uniform3fv(places.toRow, toCell[1]);
       gl.uniform1f(places.height, canvas.height);
@@ -105,6 +106,9 @@ export function createWebglRenderer(canvas, software) {
     clear() {
       gl.clearColor(0, 0, 0, 0);
       gl.clear(gl.COLOR_BUFFER_BIT);
+    },
+    finish() {
+      gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4)); // gl.finish may return early
     },
   };
 }

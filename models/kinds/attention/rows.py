@@ -50,7 +50,8 @@ def _scores(attention: Attention, queries: Tensor) -> Tensor:
 def rows(attention: Attention, queries: Tensor | None = None) -> Tensor:
     """What these queries look at: (head, query, key), each row summing to 1; all queries if None.
 
-    A_i = softmax(q_i·Kᵀ·scale + mask_i), Vaswani et al. 2017, eq. 1.
+    A_i = softmax(q_i·Kᵀ·scale + mask_i), Vaswani et al. 2017, eq. 1. A row that may look at nothing
+    is zero, as torch's kernels give it.
     """
     if attention.probabilities is not None:
         matrix = _one_photo(attention.probabilities)
@@ -58,7 +59,11 @@ def rows(attention: Attention, queries: Tensor | None = None) -> Tensor:
     assert attention.query is not None
     if queries is None:
         queries = torch.arange(attention.shape[2], device=attention.query.device)
-    return _scores(attention, queries).softmax(-1)
+    scores = _scores(attention, queries)
+    shares = scores.softmax(-1)
+    if attention.mask is None:
+        return shares  # a causal row may look at itself at least
+    return shares.masked_fill_((scores == -torch.inf).all(-1, keepdim=True), 0)
 
 
 def columns(attention: Attention, keys: Tensor) -> Tensor:

@@ -22,6 +22,15 @@ HIDDEN = -50.0
 """What is added to a score to hide its key: e to that power is nothing in a softmax."""
 
 
+CHANGES = frozenset({"scaled", "masked", "biased", "changed"})
+"""The steps that make new scores of the scores before them."""
+
+
+def score_symbol(changes: int) -> str:
+    """What the score of key j is called after so many changes: s_j, s′_j, s″_j, …"""
+    return f"s{'′' * changes}_j"
+
+
 class Place(NamedTuple):
     """Whose row: indices into a site's attention."""
 
@@ -49,7 +58,7 @@ def _by_formula(held: Attention, at: Place, key: int, called: str) -> list[Step]
     agreement = answers @ asks
     found = [*_pair(asks, answers[key], called), _agreement(agreement)]
     if abs(held.scale - 1) > 1e-6:
-        found.append(_scaled(agreement * held.scale, held.scale, len(asks)))
+        found.append(_scaled(agreement * held.scale, held.scale, len(asks), 1))
     if held.mask is not None or held.causal:
         before = agreement * held.scale
         logs = rows(held, torch.tensor([at.query]))[at.head, 0].log()
@@ -58,8 +67,13 @@ def _by_formula(held: Attention, at: Place, key: int, called: str) -> list[Step]
             mask = held.mask[0].float()
             mask = mask[at.head if mask.shape[0] > 1 else 0]
             after = after + mask[at.query if mask.shape[0] > 1 else 0]
-        found.append(_added(before, after))
+        found.append(_added(before, after, changes_in(found) + 1))
     return found
+
+
+def changes_in(steps: list[Step]) -> int:
+    """How many of the steps made new scores of those before."""
+    return sum(one.name in CHANGES for one in steps)
 
 
 def _by_calls(
@@ -85,7 +99,7 @@ def _by_calls(
         found, head_dim = [*_pair(asks, answers[key], called, "q", "k"), *found], len(asks)
     for name, after in changes:
         if not torch.equal(before, after):
-            found.append(_change(name, before, after, head_dim))
+            found.append(_change(name, before, after, head_dim, changes_in(found) + 1))
             before = after
     return found
 
@@ -134,25 +148,28 @@ def _agreement(row: Tensor) -> Step:
     return step("scores", sentence, "s_j = q · k_j", row, ("key",))
 
 
-def _change(name: str, before: Tensor, after: Tensor, head_dim: int | None) -> Step:
-    """What a call did with the scores, told by what became of them."""
+def _change(name: str, before: Tensor, after: Tensor, head_dim: int | None, nth: int) -> Step:
+    """What a call did with the scores, told by what became of them. nth: which change it is."""
     factor = (after @ before / (before @ before)).item()
     if torch.allclose(after, before * factor, rtol=1e-4, atol=1e-6):
-        return _scaled(after, factor, head_dim)
+        return _scaled(after, factor, head_dim, nth)
     if "add" in name or "sub" in name or (after - before).min() <= HIDDEN:
-        return _added(before, after)
-    return step("changed", f"the network changes its scores: {name}", "f(s_j)", after, ("key",))
+        return _added(before, after, nth)
+    formula = f"{score_symbol(nth)} = f({score_symbol(nth - 1)})"
+    return step("changed", f"the network changes its scores: {name}", formula, after, ("key",))
 
 
-def _scaled(row: Tensor, factor: float, head_dim: int | None) -> Step:
+def _scaled(row: Tensor, factor: float, head_dim: int | None, nth: int) -> Step:
+    old, new = score_symbol(nth - 1), score_symbol(nth)
     if head_dim is not None and abs(factor * head_dim**0.5 - 1) < 1e-3:
-        return step("scaled", f"divided by √{head_dim}", "s_j / √d", row, ("key",))
-    return step("scaled", f"times {factor:g}", "c s_j", row, ("key",))
+        return step("scaled", f"divided by √{head_dim}", f"{new} = {old} / √d", row, ("key",))
+    return step("scaled", f"times {factor:g}", f"{new} = c {old}", row, ("key",))
 
 
-def _added(before: Tensor, after: Tensor) -> Step:
+def _added(before: Tensor, after: Tensor, nth: int) -> Step:
+    old, new = score_symbol(nth - 1), score_symbol(nth)
     if (after - before).min() <= HIDDEN:
         sentence = "the mask is added: −∞, or almost, where the query may not look"
-        return step("masked", sentence, "s_j + m_j", after, ("key",))
+        return step("masked", sentence, f"{new} = {old} + m_j", after, ("key",))
     sentence = "a bias is added to each: often for where the key lies, seen from the query"
-    return step("biased", sentence, "s_j + b_j", after, ("key",))
+    return step("biased", sentence, f"{new} = {old} + b_j", after, ("key",))

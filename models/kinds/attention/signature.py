@@ -198,7 +198,9 @@ def on_exponential(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
 def weigh(watch: Watch, weighing: Weighing) -> None:
     """A site whose matrix the network made itself."""
     heads = watch.recording.folded_heads
-    attention = Attention(probabilities=weighing.arranged(kept(weighing.factor), heads))
+    # Arranged first: under a transform of torch.func the axes are those that the network sees.
+    arranged = kept(weighing.arranged(weighing.factor, heads))
+    attention = Attention(probabilities=four_axes(arranged))
     watch.recording.add(
         "attention",
         attention,

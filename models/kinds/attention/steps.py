@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from fovea.models.kinds.attention.rows import rows
-from fovea.models.kinds.attention.scores import Place, scores
+from fovea.models.kinds.attention.scores import Place, changes_in, score_symbol, scores
 from fovea.models.kinds.attention.windows import window_of
 from fovea.models.kinds.step import Step, step
 from fovea.models.records import Attention, Site
@@ -40,7 +40,7 @@ def attention_steps(
         other = int(shares.argmax()) if key is None else key
         place = Place(window, head, query)
         scored = scores(site.attention, workings, place, shares, other, called(other))
-        found = [*scored, _shares(shares, told=bool(scored))]
+        found = [*scored, _shares(shares, scored)]
         value = _values(workings, site.attention, window)
         if value is None:
             return found
@@ -76,15 +76,14 @@ def _values(workings: Workings, attention: Attention, window: int) -> Tensor | N
     return value[window].float() if value.shape[1] in (1, heads) else None
 
 
-def _shares(shares: Tensor, told: bool) -> Step:
-    made = "" if told else ", as the network itself made them"
-    return step(
-        "softmax",
-        f"the scores as shares that sum to 1{made}",
-        "p_j = exp(s_j) / Σ exp(s_j)",
-        shares,
-        ("key",),
-    )
+def _shares(shares: Tensor, scored: list[Step]) -> Step:
+    """The softmax of the scores as they were told last; of untold scores only its result."""
+    if not scored:
+        sentence = "the scores as shares that sum to 1, as the network itself made them"
+        return step("softmax", sentence, "p_j", shares, ("key",))
+    last = score_symbol(changes_in(scored))
+    formula = f"p_j = exp({last}) / Σ exp({last})"
+    return step("softmax", "the scores as shares that sum to 1", formula, shares, ("key",))
 
 
 def _mixture(shares: Tensor, value: Tensor, key: int, called: str) -> list[Step]:

@@ -87,11 +87,11 @@ def _softmax(origins: Origins, tensor: Any) -> tuple[Origin, int] | None:
 
 def is_distribution(tensor: Tensor, axes: Sequence[int]) -> bool:
     """Whether no entry is negative and the sum over the axes is 1, or 0 where nothing is seen."""
-    values = plain(tensor).detach()
+    values = plain(tensor)
     coarse = values.dtype in (torch.float16, torch.bfloat16)
-    sums = values.double().sum(tuple(axes))
+    sums = values.detach().double().sum(tuple(axis - tensor.ndim for axis in axes))
     near = (sums - 1).abs() < (2e-2 if coarse else 1e-3)
-    return bool((values >= 0).all() & (near | (sums == 0)).all() & near.any())
+    return bool(plain((values >= 0).all() & (near | (sums == 0)).all() & near.any()))
 
 
 def _of_product(origins: Origins, operands: Operands) -> Weighing | None:
@@ -149,7 +149,8 @@ def unweighed(origins: Origins, operands: Operands) -> str | None:
             continue
         if math.prod(factor.shape[i] for i in summed) < 2:
             continue
-        sums = plain(factor).detach().double().sum(tuple(summed))
+        sums = plain(factor).detach().double().sum(tuple(i - factor.ndim for i in summed))
+        sums = plain(sums)
         return (
             f"it weighs {math.prod(factor.shape[i] for i in summed)} values with numbers that are "
             f"no distribution: their sums are {sums.min():.3g} to {sums.max():.3g}, not 1"

@@ -54,7 +54,8 @@ def token_at(cells: Cells, row: int, column: int) -> tuple[int, int]:
     inside = 0 <= row < grid.rows and 0 <= column < grid.columns
     found = (cells.cells == row * grid.columns + column).nonzero()
     if not inside or not len(found):
-        raise NoPlace(f"no token stands for row {row}, column {column} of {grid}")
+        size = f"{grid.rows} × {grid.columns}"
+        raise NoPlace(f"no token stands for row {row}, column {column} of {size}")
     window, token = found[0].tolist()
     return window, token
 
@@ -65,7 +66,7 @@ def _spread(values: Tensor, cells: Cells, window: int) -> Tensor:
     known = tokens >= 0
     spread = torch.full((values.shape[0], grid.cells), torch.nan)
     spread[:, tokens[known]] = values.float().cpu()[:, known]
-    return spread.view(-1, grid.rows, grid.columns)
+    return spread.view(-1, *grid.shape)
 
 
 def looks_at(attention: Attention, layout: Layout, row: int, column: int) -> Tensor:
@@ -107,4 +108,4 @@ def received(attention: Attention, layout: Layout) -> Tensor:
         total.index_add_(1, cells[placed], share[:, placed])
         seen[cells[placed]] = True
     total[:, ~seen] = torch.nan
-    return total.view(-1, grid.rows, grid.columns)
+    return total.view(-1, *grid.shape)

@@ -8,6 +8,7 @@ same way.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -28,7 +29,35 @@ def gate_steps(site: Site, workings: Workings) -> list[Step]:
     gate = site.gate
     found = [told for operation in workings.before if (told := _told(operation))]
     with torch.inference_mode():
-        return [*found, _scaled(site, gate)]
+        return [*_by_branch(found), _scaled(site, gate)]
+
+
+def _by_branch(steps: list[Step]) -> list[Step]:
+    """Where mean and maximum both go through the layers (CBAM), each formula says whose z it has:
+    the layers of the mean come first, those of the maximum when a layer is called again.
+    """
+    squeezes = [one.name for one in steps if one.formula.startswith("z_c = ")]
+    if squeezes != ["mean", "maximum"]:
+        return steps
+    symbols = {"mean": "z_avg", "maximum": "z_max"}
+    named: list[Step] = []
+    called: set[str | None] = set()
+    branch = "mean"
+    for one in steps:
+        formula = one.formula
+        if one.name in symbols:
+            formula = formula.replace("z_c", symbols[one.name])
+        elif one.name == "sum":
+            formula = "z = z_avg + z_max"
+            branch = ""
+        elif branch:
+            if one.name == "fully connected" and one.module in called:
+                branch = "maximum"
+                called.clear()
+            called.add(one.module)
+            formula = f"{symbols[branch]} ← {formula.replace('z', symbols[branch])}"
+        named.append(replace(one, formula=formula))
+    return named
 
 
 def _told(operation: Operation) -> Step | None:

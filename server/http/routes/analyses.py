@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
 from fovea.server import problems
 from fovea.server.http import upload
-from fovea.server.http.answering import conditional, in_thread, unless_gone
+from fovea.server.http.answering import (
+    CLIENT_CLOSED_REQUEST,
+    conditional,
+    drawn,
+    in_thread,
+    unless_gone,
+)
 from fovea.server.http.routes.common import (
     AnalysisOf,
     EngineOf,
+    WidthOf,
     documented,
     refusals,
 )
 from fovea.server.wire import encode, examples, masks, outputs, schemas
-from fovea.server.wire.negotiation import JPEG, JSON, NPY, PNG
+from fovea.server.wire.negotiation import JPEG, JSON, NPY, PNG, WEBP
+from fovea.server.wire.pictures import PICTURES, size_at
 from fovea.server.wire.render import photograph
 
 router = APIRouter(prefix="/v1/analyses", tags=["analyses"])
@@ -25,7 +32,6 @@ router = APIRouter(prefix="/v1/analyses", tags=["analyses"])
 LOSSLESS_UP_TO_PX = 1_000_000
 """Larger photos are sent as JPEG unless PNG is asked for: a PNG of 12 megapixels takes seconds."""
 
-CLIENT_CLOSED_REQUEST = 499
 MOST_BEAMS = 5
 
 _UPLOAD: dict[str, Any] = {
@@ -106,8 +112,9 @@ async def analyse(
     The same photo or sentence and model give the same id, and while the analysis is kept it is not
     computed again.
     """
-    sent = await upload.read(request)
-    kept = await unless_gone(request, engine.analyse(sent.given, sent.model or model, beams))
+    async with upload.read(request, engine.uploads, engine.settings.max_upload_bytes) as sent:
+        asked = engine.analyse(sent.take(), sent.model or model, beams, sent.done)
+        kept = await unless_gone(request, asked)
     if kept is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     body = await in_thread(schemas.analysis, kept)
@@ -156,7 +163,7 @@ async def forget(engine: EngineOf, analysis: AnalysisOf) -> Response:
     responses={
         200: {
             "content": {
-                media: {"schema": {"type": "string", "format": "binary"}} for media in (PNG, JPEG)
+                media: {"schema": {"type": "string", "format": "binary"}} for media in PICTURES
             }
         },
         304: {"description": "Not modified"},
@@ -168,15 +175,18 @@ async def forget(engine: EngineOf, analysis: AnalysisOf) -> Response:
         ),
     },
 )
-async def image(request: Request, analysis: AnalysisOf) -> Response:
+async def image(
+    request: Request, engine: EngineOf, analysis: AnalysisOf, width: WidthOf = None
+) -> Response:
     """The photo as it was analysed: upright, sRGB, without the notes its file carried."""
     photo, _ = analysis.view
-    small = photo.width * photo.height <= LOSSLESS_UP_TO_PX
+    size = size_at(photo.width, photo.height, width)
+    small = size[0] * size[1] <= LOSSLESS_UP_TO_PX
     return await conditional(
         request,
         photo.digest,
-        (PNG, JPEG) if small else (JPEG, PNG),
-        lambda media: in_thread(photograph, photo.pixels, media),
+        PICTURES if small else (JPEG, PNG, WEBP),
+        lambda media: drawn(engine, size, photograph, photo.pixels, media, width),
     )
 
 
@@ -187,6 +197,8 @@ async def image(request: Request, analysis: AnalysisOf) -> Response:
         examples.MASK,
         PNG,
         NPY,
+        JPEG,
+        WEBP,
         kinds=(
             problems.UnknownAnalysis,
             problems.AnalysisGone,
@@ -198,25 +210,29 @@ async def image(request: Request, analysis: AnalysisOf) -> Response:
 )
 async def mask(
     request: Request,
+    engine: EngineOf,
     analysis: AnalysisOf,
     render: Annotated[
         Literal["overlay", "heatmap"],
-        Query(description="for image/png: on the photo, or the classes alone"),
+        Query(description="for pictures: on the photo, or the classes alone"),
     ] = "overlay",
     opacity: Annotated[
         float, Query(ge=0, le=1, allow_inf_nan=False, description="for render=overlay")
     ] = 0.6,
+    width: WidthOf = None,
 ) -> Response:
     """The class of every place: how much each has as JSON, a picture, or the numbers (uint8)."""
     found = analysis.mask
 
-    def make(media: str) -> bytes:
+    async def make(media: str) -> bytes:
         if media == JSON:
             return outputs.mask_counts(found).model_dump_json().encode()
         classes = found.classes.numpy()
         if media == NPY:
-            return encode.array_to_npy(classes)
+            return await in_thread(encode.array_to_npy, classes)
         photo, geometry = analysis.view
-        return masks.to_png(classes, photo.pixels, geometry, render, opacity)
+        size = size_at(photo.width, photo.height, width) if render == "overlay" else (0, 0)
+        where = (classes, photo.pixels, geometry, render, opacity)
+        return await drawn(engine, size, masks.to_picture, *where, media, width)
 
-    return await conditional(request, analysis.serial, (JSON, PNG, NPY), partial(in_thread, make))
+    return await conditional(request, analysis.serial, (JSON, PNG, NPY, JPEG, WEBP), make)

@@ -13,9 +13,10 @@ from fovea.server import problems
 from fovea.server.answers.named_array import NamedArray
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.engine import Engine
-from fovea.server.http.answering import conditional, in_thread
+from fovea.server.http.answering import conditional, drawn, in_thread
 from fovea.server.wire import encode, render
-from fovea.server.wire.negotiation import JSON, NPY, PNG, SAFETENSORS
+from fovea.server.wire.negotiation import JPEG, JSON, NPY, PNG, SAFETENSORS, WEBP
+from fovea.server.wire.pictures import PICTURES, WIDEST_PX, size_at
 from fovea.server.wire.render import Colormap, Render
 
 
@@ -57,21 +58,33 @@ def site_of(analysis: Analysis, site: str) -> Site:
         ) from error
 
 
+WidthOf = Annotated[
+    int | None,
+    Query(
+        ge=16,
+        le=WIDEST_PX,
+        description="for pictures on the photo: in pixels; the photo's own if left out, and at "
+        "most that",
+    ),
+]
+
+
 class Style:
-    """How a PNG is drawn."""
+    """How a picture is drawn."""
 
     def __init__(
         self,
         render: Annotated[
             Render | None,
-            Query(description="for image/png: overlay (on the photo), heatmap, raw16"),
+            Query(description="for pictures: overlay (on the photo), heatmap, raw16"),
         ] = None,
-        colormap: Annotated[Colormap, Query(description="for image/png")] = "viridis",
+        colormap: Annotated[Colormap, Query(description="for pictures")] = "viridis",
         opacity: Annotated[
             float, Query(ge=0, le=1, allow_inf_nan=False, description="for render=overlay")
         ] = 0.6,
+        width: WidthOf = None,
     ) -> None:
-        self.render, self.colormap, self.opacity = render, colormap, opacity
+        self.render, self.colormap, self.opacity, self.width = render, colormap, opacity, width
 
 
 StyleOf = Annotated[Style, Depends(Style)]
@@ -83,12 +96,12 @@ async def answer_array(
     analysis: Analysis,
     style: Style,
     compute: Callable[[], Awaitable[NamedArray]],
-    offered: Sequence[str] = (JSON, PNG, NPY, SAFETENSORS),
-    draw: Callable[[], bytes] | None = None,
+    offered: Sequence[str] = (JSON, PNG, NPY, SAFETENSORS, JPEG, WEBP),
+    draw: Callable[[str], bytes] | None = None,
 ) -> Response:
     """A named array, by `compute`, in one of its representations.
 
-    draw: makes the PNG where that is no map on the photo.
+    draw: makes the picture of a media type where that is no map on the photo.
     """
     budget = engine.settings.json_budget_bytes
 
@@ -97,19 +110,26 @@ async def answer_array(
             return encode.to_json(array, budget)
         if media == NPY:
             return encode.to_npy(array)
-        if media == SAFETENSORS:
-            return encode.to_safetensors(array)
+        return encode.to_safetensors(array)
+
+    async def picture(array: NamedArray, media: str) -> bytes:
         drawable = array.covers_input and array.values.ndim == 2
         how = style.render or ("overlay" if drawable else "heatmap")
+        size = (0, 0)
         if how == "overlay":
-            _ = analysis.view  # raises for a sentence, which nothing can be laid on
-        photo = None if analysis.photo is None else analysis.photo.pixels
-        return render.to_png(array, photo, analysis.geometry, how, style.colormap, style.opacity)
+            photo, _ = analysis.view  # raises for a sentence, which nothing can be laid on
+            size = size_at(photo.width, photo.height, style.width)
+        pixels = None if analysis.photo is None else analysis.photo.pixels
+        where = (pixels, analysis.geometry, how, style.colormap, style.opacity)
+        return await drawn(engine, size, render.to_picture, array, *where, media, style.width)
 
     async def make(media: str) -> bytes:
-        if draw is not None and media == PNG:
-            return await in_thread(draw)
-        return await in_thread(represent, await compute(), media)
+        if media not in PICTURES:
+            return await in_thread(represent, await compute(), media)
+        if draw is None:
+            return await picture(await compute(), media)
+        photo, _ = analysis.view
+        return await drawn(engine, size_at(photo.width, photo.height, style.width), draw, media)
 
     return await conditional(request, analysis.serial, offered, make)
 

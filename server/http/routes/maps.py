@@ -19,7 +19,7 @@ from fovea.server.http.routes.common import (
     site_of,
 )
 from fovea.server.wire import examples, figures, schemas
-from fovea.server.wire.negotiation import JSON, NPY, PNG, SAFETENSORS
+from fovea.server.wire.negotiation import JPEG, JSON, NPY, PNG, SAFETENSORS, WEBP
 
 router = APIRouter(prefix="/v1/analyses/{id}", tags=["maps and figures"])
 
@@ -35,6 +35,8 @@ REFUSED = (*MISSING, problems.InvalidParameter, problems.NotAcceptable, problems
         PNG,
         NPY,
         SAFETENSORS,
+        JPEG,
+        WEBP,
         kinds=(*REFUSED, problems.UnknownMap, problems.UnknownSite),
     ),
 )

@@ -23,7 +23,7 @@ from fovea.server.http.routes.common import (
 from fovea.server.wire import encode, examples, render, sampling, schemas
 from fovea.server.wire import residual_stream as wire_stream
 from fovea.server.wire import steps as wire_steps
-from fovea.server.wire.negotiation import JSON, NPY, PNG, SAFETENSORS
+from fovea.server.wire.negotiation import JPEG, JSON, NPY, PNG, SAFETENSORS, WEBP
 from fovea.server.wire.projections import projections as packed_projections
 
 router = APIRouter(prefix="/v1/analyses/{id}/sites/{site}", tags=["sites"])
@@ -40,7 +40,7 @@ REFUSED = (*MISSING, problems.InvalidParameter, problems.NotAcceptable, problems
 @router.get(
     "/attention",
     response_model=schemas.NamedArray,
-    responses=documented(examples.ATTENTION, PNG, NPY, SAFETENSORS, kinds=REFUSED),
+    responses=documented(examples.ATTENTION, PNG, NPY, SAFETENSORS, JPEG, WEBP, kinds=REFUSED),
 )
 async def attention(
     request: Request,
@@ -89,7 +89,7 @@ async def projections(request: Request, analysis: AnalysisOf, site: SiteOf) -> R
 @router.get(
     "/gate",
     response_model=schemas.NamedArray,
-    responses=documented(examples.GATE, PNG, NPY, SAFETENSORS, kinds=REFUSED),
+    responses=documented(examples.GATE, PNG, NPY, SAFETENSORS, JPEG, WEBP, kinds=REFUSED),
 )
 async def gate(
     request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf, style: StyleOf
@@ -102,7 +102,7 @@ async def gate(
 @router.get(
     "/features",
     response_model=schemas.NamedArray,
-    responses=documented(examples.FEATURES, PNG, NPY, SAFETENSORS, kinds=REFUSED),
+    responses=documented(examples.FEATURES, PNG, NPY, SAFETENSORS, JPEG, WEBP, kinds=REFUSED),
 )
 async def features(
     request: Request,
@@ -120,7 +120,7 @@ async def features(
 @router.get(
     "/grid",
     response_model=schemas.SamplingGrid,
-    responses=documented(examples.GRID, PNG, NPY, SAFETENSORS, kinds=REFUSED),
+    responses=documented(examples.GRID, PNG, NPY, SAFETENSORS, JPEG, WEBP, kinds=REFUSED),
 )
 async def grid(
     request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf, style: StyleOf
@@ -129,7 +129,11 @@ async def grid(
     picture the grid on the photo.
     """
     compute = partial(in_thread, views.sampling_grid, site)
-    draw = partial(sampling.to_png, analysis, site, style.colormap, style.render)
+
+    def draw(media: str) -> bytes:
+        how = (style.colormap, style.render, media, style.width)
+        return sampling.to_picture(analysis, site, *how)
+
     return await answer_array(request, engine, analysis, style, compute, draw=draw)
 
 

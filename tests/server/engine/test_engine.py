@@ -14,8 +14,9 @@ from fovea.models.catalog.spec import LoadedModel
 from fovea.models.catalog.weights.weights import CorruptWeights, ModelNotLocal
 from fovea.models.records import Map
 from fovea.server import problems
+from fovea.server.engine.device import pick_device
 from fovea.server.engine.engine import Engine
-from fovea.server.engine.inference import InferenceThread, pick_device
+from fovea.server.engine.inference import InferenceThreads
 from fovea.server.settings import Settings
 from tests.server.conftest import OneNetwork, png_of
 
@@ -29,7 +30,7 @@ def with_engine(scenario: Callable[[Engine, OneNetwork], Awaitable[None]], **set
 
     async def run() -> None:
         networks = OneNetwork()
-        engine = Engine(networks, Settings(device="cpu", **settings))
+        engine = Engine(networks, Settings(device="cpu", **{"inference_threads": 1, **settings}))
         networks.network.open.set()
         await until(lambda: engine.not_ready is None)
         networks.network.batches.clear()
@@ -79,7 +80,7 @@ def test_two_first_requests_load_a_network_once() -> None:
     async def run() -> None:
         networks = OneNetwork()
         networks.network.open.set()
-        engine = Engine(networks, Settings(device="cpu"))
+        engine = Engine(networks, Settings(device="cpu", inference_threads=1))
         await asyncio.gather(*(engine.analyse(photo(seed), None) for seed in range(4)))
         assert networks.loads == 1
         await engine.close()
@@ -282,7 +283,7 @@ def test_weights_that_cannot_be_used(raised: Exception, expected: type[problems.
     async def run() -> None:
         networks = OneNetwork()
         networks.load_error = raised
-        engine = Engine(networks, Settings(device="cpu"))
+        engine = Engine(networks, Settings(device="cpu", inference_threads=1))
         with pytest.raises(expected) as told:
             await engine.analyse(photo(1), None)
         assert told.value.hint
@@ -298,7 +299,7 @@ def test_weights_that_cannot_be_used(raised: Exception, expected: type[problems.
 def test_closing_finishes_what_is_under_way() -> None:
     async def run() -> None:
         networks = OneNetwork()
-        engine = Engine(networks, Settings(device="cpu"))
+        engine = Engine(networks, Settings(device="cpu", inference_threads=1))
         tasks = [asyncio.create_task(engine.analyse(photo(seed), None)) for seed in range(3)]
         await until(lambda: engine.inference.waiting >= 2)
         closing = asyncio.create_task(engine.close())
@@ -326,7 +327,7 @@ def test_convolutions_on_a_gpu_are_not_rounded() -> None:
     before = torch.backends.cudnn.allow_tf32
     try:
         torch.backends.cudnn.allow_tf32 = True
-        inference = InferenceThread(torch.device("cpu"), 1)
+        inference = InferenceThreads(torch.device("cpu"), 1)
         inference.close()
         assert not torch.backends.cudnn.allow_tf32
     finally:

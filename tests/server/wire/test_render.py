@@ -21,7 +21,7 @@ PHOTO = np.full((40, 60, 3), 200, dtype=np.uint8)
 def drawn(values: Array, **options: object) -> Image.Image:
     how = {"render": "overlay", "table": "viridis", "opacity": 1.0, **options}
     array = NamedArray(values, ("row", "column"), SENTENCE)
-    return Image.open(io.BytesIO(render.to_png(array, PHOTO, GEOMETRY, **how)))  # type: ignore[arg-type]
+    return Image.open(io.BytesIO(render.to_picture(array, PHOTO, GEOMETRY, **how)))  # type: ignore[arg-type]
 
 
 def test_the_colormaps_are_the_published_ones() -> None:
@@ -94,8 +94,8 @@ def test_only_a_map_over_places_is_laid_on_the_photo() -> None:
         NamedArray(np.zeros((5, 5), np.float32), ("query", "key"), "", covers_input=False),
     ):
         with pytest.raises(InvalidParameter):
-            render.to_png(array, PHOTO, GEOMETRY, "overlay", "viridis", 0.5)
-        assert render.to_png(array, PHOTO, GEOMETRY, "heatmap", "viridis", 0.5)
+            render.to_picture(array, PHOTO, GEOMETRY, "overlay", "viridis", 0.5)
+        assert render.to_picture(array, PHOTO, GEOMETRY, "heatmap", "viridis", 0.5)
 
 
 def test_pictures_of_one_and_of_three_channels() -> None:

@@ -1,0 +1,1 @@
+"""Whether a map marks what counts: curves, imputation, baselines, truth. Formulas only."""

@@ -1,0 +1,102 @@
+"""Deletion and insertion: what the answer becomes as a map's cells are hidden, or shown, in order.
+
+Petsiuk, Das & Saenko 2018, "RISE" (BMVC), section 4.2, on cells instead of single pixels, and with
+a photo's own mean in place of zeros after normalisation. `rise` is their protocol to the pixel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fovea.models.evidence.ranking import order
+
+Score = Callable[[Tensor], Tensor]
+"""(picture, channel, row, column) → the probability of the class for each: (picture,)."""
+
+RISE_STEPS = 224
+RISE_KERNEL, RISE_SIGMA_PX = 11, 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """shares: of the cells that were changed, 0…1 · probabilities: of the class after each."""
+
+    shares: tuple[float, ...]
+    probabilities: tuple[float, ...]
+
+    @property
+    def area(self) -> float:
+        """Under the curve, by trapezoids, over the share of cells from 0 to 1."""
+        shares = torch.tensor(self.shares, dtype=torch.float64)
+        heights = torch.tensor(self.probabilities, dtype=torch.float64)
+        return float(torch.trapezoid(heights, shares))
+
+
+def curve(
+    start: Tensor,
+    end: Tensor,
+    cells: Tensor,
+    ranked: Tensor,
+    counts: Sequence[int],
+    score: Score,
+    batch: int = 8,
+) -> Curve:
+    """The class' probability on the way from one picture to another, a cell after the other.
+
+    start, end: (channel, row, column). cells: int64 (row, column), which cell each pixel belongs
+    to, −1 for pixels that no cell covers: they stay as in `start`. ranked: the cells in the order
+    in which they change. counts: after how many of them `score` is asked, `batch` pictures at once.
+
+    Deletion: from the photo to its fill. Insertion: from the blurred photo to the photo.
+    """
+    place = torch.empty_like(ranked)
+    place[ranked] = torch.arange(len(ranked))
+    when = torch.where(cells >= 0, place.to(cells.device)[cells.clamp(min=0)], len(ranked))
+    found: list[float] = []
+    for some in _portions(counts, batch):
+        changed = when[None, None] < torch.tensor(some, device=cells.device).view(-1, 1, 1, 1)
+        found += score(torch.where(changed, end, start)).double().cpu().tolist()
+    return Curve(tuple(count / len(ranked) for count in counts), tuple(found))
+
+
+def rise(values: Tensor, inputs: Tensor, score: Score, seed: int = 0) -> tuple[float, float]:
+    """(deletion, insertion) as Petsiuk et al. published them, for comparison with their figures.
+
+    values: the map, (row, column), enlarged bilinearly to the input. inputs: the normalised input,
+    (channel, row, column). Pixels go to zero after normalisation, 224 at a time at 224 × 224 and in
+    as many steps elsewhere; insertion begins with a blur of 11 × 11, σ = 5. The area is
+    (Σy − y₀/2 − y_n/2) / n.
+    """
+    height, width = inputs.shape[1:]
+    large = F.interpolate(
+        values.detach().double()[None, None], (height, width), mode="bilinear", align_corners=False
+    )[0, 0]
+    pixels = torch.arange(height * width, device=inputs.device).view(height, width)
+    a_step = max(1, round(height * width / RISE_STEPS))
+    counts = [*range(0, height * width, a_step), height * width]
+    ranked = order(large, seed)
+    deleted = curve(inputs, torch.zeros_like(inputs), pixels, ranked, counts, score)
+    inserted = curve(_rise_blur(inputs), inputs, pixels, ranked, counts, score)
+    return _mean_height(deleted), _mean_height(inserted)
+
+
+def _mean_height(found: Curve) -> float:
+    y = found.probabilities
+    return (sum(y) - y[0] / 2 - y[-1] / 2) / (len(y) - 1)
+
+
+def _rise_blur(inputs: Tensor) -> Tensor:
+    steps = torch.arange(RISE_KERNEL, dtype=inputs.dtype, device=inputs.device) - RISE_KERNEL // 2
+    kernel = torch.exp(-steps.square() / (2 * RISE_SIGMA_PX**2))
+    kernel = torch.outer(kernel, kernel)
+    kernel = (kernel / kernel.sum()).expand(inputs.shape[0], 1, -1, -1)
+    return F.conv2d(inputs[None], kernel, padding=RISE_KERNEL // 2, groups=inputs.shape[0])[0]
+
+
+def _portions(counts: Sequence[int], batch: int) -> Iterator[Sequence[int]]:
+    return (counts[start : start + batch] for start in range(0, len(counts), batch))

@@ -1,0 +1,43 @@
+"""The threads that make answers: few for pictures, which take long, and others for all the rest.
+
+The page's files come from a third pool, Starlette's own. All belong to the process; a server that
+ends leaves them to the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from fovea.models.tracing.stopping import stoppable
+from fovea.server.engine.threads import ALL_CORES, use_one_core
+
+T = TypeVar("T")
+
+MOST = 4
+
+ANSWERS = ThreadPoolExecutor(
+    max(2, min(MOST, ALL_CORES)), thread_name_prefix="answer", initializer=use_one_core
+)
+DRAWING = ThreadPoolExecutor(
+    max(1, min(MOST, ALL_CORES)), thread_name_prefix="draw", initializer=use_one_core
+)
+
+
+async def run(pool: ThreadPoolExecutor, function: Callable[..., T], *arguments: Any) -> T:
+    """What `function` gives. A caller that is cancelled leaves the pool's queue, or ends the work
+    at its next `check` (models/tracing/stopping.py).
+    """
+    left = threading.Event()
+
+    def work() -> T:
+        with stoppable(left.is_set):
+            return function(*arguments)
+
+    try:
+        return await asyncio.get_running_loop().run_in_executor(pool, work)
+    finally:
+        left.set()
