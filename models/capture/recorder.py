@@ -38,14 +38,20 @@ _FUNCTIONS = {
 
 
 class Running:
-    """The function that the network called, which a handler calls once, and what it gave."""
+    """The function that the network called, and what it gave when a handler first called it."""
 
     __slots__ = ("begun", "func", "ran", "result")
 
     def __init__(self, func: Function) -> None:
         self.func, self.begun, self.ran, self.result = func, False, False, None
 
+    @property
+    def __name__(self) -> str:
+        return str(getattr(self.func, "__name__", self.func))
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.ran:  # a handler asks what it would make of something else
+            return self.func(*args, **kwargs)
         self.begun = True
         self.result = self.func(*args, **kwargs)
         self.ran = True
@@ -63,7 +69,9 @@ class _Watch(TorchFunctionMode):
         super().__init__()
         self.recording = recording
         self.takes_fused_paths = fused
-        self._begun = recording.begun
+        # Asked for every function that is called.
+        self._begun, self._weights = recording.origins.known, recording.origins.weights
+        self._constant = recording.constants.known
         self._operators: dict[Any, Handler | None] = {}
 
     def __enter__(self) -> _Watch:
@@ -107,32 +115,35 @@ class _Watch(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         handler = STARTS.get(func)
-        begun = self._begun
+        begun = self._begun or self._weights
         if handler is None:
             if begun:
                 handler = FOLLOWS.get(func)
             if handler is None and type(func) not in _FUNCTIONS and is_operator(func):
                 handler = self._of_operator(func)
-            if handler is None and not begun:
-                return func(*args, **kwargs) if kwargs else func(*args)
         known = self._known(args) if begun else None
-        if handler is None:
+        if handler is not None:
+            result = self._look(handler, func, args, kwargs or {}, known)
+        else:
             result = func(*args, **kwargs) if kwargs else func(*args)
             if known:
                 self.recording.follow(known, func, args, result)
-            return result
-        return self._look(handler, func, args, kwargs or {}, known)
+        if args and (type(args[0]) is nn.Parameter or id(args[0]) in self._constant):
+            self.recording.constants.follow(args, kwargs or {}, result)
+        return result
 
     def _known(self, args: Any) -> list[tuple[Tensor, Origin]]:
         """The arguments that come of what has begun, with their origins as they are now."""
-        begun, found = self._begun, list[tuple[Tensor, Origin]]()
+        found = list[tuple[Tensor, Origin]]()
         for one in args:
-            entry = begun.get(id(one))
-            tensor = None if entry is None else entry[0]()
-            if entry is not None and tensor is not None and tensor is one:
-                found.append((tensor, entry[1]))
-            elif type(one) in (list, tuple):
+            if type(one) in (list, tuple):
                 found += self._known(one)
+                continue
+            for known in (self._begun, self._weights):
+                entry = known.get(id(one))
+                tensor = None if entry is None else entry[0]()
+                if entry is not None and tensor is not None and tensor is one:
+                    found.append((tensor, entry[1]))
         return found
 
     def _look(

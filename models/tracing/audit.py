@@ -17,7 +17,7 @@ _WEIGHING = {
 }
 _WHAT: dict[str, Literal["attention", "gate", "sampler"]] = {
     "softmax": "attention",
-    "sigmoid": "gate",
+    "factor": "gate",
     "affine-grid": "sampler",
 }
 
@@ -31,7 +31,7 @@ def _reason(start: Start) -> str | None:
         if became in _WEIGHING:
             return f"a softmax goes into {became}, which does not sum over what it normalised"
         return None  # probabilities that are returned, ranked, or made a loss of
-    if start.what == "sigmoid":
+    if start.what == "factor":
         if became in _PRODUCTS:
             if start.alike:
                 return "it has one value for each entry, none for each channel or place (GLU)"
@@ -39,6 +39,8 @@ def _reason(start: Start) -> str | None:
         if became in _WEIGHING:
             return f"a sigmoid goes into {became}: no distribution over keys, no factor on a map"
         return None
+    if "grid_sample" in became:
+        return "its grid is the same for every photo, or reads a few points for each query"
     return f"its grid goes into {became}" if became else None
 
 

@@ -11,7 +11,7 @@ import math
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -43,25 +43,35 @@ class Origin:
     For a softmax, `size` and `stride` identify the normalised axis through any change of view:
     views share storage, so the axis keeps its stride wherever it moves. changed: more than views
     happened to it since. part: some of its keys were cut off. factor: the weights, where the tensor
-    is their product with values that are still to be summed. ceiling: the upper bound of what was
-    clamped between 0 and it. theta belongs to an affine grid. start: where it began.
+    is their product with values that are still to be summed. theta belongs to an affine grid.
+    about: what a kind of site notes for itself (`models/kinds/gate/factor.py`). start: where it
+    began.
 
-    "weights" may weigh values: scores of queries and keys, or what an exponential gave, with what
-    was made of them entry by entry. Whether they are a distribution is told by their values.
+    "weights", whose size is −1, may weigh values: scores of queries and keys, or what an
+    exponential gave, with what was made of them entry by entry. Whether they are a distribution is
+    told by their values.
     "nested" is a nested tensor made of a padded one, of `size` tokens.
     """
 
     produced_by: Literal[
-        "softmax", "weighted", "sigmoid", "clamp", "affine-grid", "weights", "nested"
+        "softmax",
+        "weighted",
+        "weights",
+        "nested",
+        "affine-grid",
+        "factor",
+        "strip",
+        "strips",
+        "map",
     ]
     size: int = 0
     stride: int = 0
     changed: bool = False
     part: bool = False
     factor: Tensor | None = None
-    ceiling: float = 1.0
     theta: Tensor | None = None
     align_corners: bool = False
+    about: Any = None
     start: Start | None = None
 
     def axis(self, tensor: Tensor) -> int | None:
@@ -103,28 +113,27 @@ def axis_after_copy(before: Tensor, axis: int, after: Tensor) -> int | None:
     return None
 
 
-AUDITED = {"softmax", "sigmoid", "affine-grid"}
-"""What becomes a site, or is named."""
-
-
 class Origins:
     """Origins by the identity of live tensors. Holds no tensor alive that is looked for here.
 
-    begin: called where something begins that is to become a site, or to be named.
+    begin: called where something begins that is to become a site, or to be named; None for what is
+    neither. weights: what may weigh values, beside whatever else a tensor is.
     """
 
-    def __init__(self, begin: Callable[[str], Start] | None = None) -> None:
+    def __init__(self, begin: Callable[[Origin], Start | None] = lambda _: None) -> None:
         self.known: dict[int, tuple[weakref.ref[Tensor], Origin]] = {}
+        self.weights: dict[int, tuple[weakref.ref[Tensor], Origin]] = {}
         self._begin = begin
 
     def set(self, tensor: Tensor, origin: Origin) -> None:
-        key, known = id(tensor), self.known
-        if origin.start is None and self._begin is not None:
-            if origin.factor is not None:
-                of_factor = self.get(origin.factor)
-                origin = replace(origin, start=of_factor.start if of_factor else None)
-            elif origin.produced_by in AUDITED:
-                origin = replace(origin, start=self._begin(origin.produced_by))
+        known = self.known
+        if origin.size < 0:
+            known = self.weights
+        elif origin.start is None:
+            of_factor = None if origin.factor is None else self.get(origin.factor)
+            start = self._begin(origin) if of_factor is None else of_factor.start
+            origin = origin if start is None else replace(origin, start=start)
+        key = id(tensor)
 
         def forget(_: object) -> None:
             known.pop(key, None)
@@ -133,4 +142,8 @@ class Origins:
 
     def get(self, tensor: object) -> Origin | None:
         entry = self.known.get(id(tensor))
+        return entry[1] if entry is not None and entry[0]() is tensor else None
+
+    def weights_of(self, tensor: object) -> Origin | None:
+        entry = self.weights.get(id(tensor))
         return entry[1] if entry is not None and entry[0]() is tensor else None

@@ -22,9 +22,14 @@ from fovea.models.tracing.call_stack import (
     module_paths,
     place_in_code,
 )
+from fovea.models.tracing.constants import Constants
 from fovea.models.tracing.origins import Origin, Origins, Start
 from fovea.models.tracing.stopping import check
 from fovea.models.tracing.tensors import is_wrapped, unwrapped
+
+_ACTIVATIONS = {"sigmoid", "hardsigmoid", "expit", "special_expit"}
+
+_PARTS = {"getitem", "narrow", "select", "split", "chunk", "unbind", "slice"}
 
 _TIMES = {"mul", "multiply", "rmul", "imul"}
 
@@ -57,7 +62,7 @@ class Recording:
         self.kernels = kernels or {}
         # Not the method itself: a recording is gone as soon as nobody holds it.
         self.origins = Origins(partial(Recording._begin, proxy(self)))
-        self.begun = self.origins.known  # asked for every function that is called
+        self.constants = Constants(module)
         # The function that the network is calling now.
         self.running: Any = None
         self.given: Sequence[Any] = ()
@@ -130,11 +135,14 @@ class Recording:
             return self.carried.get(get_ident(), ("", None))[0]
         return path
 
-    def _begin(self, what: str) -> Start:
+    def _begin(self, origin: Origin) -> Start | None:
+        what = name_of(self.running).strip("_")
+        if origin.produced_by not in ("softmax", "affine-grid") and what not in _ACTIVATIONS:
+            return None
         file, line = place_in_code()
         first = self.given[0] if self.given else None
         source = ref(first) if isinstance(first, Tensor) else None
-        start = Start(what, name_of(self.running), self.module(), file, line, source)
+        start = Start(origin.produced_by, what, self.module(), file, line, source)
         self._starts.append(start)
         return start
 
@@ -155,7 +163,7 @@ class Recording:
 
     def is_learned(self, tensor: Tensor) -> bool:
         """Whether a tensor is a parameter or buffer of the network, or a view of one."""
-        if isinstance(tensor, nn.Parameter) or isinstance(tensor._base, nn.Parameter):
+        if self.constants.holds(tensor):
             return True
         if self._learned is None:
             held = (*self._module.parameters(), *self._module.buffers())
@@ -171,33 +179,53 @@ class Recording:
         self, known: Sequence[tuple[Tensor, Origin]], func: Any, args: Any, result: Any
     ) -> None:
         """What a call, which made no site, made of tensors whose origins were known before it."""
-        if not isinstance(result, Tensor):
-            if not isinstance(result, tuple | list) or not any(
-                isinstance(one, Tensor) for one in result
-            ):
-                return
-        elif self.origins.get(result) is not None:
+        made = result if isinstance(result, tuple | list) else [result]
+        made = [one for one in made if isinstance(one, Tensor)]
+        for tensor, origin in known if made else ():
+            if origin.size < 0:
+                for one in made:
+                    self._follow_weights(tensor, origin, func, one)
+                continue
+            start, after = origin.start, self.origins.get(made[0])
+            if after is not None and start is not None and after.start is None:
+                self.origins.set(made[0], replace(after, start=start))
+            elif after is None:
+                if origin.produced_by == "softmax" and name_of(func).strip("_") in _CHANGES:
+                    self._follow_softmax(tensor, origin, func, made[0])
+                elif start is not None and not start.became:
+                    source = start.source and start.source()
+                    others = [one for one in args if isinstance(one, Tensor) and one is not tensor]
+                    start.seen |= any(one is source for one in others)  # x·σ(x), an activation
+                    start.became = name_of(func)
+                    start.alike = any(one.shape == tensor.shape for one in others)
+
+    def _follow_weights(self, tensor: Tensor, origin: Origin, func: Any, made: Tensor) -> None:
+        name, known = name_of(func).strip("_"), self.origins.get(made)
+        if origin.factor is not None or (known is not None and known.produced_by == "softmax"):
             return
-        for tensor, origin in known:
-            if origin.produced_by == "weights" and isinstance(result, Tensor):
-                if result.shape == tensor.shape:
-                    self.origins.set(result, origin)
-                elif result.ndim == tensor.ndim and name_of(func).strip("_") in _TIMES:
-                    # Values weighed one by one, and yet to be summed.
-                    self.origins.set(result, Origin("weighted", size=-1, factor=tensor))
-            elif origin.produced_by == "softmax" and name_of(func).strip("_") in _CHANGES:
-                if isinstance(result, Tensor) and result.shape == tensor.shape:
-                    axis = origin.axis(tensor)
-                    weights = Origin("weights", size=-1, changed=True, start=origin.start)
-                    if axis is not None and name_of(func) in ("tril", "triu", "where"):
-                        weights = origin.along(result, axis, changed=True)
-                    self.origins.set(result, weights)
-            elif origin.start is not None and not origin.start.became:
-                source = origin.start.source and origin.start.source()
-                others = [one for one in args if isinstance(one, Tensor) and one is not tensor]
-                origin.start.seen |= any(one is source for one in others)  # x·σ(x), an activation
-                origin.start.became = name_of(func)
-                origin.start.alike = any(one.shape == tensor.shape for one in others)
+        if made.numel() == tensor.numel() or (made.numel() < tensor.numel() and name in _PARTS):
+            self.origins.set(made, origin)
+        elif made.ndim == tensor.ndim and name in _TIMES:
+            # Values weighed one by one, and yet to be summed.
+            self.origins.set(made, Origin("weighted", size=-1, factor=tensor))
+
+    def _follow_softmax(self, tensor: Tensor, origin: Origin, func: Any, made: Tensor) -> None:
+        if made.shape != tensor.shape:
+            return
+        axis = origin.axis(tensor)
+        if axis is not None and name_of(func) in ("tril", "triu", "where"):
+            self.origins.set(made, origin.along(made, axis, changed=True))
+        else:
+            weights = Origin("weights", size=-1, changed=True, start=origin.start)
+            self.origins.set(made, weights)
+
+    def photos(self) -> int | None:
+        """How many photos the network was given together; None where nobody can tell."""
+        call = self.current_call()
+        given = () if call is None else (*call.args, *call.kwargs.values())
+        pictures = (one for one in given if isinstance(one, Tensor) and one.ndim == 4)
+        picture = next(pictures, None)
+        return None if picture is None else picture.shape[0]
 
     def current_call(self) -> Call | None:
         """What the network that is running on this thread was called with."""

@@ -238,7 +238,7 @@ def query_of(analysis: Analysis, site: Site, options: argparse.Namespace) -> str
         fitting = [
             one.id
             for one in analysis.trace.sites
-            if one.kind == "attention" and word_labels(one, analysis.sentence)[side]
+            if one.attends and word_labels(one, analysis.sentence)[side]
         ]
         asked = "keys" if side else "queries"
         raise InvalidParameter(

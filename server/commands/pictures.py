@@ -36,6 +36,7 @@ def check(options: argparse.Namespace, outputs: Sequence[Path]) -> None:
 
 def png(analysis: Analysis, array: NamedArray, options: argparse.Namespace) -> bytes:
     """As the server draws it; of what is no picture every channel by itself."""
+    from fovea.server.answers import views
     from fovea.server.wire import masks, render, sampling
 
     if options.map == "grid":
@@ -43,7 +44,7 @@ def png(analysis: Analysis, array: NamedArray, options: argparse.Namespace) -> b
         return sampling.to_picture(analysis, site, options.colormap)
     if options.map == "warped":
         if array.about["picture"]:
-            return render.picture(array.values)
+            return render.picture(views.as_picture(analysis, array).values)
         return render.to_picture(array, None, None, "heatmap", options.colormap, 1.0)
     photo, geometry = analysis.view
     how: Literal["overlay", "heatmap"] = options.render or "overlay"

@@ -34,6 +34,8 @@ from fovea.models.tracing.recording import Recording, Watch
 from fovea.models.tracing.tensors import four_axes, kept
 from fovea.models.tracing.torch_paths import inside
 
+WEIGHTS = Origin("weights", size=-1)
+
 
 def on_kernel(adapter: Adapter) -> Callable[..., Any]:
     """The handler of a kernel that computes a whole attention."""
@@ -187,12 +189,29 @@ def on_softmax(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     return result
 
 
-def on_exponential(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """What an exponential gave may become weights, when it is divided by its sum."""
-    result = func(*args, **kwargs)
-    if isinstance(result, Tensor) and result.ndim >= 2:
-        watch.recording.origins.set(result, Origin("weights", size=-1))
-    return result
+def exponential(otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    """The handler of what may become weights, once it is divided by its sum.
+
+    otherwise: who looks at it besides.
+    """
+
+    def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+        result = otherwise(watch, func, args, kwargs)
+        given = args[0] if args else None
+        if (
+            isinstance(result, Tensor)
+            and result.ndim >= 2
+            and not watch.recording.constants.holds(given)
+        ):
+            watch.recording.origins.set(result, WEIGHTS)
+        return result
+
+    return handler
+
+
+def plainly(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """The call itself, at which nobody looks."""
+    return func(*args, **kwargs)
 
 
 def weigh(watch: Watch, weighing: Weighing) -> None:
@@ -218,12 +237,12 @@ def on_product(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     # Before the call: some write over a factor or over what they add to.
     recording = watch.recording
     operands = product_of(func.func, args, kwargs)
-    weighing = weighing_of(recording.origins, func.func, args, kwargs) if recording.begun else None
+    weighing = weighing_of(recording.origins, func.func, args, kwargs)
     result = func(*args, **kwargs)
     if weighing is not None:
         weigh(watch, weighing)
         return result
-    reason = unweighed(recording.origins, operands) if recording.begun else None
+    reason = unweighed(recording.origins, operands)
     if reason is not None:
         recording.miss("attention", func.func, reason)
         return result
@@ -238,7 +257,7 @@ def on_product(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
             recording.origins.set(result, origin.along(result, kept_axis, changed=True))
             return result
     if _may_be_scores(recording, operands):
-        recording.origins.set(result, Origin("weights", size=-1))
+        recording.origins.set(result, WEIGHTS)
     return result
 
 
@@ -251,6 +270,9 @@ def _may_be_scores(recording: Recording, operands: Operands) -> bool:
     if not (rows & set(output) and columns & set(output)) or min(one.ndim, more.ndim) < 2:
         return False
     return not recording.is_learned(one) and not recording.is_learned(more)
+
+
+on_einsum = on_product
 
 
 def on_sum(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:

@@ -100,7 +100,9 @@ def _of_product(origins: Origins, operands: Operands) -> Weighing | None:
         return None
     for (own, output, factor), (other, _, values) in (operands, operands[::-1]):
         origin = origins.get(factor)
-        if origin is None or origin.produced_by not in ("softmax", "weights"):
+        if origin is None or origin.produced_by != "softmax" or origin.axis(factor) is None:
+            origin = origins.weights_of(factor)
+        if origin is None:
             continue
         summed = [i for i, one in enumerate(own) if one in other and one not in output]
         if not summed:
@@ -141,8 +143,7 @@ def unweighed(origins: Origins, operands: Operands) -> str | None:
     if len(operands) != 2:
         return None
     for (own, output, factor), (other, _, _) in (operands, operands[::-1]):
-        origin = origins.get(factor)
-        if origin is None or origin.produced_by not in ("weights", "sigmoid"):
+        if origins.weights_of(factor) is None:
             continue
         summed = [i for i, one in enumerate(own) if one in other and one not in output]
         if not summed or min(factor.shape[-1], max(factor.shape)) < 4 or factor.ndim < 2:
@@ -167,6 +168,8 @@ def _summed_axis(input: Tensor, dim: Any = None, *_: Any, **__: Any) -> int | No
 
 def _of_sum(origins: Origins, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Weighing | None:
     origin = origins.get(args[0]) if args else None
+    if args and (origin is None or origin.factor is None):
+        origin = origins.weights_of(args[0])
     if origin is None or origin.factor is None:
         return None
     values, factor, key = args[0], origin.factor, _summed_axis(*args, **kwargs)
