@@ -2,7 +2,7 @@
 
 import { h, put } from "../ui/dom.js";
 import { siteOf } from "../view/keep_picture.js";
-import { EXPLANATIONS } from "../kinds/registry.js";
+import { kindOf } from "../kinds/registry.js";
 import { networkMap } from "../kinds/network/explanation.js";
 import { positions } from "../kinds/positions/explanation.js";
 import { mask, words } from "../kinds/words/explanation.js";
@@ -23,7 +23,7 @@ export function mountHow(root, { store, session }) {
     if (state.method === "positions" && possible(state.method, state.analysisData, site)) return positions(state, site, session);
     if (state.method in METHODS && possible(state.method, state.analysisData, site)) return networkMap(state, site);
     if (site.query_labels) return words(state, site, session);
-    return EXPLANATIONS[site.kind](state, site, session);
+    return kindOf(site).explanation(state, site, session);
   }
 
   async function explain() {

@@ -6,6 +6,7 @@ import { askingGrid, pointerGrid, siteOf } from "../view/keep_picture.js";
 import { cellAt, crop, fromAnalysis } from "../geometry.js";
 import { hintFor } from "../view/hints.js";
 import { createLens } from "../paint/lens.js";
+import { stripMarks } from "../kinds/strip/marks.js";
 import { cellOutline, samplePoint, samplingLines, throughEarlier } from "../paint/marks.js";
 import { maskPaths } from "../paint/mask_marks.js";
 import { createMatrix } from "../kinds/words/matrix.js";
@@ -166,14 +167,15 @@ export function mountStage(root, { store, session }) {
   }
 
   /** @param {any} state */
-  function mark({ picture, hover }) {
-    if (!picture || !geometry || !store.get().photo) return put(marks);
+  function mark({ picture, hover, tables, colormap }) {
+    if (!picture || !tables || !geometry || !store.get().photo) return put(marks);
     const paths = [];
     const [left, top, right, bottom] = crop(geometry);
     if (right - left < geometry.imageWidth - 1 || bottom - top < geometry.imageHeight - 1) {
       paths.push(stroke(`M${left} ${top}H${right}V${bottom}H${left}Z`, "crop"));
     }
     paths.push(...maskMarks(picture));
+    if (picture.edges) paths.push(...stripMarks(geometry, picture, tables[colormap]));
     if (picture.form === "grid") paths.push(...gridMarks(hover));
     else if (picture.form === "map") {
       const asking = pointerGrid(store.get());

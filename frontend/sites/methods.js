@@ -87,13 +87,13 @@ export function possible(method, analysis, site) {
   const { sites, predictions, output } = analysis;
   const { forClass, needs } = METHODS[method];
   if (needs === "positions") return positionsAt(site, analysis) != null;
-  if (needs === "keys") return site?.kind === "attention" && site.key_grid != null;
+  if (needs === "keys") return site?.key_grid != null;
   if (needs === "stream") return site != null && isOfPatches(site) && sites.filter(isOfPatches).length > 1;
   if (method === "relevance" && output?.kind === "caption") return output.words.length > 0;
   if (forClass && !predictions.length) return false;
   if (needs === "chain") return hasRollout(sites);
   // Behind a spatial transformer, feature maps lie on the warped picture and not on the photo.
-  return !hasRollout(sites) && sites.every((/** @type {Site} */ site) => site.kind !== "spatial-transformer");
+  return !hasRollout(sites) && sites.every((/** @type {Site} */ site) => site.reads_through == null);
 }
 
 /**

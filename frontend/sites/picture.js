@@ -5,7 +5,7 @@ import { extent, range } from "../paint/colormap.js";
 import { number } from "../ui/format.js";
 import { METHODS } from "./methods.js";
 import { networkSentence } from "./network_sentences.js";
-import { askedGrid, isOnFeatures, isScattered, onGrid, placeOf, tokenName, tokenOf } from "./sites.js";
+import { askedGrid, attends, isOnFeatures, isScattered, onGrid, placeOf, tokenName, tokenOf } from "./sites.js";
 
 /**
  * @typedef {object} Picture
@@ -20,6 +20,7 @@ import { askedGrid, isOnFeatures, isScattered, onGrid, placeOf, tokenName, token
  * @property {import("../geometry.js").Cell | null} marked  the query's patch
  * @property {import("../geometry.js").PatchGrid} [markedGrid]  the grid it is counted in, if not the map's own
  * @property {Float32Array | null} prefix  values on the prefix tokens
+ * @property {{rows: Float32Array, columns: Float32Array}} [edges]  a factor for every row and for every column, drawn along the edges
  * @property {{rows: string[], columns: string[], masked: boolean, word: number}} [labels]  the words of a matrix, and the chosen row
  * @property {{index: number, label: string, share: number, colour: string}[]} [classes]  of a mask
  */
@@ -29,7 +30,7 @@ import { askedGrid, isOnFeatures, isScattered, onGrid, placeOf, tokenName, token
  * @param {Pick<Picture, "values" | "grid" | "sentence"> & Partial<Picture>} made
  * @returns {Picture}
  */
-function mapPicture(made) {
+export function mapPicture(made) {
   const [low, high] = extent(made.values);
   return { form: "map", claim: "attention map", low, high, scale: "this map", marked: null, prefix: null, ...made };
 }
@@ -130,6 +131,12 @@ export function positionPicture(cell, { values, shape }) {
   });
 }
 
+/** Between which bounds a gate's factors are, where that is known. @param {any} site */
+function spanned({ range: bounds }) {
+  const [low, high] = bounds ?? [0, 1];
+  return low == null || high == null ? "" : `, ${number(low)} to ${number(high)},`;
+}
+
 /** @param {any} site @param {{shape: number[], data: Float32Array}} gate @returns {Picture} */
 export function spatialGatePicture(site, { shape, data }) {
   return mapPicture({
@@ -137,7 +144,7 @@ export function spatialGatePicture(site, { shape, data }) {
     values: data,
     grid: gridOf(shape),
     scale: "this mask",
-    sentence: `Spatial gate ${site.layer}: the factor, 0 to 1, that every place of the feature map is multiplied by.`,
+    sentence: `Spatial gate ${site.layer}: the factor${spanned(site)} that every place of the feature map is multiplied by${site.note?.includes("mask a channel") ? ", mean over the masks of its channels" : ""}.`,
   });
 }
 
@@ -233,7 +240,7 @@ export function summary(site, data) {
     const reached = data.data.filter((/** @type {number} */ value) => !Number.isNaN(value));
     return focus(reached, site.heads);
   }
-  if (site.kind === "attention") {
+  if (attends(site)) {
     // Of words the last: where they are masked, the first could look at one place only.
     const token = site.query_labels ? site.queries - 1 : (tokenOf("cls", site) ?? 0);
     return focus(data.row(token), data.heads);

@@ -18,12 +18,14 @@ from types import (
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from fovea.models.kinds.attention.kernels import Kernels, is_operator, name_of
 from fovea.models.kinds.registry import FOLLOWS, STARTS, Handler, handler_of
 from fovea.models.tracing import torch_paths
+from fovea.models.tracing.call_stack import is_running
 from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.recording import Recording
 from fovea.models.tracing.stopping import Abandoned
@@ -58,6 +60,13 @@ class Running:
         return self.result
 
 
+_ENTRIES = {torch.conv2d, torch.conv3d, F.conv2d, F.conv3d, F.unfold}
+"""What a photo goes through first: where a call of the network begins, if it was not seen yet."""
+
+_COLOURS = 4
+"""Channels of a photo, at most."""
+
+
 class _Watch(TorchFunctionMode):
     """Passes every torch function through unchanged; a few have a handler that looks on.
 
@@ -68,14 +77,20 @@ class _Watch(TorchFunctionMode):
     def __init__(self, recording: Recording, *, fused: bool = True) -> None:
         super().__init__()
         self.recording = recording
-        self.takes_fused_paths = fused
+        # An edit acts on the steps in between, too.
+        self.takes_fused_paths = fused and recording.edits is None
         # Asked for every function that is called.
         self._begun, self._weights = recording.origins.known, recording.origins.weights
         self._constant = recording.constants.known
         self._operators: dict[Any, Handler | None] = {}
+        self._entered = False
+        self._depth = 0  # handlers may enter it again
 
     def __enter__(self) -> _Watch:
         torch_paths.enter()
+        self._depth += 1
+        if self.recording.edits is not None and self._depth == 1:
+            self.recording.edits.plan.watching += 1
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
@@ -86,15 +101,17 @@ class _Watch(TorchFunctionMode):
         traceback: TracebackType | None,
     ) -> None:
         super().__exit__(kind, error, traceback)  # type: ignore[no-untyped-call]
+        self._depth -= 1
+        if self.recording.edits is not None and self._depth == 0:
+            self.recording.edits.plan.watching -= 1
         torch_paths.leave()
 
     def carry(self) -> torch_paths.Carry | None:
         """What this mode goes into a thread with that the network starts."""
         recording = self.recording
-        call = recording.current_call()
-        if call is None:
+        if not is_running(recording.paths):
             return None
-        started_by = recording.module(), call
+        started_by = recording.module(), recording.enter()
 
         @contextmanager
         def carried() -> Iterator[None]:
@@ -114,6 +131,9 @@ class _Watch(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
+        if not self._entered or (func in _ENTRIES and args and args[0].shape[1] <= _COLOURS):
+            self._entered = True
+            self.recording.enter()
         handler = STARTS.get(func)
         begun = self._begun or self._weights
         if handler is None:
@@ -161,16 +181,17 @@ class _Watch(TorchFunctionMode):
         before, running = recording.told, Running(func)
         recording.running, recording.given = func, args
         try:
-            handler(self, running, args, kwargs)
+            result = handler(self, running, args, kwargs)
         except Abandoned:
             raise
         except Exception as error:
-            if running.begun and not running.ran:
-                raise  # the function's own
+            if recording.edits is not None or (running.begun and not running.ran):
+                raise  # the function's own, or that of an edit
             reason = f"looking at it failed: {type(error).__name__}: {error}".splitlines()[0]
             recording.miss("attention", func, reason)
             if not running.ran:
                 return func(*args, **kwargs)
+            result = running.result
         recording.given = ()
         if known:
             if recording.told > before:
@@ -178,8 +199,8 @@ class _Watch(TorchFunctionMode):
                     if origin.start is not None:
                         origin.start.seen = True
             else:
-                recording.follow(known, func, args, running.result)
-        return running.result
+                recording.follow(known, func, args, result)
+        return result
 
     def _of_operator(self, op: Any) -> Handler | None:
         if op not in self._operators:
@@ -200,6 +221,7 @@ def capture(
     features: bool = False,
     gradients: bool = False,
     kernels: Kernels | None = None,
+    entries: bool = False,
 ) -> Iterator[Recording]:
     """Record every attention, gate and spatial transformer that runs inside the `with`.
 
@@ -218,16 +240,26 @@ def capture(
     features: keep the feature maps before each gate too, (batch, channel, row, column); they cost
     memory. gradients: keep what `Recording.differentiate` needs, the graph included. kernels:
     operators that attend and are not known (`kinds/attention/kernels.py`), each with an adapter
-    from its arguments to an `Attention`.
+    from its arguments to an `Attention`. entries: note how the network was called, so that the
+    call can be made again.
 
     What `torch.compile` made runs eagerly inside the `with`, in the whole process
     (`tracing/torch_paths.py`); TorchScript cannot be looked into, and is named in `unseen`.
     """
     named = {name_of(op): adapter for op, adapter in (kernels or {}).items()}
-    recording = Recording(unwrapped(module), features=features, gradients=gradients, kernels=named)
+    recording = Recording(
+        unwrapped(module),
+        features=features,
+        gradients=gradients,
+        kernels=named,
+        entries=entries,
+    )
     for path, part in module.named_modules():
         if isinstance(part, torch.jit.ScriptModule):
             reason = "TorchScript does not pass through Python: nothing in there is seen"
             recording.miss("part", type(part).__name__, reason, module=path)
-    with _Watch(recording):
-        yield recording
+    try:
+        with _Watch(recording):
+            yield recording
+    finally:
+        recording.leave()

@@ -14,15 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from fovea.models.records import Attention, Kind, Site, Tensors, Trace, Unseen
+from fovea.models.tracing import editing
 from fovea.models.tracing.audit import unseen_of
-from fovea.models.tracing.call_stack import (
-    Call,
-    call_of,
-    calling_module,
-    module_paths,
-    place_in_code,
-)
+from fovea.models.tracing.call_stack import call_of, calling_module, module_paths, place_in_code
 from fovea.models.tracing.constants import Constants
+from fovea.models.tracing.entry import Entries, Entry
 from fovea.models.tracing.origins import Origin, Origins, Start
 from fovea.models.tracing.stopping import check
 from fovea.models.tracing.tensors import is_wrapped, unwrapped
@@ -56,6 +52,7 @@ class Recording:
         features: bool,
         gradients: bool,
         kernels: Mapping[str, Callable[..., Attention]] | None = None,
+        entries: bool = False,
     ) -> None:
         self.features, self.gradients = features, gradients
         # Operators of a person's own by their names, besides those that are known.
@@ -68,13 +65,16 @@ class Recording:
         self.given: Sequence[Any] = ()
         # Heads that the function now running has folded into the batch axis, where it says so.
         self.folded_heads: int | None = None
-        # For each site, what the network was called with when it was found; None where a part of
-        # the network was called alone. The same object for all sites of one call.
-        self.calls: list[Call | None] = []
+        # For each site, how the network was entered when it was found, if that was asked for: the
+        # same object for all sites of one call.
+        self.calls: list[Entry | None] = []
         self._module = module
-        # What another thread of the same call was started by: (module path, call), by thread.
-        self.carried: dict[int, tuple[str, Call | None]] = {}
+        # What another thread of the same call was started by: (module path, entry), by thread.
+        self.carried: dict[int, tuple[str, Entry | None]] = {}
+        plan = editing.active()
+        self.edits = None if plan is None else editing.Lookup(plan)
         self.paths = module_paths(module)
+        self._entries = Entries(module, self.paths) if entries else None
         self._sites: list[Site] = []
         self._starts: list[Start] = []
         self._missed: list[Unseen] = []
@@ -116,7 +116,7 @@ class Recording:
         with self._lock:  # a network may attend in threads of its own
             if self.gradients and differentiable is not None and differentiable.requires_grad:
                 self._differentiable[len(self._sites)] = differentiable, arrange
-            self.calls.append(self._call())
+            self.calls.append(self.enter())
             self._sites.append(
                 Site(
                     id=f"s{len(self._sites):02d}",
@@ -219,25 +219,40 @@ class Recording:
             weights = Origin("weights", size=-1, changed=True, start=origin.start)
             self.origins.set(made, weights)
 
+    def change(self, kind: Kind) -> Any:
+        """What an edit changes at the site of this kind that was just recognised, or None.
+
+        To be asked once for every site, before `add`.
+        """
+        return None if self.edits is None else self.edits.next(kind)
+
+    def note_edit(self, sentence: str) -> None:
+        """Something that the edited pass has to say."""
+        assert self.edits is not None
+        self.edits.plan.note(sentence)
+
+    def enter(self) -> Entry | None:
+        """How the network was entered, if that was asked for. To be called early in a call: what a
+        method was given is read from its variables, before it changes them.
+        """
+        if self._entries is None:
+            return None
+        if self.carried and get_ident() in self.carried:
+            return self.carried[get_ident()][1]
+        return self._entries.now()
+
+    def leave(self) -> None:
+        """Nothing runs any more: let go of what the frames of calls keep alive."""
+        if self._entries is not None:
+            self._entries.forget_frames()
+
     def photos(self) -> int | None:
         """How many photos the network was given together; None where nobody can tell."""
-        call = self.current_call()
+        call = call_of(self._module)
         given = () if call is None else (*call.args, *call.kwargs.values())
         pictures = (one for one in given if isinstance(one, Tensor) and one.ndim == 4)
         picture = next(pictures, None)
         return None if picture is None else picture.shape[0]
-
-    def current_call(self) -> Call | None:
-        """What the network that is running on this thread was called with."""
-        now = call_of(self._module)
-        if now is None and self.carried:
-            now = self.carried.get(get_ident(), ("", None))[1]
-        return now
-
-    def _call(self) -> Call | None:
-        now, last = self.current_call(), self.calls[-1] if self.calls else None
-        same = now is not None and last is not None and now.kwargs is last.kwargs
-        return last if same else now
 
     def differentiate(self, target: Tensor) -> Trace:
         """The trace with the gradients of a scalar `target` filled in; frees the graph.

@@ -16,6 +16,7 @@ from fovea.models.kinds.attention import rows as attention_maps
 from fovea.models.kinds.attention import windows as places
 from fovea.models.kinds.kind import SiteKind
 from fovea.models.kinds.registry import SITE_KINDS
+from fovea.models.kinds.warp.chain import points_read, read_through
 from fovea.models.records import Cells, Map, Site, Trace
 from fovea.server.answers.named_array import Array, NamedArray
 from fovea.server.answers.queries import (
@@ -220,11 +221,18 @@ def features(site: Site, channel: int) -> NamedArray:
 # Spatial transformers ---------------------------------------------------------------------------
 
 
-def sampling_grid(site: Site) -> NamedArray:
-    """For each output cell the source point (x, y), −1…1."""
+def sampling_grid(site: Site, trace: Trace | None = None) -> NamedArray:
+    """For each output cell the source point (x, y), −1…1.
+
+    trace: of the site; where it reads through a sampler without theta, the points on the first
+    picture are told too, as shares of it.
+    """
     require(site, "grid")
     sampling = site.sampling
     rows, columns = sampling.input.shape[2:]
+    through = [] if trace is None else [one.sampling for one in read_through(trace, site)]
+    displaced = any(one.theta is None for one in through)
+    points = points_read(sampling, through).tolist() if displaced else None
     return NamedArray(
         as_array(sampling.grid[0]),
         ("row", "column", "xy"),
@@ -235,6 +243,7 @@ def sampling_grid(site: Site) -> NamedArray:
             "input": {"rows": rows, "columns": columns},
             "output": {"rows": sampling.grid.shape[1], "columns": sampling.grid.shape[2]},
             "align_corners": sampling.align_corners,
+            "points": points,
         },
         covers_input=False,
         name="grid",

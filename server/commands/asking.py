@@ -24,6 +24,7 @@ HEEDED: dict[str, tuple[str, ...]] = {
     "attention": (*SITE, "query", "word", "direction", "head", "window"),
     "channel-gate": SITE,
     "spatial-gate": SITE,
+    "strip-gate": SITE,
     "grid": SITE,
     "warped": SITE,
     "mask": (),
@@ -49,6 +50,7 @@ maps:
                       --direction to: what looks at it; --word: what counted for a written word)
   channel-gate        the weight of every channel (SE, ECA, CBAM; --layer)
   spatial-gate        the weight of every place (CBAM; --layer)
+  strip-gate          the weights of rows and columns, multiplied (coordinate attention; --layer)
   grid                where a spatial transformer reads, as a grid on the photo; its points as .npy
                       (--layer)
   warped              what it reads there (--layer)
@@ -191,6 +193,13 @@ def named_site(analysis: Analysis, name: str | None) -> Site | None:
         raise UnknownSite(f"There is no site {name!r}; valid: {valid}.") from error
 
 
+def kind_with(view: str) -> str:
+    """The first kind of site that has this view."""
+    from fovea.models.kinds.registry import SITE_KINDS
+
+    return next(name for name, kind in SITE_KINDS.items() if view in kind.views)
+
+
 def site_of(analysis: Analysis, options: argparse.Namespace, kind: str) -> Site:
     """The site of this kind that is asked for; raises a Problem where there is none."""
     from fovea.server.problems import InvalidParameter, MapNotPossible
@@ -262,6 +271,7 @@ def written_word(analysis: Analysis, word: str | None) -> int | None:
 
 async def map_of(engine: Engine, analysis: Analysis, options: argparse.Namespace) -> NamedArray:
     """The values that are asked for; raises a Problem where this network cannot have them."""
+    from fovea.models.kinds.registry import SITE_KINDS
     from fovea.server.answers import methods, views
 
     if options.map == "attention":
@@ -274,10 +284,10 @@ async def map_of(engine: Engine, analysis: Analysis, options: argparse.Namespace
             options.head or "mean",
             options.window,
         )
-    if options.map in ("channel-gate", "spatial-gate"):
-        return views.gate(site_of(analysis, options, options.map))
+    if (kind := SITE_KINDS.get(options.map)) is not None and kind.shown is not None:
+        return views.gate(site_of(analysis, options, kind.name))
     if options.map in ("grid", "warped"):
-        site = site_of(analysis, options, "spatial-transformer")
+        site = site_of(analysis, options, kind_with("grid"))
         return views.sampling_grid(site) if options.map == "grid" else views.warped(analysis, site)
     if options.map == "mask":
         return views.classes(analysis)

@@ -40,7 +40,7 @@ def png(analysis: Analysis, array: NamedArray, options: argparse.Namespace) -> b
     from fovea.server.wire import masks, render, sampling
 
     if options.map == "grid":
-        site = asking.site_of(analysis, options, "spatial-transformer")
+        site = asking.site_of(analysis, options, asking.kind_with("grid"))
         return sampling.to_picture(analysis, site, options.colormap)
     if options.map == "warped":
         if array.about["picture"]:

@@ -22,6 +22,7 @@ ANALYSIS: dict[str, Any] = {
         {
             "id": "s00",
             "kind": "attention",
+            "title": "Attention",
             "layer": 0,
             "name": "blocks.0.attn",
             "heads": 3,
@@ -37,6 +38,7 @@ ANALYSIS: dict[str, Any] = {
             "key_grid": {"rows": 14, "columns": 14},
             "projections": True,
             "note": None,
+            "range": None,
             "theta": None,
             "input_grid": None,
             "output_grid": None,
@@ -103,6 +105,7 @@ GRID: dict[str, Any] = {
     "input": {"rows": 60, "columns": 60},
     "output": {"rows": 28, "columns": 28},
     "align_corners": False,
+    "points": None,
     "sentence": "Spatial transformer 0: where each cell of its output is read from",
     "axes": ["row", "column", "xy"],
     "shape": [1, 2, 2],

@@ -43,6 +43,7 @@ class Grid(Schema):
 class SiteSummary(Schema):
     id: str
     kind: SiteKindName
+    title: str = Field(description="what its kind is called, before its layer")
     layer: int = Field(description="ordinal among the sites of its kind, from 0")
     name: str = Field(description="path of the module in the network")
     heads: int | None
@@ -107,6 +108,7 @@ def site_summary(trace: Trace, site: Site, sentence: Sentence | None = None) -> 
         }
     return SiteSummary(
         **fields,
+        title=SITE_KINDS[site.kind].title,
         grid=grid_of(site.grid),
         prefix_tokens=site.prefix_tokens,
         suffix_tokens=site.suffix_tokens,

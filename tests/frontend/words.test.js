@@ -52,7 +52,7 @@ const VIEW = { head: "mean", word: null, hover: null, direction: "from" };
 test("words that look at each other show their own positions, decoders those of what they read", () => {
   const analysis = { sites: [READING, MASKED, CROSS], output: { kind: "sequence" } };
   assert.deepEqual([CROSS, MASKED, READING].map((site) => positionsAt(site, analysis)), ["read", "read", "source"]);
-  const encoder = { id: "e", kind: "attention", grid: { rows: 2, columns: 2 }, queries: 4, keys: 4, prefix_tokens: 0 };
+  const encoder = { id: "e", kind: "attention", heads: 1, grid: { rows: 2, columns: 2 }, queries: 4, keys: 4, prefix_tokens: 0 };
   assert.equal(positionsAt(encoder, { sites: [encoder], output: { kind: "caption" } }), "photo");
   assert.equal(positionsAt(encoder, { sites: [encoder], output: null }), null);
 });
@@ -131,11 +131,11 @@ test("the area of a mask and its borders lie on the photo", () => {
 });
 
 test("maps are offered where the network can have them", () => {
-  const chain = [0, 1].map(() => ({ kind: "attention", grid: {}, queries: 5, keys: 5, prefix_tokens: 1 }));
+  const chain = [0, 1].map(() => ({ kind: "attention", heads: 1, grid: {}, queries: 5, keys: 5, prefix_tokens: 1 }));
   const classes = [{ index: 3, label: "cat", score: 1 }];
   const vit = { sites: chain, predictions: classes, output: null };
   const resnet = { sites: [{ kind: "channel-gate" }], predictions: classes, output: null };
-  const stn = { sites: [{ kind: "spatial-transformer" }], predictions: classes, output: null };
+  const stn = { sites: [{ kind: "spatial-transformer", reads_through: [] }], predictions: classes, output: null };
   const caption = { sites: [CROSS], predictions: [], output: { kind: "caption", words: [{ text: "a" }, { text: "dog" }] } };
   const offered = (analysis) => ["rollout", "legrad", "grad-cam", "relevance"].filter((name) => possible(name, analysis));
   assert.deepEqual(offered(vit), ["rollout", "legrad", "relevance"]);

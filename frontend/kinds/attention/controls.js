@@ -3,15 +3,13 @@
 import { h, segmented } from "../../ui/dom.js";
 import { forWords, METHODS, possible, shownMethod } from "../../sites/methods.js";
 import { headOf } from "../../sites/picture.js";
-import { askedGrid } from "../../sites/sites.js";
-
-/** @type {Record<string, string>} */
-const HERE = { attention: "This layer", "spatial-transformer": "This grid" };
+import { kindOf } from "../registry.js";
+import { askedGrid, attends } from "../../sites/sites.js";
 
 /** @param {any} state @param {any} site @param {(patch: any) => void} set @param {(beams: number) => void} chooseBeams */
 export function controls(state, site, set, chooseBeams) {
   const method = shownMethod(state, site);
-  const own = site.kind === "attention" && method === "site";
+  const own = attends(site) && method === "site";
   return [
     showControl(state, site, set),
     classMethod(state, site, set),
@@ -33,7 +31,7 @@ function showControl(state, site, set) {
     analysis.output?.kind === "mask" && { value: "mask", text: "Mask", title: "The class of every place" },
     {
       value: "site",
-      text: analysis.output?.kind === "mask" && site.kind === "attention" ? "Attention" : (HERE[site.kind] ?? "This gate"),
+      text: analysis.output?.kind === "mask" && attends(site) ? "Attention" : kindOf(site).here,
     },
     ...fitting
       .filter(([, { forClass: on }]) => !on)

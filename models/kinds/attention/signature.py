@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from fovea.models.kinds.attention import edit
 from fovea.models.kinds.attention.kernels import (
     FUNCTIONS,
     Adapter,
@@ -105,6 +106,8 @@ def _keep(recording: Recording, attention: Attention, result: Any) -> None:
     }
     if not recording.gradients:
         parts["value"] = None
+    if recording.change("attention") is not None:
+        recording.note_edit("This attention is a kernel that cannot be edited: it ran as it is.")
     first = result[0] if isinstance(result, tuple | list) else result
     recording.add(
         "attention",
@@ -117,8 +120,11 @@ def _keep(recording: Recording, attention: Attention, result: Any) -> None:
 
 def on_attention(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """Torch's own fused kernel: keeps its query and key."""
-    result = func(*args, **kwargs)
     recording = watch.recording
+    change = recording.change("attention")
+    if change is not None:
+        return _edited_kernel(recording, change, func, args, kwargs)
+    result = func(*args, **kwargs)
     attention = scaled_dot_product(*args, **kwargs)
     if not recording.gradients:
         attention = replace(attention, value=None)
@@ -144,6 +150,45 @@ def on_encoder_layer(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
             watch.recording.origins.set(one, origin)
     adapter = FUNCTIONS[func.func]
     _keep(watch.recording, adapter(*args, **kwargs, tokens=tokens), result)
+    return result
+
+
+def _fused(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> edit.Fused:
+    """The call as a record that edits change; keys and values repeated for grouped queries."""
+    if enable_gqa:
+        share = query.shape[-3] // key.shape[-3]
+        key, value = (one.repeat_interleave(share, dim=-3) for one in (key, value))
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    return edit.Fused(query, key, value, attn_mask, is_causal, scale, dropout_p)
+
+
+def _edited_kernel(
+    recording: Recording, change: edit.Change, func: Any, args: Any, kwargs: Any
+) -> Tensor:
+    def kernel(call: edit.Fused) -> Tensor:
+        result: Tensor = func(
+            *(call.query, call.key, call.value),
+            attn_mask=call.mask,
+            dropout_p=call.dropout,
+            is_causal=call.causal,
+            scale=call.scale,
+        )
+        return result
+
+    result, attended, call = edit.fused(
+        _fused(*args, **kwargs), change, kernel, recording.note_edit
+    )
+    record = edit.record_of(call, values=recording.gradients)
+    recording.add("attention", record, differentiable=attended, arrange=four_axes)
     return result
 
 
@@ -214,19 +259,49 @@ def plainly(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     return func(*args, **kwargs)
 
 
-def weigh(watch: Watch, weighing: Weighing) -> None:
-    """A site whose matrix the network made itself."""
-    heads = watch.recording.folded_heads
+def weigh(
+    watch: Watch, weighing: Weighing, again: Callable[[Tensor], Tensor], result: Tensor
+) -> Tensor:
+    """A site whose matrix the network made itself; the product, of an edited matrix if it is.
+
+    again: the product with another matrix in the place of the weighing one.
+    """
+    recording = watch.recording
+    heads = recording.folded_heads
+    arranged = partial(weighing.arranged, folded_heads=heads)
+    shown, differentiable = weighing.factor, weighing.factor
+    change = recording.change("attention")
+    if change is not None:
+        weighs, shown = edit.weighed(weighing.factor, arranged, change, recording.note_edit)
+        result, differentiable = again(weighs), shown
     # Arranged first: under a transform of torch.func the axes are those that the network sees.
-    arranged = kept(weighing.arranged(weighing.factor, heads))
-    attention = Attention(probabilities=four_axes(arranged))
-    watch.recording.add(
+    attention = Attention(probabilities=four_axes(kept(arranged(shown))))
+    recording.add(
         "attention",
         attention,
-        differentiable=weighing.factor,
-        arrange=partial(weighing.arranged, folded_heads=heads),
+        differentiable=differentiable,
+        arrange=arranged,
         note=PART if weighing.part else CHANGED if weighing.changed else None,
     )
+    return result
+
+
+def _product(func: Any, args: Any, kwargs: Any, factor: Tensor) -> Callable[[Tensor], Tensor]:
+    """The same call with another tensor in the place of `factor`."""
+
+    def again(other: Tensor) -> Tensor:
+        replaced = [other if one is factor else one for one in args]
+        if any(isinstance(one, list | tuple) for one in args):  # einsum's operands in one list
+            replaced = [
+                [other if part is factor else part for part in one]
+                if isinstance(one, list | tuple)
+                else one
+                for one in replaced
+            ]
+        result: Tensor = func(*replaced, **kwargs)
+        return result
+
+    return again
 
 
 def on_product(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
@@ -240,8 +315,7 @@ def on_product(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     weighing = weighing_of(recording.origins, func.func, args, kwargs)
     result = func(*args, **kwargs)
     if weighing is not None:
-        weigh(watch, weighing)
-        return result
+        return weigh(watch, weighing, _product(func, args, kwargs, weighing.factor), result)
     reason = unweighed(recording.origins, operands)
     if reason is not None:
         recording.miss("attention", func.func, reason)
@@ -281,7 +355,18 @@ def on_sum(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     origins = watch.recording.origins
     weighing = weighing_of(origins, func.func, args, kwargs)
     if weighing is not None:
-        weigh(watch, weighing)
-    elif args and (origin := origins.get(args[0])) is not None:
+        return weigh(watch, weighing, _sum_again(func, args, kwargs, weighing), result)
+    if args and (origin := origins.get(args[0])) is not None:
         keep_changed(watch, args[0], origin, result)
     return result
+
+
+def _sum_again(func: Any, args: Any, kwargs: Any, weighing: Weighing) -> Callable[[Tensor], Tensor]:
+    """What was weighed was multiplied before: the factor goes out of it and another one in."""
+
+    def again(other: Tensor) -> Tensor:
+        weighed = weighing.values * (other / weighing.factor.clamp(min=edit.TINY))
+        result: Tensor = func(weighed, *args[1:], **kwargs)
+        return result
+
+    return again

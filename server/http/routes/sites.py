@@ -128,7 +128,7 @@ async def grid(
     """Theta, and for each cell of the output the point it is read from, (x, y) in −1…1. As a
     picture the grid on the photo.
     """
-    compute = partial(in_thread, views.sampling_grid, site)
+    compute = partial(in_thread, views.sampling_grid, site, analysis.trace)
 
     def draw(media: str) -> bytes:
         how = (style.colormap, style.render, media, style.width)

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from fovea.models.kinds.registry import SITE_KINDS
 from fovea.server.answers.methods import METHODS, Options
 from fovea.server.commands import asking
 from fovea.server.commands.cli import COMMANDS, main, parser
@@ -43,7 +44,8 @@ def test_each_command_has_examples_that_parse(capsys: pytest.CaptureFixture[str]
 
 
 def test_every_map_of_the_server_is_offered() -> None:
-    raw = {"attention", "channel-gate", "spatial-gate", "grid", "warped", "mask"}
+    gates = {name for name, kind in SITE_KINDS.items() if kind.shown is not None}
+    raw = {"attention", "grid", "warped", "mask"} | gates
     assert set(asking.HEEDED) == raw | set(METHODS)
     assert all(name in asking.MAPS for name in asking.HEEDED)
     page = (ROOT / "docs/cli.md").read_text("utf-8")
