@@ -164,4 +164,4 @@ def test_transformers_that_is_not_installed_says_how_to_install_it(
     text = f'builder = "transformers:vit"\nweights = "x.safetensors"{PREPROCESSING}'
     reason = put("hf", text, nn.Linear(1, 1)).spec("hf").reason
     assert reason is not None
-    assert "pip install 'fovea[transformers]'" in reason
+    assert "pip install 'fovea-microscope[transformers]'" in reason
