@@ -87,10 +87,9 @@ def _sizes(given: Mapping[str, Any], kind: str) -> dict[str, Any]:
         raise ValueError("do_resize: it does not resize the photo")
     size = _multiple(_sides(given["size"], _is_square(given, kind)), given)
     if kind == "convnext" or ("crop_pct" in given and kind != "poolformer"):
-        size = _of_convnext(size, float(given["crop_pct"]))
-        if not given.get("do_center_crop"):
-            return size
-        raise ValueError("do_center_crop: it crops twice")
+        if given.get("do_center_crop"):
+            raise ValueError("do_center_crop: it crops twice")
+        return _of_convnext(size, float(given["crop_pct"]))
     if kind == "poolformer" and len(set(size)) == 1 and "crop_pct" in given:
         size = (int(size[0] / given["crop_pct"]),)
     elif kind == "poolformer" and len(size) == 2 and "crop_pct" in given:

@@ -56,11 +56,14 @@ _SETTINGS = tuple(
 """The dictionaries of settings that Lightning and others write, read as OrderedDict:
 that runs nothing of theirs, and needs none of them."""
 
+_SCALAR = np.float64().__reduce__()[0]
+"""How numpy makes a number again; its place in numpy has moved."""
+
 ALLOWED: list[Any] = [
     argparse.Namespace,
     pathlib.PosixPath, pathlib.WindowsPath, pathlib.PurePosixPath, pathlib.PureWindowsPath,
-    (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"),
-    (np._core.multiarray.scalar, "numpy._core.multiarray.scalar"),
+    (_SCALAR, "numpy.core.multiarray.scalar"),
+    (_SCALAR, "numpy._core.multiarray.scalar"),
     np.dtype, *{type(np.dtype(kind)) for kind in "?bhilqBHILQefd"},
     *_SETTINGS,
 ]  # fmt: skip
