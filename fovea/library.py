@@ -22,11 +22,11 @@ from fovea.models.maps.mass import dino
 from fovea.models.maps.propagation import NotPossible
 from fovea.models.maps.rollout import rollout, vit_explain
 from fovea.models.maps.statistics import attention_distance, entropy, entropy_share
-from fovea.models.methods import for_class as explain
-from fovea.models.methods.attention import attention
-from fovea.models.methods.grad_cam import grad_cam
-from fovea.models.methods.positions import positions_of as positions
-from fovea.models.methods.token_lengths import token_lengths
+from fovea.models.methods.making import for_class as explain
+from fovea.models.methods.making.grad_cam import grad_cam
+from fovea.models.methods.making.positions import positions_of as positions
+from fovea.models.methods.making.token_lengths import token_lengths
+from fovea.models.methods.making.tokens import attention
 from fovea.models.preprocessing import Preprocessing
 from fovea.models.records import Attention, Map, PatchGrid, Site, Trace
 from fovea.models.running.inference import run_for_stream as stream
@@ -68,11 +68,14 @@ __all__ = [
     "relevance",
     "rollout",
     "rows",
+    "sample",
     "steps",
     "stream",
     "token_lengths",
     "vit_explain",
 ]
+
+SAMPLES = Path(__file__).with_name("frontend") / "samples"
 
 Pixels = NDArray[np.uint8]
 Photo = str | os.PathLike[str] | Image.Image | Pixels | Tensor
@@ -105,6 +108,17 @@ def read_photo(photo: Photo) -> Pixels:
             "a normalised input is no photo: hand over the picture it was made of"
         )
     return array
+
+
+def sample(name: str) -> Pixels:
+    """A photo that ships, by its file's name without the ending: `sample("chelsea")`, a cat.
+
+    uint8 (row, column, 3). Raises LookupError for an unknown name, which lists those there are.
+    """
+    files = {file.stem: file for file in SAMPLES.iterdir() if file.suffix in (".jpg", ".png")}
+    if name not in files:
+        raise LookupError(f"no sample is called {name!r}; valid: {', '.join(sorted(files))}")
+    return read_photo(files[name])
 
 
 def load(model: str, device: torch.device | str = "cpu") -> LoadedModel:

@@ -53,22 +53,22 @@ const json = async (path, signal) =>
 const bytes = async (path, accept) => (await request(path, { headers: { Accept: accept } })).arrayBuffer();
 
 const wide = (/** @type {number} */ beams) => (beams > 1 ? query({ beams }) : "");
-const at = (/** @type {string} */ id) => `/v1/analyses/${encodeURIComponent(id)}`;
+const at = (/** @type {string} */ id) => `v1/analyses/${encodeURIComponent(id)}`;
 const site = (/** @type {string} */ id, /** @type {string} */ name) =>
   `${at(id)}/sites/${encodeURIComponent(name)}`;
 
-export const samples = () => json("/samples/samples.json");
+export const samples = () => json("samples/samples.json");
 export const samplePhoto = async (/** @type {string} */ file, /** @type {AbortSignal} */ signal) =>
   (await request(sampleUrl(file), { signal })).blob();
-export const colormaps = () => json("/vendor/colormaps.json");
-export const models = () => json("/v1/models");
+export const colormaps = () => json("vendor/colormaps.json");
+export const models = () => json("v1/models");
 export const searchModels = (/** @type {string} */ text, /** @type {AbortSignal} */ signal) =>
-  json(`/v1/models${query({ search: text, limit: 24 })}`, signal);
-export const model = (/** @type {string} */ id) => json(`/v1/models/${encodeURIComponent(id)}`);
+  json(`v1/models${query({ search: text, limit: 24 })}`, signal);
+export const model = (/** @type {string} */ id) => json(`v1/models/${encodeURIComponent(id)}`);
 
 /** Starts fetching a model's weights, or joins who does. @param {string} id */
 export const startDownload = async (id) =>
-  (await request(`/v1/models/${encodeURIComponent(id)}/download`, { method: "POST" })).json();
+  (await request(`v1/models/${encodeURIComponent(id)}/download`, { method: "POST" })).json();
 
 /** @param {string} path the job's address */
 export const cancelJob = async (path) => (await request(path, { method: "DELETE" })).json();
@@ -100,14 +100,14 @@ export async function analyse(photo, modelId, beams, signal) {
   const form = new FormData();
   form.append("image", photo, "photo");
   if (modelId) form.append("model", modelId);
-  return (await request(`/v1/analyses${wide(beams)}`, { method: "POST", body: form, signal })).json();
+  return (await request(`v1/analyses${wide(beams)}`, { method: "POST", body: form, signal })).json();
 }
 
 /** @param {string} text @param {string} modelId @param {number} beams @param {AbortSignal} signal */
 export async function analyseText(text, modelId, beams, signal) {
   const body = JSON.stringify({ text, model: modelId });
   const headers = { "Content-Type": "application/json" };
-  return (await request(`/v1/analyses${wide(beams)}`, { method: "POST", body, headers, signal })).json();
+  return (await request(`v1/analyses${wide(beams)}`, { method: "POST", body, headers, signal })).json();
 }
 
 export const analysis = (/** @type {string} */ id, /** @type {AbortSignal} */ signal) => json(at(id), signal);

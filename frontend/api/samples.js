@@ -3,7 +3,7 @@
 /** @typedef {any} Sample  a row of samples.json */
 
 /** Where a sample's picture lies. @param {string} file */
-export const sampleUrl = (file) => `/samples/${encodeURIComponent(file)}`;
+export const sampleUrl = (file) => `samples/${encodeURIComponent(file)}`;
 
 /** What the address calls a sample: its file without the ending. @param {Sample} sample */
 export const sampleName = (sample) => sample.file.replace(/\.\w+$/, "");

@@ -72,7 +72,7 @@ export function mountHelp(root) {
         "p",
         { class: "quiet" },
         "The same numbers come from the REST API: ",
-        h("a", { href: "/docs" }, "its documentation"),
+        h("a", { href: "docs" }, "its documentation"),
         ".",
       ),
     ),

@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from fovea.server import problems
 from fovea.server.engine.jobs import Job, Jobs
+from fovea.server.http.parameters import ONLY_KNOWN
 from fovea.server.http.routes.common import (
     EngineOf,
     refusals,
@@ -18,7 +19,7 @@ from fovea.server.http.routes.common import (
 from fovea.server.wire import examples, job_schemas
 from fovea.server.wire.negotiation import JSON
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[ONLY_KNOWN])
 
 EVENTS = "text/event-stream"
 QUIET_S = 15.0
@@ -47,7 +48,7 @@ JobOf = Annotated[Job, Depends(_job)]
         **refusals(problems.UnknownJob),
     },
 )
-async def read(engine: EngineOf, job: JobOf) -> Response:
+async def read_job(engine: EngineOf, job: JobOf) -> Response:
     """How far it is: bytes, rate, time left, place in the queue; why it failed if it did."""
     return answer(job, engine.shelf.jobs)
 
@@ -61,7 +62,7 @@ async def read(engine: EngineOf, job: JobOf) -> Response:
         **refusals(problems.UnknownJob),
     },
 )
-async def events(request: Request, engine: EngineOf, job: JobOf) -> Response:
+async def follow_job(request: Request, engine: EngineOf, job: JobOf) -> Response:
     """The job as server-sent events, whenever it has changed; the stream ends with the job.
 
     Each event is called `job`, and its data is what `GET /v1/jobs/{id}` answers. Hanging up
@@ -82,7 +83,7 @@ async def events(request: Request, engine: EngineOf, job: JobOf) -> Response:
         **refusals(problems.UnknownJob),
     },
 )
-async def cancel(engine: EngineOf, job: JobOf) -> Response:
+async def cancel_job(engine: EngineOf, job: JobOf) -> Response:
     """End it. What came so far is kept, and the next download goes on from there.
 
     A job that has ended already stays as it is.
