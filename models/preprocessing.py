@@ -5,14 +5,12 @@ between the two.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
 from fovea.models.geometry import Geometry
@@ -121,9 +119,35 @@ def resize(photo: Tensor, height: int, width: int, interpolation: Interpolation)
             photo[None], size=(height, width), mode=interpolation, antialias=True
         )
         return sized[0]
-    image = Image.fromarray(photo.permute(1, 2, 0).contiguous().numpy())
-    resampling = Image.Resampling[interpolation.upper()]
-    return torch.from_numpy(np.array(image.resize((width, height), resampling))).permute(2, 0, 1)
+    rows = _weights(photo.shape[1], height, interpolation).to(photo.device)
+    columns = _weights(photo.shape[2], width, interpolation).to(photo.device)
+    wide = (photo.float() @ columns.T).round().clamp(0, 255)
+    return (rows @ wide).round().clamp(0, 255).to(torch.uint8)
+
+
+_KERNELS: dict[str, tuple[float, Callable[[Tensor], Tensor]]] = {
+    "box": (0.5, lambda x: ((x > -0.5) & (x <= 0.5)).double()),
+    "hamming": (1.0, lambda x: x.sinc() * (0.54 + 0.46 * (torch.pi * x).cos())),
+    "lanczos": (3.0, lambda x: x.sinc() * (x / 3).sinc()),
+}
+"""Half of what a kernel covers, and the kernel, of distances in pixels."""
+
+
+def _weights(given: int, wanted: int, interpolation: Interpolation) -> Tensor:
+    """(wanted, given): what each pixel of a line counts in each one of a line of another length."""
+    scale = given / wanted
+    centres = (torch.arange(wanted, dtype=torch.float64)[:, None] + 0.5) * scale
+    if interpolation == "nearest":
+        return F.one_hot(centres[:, 0].long().clamp(max=given - 1), given).float()
+    support, kernel = _KERNELS[interpolation]
+    wider = max(scale, 1.0)
+    pixels = torch.arange(given, dtype=torch.float64)
+    # In Pillow's order of steps, so that what lies on a kernel's very edge falls to the same side.
+    distances = (pixels - centres + 0.5) * (1 / wider)
+    first = (centres - support * wider + 0.5).clamp(min=0).floor()
+    behind = (centres + support * wider + 0.5).clamp(max=given).floor()
+    weights = kernel(distances).where((pixels >= first) & (pixels < behind), 0.0)
+    return (weights / weights.sum(1, keepdim=True)).float()
 
 
 def prepare(photo: Tensor, preprocessing: Preprocessing) -> tuple[Tensor, Geometry]:

@@ -181,7 +181,9 @@ def test_every_way_of_resizing_is_pillows(put: Callable[..., Catalog], code: int
     assert wanted is not None
     pixels = torch.randint(0, 256, (3, 90, 70), dtype=torch.uint8)
     expected = processor(pixels.permute(1, 2, 0).numpy(), return_tensors="pt")["pixel_values"]
-    assert (prepare(pixels, wanted)[0] - expected).abs().max() < 1e-5
+    difference = (prepare(pixels, wanted)[0] - expected).abs() * 0.5
+    assert difference.max() < 1.01 / 255  # One level, where a half is rounded.
+    assert difference.mean() < 0.02 / 255
 
 
 def test_one_number_is_what_the_processor_takes_it_for() -> None:
