@@ -35,6 +35,19 @@ class _Watch(TorchFunctionMode):
         # Asked for every function that is called.
         self._begun, self._constant = recording.origins.known, recording.constants.known
         self._entered = False
+        self._depth = 0  # handlers may enter it again
+
+    def __enter__(self) -> Any:
+        self._depth += 1
+        if self.recording.edits is not None and self._depth == 1:
+            self.recording.edits.plan.watching += 1
+        return super().__enter__()  # type: ignore[no-untyped-call]
+
+    def __exit__(self, *error: Any) -> Any:
+        self._depth -= 1
+        if self.recording.edits is not None and self._depth == 0:
+            self.recording.edits.plan.watching -= 1
+        return super().__exit__(*error)  # type: ignore[no-untyped-call]
 
     def __torch_function__(
         self,

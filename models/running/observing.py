@@ -62,7 +62,7 @@ def _evaluating(module: nn.Module) -> Iterator[None]:
 
 
 def _unknown(sites: Sequence[Site], note: str) -> Layouts:
-    return tuple(Placement(note=note) if site.kind == "attention" else None for site in sites)
+    return tuple(Placement(note=note) if site.attends else None for site in sites)
 
 
 def _followed(

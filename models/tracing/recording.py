@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from fovea.models.records import Kind, Site, Tensors, Trace
+from fovea.models.tracing import editing
 from fovea.models.tracing.call_stack import call_of, calling_module, module_paths
 from fovea.models.tracing.constants import Constants
 from fovea.models.tracing.entry import Entries, Entry
@@ -33,6 +34,8 @@ class Recording:
         # same object for all sites of one call.
         self.calls: list[Entry | None] = []
         self._module = module
+        plan = editing.active()
+        self.edits = None if plan is None else editing.Lookup(plan)
         self.paths = module_paths(module)
         self._entries = Entries(module, self.paths) if entries else None
         self._sites: list[Site] = []
@@ -69,6 +72,18 @@ class Recording:
                 note=note,
             )
         )
+
+    def change(self, kind: Kind) -> Any:
+        """What an edit changes at the site of this kind that was just recognised, or None.
+
+        To be asked once for every site, before `add`.
+        """
+        return None if self.edits is None else self.edits.next(kind)
+
+    def note_edit(self, sentence: str) -> None:
+        """Something that the edited pass has to say."""
+        assert self.edits is not None
+        self.edits.plan.note(sentence)
 
     def enter(self) -> Entry | None:
         """How the network was entered, if that was asked for. To be called early in a call: what a
