@@ -69,7 +69,7 @@ def chain(trace: Trace) -> tuple[Site, ...]:
         layers = len(found) + len(others)
         raise NoChain(
             f"it needs self-attention over all patches in every layer; only {len(found)} of "
-            f"{layers} layers have that, the others see windows or another grid",
+            f"{layers} layers have that, the others see windows, another grid or other tokens",
             "partial-chain",
             chain=len(found),
             layers=layers,

@@ -10,9 +10,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.maps.propagation import NotPossible
 from fovea.models.maps.rollout import rollout
 from fovea.models.records import PatchGrid, Site, Trace
 from fovea.models.running.observing import capture
@@ -240,17 +242,45 @@ def test_a_picture_between_words(name: str) -> None:
         network, call, photo, lambda at: (0, slice(None), int(at[0]), int(at[1])), last, cells=4
     )
     assert (site.grid, site.prefix_tokens, site.suffix_tokens) == (PatchGrid(rows, columns), 2, 3)
-    found = rollout(trace_of(network, call, photo))
+    # The picture's own attention comes before: a product of the language model's layers is no map.
+    with pytest.raises(NotPossible, match="every layer"):
+        rollout(trace_of(network, call, photo))
+
+
+class Reading(nn.Module):
+    """A Fuyu: patches between words, straight into a decoder."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches, self.words = nn.Conv2d(3, 16, 8, 8), nn.Embedding(100, 16)
+        self.queries = nn.ModuleList(nn.Linear(16, 16) for _ in range(2))
+
+    def forward(self, photo: Tensor, ids: Tensor) -> Tensor:
+        picture = self.patches(photo).flatten(2).transpose(1, 2)
+        z = self.words(ids)
+        z = z.masked_scatter((ids == IMAGE).unsqueeze(-1).expand_as(z), picture)
+        for to_query in self.queries:
+            held = [one[:, None] for one in (to_query(z), z, z)]
+            z = z + F.scaled_dot_product_attention(*held, is_causal=True)[:, 0]
+        return z
+
+
+def test_the_last_word_is_what_asks() -> None:
+    """Its first token looks at nothing but itself; rolled out is the last, by the matrices."""
+    torch.manual_seed(0)
+    network = Reading().eval()
+    trace = trace_of(network, lambda photo: network(photo, words(6)), torch.randn(1, 3, 16, 24))
+    assert {(site.grid, site.prefix_tokens, site.suffix_tokens) for site in trace.sites} == {
+        (PatchGrid(2, 3), 2, 3)
+    }
+    rolled = torch.eye(11, dtype=torch.float64)
+    for site in trace.sites:
+        query, key = site.attention.query[0, 0].double(), site.attention.key[0, 0].double()
+        scores = (query @ key.T / 4).masked_fill(torch.ones(11, 11).triu(1) > 0, -torch.inf)
+        rolled = (scores.softmax(-1) + torch.eye(11)) / 2 @ rolled
+    found = rollout(trace)
     assert "last token" in found.sentence
-    # One layer: half of what the last word looks at, the other half being itself.
-    query, key = site.attention.query, site.attention.key
-    assert query is not None
-    assert key is not None
-    shared = key[0].double().repeat_interleave(query.shape[1] // key.shape[1], 0)
-    scores = query[0, :, -1:].double() @ shared.transpose(1, 2) * site.attention.scale
-    shares = scores.softmax(-1).mean((0, 1))
-    expected = shares[2 : 2 + rows * columns] / 2
-    torch.testing.assert_close(found.values.flatten().double(), expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(found.values.flatten().double(), rolled[-1, 2:8], atol=1e-6, rtol=0)
 
 
 def test_pictures_of_patches_that_the_processor_cut() -> None:
