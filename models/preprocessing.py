@@ -121,8 +121,8 @@ def resize(photo: Tensor, height: int, width: int, interpolation: Interpolation)
         return sized[0]
     rows = _weights(photo.shape[1], height, interpolation).to(photo.device)
     columns = _weights(photo.shape[2], width, interpolation).to(photo.device)
-    wide = (photo.float() @ columns.T).round().clamp(0, 255)
-    return (rows @ wide).round().clamp(0, 255).to(torch.uint8)
+    wide = (photo.float() @ columns.T + 0.5).floor().clamp(0, 255)
+    return (rows @ wide + 0.5).floor().clamp(0, 255).to(torch.uint8)
 
 
 _KERNELS: dict[str, tuple[float, Callable[[Tensor], Tensor]]] = {
