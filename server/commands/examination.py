@@ -197,7 +197,7 @@ def findings(
     return problems, notes
 
 
-# Weights of chance ------------------------------------------------------------------------------
+# Random weights ---------------------------------------------------------------------------------
 
 
 class RandomWeights(Catalog):
