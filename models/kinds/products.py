@@ -105,6 +105,8 @@ def _of_softmax(
         if spread is not None:
             gates.add(watch, "channel-gate", spread, Factor(0.0, 1.0), competing=origin.size)
             return func(*args, **kwargs)
+        if origin.axis(factor) is None and _masked_by(watch, factor, origin, other):
+            return func(*args, **kwargs)
     result = func(*args, **kwargs)
     if origin.produced_by == "softmax" and isinstance(result, Tensor):
         axis = origin.axis(factor)
@@ -115,6 +117,19 @@ def _of_softmax(
         else:
             keep_changed(watch, factor, origin, result)
     return result
+
+
+def _masked_by(watch: Watch, factor: Tensor, origin: Origin, other: Tensor) -> bool:
+    """Whether a softmax over all places, put back into rows and columns, masks a map; a site then.
+
+    Where rows and columns are still one axis, it is attention once its products are summed.
+    """
+    spread = spread_of(factor, other, axes_of(watch.recording.origins.get(other)))
+    if spread is None or spread.tokens or spread.varies != "hw":
+        return False
+    bounds = Factor() if origin.changed else Factor(0.0, 1.0)
+    gates.add(watch, "spatial-gate", spread, bounds, over_places=True)
+    return True
 
 
 def on_product_added(recognisers: Sequence[Recogniser]) -> Handler:

@@ -47,14 +47,25 @@ def _kind(spread: Spread, factor: Factor) -> Kind | None:
     return None
 
 
-def add(watch: Watch, kind: Kind, spread: Spread, factor: Factor, *, competing: int = 0) -> None:
-    """A site of this kind. competing: over how many branches a softmax made the factor."""
+def add(
+    watch: Watch,
+    kind: Kind,
+    spread: Spread,
+    factor: Factor,
+    *,
+    competing: int = 0,
+    over_places: bool = False,
+) -> None:
+    """A site of this kind. competing: over how many branches a softmax made the factor;
+    over_places: whether it made it over all places.
+    """
     # Copied before the product runs: it may write over the feature map, and whatever follows over
     # the gate.
     before = spread.features.detach().clone() if watch.recording.features else None
     values = spread.factor.detach().clone()
     notes = [
         f"A softmax over {competing} that compete." if competing else None,
+        "A softmax over all places: its factors sum to 1." if over_places else None,
         PER_CHANNEL if spread.varies == "chw" else None,
         range_note(factor),
     ]
