@@ -82,15 +82,19 @@ def on_product(recognisers: Sequence[Recogniser]) -> Handler:
             if origin is not None and origin.produced_by in ("softmax", "weighted"):
                 return _of_softmax(watch, func, args, kwargs, factor, origin, rest)
         # Looked at before the product runs: it may write over the map.
-        told = _told(watch, product_of(watch, one, other), recognisers)
-        operands = read(watch, one, other)
-        result = func(*args, **kwargs)
-        if not told:
+        product = product_of(watch, one, other)
+        told = _told(watch, product, recognisers)
+        if product is None or not told:
+            operands = read(watch, one, other)
+            result = func(*args, **kwargs)
             multiplied(watch, operands, result)
-        elif isinstance(told, Origin):
+            return result
+        axes = axes_of(origins.get(product.map))
+        result = func(*args, **kwargs)
+        if isinstance(told, Origin):
             origins.set(result, told)
-        elif operands.axes is not None:
-            origins.set(result, operands.axes)
+        elif axes is not None:
+            origins.set(result, Origin("map", about=axes))
         return result
 
     return handler
