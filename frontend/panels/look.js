@@ -5,7 +5,7 @@ import { controls } from "../kinds/attention/controls.js";
 import { markChannel, showChannels } from "./parts/channel_thumbs.js";
 import { h, put } from "../ui/dom.js";
 import { siteOf } from "../view/keep_picture.js";
-import { METHODS } from "../sites/methods.js";
+import { POSITION_CLAIM } from "../sites/positions.js";
 import { knownWords } from "../kinds/words/sentences.js";
 import { kindOf } from "../kinds/registry.js";
 
@@ -46,7 +46,7 @@ export function mountLook(root, { store, session }) {
     const site = siteOf(state);
     if (!site || !state.picture) return;
     if (state.picture.claim === "saliency" || state.picture.form === "mask") put(reading, wholeReading(state));
-    else if (state.picture.claim === METHODS.positions.claim) put(reading, words(ofPositions(state.picture)));
+    else if (state.picture.claim === POSITION_CLAIM) put(reading, words(ofPositions(state.picture)));
     else if (kindOf(site).reading) read(state, site);
     else if (
       changed.has("site") ||

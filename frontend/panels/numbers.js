@@ -6,7 +6,6 @@ import { extent } from "../paint/colormap.js";
 import { h, put } from "../ui/dom.js";
 import { siteOf } from "../view/keep_picture.js";
 import { number, percent } from "../ui/format.js";
-import { possible } from "../sites/methods.js";
 import { cellWords } from "../kinds/words/picture.js";
 import { attends, isPlaced, isScattered, prefixName, roleOf } from "../sites/sites.js";
 import { kindOf } from "../kinds/registry.js";
@@ -50,7 +49,8 @@ export function mountNumbers(root, { store, session }) {
     if (charts.dataset.of === `${store.get().analysisData.id} ${store.get().theme}`) return;
     charts.dataset.of = `${store.get().analysisData.id} ${store.get().theme}`;
     put(charts);
-    const counted = possible("relevance", store.get().analysisData, null);
+    const { maps } = store.get().analysisData;
+    const counted = maps.find((/** @type {any} */ map) => map.name === "head-importance")?.reason === null;
     for (const [name, title] of [
       ["attention-distance", "How far heads look, by layer"],
       ["entropy", "How spread heads are, by layer"],

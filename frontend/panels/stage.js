@@ -10,7 +10,7 @@ import { stripMarks } from "../kinds/strip/marks.js";
 import { cellOutline, samplePoint, samplingLines, throughEarlier } from "../paint/marks.js";
 import { maskPaths } from "../paint/mask_marks.js";
 import { createMatrix } from "../kinds/words/matrix.js";
-import { METHODS } from "../sites/methods.js";
+import { POSITION_CLAIM } from "../sites/positions.js";
 import { createOverlay } from "../paint/overlay/overlay.js";
 import { watchPointer } from "../ui/pointer.js";
 import { channelMean, isOnFeatures, samplersBefore } from "../sites/sites.js";
@@ -144,7 +144,7 @@ export function mountStage(root, { store, session }) {
           ? isOnFeatures(siteOf(store.get()))
             ? "what it reads there: the mean of its channels"
             : "what it reads there"
-          : picture.claim === METHODS.positions.claim
+          : picture.claim === POSITION_CLAIM
             ? "how alike the positions of two words are"
             : picture.labels
             ? "row: the word that is written · column: a word read before it"

@@ -3,8 +3,9 @@
 import { focus, fuse, matrix } from "./attention_rows.js";
 import { extent, range } from "../paint/colormap.js";
 import { number } from "../ui/format.js";
-import { METHODS } from "./methods.js";
+import { offerOf } from "./methods.js";
 import { networkSentence } from "./network_sentences.js";
+import { POSITION_CLAIM } from "./positions.js";
 import { askedGrid, attends, isOnFeatures, isScattered, onGrid, placeOf, tokenName, tokenOf } from "./sites.js";
 
 /**
@@ -111,7 +112,7 @@ export function placePicture(state, site, cell, map) {
 /** A map of the whole network. @param {any} state @param {{shape: number[], data: Float32Array}} map @returns {Picture} */
 export function networkPicture(state, { shape, data }) {
   return mapPicture({
-    claim: METHODS[state.method].claim,
+    claim: offerOf(state.analysisData, state.method)?.claim ?? "",
     values: data,
     grid: knownGrid(shape, state.analysisData?.sites),
     sentence: networkSentence(state),
@@ -123,7 +124,7 @@ export function positionPicture(cell, { values, shape }) {
   const flat = Float32Array.from(values.flat(), (value) => value ?? NaN);
   const apart = flat.some(Number.isNaN) ? " in its patch" : "";
   return mapPicture({
-    claim: METHODS.positions.claim,
+    claim: POSITION_CLAIM,
     values: flat,
     grid: gridOf(shape),
     sentence: `How alike the position of row ${cell.row}, column ${cell.column} is to every other's${apart}: the cosine of the vectors that tell patches where they are. The photo plays no part.`,

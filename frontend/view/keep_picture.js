@@ -1,7 +1,7 @@
 // Keeps the picture in step with the view: whenever what is asked for changes, the picture is made anew, and what
 // is likely asked for next is fetched while the page is idle.
 
-import { forWords, METHODS, shownMethod, targetOf } from "../sites/methods.js";
+import { forWords, offerOf, shownMethod, targetOf } from "../sites/methods.js";
 import { writtenWord } from "../sites/network_sentences.js";
 import * as pictures from "../sites/picture.js";
 import { maskPicture, wordPositionsPicture } from "../kinds/words/picture.js";
@@ -74,7 +74,7 @@ async function make(state, session) {
   const method = shownMethod(state, site);
   if (method === "mask") return maskPicture(state.analysisData, await session.mask());
   if (method === "positions") return positions(state, site, session);
-  if (method in METHODS) return pictures.networkPicture(state, await session.map(method, askedOf(state)));
+  if (method !== "site") return pictures.networkPicture(state, await session.map(method, askedOf(state)));
   return kindOf(site).picture(state, site, session);
 }
 
@@ -88,8 +88,9 @@ async function positions(state, site, session) {
 
 /** What a map of the whole network is for. @param {any} state @returns {Record<string, number | string>} */
 function askedOf(state) {
-  if (["stream", "keys"].includes(METHODS[state.method].needs)) return { site: state.site };
-  if (!METHODS[state.method].forClass) return {};
+  const offer = offerOf(state.analysisData, state.method);
+  if (offer?.kinds.length) return { site: state.site };
+  if (!offer?.for_class) return {};
   return forWords(state.analysisData) ? { word: writtenWord(state) } : { target: targetOf(state) };
 }
 

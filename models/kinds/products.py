@@ -17,8 +17,8 @@ from fovea.models.kinds.following import keep_changed
 from fovea.models.kinds.gate import signature as gates
 from fovea.models.kinds.gate.arithmetic import multiplied, on_quotient, read
 from fovea.models.kinds.gate.factor import Factor, factor_of
-from fovea.models.kinds.gate.shape import spread_of, without_expansion
-from fovea.models.kinds.product import Product, Recogniser
+from fovea.models.kinds.gate.shape import Spread, spread_of, without_expansion
+from fovea.models.kinds.product import Changed, Product, Recogniser
 from fovea.models.tracing.equations import operands_of
 from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.recording import Watch
@@ -90,7 +90,7 @@ def on_product(recognisers: Sequence[Recogniser]) -> Handler:
             multiplied(watch, operands, result)
             return result
         axes = axes_of(origins.get(product.map))
-        result = func(*args, **kwargs)
+        result = func(*_changed(args, product, told), **kwargs)
         if isinstance(told, Origin):
             origins.set(result, told)
         elif axes is not None:
@@ -107,9 +107,16 @@ def _of_softmax(
     if isinstance(other, Tensor) and origin.produced_by == "softmax":
         spread = gates.softmax_gate(factor, origin, other)
         if spread is not None:
-            gates.add(watch, "channel-gate", spread, Factor(0.0, 1.0), competing=origin.size)
+            known = Factor(0.0, 1.0)
+            changed = gates.add(watch, "channel-gate", spread, known, competing=origin.size)
+            if changed is not None:
+                args = _instead(args, factor, spread.restored(changed, factor))
             return func(*args, **kwargs)
-        if origin.axis(factor) is None and _masked_by(watch, factor, origin, other):
+        if (mask := _masked_by(watch, factor, origin, other)) is not None:
+            known = Factor() if origin.changed else Factor(0.0, 1.0)
+            changed = gates.add(watch, "spatial-gate", mask, known, over_places=True)
+            if changed is not None:
+                args = _instead(args, factor, mask.restored(changed, factor))
             return func(*args, **kwargs)
     result = func(*args, **kwargs)
     if origin.produced_by == "softmax" and isinstance(result, Tensor):
@@ -123,17 +130,42 @@ def _of_softmax(
     return result
 
 
-def _masked_by(watch: Watch, factor: Tensor, origin: Origin, other: Tensor) -> bool:
-    """Whether a softmax over all places, put back into rows and columns, masks a map; a site then.
+def _masked_by(watch: Watch, factor: Tensor, origin: Origin, other: Tensor) -> Spread | None:
+    """How a softmax over all places, put back into rows and columns, masks a map; None if not.
 
     Where rows and columns are still one axis, it is attention once its products are summed.
     """
+    if origin.axis(factor) is not None:
+        return None
     spread = spread_of(factor, other, axes_of(watch.recording.origins.get(other)))
-    if spread is None or spread.tokens or spread.varies != "hw":
-        return False
-    bounds = Factor() if origin.changed else Factor(0.0, 1.0)
-    gates.add(watch, "spatial-gate", spread, bounds, over_places=True)
-    return True
+    masks = spread is not None and not spread.tokens and spread.varies == "hw"
+    return spread if masks else None
+
+
+def _changed(args: Sequence[Any], product: Product | None, told: Any) -> Sequence[Any]:
+    """The arguments of a product, with the factor that an edit puts in."""
+    if product is None or not isinstance(told, Changed):
+        return args
+    return _instead(args, product.factor, told.factor)
+
+
+def _instead(args: Sequence[Any], known: Tensor, other: Tensor) -> Sequence[Any]:
+    """Arguments with another tensor in the place of one, in a list of operands too."""
+    return [
+        _instead(one, known, other)
+        if isinstance(one, list | tuple)
+        else other
+        if one is known
+        else one
+        for one in args
+    ]
+
+
+def _as_operand(laid_out: Tensor, like: Tensor, own: str, output: str) -> Tensor:
+    """The inverse of `_laid_out`."""
+    letters = [letter for letter in output if letter in own]
+    ordered = laid_out.reshape([like.shape[own.index(letter)] for letter in letters])
+    return ordered.permute([letters.index(letter) for letter in own])
 
 
 def on_product_added(recognisers: Sequence[Recogniser]) -> Handler:
@@ -141,7 +173,8 @@ def on_product_added(recognisers: Sequence[Recogniser]) -> Handler:
 
     def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         if len(args) >= 3:
-            _told(watch, product_of(watch, args[-2], args[-1]), recognisers)
+            product = product_of(watch, args[-2], args[-1])
+            args = _changed(args, product, _told(watch, product, recognisers))
         return func(*args, **kwargs)
 
     return handler
@@ -156,8 +189,10 @@ def on_division(recognisers: Sequence[Recogniser]) -> Handler:
             if below is not None and below.low > 0 and args[1].numel() < args[0].numel():
                 found = product_of(watch, args[1], args[0])
                 told = False if found is None else _told(watch, _inverse(found), recognisers)
+                if isinstance(told, Changed):
+                    told = Changed(1 / told.factor)
                 if told:
-                    return func(*args, **kwargs)
+                    return func(*_changed(args, found, told), **kwargs)
         return on_quotient(watch, func, args, kwargs)
 
     return handler
@@ -206,6 +241,8 @@ def on_einsum(recognisers: Sequence[Recogniser]) -> Handler:
             told = _told(watch, product_of(watch, factor, features), recognisers)
             if isinstance(told, Origin):
                 recording.origins.set(features, told)
+            elif isinstance(told, Changed):
+                args = _instead(args, one, _as_operand(told.factor, one, own, output))
         return func(*args, **kwargs)
 
     return handler

@@ -23,8 +23,9 @@ import torch
 from torch import Tensor
 
 from fovea.models.catalog.spec import LoadedModel
+from fovea.models.edits import RefusedEdit
 from fovea.models.maps.propagation import NotPossible
-from fovea.models.records import Map, Trace
+from fovea.models.records import Trace
 from fovea.models.running.inference import run
 from fovea.models.running.tasks import task_of, write
 from fovea.models.tracing.stopping import Abandoned, stoppable
@@ -38,9 +39,6 @@ T = TypeVar("T")
 
 Again = Callable[[LoadedModel, Tensor], T]
 """What takes passes of its own through a network: (network, inputs) → what is asked for."""
-
-MakeMap = Callable[[LoadedModel, Tensor, int], Map]
-"""A map that does: (network, photo, class) → Map."""
 
 MOST_THREADS = 4
 """On a CPU, unless set otherwise: what Python does in a pass is done by one thread at a time."""
@@ -279,7 +277,7 @@ def _failing(jobs: Sequence[_Job], error: BaseException) -> list[Callable[[], No
 
 def _told(jobs: Sequence[_Job], error: Exception) -> Exception:
     """What clients learn of an error; the log has the rest."""
-    if isinstance(error, NotPossible):
+    if isinstance(error, NotPossible | RefusedEdit):
         return error
     model = jobs[0].loaded.spec.id
     log.error("forward pass of %s failed", model, exc_info=error)

@@ -44,6 +44,48 @@ ANALYSIS: dict[str, Any] = {
             "output_grid": None,
             "align_corners": None,
             "reads_through": None,
+            "views": [
+                {
+                    "name": "attention",
+                    "title": "Attention",
+                    "claim": "attention map",
+                    "href": "/v1/analyses/3f0c51a2b7d94e60c1ab/sites/s00/attention",
+                    "options": {"type": "object", "properties": {}, "additionalProperties": False},
+                    "reason": None,
+                    "reason_key": None,
+                    "reason_parameters": None,
+                }
+            ],
+        }
+    ],
+    "maps": [
+        {
+            "name": "grad-cam",
+            "title": "Grad-CAM",
+            "claim": "saliency",
+            "href": "/v1/analyses/3f0c51a2b7d94e60c1ab/maps/grad-cam",
+            "options": {
+                "type": "object",
+                "properties": {"target": {"type": ["string", "null"], "default": None}},
+                "additionalProperties": False,
+            },
+            "reason": f"{MODEL}: Grad-CAM needs the feature maps of a convolutional network; for a "
+            "transformer there is attention-grad-cam.",
+            "reason_key": "not-possible",
+            "reason_parameters": {"model": MODEL},
+            "sentence": "The last feature maps, each weighed by how much the class's score rises "
+            "with it",
+            "sentence_key": "grad-cam",
+            "sentence_english": "The last feature maps, each weighed by how much the class's score "
+            "rises with it",
+            "sentence_parameters": {},
+            "summary": "The last feature maps, each weighed by how much the class's score rises "
+            "with it",
+            "equation": "(Σ_c (mean over places of ∂y/∂F_c)·F_c)⁺",
+            "paper": "Selvaraju et al. 2017, eq. 1 and 2",
+            "for_class": True,
+            "on_photo": True,
+            "kinds": [],
         }
     ],
     "warnings": [],
@@ -231,3 +273,8 @@ STREAM = {
     ],
     "non_finite": 0,
 }
+
+EDITS = [
+    {"edit": "off", "site": "s05", "heads": [0]},
+    {"edit": "block", "site": "s10", "queries": ["cls"], "keys": [[5, 9]]},
+]
