@@ -3,6 +3,7 @@ files of examples/hosting and Docker say what the program says.
 """
 
 import json
+import os
 import re
 import shutil
 import socket
@@ -42,11 +43,13 @@ def nginx(folder: Path, upstream: str, conf: str) -> Iterator[str]:
     port = free_port()
     locations = conf.replace("http://127.0.0.1:8000/", upstream + "/")
     (folder / "nginx.conf").write_text(
-        f"daemon off; pid {folder}/pid; error_log {folder}/error.log;\n"
+        f"{'user root;' if os.geteuid() == 0 else ''} daemon off; pid {folder}/pid;\n"
+        f"error_log {folder}/error.log;\n"
         "events { worker_connections 64; }\n"
         f"http {{ access_log off; client_body_temp_path {folder}/body;\n"
         f"proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/f;\n"
-        f"uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s; server {{ listen 127.0.0.1:{port};\n{locations}\n}} }}\n"
+        f"uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;\n"
+        f"server {{ listen 127.0.0.1:{port};\n{locations}\n}} }}\n"
     )
     server = subprocess.Popen(
         [NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf")], stderr=subprocess.DEVNULL
@@ -161,7 +164,7 @@ def test_the_page_works_under_a_path(
     file = shown.locator("input[type=file]").first
     file.wait_for(state="attached")
     file.set_input_files(ROOT / "frontend" / "samples" / "sunflower.jpg")
-    shown.locator("canvas").first.wait_for(state="visible", timeout=60_000)
+    shown.locator("canvas.overlay").first.wait_for(state="visible", timeout=20_000)
     page.wait_for_timeout(500)
     assert not [line for line in failed if "favicon" not in line], failed
     page.close()
