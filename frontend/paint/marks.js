@@ -32,6 +32,11 @@ export function samplePoint(geometry, { input, align_corners: centres }, [x, y])
  */
 export function throughEarlier(sampling, earlier) {
   if (!earlier.length) return sampling;
+  if (sampling.points) {
+    // Through one without θ the server follows them, as shares of the first picture.
+    const grid = sampling.points.map((/** @type {number[][]} */ row) => row.map(([x, y]) => [2 * x - 1, 2 * y - 1]));
+    return { ...sampling, grid, input: earlier[0].input_grid, align_corners: false };
+  }
   const back = (/** @type {number[]} */ point) =>
     earlier.reduceRight(([x, y], { theta: [[a, b, c], [d, e, f]] }) => [a * x + b * y + c, d * x + e * y + f], point);
   return {

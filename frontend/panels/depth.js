@@ -4,16 +4,9 @@
 import { h, moveFocus, put, svg } from "../ui/dom.js";
 import { number } from "../ui/format.js";
 import { icon } from "../ui/icons.js";
-import { glyphOf, roleOf, siteTitle, visit } from "../sites/sites.js";
+import { roleOf, siteTitle, visit } from "../sites/sites.js";
+import { kindOf } from "../kinds/registry.js";
 import { corners } from "../kinds/warp/theta.js";
-
-/** What a bar says, by kind of site. @type {Record<string, string>} */
-const MEANINGS = {
-  attention: "one cell a layer · its bar: how focused attention is",
-  "channel-gate": "one cell a gate · its bar: how much it varies",
-  "spatial-gate": "one cell a gate · its bar: how much it varies",
-  "spatial-transformer": "one cell a sampling grid · where it lies on what it reads",
-};
 
 /** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
 export function mountDepth(root, { store }) {
@@ -54,14 +47,14 @@ export function mountDepth(root, { store }) {
         onclick: () => store.set(visit(store.get(), site)),
       },
       h("span", { class: "spark" }, site.theta ? windowOf(site) : h("i")),
-      icon(glyphOf(site)),
+      icon(kindOf(site).glyph(site)),
       h("span", { class: "layer" }, site.layer),
     );
   }
 
   store.on(["analysisData", "site"], ({ site, analysisData: analysis }) => {
-    const kind = analysis?.sites.find((/** @type {any} */ one) => one.id === site)?.kind;
-    meaning.textContent = MEANINGS[kind] ?? "";
+    const chosen = analysis?.sites.find((/** @type {any} */ one) => one.id === site);
+    meaning.textContent = chosen ? kindOf(chosen).meaning : "";
     for (const [id, button] of cells) {
       button.setAttribute("aria-checked", String(id === site));
       button.tabIndex = id === site ? 0 : -1;
@@ -76,22 +69,21 @@ export function mountDepth(root, { store }) {
 
   store.on(["summaries", "analysisData"], ({ summaries, analysisData }) => {
     // Attention and gates are different numbers: each kind is scaled by its own largest.
-    const kindOf = new Map(analysisData.sites.map((/** @type {any} */ site) => [site.id, site.kind]));
+    const kinds = new Map(analysisData.sites.map((/** @type {any} */ site) => [site.id, site.kind]));
     /** @type {Record<string, number>} */
     const highest = {};
     for (const [id, value] of Object.entries(summaries)) {
-      const kind = kindOf.get(id);
+      const kind = kinds.get(id);
       highest[kind] = Math.max(highest[kind] ?? 1e-9, /** @type {number} */ (value));
     }
     for (const [id, value] of Object.entries(summaries)) {
       const button = cells.get(id);
-      const kind = kindOf.get(id);
+      const kind = kinds.get(id);
       if (!button) continue;
       const share = /** @type {number} */ (value) / highest[kind];
       /** @type {HTMLElement} */ (button.querySelector("i")).style.height = `${Math.max(6, 100 * share)}%`;
-      const meaning = kind === "attention" ? "focus (1 − entropy / ln N)" : "spread of the gate";
       const site = analysisData.sites.find((/** @type {any} */ one) => one.id === id);
-      button.title = `${titleOf(site)} · ${meaning} ${number(/** @type {number} */ (value))}`;
+      button.title = `${titleOf(site)} · ${kindOf(site).number} ${number(/** @type {number} */ (value))}`;
     }
   });
 }

@@ -50,7 +50,7 @@ export function mountHeads(root, { store, session }) {
   function visible() {
     const state = store.get();
     return (
-      state.tab === "heads" && state.tables && siteOf(state)?.kind === "attention" && siteOf(state).heads > 1
+      state.tab === "heads" && state.tables && siteOf(state)?.heads > 1
     );
   }
 

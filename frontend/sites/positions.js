@@ -4,6 +4,8 @@ import { hasRollout, isInner, isOfPatches, isScattered, isWordMatrix, ownWords }
 
 /** @typedef {import("./sites.js").Site} Site */
 
+export const POSITION_CLAIM = "position similarity";
+
 /**
  * Whose positions are shown at a site: those of patches, of the words of the sentence that was read, or of those that
  * the decoder read. Null where it is not known that the network adds any.

@@ -78,6 +78,10 @@ class _Noting(_Watch):
             self._found = len(self.calls) + 1  # what comes after this call
         if isinstance(result, Tensor):
             self._note(func, module, args, kwargs or {}, result)
+        elif isinstance(result, tuple | list) and self._found is None:  # split, chunk, unbind
+            for part in result:
+                if isinstance(part, Tensor):
+                    self._note(func, module, args, kwargs or {}, part)
         return result
 
     def _weighed(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Tensor | None:

@@ -22,24 +22,78 @@ NOTHING = Attention()
 
 
 class NotPossible(ValueError):
-    """This trace cannot have that map; the message says why."""
+    """This trace cannot have that map; the message says why.
+
+    key, parameters: the same for other languages.
+    """
+
+    key = "not-possible"
+
+    def __init__(self, message: str, key: str | None = None, **parameters: object) -> None:
+        super().__init__(message)
+        self.key = key or type(self).key
+        self.parameters = parameters
 
 
 class NoChain(NotPossible):
     """The trace has no chain of self-attention over the same tokens."""
 
+    key = "no-chain"
+
 
 class NoClassToken(NotPossible):
     """The map reads the class token's row, and the network has no class token."""
 
+    key = "no-class-token"
+
+    def __init__(self) -> None:
+        super().__init__("it reads the class token's row; there is no class token")
+
 
 def chain(trace: Trace) -> tuple[Site, ...]:
-    """The self-attention sites that share the tokens of the last one, in order of execution."""
+    """The self-attention sites that share the tokens of the last one, in order of execution.
+
+    Raises NoChain where there is none, or where patches also exchange what they hold in layers that
+    are not of it, as in windows or in the earlier stages of a pyramid: a product of some of the
+    layers would not say what the network does.
+    """
     square = [s for s in trace.sites if s.attends and s.queries == s.keys and s.grid]
     if not square:
         raise NoChain("it needs self-attention over the patches of the photo; there is none")
     last = square[-1]
-    return tuple(s for s in square if (s.keys, s.grid) == (last.keys, last.grid))
+    found = tuple(s for s in square if (s.keys, s.grid) == (last.keys, last.grid))
+    inside = {s.id for s in found}
+    others = [s for s in trace.sites if s.id not in inside and _mixes_patches(s, last)]
+    if others:
+        layers = len(found) + len(others)
+        raise NoChain(
+            f"it needs self-attention over all patches in every layer; only {len(found)} of "
+            f"{layers} layers have that, the others see windows or another grid",
+            "partial-chain",
+            chain=len(found),
+            layers=layers,
+        )
+    return found
+
+
+def _mixes_patches(site: Site, last: Site) -> bool:
+    """Whether an attention outside of the chain carries something from patch to patch of it."""
+    layout = site.layout
+    if not site.attends or last.grid is None:
+        return False
+    if site.grid is not None and (site.queries == site.keys or layout is None):
+        return True
+    if layout is None or layout.queries is None or layout.keys is None:
+        return False
+    cells, own = layout.keys.cells.long(), layout.keys.grid
+    row = cells // own.columns * last.grid.rows // own.rows
+    column = cells % own.columns * last.grid.columns // own.columns
+    patch = row * last.grid.columns + column
+    placed = cells >= 0
+    lowest = patch.masked_fill(~placed, last.grid.cells).amin(-1)
+    highest = patch.masked_fill(~placed, -1).amax(-1)
+    # Windows that lie within one patch each (TNT's) carry nothing out of it.
+    return bool((highest > lowest).any()) and bool((layout.queries.cells >= 0).any())
 
 
 def start_row(site: Site) -> Tensor:

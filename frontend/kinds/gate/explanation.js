@@ -6,7 +6,7 @@ import { formula, row, sub, sup, text } from "../../explain/mathml.js";
 import { channelOf } from "../../sites/picture.js";
 import { walkthrough } from "../../explain/walkthrough.js";
 
-/** @typedef {import("../registry.js").Explanation} Explanation */
+/** @typedef {import("../kind.js").Explanation} Explanation */
 
 /** Whose gate it is, by what the catalogue says the network is made of. @type {Record<string, string>} */
 const PAPERS = {

@@ -2,7 +2,7 @@
 
 import { h } from "../../ui/dom.js";
 import { percent } from "../../ui/format.js";
-import { METHODS, possible, targetOf } from "../../sites/methods.js";
+import { fitting, isForClass, targetOf } from "../../sites/methods.js";
 
 /** @param {any} state @param {(patch: any) => void} set @returns {(Element | false)[]} */
 export function answer(state, set) {
@@ -11,8 +11,8 @@ export function answer(state, set) {
   if (analysis.output?.words) return wordAnswer(analysis.output);
   const { predictions: rows } = analysis;
   if (!rows.length) return [];
-  const asked = METHODS[state.method]?.forClass ? targetOf(state) : null;
-  const first = Object.keys(METHODS).find((name) => METHODS[name].forClass && possible(name, analysis, null));
+  const asked = isForClass(state) ? targetOf(state) : null;
+  const first = fitting(analysis, null).find((map) => map.for_class)?.name;
   return [
     h("h3", {}, "The network says"),
     h(
@@ -26,8 +26,8 @@ export function answer(state, set) {
 }
 
 /** A prediction that, pressed, shows the map for its class. @param {any} entry @param {boolean} asked @param {any} state @param {string} first @param {(patch: any) => void} set */
-function whyPrediction(entry, asked, { method }, first, set) {
-  const shown = METHODS[method]?.forClass ? method : first;
+function whyPrediction(entry, asked, state, first, set) {
+  const shown = isForClass(state) ? state.method : first;
   return h(
     "li",
     {},

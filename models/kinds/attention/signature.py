@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
+from fovea.models.kinds.attention import edit
 from fovea.models.kinds.attention.weighing import CHANGED, Weighing, weighing_of
 from fovea.models.kinds.following import keep_changed, keep_mixed
 from fovea.models.records import Attention
@@ -55,10 +56,52 @@ def _scaled_dot_product_attention(
 
 def on_attention(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """A fused kernel: keeps its query and key."""
-    result = func(*args, **kwargs)
     recording = watch.recording
+    change = recording.change("attention")
+    if change is not None:
+        return _edited_kernel(recording, change, func, args, kwargs)
+    result = func(*args, **kwargs)
     attention = _scaled_dot_product_attention(*args, **kwargs, values=recording.gradients)
     recording.add("attention", attention, differentiable=result, arrange=four_axes)
+    return result
+
+
+def _fused(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> edit.Fused:
+    """The call as a record that edits change; keys and values repeated for grouped queries."""
+    if enable_gqa:
+        share = query.shape[-3] // key.shape[-3]
+        key, value = (one.repeat_interleave(share, dim=-3) for one in (key, value))
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    return edit.Fused(query, key, value, attn_mask, is_causal, scale, dropout_p)
+
+
+def _edited_kernel(
+    recording: Recording, change: edit.Change, func: Any, args: Any, kwargs: Any
+) -> Tensor:
+    def kernel(call: edit.Fused) -> Tensor:
+        result: Tensor = func(
+            *(call.query, call.key, call.value),
+            attn_mask=call.mask,
+            dropout_p=call.dropout,
+            is_causal=call.causal,
+            scale=call.scale,
+        )
+        return result
+
+    result, attended, call = edit.fused(
+        _fused(*args, **kwargs), change, kernel, recording.note_edit
+    )
+    record = edit.record_of(call, values=recording.gradients)
+    recording.add("attention", record, differentiable=attended, arrange=four_axes)
     return result
 
 
@@ -115,17 +158,48 @@ def on_softmax(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     return result
 
 
-def weigh(watch: Watch, weighing: Weighing) -> None:
-    """A site whose matrix the network made itself."""
-    heads = watch.recording.folded_heads
-    attention = Attention(probabilities=weighing.arranged(kept(weighing.factor), heads))
-    watch.recording.add(
+def weigh(
+    watch: Watch, weighing: Weighing, again: Callable[[Tensor], Tensor], result: Tensor
+) -> Tensor:
+    """A site whose matrix the network made itself; the product, of an edited matrix if it is.
+
+    again: the product with another matrix in the place of the weighing one.
+    """
+    recording = watch.recording
+    heads = recording.folded_heads
+    arranged = partial(weighing.arranged, folded_heads=heads)
+    shown, differentiable = weighing.factor, weighing.factor
+    change = recording.change("attention")
+    if change is not None:
+        weighs, shown = edit.weighed(weighing.factor, arranged, change, recording.note_edit)
+        result, differentiable = again(weighs), shown
+    attention = Attention(probabilities=weighing.arranged(kept(shown), heads))
+    recording.add(
         "attention",
         attention,
-        differentiable=weighing.factor,
-        arrange=partial(weighing.arranged, folded_heads=heads),
+        differentiable=differentiable,
+        arrange=arranged,
         note=CHANGED if weighing.changed else None,
     )
+    return result
+
+
+def _product(func: Any, args: Any, kwargs: Any, factor: Tensor) -> Callable[[Tensor], Tensor]:
+    """The same call with another tensor in the place of `factor`."""
+
+    def again(other: Tensor) -> Tensor:
+        replaced = [other if one is factor else one for one in args]
+        if any(isinstance(one, list | tuple) for one in args):  # einsum's operands in one list
+            replaced = [
+                [other if part is factor else part for part in one]
+                if isinstance(one, list | tuple)
+                else one
+                for one in replaced
+            ]
+        result: Tensor = func(*replaced, **kwargs)
+        return result
+
+    return again
 
 
 def on_matmul(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
@@ -134,8 +208,8 @@ def on_matmul(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     origins = watch.recording.origins
     weighing = weighing_of(origins, func, args, kwargs)
     if weighing is not None:
-        weigh(watch, weighing)
-    elif args and (origin := origins.get(args[0])) is not None:
+        return weigh(watch, weighing, _product(func, args, kwargs, weighing.factor), result)
+    if args and (origin := origins.get(args[0])) is not None:
         # The left factor's last axis is summed: heads are mixed, where the keys are on another.
         keep_changed(watch, args[0], origin, result)
     return result
@@ -146,9 +220,8 @@ def on_einsum(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     result = func(*args, **kwargs)
     weighing = weighing_of(watch.recording.origins, func, args, kwargs)
     if weighing is not None:
-        weigh(watch, weighing)
-    else:
-        keep_mixed(watch, args, result)
+        return weigh(watch, weighing, _product(func, args, kwargs, weighing.factor), result)
+    keep_mixed(watch, args, result)
     return result
 
 
@@ -158,7 +231,18 @@ def on_sum(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     origins = watch.recording.origins
     weighing = weighing_of(origins, func, args, kwargs)
     if weighing is not None:
-        weigh(watch, weighing)
-    elif args and (origin := origins.get(args[0])) is not None:
+        return weigh(watch, weighing, _sum_again(func, args, kwargs, weighing), result)
+    if args and (origin := origins.get(args[0])) is not None:
         keep_changed(watch, args[0], origin, result)
     return result
+
+
+def _sum_again(func: Any, args: Any, kwargs: Any, weighing: Weighing) -> Callable[[Tensor], Tensor]:
+    """What was weighed was multiplied before: the factor goes out of it and another one in."""
+
+    def again(other: Tensor) -> Tensor:
+        weighed = weighing.values * (other / weighing.factor.clamp(min=edit.TINY))
+        result: Tensor = func(weighed, *args[1:], **kwargs)
+        return result
+
+    return again
