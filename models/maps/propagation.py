@@ -12,6 +12,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from fovea.models.kinds.attention.rows import rows
 from fovea.models.records import Attention, Map, Site, Trace
 
 Blocks = Iterable[tuple[Tensor, Tensor]]
@@ -68,7 +69,7 @@ def chain(trace: Trace) -> tuple[Site, ...]:
         layers = len(found) + len(others)
         raise NoChain(
             f"it needs self-attention over all patches in every layer; only {len(found)} of "
-            f"{layers} layers have that, the others see windows or another grid",
+            f"{layers} layers have that, the others see windows, another grid or other tokens",
             "partial-chain",
             chain=len(found),
             layers=layers,
@@ -96,13 +97,27 @@ def _mixes_patches(site: Site, last: Site) -> bool:
     return bool((highest > lowest).any()) and bool((layout.queries.cells >= 0).any())
 
 
+def writes(site: Site) -> bool:
+    """Whether the first token may look at itself only, as in a network that writes word after word;
+    the words after the patches are what asks then.
+    """
+    if not site.prefix_tokens or not site.suffix_tokens:
+        return False
+    first = rows(site.attention, torch.zeros(1, dtype=torch.long))[:, 0, 1:]
+    return not bool(first.any())
+
+
 def start_row(site: Site) -> Tensor:
-    """(token,): one on the class token; without one, equal shares of all patches."""
+    """(token,): one on the class token; without one, equal shares of all patches. Of a network that
+    writes, whose first token may look at nothing but itself, one on the last token.
+    """
     attention = site.attention
     held = attention.query if attention.probabilities is None else attention.probabilities
     assert held is not None
     row = torch.zeros(attention.shape[3], device=held.device)
-    if site.prefix_tokens:
+    if writes(site):
+        row[-1] = 1.0
+    elif site.prefix_tokens:
         row[0] = 1.0
     else:
         patches = len(row) - site.suffix_tokens
@@ -130,12 +145,17 @@ class ClassRow:
         self._blocks_of, self._normalised = blocks_of, normalised
         self._row: Tensor | None = None
         self._last: Site | None = None
+        self._start = "the mean over all patches"
         self.layers = 0
 
     def through(self, site: Site) -> None:
         """Pass one layer; the last one comes first. The site has a grid and its gradients."""
         if self._row is None:
             self._row, self._last = start_row(site), replace(site, tensors=NOTHING)
+            if writes(site):
+                self._start = "the last token"
+            elif site.prefix_tokens:
+                self._start = "the class token"
         blocks = self._blocks_of(site.attention)
         self._row = propagate(self._row, blocks, normalised=self._normalised)
         self.layers += 1
@@ -145,7 +165,7 @@ class ClassRow:
         last, row = self._last, self._row
         if last is None or row is None or last.grid is None:
             raise NoChain("no layer of it has been passed")
-        start = "the class token" if last.prefix_tokens else "the mean over all patches"
+        start = self._start
         values, prefix = last.on_grid(row)
         return Map(
             values=values,
