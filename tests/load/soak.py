@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -54,11 +55,12 @@ def post(server: Process, data: bytes, model: str = "vit", timeout: float = 120)
     )
 
 
-def attacked(server: Process, name: str, attack: Callable[[], object]) -> None:
+def attacked(server: Process, name: str, attack: Callable[[], list[int] | None]) -> None:
     """Runs the attack, and asks how others fare meanwhile."""
     server.forget_peak()
     before = server.status("VmRSS")
-    running = threading.Thread(target=attack)
+    answers: list[int] = []
+    running = threading.Thread(target=lambda: answers.extend(attack() or ()))
     started = time.monotonic()
     running.start()
     health, page = [], []
@@ -75,7 +77,8 @@ def attacked(server: Process, name: str, attack: Callable[[], object]) -> None:
     more = (server.status("VmHWM") - before) * 1024
     print(
         f"{name:44} {took:6.1f} s  peak +{more / MEBIBYTE:6.0f} MiB  healthz {max(health):.2f} s  "
-        f"page {max(page):.2f} s  POST after it {afterwards:.2f} s ({seen.status_code})",
+        f"page {max(page):.2f} s  POST after it {afterwards:.2f} s ({seen.status_code})  "
+        f"{dict(Counter(answers)) or ''}",
         flush=True,
     )
     if more > 2 * WORK + TRACES:
@@ -89,20 +92,21 @@ def attacks(server: Process) -> None:
     made = post(server, saved("1", 8000, "TIFF", compression="group4")).json()
     address = server.url + made["links"]["self"]
 
-    def overlays() -> None:
+    def overlays() -> list[int]:
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda n: httpx.get(
+            return list(pool.map(lambda n: httpx.get(
                 f"{address}/sites/s02/attention", params={"opacity": n / 10},
-                headers={"Accept": "image/png"}, timeout=300), range(8)))  # fmt: skip
+                headers={"Accept": "image/png"}, timeout=300).status_code, range(8)))  # fmt: skip
 
     attacked(server, "8 overlays of 64 megapixels", overlays)
     wide = post(server, saved("L", 4000, "PNG")).json()
 
     image = server.url + wide["links"]["image"]
 
-    def images() -> None:
+    def images() -> list[int]:
         with ThreadPoolExecutor(44) as pool:
-            list(pool.map(lambda n: httpx.get(image, params={"n": n}, timeout=300), range(44)))
+            asked = lambda n: httpx.get(image, params={"n": n}, timeout=300).status_code  # noqa: E731
+            return list(pool.map(asked, range(44)))
 
     attacked(server, "44 images of 16 megapixels", images)
     small = post(server, photo(1)).json()["links"]["self"]
@@ -124,13 +128,13 @@ def attacks(server: Process) -> None:
     attacked(server, "a sentence of 25 MB", sentence)
     pictures = [saved("RGB", 8000 - n, "PNG") for n in range(12)]
 
-    def decoding() -> None:
+    def decoding() -> list[int]:
         with ThreadPoolExecutor(12) as pool:
-            list(pool.map(lambda data: post(server, data), pictures))
+            return list(pool.map(lambda data: post(server, data).status_code, pictures))
 
     attacked(server, "12 PNGs of 64 megapixels", decoding)
     clear = saved("RGBA", 6000, "PNG")
-    attacked(server, "one RGBA PNG of 36 megapixels", lambda: post(server, clear))
+    attacked(server, "one RGBA PNG of 36 megapixels", lambda: [post(server, clear).status_code])
 
     def stalled() -> None:
         host, port = httpx.URL(server.url).host, httpx.URL(server.url).port or 80
