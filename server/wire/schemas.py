@@ -225,20 +225,21 @@ def geometry_of(geometry: Placed | None) -> Geometry | None:
 def analysis(kept: KeptAnalysis, subject: Subject) -> Analysis:
     """The JSON of an analysis, without its arrays."""
     here = address(f"/v1/analyses/{kept.id}")
-    photo, text = kept.photo, kept.text
+    photo, text, geometry = kept.photo, kept.text, kept.geometry
+    input_px = None if geometry is None else (geometry.input_height, geometry.input_width)
     return Analysis(
         id=kept.id,
         model=kept.model.id,
         image=None if photo is None else Size(width=photo.width, height=photo.height),
         text=None if text is None else text.text,
-        geometry=geometry_of(kept.geometry),
+        geometry=geometry_of(geometry),
         predictions=[
             Prediction(index=p.index, label=p.label, score=p.score) for p in kept.predictions
         ],
         output=output(kept.output, here),
         sites=[
             SiteSummary(
-                **site_fields(kept.trace, site, kept.sentence),
+                **site_fields(kept.trace, site, kept.sentence, input_px),
                 views=site_offers(subject, site, here),
             )
             for site in kept.trace.sites
