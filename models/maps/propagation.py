@@ -66,7 +66,7 @@ def chain(trace: Trace) -> tuple[Site, ...]:
     inside = {s.id for s in found}
     others = [s for s in trace.sites if s.id not in inside and _mixes_patches(s, last)]
     if others:
-        layers = len(found) + len(others)
+        layers = sum(_is_placed(site) for site in trace.sites)
         raise NoChain(
             f"it needs self-attention over all patches in every layer; only {len(found)} of "
             f"{layers} layers have that, the others see windows, another grid or other tokens",
@@ -75,6 +75,13 @@ def chain(trace: Trace) -> tuple[Site, ...]:
             layers=layers,
         )
     return found
+
+
+def _is_placed(site: Site) -> bool:
+    """Whether it is known that patches look at patches there."""
+    layout = site.layout
+    known = layout is not None and layout.queries is not None and layout.keys is not None
+    return site.attends and (site.grid is not None or known)
 
 
 def _mixes_patches(site: Site, last: Site) -> bool:

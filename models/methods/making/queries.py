@@ -160,7 +160,11 @@ def default_query(site: Site, direction: Direction = "from") -> str:
     if cells is not None:
         place = middle_of(cells)
         return "0" if place is None else f"{place[0]},{place[1]}"
-    return "0" if site.grid is None else f"{site.grid.rows // 2},{site.grid.columns // 2}"
+    tokens = site.queries if direction == "from" else site.keys
+    placeless = site.prefix_tokens + site.suffix_tokens
+    if site.grid is None or tokens != placeless + site.grid.cells:
+        return "0"
+    return f"{site.grid.rows // 2},{site.grid.columns // 2}"
 
 
 def _asked(direction: Direction) -> Literal["queries", "keys"]:
