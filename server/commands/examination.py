@@ -215,11 +215,12 @@ class RandomWeights(Catalog):
         """The architecture alone. Raises WeightsError where it cannot be built."""
         spec = self.spec(model)
         torch.manual_seed(0)
-        module = self._architecture(spec.id).eval().requires_grad_(False)
+        module = self.architecture(spec.id).eval().requires_grad_(False)
         layouts = tasks.survey(module, spec.task, blank(spec.preprocessing))
         return LoadedModel(replace(spec, reason=None), module.to(device), "random", layouts)
 
-    def _architecture(self, model: str) -> nn.Module:
+    def architecture(self, model: str) -> nn.Module:
+        """The network, without its weights."""
         spec, entry = self.spec(model), self._entry(model)
         if spec.network is not None:
             return networks.build(spec.network[0], **spec.network[1])
