@@ -62,7 +62,7 @@ CASES = (
 
 def matrix_bytes(trace: Trace) -> int:
     """What every attention site's N×N maps would take in float32."""
-    shapes = [site.attention.shape for site in trace.sites if site.kind == "attention"]
+    shapes = [site.attention.shape for site in trace.sites if site.attends]
     return sum(4 * batch * heads * queries * keys for batch, heads, queries, keys in shapes)
 
 

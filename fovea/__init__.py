@@ -14,6 +14,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from fovea.models.version import VERSION
+
+__version__ = VERSION
+
 if TYPE_CHECKING:
     from fovea.library import *  # noqa: F403
 
@@ -29,4 +33,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(import_module("fovea.library").__all__)
+    return sorted([*import_module("fovea.library").__all__, "__version__"])

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-Kind = Literal["attention", "channel-gate", "spatial-gate", "spatial-transformer"]
-"""What a site is; each kind is a different claim and is never drawn as another one."""
-
-KINDS: tuple[Kind, ...] = ("attention", "channel-gate", "spatial-gate", "spatial-transformer")
+Kind = str
+"""What a site is, by the name that `models/kinds/registry.py` lists; each kind is a different claim
+and is never drawn as another one.
+"""
 
 
 class UnknownSite(LookupError):
@@ -101,8 +101,49 @@ class PatchGrid:
         )
 
 
+class Tensors:
+    """What was taken at a site. A kind of site has its own record, which says what of these it has.
+
+    heads, queries, keys: of an attention · channels: that a gate acts on, or a sampler carries ·
+    map_size: (rows, columns) of the feature map with places that it acts on · bounds: (low, high)
+    of a factor, infinite where none are known.
+    """
+
+    __slots__ = ()
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def heads(self) -> int | None:
+        return None
+
+    @property
+    def queries(self) -> int | None:
+        return None
+
+    @property
+    def keys(self) -> int | None:
+        return None
+
+    @property
+    def channels(self) -> int | None:
+        return None
+
+    @property
+    def map_size(self) -> tuple[int, int] | None:
+        return None
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        return None
+
+    @property
+    def size(self) -> str:
+        """How large what was taken is, for people, without the batch: "64×1×1"."""
+        return "×".join(map(str, next(iter(_fields(self).values())).shape[1:]))
+
+
 @dataclass(frozen=True, slots=True)
-class Attention:
+class Attention(Tensors):
     """The ingredients of a softmax attention, before any N×N matrix is made of them.
 
     query: (batch, head, query, head_dim), key: (batch, head, key, head_dim): what a fused kernel
@@ -142,43 +183,79 @@ class Attention:
         return batch, heads, queries, self.key.shape[2]
 
     @property
+    def heads(self) -> int | None:
+        return self.shape[1]
+
+    @property
+    def queries(self) -> int | None:
+        return self.shape[2]
+
+    @property
+    def keys(self) -> int | None:
+        return self.shape[3]
+
+    @property
     def factored(self) -> bool:
         """Whether every row follows from query and key alone (no mask, no explicit matrix)."""
         return self.probabilities is None and self.mask is None and not self.causal
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """A factor in 0…1 on channels or on positions.
+class Gate(Tensors):
+    """A factor on channels or on positions.
 
-    values: (batch, channel, 1, 1) for a channel gate, (batch, 1, row, column) for a spatial gate.
-    features: (batch, channel, row, column), the maps before the gate, where capture was asked to
-    keep them.
+    values: (batch, channel, 1, 1) for a channel gate, (batch, 1, row, column) for a spatial gate,
+    (batch, channel, row, column) where each channel has a mask of its own. features: (batch,
+    channel, row, column), the maps before the gate, where capture was asked to keep them. low,
+    high: bounds that hold for every photo, infinite where none are known; 0 and 1 for most.
     """
 
     values: Tensor
     features: Tensor | None = None
+    low: float = 0.0
+    high: float = 1.0
+
+    @property
+    def channels(self) -> int | None:
+        if self.features is not None:
+            return self.features.shape[1]
+        return self.values.shape[1] if self.values.shape[1] > 1 else None
+
+    @property
+    def map_size(self) -> tuple[int, int] | None:
+        known = self.features if self.values.shape[2:].numel() == 1 else self.values
+        return None if known is None else (known.shape[2], known.shape[3])
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        return self.low, self.high
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
+class Sampling(Tensors):
     """A spatial transformer at work (Jaderberg et al. 2015, eq. 1 and 3).
 
-    theta: (batch, 2, 3), the affine map from output to source coordinates, both normalised to −1…1.
-    grid: (batch, row, column, 2), for each output cell the source point (x, y), normalised to −1…1.
-    input: (batch, channel, row, column) that was read; output: (batch, channel, row, column) that
-    came out. align_corners: whether ±1 are the centres (True) or the outer edges (False) of the
-    corner cells.
+    theta: (batch, 2, 3), the affine map from output to source coordinates, both normalised to −1…1;
+    None where the points are displaced otherwise (a thin-plate spline, a flow). grid: (batch, row,
+    column, 2), for each output cell the source point (x, y), normalised to −1…1. input: (batch,
+    channel, row, column) that was read; output: (batch, channel, row, column) that came out.
+    align_corners: whether ±1 are the centres (True) or the outer edges (False) of the corner cells,
+    as the sampler itself was told.
     """
 
-    theta: Tensor
+    theta: Tensor | None
     grid: Tensor
     input: Tensor
     output: Tensor
     align_corners: bool = False
 
+    @property
+    def channels(self) -> int | None:
+        return self.input.shape[1]
 
-Tensors = Attention | Gate | Sampling
+    @property
+    def size(self) -> str:
+        return "×".join(map(str, self.grid.shape[1:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +318,11 @@ class Site:
     suffix_tokens: int = 0
 
     @property
+    def attends(self) -> bool:
+        """Whether it is an attention: queries that look at keys."""
+        return isinstance(self.tensors, Attention)
+
+    @property
     def attention(self) -> Attention:
         if not isinstance(self.tensors, Attention):
             raise TypeError(f"site {self.id} is a {self.kind}, not an attention")
@@ -249,7 +331,7 @@ class Site:
     @property
     def gate(self) -> Gate:
         if not isinstance(self.tensors, Gate):
-            raise TypeError(f"site {self.id} is a {self.kind}, not a gate")
+            raise TypeError(f"site {self.id} is a {self.kind}, not a gate on channels or places")
         return self.tensors
 
     @property
@@ -274,24 +356,20 @@ class Site:
 
     @property
     def heads(self) -> int | None:
-        return self.tensors.shape[1] if isinstance(self.tensors, Attention) else None
+        return self.tensors.heads
 
     @property
     def queries(self) -> int | None:
-        return self.tensors.shape[2] if isinstance(self.tensors, Attention) else None
+        return self.tensors.queries
 
     @property
     def keys(self) -> int | None:
-        return self.tensors.shape[3] if isinstance(self.tensors, Attention) else None
+        return self.tensors.keys
 
     @property
     def channels(self) -> int | None:
         """Channels that the gate acts on, or that the sampler carries."""
-        if isinstance(self.tensors, Gate):
-            if self.kind == "channel-gate":
-                return self.tensors.values.shape[1]
-            return None if self.tensors.features is None else self.tensors.features.shape[1]
-        return self.tensors.input.shape[1] if isinstance(self.tensors, Sampling) else None
+        return self.tensors.channels
 
 
 def _fields(tensors: Tensors) -> dict[str, Tensor]:

@@ -37,7 +37,6 @@ class Settings(BaseSettings):
     )
     device: str = Field(
         "auto",
-        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
         description="`auto` (a GPU where there is one), `cpu`, `cuda`, `cuda:1`, `mps`.",
     )
     weights_dir: Path | None = Field(
@@ -108,6 +107,16 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(name.strip().lower() for name in value.split(",") if name.strip())
         return value
+
+    @field_validator("device")
+    @classmethod
+    def _device_name(cls, name: str) -> str:
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+            raise ValueError(
+                "valid: auto (a GPU where there is one), cpu, cuda (a GPU of NVIDIA or AMD; cuda:1 "
+                "is the second), mps (Apple)"
+            )
+        return name
 
     @field_validator("allowed_hosts")
     @classmethod

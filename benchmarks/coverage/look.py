@@ -13,9 +13,10 @@ from benchmarks.coverage.counting import SOFTMAX, Use, count
 from benchmarks.coverage.families import Family, parameters
 from benchmarks.timing import take_turns
 from fovea.models.capture import capture
+from fovea.models.kinds.registry import SITE_KINDS
 from fovea.models.places.layout import place, survey
 from fovea.models.places.layout_kinds import layout_kind
-from fovea.models.records import KINDS, Site, Trace
+from fovea.models.records import Site, Trace
 
 SECONDS_OF_TIMING = 0.6
 SHORTEST_MS = 10.0
@@ -47,11 +48,15 @@ class Finding:
     problem: str = ""
 
 
+def _gates(site: Site) -> bool:
+    return SITE_KINDS[site.kind].claim == "gate"
+
+
 def _fits(site: Site, use: Use) -> bool:
     """Whether the use may be what the site shows: the same module, or a part of it that only mixed
     what it shows (talking heads).
     """
-    kind = use.what == SOFTMAX if site.kind == "attention" else site.kind != "spatial-transformer"
+    kind = use.what == SOFTMAX if site.attends else _gates(site)
     within = use.module == site.name or use.module.startswith(f"{site.name}.")
     return kind and within
 
@@ -63,16 +68,16 @@ def _compared(
     left = list(uses)
     invented: Counter[str] = Counter()
     for site in trace.sites:
-        if site.kind == "spatial-transformer":
+        if not (site.attends or _gates(site)):
             continue
         fitting = [use for use in left if _fits(site, use)]
-        if site.kind != "attention":  # a gate that is the same for every photo is none
+        if not site.attends:  # a gate that is the same for every photo is none
             fitting = [use for use in fitting if not use.constant]
         if not fitting:
             invented[f"{site.kind} in {classes[site.name]}"] += 1
             continue
         # What ends like a site before what does not; the same module before a part of it.
-        ends = ("its values", "bmm", "mm") if site.kind == "attention" else ("mul", "mul_")
+        ends = ("its values", "bmm", "mm") if site.attends else ("mul", "mul_")
 
         def likeness(use: Use, name: str = site.name, ends: tuple[str, ...] = ends) -> list[bool]:
             return [not use.constant, use.went_into in ends, use.module == name]
@@ -130,7 +135,7 @@ def look(family: Family) -> Finding:
     with torch.inference_mode(), capture(module, features=True) as recording:
         module(**inputs)
     trace = recording.trace
-    if any(site.kind == "attention" for site in trace.sites):
+    if any(site.attends for site in trace.sites):
         start = time.perf_counter()
         layouts = survey(module, **inputs)
         finding.survey_s = time.perf_counter() - start
@@ -148,9 +153,11 @@ def look(family: Family) -> Finding:
         if plain.median_ms >= SHORTEST_MS:
             finding.overhead = watched.against(plain)
     finding.sites = {
-        kind: number for kind in KINDS if (number := sum(site.kind == kind for site in trace.sites))
+        kind: number
+        for kind in SITE_KINDS
+        if (number := sum(site.kind == kind for site in trace.sites))
     }
-    attention = [site for site in trace.sites if site.kind == "attention"]
+    attention = [site for site in trace.sites if site.attends]
     finding.layouts = dict(Counter(layout_kind(site) for site in attention))
     finding.placed = sum(map(_has_places, attention))
     finding.notes = sorted({site.note for site in attention if site.note})

@@ -23,7 +23,8 @@ class _Watch(TorchFunctionMode):
     def __init__(self, recording: Recording) -> None:
         super().__init__()
         self.recording = recording
-        self._begun = recording.origins.known  # asked for every function that is called
+        # Asked for every function that is called.
+        self._begun, self._constant = recording.origins.known, recording.constants.known
 
     def __torch_function__(
         self,
@@ -36,8 +37,12 @@ class _Watch(TorchFunctionMode):
         if handler is None and self._begun:
             handler = FOLLOWS.get(func)
         if handler is not None:
-            return handler(self, func, args, kwargs or {})
-        return func(*args, **kwargs) if kwargs else func(*args)
+            result = handler(self, func, args, kwargs or {})
+        else:
+            result = func(*args, **kwargs) if kwargs else func(*args)
+        if args and (type(args[0]) is nn.Parameter or id(args[0]) in self._constant):
+            self.recording.constants.follow(args, kwargs or {}, result)
+        return result
 
 
 @contextmanager

@@ -170,7 +170,7 @@ class _Summing(_Watch):
         attending = [
             number
             for number, site in since
-            if site.kind == "attention" and site.attention.shape[2] == self.tokens
+            if site.attends and site.attention.shape[2] == self.tokens
         ]
         if attending:
             return "attention", attending[-1]

@@ -7,9 +7,8 @@ that ran, whatever the module is called.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
@@ -18,10 +17,10 @@ from torch.utils._pytree import tree_leaves
 from fovea.models.capture.recorder import _Watch
 from fovea.models.kinds.attention import signature as attention
 from fovea.models.kinds.attention.weighing import weighing_of
-from fovea.models.kinds.registry import FOLLOWS, STARTS
+from fovea.models.kinds.registry import FOLLOWS, SITE_KINDS, STARTS
 from fovea.models.records import Kind
 from fovea.models.tracing.call_stack import calling_module
-from fovea.models.tracing.operations import Operation, Workings
+from fovea.models.tracing.operations import Called, Operation, Workings
 from fovea.models.tracing.recording import Recording
 from fovea.models.tracing.tensors import four_axes
 
@@ -40,25 +39,14 @@ _SCORING = ("matmul", "bmm", "einsum")
 """What multiplies queries with keys, by the name of the function."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Call:
-    """result: the tensor itself, so that no other can take its identity; given: identities ·
-    factors: of a product that may be that of queries and keys.
-    """
-
-    operation: Operation
-    result: Tensor
-    given: frozenset[int]
-    factors: tuple[Tensor, ...]
-
-
 class _Noting(_Watch):
     """Watches as capture does, and notes what the module called `name` calls until it is left."""
 
     def __init__(self, recording: Recording, index: int, name: str, kind: Kind) -> None:
         super().__init__(recording)
         self.index, self.name, self.kind = index, name, kind
-        self.calls: list[_Call] = []
+        self._weighs = SITE_KINDS[kind].claim == "attention"
+        self.calls: list[Called] = []
         self._led: tuple[Operation, ...] = ()
         self._factors: tuple[Tensor, ...] = ()
         self._found: int | None = None
@@ -84,7 +72,9 @@ class _Noting(_Watch):
         result = super().__torch_function__(func, types, args, kwargs)
         if self._found is None and known <= self.index < len(self.recording.calls):
             self._value = weighed
-            self._led = self._leading(args)
+            led = SITE_KINDS[self.kind].leading(self.calls, args)
+            self._led = tuple(call.operation for call in led)
+            self._factors = led[0].factors if led else ()
             self._found = len(self.calls) + 1  # what comes after this call
         if isinstance(result, Tensor):
             self._note(func, module, args, kwargs or {}, result)
@@ -92,7 +82,7 @@ class _Noting(_Watch):
 
     def _weighed(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Tensor | None:
         """The values of an attention, (window, head, key, head_dim), if this call weighs some."""
-        if self.kind != "attention" or self._found is not None:
+        if not self._weighs or self._found is not None:
             return None
         if STARTS.get(func) is attention.on_attention:
             value: Tensor = kwargs["value"] if "value" in kwargs else args[2]
@@ -102,49 +92,6 @@ class _Noting(_Watch):
         weighing = weighing_of(self.recording.origins, func, args, kwargs)
         heads = self.recording.folded_heads
         return None if weighing is None else weighing.arranged_values(heads)
-
-    def _leading(self, args: Sequence[Any]) -> tuple[Operation, ...]:
-        """What led to the site that this call made: from its feature map, which is not followed, or
-        from the product of queries and keys.
-        """
-        tensors = [one for one in args if isinstance(one, Tensor)]
-        if self.kind == "attention":
-            product, *changes = next(filter(None, map(self._scoring, tensors)), [None])
-            self._factors = product.factors if product else ()
-            return tuple(one.operation for one in (product, *changes) if one)
-        start, end = sorted(tensors[:2], key=Tensor.numel, reverse=True)
-        if self.kind == "spatial-transformer":
-            start, end = tensors[:2]
-        wanted, led = {id(end)}, []
-        for call in reversed(self.calls):
-            if id(call.result) in wanted and call.result is not start:
-                wanted |= call.given
-                led.append(call.operation)
-        return tuple(reversed(led))
-
-    def _scoring(self, shares: Tensor) -> list[_Call]:
-        """The calls between the scores that became these shares and their softmax, the product
-        first; none where there are not both.
-        """
-        wanted, back, normalised = {id(shares)}, list[_Call](), False
-        for call in reversed(self.calls):
-            if id(call.result) not in wanted:
-                continue
-            wanted |= call.given
-            if normalised:
-                back.append(call)
-            if normalised and call.factors:
-                break
-            normalised |= call.operation.name == "softmax"
-        else:
-            return []
-        # Back from the softmax also came a bias or a mask; they are none of what became of scores.
-        line, led = set[int](), list[_Call]()
-        for call in reversed(back):
-            if not led or call.given & line:
-                line.add(id(call.result))
-                led.append(call)
-        return led
 
     def _note(self, func: Any, module: str, args: Any, kwargs: Any, result: Tensor) -> None:
         given = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)]
@@ -158,9 +105,9 @@ class _Noting(_Watch):
             made=result.detach().clone() if told else None,
             parameters=tuple(one.detach() for one in given if isinstance(one, nn.Parameter)),
         )
-        scoring = self.kind == "attention" and self._found is None and operation.name in _SCORING
+        scoring = self._weighs and self._found is None and operation.name in _SCORING
         factors = tuple(one.detach() for one in given) if scoring else ()
-        self.calls.append(_Call(operation, result, frozenset(map(id, given)), factors))
+        self.calls.append(Called(operation, result, frozenset(map(id, given)), factors))
         self._left = self._found is not None and len(self.calls) >= self._found + AFTER
 
     def finish(self) -> Workings | None:

@@ -15,6 +15,9 @@ from fovea.models.tracing.equations import operands_of
 from fovea.models.tracing.origins import Origin, axis_after_copy
 from fovea.models.tracing.recording import Watch
 
+OF_A_MAP = ("map", "strip", "strips")
+"""Origins that belong to a map as it is: a reshape ends them."""
+
 
 def on_view(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """The result has the origin of the tensor that was viewed, permuted, copied or cast."""
@@ -24,6 +27,8 @@ def on_view(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         return result
     origin = origins.get(args[0])
     if origin is None or not isinstance(result, Tensor) or result is args[0]:
+        return result
+    if origin.produced_by in OF_A_MAP and result.shape != args[0].shape:
         return result
     if origin.produced_by == "softmax" and result.data_ptr() != args[0].data_ptr():
         # New storage: the normalised axis has another stride there.
@@ -70,6 +75,11 @@ def on_change(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     if origin is not None:
         keep_changed(watch, args[0], origin, result)
     return result
+
+
+def on_other(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """What ends every signature that it meets."""
+    return func(*args, **kwargs)
 
 
 def on_sum_of_two(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:

@@ -5,9 +5,10 @@
 | scaled_dot_product_attention                                       | attention: q and k    |
 | softmax, then a product (matmul, einsum, or times and sum) that    | attention: its matrix |
 | sums over its keys                                                 |                       |
-| sigmoid or hard sigmoid, then a product with a larger feature map  | channel, spatial gate |
-| softmax over branches or channels, then the same                   | channel gate          |
-| affine_grid, then grid_sample                                      | spatial transformer   |
+| a map times a factor that depends on the photo and has one value   | channel, spatial gate |
+| a channel, or one a place                                          |                       |
+| a map times two such factors, one along rows and one along columns | strip gate            |
+| grid_sample at points that depend on the photo                     | spatial transformer   |
 
 A handler calls the function exactly as the network did and looks at arguments and result; it
 never changes either. `STARTS` and `FOLLOWS` at the end are the whole registry: what begins a
@@ -16,6 +17,7 @@ signature, and what is only looked at after something has begun.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -23,19 +25,36 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fovea.models.kinds import following
+from fovea.models.kinds import axes, constant, following, products
 from fovea.models.kinds.attention import signature as attention
+from fovea.models.kinds.attention.kind import ATTENTION
+from fovea.models.kinds.gate import arithmetic
 from fovea.models.kinds.gate import signature as gates
+from fovea.models.kinds.gate.kind import CHANNEL_GATE, SPATIAL_GATE
+from fovea.models.kinds.kind import SiteKind
+from fovea.models.kinds.product import Recogniser
+from fovea.models.kinds.strip import signature as strips
+from fovea.models.kinds.strip.kind import STRIP_GATE
 from fovea.models.kinds.warp import signature as sampling
+from fovea.models.kinds.warp.kind import SPATIAL_TRANSFORMER
 from fovea.models.tracing.recording import Watch
 
 Handler = Callable[[Watch, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 Handlers = dict[Callable[..., Any], Handler]
 
+SITE_KINDS: dict[str, SiteKind] = {
+    kind.name: kind
+    for kind in (ATTENTION, CHANNEL_GATE, SPATIAL_GATE, STRIP_GATE, SPATIAL_TRANSFORMER)
+}
+"""The kinds of sites by name; the only list of them."""
+
+RECOGNISERS: tuple[Recogniser, ...] = (strips.recognise, gates.recognise)
+"""Who is shown a product of a map and a factor, in this order."""
+
 _VIEWS = (
-    "view reshape flatten unflatten transpose permute swapaxes squeeze unsqueeze expand expand_as"
-    " contiguous clone to type type_as float half bfloat16 double view_as t movedim __getitem__"
-    " dropout"
+    "view reshape flatten unflatten squeeze unsqueeze expand expand_as"
+    " contiguous clone to type type_as float half bfloat16 double view_as __getitem__"
+    " dropout detach repeat tile repeat_interleave"
 )
 
 
@@ -47,6 +66,10 @@ def _functions(names: str) -> list[Callable[..., Any]]:
     ]
 
 
+_SIGMOID, _TANH, _EXP = (
+    arithmetic.activation(low, high) for low, high in ((0, 1), (-1, 1), (0, math.inf))
+)
+
 STARTS: Handlers = {
     F.scaled_dot_product_attention: attention.on_attention,
     F.multi_head_attention_forward: attention.on_multi_head_attention,
@@ -54,39 +77,88 @@ STARTS: Handlers = {
         [*_functions("softmax"), F.softmax, torch.special.softmax], attention.on_softmax
     ),
     **dict.fromkeys(
-        [*_functions("sigmoid sigmoid_"), F.sigmoid, torch.special.expit, F.hardsigmoid],
-        gates.on_sigmoid,
+        [*_functions("sigmoid sigmoid_"), F.sigmoid, torch.special.expit, F.hardsigmoid], _SIGMOID
     ),
-    **dict.fromkeys(_functions("clamp clamp_ clip clip_"), gates.on_clamp),
-    F.hardtanh: gates.on_hardtanh,
-    F.relu6: gates.on_relu6,
+    **dict.fromkeys([*_functions("tanh tanh_"), F.tanh], _TANH),
+    **dict.fromkeys(_functions("exp exp_"), _EXP),
+    **dict.fromkeys(_functions("clamp clamp_ clip clip_"), arithmetic.on_clamp),
+    F.hardtanh: arithmetic.on_hardtanh,
+    F.relu6: arithmetic.activation(0, 6),
+    **dict.fromkeys(
+        _functions("reciprocal reciprocal_ __rtruediv__ __rdiv__"), arithmetic.on_reciprocal
+    ),
+    **dict.fromkeys(_functions("rsqrt rsqrt_ cos sin"), arithmetic.on_normaliser),
+    **dict.fromkeys(
+        [*_functions("mean amax norm"), F.adaptive_avg_pool2d, F.adaptive_max_pool2d],
+        arithmetic.on_pooling,
+    ),
+    **dict.fromkeys(_functions("sum"), arithmetic.on_pooled_sum(attention.on_sum)),
+    **dict.fromkeys(
+        _functions("mul mul_ multiply __mul__ __rmul__ __imul__"), products.on_product(RECOGNISERS)
+    ),
+    **dict.fromkeys(_functions("addcmul addcmul_"), products.on_product_added(RECOGNISERS)),
+    torch.einsum: products.on_einsum(RECOGNISERS),
+    **dict.fromkeys(
+        _functions("permute transpose swapaxes swapdims movedim moveaxis"), axes.on_permutation
+    ),
     F.affine_grid: sampling.on_affine_grid,
+    F.grid_sample: sampling.on_grid_sample,
+    **dict.fromkeys(
+        [
+            *(torch.grid_sampler, torch.grid_sampler_2d),
+            *(torch.ops.aten.grid_sampler, torch.ops.aten.grid_sampler.default),
+            *(torch.ops.aten.grid_sampler_2d, torch.ops.aten.grid_sampler_2d.default),
+        ],
+        sampling.on_grid_sampler,
+    ),
+    **dict.fromkeys(
+        _functions(
+            "arange linspace zeros ones full eye tensor as_tensor logspace tril_indices"
+            " triu_indices zeros_like ones_like full_like empty_like new_zeros new_ones"
+            " new_full new_tensor rand randn randint randperm rand_like randn_like"
+        ),
+        constant.on_constant,
+    ),
+    **dict.fromkeys(
+        [torch.stack, torch.cat, torch.concat, torch.meshgrid, torch.broadcast_tensors],
+        constant.on_collection,
+    ),
 }
 """What begins a signature, and who looks."""
 
 FOLLOWS: Handlers = {
     **dict.fromkeys(_functions("matmul bmm __matmul__"), attention.on_matmul),
-    torch.einsum: attention.on_einsum,
-    **dict.fromkeys(_functions("sum"), attention.on_sum),
-    **dict.fromkeys(_functions("mul mul_ multiply __mul__ __rmul__ __imul__"), gates.on_product),
     **dict.fromkeys(
-        _functions("div div_ divide true_divide __truediv__ __itruediv__"), gates.on_quotient
+        _functions("div div_ divide true_divide __truediv__ __itruediv__"),
+        products.on_division(RECOGNISERS),
     ),
-    F.grid_sample: sampling.on_grid_sample,
-    **dict.fromkeys([*_functions(_VIEWS), F.dropout], following.on_view),
+    **dict.fromkeys(_functions("neg neg_ negative __neg__"), arithmetic.on_negation),
+    **dict.fromkeys([*_functions(_VIEWS), F.dropout, F.interpolate, F.upsample], following.on_view),
     **dict.fromkeys(_functions("unbind chunk split"), following.on_unbind),
-    F.linear: following.on_linear,
+    F.linear: arithmetic.on_layer(following.on_linear),
     **dict.fromkeys(
-        _functions("add add_ __add__ __radd__ __iadd__ sub sub_ __sub__ __isub__"),
-        following.on_sum_of_two,
+        _functions(
+            "add add_ __add__ __radd__ __iadd__ sub sub_ subtract __sub__ __isub__ __rsub__ rsub"
+        ),
+        arithmetic.on_sum,
     ),
-    **dict.fromkeys([F.conv2d, torch.conv2d], following.on_convolution),
+    **dict.fromkeys(
+        [F.conv2d, torch.conv2d, F.conv1d, torch.conv1d],
+        arithmetic.on_layer(following.on_convolution),
+    ),
     **dict.fromkeys(
         [
             *_functions("masked_fill masked_fill_ nan_to_num"),
             *(F.batch_norm, F.layer_norm, F.group_norm, F.normalize),
         ],
-        following.on_change,
+        arithmetic.on_layer(following.on_change),
+    ),
+    **dict.fromkeys(
+        [
+            *_functions("relu relu_ pow pow_ __pow__ square abs sqrt"),
+            *(F.relu, F.gelu, F.silu, F.hardswish, F.leaky_relu, F.elu, F.mish),
+        ],
+        arithmetic.on_layer(following.on_other),
     ),
 }
 """What is looked at only while something that has begun is alive, and who looks."""

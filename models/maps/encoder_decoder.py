@@ -54,7 +54,7 @@ def stack(trace: Trace) -> Stack:
     """
     blocks: dict[str, list[Site]] = defaultdict(list)
     for site in trace.sites:
-        if site.kind == "attention":
+        if site.attends:
             blocks[_block(site.name)].append(site)
     encoder: list[Site] = []
     decoder: list[tuple[Site | None, Site]] = []

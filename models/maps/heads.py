@@ -53,8 +53,5 @@ def head_importance(gradients: Sequence[Sequence[Tensor]]) -> Map:
 def importance_of(traces: Sequence[Trace]) -> Map:
     """`head_importance` of traces in which a loss was differentiated, one photo each."""
     return head_importance(
-        [
-            [head_gradient(s.attention) for s in trace.sites if s.kind == "attention"]
-            for trace in traces
-        ]
+        [[head_gradient(s.attention) for s in trace.sites if s.attends] for trace in traces]
     )

@@ -35,7 +35,7 @@ class NoClassToken(NotPossible):
 
 def chain(trace: Trace) -> tuple[Site, ...]:
     """The self-attention sites that share the tokens of the last one, in order of execution."""
-    square = [s for s in trace.sites if s.kind == "attention" and s.queries == s.keys and s.grid]
+    square = [s for s in trace.sites if s.attends and s.queries == s.keys and s.grid]
     if not square:
         raise NoChain("it needs self-attention over the patches of the photo; there is none")
     last = square[-1]

@@ -21,7 +21,7 @@ none.
 
 def attention_site(trace: Trace, layer: int) -> Site:
     """The attention of a layer; negative ones are counted from the last. Raises IndexError."""
-    sites = [site for site in trace.sites if site.kind == "attention"]
+    sites = [site for site in trace.sites if site.attends]
     if not -len(sites) <= layer < len(sites):
         raise IndexError(f"layer {layer} does not exist; there are {len(sites)} attention layers")
     return sites[layer]

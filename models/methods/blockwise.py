@@ -83,7 +83,7 @@ def _differentiable(value: Any) -> Any:
 def _found_again(site: Site, trace: Trace, layouts: Layouts) -> Site:
     """The site of the whole network in the trace of its block alone, placed."""
     tokens, index = site.keys, int(site.id[1:])
-    attentions = [one for one in trace.sites if one.kind == "attention"]
+    attentions = [one for one in trace.sites if one.attends]
     own = [one for one in attentions if one.queries == one.keys == tokens][-1]
     (placed,) = place(Trace((own,)), layouts[index : index + 1]).sites
     return replace(placed, id=site.id, layer=site.layer, name=site.name)

@@ -150,7 +150,7 @@ def _heads_of(module: nn.Module, photo: Tensor, target: int, layouts: Layouts) -
         layers.append(heads.head_gradient(site.attention))
 
     def attentions(trace: Trace) -> tuple[Site, ...]:
-        return tuple(site for site in trace.sites if site.kind == "attention")
+        return tuple(site for site in trace.sites if site.attends)
 
     layers_backwards(module, photo, loss_of(target), layouts, see, attentions)
     return layers[::-1]

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from fovea.models.mechanisms.cbam import CBAM
+from fovea.models.mechanisms.coordinate_attention import CoordinateAttention
 from fovea.models.mechanisms.efficient_channel_attention import EfficientChannelAttention
 from fovea.models.mechanisms.feature_map_attention import FeatureMapAttention
 from fovea.models.mechanisms.squeeze_excitation import SqueezeExcitation
@@ -18,6 +19,7 @@ GATES: dict[str, Callable[[int], nn.Module]] = {
     "cbam": lambda channels: CBAM(channels, arrangement="channel_first"),
     "cbam_spatial_first": lambda channels: CBAM(channels, arrangement="spatial_first"),
     "cbam_parallel": lambda channels: CBAM(channels, arrangement="parallel"),
+    "coordinate": CoordinateAttention,
     # Not a gate a block, but two layers on the inner feature map: see GatedResNet.
     "self_attention": lambda channels: nn.Identity(),
 }

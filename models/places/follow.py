@@ -236,7 +236,7 @@ class Follow(TorchFunctionMode):
 
     def _note_layout(self, index: int, func: Any, args: tuple[Any, ...], kwargs: Any) -> None:
         site = self.recording.trace.sites[index]
-        if site.kind == "attention":
+        if site.attends:
             seen = seen_at(self.shadow, self.recording.origins, func, args, kwargs)
             if seen is not None:
                 self.seen[index] = seen

@@ -20,7 +20,7 @@ from fovea.models.places.follow import NOWHERE, follow
 from fovea.models.places.shadows import axes_of, coordinates
 from fovea.models.places.sliding import Window, new_shape
 from fovea.models.places.tokens import Seen
-from fovea.models.records import Attention, Cells, Gate, Layout, PatchGrid, Site, Trace
+from fovea.models.records import Attention, Cells, Layout, PatchGrid, Site, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ def survey(module: nn.Module, *inputs: Any, **named: Any) -> Layouts:
     """
     trace, tokens = follow(module, *inputs, **named)
     return tuple(
-        _placement(site, seen) if site.kind == "attention" else None
+        _placement(site, seen) if site.attends else None
         for site, seen in zip(trace.sites, tokens, strict=True)
     )
 
@@ -230,13 +230,6 @@ def _place_attention(site: Site, placement: Placement) -> Site:
     )
 
 
-def _place_gate(site: Site, gate: Gate) -> Site:
-    map_with_places = gate.values if site.kind == "spatial-gate" else gate.features
-    if map_with_places is None:
-        return site
-    return replace(site, grid=PatchGrid(*map_with_places.shape[2:]))
-
-
 def place(trace: Trace, layouts: Layouts) -> Trace:
     """`trace` of one photo with the places of each site filled in.
 
@@ -247,7 +240,7 @@ def place(trace: Trace, layouts: Layouts) -> Trace:
         if isinstance(site.tensors, Attention):
             known = layouts[index] if index < len(layouts) else None
             site = _place_attention(site, known or Placement(note=_UNKNOWN))
-        elif isinstance(site.tensors, Gate):
-            site = _place_gate(site, site.tensors)
+        elif (size := site.tensors.map_size) is not None:
+            site = replace(site, grid=PatchGrid(*size))
         sites.append(site)
     return Trace(tuple(sites))

@@ -68,7 +68,7 @@ def _that_fit(layouts: Layouts, sites: tuple[Site, ...]) -> Layouts:
         return ()
     for site, known in zip(sites, layouts, strict=True):
         cells = known and known.layout and known.layout.keys
-        if cells and site.kind == "attention" and cells.cells.shape[-1] != site.keys:
+        if cells and site.attends and cells.cells.shape[-1] != site.keys:
             raise ValueError(
                 f"these places are of another input size: {cells.cells.shape[-1]} keys at site "
                 f"{site.id}, which has {site.keys}"

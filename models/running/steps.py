@@ -5,9 +5,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from fovea.models.kinds.attention.steps import attention_steps
-from fovea.models.kinds.gate.steps import gate_steps
+from fovea.models.kinds.kind import At
+from fovea.models.kinds.registry import SITE_KINDS
 from fovea.models.kinds.step import Step
-from fovea.models.kinds.warp.steps import sampling_steps
 from fovea.models.maps.propagation import NotPossible
 from fovea.models.places.layout import Layouts
 from fovea.models.running.inference import run, run_for_workings
@@ -36,8 +36,7 @@ def steps(
     workings = run_for_workings(module, inputs, [one.id for one in trace.sites].index(site), found)
     if workings is None:
         raise NotPossible(f"a second pass did not meet site {site}")
-    if found.kind == "attention":
+    tell = SITE_KINDS[found.kind].steps
+    if tell is None:
         return attention_steps(found, workings, window, query, head, key)
-    if found.kind == "spatial-transformer":
-        return sampling_steps(found, workings, *pixel)
-    return gate_steps(found, workings)
+    return tell(found, workings, At(*pixel))

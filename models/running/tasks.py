@@ -243,8 +243,7 @@ def _sizes(module: nn.Module, *arguments: Tensor) -> tuple[Sizes | None, ...]:
     with torch.inference_mode(), capture(module) as recording:
         module(*arguments)
     return tuple(
-        site.attention.shape[2:] if site.kind == "attention" else None
-        for site in recording.trace.sites
+        site.attention.shape[2:] if site.attends else None for site in recording.trace.sites
     )
 
 

@@ -49,6 +49,16 @@ def calling_module(paths: dict[int, str]) -> str:
     return ""
 
 
+def is_running(paths: dict[int, str]) -> bool:
+    """Whether a call of any module of `paths` is on this thread's stack."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code is _CALL and id(frame.f_locals["self"]) in paths:
+            return True
+        frame = frame.f_back
+    return False
+
+
 def call_of(root: nn.Module) -> Call | None:
     """What the outermost call of `root` on this thread's stack was given; None where none is."""
     found: Call | None = None

@@ -25,9 +25,23 @@ class Operation:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Called:
+    """An operation while its pass runs.
+
+    result: the tensor itself, so that no other can take its identity; given: identities ·
+    factors: of a product that may be that of queries and keys.
+    """
+
+    operation: Operation
+    result: Tensor
+    given: frozenset[int]
+    factors: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Workings:
     """before: of a gate, what led from the feature map to it, in order; of a sampler, what led to
-    theta; of an attention whose network made the matrix itself, what led from the product of
+    its grid; of an attention whose network made the matrix itself, what led from the product of
     queries and keys to the softmax, without it · after: what the site's module did with the result
     · value: of an attention, (window, head, key, head_dim), None where its axes are not known ·
     factors: what that product is of, as the network had them.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import weakref
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -22,18 +22,18 @@ class Origin:
     For a softmax, `size` and `stride` identify the normalised axis through any change of view:
     views share storage, so the axis keeps its stride wherever it moves. changed: more than views
     happened to it since. factor: the softmax, where the tensor is its product with values that
-    are still to be summed. ceiling: the upper bound of what was clamped between 0 and it. theta
-    belongs to an affine grid.
+    are still to be summed. theta belongs to an affine grid. about: what a kind of site notes for
+    itself (`models/kinds/gate/factor.py`).
     """
 
-    produced_by: Literal["softmax", "weighted", "sigmoid", "clamp", "affine-grid"]
+    produced_by: Literal["softmax", "weighted", "affine-grid", "factor", "strip", "strips", "map"]
     size: int = 0
     stride: int = 0
     changed: bool = False
     factor: Tensor | None = None
-    ceiling: float = 1.0
     theta: Tensor | None = None
     align_corners: bool = False
+    about: Any = None
 
     def axis(self, tensor: Tensor) -> int | None:
         """The axis of `tensor` that the softmax normalised, or None where a reshape has broken it

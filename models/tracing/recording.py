@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from fovea.models.records import Kind, Site, Tensors, Trace
 from fovea.models.tracing.call_stack import Call, call_of, calling_module, module_paths
+from fovea.models.tracing.constants import Constants
 from fovea.models.tracing.origins import Origins
 from fovea.models.tracing.stopping import check
 
@@ -22,6 +23,7 @@ class Recording:
     def __init__(self, module: nn.Module, *, features: bool, gradients: bool) -> None:
         self.features, self.gradients = features, gradients
         self.origins = Origins()
+        self.constants = Constants(module)
         # Heads that the function now running has folded into the batch axis, where it says so.
         self.folded_heads: int | None = None
         # For each site, what the network was called with when it was found; None where a part of
@@ -63,6 +65,14 @@ class Recording:
                 note=note,
             )
         )
+
+    def photos(self) -> int | None:
+        """How many photos the network was given together; None where nobody can tell."""
+        call = call_of(self._module)
+        given = () if call is None else (*call.args, *call.kwargs.values())
+        pictures = (one for one in given if isinstance(one, Tensor) and one.ndim == 4)
+        picture = next(pictures, None)
+        return None if picture is None else picture.shape[0]
 
     def _call(self) -> Call | None:
         now, last = call_of(self._module), self.calls[-1] if self.calls else None

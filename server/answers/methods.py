@@ -122,7 +122,7 @@ def _received(site: Site, options: Options) -> Map:
 
 
 def _has_placed_keys(site: Site) -> bool:
-    return site.kind == "attention" and site.layout is not None and site.layout.keys is not None
+    return site.attends and site.layout is not None and site.layout.keys is not None
 
 
 def _dino(trace: Trace, options: Options) -> Map:

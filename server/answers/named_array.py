@@ -22,7 +22,8 @@ class NamedArray:
     client.
     covers_input: whether (row, column) are cells on the network's input, so that it can be drawn on
     the photo.
-    name: what the values are called in JSON and safetensors.
+    name: what the values are called in JSON and safetensors. more: further arrays beside them in
+    both, by name, with their axes.
     grid: where those cells are; None where they share the whole input evenly.
     """
 
@@ -33,4 +34,5 @@ class NamedArray:
     about: Mapping[str, Any] = field(default_factory=dict)
     covers_input: bool = True
     name: str = "values"
+    more: Mapping[str, tuple[Array, tuple[str, ...]]] = field(default_factory=dict)
     grid: PatchGrid | None = None

@@ -32,7 +32,7 @@ class Query:
 
 def windows(site: Site) -> int | None:
     """How many windows attend apart from each other; None where the tokens attend as one."""
-    count = site.attention.shape[0] if site.kind == "attention" else 1
+    count = site.attention.shape[0] if site.attends else 1
     return count if count > 1 else None
 
 

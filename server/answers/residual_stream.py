@@ -26,7 +26,7 @@ async def compute(engine: Engine, analysis: Analysis, site: Site) -> Sequence[Ad
     Raises WrongKind for what is no attention, and MapNotPossible where its tokens are neither all
     patches of the photo nor words, or where nothing is added to them.
     """
-    require(site, "attention")
+    require(site, "stream")
     if not (_is_of_patches(site) or _is_of_words(site)):
         raise MapNotPossible(
             f"Site {site.id} is no attention of all patches to each other, nor one that words ask.",
@@ -59,7 +59,7 @@ async def lengths(
     """
     if site is None:
         site = next((one for one in reversed(analysis.trace.sites) if _is_of_patches(one)), None)
-    if site is None or (site.kind == "attention" and not _is_of_patches(site)):
+    if site is None or (site.attends and not _is_of_patches(site)):
         whose = analysis.model.id if site is None else f"site {site.id}"
         raise MapNotPossible(f"The tokens of {whose} are not all patches of a photo.")
     additions, chosen = await compute(engine, analysis, site), site
@@ -75,7 +75,7 @@ async def lengths(
 
 
 def _is_of_patches(site: Site) -> bool:
-    return site.kind == "attention" and site.grid is not None and site.queries == site.keys
+    return site.attends and site.grid is not None and site.queries == site.keys
 
 
 def _is_of_words(site: Site) -> bool:

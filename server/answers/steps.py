@@ -12,9 +12,9 @@ from torch import Tensor
 from fovea.models.catalog.spec import LoadedModel
 from fovea.models.kinds.attention.steps import attention_steps
 from fovea.models.kinds.attention.windows import token_at
-from fovea.models.kinds.gate.steps import gate_steps
+from fovea.models.kinds.kind import At
+from fovea.models.kinds.registry import SITE_KINDS
 from fovea.models.kinds.step import Step
-from fovea.models.kinds.warp.steps import sampling_steps
 from fovea.models.maps.propagation import NotPossible
 from fovea.models.records import PatchGrid, Site
 from fovea.models.running.inference import run_for_workings
@@ -29,6 +29,7 @@ from fovea.server.answers.queries import (
     placed_query,
     window_index,
 )
+from fovea.server.answers.views import titled
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.engine import Engine
 from fovea.server.problems import InvalidParameter
@@ -69,20 +70,16 @@ async def compute(
 
 
 def _plan(analysis: Analysis, site: Site, asked: Asked) -> tuple[str, Make, dict[str, Any]]:
-    if site.kind == "attention":
+    kind = SITE_KINDS[site.kind]
+    if kind.steps is None:
         return _of_attention(analysis, site, asked)
-    layer = f"{site.kind.replace('-', ' ').capitalize()} {site.layer}"
-    if site.kind != "spatial-transformer":
-        what = "channel" if site.kind == "channel-gate" else "place"
-        return (
-            f"{layer}: from the feature map to a factor for every {what}",
-            partial(gate_steps, site),
-            {},
-        )
-    row, column = parse_place(asked.query, PatchGrid(*site.sampling.grid.shape[1:3]))
-    told = f"{layer}: how row {row}, column {column} of its output is read"
-    make = partial(sampling_steps, site, row=row, column=column)
-    return told, make, {"query": f"{row},{column}"}
+    at, where = At(), ""
+    if kind.grid is not None:
+        at = At(*parse_place(asked.query, PatchGrid(*kind.grid(site))))
+        where = f"{at.row},{at.column}"
+    told = f"{titled(site)}: {kind.led_to.format(row=at.row, column=at.column)}"
+    tell = kind.steps
+    return told, lambda workings: tell(site, workings, at), {"query": where} if where else {}
 
 
 def _of_attention(analysis: Analysis, site: Site, asked: Asked) -> tuple[str, Make, dict[str, Any]]:

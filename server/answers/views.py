@@ -8,12 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from fovea.models.kinds.attention import rows as attention_maps
 from fovea.models.kinds.attention import windows as places
-from fovea.models.records import Cells, Map, Site
+from fovea.models.kinds.kind import SiteKind
+from fovea.models.kinds.registry import SITE_KINDS
+from fovea.models.records import Cells, Map, Site, Trace
 from fovea.server.answers.named_array import Array, NamedArray
 from fovea.server.answers.queries import (
     Direction,
@@ -28,7 +31,7 @@ from fovea.server.answers.queries import (
     word_labels,
 )
 from fovea.server.engine.analysis import Analysis
-from fovea.server.problems import InvalidParameter, WrongKind
+from fovea.server.problems import InvalidParameter, NotAcceptable, WrongKind
 
 
 def as_array(tensor: Tensor) -> Array:
@@ -45,13 +48,21 @@ def of_map(found: Map, sentence: str, about: dict[str, Any]) -> NamedArray:
     return NamedArray(values, found.axes, sentence, prefix, about, on_photo, grid=found.grid)
 
 
-def require(site: Site, *kinds: str) -> None:
-    """Raises WrongKind unless the site is of one of these kinds."""
-    if site.kind not in kinds:
+def require(site: Site, view: str) -> SiteKind:
+    """The site's kind; raises WrongKind unless it has this view."""
+    kind = SITE_KINDS[site.kind]
+    if view not in kind.views:
+        valid = [one.name for one in SITE_KINDS.values() if view in one.views]
         raise WrongKind(
-            f"Site {site.id} ({site.name}) is of the kind {site.kind}, not {' or '.join(kinds)}.",
-            valid=list(kinds),
+            f"Site {site.id} ({site.name}) is of the kind {site.kind}, not {' or '.join(valid)}.",
+            valid=valid,
         )
+    return kind
+
+
+def titled(site: Site) -> str:
+    """What a site is called in a sentence."""
+    return f"{SITE_KINDS[site.kind].title} {site.layer}"
 
 
 # Attention --------------------------------------------------------------------------------------
@@ -160,23 +171,35 @@ def _spread(line: Tensor, cells: Cells, sentence: str) -> NamedArray:
 
 
 def gate(site: Site) -> NamedArray:
-    """The weight of each channel, or the mask over places."""
-    require(site, "channel-gate", "spatial-gate")
-    values = site.gate.values[0]
-    about = {"site": site.id}
-    if site.kind == "channel-gate":
-        sentence = f"Channel gate {site.layer}: the weight of each channel"
-        return NamedArray(
-            as_array(values[:, 0, 0]), ("channel",), sentence, about=about, covers_input=False
-        )
-    sentence = f"Spatial gate {site.layer}: the weight of each place"
-    return NamedArray(as_array(values[0]), ("row", "column"), sentence, about=about)
+    """The weight of each channel, the mask over places, or the strips with their product."""
+    kind = require(site, "gate")
+    assert kind.shown is not None
+    with torch.inference_mode():
+        shown = kind.shown(site)
+    on_photo = shown.axes == ("row", "column")
+    about: dict[str, Any] = {"site": site.id, **_facts_of(site)}
+    if shown.more:
+        about["axes_of"] = {name: list(axes) for name, _, axes in shown.more}
+    sentence = f"{titled(site)}: {shown.sentence}"
+    return NamedArray(
+        as_array(shown.values),
+        shown.axes,
+        sentence,
+        about=about,
+        covers_input=on_photo,
+        more={name: (as_array(values), axes) for name, values, axes in shown.more},
+    )
+
+
+def _facts_of(site: Site) -> dict[str, Any]:
+    tell = SITE_KINDS[site.kind].facts
+    return {} if tell is None else tell(Trace((site,)), site)
 
 
 def features(site: Site, channel: int) -> NamedArray:
     """The feature map of one channel, before the gate."""
-    require(site, "channel-gate", "spatial-gate")
-    kept = site.gate.features
+    kind = require(site, "features")
+    kept = None if kind.features is None else kind.features(site)
     if kept is None:
         raise WrongKind(f"The feature maps of site {site.id} were not kept.")
     if not 0 <= channel < kept.shape[1]:
@@ -186,11 +209,10 @@ def features(site: Site, channel: int) -> NamedArray:
             limit=kept.shape[1] - 1,
             actual=channel,
         )
-    kind = site.kind.replace("-", " ").capitalize()
     return NamedArray(
         as_array(kept[0, channel]),
         ("row", "column"),
-        f"{kind} {site.layer}: channel {channel} before the gate",
+        f"{titled(site)}: channel {channel} before the gate",
         about={"site": site.id, "channel": channel},
     )
 
@@ -200,16 +222,16 @@ def features(site: Site, channel: int) -> NamedArray:
 
 def sampling_grid(site: Site) -> NamedArray:
     """For each output cell the source point (x, y), −1…1."""
-    require(site, "spatial-transformer")
+    require(site, "grid")
     sampling = site.sampling
     rows, columns = sampling.input.shape[2:]
     return NamedArray(
         as_array(sampling.grid[0]),
         ("row", "column", "xy"),
-        f"Spatial transformer {site.layer}: where each cell of its output is read from",
+        f"{titled(site)}: where each cell of its output is read from",
         about={
             "site": site.id,
-            "theta": as_array(sampling.theta[0]).tolist(),
+            "theta": None if sampling.theta is None else as_array(sampling.theta[0]).tolist(),
             "input": {"rows": rows, "columns": columns},
             "output": {"rows": sampling.grid.shape[1], "columns": sampling.grid.shape[2]},
             "align_corners": sampling.align_corners,
@@ -220,22 +242,40 @@ def sampling_grid(site: Site) -> NamedArray:
 
 
 def warped(analysis: Analysis, site: Site) -> NamedArray:
-    """What the sampler gave; where it is a picture in 0…1, its normalisation undone."""
-    require(site, "spatial-transformer")
+    """What the sampler gave, as the network has it: normalised, where it is a picture."""
+    require(site, "grid/warped")
     output = site.sampling.output[0]
     preprocessing = analysis.model.preprocessing
     is_picture = preprocessing is not None and output.shape[0] == preprocessing.channels == len(
         preprocessing.mean
     )
-    if is_picture and preprocessing is not None:
-        std = output.new_tensor(preprocessing.std)[:, None, None]
-        output = output * std + output.new_tensor(preprocessing.mean)[:, None, None]
     return NamedArray(
         as_array(output),
         ("channel", "row", "column"),
-        f"Spatial transformer {site.layer}: what it passes on",
-        about={"site": site.id, "picture": is_picture},
+        f"{titled(site)}: what it passes on",
+        about={"site": site.id, "picture": is_picture, "values_are": "tensor"},
         covers_input=False,
+    )
+
+
+def as_picture(analysis: Analysis, array: NamedArray) -> NamedArray:
+    """What a sampler gave with its normalisation undone: 0…1.
+
+    Raises NotAcceptable where it is no picture but feature maps.
+    """
+    preprocessing = analysis.model.preprocessing
+    if not array.about["picture"] or preprocessing is None:
+        raise NotAcceptable(
+            f"What site {array.about['site']} samples is no picture but {array.values.shape[0]} "
+            "channels.",
+            hint="Ask for its numbers: values=tensor as npy or JSON.",
+        )
+    std, mean = (
+        np.asarray(one, np.float32)[:, None, None]
+        for one in (preprocessing.std, preprocessing.mean)
+    )
+    return replace(
+        array, values=array.values * std + mean, about={**array.about, "values_are": "picture"}
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fovea.server.commands.common import USAGE, Stop
+from fovea.server.commands.parsing import meant
 
 if TYPE_CHECKING:
     from fovea.models.records import Site
@@ -74,7 +75,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     """The map and its options."""
     asked = parser.add_argument_group("what is shown")
     asked.add_argument(
-        "--map", metavar="NAME", help="see below (rollout; attention for a sentence)"
+        "--map",
+        action="append",
+        dest="maps",
+        metavar="NAME",
+        help="see below (rollout; attention for a sentence); may be given more than once",
     )
     asked.add_argument(
         "--layer", type=int, metavar="N", help="from 0, or from the last: -1 (the last)"
@@ -133,15 +138,39 @@ def share(text: str) -> float:
     return value
 
 
-def check(options: argparse.Namespace) -> None:
-    """Ends the command where the map does not exist or does not heed an option that was named."""
-    if options.map not in HEEDED:
-        raise Stop(f"there is no map {options.map!r}; valid: {', '.join(HEEDED)}.", USAGE)
+def each(options: argparse.Namespace, default: str) -> list[argparse.Namespace]:
+    """The options of every map that is asked for: its name in `map`, and of the options of maps
+    only those that it heeds.
+
+    Ends the command where a map does not exist, or where no map heeds an option that was named.
+    """
+    maps = list(dict.fromkeys(options.maps or [default]))
+    for name in maps:
+        if name not in HEEDED:
+            raise Stop(
+                f"there is no map {name!r}.{meant(name, HEEDED)} Valid: {', '.join(HEEDED)}.", USAGE
+            )
     every = dict.fromkeys(name for names in HEEDED.values() for name in names)
-    for name in every:
-        if getattr(options, name) is not None and name not in HEEDED[options.map]:
+    named = [name for name in every if getattr(options, name) is not None]
+    for name in named:
+        if not any(name in HEEDED[one] for one in maps):
             heeding = [one for one, names in HEEDED.items() if name in names]
-            raise Stop(f"--{name} is for {', '.join(heeding)}; not for {options.map}.", USAGE)
+            raise Stop(f"--{name} is for {', '.join(heeding)}; not for {', '.join(maps)}.", USAGE)
+    _check_names(options)
+    return [
+        argparse.Namespace(
+            **{
+                **vars(options),
+                **{name: None for name in named if name not in HEEDED[one]},
+                "map": one,
+            }
+        )
+        for one in maps
+    ]
+
+
+def _check_names(options: argparse.Namespace) -> None:
+    """Ends the command where two options name the same thing."""
     if options.site is not None and options.layer is not None:
         raise Stop("--site and --layer name the same thing; give one of them.", USAGE)
     if options.query is not None and options.word is not None:
@@ -209,7 +238,7 @@ def query_of(analysis: Analysis, site: Site, options: argparse.Namespace) -> str
         fitting = [
             one.id
             for one in analysis.trace.sites
-            if one.kind == "attention" and word_labels(one, analysis.sentence)[side]
+            if one.attends and word_labels(one, analysis.sentence)[side]
         ]
         asked = "keys" if side else "queries"
         raise InvalidParameter(

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+# PYTHON_ARGCOMPLETE_OK
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
-from fovea.server.commands import doctor, explain, models, serve
-from fovea.server.commands.common import Stop, say
+from fovea.models.version import VERSION
+from fovea.server.commands import convert, doctor, explain, models, serve
+from fovea.server.commands.common import Stop, say, tolerate_encoding
+from fovea.server.commands.parsing import Parser
 from fovea.server.commands.serve import address, listen
 
 __all__ = ["COMMANDS", "address", "listen", "main"]
 
-COMMANDS = {"serve": serve, "models": models, "doctor": doctor, "explain": explain}
+COMMANDS = {
+    "serve": serve,
+    "models": models,
+    "doctor": doctor,
+    "explain": explain,
+    "convert": convert,
+}
 
 EPILOG = """\
 start here:
@@ -30,7 +40,17 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit: 0 done, 1 something could not be done, 2 not understood."""
-    options = parser().parse_args(arguments)
+    tolerate_encoding()
+    whole = parser()
+    complete(whole)
+    options, unknown = whole.parse_known_args(arguments)
+    if options.command is None:
+        if unknown:
+            whole.refuse(unknown[0])
+        whole.print_help()
+        return
+    if unknown:
+        command_parsers(whole)[options.command].refuse(unknown[0])
     try:
         code: int = COMMANDS[options.command].run(options)
     except Stop as stop:
@@ -45,15 +65,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(code)
 
 
-def parser() -> argparse.ArgumentParser:
+def complete(whole: Parser) -> None:
+    """Answers the shell that asks how a line could go on, where argcomplete is installed."""
+    if "_ARGCOMPLETE" not in os.environ:
+        return
+    try:
+        import argcomplete
+    except ImportError:
+        return
+    argcomplete.autocomplete(whole)
+
+
+def command_parsers(whole: Parser) -> dict[str, Parser]:
+    """The parser of each command, by its name."""
+    (commands,) = (a for a in whole._actions if isinstance(a, argparse._SubParsersAction))
+    return dict(commands.choices)
+
+
+def parser() -> Parser:
     """The parser of the whole command line."""
-    whole = argparse.ArgumentParser(
+    whole = Parser(
         prog="fovea",
         description="See what a vision network attended to.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = whole.add_subparsers(dest="command", metavar="command", required=True)
+    whole.add_argument("--version", action="version", version=f"fovea {VERSION}")
+    commands = whole.add_subparsers(dest="command", metavar="command")
     for name, command in COMMANDS.items():
         command.add(
             commands.add_parser(

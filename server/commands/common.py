@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import codecs
+import io
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +30,29 @@ class Stop(Exception):
 def say(*lines: str) -> None:
     """To the error stream: what a person reads, and a pipe does not want."""
     print(*lines, sep="\n", file=sys.stderr, flush=True)
+
+
+PLAIN = str.maketrans(
+    {"→": "->", "×": "x", "·": "-", "–": "-", "…": "...", "“": '"', "”": '"', "−": "-"}
+)
+"""What the commands print besides ASCII, for streams that cannot have it."""
+
+
+def tolerate_encoding() -> None:
+    """Lets output through where the stream's encoding lacks a character, as on Windows in a pipe:
+    it is written in ASCII's way, or as a question mark.
+    """
+    codecs.register_error("fovea-plain", _in_plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors != "surrogateescape":
+            stream.reconfigure(errors="fovea-plain")
+
+
+def _in_plain(error: UnicodeError) -> tuple[str, int]:
+    """What stands for the characters that could not be written, and where to go on."""
+    assert isinstance(error, UnicodeEncodeError)
+    there = error.object[error.start : error.end].translate(PLAIN)
+    return there.encode("ascii", "replace").decode(), error.end
 
 
 def settings_for(options: argparse.Namespace, **overrides: Any) -> Settings:

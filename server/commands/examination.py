@@ -71,17 +71,15 @@ def _given(network: LoadedModel) -> bytes | str:
 
 def about_site(site: Site) -> dict[str, Any]:
     """A placed site in the words of the report."""
-    shape: tuple[int, ...]
     if isinstance(site.tensors, Attention):
         windows, _, queries, keys = site.tensors.shape
         size = f"{queries}×{keys}" if windows == 1 else f"{windows} × {queries}×{keys}"
     else:
-        shape = tuple((site.gate.values if "gate" in site.kind else site.sampling.grid).shape[1:])
-        size = "×".join(map(str, shape))
+        size = site.tensors.size
     grid = site.grid
     if grid is None and site.layout is not None and site.layout.keys is not None:
         grid = site.layout.keys.grid
-    attends = site.kind == "attention"
+    attends = isinstance(site.tensors, Attention)
     return {
         "id": site.id,
         "kind": site.kind,

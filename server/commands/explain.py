@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from fovea.server.commands import asking, pictures
+from fovea.server.commands import asking, pictures, writing
 from fovea.server.commands.common import (
     DONE,
     FAILED,
@@ -21,20 +23,24 @@ from fovea.server.commands.common import (
     sentence,
     settings_for,
 )
-from fovea.server.commands.planning import FORMATS, Work, plan, plan_sentences
-from fovea.server.commands.shares import shares
+from fovea.server.commands.planning import (
+    FORMATS,
+    Work,
+    files_of,
+    photos_named,
+    plan,
+    plan_sentences,
+    suffix_of,
+)
 
 if TYPE_CHECKING:
-    from fovea.server.answers.named_array import NamedArray
-    from fovea.server.engine.analysis import Analysis
     from fovea.server.engine.engine import Engine
-    from fovea.server.wire.render import Render
 
 SUMMARY = "draw a map on photos or of sentences, or save its values"
 DESCRIPTION = (
     "Look at photos, or read sentences, with a network and write what it attended to: a picture\n"
-    "(.png, the same that the server draws; with the words beside it where it is of words), the\n"
-    "raw values (.npy) or a page for a browser (.html, one file, offline, with all values)."
+    "(.png, the same that the server draws, .jpg or .webp; words beside it where it is of words),\n"
+    "the raw values (.npy) or a page for a browser (.html, one file, offline)."
 )
 EPILOG = f"""\
 {asking.MAPS}
@@ -47,19 +53,28 @@ examples:
   fovea explain digit.png --model stn_digits --map grid -o window.png
   fovea explain room.jpg --model sa_unet --map mask --render heatmap -o walls.png
   fovea explain *.jpg --format npy -o values/
+  fovea explain cat.jpg --map rollout --map relevance -o maps/      one pass, two files
+  fovea explain cat.jpg --json | jq '.[0].values'              values instead of a file
+  curl -s ADDRESS | fovea explain - -o map.png                a photo from a pipe
   fovea explain cat.jpg --variant vit-explain -o cat.png      rollout as that tool defines it
   fovea explain cat.jpg --model captioner --map attention --word 1 -o where.png
   fovea explain --model text_transformer --text "the cat sees a dog" -o words.html
   fovea explain --text "the cat sees a dog" --map relevance --word chien -o dog.npy
 
-Several photos, a folder, or several --text are written into a folder. What cannot be read is
-reported at the end and does not keep the others from being done; then the exit code is 1.
+Several photos, a folder, a pattern, several --map or several --text are written into a folder.
+What cannot be read is reported at the end and does not keep the others from being done; then the
+exit code is 1.
 """
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """What can be said behind `fovea explain`."""
-    parser.add_argument("photos", nargs="*", metavar="PHOTO", help="a photo, or a folder of them")
+    parser.add_argument(
+        "photos",
+        nargs="*",
+        metavar="PHOTO",
+        help="a photo, a folder or a pattern of them; - reads one from a pipe",
+    )
     parser.add_argument(
         "--text",
         action="append",
@@ -72,9 +87,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     written.add_argument(
         "-o",
         "--output",
-        required=True,
         metavar="PATH",
-        help="a file .png, .npy or .html for one photo or sentence; a folder for several",
+        help="a file .png, .jpg, .webp, .npy or .html for one photo or sentence; a folder for "
+        "several",
+    )
+    written.add_argument(
+        "--json", action="store_true", help="print what was made as JSON; without -o the values too"
     )
     written.add_argument(
         "--format",
@@ -99,33 +117,42 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Writes the maps; 1 if a photo or a sentence failed."""
-    options.map = options.map or ("attention" if options.text else "rollout")
-    asking.check(options)
-    work = planned(options)
-    pictures.check(options, work)
-    failed = asyncio.run(_work_through(work, options))
+    asked = asking.each(options, "attention" if options.text else "rollout")
+    work = planned(options, [one.map for one in asked])
+    for number, one_map in enumerate(asked):
+        pictures.check(one_map, [each.outputs[number] for each in work if each.outputs])
+    told, failed = asyncio.run(_work_through(work, options, asked))
     for one, reason in failed:
         say(f"{one}: {reason}")
     if failed and len(work) > 1:
         kind = "sentences" if options.text else "photos"
         say(f"{len(work) - len(failed)} of {len(work)} {kind} done, {len(failed)} failed.")
+    if options.json:
+        print(json.dumps(told, indent=2, ensure_ascii=False))
     return FAILED if failed else DONE
 
 
-def planned(options: argparse.Namespace) -> list[Work]:
+def planned(options: argparse.Namespace, maps: list[str]) -> list[Work]:
     """The work that the command line names."""
-    output = Path(options.output)
     if options.text and options.photos:
         raise Stop("a network reads photos or sentences; give PHOTO or --text.", USAGE)
-    if options.text:
-        return plan_sentences(options.text, output, options.format)
-    if not options.photos:
+    if not options.text and not options.photos:
         raise Stop("there is nothing to look at; give a PHOTO, or a sentence with --text.", USAGE)
-    return plan([Path(photo) for photo in options.photos], output, options.format)
+    photos = photos_named(options.photos)
+    if options.output is None:
+        if not options.json:
+            raise Stop("say where to: -o PATH, or --json to print the values.", USAGE)
+        return [Work(one) for one in (options.text or files_of(photos))]
+    output = Path(options.output)
+    if options.text:
+        return plan_sentences(options.text, output, options.format, maps)
+    return plan(photos, output, options.format, maps)
 
 
-async def _work_through(work: list[Work], options: argparse.Namespace) -> list[tuple[Work, str]]:
-    """Writes one file after another; (work, reason) of those that failed."""
+async def _work_through(
+    work: list[Work], options: argparse.Namespace, asked: list[argparse.Namespace]
+) -> tuple[list[dict[str, Any]], list[tuple[Work, str]]]:
+    """Writes one file after another; (records of what was made, (work, reason) of failures)."""
     from tqdm import tqdm
 
     from fovea.server.commands.session import loaded, looking
@@ -133,6 +160,7 @@ async def _work_through(work: list[Work], options: argparse.Namespace) -> list[t
 
     # Nothing is asked for twice, so only the newest analysis is kept.
     settings = settings_for(options, default_model=options.model, trace_budget_bytes=0)
+    told: list[dict[str, Any]] = []
     failed: list[tuple[Work, str]] = []
     with problems_stop():
         async with looking(catalogue(settings), settings) as engine:
@@ -147,7 +175,7 @@ async def _work_through(work: list[Work], options: argparse.Namespace) -> list[t
             ) as bar:
                 for one in bar:
                     try:
-                        line = await _explain(engine, one, model, options)
+                        records, line = await _explain(engine, one, model, asked)
                     except WrongInput:
                         raise
                     # What is asked for is the same for all: only what is theirs is forgiven.
@@ -156,54 +184,24 @@ async def _work_through(work: list[Work], options: argparse.Namespace) -> list[t
                     except OSError as error:
                         failed.append((one, f"{error.strerror or error}."))
                     else:
-                        bar.write(line)
-    return failed
+                        told += records
+                        if not options.json:
+                            bar.write(line)
+    return told, failed
 
 
-async def _explain(engine: Engine, work: Work, model: str, options: argparse.Namespace) -> str:
-    """Writes one file; a line that says so."""
+async def _explain(
+    engine: Engine, work: Work, model: str, asked: list[argparse.Namespace]
+) -> tuple[list[dict[str, Any]], str]:
+    """Looks once, writes a file for each map; (a record a map, a line that says so)."""
     analysis = await engine.analyse(work.read(), model)
-    array = await asking.map_of(engine, analysis, options)
-    content = content_of(work.output.suffix.lower(), analysis, array, options)
-    work.output.parent.mkdir(parents=True, exist_ok=True)
-    work.output.write_bytes(content)
-    return f"{work}: {answer(analysis)} → {work.output}"
-
-
-def content_of(
-    suffix: str, analysis: Analysis, array: NamedArray, options: argparse.Namespace
-) -> bytes:
-    """The bytes of the file. A map that has no place on the photo is drawn alone, with its words
-    where it is of words.
-    """
-    from fovea.server.commands import words
-    from fovea.server.commands.page import page
-    from fovea.server.wire import encode, render
-
-    if suffix == ".npy":
-        return encode.to_npy(array)
-    if options.map in pictures.RENDERS:
-        return pictures.png(analysis, array, options)
-    if suffix == ".html":
-        return page(analysis, array, options.colormap, options.opacity)
-    if options.render is None and (labels := words.labels_of(analysis, array)):
-        return words.picture(array, labels, options.colormap)
-    photo, geometry = (None, None) if analysis.text is not None else analysis.view
-    on_photo = photo is not None and array.covers_input and array.values.ndim == 2
-    how: Render = options.render or ("overlay" if on_photo else "heatmap")
-    pixels = None if photo is None else photo.pixels
-    return render.to_picture(array, pixels, geometry, how, options.colormap, options.opacity)
-
-
-def answer(analysis: Analysis) -> str:
-    """What the network said of what it was given, in few words."""
-    from fovea.models.running.tasks import Mask
-
-    if analysis.sentence is not None:
-        return f"“{analysis.sentence.text}”"
-    if isinstance(analysis.output, Mask):
-        return ", ".join(f"{label} {share:.0%}" for label, share in shares(analysis.output))
-    if analysis.predictions:
-        best = analysis.predictions[0]
-        return f"{best.label.split(',')[0]} {best.score:.2f}"
-    return analysis.model.task
+    records = []
+    for options, output in zip_longest(asked, work.outputs):
+        array = await asking.map_of(engine, analysis, options)
+        if output is not None:
+            content = writing.content_of(suffix_of(output), analysis, array, options)
+            output.parent.mkdir(parents=True, exist_ok=True)
+            output.write_bytes(content)
+        records.append(writing.record(work, analysis, array, options.map, output))
+    written = ", ".join(map(str, work.outputs))
+    return records, f"{work}: {writing.answer(analysis)} → {written}"

@@ -31,6 +31,7 @@ def to_json(array: NamedArray, budget_bytes: int) -> bytes:
             array.name: np.ascontiguousarray(array.values),
             "prefix_values": None if array.prefix is None else np.ascontiguousarray(array.prefix),
             "non_finite": int(np.count_nonzero(~np.isfinite(array.values))),
+            **{name: np.ascontiguousarray(values) for name, (values, _) in array.more.items()},
         },
         option=orjson.OPT_SERIALIZE_NUMPY,
     )
@@ -62,7 +63,7 @@ def array_to_npy(values: NDArray[Any]) -> bytes:
 
 def to_safetensors(array: NamedArray) -> bytes:
     """The values and, where there are any, `prefix_values`, with the sentence in the metadata."""
-    tensors = {array.name: (array.values, array.axes)}
+    tensors = {array.name: (array.values, array.axes), **array.more}
     if array.prefix is not None:
         tensors["prefix_values"] = (array.prefix, (*array.axes[:-2], "prefix"))
     return pack(tensors, {"sentence": array.sentence})

@@ -14,6 +14,7 @@ import orjson
 import torch
 
 from fovea.models.kinds.attention.windows import is_placed
+from fovea.models.kinds.registry import SITE_KINDS
 from fovea.models.maps import statistics
 from fovea.models.records import Site
 from fovea.server.answers import views
@@ -86,7 +87,7 @@ def _figure(traces: list[Any], title: str, x: str, y: str, **layout: Any) -> Any
 
 
 def _gate(asked: Asked) -> Any:
-    array = views.gate(_chosen(asked, "channel-gate", "spatial-gate"))
+    array = views.gate(_chosen(asked, "gate"))
     if array.axes == ("channel",):
         bars = {
             "type": "bar",
@@ -159,7 +160,7 @@ def _by_layer(
     **layout: Any,
 ) -> Any:
     """One point a head over the layers. number: (head,) of a site."""
-    sites = [s for s in analysis.trace.sites if s.kind == "attention" and wanted(s)]
+    sites = [s for s in analysis.trace.sites if s.attends and wanted(s)]
     if not sites:
         raise MapNotPossible(f"{analysis.model.id} has no attention that this can be said of.")
     with torch.inference_mode():
@@ -181,14 +182,15 @@ def _head_importance(asked: Asked) -> Any:
     return _heatmap(asked.importance, "head", "layer")
 
 
-def _chosen(asked: Asked, *kinds: str) -> Site:
-    """The site asked for, or the last one of these kinds."""
+def _chosen(asked: Asked, view: str) -> Site:
+    """The site asked for, or the last one that has this view."""
     analysis = asked.analysis
     if asked.site is not None:
         return analysis.trace.site(asked.site)
-    fitting = [s for s in analysis.trace.sites if s.kind in kinds]
+    fitting = [s for s in analysis.trace.sites if view in SITE_KINDS[s.kind].views]
     if not fitting:
-        raise MapNotPossible(f"{analysis.model.id} has no site of the kind {' or '.join(kinds)}.")
+        names = [kind.name for kind in SITE_KINDS.values() if view in kind.views]
+        raise MapNotPossible(f"{analysis.model.id} has no site of the kind {' or '.join(names)}.")
     return fitting[-1]
 
 

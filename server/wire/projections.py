@@ -16,7 +16,7 @@ def projections(site: Site) -> bytes:
 
     p_ij = exp(scale·q_i·k_j − log_normaliser_i).
     """
-    require(site, "attention")
+    require(site, "projections")
     held = site.attention
     if not held.factored or held.shape[0] != 1:
         raise NoProjections(

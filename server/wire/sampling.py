@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from fovea.models.geometry import Geometry
-from fovea.models.kinds.warp.chain import read_through
+from fovea.models.kinds.warp.chain import points_read, read_through
 from fovea.models.records import Site
-from fovea.server.answers.views import as_array, sampling_grid
+from fovea.server.answers.views import sampling_grid
 from fovea.server.engine.analysis import Analysis
 from fovea.server.problems import InvalidParameter
 from fovea.server.wire.negotiation import PNG
@@ -44,21 +44,11 @@ Points = NDArray[np.float64]
 def points_on_photo(analysis: Analysis, site: Site) -> Points:
     """Where each cell of the sampler's output is read from: (row, column, xy), in photo pixels.
 
-    A grid on what other transformers passed on is followed back through them: a point there was
-    read at their θ·(x, y, 1) (Jaderberg et al. 2015, equation 1).
+    A grid on what other transformers passed on is followed back through them.
     """
     _, geometry = analysis.view
-    points = sampling_grid(site).values.astype(np.float64)
-    earlier = read_through(analysis.trace, site)
-    for sampler in reversed(earlier):
-        theta = as_array(sampler.sampling.theta[0]).astype(np.float64)
-        points = points @ theta[:, :2].T + theta[:, 2]
-    outermost = (*earlier, site)[0].sampling
-    rows, columns = outermost.input.shape[2:]
-    counts = np.array([columns, rows])
-    shares = (points + 1) / 2
-    if outermost.align_corners:  # -1 and 1 are the middles of the outer pixels
-        shares = (shares * (counts - 1) + 0.5) / counts
+    earlier = [one.sampling for one in read_through(analysis.trace, site)]
+    shares = points_read(site.sampling, earlier).cpu().numpy()
     return on_photo(geometry, shares * [geometry.input_width, geometry.input_height])
 
 

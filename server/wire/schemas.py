@@ -14,7 +14,7 @@ from fovea.models.preprocessing import Preprocessing as Wanted
 from fovea.models.running.tasks import task_of
 from fovea.server.engine.analysis import Analysis as KeptAnalysis
 from fovea.server.wire.outputs import CaptionOutput, MaskOutput, Schema, SequenceOutput, output
-from fovea.server.wire.site_schemas import Grid, SiteSummary, site_summary
+from fovea.server.wire.site_schemas import Grid, SiteKindName, SiteSummary, site_summary
 
 Status = Literal["ready", "available", "loading", "unavailable"]
 
@@ -121,7 +121,7 @@ class NamedArray(Schema):
 
 class SamplingGrid(Schema):
     site: str
-    theta: list[list[float]]
+    theta: list[list[float]] | None = Field(description="null where no affine map gives the points")
     input: Grid
     output: Grid
     align_corners: bool
@@ -145,7 +145,7 @@ class Step(Schema):
 
 class Steps(Schema):
     site: str
-    kind: Literal["attention", "channel-gate", "spatial-gate", "spatial-transformer"]
+    kind: SiteKindName
     query: int | str | None = Field(default=None, description="the token, or row,col of the output")
     key: int | None = Field(default=None, description="whose key and value are shown, if asked")
     head: int | None = None

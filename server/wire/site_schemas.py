@@ -4,16 +4,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from fovea.models.kinds.warp.chain import read_through
-from fovea.models.records import PatchGrid, Site, Trace
+from fovea.models.kinds.registry import SITE_KINDS
+from fovea.models.records import Attention, PatchGrid, Site, Trace
 from fovea.models.running.tasks import Sentence
-from fovea.server.answers import views
 from fovea.server.answers.queries import key_grid, query_grid, windows, word_labels
 from fovea.server.wire.outputs import Schema
+
+if TYPE_CHECKING:
+    SiteKindName = str
+else:
+    SiteKindName = Literal[tuple(SITE_KINDS)]
+"""The names of the kinds, as the registry lists them."""
 
 
 class Grid(Schema):
@@ -37,7 +42,7 @@ class Grid(Schema):
 
 class SiteSummary(Schema):
     id: str
-    kind: Literal["attention", "channel-gate", "spatial-gate", "spatial-transformer"]
+    kind: SiteKindName
     layer: int = Field(description="ordinal among the sites of its kind, from 0")
     name: str = Field(description="path of the module in the network")
     heads: int | None
@@ -54,7 +59,12 @@ class SiteSummary(Schema):
     key_grid: Grid | None = Field(description="cells that are looked at")
     projections: bool = Field(description="whether queries and keys alone give every row")
     note: str | None = Field(description="windows, two grids, or why places are not known")
-    theta: list[list[float]] | None = None
+    range: list[float | None] | None = Field(
+        default=None, description="of a gate's factors, whatever the photo; null: no bound"
+    )
+    theta: list[list[float]] | None = Field(
+        default=None, description="of a sampler; null where no affine map gives its points"
+    )
     input_grid: Grid | None = None
     output_grid: Grid | None = None
     align_corners: bool | None = Field(
@@ -85,19 +95,15 @@ def grid_of(grid: PatchGrid | None) -> Grid | None:
 def site_summary(trace: Trace, site: Site, sentence: Sentence | None = None) -> SiteSummary:
     """One row of an analysis's `sites`."""
     queries, keys = word_labels(site, sentence)
-    is_attention = site.kind == "attention"
+    is_attention = isinstance(site.tensors, Attention)
     fields: dict[str, Any] = {
         name: getattr(site, name)
         for name in ("id", "kind", "layer", "name", "heads", "queries", "keys", "channels", "note")
     }
-    if site.kind == "spatial-transformer":
-        sampling = site.sampling
+    if (facts := SITE_KINDS[site.kind].facts) is not None:
         fields |= {
-            "theta": views.as_array(sampling.theta[0]).tolist(),
-            "input_grid": grid_of(PatchGrid(*sampling.input.shape[2:])),
-            "output_grid": grid_of(PatchGrid(*sampling.grid.shape[1:3])),
-            "align_corners": sampling.align_corners,
-            "reads_through": [sampler.id for sampler in read_through(trace, site)],
+            name: grid_of(fact) if isinstance(fact, PatchGrid) else fact
+            for name, fact in facts(trace, site).items()
         }
     return SiteSummary(
         **fields,

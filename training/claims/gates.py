@@ -7,11 +7,13 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from fovea.models.networks.cifar_resnet import VALID_GATES
 from training.claims.claim import Claim
 from training.claims.small import residual
 from training.loop.task import Task
 from training.tasks.cifar import SIDE_PX
+
+GATES = ("none", "se", "eca", "cbam", "cbam_spatial_first", "cbam_parallel")
+"""Those that the sentence speaks of."""
 
 TIMED_BATCH = 256
 REPEATS = 20
@@ -70,6 +72,6 @@ CLAIM = Claim(
     "of its parameters; CBAM's gates are better in sequence than in parallel, and slightly better "
     "with the channels first.",
     source="Hu et al. 2018; Wang et al. 2020; Woo et al. 2018, table 3",
-    variants={gate: residual(gate) for gate in VALID_GATES},
+    variants={gate: residual(gate) for gate in GATES},
     measure=cost_of_gates,
 )

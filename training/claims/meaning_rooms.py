@@ -93,7 +93,7 @@ def looking(attention: Tensor, shares: Tensor, grid: PatchGrid) -> dict[str, flo
 def figures_of(sites: tuple[Site, ...], walls: Tensor) -> Iterator[tuple[str, float]]:
     """Every site's figures of one room, named figure_of_site; walls: boolean (height, width)."""
     for site in sites:
-        if site.kind != "attention" or site.grid is None:
+        if not site.attends or site.grid is None:
             continue
         attention = rows(site.attention).mean(dim=0)
         shares = wall_shares(walls, site.grid).to(attention.device)

@@ -24,7 +24,7 @@ def attention_distances(network: nn.Module, inputs: Tensor) -> Iterator[Tensor]:
     _, traces = run(network, inputs)
     for sites in zip(*(trace.sites for trace in traces), strict=True):
         layout = sites[0].layout
-        if sites[0].kind != "attention" or sites[0].grid is None or layout is None:
+        if not sites[0].attends or sites[0].grid is None or layout is None:
             continue
         input_px = inputs.shape[2], inputs.shape[3]
         reached = [attention_distance(site.attention, layout, input_px) for site in sites]

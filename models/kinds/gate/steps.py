@@ -29,7 +29,7 @@ def gate_steps(site: Site, workings: Workings) -> list[Step]:
     gate = site.gate
     found = [told for operation in workings.before if (told := _told(operation))]
     with torch.inference_mode():
-        return [*_by_branch(found), _scaled(site, gate)]
+        return [*_by_branch(found), _scaled(gate)]
 
 
 def _by_branch(steps: list[Step]) -> list[Step]:
@@ -60,11 +60,17 @@ def _by_branch(steps: list[Step]) -> list[Step]:
     return named
 
 
-def _told(operation: Operation) -> Step | None:
+def told_of(operation: Operation) -> Words | None:
+    """What is told of a call; None of one that only views."""
     describe = OPERATIONS.get(operation.name)
-    if describe is None:
+    return None if describe is None else describe(operation)
+
+
+def _told(operation: Operation) -> Step | None:
+    words = told_of(operation)
+    if words is None:
         return None
-    name, sentence, formula = describe(operation)
+    name, sentence, formula = words
     values, axes = _arranged(operation)
     shape = operation.shape if values is None else tuple(values.shape)
     return Step(name, sentence, formula, values, axes, shape, operation.module)
@@ -138,6 +144,19 @@ OPERATIONS: Mapping[str, Callable[[Operation], Words]] = {
     **dict.fromkeys(("amax", "max", "adaptive_max_pool2d", "max_pool2d"), _MAXIMUM),
     **dict.fromkeys(("linear", "conv1d", "conv2d"), _layer),
     "relu": _RELU,
+    "tanh": _fixed("tanh", "a factor between −1 and 1", "tanh(z)"),
+    **dict.fromkeys(("mul", "rmul", "imul"), _fixed("times", "multiplied", "a z")),
+    **dict.fromkeys(("sub", "rsub", "isub"), _fixed("difference", "one less the other", "z − z′")),
+    "exp": _fixed("exp", "e to the power of it", "exp(z)"),
+    **dict.fromkeys(
+        ("rtruediv", "rdiv", "reciprocal"), _fixed("inverse", "one divided by it", "1 / z")
+    ),
+    "neg": _fixed("negative", "its sign turned", "−z"),
+    "norm": _fixed("norm", "the root of the sum of squares", "‖x_c‖"),
+    **dict.fromkeys(
+        ("interpolate", "upsample"), _fixed("enlarged", "to the size of the map", "↑z")
+    ),
+    "hardswish": _fixed("hard swish", "each times its own hard sigmoid", "z clip(z/6 + 1/2, 0, 1)"),
     "silu": _fixed("silu", "each times its own sigmoid", "z σ(z)"),
     "gelu": _fixed("gelu", "each times its share of a normal distribution below it", "z Φ(z)"),
     "batch_norm": _fixed("normalised", "normalised as learnt in training", "(z − μ) / σ"),
@@ -152,17 +171,22 @@ OPERATIONS: Mapping[str, Callable[[Operation], Words]] = {
 """By the name of the torch function: what is told of a call of it. Views are not told."""
 
 
-def _scaled(site: Site, gate: Gate) -> Step:
-    if site.kind == "channel-gate":
+def _scaled(gate: Gate) -> Step:
+    after = None if gate.features is None else gate.features[0].float()
+    if gate.values.shape[2:].numel() == 1:
         factor = gate.values[0, :, 0, 0]
-        if gate.features is None:
+        if after is None:
             return step("scale", "the factor of every channel", "s_c", factor, ("channel",))
-        after = gate.features[0].float().mean(dim=(1, 2)) * factor
+        after = after.mean(dim=(1, 2)) * factor
         sentence = "every place of a channel times its factor; shown is the mean over places"
         return step("scale", sentence, "y_c = s_c x_c", after, ("channel",))
-    mask = gate.values[0, 0]
-    if gate.features is None:
-        return step("scale", "the factor of every place", "M(i, j)", mask, ("row", "column"))
-    after = gate.features[0].float().mean(dim=0) * mask
+    masks, axes = gate.values[0].float(), ("row", "column")
+    if masks.shape[0] > 1:
+        after = masks.mean(0) if after is None else (after * masks).mean(dim=0)
+        sentence = "every entry times its own factor; shown is the mean over channels"
+        return step("scale", sentence, "y_c(i, j) = M_c(i, j) x_c(i, j)", after, axes)
+    if after is None:
+        return step("scale", "the factor of every place", "M(i, j)", masks[0], axes)
+    after = after.mean(dim=0) * masks[0]
     sentence = "all channels of a place times its factor; shown is the mean over channels"
-    return step("scale", sentence, "y(i, j) = M(i, j) x(i, j)", after, ("row", "column"))
+    return step("scale", sentence, "y(i, j) = M(i, j) x(i, j)", after, axes)

@@ -1,9 +1,15 @@
-"""Handlers of spatial transformers: an affine grid that is sampled."""
+"""What samples: a map that is read at points which depend on the photo.
+
+Where the points come from does not matter: an affine grid, one made by hand, one that was clamped,
+or detached, or had a flow added (thin-plate splines, deformable reading). theta is what fits them,
+where an affine map does.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from fovea.models.records import Sampling
@@ -11,34 +17,121 @@ from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.recording import Watch
 from fovea.models.tracing.tensors import kept
 
+KIND = "spatial-transformer"
+
+DISPLACED = (
+    "No affine map gives these points: each was displaced on its own (a flow, a spline, a clamp)."
+)
+
+TOLERANCE = 1e-3
+"""How far a point may lie from where the fitted theta puts it, in pixels of what is read; or, for
+large grids of half precision, in shares of the rounding of the points.
+"""
+
 
 def _affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> Origin:
     return Origin("affine-grid", theta=theta, align_corners=bool(align_corners))
 
 
 def on_affine_grid(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """Remembers the grid and the theta that made it."""
+    """Remembers the theta that made a grid."""
     result = func(*args, **kwargs)
     watch.recording.origins.set(result, _affine_grid(*args, **kwargs))
     return result
 
 
-def _grid_sample_inputs(input: Tensor, grid: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
-    return input, grid
+def _functional(
+    input: Tensor,
+    grid: Tensor,
+    mode: str = "bilinear",
+    padding_mode: str = "zeros",
+    align_corners: bool | None = None,
+) -> tuple[Tensor, Tensor, bool]:
+    return input, grid, bool(align_corners)
+
+
+def _native(
+    input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
+) -> tuple[Tensor, Tensor, bool]:
+    return input, grid, bool(align_corners)
 
 
 def on_grid_sample(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """A site, if the grid came from an affine grid."""
+    """A site, if the grid depends on the photo."""
     result = func(*args, **kwargs)
-    source, grid = _grid_sample_inputs(*args, **kwargs)
-    origin = watch.recording.origins.get(grid)
-    if origin is not None and origin.theta is not None and source.ndim == 4:
-        sampling = Sampling(
-            theta=kept(origin.theta),
-            grid=kept(grid),
-            input=kept(source),
-            output=kept(result),
-            align_corners=origin.align_corners,
-        )
-        watch.recording.add("spatial-transformer", sampling)
+    _add(watch, *_functional(*args, **kwargs), result)
     return result
+
+
+def on_grid_sampler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """The same, of the function that stands behind it."""
+    result = func(*args, **kwargs)
+    _add(watch, *_native(*args, **kwargs), result)
+    return result
+
+
+def _add(watch: Watch, source: Tensor, grid: Tensor, align_corners: bool, result: Tensor) -> None:
+    recording = watch.recording
+    if source.ndim != 4 or recording.constants.holds(grid) or not _warps(watch, source, grid):
+        return
+    origin = recording.origins.get(grid)
+    theta = None
+    if origin is not None and origin.theta is not None and origin.align_corners == align_corners:
+        theta = origin.theta
+    if theta is None:
+        theta = fitted(
+            grid.detach(), (source.shape[2], source.shape[3]), align_corners=align_corners
+        )
+    sampling = Sampling(
+        theta=None if theta is None else kept(theta),
+        grid=kept(grid),
+        input=kept(source),
+        output=kept(result),
+        align_corners=align_corners,
+    )
+    recording.add(KIND, sampling, note=DISPLACED if theta is None else None)
+
+
+def _warps(watch: Watch, source: Tensor, grid: Tensor) -> bool:
+    """Whether one map a photo is read into another map.
+
+    Deformable attention and correlation look-ups read a few points for every query instead, from
+    sources that have heads or queries folded into the batch.
+    """
+    photos = watch.recording.photos()
+    return (photos is None or source.shape[0] == photos) and min(grid.shape[1:3]) > 1
+
+
+def output_points(
+    rows: int, columns: int, *, align_corners: bool, like: Tensor | None = None
+) -> Tensor:
+    """(row, column, 3): the middle of every pixel of an output, (x, y, 1) on −1…1."""
+    device = None if like is None else like.device
+
+    def along(count: int) -> Tensor:
+        index = torch.arange(count, dtype=torch.float64, device=device)
+        if align_corners:
+            return 2 * index / max(1, count - 1) - 1
+        return (2 * index + 1) / count - 1
+
+    y, x = torch.meshgrid(along(rows), along(columns), indexing="ij")
+    return torch.stack((x, y, torch.ones_like(x)), dim=-1)
+
+
+def fitted(grid: Tensor, source: tuple[int, int], *, align_corners: bool) -> Tensor | None:
+    """The theta (batch, 2, 3) whose points are those of the grid; None where there is none.
+
+    Least squares over all points, in float64; source: (rows, columns) of what is read, in whose
+    pixels the tolerance is. The grid has two rows and two columns at least.
+    """
+    _, rows, columns, _ = grid.shape
+    points = output_points(rows, columns, align_corners=align_corners, like=grid).flatten(0, 1)
+    wanted = grid.flatten(1, 2).double()
+    # x, y and 1 are orthogonal over a regular grid, so each coefficient is a projection.
+    theta: Tensor = wanted.transpose(1, 2) @ points / points.square().sum(0)
+    pixels = torch.tensor([source[1] / 2, source[0] / 2], dtype=torch.float64, device=grid.device)
+    off = ((points @ theta.transpose(1, 2) - wanted) * pixels).abs()
+    rounding = torch.finfo(grid.dtype).eps * 4 * max(1.0, float(wanted.abs().max()))
+    if not bool((off <= TOLERANCE + rounding * pixels).all()):
+        return None
+    return theta if grid.dtype == torch.float64 else theta.float()

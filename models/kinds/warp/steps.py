@@ -20,51 +20,63 @@ def sampling_steps(site: Site, workings: Workings, row: int, column: int) -> lis
     """
     sampling = site.sampling
     with torch.inference_mode():
-        theta, point = sampling.theta[0].float(), sampling.grid[0, row, column].float()
-        here = output_point(sampling, row, column)
-        weights, read = neighbours(sampling, point)
+        point = sampling.grid[0, row, column].float()
+        theta = None if sampling.theta is None else sampling.theta[0].float()
         return [
-            *_localised(workings, theta),
-            step("theta", "the affine map that places the grid", "θ", theta, ("xy", "term")),
+            *_localised(workings, point.numel() if theta is None else theta.numel()),
+            *([] if theta is None else [_theta(theta)]),
             step(
                 "output point",
                 f"where row {row}, column {column} of the output lies, from −1 to 1",
                 "(x′, y′)",
-                here,
+                output_point(sampling, row, column),
                 ("xy",),
             ),
             step(
                 "source point",
                 "where it is read on the input, from −1 to 1",
-                "(x, y) = θ (x′, y′, 1)",
+                "(x, y)" if theta is None else "(x, y) = θ (x′, y′, 1)",
                 point,
                 ("xy",),
             ),
-            step(
-                "neighbours",
-                "row, column and weight of the four pixels around that point; outside counts as 0",
-                "w = max(0, 1 − |x − m|) max(0, 1 − |y − n|)",
-                weights,
-                ("neighbour", "field"),
-            ),
-            step(
-                "read",
-                "their mixture, in every channel",
-                "V = Σ w U",
-                read,
-                ("channel",),
-            ),
+            *_read(sampling, point, sampling.output[0, :, row, column].float()),
         ]
 
 
-def _localised(workings: Workings, theta: Tensor) -> list[Step]:
-    """What the localisation network gave to the layer that makes θ."""
+def _theta(theta: Tensor) -> Step:
+    return step("theta", "the affine map that places the grid", "θ", theta, ("xy", "term"))
+
+
+def _read(sampling: Sampling, point: Tensor, passed_on: Tensor) -> list[Step]:
+    """The four neighbours and their mixture; what came out alone, where it is another mixture
+    (nearest, bicubic, or an edge that is repeated outside).
+    """
+    weights, read = neighbours(sampling, point)
+    if not torch.allclose(
+        read, passed_on, rtol=1e-2, atol=1e-3 * (1 + float(passed_on.abs().max()))
+    ):
+        told = "what the sampler gave there, in every channel; it is no mixture of four neighbours"
+        return [step("read", told, "V", passed_on, ("channel",))]
+    return [
+        step(
+            "neighbours",
+            "row, column and weight of the four pixels around that point; outside counts as 0",
+            "w = max(0, 1 − |x − m|) max(0, 1 − |y − n|)",
+            weights,
+            ("neighbour", "field"),
+        ),
+        step("read", "their mixture, in every channel", "V = Σ w U", read, ("channel",)),
+    ]
+
+
+def _localised(workings: Workings, numbers: int) -> list[Step]:
+    """What the localisation network gave to the layer that makes θ, which has so many numbers."""
     narrow = [
         operation
         for operation in workings.before
         if operation.made is not None and operation.made.ndim == 2 and operation.made.shape[0] == 1
     ]
-    before = [operation for operation in narrow if operation.made.numel() > theta.numel()]  # type: ignore[union-attr]
+    before = [operation for operation in narrow if operation.made.numel() > numbers]  # type: ignore[union-attr]
     if not before:
         return []
     last = before[-1]

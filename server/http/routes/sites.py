@@ -94,7 +94,7 @@ async def projections(request: Request, analysis: AnalysisOf, site: SiteOf) -> R
 async def gate(
     request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf, style: StyleOf
 ) -> Response:
-    """The weight of each channel, or the mask over places."""
+    """The weight of each channel, the mask over places, or both strips with their product."""
     compute = partial(in_thread, views.gate, site)
     return await answer_array(request, engine, analysis, style, compute)
 
@@ -150,22 +150,33 @@ async def grid(
     },
 )
 async def warped(
-    request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf
+    request: Request,
+    engine: EngineOf,
+    analysis: AnalysisOf,
+    site: SiteOf,
+    values: Annotated[
+        Literal["tensor", "picture"] | None,
+        Query(
+            description="tensor: as the network has it, for npy and JSON if left out; picture: its "
+            "normalisation undone, 0 to 1, for PNG if left out"
+        ),
+    ] = None,
 ) -> Response:
-    """What the spatial transformer passes on, as a picture where it is one."""
+    """What the spatial transformer passes on: the tensor as the network has it, or the picture."""
     budget = engine.settings.json_budget_bytes
 
     def make(media: str) -> bytes:
         array = views.warped(analysis, site)
+        if media == PNG and values == "tensor":
+            raise problems.NotAcceptable(
+                "A tensor has no picture; values=picture does.", acceptable=[NPY, JSON]
+            )
+        if values == "picture" or media == PNG:
+            array = views.as_picture(analysis, array)
         if media == NPY:
             return encode.to_npy(array)
         if media == JSON:
             return encode.to_json(array, budget)
-        if not array.about["picture"]:
-            raise problems.NotAcceptable(
-                f"What site {site.id} samples is no picture but {array.values.shape[0]} channels.",
-                acceptable=[NPY, JSON],
-            )
         return render.picture(array.values)
 
     return await conditional(request, analysis.serial, (PNG, NPY, JSON), partial(in_thread, make))

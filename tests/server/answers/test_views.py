@@ -179,13 +179,19 @@ def test_a_spatial_transformer() -> None:
     assert summary.align_corners is False
 
 
-def test_the_warped_picture_is_in_the_photos_own_range() -> None:
-    seen = views.warped(analysis_of(transformer()), transformer())
-    assert seen.about["picture"]
-    assert np.unique(seen.values).tolist() == [1.0]  # 2.0 × 0.25 + 0.5
+def test_what_a_sampler_passes_on_is_raw_until_a_picture_is_asked_for() -> None:
+    analysis = analysis_of(transformer())
+    seen = views.warped(analysis, transformer())
+    assert (seen.about["picture"], seen.about["values_are"]) == (True, "tensor")
+    assert np.unique(seen.values).tolist() == [2.0]
+    picture = views.as_picture(analysis, seen)
+    assert picture.about["values_are"] == "picture"
+    assert np.unique(picture.values).tolist() == [1.0]  # 2.0 × 0.25 + 0.5
     features = views.warped(analysis_of(transformer(7)), transformer(7))
     assert not features.about["picture"]
     assert np.unique(features.values).tolist() == [2.0]
+    with pytest.raises(problems.NotAcceptable, match="7 channels"):
+        views.as_picture(analysis, features)
 
 
 FOR_A_CLASS = ("head-importance",)

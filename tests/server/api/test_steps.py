@@ -133,10 +133,11 @@ def test_what_cannot_be_asked_says_what_can(
 def test_a_sampler_tells_of_a_pixel(site: Running, picture: Callable[[int], bytes]) -> None:
     seen = site.analyse(picture(0), "stn_signs")
     path = at(seen, "/sites/s00")
-    warped = npy(site.client.get(f"{path}/grid/warped", headers=NPY))
+    raw = npy(site.client.get(f"{path}/grid/warped", headers=NPY))
+    picture = npy(site.client.get(f"{path}/grid/warped?values=picture", headers=NPY))
     steps = named(site.client.get(f"{path}/steps?query=3,4").json())
-    normalised = (warped[:, 3, 4] - MEAN) / STD
-    np.testing.assert_allclose(steps["read"], normalised, atol=1e-5)
+    np.testing.assert_allclose(steps["read"], raw[:, 3, 4], atol=1e-5)
+    np.testing.assert_allclose(steps["read"], (picture[:, 3, 4] - MEAN) / STD, atol=1e-5)
     assert steps["neighbours"][:, 2].sum() == pytest.approx(1, abs=1e-5)
     theta, here = steps["theta"], np.append(steps["output point"], 1)
     np.testing.assert_allclose(theta @ here, steps["source point"], atol=1e-5)

@@ -20,7 +20,7 @@ from fovea.models.maps.gradients import relevance
 from fovea.models.maps.rollout import rollout
 from fovea.models.preprocessing import prepare
 from fovea.models.running.inference import run, run_for_class
-from fovea.server.commands.explain import plan
+from fovea.server.commands.planning import plan
 from fovea.server.wire import render
 from tests.hub import a_hub
 from tests.server.commands.conftest import SAMPLES, SUNFLOWER, UNSET, told
@@ -193,14 +193,14 @@ def _read(terminal: int) -> bytes:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--map", "saliency", "-o", "x.png"), "there is no map 'saliency'; valid: attention,"),
+        (("--map", "saliency", "-o", "x.png"), "there is no map 'saliency'. Valid: attention,"),
         (
             ("--map", "rollout", "--query", "cls", "-o", "x.png"),
             "--query is for attention, positions; not",
         ),
         (("--map", "attention", "--target", "3", "-o", "x.png"), "--target is for .*relevance"),
         (("--map", "attention", "--site", "s00", "--layer", "0", "-o", "x.png"), "one of them"),
-        (("-o", "x.jpg"), r"'x.jpg' should end in .png, .npy or .html"),
+        (("-o", "x.tiff"), r"'x.tiff' should end in .png, .jpg, .webp, .npy or .html"),
         (("-o", "x.png", "--format", "npy"), "'x.png' should end in"),
         (("--model", "vitt", "-o", "x.png"), "There is no model 'vitt'. Known: .*vit"),
         (("--model", "vit", "--map", "relevance", "--target", "dog", "-o", "x.png"), "'dog' is no"),
@@ -265,7 +265,7 @@ def test_files_of_several_photos_do_not_collide(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     work = plan([tmp_path / "a", tmp_path / "b"], tmp_path / "out", "npy")
-    assert [one.output.name for one in work] == [
+    assert [one.outputs[0].name for one in work] == [
         "cat.jpg.npy",
         "a-cat.png.npy",
         "b-cat.png.npy",

@@ -58,4 +58,4 @@ def test_every_option_of_a_map_can_be_said() -> None:
     given: argparse.Namespace = parser().parse_args(
         ["explain", "x.jpg", "-o", "x.png", "--map", "rollout", "--discard", "0.5"]
     )
-    asking.check(given)
+    assert [one.map for one in asking.each(given, "rollout")] == ["rollout"]

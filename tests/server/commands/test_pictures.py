@@ -118,7 +118,7 @@ def test_a_mask_is_the_most_probable_class(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said", "code"),
     [
-        (("--map", "grid", "-o", "x.html"), "grid is written as .png or .npy", 2),
+        (("--map", "grid", "-o", "x.html"), "grid is written as a picture or as .npy", 2),
         (("--map", "grid", "--render", "raw16", "-o", "x.png"), "not for grid: overlay.", 2),
         (("--map", "mask", "-o", "x.png"), "does not answer with a mask", 1),
         (("--map", "mask", "--layer", "0", "-o", "x.png"), "--layer is for", 2),

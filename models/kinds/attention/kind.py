@@ -1,0 +1,12 @@
+"""What attention says of itself."""
+
+from fovea.models.kinds.attention.leading import leading
+from fovea.models.kinds.kind import SiteKind
+
+ATTENTION = SiteKind(
+    name="attention",
+    title="Attention",
+    claim="attention",
+    views=("attention", "projections", "steps", "stream"),
+    leading=leading,
+)

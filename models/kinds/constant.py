@@ -1,0 +1,32 @@
+"""Handlers of what makes a tensor out of no tensor's values: ramps, zeros, meshes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+from fovea.models.tracing.call_stack import is_running
+from fovea.models.tracing.recording import Watch
+
+
+def on_constant(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """Remembers what a module makes so as the same for every photo; outside of any module it may be
+    the photo.
+    """
+    result = func(*args, **kwargs)
+    if isinstance(result, Tensor) and is_running(watch.recording.paths):
+        watch.recording.constants.add(result)
+    return result
+
+
+def on_collection(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """A stack, a mesh or a concatenation of constants is constant."""
+    given = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)]
+    constant = bool(given) and all(map(watch.recording.constants.holds, given))
+    result = func(*args, **kwargs)
+    if constant:
+        for one in tree_leaves(result):
+            watch.recording.constants.add(one)
+    return result

@@ -1,0 +1,66 @@
+"""What a factor varies with, seen beside the map that it multiplies: channels, rows, columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from fovea.models.kinds.axes import UNKNOWN, USUAL
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Spread:
+    """A factor over a map, both as (batch, channel, row, column).
+
+    varies: the letters of the axes along which the factor has values of its own, of "chw".
+    tokens: whether the map was (batch, token, channel), with tokens where the channels are here.
+    """
+
+    varies: str
+    factor: Tensor
+    features: Tensor
+    tokens: bool = False
+
+
+def without_expansion(factor: Tensor) -> Tensor:
+    """`factor` with every axis that was only expanded (stride 0) narrowed to one entry again."""
+    for axis in range(factor.ndim):
+        if factor.shape[axis] > 1 and factor.stride(axis) == 0:
+            factor = factor.narrow(axis, 0, 1)
+    return factor
+
+
+def spread_of(factor: Tensor, features: Tensor, axes: str | None) -> Spread | None:
+    """How a factor lies over a map; None where the two do not fit, or nobody knows which axis is
+    which.
+
+    axes: the order of the map's axes, where it is known. Branches, (batch, branch, channel, row,
+    column), are put one after the other as channels.
+    """
+    factor = without_expansion(factor)
+    if axes == UNKNOWN or features.ndim not in (3, 4, 5) or factor.ndim > features.ndim:
+        return None
+    if factor.ndim < features.ndim:
+        factor = factor.reshape((1,) * (features.ndim - factor.ndim) + tuple(factor.shape))
+    if features.ndim == 5:
+        if factor.shape[1:3] != features.shape[1:3]:
+            return None
+        factor, features = factor.flatten(1, 2), features.flatten(1, 2)
+    tokens = features.ndim == 3
+    if tokens:  # tokens stand where rows and columns would
+        factor, features = factor[:, :, None], features[:, :, None]
+    sizes = list(zip(factor.shape, features.shape, strict=True))
+    if any(own not in (1, whole) for own, whole in sizes):
+        return None
+    if axes is None:
+        axes = _guessed(tuple(factor.shape[1:]), tuple(features.shape[1:]))
+    varies = {axes[i - 1] for i in (1, 2, 3) if factor.shape[i] > 1}
+    back = (0, *(axes.index(letter) + 1 for letter in USUAL))
+    letters = "".join(letter for letter in USUAL if letter in varies)
+    return Spread(letters, factor.permute(back), features.permute(back), tokens)
+
+
+def _guessed(factor: tuple[int, ...], features: tuple[int, ...]) -> str:
+    """Channels first, unless the factor has values along the last axis alone: channels last."""
+    return "hwc" if factor[:2] == (1, 1) and factor[2] > 1 else USUAL

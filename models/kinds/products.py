@@ -1,0 +1,199 @@
+"""Handlers of products: a map times a factor is shown to every kind that may recognise it.
+
+`mul` in all its spellings, `addcmul`, a division by a factor, and `einsum` without a sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from fovea.models.kinds.attention.signature import on_einsum as attention_einsum
+from fovea.models.kinds.axes import axes_of
+from fovea.models.kinds.following import keep_changed
+from fovea.models.kinds.gate import signature as gates
+from fovea.models.kinds.gate.arithmetic import multiplied, on_quotient, read
+from fovea.models.kinds.gate.factor import Factor, factor_of
+from fovea.models.kinds.gate.shape import spread_of, without_expansion
+from fovea.models.kinds.product import Product, Recogniser
+from fovea.models.tracing.equations import operands_of
+from fovea.models.tracing.origins import Origin
+from fovea.models.tracing.recording import Watch
+
+Handler = Callable[[Watch, Any, Any, Any], Any]
+
+
+def product_of(watch: Watch, one: Any, other: Any) -> Product | None:
+    """How one operand of a product lies over the other, where it may be a gate on it.
+
+    The factor is the one with fewer values. Of two with as many it is the one into which something
+    smaller was spread; what its own activation was given is no map that it gates (SiLU).
+    """
+    recording = watch.recording
+    if not (isinstance(one, Tensor) and isinstance(other, Tensor)):
+        return None
+    if not (one.is_floating_point() and other.is_floating_point()):
+        return None
+    if max(one.ndim, other.ndim) < 3:
+        return None
+    for factor, features in sorted(
+        ((one, other), (other, one)), key=lambda pair: without_expansion(pair[0]).numel()
+    ):
+        origin = recording.origins.get(factor)
+        known, map_known = factor_of(origin), recording.origins.get(features)
+        if map_known is not None and map_known.produced_by in ("softmax", "weighted"):
+            return None  # of an attention matrix it would be a part
+        if recording.constants.holds(factor) or recording.constants.holds(features):
+            return None
+        spread = spread_of(factor, features, axes_of(map_known))
+        if spread is None:
+            continue
+        if spread.varies == "chw":
+            of_map = factor_of(map_known)
+            itself = known is not None and known.argument is not None
+            if known is None or (itself and known.argument() is features):  # type: ignore[misc]
+                continue
+            if of_map is not None and of_map.broadcast:
+                continue
+        return Product(factor, features, spread, known or Factor())
+    return None
+
+
+def _told(watch: Watch, product: Product | None, recognisers: Sequence[Recogniser]) -> Any:
+    """What the first of the kinds says that knows the product; False where none does."""
+    if product is None:
+        return False
+    return next((told for one in recognisers if (told := one(watch, product))), False)
+
+
+def on_product(recognisers: Sequence[Recogniser]) -> Handler:
+    """The handler of a product of two."""
+
+    def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+        origins = watch.recording.origins
+        if len(args) != 2:
+            return func(*args, **kwargs)
+        one, other = args
+        for factor, rest in ((one, other), (other, one)):
+            origin = origins.get(factor)
+            if origin is not None and origin.produced_by in ("softmax", "weighted"):
+                return _of_softmax(watch, func, args, kwargs, factor, origin, rest)
+        # Looked at before the product runs: it may write over the map.
+        told = _told(watch, product_of(watch, one, other), recognisers)
+        operands = read(watch, one, other)
+        result = func(*args, **kwargs)
+        if not told:
+            multiplied(watch, operands, result)
+        elif isinstance(told, Origin):
+            origins.set(result, told)
+        elif operands.axes is not None:
+            origins.set(result, operands.axes)
+        return result
+
+    return handler
+
+
+def _of_softmax(
+    watch: Watch, func: Any, args: Any, kwargs: Any, factor: Tensor, origin: Origin, other: Any
+) -> Any:
+    """A softmax over branches is a gate; else it is changed, or spread over values to be summed."""
+    if isinstance(other, Tensor) and origin.produced_by == "softmax":
+        spread = gates.softmax_gate(factor, origin, other)
+        if spread is not None:
+            gates.add(watch, "channel-gate", spread, Factor(0.0, 1.0), competing=origin.size)
+            return func(*args, **kwargs)
+    result = func(*args, **kwargs)
+    if origin.produced_by == "softmax" and isinstance(result, Tensor):
+        axis = origin.axis(factor)
+        alike = isinstance(other, Tensor) and other.ndim == factor.ndim
+        if axis is not None and alike and result.shape != factor.shape and result.shape[axis] > 1:
+            weighed = Origin("weighted", size=axis, changed=origin.changed, factor=factor)
+            watch.recording.origins.set(result, weighed)
+        else:
+            keep_changed(watch, factor, origin, result)
+    return result
+
+
+def on_product_added(recognisers: Sequence[Recogniser]) -> Handler:
+    """The handler of addcmul: input + value · one · other."""
+
+    def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+        if len(args) >= 3:
+            _told(watch, product_of(watch, args[-2], args[-1]), recognisers)
+        return func(*args, **kwargs)
+
+    return handler
+
+
+def on_division(recognisers: Sequence[Recogniser]) -> Handler:
+    """A map divided by 1 + exp(−z) is gated by σ(z); all other quotients are followed."""
+
+    def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+        if len(args) == 2 and isinstance(args[0], Tensor) and isinstance(args[1], Tensor):
+            below = factor_of(watch.recording.origins.get(args[1]))
+            if below is not None and below.low > 0 and args[1].numel() < args[0].numel():
+                found = product_of(watch, args[1], args[0])
+                told = False if found is None else _told(watch, _inverse(found), recognisers)
+                if told:
+                    return func(*args, **kwargs)
+        return on_quotient(watch, func, args, kwargs)
+
+    return handler
+
+
+def _inverse(product: Product) -> Product:
+    """A map divided by something as that map times one over it."""
+    spread, known = product.spread, product.known
+    return replace(
+        product,
+        spread=replace(spread, factor=1 / spread.factor),
+        known=known.spanning((1 / known.high, 1 / known.low)),
+    )
+
+
+def on_einsum(recognisers: Sequence[Recogniser]) -> Handler:
+    """The handler of equations: one that sums over nothing is a product, "bchw,bc->bchw"; any other
+    may weigh values.
+    """
+
+    def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+        recording = watch.recording
+        operands = operands_of(args) if args else []
+        maps = [one for own, output, one in operands if sorted(own) == sorted(output)]
+        within = operands and all(set(own) <= set(output) for own, output, _ in operands)
+        if not within or len(operands) < 2 or len(maps) != 1:
+            return attention_einsum(watch, func, args, kwargs)
+        features = next(
+            one.permute([own.index(letter) for letter in output])
+            for own, output, one in operands
+            if one is maps[0]
+        )
+        known = recording.origins.get(maps[0])
+        if known is not None:
+            recording.origins.set(features, known)
+        for own, output, one in operands:
+            if one is maps[0]:
+                continue
+            factor = _laid_out(one, own, output)
+            if (origin := recording.origins.get(one)) is not None:
+                if origin.produced_by == "softmax":
+                    return attention_einsum(watch, func, args, kwargs)
+                recording.origins.set(factor, origin)
+            if recording.constants.holds(one):
+                recording.constants.add(factor)
+            told = _told(watch, product_of(watch, factor, features), recognisers)
+            if isinstance(told, Origin):
+                recording.origins.set(features, told)
+        return func(*args, **kwargs)
+
+    return handler
+
+
+def _laid_out(factor: Tensor, own: str, output: str) -> Tensor:
+    """A factor with the axes of the result, one entry long where it has none of them."""
+    ordered = factor.permute([own.index(letter) for letter in output if letter in own])
+    sizes = iter(ordered.shape)
+    return ordered.reshape([next(sizes) if letter in own else 1 for letter in output])

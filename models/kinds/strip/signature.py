@@ -1,0 +1,101 @@
+"""Two strips that gate a map together: one factor a row, one a column, each for every channel.
+
+    x · rows · columns        one after the other, in either order
+    x · (rows · columns)      multiplied with each other first
+    einsum("bchw,bch,bcw->bchw", x, rows, columns)
+
+Which function made the strips, and whether all channels share one, does not matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from fovea.models.kinds.axes import USUAL, axes_of
+from fovea.models.kinds.gate.factor import Factor, factor_of
+from fovea.models.kinds.gate.shape import spread_of
+from fovea.models.kinds.gate.signature import range_note
+from fovea.models.kinds.product import Product
+from fovea.models.kinds.strip.record import Strips
+from fovea.models.tracing.origins import Origin
+from fovea.models.tracing.recording import Watch
+
+KIND = "strip-gate"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Half:
+    """A map that one strip has multiplied already.
+
+    along: "h" or "w", the axis with a factor for each of its places. features: the map before it.
+    axes: the order of the axes of the map.
+    """
+
+    along: str
+    strip: Tensor
+    features: Tensor | None
+    known: Factor
+    axes: str
+
+
+def _along(varies: str) -> str | None:
+    """The one axis of places that a factor varies along; None where it has none or both."""
+    places = varies.replace("c", "")
+    return places if len(places) == 1 else None
+
+
+def recognise(watch: Watch, product: Product) -> bool | Origin:
+    """Adds a site if the factor is the second strip over a map, or both of them in one."""
+    spread, known = product.spread, product.known
+    _, _, rows, columns = spread.features.shape
+    if spread.tokens or known.normaliser or rows < 2 or columns < 2:
+        return False
+    origin = watch.recording.origins.get(product.map)
+    features = spread.features.detach().clone() if watch.recording.features else None
+    if len(known.parts) == 2:
+        return _both(watch, product, features, axes_of(origin) or USUAL)
+    along = _along(spread.varies)
+    if along is None:
+        return False
+    axes = axes_of(origin) or USUAL
+    own = Half(along, spread.factor.detach().clone(), features, known, axes)
+    first = None if origin is None else origin.about
+    if not isinstance(first, Half) or first.along == along:
+        return Origin("strip", about=own)
+    _add(watch, first, own)
+    return True
+
+
+def _both(watch: Watch, product: Product, features: Tensor | None, axes: str) -> bool:
+    halves = []
+    for part in product.known.parts:
+        spread = spread_of(part, product.map, axes)
+        along = None if spread is None else _along(spread.varies)
+        if spread is None or along is None or watch.recording.constants.holds(part):
+            return False
+        known = factor_of(watch.recording.origins.get(part)) or Factor()
+        halves.append(Half(along, spread.factor.detach().clone(), features, known, axes))
+    if halves[0].along == halves[1].along:
+        return False
+    _add(watch, *halves)
+    return True
+
+
+def _add(watch: Watch, first: Half, second: Half) -> None:
+    rows, columns = sorted((first, second), key=lambda half: half.along)  # "h" before "w"
+    bounds = first.known.spanning(
+        _times(a, b)
+        for a in (first.known.low, first.known.high)
+        for b in (second.known.low, second.known.high)
+    )
+    watch.recording.add(
+        KIND,
+        Strips(rows.strip, columns.strip, first.features, bounds.low, bounds.high),
+        note=range_note(bounds),
+    )
+
+
+def _times(a: float, b: float) -> float:
+    return 0.0 if a == 0 or b == 0 else a * b

@@ -1,0 +1,51 @@
+"""What does not depend on the photo: parameters, buffers, ramps, and what is made of them alone.
+
+A factor of such a kind is a learnt scale and no gate; a sampling grid of such a kind resizes and
+chooses nothing.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from typing import Any
+
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+
+class Constants:
+    """The tensors of one pass that are known to be the same for every photo, by identity.
+
+    Buffers are held until the recording ends: one that is replaced during a pass must not hand its
+    identity on to something else. All others are let go as ever.
+    """
+
+    def __init__(self, root: nn.Module) -> None:
+        self.known: dict[int, Any] = {
+            id(buffer): buffer
+            for module in root.modules()
+            for buffer in module._buffers.values()
+            if buffer is not None
+        }
+
+    def holds(self, value: object) -> bool:
+        """Whether a tensor is known to be constant."""
+        if isinstance(value, nn.Parameter) or id(value) in self.known:
+            return True
+        return isinstance(value, Tensor) and isinstance(value._base, nn.Parameter)
+
+    def add(self, tensor: Tensor) -> None:
+        """Remember a tensor as constant while it lives."""
+        key, known = id(tensor), self.known
+        known[key] = weakref.ref(tensor, lambda _: known.pop(key, None))
+
+    def follow(self, args: Iterable[Any], kwargs: dict[str, Any], result: Any) -> None:
+        """Note what a call gave whose first argument is constant."""
+        given = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)]
+        made = [one for one in tree_leaves(result) if isinstance(one, Tensor)]
+        if all(map(self.holds, given)):
+            for one in made:
+                self.add(one)
+        elif not made or any(one is given[0] for one in made):
+            self.known.pop(id(given[0]), None)  # written to, with something that is not constant
