@@ -25,9 +25,9 @@ import { sampleFor, sampleName } from "./api/samples.js";
 import { createSession } from "./state/session.js";
 import { createStore, readView, VIEW, writeView } from "./state/store.js";
 
-/** @type {import("./state/store.js").Store} */
+/** @type {Store} */
 const store = createStore(
-  /** @type {import("./state/store.js").State} */ ({
+  /** @type {State} */ (/** @type {unknown} */ ({
     ...readView(location.search),
     models: [],
     samples: [],
@@ -42,7 +42,7 @@ const store = createStore(
     error: null,
     textProblem: null,
     downloads: {},
-  }),
+  })),
 );
 const session = createSession(store);
 const context = { store, session };
@@ -76,7 +76,7 @@ async function start() {
     const [tables, samples, models] = await Promise.all([api.colormaps(), api.samples(), api.models()]);
     store.set({ tables: parseTables(tables), samples, models });
   } catch (error) {
-    store.set({ error });
+    store.set({ error: api.asProblem(error) });
     return;
   }
   openView();
@@ -125,7 +125,7 @@ function keepAddress() {
   });
 }
 
-/** @param {any} view */
+/** @param {import("./state/store.js").View} view */
 function stepOf({ sample, analysis, text, model }) {
   const shown = sample ?? analysis ?? text;
   return shown ? `${shown} ${model}` : "";

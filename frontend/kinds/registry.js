@@ -1,132 +1,13 @@
-// Each mechanism in a few lines, with this photo's own numbers.
+// The kinds of site: the one list of what each is called, drawn as and explained by.
 
-import { h } from "../ui/dom.js";
-import { mathOf, steps } from "../explain/parts.js";
+import { attention } from "./attention/explanation.js";
 import { channelGate, spatialGate } from "./gate/explanation.js";
 import { spatialTransformer } from "./warp/explanation.js";
-import { origin, otherScores, scalingOf, scoreOf, strongest } from "./attention/scores.js";
-import { number } from "../ui/format.js";
-import { formula, row, sub, sup, text } from "../explain/mathml.js";
-import { headOf, shownToken } from "../sites/picture.js";
-import { askedGrid, hasRollout, isSquare, placeOf, tokenName, tokenOf } from "../sites/sites.js";
-import { throughTheNetwork } from "./stream/explanation.js";
-import { walkthrough } from "../explain/walkthrough.js";
 
-/** @typedef {(state: any, site: any, session: import("../state/session.js").Session) => Promise<Element[]>} Explanation */
-
-/** By kind of site. @type {Record<string, Explanation>} */
+/** How a mechanism works, by kind of site. @type {Record<Site["kind"], Explanation>} */
 export const EXPLANATIONS = {
-  attention: attention,
+  attention,
   "channel-gate": channelGate,
   "spatial-gate": spatialGate,
   "spatial-transformer": spatialTransformer,
 };
-
-/** @type {Explanation} */
-async function attention(state, site, session) {
-  const source = await session.attention(site);
-  const paragraphs = [
-    h("h3", {}, "Attention"),
-    h(
-      "p",
-      {},
-      "Every token asks a question, its query ",
-      mathOf("q"),
-      ", and offers an answer to others', its key ",
-      mathOf("k"),
-      ". Where they agree, the score is high. Softmax turns one query's scores into shares that sum to 1; the token then takes that mixture of the others' values.",
-    ),
-    formula(sub("p", row("i", "j")), "=", sub(text("softmax"), "j"), "(", scoreOf(source.scores), ")"),
-    h("p", { class: "quiet" }, origin(source.scores)),
-  ];
-  if (!source.pair || !source.scores || !site.grid || !isSquare(site)) {
-    return [
-      ...paragraphs,
-      h(
-        "p",
-        {},
-        site.windows
-          ? "At this site tokens look only at those in their own window."
-          : "At this site the network adds something to the scores, asks on another grid than it looks at, or makes the matrix itself.",
-      ),
-      walkthrough(state, site, session, { asked: { ...askedPlace(state, site), head: shownHead(state, source) } }),
-    ];
-  }
-  const { query, key } = askedPair(state, site, source);
-  const shown = shownHead(state, source);
-  const pair = source.pair(shown, query, key);
-  const { dim, scale } = source.scores;
-  const scaling = scalingOf(source.scores);
-  return [
-    ...paragraphs,
-    h("h3", {}, "This pair, in head ", String(shown)),
-    h("p", {}, `${capital(tokenName(query, site))} asks; ${tokenName(key, site)} answers.`),
-    steps([
-      ["agreement of query and key", formula(sub("q", "i"), "·", sub("k", "j"), "=", number(pair.dot))],
-      ...(scaling === "none"
-        ? []
-        : [
-            /** @type {[string, Element]} */ ([
-              scaling === "root" ? `times the scale, 1 / √${dim}` : "times the scale",
-              formula(number(pair.dot), "×", number(scale), "=", number(pair.scaled)),
-            ]),
-          ]),
-      [
-        `softmax over ${source.keys} keys`,
-        formula(
-          sup("e", row(number(pair.scaled), "−", number(pair.logNormaliser))),
-          "=",
-          number(pair.probability),
-        ),
-      ],
-    ]),
-    h(
-      "p",
-      { class: "quiet" },
-      `${number(pair.logNormaliser)} is the logarithm of the sum of e to every score of this query. An even share would be ${number(1 / source.keys)}. Pin a patch, then move to choose the key.`,
-    ),
-    ...otherScores(source, site, shown, query, key),
-    walkthrough(state, site, session, {
-      asked: { query: named(query, site), head: shown },
-      keys: { grid: site.grid, prefix: site.prefix_tokens },
-    }),
-    ...(isTransformer(state.analysisData) ? [throughTheNetwork(state, site, shownToken(state, site), session)] : []),
-  ];
-}
-
-/** Whether its tokens go through layers that add to them; a CNN with an attention or two has none. @param {any} analysis */
-const isTransformer = ({ sites, output }) => hasRollout(sites) || output?.kind === "caption";
-
-/** A token as the API calls it. @param {number} token @param {any} site */
-function named(token, site) {
-  const place = placeOf(token, site);
-  if (place) return `${place.row},${place.column}`;
-  return token === 0 && site.prefix_tokens ? "cls" : token;
-}
-
-/** The head whose numbers are told: the chosen one, or the first. @param {any} state @param {import("../sites/attention_rows.js").AttentionSource} source */
-function shownHead(state, source) {
-  const head = headOf(state, source.heads);
-  return typeof head === "number" ? head : 0;
-}
-
-/** The place that is asked about where tokens are in windows; the server's own choice without a pointer. @param {any} state @param {any} site */
-function askedPlace(state, site) {
-  const place = state.query === "cls" ? state.hover : state.query;
-  return place && typeof place === "object" && askedGrid(site, "from") ? { query: `${place.row},${place.column}` } : {};
-}
-
-/** The pinned or hovered query, and as key what is under the pointer, else what it looks at most. @param {any} state @param {any} site @param {any} source */
-function askedPair(state, site, source) {
-  const asked = shownToken(state, site);
-  const pinned = state.query !== "cls";
-  const pointed = pinned && state.hover ? tokenOf(state.hover, site) : null;
-  const shown = shownHead(state, source);
-  const tokens = state.direction === "from" ? source.keys : source.queries;
-  const all = state.direction === "from" ? source.row(asked) : source.column(asked);
-  const other = pointed ?? strongest(all.subarray(shown * tokens, (shown + 1) * tokens));
-  return state.direction === "from" ? { query: asked, key: other } : { query: other, key: asked };
-}
-
-/** @param {string} sentence */
-const capital = (sentence) => sentence[0].toUpperCase() + sentence.slice(1);

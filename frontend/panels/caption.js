@@ -6,7 +6,7 @@ import { swatch } from "./parts/answer.js";
 import { number, percent } from "../ui/format.js";
 import { cellWords } from "../kinds/words/picture.js";
 
-/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
+/** @param {HTMLElement} root @param {Context} context */
 export function mountCaption(root, { store }) {
   const sentence = h("p", { class: "sentence", id: "sentence", "aria-live": "polite" });
   const bar = h("div", { class: "legend-bar" }, h("i"));

@@ -6,7 +6,7 @@ import { siteOf } from "../view/keep_picture.js";
 import { number } from "../ui/format.js";
 import { channelOf } from "../sites/picture.js";
 
-/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
+/** @param {HTMLElement} root @param {Context} context */
 export function mountChannels(root, { store, session }) {
   const chart = h("div", { class: "chart", id: "gate-chart" });
   const chosen = h("p", { class: "number", id: "channel" });

@@ -15,7 +15,7 @@ const MEANINGS = {
   "spatial-transformer": "one cell a sampling grid · where it lies on what it reads",
 };
 
-/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
+/** @param {HTMLElement} root @param {Context} context */
 export function mountDepth(root, { store }) {
   const strip = h("div", {
     class: "strip",
@@ -29,7 +29,7 @@ export function mountDepth(root, { store }) {
   let cells = new Map();
 
   store.on(["analysisData"], ({ analysisData: analysis }) => {
-    cells = new Map(analysis.sites.map((/** @type {any} */ site) => [site.id, cell(site)]));
+    cells = new Map(analysis.sites.map((/** @type {Site} */ site) => [site.id, cell(site)]));
     put(
       strip,
       cells.size
@@ -38,7 +38,7 @@ export function mountDepth(root, { store }) {
     );
   });
 
-  /** @param {any} site */
+  /** @param {Site} site */
   function cell(site) {
     return h(
       "button",
@@ -53,15 +53,15 @@ export function mountDepth(root, { store }) {
         title: titleOf(site),
         onclick: () => store.set(visit(store.get(), site)),
       },
-      h("span", { class: "spark" }, site.theta ? windowOf(site) : h("i")),
+      h("span", { class: "spark" }, site.kind === "spatial-transformer" && site.theta ? windowOf(site.theta, site.input_grid) : h("i")),
       icon(glyphOf(site)),
       h("span", { class: "layer" }, site.layer),
     );
   }
 
   store.on(["analysisData", "site"], ({ site, analysisData: analysis }) => {
-    const kind = analysis?.sites.find((/** @type {any} */ one) => one.id === site)?.kind;
-    meaning.textContent = MEANINGS[kind] ?? "";
+    const kind = analysis?.sites.find((/** @type {Site} */ one) => one.id === site)?.kind;
+    meaning.textContent = kind ? (MEANINGS[kind] ?? "") : "";
     for (const [id, button] of cells) {
       button.setAttribute("aria-checked", String(id === site));
       button.tabIndex = id === site ? 0 : -1;
@@ -76,28 +76,28 @@ export function mountDepth(root, { store }) {
 
   store.on(["summaries", "analysisData"], ({ summaries, analysisData }) => {
     // Attention and gates are different numbers: each kind is scaled by its own largest.
-    const kindOf = new Map(analysisData.sites.map((/** @type {any} */ site) => [site.id, site.kind]));
+    const kindOf = new Map(analysisData.sites.map((/** @type {Site} */ site) => [site.id, site.kind]));
     /** @type {Record<string, number>} */
     const highest = {};
     for (const [id, value] of Object.entries(summaries)) {
-      const kind = kindOf.get(id);
+      const kind = kindOf.get(id) ?? "";
       highest[kind] = Math.max(highest[kind] ?? 1e-9, /** @type {number} */ (value));
     }
     for (const [id, value] of Object.entries(summaries)) {
       const button = cells.get(id);
       const kind = kindOf.get(id);
-      if (!button) continue;
+      const site = analysisData.sites.find((one) => one.id === id);
+      if (!button || !kind || !site) continue;
       const share = /** @type {number} */ (value) / highest[kind];
       /** @type {HTMLElement} */ (button.querySelector("i")).style.height = `${Math.max(6, 100 * share)}%`;
       const meaning = kind === "attention" ? "focus (1 − entropy / ln N)" : "spread of the gate";
-      const site = analysisData.sites.find((/** @type {any} */ one) => one.id === id);
       button.title = `${titleOf(site)} · ${meaning} ${number(/** @type {number} */ (value))}`;
     }
   });
 }
 
-/** A spatial transformer's input as a frame and its window on it, the window's upper side drawn thicker. @param {any} site */
-function windowOf({ theta, input_grid: { rows, columns } }) {
+/** A spatial transformer's input as a frame and its window on it, the window's upper side drawn thicker. @param {number[][]} theta @param {Grid} input */
+function windowOf(theta, { rows, columns }) {
   const points = corners(theta).map(([x, y]) => [x * columns, y * rows]);
   const [[x1, y1], [x2, y2]] = points;
   return svg(
@@ -109,5 +109,5 @@ function windowOf({ theta, input_grid: { rows, columns } }) {
   );
 }
 
-/** @param {any} site */
+/** @param {Site} site */
 const titleOf = (site) => [siteTitle(site), roleOf(site), site.name].filter(Boolean).join(" · ");

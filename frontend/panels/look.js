@@ -11,7 +11,7 @@ import { knownWords } from "../kinds/words/sentences.js";
 import { isCross, isInner, isMasked, isWordMatrix, prefixName } from "../sites/sites.js";
 import { decompose } from "../kinds/warp/theta.js";
 
-/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
+/** @param {HTMLElement} root @param {Context} context */
 export function mountLook(root, { store, session }) {
   const says = h("div", { class: "group" });
   const choices = h("div", { class: "group controls" });
@@ -23,8 +23,8 @@ export function mountLook(root, { store, session }) {
       says,
       ...answer(state, store.set),
       state.analysisData.text != null && vocabulary(),
-      ...(state.analysisData.warnings ?? []).map((/** @type {any} */ warning) =>
-        h("p", { class: "quiet" }, warning.detail ?? warning),
+      ...(state.analysisData.warnings ?? []).map((warning) =>
+        h("p", { class: "quiet" }, warning),
       ),
     );
   });
@@ -46,10 +46,12 @@ export function mountLook(root, { store, session }) {
 
   store.on(["analysisData", "site", "picture", "tables", "colormap"], (state, changed) => {
     const site = siteOf(state);
-    if (!site || !state.picture) return;
-    if (state.picture.claim === "saliency" || state.picture.form === "mask") put(reading, wholeReading(state));
-    else if (state.picture.claim === METHODS.positions.claim) put(reading, words(ofPositions(state.picture)));
-    else if (site.kind === "attention") put(reading, attentionReading(state, site));
+    const { picture, tables } = state;
+    if (!site || !picture || !tables) return;
+    const drawn = { ...state, picture, tables };
+    if (picture.claim === "saliency" || picture.form === "mask") put(reading, wholeReading(drawn));
+    else if (picture.claim === METHODS.positions.claim) put(reading, words(ofPositions(picture)));
+    else if (site.kind === "attention") put(reading, attentionReading(drawn, site));
     else if (site.kind === "spatial-transformer") thetaReading(site);
     else if (site.kind === "spatial-gate")
       put(
@@ -57,7 +59,7 @@ export function mountLook(root, { store, session }) {
         h(
           "p",
           { class: "quiet" },
-          `The mask lies between ${number(state.picture.low)} and ${number(state.picture.high)}: bright places pass, dark places are held back.`,
+          `The mask lies between ${number(picture.low)} and ${number(picture.high)}: bright places pass, dark places are held back.`,
         ),
       );
     else if (
@@ -70,10 +72,11 @@ export function mountLook(root, { store, session }) {
     else markChannel(reading, state);
   });
 
-  /** @param {any} site */
+  /** @param {Site} site */
   async function thetaReading(site) {
     const { theta } = await session.grid(site);
     if (siteOf(store.get()) !== site) return;
+    if (!theta) return put(reading, words("Every place has a point of its own to read at; no one turn and shift gives them all."));
     const { rotation, scale, shift } = decompose(theta);
     put(
       reading,
@@ -96,7 +99,7 @@ export function mountLook(root, { store, session }) {
 /** How far the centre is moved, as a share of the side: θ counts in halves of it. @param {number} shift @param {string} back @param {string} forth */
 const way = (shift, back, forth) => `${percent(Math.abs(shift) / 2)} ${shift < 0 ? back : forth}`;
 
-/** Of a map of the whole network. @param {any} state */
+/** Of a map of the whole network. @param {Drawn} state */
 function wholeReading({ picture, analysisData: analysis }) {
   if (picture.form === "mask")
     return h("p", { class: "quiet" }, "Each place has the colour of its most likely class; the background is left clear.");
@@ -106,7 +109,7 @@ function wholeReading({ picture, analysisData: analysis }) {
   );
 }
 
-/** @param {any} state @param {any} site */
+/** @param {Drawn} state @param {Site} site */
 function attentionReading(state, site) {
   const { picture, direction, analysisData: analysis } = state;
   const own = shownMethod(state, site) === "site";
@@ -142,7 +145,7 @@ function attentionReading(state, site) {
   );
 }
 
-/** @param {any} picture */
+/** @param {Picture} picture */
 const ofPositions = ({ labels }) =>
   labels
     ? "The same for every sentence: it is what the network has learnt, or was given, of where words stand."

@@ -13,12 +13,12 @@ const HINTS = {
   "analysis-gone": "It made room for newer ones. Open the photo again.",
 };
 
-/** What is wrong, in the units of the page. @param {any} error */
+/** What is wrong, in the units of the page. @param {Problem} error */
 function detailOf({ slug, limit, detail }) {
   return slug === "too-large" && limit ? `A file may have ${size(limit)}; this one has more.` : detail;
 }
 
-/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
+/** @param {HTMLElement} root @param {Context} context */
 export function mountNotice(root, { store, session }) {
   const progress = h("progress", { max: 1 });
   const text = h("span");

@@ -12,7 +12,7 @@ import { isPlaced, isScattered, prefixName, KINDS, roleOf } from "../sites/sites
 
 /** @typedef {[string, any]} Fact */
 
-/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
+/** @param {HTMLElement} root @param {Context} context */
 export function mountNumbers(root, { store, session }) {
   const facts = h("div", { class: "group" });
   const charts = h("div", { class: "group" });
@@ -90,7 +90,7 @@ function table(title, rows) {
   ];
 }
 
-/** @param {import("../sites/picture.js").Picture} picture @param {any} hover @returns {Fact[]} */
+/** @param {Picture} picture @param {Cell | null} hover @returns {Fact[]} */
 function mapFacts(picture, hover) {
   if (picture.classes) return maskFacts(picture, hover);
   if (picture.labels) return wordFacts(picture, hover);
@@ -122,7 +122,7 @@ function mapFacts(picture, hover) {
   ];
 }
 
-/** @param {import("../sites/picture.js").Picture} picture @param {any} hover @returns {Fact[]} */
+/** @param {Picture} picture @param {Cell | null} hover @returns {Fact[]} */
 function maskFacts(picture, hover) {
   return [
     ["under the pointer", hover ? cellWords(picture, hover) : "–"],
@@ -131,19 +131,19 @@ function maskFacts(picture, hover) {
   ];
 }
 
-/** @param {import("../sites/picture.js").Picture} picture @param {any} hover @returns {Fact[]} */
+/** @param {Picture} picture @param {Cell | null} hover @returns {Fact[]} */
 function wordFacts(picture, hover) {
   const { values, grid, low, high, claim } = picture;
   const value = hover && values[hover.row * grid.columns + hover.column];
   return [
-    ["under the pointer", value === undefined || value === null ? "–" : `${cellWords(picture, hover)} ${number(value)}`],
+    ["under the pointer", value === undefined || value === null ? "–" : `${hover && cellWords(picture, hover)} ${number(value)}`],
     ["smallest, largest", `${number(low)}, ${number(high)}`],
     ["sum of a row", claim === "attention map" ? "1" : null],
     ["rows × columns", `${grid.rows} × ${grid.columns}`],
   ];
 }
 
-/** @param {import("../sites/picture.js").Picture} picture */
+/** @param {Picture} picture */
 function strongest({ values, grid }) {
   const known = [...values.keys()].filter((i) => !Number.isNaN(values[i]));
   const order = known.sort((a, b) => values[b] - values[a]).slice(0, 5);
@@ -168,8 +168,10 @@ function strongest({ values, grid }) {
   ];
 }
 
-/** @param {number[][]} theta @returns {Fact[]} */
-function thetaFacts([[a, b, tx], [c, d, ty]]) {
+/** @param {number[][] | null} theta @returns {Fact[]} */
+function thetaFacts(theta) {
+  if (!theta) return [["affine map", "none"]];
+  const [[a, b, tx], [c, d, ty]] = theta;
   return [
     ["θ₁₁ θ₁₂ θ₁₃", [a, b, tx].map(number).join("  ")],
     ["θ₂₁ θ₂₂ θ₂₃", [c, d, ty].map(number).join("  ")],
@@ -177,9 +179,9 @@ function thetaFacts([[a, b, tx], [c, d, ty]]) {
   ];
 }
 
-/** @param {any} site @returns {Fact[]} */
+/** @param {Site} site @returns {Fact[]} */
 function siteFacts(site) {
-  const grid = (/** @type {any} */ g) => (g ? `${g.rows} × ${g.columns}` : null);
+  const grid = (/** @type {Grid | null | undefined} */ g) => (g ? `${g.rows} × ${g.columns}` : null);
   return [
     ["kind", KINDS[site.kind].name.toLowerCase()],
     ["module", h("code", {}, site.name)],
@@ -194,7 +196,7 @@ function siteFacts(site) {
   ];
 }
 
-/** @param {any} analysis @returns {Fact[]} */
+/** @param {Analysis} analysis @returns {Fact[]} */
 function analysisFacts({ id, image, text, geometry, timings_ms: timings, model }) {
   return [
     ["photo", image && `${image.width} × ${image.height} px`],

@@ -82,7 +82,7 @@ export const METHODS = {
   },
 };
 
-/** The methods that fit a network, and, positions, the shown site. @param {string} method @param {any} analysis @param {import("./sites.js").Site | null} site */
+/** The methods that fit a network, and, positions, the shown site. @param {string} method @param {Analysis} analysis @param {Site | null} site */
 export function possible(method, analysis, site) {
   const { sites, predictions, output } = analysis;
   const { forClass, needs } = METHODS[method];
@@ -98,15 +98,15 @@ export function possible(method, analysis, site) {
 
 /**
  * What is shown at a site: the chosen map, or the site itself where that map is not to be had, as behind another layer.
- * @param {any} state @param {import("./sites.js").Site | null} site
+ * @param {State} state @param {Site | null} site
  */
 export function shownMethod({ method, analysisData }, site) {
   const there = METHODS[method] ? possible(method, analysisData, site) : method !== "mask" || analysisData.output?.kind === "mask";
   return there ? method : "site";
 }
 
-/** Whether maps are for words that were written, not for classes. @param {any} analysis */
+/** Whether maps are for words that were written, not for classes. @param {Analysis} analysis */
 export const forWords = ({ output }) => output?.kind === "caption";
 
-/** The class a map is for: the chosen one, else the predicted one. @param {any} state */
+/** The class a map is for: the chosen one, else the predicted one. @param {State} state */
 export const targetOf = ({ target, analysisData }) => target ?? analysisData.predictions[0]?.index ?? null;

@@ -34,7 +34,7 @@ export function createSession(store) {
     try {
       await work(mine.signal);
     } catch (error) {
-      const problem = asProblem(error);
+      const problem = api.asProblem(error);
       const shown = store.get().analysisData?.text != null && OF_THE_TEXT.includes(problem.slug);
       if (!mine.signal.aborted) store.set(shown ? { textProblem: problem } : { error: problem });
     } finally {
@@ -44,14 +44,14 @@ export function createSession(store) {
 
   /**
    * The only place where another analysis comes on screen: until then the last good picture stays.
-   * @param {any} analysis @param {{blob: Blob, bitmap: ImageBitmap} | null} photo null for a sentence @param {Opening} opening
+   * @param {Analysis} analysis @param {{blob: Blob, bitmap: ImageBitmap} | null} photo null for a sentence @param {Opening} opening
    */
   function show(analysis, photo, { sample, linked }) {
     cache = new Cache();
     if (photo) lastPhoto = { blob: photo.blob, sample };
     const { site, model } = store.get();
     const sameModel = linked || analysis.model === model;
-    const kept = sameModel && analysis.sites.some((/** @type {any} */ candidate) => candidate.id === site);
+    const kept = sameModel && analysis.sites.some((/** @type {Site} */ candidate) => candidate.id === site);
     store.set({
       analysisData: analysis,
       photo,
@@ -111,7 +111,7 @@ export function createSession(store) {
   const current = () => store.get().analysisData.id;
 
   return {
-    /** @param {any} sample a row of samples.json @param {{linked?: boolean}} [options] linked: keep the view the address asks for */
+    /** @param {Sample} sample a row of samples.json @param {{linked?: boolean}} [options] linked: keep the view the address asks for */
     openSample(sample, { linked = false } = {}) {
       return exclusively(`Looking at ${sample.title}`, async (signal) => {
         const { model } = store.get();
@@ -154,16 +154,16 @@ export function createSession(store) {
     chooseModel(model) {
       return exclusively("Looking with another model", async (signal) => {
         const { models } = store.get();
-        const row = models.find((/** @type {any} */ one) => one.id === model) ?? (await api.model(model));
+        const row = models.find((one) => one.id === model) ?? (await api.model(model));
         if (row.reads === "text") {
-          const [example] = examplesOf(row, row.labels ?? (await api.model(model)).labels);
+          const [example] = examplesOf(row, (await api.model(model)).labels);
           return readText(example, model, signal, false);
         }
         // A photo of one's own stays; a sample gives way to one that suits the network.
         const present = lastPhoto?.sample ?? null;
         const sample = lastPhoto && !present ? null : sampleFor(model, store.get(), present);
         const name = sample && sampleName(sample);
-        const blob = name === present ? lastPhoto?.blob : await api.samplePhoto(sample.file, signal);
+        const blob = sample && name !== present ? await api.samplePhoto(sample.file, signal) : lastPhoto?.blob;
         if (blob) await analyse(blob, model, signal, { sample: name, linked: false });
       });
     },
@@ -171,12 +171,12 @@ export function createSession(store) {
     ...comparing(() => lastPhoto?.blob ?? null),
     /** The kind of picture that a model was trained on. @param {string} id */
     kindOfModel: (id) => kindOfModel(id, store.get().samples),
-    /** Whether this analysis is still the shown one. @param {any} analysis */
+    /** Whether this analysis is still the shown one. @param {Analysis} analysis */
     shows: (analysis) => store.get().analysisData === analysis,
 
     /** Fetches a model's weights as a job; its news are in the state. Gives whether they are here. @param {string} model */
     async download(model) {
-      const tell = (/** @type {any} */ job) =>
+      const tell = (/** @type {Job} */ job) =>
         store.set({ downloads: { ...store.get().downloads, [model]: job } });
       tell({ state: "queued", received_bytes: 0, total_bytes: null, links: null });
       try {
@@ -186,7 +186,7 @@ export function createSession(store) {
         if (ended.state === "done") await readModels();
         return ended.state === "done";
       } catch (error) {
-        tell({ state: "failed", received_bytes: 0, total_bytes: null, links: null, problem: asProblem(error) });
+        tell({ state: "failed", received_bytes: 0, total_bytes: null, links: null, problem: api.asProblem(error) });
         return false;
       }
     },
@@ -204,32 +204,23 @@ export function createSession(store) {
 
 /** @typedef {ReturnType<typeof createSession>} Session */
 
-/** Attention halfway is about things: early it is about edges, late it gathers in a few patches. A gate halfway still knows places. @param {any} analysis */
+/** Attention halfway is about things: early it is about edges, late it gathers in a few patches. A gate halfway still knows places. @param {Analysis} analysis */
 function firstSite({ sites, text }) {
   const cross = sites.filter(isCross);
-  if (cross.length) return cross.at(-1).id;
+  const last = cross.at(-1);
+  if (last) return last.id;
   if (text != null) return sites.at(-1)?.id ?? null;
   const placed = sites.filter(isOfPatches);
   const attention = placed.length ? placed : sites.filter(isScattered);
   if (attention.length) return attention[Math.floor(attention.length / 2)].id;
   const gates = ["spatial-gate", "channel-gate"].map((kind) =>
-    sites.filter((/** @type {any} */ site) => site.kind === kind),
+    sites.filter((/** @type {Site} */ site) => site.kind === kind),
   );
   const shown = gates.find((some) => some.length > 0);
   // Of several looks at the photo, the last is what the network goes by.
-  const look = sites.findLast((/** @type {any} */ site) => site.reads_through?.length === 0);
+  const look = sites.findLast((/** @type {Site} */ site) => site.reads_through?.length === 0);
   return (shown?.[Math.floor(shown.length / 2)] ?? look ?? sites[0])?.id ?? null;
 }
 
-/** What is shown first: a network that segments shows its mask. @param {any} analysis */
+/** What is shown first: a network that segments shows its mask. @param {Analysis} analysis */
 const firstMethod = ({ output }) => (output?.kind === "mask" ? "mask" : "site");
-
-/** @param {unknown} error */
-function asProblem(error) {
-  if (error instanceof api.Problem) return error;
-  return new api.Problem({
-    title: "The page could not show this",
-    detail: String(error),
-    hint: "Reload the page.",
-  });
-}

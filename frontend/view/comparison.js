@@ -9,13 +9,13 @@ export const MOST = 4;
 
 const DIM = "rgb(10 11 13 / 0.66)";
 
-/** Sites whose picture lies on the photo and can be asked at a place. @param {any} analysis */
+/** Sites whose picture lies on the photo and can be asked at a place. @param {Analysis} analysis */
 export const comparableSites = (analysis) =>
   analysis.sites.filter(
-    (/** @type {any} */ site) => site.kind.endsWith("-gate") || (site.kind === "attention" && askedGrid(site, "from")),
+    (/** @type {Site} */ site) => site.kind.endsWith("-gate") || (site.kind === "attention" && askedGrid(site, "from")),
   );
 
-/** What is shown first of a network: attention halfway, over the whole photo before that in windows, else a mask over places, else a channel gate. @param {any[]} sites */
+/** What is shown first of a network: attention halfway, over the whole photo before that in windows, else a mask over places, else a channel gate. @param {Site[]} sites */
 export function firstOf(sites) {
   const ofKind = (/** @type {string} */ kind) => sites.filter((site) => site.kind === kind);
   const attention = ofKind("attention");
@@ -26,11 +26,11 @@ export function firstOf(sites) {
 
 /**
  * The networks to choose from, those most like the shown one first: of the same task, with more mechanisms in common.
- * @param {any[]} models @param {string} shown @param {(id: string) => string} kindOf what kind of picture a model was trained on
+ * @param {Model[]} models @param {string} shown @param {(id: string) => string} kindOf what kind of picture a model was trained on
  */
 export function suggested(models, shown, kindOf) {
   const own = models.find((model) => model.id === shown);
-  const common = (/** @type {any} */ model) =>
+  const common = (/** @type {Model} */ model) =>
     model.mechanisms.filter((/** @type {string} */ one) => own?.mechanisms.includes(one)).length -
     0.1 * model.mechanisms.length +
     Number(model.task === own?.task);

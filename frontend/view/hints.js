@@ -6,7 +6,7 @@ import { isCross } from "../sites/sites.js";
 
 const TOUCH = matchMedia("(hover: none)");
 
-/** @param {any} state @param {import("../sites/picture.js").Picture} picture */
+/** @param {State} state @param {Picture} picture */
 export function hintFor(state, picture) {
   const { query } = state;
   const site = siteOf(state);

@@ -3,12 +3,12 @@
 import { h, segmented } from "../../ui/dom.js";
 import { forWords, METHODS, possible, shownMethod } from "../../sites/methods.js";
 import { headOf } from "../../sites/picture.js";
-import { askedGrid } from "../../sites/sites.js";
+import { askedGrid, wordsOf } from "../../sites/sites.js";
 
 /** @type {Record<string, string>} */
 const HERE = { attention: "This layer", "spatial-transformer": "This grid" };
 
-/** @param {any} state @param {any} site @param {(patch: any) => void} set @param {(beams: number) => void} chooseBeams */
+/** @param {State} state @param {Site} site @param {(patch: any) => void} set @param {(beams: number) => void} chooseBeams */
 export function controls(state, site, set, chooseBeams) {
   const method = shownMethod(state, site);
   const own = site.kind === "attention" && method === "site";
@@ -18,12 +18,12 @@ export function controls(state, site, set, chooseBeams) {
     own && askedGrid(site, state.direction) && whoAsks(state, site, set),
     own && askedGrid(site, state.direction) && whichWay(state, set),
     own && site.heads > 1 && heads(state, site, set),
-    state.analysisData.output?.words && search(state, chooseBeams),
+    wordsOf(state.analysisData.output).length > 0 && search(state, chooseBeams),
     state.analysisData.output?.kind === "mask" && method === "site" && outline(state, set),
   ];
 }
 
-/** The layer, the mask, or a map of the whole network. @param {any} state @param {any} site @param {(patch: any) => void} set */
+/** The layer, the mask, or a map of the whole network. @param {State} state @param {Site} site @param {(patch: any) => void} set */
 function showControl(state, site, set) {
   const { analysisData: analysis } = state;
   const method = shownMethod(state, site);
@@ -52,7 +52,7 @@ function showControl(state, site, set) {
   );
 }
 
-/** Which map for a class, and what it is in a sentence. @param {any} state @param {any} site @param {(patch: any) => void} set */
+/** Which map for a class, and what it is in a sentence. @param {State} state @param {Site} site @param {(patch: any) => void} set */
 function classMethod({ analysisData: analysis, method }, site, set) {
   if (!METHODS[method] || !possible(method, analysis, site)) return false;
   const { forClass, title } = METHODS[method];
@@ -72,7 +72,7 @@ function classMethod({ analysisData: analysis, method }, site, set) {
   );
 }
 
-/** @param {any} state @param {any} site @param {(patch: any) => void} set */
+/** @param {State} state @param {Site} site @param {(patch: any) => void} set */
 function whoAsks({ query }, site, set) {
   return row(
     "Asks",
@@ -98,7 +98,7 @@ function whoAsks({ query }, site, set) {
   );
 }
 
-/** @param {any} state @param {(patch: any) => void} set */
+/** @param {State} state @param {(patch: any) => void} set */
 function whichWay({ direction }, set) {
   return row(
     "Direction",
@@ -114,7 +114,7 @@ function whichWay({ direction }, set) {
   );
 }
 
-/** @param {any} state @param {any} site @param {(patch: any) => void} set */
+/** @param {State} state @param {AttentionSite} site @param {(patch: any) => void} set */
 function heads(state, site, set) {
   const each = Array.from({ length: site.heads }, (_, i) => ({ value: i, text: String(i), title: `Head ${i} alone` }));
   const fused = [
@@ -130,7 +130,7 @@ function heads(state, site, set) {
   );
 }
 
-/** How the words are searched for. @param {any} state @param {(beams: number) => void} choose */
+/** How the words are searched for. @param {State} state @param {(beams: number) => void} choose */
 function search({ analysisData: analysis }, choose) {
   const choices = [
     { value: 1, text: "greedy", title: "Each word is the likeliest one" },
@@ -140,10 +140,10 @@ function search({ analysisData: analysis }, choose) {
       title: `${beams} beginnings are followed at once, and the likeliest sentence is kept`,
     })),
   ];
-  return row("Search", segmented("Search", choices, analysis.output.beams, choose));
+  return row("Search", segmented("Search", choices, analysis.output && "beams" in analysis.output ? analysis.output.beams : 1, choose));
 }
 
-/** @param {any} state @param {(patch: any) => void} set */
+/** @param {State} state @param {(patch: any) => void} set */
 function outline(state, set) {
   const box = h("input", { type: "checkbox", id: "outline", onchange: () => set({ outline: box.checked }) });
   box.checked = state.outline;

@@ -34,7 +34,7 @@ export function origin(scores) {
 /**
  * The same pair by the other two score functions of the field. The cosine follows from the same two vectors; an
  * additive score needs weights that a network with another score has not learned.
- * @param {import("../../sites/attention_rows.js").AttentionSource} source @param {any} site @param {number} head @param {number} query @param {number} key
+ * @param {import("../../sites/attention_rows.js").AttentionSource} source @param {Site} site @param {number} head @param {number} query @param {number} key
  */
 export function otherScores(source, site, head, query, key) {
   const cosines = source.cosines?.(head, query);

@@ -6,7 +6,7 @@ import { formula, over, row, sub, sup, text } from "../../explain/mathml.js";
 import { forWords, METHODS, targetOf } from "../../sites/methods.js";
 import { className } from "../../sites/network_sentences.js";
 
-/** @param {any} state @param {any} site */
+/** @param {State} state @param {Site} site */
 export function networkMap(state, site) {
   if (METHODS[state.method].forClass) return forWords(state.analysisData) ? forWord(state) : forClass(state);
   const of = { dino, received: () => received(site), "token-lengths": tokenLengths };
@@ -55,11 +55,11 @@ const CLASS_MAPS = {
   },
 };
 
-/** @param {any} state */
+/** @param {State} state */
 function forClass(state) {
   const { rule, words, paper } = CLASS_MAPS[state.method];
   const target = targetOf(state);
-  const entry = state.analysisData.predictions.find((/** @type {any} */ one) => one.index === target);
+  const entry = state.analysisData.predictions.find((one) => one.index === target);
   return [
     h("h3", {}, METHODS[state.method].name),
     h(
@@ -76,7 +76,7 @@ function forClass(state) {
   ];
 }
 
-/** For a word that was written: through the encoder and the decoder. @param {any} state */
+/** For a word that was written: through the encoder and the decoder. @param {State} state */
 function forWord(state) {
   return [
     h("h3", {}, "Relevance for a word"),
@@ -103,7 +103,7 @@ function dino() {
   ];
 }
 
-/** @param {any} site */
+/** @param {Site} site */
 function received(site) {
   return [
     h("h3", {}, "Looked at"),
@@ -113,7 +113,7 @@ function received(site) {
       "A row of attention says what one token looks at and sums to 1. The mean over all rows says what all of them look at: it sums to 1 again, and a patch above its even share draws more attention than the others.",
     ),
     formula(sub("r", "j"), "=", over("1", "N"), sub("∑", "i"), sub("p", row("i", "j"))),
-    h("p", {}, `An even share is ${number(1 / site.keys)} here.`),
+    h("p", {}, `An even share is ${number(1 / (site.keys ?? 1))} here.`),
   ];
 }
 
@@ -135,7 +135,7 @@ function tokenLengths() {
   ];
 }
 
-/** @param {any} site */
+/** @param {Site} site */
 function rollout(site) {
   return [
     h("h3", {}, "Attention rollout"),
@@ -166,7 +166,7 @@ function rollout(site) {
     h(
       "p",
       {},
-      `Shown is the class token's row of R on the ${site.grid.rows} × ${site.grid.columns} patches, heads averaged. It is about where information can flow, not about any one class.`,
+      `Shown is the class token's row of R on the ${site.grid?.rows} × ${site.grid?.columns} patches, heads averaged. It is about where information can flow, not about any one class.`,
     ),
     h("p", { class: "quiet" }, "Abnar & Zuidema 2020."),
   ];

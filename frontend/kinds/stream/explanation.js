@@ -2,7 +2,7 @@
 
 import { h, put, svg } from "../../ui/dom.js";
 import { number } from "../../ui/format.js";
-import { quoted } from "../words/picture.js";
+import { quoted } from "../../sites/words.js";
 import { isWordMatrix, ownWords, siteTitle, tokenName } from "../../sites/sites.js";
 
 /**
@@ -46,7 +46,7 @@ export function medianLength({ sums, tokens, after }) {
 
 /**
  * Fills itself, at once where the numbers are at hand.
- * @param {any} state @param {any} site @param {number} token @param {import("../../state/session.js").Session} session
+ * @param {State} state @param {Site} site @param {number} token @param {Session} session
  */
 export function throughTheNetwork(state, site, token, session) {
   const root = h("section", { class: "stream", "aria-label": "Through the network" });
@@ -61,7 +61,7 @@ export function throughTheNetwork(state, site, token, session) {
   return root;
 }
 
-/** @param {any} state @param {Stream} stream @param {any} site @param {number} token */
+/** @param {State} state @param {Stream} stream @param {Site} site @param {number} token */
 function lines({ analysisData: { sites } }, stream, site, token) {
   const rows = sumsOf(stream, token);
   const largest = Math.max(...rows.map(({ share }) => share));
@@ -90,14 +90,14 @@ function lines({ analysisData: { sites } }, stream, site, token) {
   ];
 }
 
-/** @param {number} token @param {any} site */
+/** @param {number} token @param {Site} site */
 function nameOf(token, site) {
   if (!site.query_labels) return tokenName(token, site);
   const word = quoted(site.query_labels[token]);
   return isWordMatrix(site) && ownWords(site) ? `the word ${word}` : `the writing of ${word}`;
 }
 
-/** @param {ReturnType<typeof sumsOf>[number]} row @param {number} largest @param {any} shown @param {any[]} sites */
+/** @param {ReturnType<typeof sumsOf>[number]} row @param {number} largest @param {any} shown @param {Site[]} sites */
 function line({ kind, site: id, share, length }, largest, shown, sites) {
   const site = sites.find((one) => one.id === id);
   const name = site ? siteTitle(site).toLowerCase() : NAMES[kind];

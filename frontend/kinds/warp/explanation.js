@@ -9,10 +9,9 @@ import { walkthrough } from "../../explain/walkthrough.js";
 
 /** @typedef {{row: number, column: number, weight: number, inside: boolean}} Neighbour */
 
-/** @type {import("../registry.js").Explanation} */
+/** @type {Explanation} */
 export async function spatialTransformer(state, site, session) {
   const { theta, grid, input, output, align_corners: centres } = await session.grid(site);
-  const numbers = theta.map((/** @type {number[]} */ line) => line.map(number));
   const pixel = state.hover ?? { row: Math.floor(output.rows / 2), column: Math.floor(output.columns / 2) };
   const [x, y] = grid[pixel.row][pixel.column];
   return [
@@ -20,9 +19,13 @@ export async function spatialTransformer(state, site, session) {
     h(
       "p",
       {},
-      "A small network looks at the picture and answers with six numbers θ. They place a grid on the picture; at each point of it the picture is read, between pixels by bilinear interpolation. What comes after it sees only what was read.",
+      theta
+        ? "A small network looks at the picture and answers with six numbers θ. They place a grid on the picture; at each point of it the picture is read, between pixels by bilinear interpolation. What comes after it sees only what was read."
+        : "The network computes a point for every place of what it passes on; there the picture is read, between pixels by bilinear interpolation. What comes after it sees only what was read.",
     ),
-    formula(matrix([["x"], ["y"]]), "=", matrix(numbers), matrix([["x′"], ["y′"], ["1"]])),
+    ...(theta
+      ? [formula(matrix([["x"], ["y"]]), "=", matrix(theta.map((line) => line.map(number))), matrix([["x′"], ["y′"], ["1"]]))]
+      : []),
     h(
       "p",
       {},
@@ -38,19 +41,19 @@ export async function spatialTransformer(state, site, session) {
     ),
     walkthrough(state, site, session, {
       asked: { query: `${pixel.row},${pixel.column}` },
-      title: "What θ is made from, and what is read",
+      title: theta ? "What θ is made from, and what is read" : "What is read",
     }),
     h("p", { class: "quiet" }, "Move over the picture that was read to choose another. Jaderberg et al. 2015, equations 1 and 5."),
   ];
 }
 
-/** Where a picture is read more than once: this window beside the one before. @type {import("../registry.js").Explanation} */
+/** Where a picture is read more than once: this window beside the one before. @type {Explanation} */
 async function secondLook({ analysisData: { sites } }, site, session) {
   const looks = sameInput(sites, site);
   const order = looks.indexOf(site);
   if (order < 1) return [];
   const [{ theta }, before] = await Promise.all([session.grid(site), session.grid(looks[order - 1])]);
-  const delta = correction(before.theta, theta);
+  const delta = before.theta && theta && correction(before.theta, theta);
   if (!delta) return [];
   const { rotation, scale } = decompose(delta);
   const way = rotation < 0 ? "anticlockwise" : "clockwise";
