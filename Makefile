@@ -66,8 +66,8 @@ train: $(DEV) ## Train a network: make train NETWORK=se_resnet
 screenshots: $(DEV) browser ## Take the pictures in docs/images from the running product
 	$(BIN)/python -m docs.screenshots $(ARGS)
 
-lock: $(BIN)/python ## Resolve pyproject.toml anew into the two lock files
-	$(BIN)/python .ci/lock.py
+lock: $(BIN)/python ## Resolve pyproject.toml into the two lock files; ARGS=--upgrade takes newer versions
+	$(BIN)/python .ci/lock.py $(ARGS)
 
 clean: ## Remove what these targets made (not trained runs, not downloaded weights)
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

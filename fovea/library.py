@@ -68,11 +68,14 @@ __all__ = [
     "relevance",
     "rollout",
     "rows",
+    "sample",
     "steps",
     "stream",
     "token_lengths",
     "vit_explain",
 ]
+
+SAMPLES = Path(__file__).with_name("frontend") / "samples"
 
 Pixels = NDArray[np.uint8]
 Photo = str | os.PathLike[str] | Image.Image | Pixels | Tensor
@@ -82,20 +85,22 @@ Photo = str | os.PathLike[str] | Image.Image | Pixels | Tensor
 def read_photo(photo: Photo) -> Pixels:
     """The photo upright and in sRGB: uint8 (row, column, 3).
 
-    A file is read as the server reads it: orientation, colour profile and 16 bits are heeded.
-    Raises ValueError for what is no photo.
+    A file, and a Pillow image just like its file, is read as the server reads it: orientation,
+    colour profile, transparency and 16 bits are heeded. Raises ValueError for what is no photo.
     """
-    if isinstance(photo, str | os.PathLike):
-        from fovea.server.intake.imaging import decode
+    if isinstance(photo, str | os.PathLike | Image.Image):
+        from fovea.server.intake.imaging import decode, of_image
         from fovea.server.problems import BadPhoto
         from fovea.server.settings import load as load_settings
 
+        limit = load_settings().max_pixels
         try:
-            return decode(Path(photo).read_bytes(), load_settings().max_pixels).pixels
+            if isinstance(photo, Image.Image):
+                return of_image(photo, limit).pixels
+            return decode(Path(photo).read_bytes(), limit).pixels
         except BadPhoto as problem:
-            raise ValueError(f"{photo}: {problem.detail}") from problem
-    if isinstance(photo, Image.Image):
-        return np.array(photo.convert("RGB"))
+            name = "the image" if isinstance(photo, Image.Image) else photo
+            raise ValueError(f"{name}: {problem.detail}") from problem
     array: NDArray[Any] = photo.permute(1, 2, 0).cpu().numpy() if torch.is_tensor(photo) else photo
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
         raise ValueError(
@@ -103,6 +108,17 @@ def read_photo(photo: Photo) -> Pixels:
             "a normalised input is no photo: hand over the picture it was made of"
         )
     return array
+
+
+def sample(name: str) -> Pixels:
+    """A photo that ships, by its file's name without the ending: `sample("chelsea")`, a cat.
+
+    uint8 (row, column, 3). Raises LookupError for an unknown name, which lists those there are.
+    """
+    files = {file.stem: file for file in SAMPLES.iterdir() if file.suffix in (".jpg", ".png")}
+    if name not in files:
+        raise LookupError(f"no sample is called {name!r}; valid: {', '.join(sorted(files))}")
+    return read_photo(files[name])
 
 
 def load(model: str, device: torch.device | str = "cpu") -> LoadedModel:

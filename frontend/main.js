@@ -37,6 +37,8 @@ const store = createStore(
     hover: null,
     picture: null,
     summaries: {},
+    attempt: 0,
+    own: [],
     pending: false,
     busy: null,
     error: null,
@@ -69,6 +71,7 @@ const help = mountHelp(place("layers"));
 mountActions(place("actions"), context, help, mountCompare(place("layers"), context));
 mountKeyboard(context, help);
 keepAddress();
+keepTitle();
 start();
 
 async function start() {
@@ -94,12 +97,32 @@ function openView() {
   return session.openSample(wished ?? suited ?? samples[0], { linked: true });
 }
 
+const THEME = "fovea-theme";
+
+/** The theme is the address's, else the one that was chosen last here. */
 function keepTheme() {
+  try {
+    const chosen = readView(`?theme=${localStorage.getItem(THEME)}`).theme;
+    if (store.get().theme === "system") store.set({ theme: chosen });
+    store.on(["theme"], ({ theme }) => localStorage.setItem(THEME, theme));
+  } catch {
+    // A browser that keeps nothing for this page forgets the theme too.
+  }
   const apply = () => {
     document.documentElement.dataset.theme = store.get().theme;
   };
   apply();
   store.on(["theme"], apply);
+}
+
+/** The title says what is open, so that tabs and bookmarks can be told apart. */
+function keepTitle() {
+  store.on(["analysisData", "samples", "models"], ({ analysisData, samples, sample, models, text }) => {
+    if (!analysisData) return;
+    const photo = samples.find((one) => sampleName(one) === sample)?.title ?? "Your photo";
+    const model = models.find(({ id }) => id === analysisData.model)?.title ?? analysisData.model;
+    document.title = `${text != null ? `“${text}”` : photo} · ${model} · Fovea`;
+  });
 }
 
 /** The address follows the view; another photo or model is a step that Back returns from. */

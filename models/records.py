@@ -1,8 +1,8 @@
 """The vocabulary of the project: what capture keeps, what maps read, what the server shows.
 
 Every record is frozen. Shapes are written in words; spatial order is (row, column), points are
-(x, y). This module knows torch and nothing of the project, so that every other module may know
-it.
+(x, y). This module knows torch and how records show themselves, and nothing else of the project,
+so that every other module may know it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
+
+from fovea.models import showing
 
 Kind = str
 """What a site is, by the name that `models/kinds/registry.py` lists; each kind is a different claim
@@ -101,7 +103,7 @@ class PatchGrid:
         )
 
 
-class Tensors:
+class Tensors(showing.Short):
     """What was taken at a site. A kind of site has its own record, which says what of these it has.
 
     heads, queries, keys: of an attention · channels: that a gate acts on, or a sampler carries ·
@@ -142,7 +144,7 @@ class Tensors:
         return "×".join(map(str, next(iter(_fields(self).values())).shape[1:]))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Attention(Tensors):
     """The ingredients of a softmax attention, before any N×N matrix is made of them.
 
@@ -200,7 +202,7 @@ class Attention(Tensors):
         return self.probabilities is None and self.mask is None and not self.causal
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Gate(Tensors):
     """A factor on channels or on positions.
 
@@ -231,7 +233,7 @@ class Gate(Tensors):
         return self.low, self.high
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Sampling(Tensors):
     """A spatial transformer at work (Jaderberg et al. 2015, eq. 1 and 3).
 
@@ -258,8 +260,8 @@ class Sampling(Tensors):
         return "×".join(map(str, self.grid.shape[1:]))
 
 
-@dataclass(frozen=True, slots=True)
-class Cells:
+@dataclass(frozen=True, slots=True, repr=False)
+class Cells(showing.Short):
     """Which cells of a grid the entries of a tensor stand for.
 
     cells: integers row·columns + column, or −1 for what has no place; for the tokens of an
@@ -295,8 +297,8 @@ class Layout:
     keys_nowhere: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+@dataclass(frozen=True, slots=True, repr=False)
+class Site(showing.ShortSite):
     """One place in a network where something attends.
 
     id: "s00", "s01", … in order of execution. layer: ordinal among the sites of the same kind.
@@ -393,8 +395,8 @@ def _photo(tensors: Tensors, index: int, photos: int) -> Tensors:
     return replace(tensors, **parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+@dataclass(frozen=True, slots=True, repr=False)
+class Trace(showing.Sites):
     """All sites of one forward pass, in order of execution."""
 
     sites: tuple[Site, ...]
@@ -431,8 +433,8 @@ class Trace:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Map:
+@dataclass(frozen=True, slots=True, repr=False)
+class Map(showing.Picture):
     """Something to draw: raw values, never normalised here.
 
     values: axes as named, for example (row, column) or (head, row, column).

@@ -10,22 +10,26 @@ from contextlib import asynccontextmanager
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from fovea.models.catalog.catalog import Catalog
 from fovea.server import problems
 from fovea.server.engine.engine import Engine
-from fovea.server.http import pages
+from fovea.server.http import contract, pages
 from fovea.server.http.answering import in_thread, tagged
 from fovea.server.http.context import Context, problem_response
+from fovea.server.http.forwarded import Forwarded
 from fovea.server.http.limits import BodyLimits
 from fovea.server.http.metrics import Metrics
 from fovea.server.http.routes import analyses, health, jobs, maps, models, sites
-from fovea.server.http.security import Security
+from fovea.server.http.security import MAKER_HEADER, Security, Trust, security_headers
 from fovea.server.settings import Settings, load
-from fovea.server.wire import schemas
 
 log = logging.getLogger("fovea.models")
+
+ROUTERS = tuple(routes.router for routes in (analyses, sites, maps, models, jobs, health, pages))
 
 DESCRIPTION = """
 Drop a photo and see what a vision network attended to.
@@ -64,25 +68,31 @@ def create_app(settings: Settings | None = None, catalog: Catalog | None = None)
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
-    for routes in (analyses, sites, maps, models, jobs, health):
-        app.include_router(routes.router)
-    app.include_router(pages.router)
+    for router in ROUTERS:
+        app.include_router(router)
     app.add_api_route("/openapi.json", _contract, include_in_schema=False)
     app.router.default = pages.Page()
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
-    token = settings.token.get_secret_value() if settings.token else None
     # The last one added is the outermost. BodyLimits is outside of Context, so that the answers
     # which Context gives to its problems pass through it.
-    app.add_middleware(
-        Security, allowed_hosts=(settings.host.lower(), *settings.allowed_hosts), token=token
-    )
-    app.add_middleware(Context, metrics=metrics)
+    app.add_middleware(Security, trust=Trust.of(settings))
+    app.add_middleware(Context, metrics=metrics, headers=security_headers(settings.frame_ancestors))
+    if settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match", MAKER_HEADER],
+            expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID", MAKER_HEADER],
+        )
     app.add_middleware(
         BodyLimits, max_bytes=settings.max_upload_bytes, timeout_s=settings.upload_timeout_s
     )
-    _document_problems(app)
+    app.add_middleware(Forwarded, root_path=settings.root_path, trusted=settings.trusted_proxies)
+    contract.document(app, settings)
     return app
 
 
@@ -108,13 +118,23 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     return problem_response(problems.InvalidParameter(detail, errors=faults), request.scope)
 
 
+def _allowed(request: Request) -> set[str]:
+    """Every method that some route takes at this address."""
+    found: set[str] = set()
+    for router in ROUTERS:
+        for route in router.routes:
+            if isinstance(route, APIRoute) and route.path_regex.match(request.scope["path"]):
+                found |= route.methods or set()
+    found = found or {"GET"}  # The page's files, and what stands beside the routers.
+    return found | ({"HEAD"} if "GET" in found else set())
+
+
 async def _on_http(request: Request, error: Exception) -> Response:
     """What Starlette raises by itself: no such address, or no such method."""
     assert isinstance(error, HTTPException)
     problem: problems.Problem
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "GET")
-        allow = ", ".join(sorted({*allowed.split(", "), *(["HEAD"] if "GET" in allowed else [])}))
+        allow = ", ".join(sorted(_allowed(request)))
         problem = problems.MethodNotAllowed(
             f"{request.method} is not possible here; {allow} is.", headers={"Allow": allow}
         )
@@ -125,16 +145,3 @@ async def _on_http(request: Request, error: Exception) -> Response:
     else:
         problem = problems.Internal("The server met an error that it did not foresee.")
     return problem_response(problem, request.scope)
-
-
-def _document_problems(app: FastAPI) -> None:
-    """The Problem schema, which no route returns by itself but many refer to."""
-    original = app.openapi
-
-    def openapi() -> dict[str, object]:
-        document = original()
-        known = document.setdefault("components", {}).setdefault("schemas", {})
-        known["Problem"] = schemas.Problem.model_json_schema()
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]

@@ -9,14 +9,14 @@
     ├── BadRequest        the request is at fault
     │   ├── MalformedBody · TooLarge · UploadTimeout · InvalidParameter
     │   ├── NotAcceptable · TooLargeForJson · NoProjections · MapNotPossible · MethodNotAllowed
-    │   └── ForeignHost · CrossSite · Unauthorised
+    │   └── ForeignHost · CrossSite · Unauthorised · NotYours
     ├── Missing           the thing asked for is not here
     │   ├── NotFound · UnknownModel · UnknownAnalysis · AnalysisGone · UnknownJob
     │   └── UnknownSite · WrongKind · UnknownMap · UnknownFigure · UnknownProblem
     └── Unable            the server cannot, for now
-        ├── QueueFull · NotReady · ShuttingDown · OutOfMemory · DiskFull
+        ├── RateLimited · QueueFull · NotReady · ShuttingDown · OutOfMemory · DiskFull
         ├── ModelNotLocal · CorruptWeights · UnsuitableModel · InvalidModelFile
-        └── DownloadCancelled · Internal
+        └── DownloadsRefused · DownloadCancelled · CacheFull · Internal
 
 `detail` is written for the person who reads it: no path, no stack trace, and what to do in `hint`.
 Rendered as RFC 9457 problem details.
@@ -235,6 +235,12 @@ class Unauthorised(BadRequest):
     hint = "Send the header Authorization: Bearer <the server's FOVEA_TOKEN>."
 
 
+class NotYours(BadRequest):
+    status = 403
+    slug, title = "not-yours", "Only who made this may do that"
+    hint = "Send the header Fovea-Key that came with it, or the server's token."
+
+
 # What is asked for ------------------------------------------------------------------------------
 
 
@@ -295,6 +301,13 @@ class Unable(Problem):
     status = 503
 
 
+class RateLimited(Unable):
+    status = 429
+    slug, title = "rate-limited", "Too many requests"
+    hint = "Send fewer requests a minute; Retry-After says when the next one may come."
+    retry_after_s = 1
+
+
 class QueueFull(Unable):
     status = 429
     slug, title = "queue-full", "Too many photos are waiting"
@@ -327,6 +340,18 @@ class DiskFull(Unable):
 
 class ModelNotLocal(Unable):
     slug, title = "model-not-local", "The model's weights are not on this machine"
+
+
+class DownloadsRefused(Unable):
+    status = 403
+    slug, title = "downloads-refused", "This server does not download that model"
+    hint = "Choose a model that is ready, or ask whoever runs the server (FOVEA_DOWNLOADS)."
+
+
+class CacheFull(Unable):
+    status = 507
+    slug, title = "cache-full", "The server keeps as many weights as it may"
+    hint = "Remove some from the folder FOVEA_CACHE_DIR, or raise FOVEA_CACHE_BUDGET_BYTES."
 
 
 class CorruptWeights(Unable):

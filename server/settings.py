@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import ipaddress
 import os
 import re
+import secrets
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MEBIBYTE = 1 << 20
 PREFIX = "FOVEA_"
+
+SHORTEST_TOKEN = 16
+ORIGIN = r"https?://[a-z0-9.*_-]+(:\d+)?|\[[0-9a-f:]+\](:\d+)?"
+KEY_OF_THIS_PROCESS = secrets.token_bytes(32)
 
 
 class SettingsError(Exception):
@@ -28,7 +35,40 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     token: SecretStr | None = Field(
-        None, description="When set, the API asks for `Authorization: Bearer <token>`."
+        None,
+        description="When set, the API asks for `Authorization: Bearer <token>`; at least 16 "
+        "characters.",
+    )
+    secret: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="What ids and cookies are keyed with; unset: made at the start.",
+    )
+    root_path: str = Field(
+        "", description="Path under which a proxy offers the server, such as /fovea."
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("127.0.0.1", "::1"),
+        description="Addresses or networks of proxies whose X-Forwarded headers are believed.",
+    )
+    frame_ancestors: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins whose pages may show this one in a frame; `*` for all."
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Other origins whose pages may call the API, with the token."
+    )
+    rate_limit: int | None = Field(
+        None, ge=1, description="Requests to the API a minute that one client may make."
+    )
+    max_connections: int = Field(
+        512, ge=8, le=100_000, description="Connections at a time; the most silent makes room."
+    )
+    header_timeout_s: float = Field(
+        10.0, gt=0, le=3600, allow_inf_nan=False, description="Longest time for a request's head."
+    )
+    access_log: bool = Field(False, description="A line in the log for each request.")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="`text` for people, `json` for programs."
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
@@ -49,6 +89,14 @@ class Settings(BaseSettings):
         None, description="Folder that downloaded weights are kept in; unset: the hub's own."
     )
     offline: bool = Field(False, description="Never download weights.")
+    downloads: Literal["all", "listed", "none"] = Field(
+        "all",
+        description="Which models a request may have downloaded: `all` of the hub, those `listed` "
+        "without a search, or `none`.",
+    )
+    cache_budget_bytes: int | None = Field(
+        None, ge=0, description="Most bytes of downloaded weights in FOVEA_CACHE_DIR."
+    )
     default_model: str | None = Field(
         None, description="Model used when a request names none; unset: `vit`."
     )
@@ -101,12 +149,60 @@ class Settings(BaseSettings):
         description="Longest time that requests under way get to finish when the server stops.",
     )
 
-    @field_validator("allowed_hosts", mode="before")
+    @property
+    def key(self) -> bytes:
+        """What ids and cookies are keyed with: of the secret, or of this process."""
+        if self.secret is None:
+            return KEY_OF_THIS_PROCESS
+        return hashlib.sha256(self.secret.get_secret_value().encode()).digest()
+
+    @field_validator(
+        "allowed_hosts", "trusted_proxies", "frame_ancestors", "allowed_origins", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(name.strip().lower() for name in value.split(",") if name.strip())
         return value
+
+    @field_validator("frame_ancestors", "allowed_origins")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if origin not in ("*", "'self'") and not re.fullmatch(ORIGIN, origin):
+                raise ValueError(f"{origin!r} is no origin, such as https://lab.example")
+        return origins
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _named(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        if set(origins) & {"*", "'self'"}:
+            raise ValueError("name each origin, such as https://lab.example")
+        return origins
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            if proxy != "*":
+                ipaddress.ip_network(proxy, strict=False)
+        return proxies
+
+    @field_validator("root_path")
+    @classmethod
+    def _path(cls, path: str) -> str:
+        path = path.rstrip("/")
+        if path and not re.fullmatch(r"(/[A-Za-z0-9._~@-]+)+", path):
+            raise ValueError("a path such as /fovea is meant")
+        return path
+
+    @model_validator(mode="after")
+    def _others_need_the_token(self) -> Self:
+        if self.allowed_origins and self.token is None:
+            raise ValueError(
+                "FOVEA_ALLOWED_ORIGINS: pages of other origins need a token; set FOVEA_TOKEN"
+            )
+        return self
 
     @field_validator("device")
     @classmethod
@@ -131,6 +227,10 @@ class Settings(BaseSettings):
     def _token_has_characters(cls, token: SecretStr | None) -> SecretStr | None:
         if token is not None and not re.fullmatch(r"[\x21-\x7e]+", token.get_secret_value()):
             raise ValueError("a token is made of printable ASCII characters without spaces")
+        if token is not None and len(token.get_secret_value()) < SHORTEST_TOKEN:
+            raise ValueError(
+                f"a token has at least {SHORTEST_TOKEN} characters; openssl rand -hex 16 makes one"
+            )
         return token
 
     @field_validator("weights_dir", "models_dir")
@@ -161,17 +261,21 @@ def load(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        lines = (
-            f"  {PREFIX}{'_'.join(str(part) for part in fault['loc'][:1]).upper()}: "
-            f"{fault['msg'].removeprefix('Value error, ')} (it is {_shown(fault)})"
-            for fault in error.errors()
-        )
+        lines = (f"  {_line(fault)}" for fault in error.errors())
         raise SettingsError("These settings cannot be used:\n" + "\n".join(lines)) from None
+
+
+def _line(fault: Any) -> str:
+    """The variable, what it may be, and what it is."""
+    told = str(fault["msg"]).removeprefix("Value error, ")
+    if not fault["loc"]:  # Two settings that do not go together; the message names them.
+        return told
+    return f"{PREFIX}{str(fault['loc'][0]).upper()}: {told} (it is {_shown(fault)})"
 
 
 def _shown(fault: Any) -> str:
     """The refused value, unless it is secret."""
-    return "hidden" if fault["loc"][:1] == ("token",) else repr(fault["input"])
+    return "hidden" if fault["loc"][:1] in (("token",), ("secret",)) else repr(fault["input"])
 
 
 def unknown_variables() -> list[str]:

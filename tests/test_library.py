@@ -27,22 +27,16 @@ BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.S)
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Everything that the page's blocks leave behind, run in one namespace."""
-    import timm
-
+    """What the page's blocks leave behind, pasted one after another in an empty folder."""
     folder = tmp_path_factory.mktemp("notebook")
-    (folder / "frontend").symlink_to(ROOT / "frontend")
     torch.manual_seed(0)
-    model = timm.create_model("vit_tiny_patch16_224", depth=3).eval()
-    photo = torch.from_numpy(fovea.read_photo(ROOT / "frontend/samples/chelsea.jpg"))
-    pixels = photo.permute(2, 0, 1)[None].float() / 127.5 - 1
-    photos = torch.nn.functional.interpolate(pixels, (224, 224), mode="bilinear")
-    space: dict[str, Any] = {"model": model, "photos": photos, "folder": folder}
+    space: dict[str, Any] = {}
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("error")
         patch.chdir(folder)
         for number, block in enumerate(BLOCKS):
             exec(compile(block, f"docs/library.md, block {number}", "exec"), space)
+    space["folder"] = folder
     return space
 
 
@@ -171,6 +165,14 @@ def test_one_map_is_drawn_at_a_time() -> None:
         fovea.overlay(torch.zeros(3, 4, 4), photo)
     with pytest.raises(ValueError, match=r"unknown colormap 'jet'; valid: viridis"):
         fovea.heatmap(torch.zeros(4, 4), colormap="jet")
+
+
+def test_the_samples_that_ship() -> None:
+    assert np.array_equal(
+        fovea.sample("chelsea"), fovea.read_photo(ROOT / "frontend/samples/chelsea.jpg")
+    )
+    with pytest.raises(LookupError, match=r"valid: .*sunflower"):
+        fovea.sample("sun")
 
 
 def test_an_unknown_model_lists_those_there_are() -> None:

@@ -26,11 +26,36 @@ export function asProblem(error) {
 
 const JOB_GOES_ON = ["queued", "running"];
 
-/** @param {string} path @param {RequestInit} [init] */
+const BUSY = [429, 503];
+const MOST_TRIES = 4;
+const LONGEST_WAIT_S = 30;
+
+/** Asks again when a busy server says after how long. @param {string} path @param {RequestInit} [init] */
 async function request(path, init = {}) {
-  let response;
+  for (let tries = 1; ; tries++) {
+    const response = await once(path, init);
+    if (response.ok) return response;
+    const wait = Number(response.headers.get("Retry-After"));
+    if (BUSY.includes(response.status) && wait > 0 && wait <= LONGEST_WAIT_S && tries < MOST_TRIES) {
+      await pause(wait * 1000, init.signal);
+      continue;
+    }
+    const problem = await response.json().catch(() => ({ title: `The server answered ${response.status}` }));
+    throw new Problem({ ...problem, status: response.status });
+  }
+}
+
+/** @param {number} ms @param {AbortSignal | null} [signal] ends the wait with its reason */
+const pause = (ms, signal) =>
+  new Promise((resolve, reject) => {
+    setTimeout(resolve, ms);
+    signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+
+/** @param {string} path @param {RequestInit} init */
+async function once(path, init) {
   try {
-    response = await fetch(path, init);
+    return await fetch(path, init);
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new Problem({
@@ -40,9 +65,6 @@ async function request(path, init = {}) {
       hint: "Check that Fovea is still running, then try again.",
     });
   }
-  if (response.ok) return response;
-  const problem = await response.json().catch(() => ({ title: `The server answered ${response.status}` }));
-  throw new Problem({ ...problem, status: response.status });
 }
 
 /** What is null is not asked. @param {Record<string, string | number | null>} parameters */
@@ -60,26 +82,26 @@ const json = async (path, signal) =>
 const bytes = async (path, accept) => (await request(path, { headers: { Accept: accept } })).arrayBuffer();
 
 const wide = (/** @type {number} */ beams) => (beams > 1 ? query({ beams }) : "");
-const at = (/** @type {string} */ id) => `/v1/analyses/${encodeURIComponent(id)}`;
+const at = (/** @type {string} */ id) => `v1/analyses/${encodeURIComponent(id)}`;
 const site = (/** @type {string} */ id, /** @type {string} */ name) =>
   `${at(id)}/sites/${encodeURIComponent(name)}`;
 
 /** @returns {Promise<Sample[]>} */
-export const samples = () => json("/samples/samples.json");
+export const samples = () => json("samples/samples.json");
 export const samplePhoto = async (/** @type {string} */ file, /** @type {AbortSignal} */ signal) =>
   (await request(sampleUrl(file), { signal })).blob();
-export const colormaps = () => json("/vendor/colormaps.json");
+export const colormaps = () => json("vendor/colormaps.json");
 /** @returns {Promise<Model[]>} */
-export const models = () => json("/v1/models");
+export const models = () => json("v1/models");
 /** @type {(text: string, signal: AbortSignal) => Promise<Model[]>} */
 export const searchModels = (/** @type {string} */ text, /** @type {AbortSignal} */ signal) =>
-  json(`/v1/models${query({ search: text, limit: 24 })}`, signal);
+  json(`v1/models${query({ search: text, limit: 24 })}`, signal);
 /** @type {(id: string) => Promise<ModelCard>} */
-export const model = (/** @type {string} */ id) => json(`/v1/models/${encodeURIComponent(id)}`);
+export const model = (/** @type {string} */ id) => json(`v1/models/${encodeURIComponent(id)}`);
 
 /** Starts fetching a model's weights, or joins who does. @param {string} id */
 export const startDownload = async (id) =>
-  (await request(`/v1/models/${encodeURIComponent(id)}/download`, { method: "POST" })).json();
+  (await request(`v1/models/${encodeURIComponent(id)}/download`, { method: "POST" })).json();
 
 /** @param {string} path the job's address */
 export const cancelJob = async (path) => (await request(path, { method: "DELETE" })).json();
@@ -111,14 +133,14 @@ export async function analyse(photo, modelId, beams, signal) {
   const form = new FormData();
   form.append("image", photo, "photo");
   if (modelId) form.append("model", modelId);
-  return (await request(`/v1/analyses${wide(beams)}`, { method: "POST", body: form, signal })).json();
+  return (await request(`v1/analyses${wide(beams)}`, { method: "POST", body: form, signal })).json();
 }
 
 /** @param {string} text @param {string} modelId @param {number} beams @param {AbortSignal} signal @returns {Promise<Analysis>} */
 export async function analyseText(text, modelId, beams, signal) {
   const body = JSON.stringify({ text, model: modelId });
   const headers = { "Content-Type": "application/json" };
-  return (await request(`/v1/analyses${wide(beams)}`, { method: "POST", body, headers, signal })).json();
+  return (await request(`v1/analyses${wide(beams)}`, { method: "POST", body, headers, signal })).json();
 }
 
 /** @type {(id: string, signal: AbortSignal) => Promise<Analysis>} */

@@ -1,7 +1,7 @@
 // Which sample suits which model: a digit is nothing to a network of photos.
 
 /** Where a sample's picture lies. @param {string} file */
-export const sampleUrl = (file) => `/samples/${encodeURIComponent(file)}`;
+export const sampleUrl = (file) => `samples/${encodeURIComponent(file)}`;
 
 /** What the address calls a sample: its file without the ending. @param {Sample} sample */
 export const sampleName = (sample) => sample.file.replace(/\.\w+$/, "");

@@ -68,7 +68,8 @@ export function mountCaption(root, { store }) {
 
   root.classList.add("empty");
   store.on(["picture", "smooth"], ({ picture, smooth: on }) => {
-    if (!picture) return;
+    root.classList.toggle("waiting", !picture); // what is said is of what is shown
+    if (!picture) return void (sentence.textContent = "");
     root.classList.remove("empty");
     sentence.textContent =
       picture.sentence + (on && picture.form === "map" ? " Smoothed between patches." : "");

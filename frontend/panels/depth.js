@@ -9,10 +9,10 @@ import { corners } from "../kinds/warp/theta.js";
 
 /** What a bar says, by kind of site. @type {Record<string, string>} */
 const MEANINGS = {
-  attention: "one cell a layer · its bar: how focused attention is",
-  "channel-gate": "one cell a gate · its bar: how much it varies",
-  "spatial-gate": "one cell a gate · its bar: how much it varies",
-  "spatial-transformer": "one cell a sampling grid · where it lies on what it reads",
+  attention: "one cell per layer; bar: how focused attention is",
+  "channel-gate": "one cell per gate; bar: how much it varies",
+  "spatial-gate": "one cell per gate; bar: how much it varies",
+  "spatial-transformer": "one cell per sampling grid: where it lies on its input",
 };
 
 /** @param {HTMLElement} root @param {Context} context */

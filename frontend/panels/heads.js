@@ -77,7 +77,7 @@ export function mountHeads(root, { store, session }) {
     for (let head = 0; head < maps.heads; head++) {
       const button = here.children[head];
       const high = paintHead(button.querySelector(".cells"), state, site, maps, head, table);
-      button.querySelector(".number").textContent = `to ${number(high)}`;
+      button.querySelector(".number").textContent = `max ${number(high)}`;
       button.setAttribute("aria-pressed", String(state.head === head));
     }
   }

@@ -139,8 +139,8 @@ function attentionReading(state, site) {
   return h(
     "p",
     { class: "quiet" },
-    `Of this row ${percent(onPlaces)} lies on the photo and `,
-    [...picture.prefix].map((value, i) => `${percent(value)} on the ${prefixName(i)}`).join(", "),
+    `${percent(onPlaces)} of this attention goes to patches, `,
+    [...picture.prefix].map((value, i) => `${percent(value)} to the ${prefixName(i)}`).join(", "),
     ".",
   );
 }

@@ -79,7 +79,7 @@ export function mountModels(root, { store, session }) {
         const known = new Set(local.map((/** @type {Model} */ model) => model.id));
         show(
           [...local, ...found.filter((/** @type {Model} */ model) => !known.has(model.id))],
-          local.length + found.length ? "" : `No model is called anything like “${text}”.`,
+          local.length + found.length ? "" : `No model matches “${text}”.`,
         );
       } catch (/** @type {any} */ error) {
         if (!signal.aborted) show(local, `${error.message} ${error.hint ?? ""}`);
@@ -177,10 +177,14 @@ function groups(models) {
   return [...byName];
 }
 
+/** Models of the folder that the server was given. */
+const OWN = "Your own models";
+
 /** Networks that write are known by that, the others by their most particular mechanism. @param {Model} model */
-function groupOf({ task, mechanisms }) {
+function groupOf({ task, mechanisms, source }) {
   if (task === "captioning") return "Cross-attention: words about a photo";
   if (task === "sequence") return "Cross-attention: sentences";
+  if (source === "local") return OWN;
   const key = mechanisms?.includes("transformer-in-transformer") ? "transformer-in-transformer" : mechanisms?.[0];
   return key ? (MECHANISMS[key] ?? key) : "On the hub";
 }

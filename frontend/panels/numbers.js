@@ -204,6 +204,6 @@ function analysisFacts({ id, image, text, geometry, timings_ms: timings, model }
     ["sentence", text],
     ["model", h("code", {}, model)],
     ["forward pass", timings?.forward != null ? `${number(timings.forward)} ms` : null],
-    ["analysis", h("code", {}, id.slice(0, 16))],
+    ["analysis", h("code", {}, id)],
   ];
 }

@@ -148,6 +148,7 @@ export function mountStage(root, { store, session }) {
             : picture.labels
             ? "row: the word that is written · column: a word read before it"
             : "query ↓  key →";
+    cells.setAttribute("aria-label", label.textContent);
     if (changed) layout();
     if (picture.form === "grid") warp();
   }

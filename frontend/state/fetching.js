@@ -6,7 +6,7 @@ import { isOnFeatures } from "../sites/sites.js";
 import { streamFrom } from "../kinds/stream/explanation.js";
 
 /**
- * @param {() => import("./cache.js").Cache} cache  of the shown analysis
+ * @param {() => Pick<import("./cache.js").Cache, "get" | "peek">} cache  of the shown analysis
  * @param {() => string} current  its id
  * @param {import("./store.js").Store} store
  */

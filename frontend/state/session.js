@@ -12,6 +12,9 @@ import { isCross, isOfPatches, isScattered } from "../sites/sites.js";
 /** Problems with what was typed: they are told where it was typed. */
 const OF_THE_TEXT = ["missing-text", "unknown-words", "text-too-long"];
 
+/** What the server says of an analysis that it has no longer. */
+const FORGOTTEN = ["unknown-analysis", "analysis-gone"];
+
 /**
  * @typedef {object} Busy
  * @property {string} text
@@ -108,6 +111,35 @@ export function createSession(store) {
     if (models) store.set({ models });
   }
 
+  /** @type {Promise<void> | null} */
+  let again = null; // one posting for all that wait for it
+
+  /**
+   * Loads something of the shown analysis. Where the server has forgotten that, as after a restart, what is shown is
+   * posted again, quietly: of the same pixels it has the same id.
+   * @template T @param {() => Promise<T>} load @returns {Promise<T>}
+   */
+  async function remembering(load) {
+    try {
+      return await load();
+    } catch (error) {
+      if (!FORGOTTEN.includes(api.asProblem(error).slug)) throw error;
+      again ??= postAgain().finally(() => (again = null));
+      await again;
+      return load();
+    }
+  }
+
+  async function postAgain() {
+    const { text, model, beams, sample, photo, analysisData } = store.get();
+    const { signal } = controller;
+    const analysis =
+      text != null
+        ? await api.analyseText(text, model ?? "", beams, signal)
+        : lastPhoto && (await api.analyse(lastPhoto.blob, model, beams, signal));
+    if (analysis && analysis.id !== analysisData.id) show(analysis, photo, { sample, linked: true });
+  }
+
   const current = () => store.get().analysisData.id;
 
   return {
@@ -196,7 +228,12 @@ export function createSession(store) {
       if (job?.links) await api.cancelJob(job.links.self).catch(() => null);
     },
 
-    ...fetching(() => cache, current, store),
+    /** What could not be shown, once more; of a page that could not begin, all of it. */
+    retry() {
+      if (!store.get().models.length) return location.reload();
+      store.set({ error: null, attempt: store.get().attempt + 1 });
+    },
+    ...fetching(() => ({ get: (key, load) => cache.get(key, () => remembering(load)), peek: (key) => cache.peek(key) }), current, store),
     searchModels: api.searchModels,
     modelCard: api.model,
   };

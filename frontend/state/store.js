@@ -39,6 +39,8 @@ import { METHODS } from "../sites/methods.js";
  * @property {Cell | null} hover
  * @property {Picture | null} picture
  * @property {Record<string, number>} summaries  one number a site, by its id
+ * @property {number} attempt  counts up to draw once more what could not be drawn
+ * @property {Blob[]} own  photos that were brought, in their order
  * @property {boolean} pending
  * @property {import("./session.js").Busy | null} busy
  * @property {Problem | null} error

@@ -25,5 +25,5 @@ export function hintFor(state, picture) {
   if (TOUCH.matches)
     return query === "cls" ? "Press and hold a patch to ask it. Tap to pin it." : "Pinned. Tap it again to let go.";
   if (query !== "cls") return "Pinned. Move to read its numbers; click it again or press Esc to let go.";
-  return "Move over the photo: the patch under the pointer asks. Click to pin it.";
+  return "Hover a patch to see what it attends to. Click to pin it.";
 }

@@ -10,6 +10,7 @@ import { positionCell, positionGrid, positionsAsked, positionsAt } from "../site
 import { askedGrid, cellOf, isCross, isScattered, isWordMatrix, isWriting, wordOf } from "../sites/sites.js";
 
 const MADE_FROM = [
+  "attempt",
   "analysisData",
   "site",
   "method",
@@ -37,6 +38,8 @@ export function keepPicture({ store, session }) {
   store.on(MADE_FROM, async (/** @type {State} */ state, /** @type {Set<string>} */ changed) => {
     if (!state.analysisData) return;
     if (changed.size === 1 && changed.has("hover") && !pointerGrid(state)) return;
+    const query = knownQuery(state);
+    if (query !== state.query) return store.set({ query });
     const mine = ++turn;
     const slow = setTimeout(() => store.set({ pending: true }), SHIMMER_AFTER_MS);
     try {
@@ -51,6 +54,16 @@ export function keepPicture({ store, session }) {
     }
   });
   store.on(["analysisData", "site"], () => whenIdle(() => prefetch({ store, session })));
+}
+
+/** The query, or the default one where the shown site has no such place or token. @param {State} state */
+function knownQuery(state) {
+  const { query, direction } = state;
+  const site = siteOf(state);
+  if (query === "cls" || site?.kind !== "attention") return query;
+  if ("token" in query) return query.token < site.queries ? query : "cls";
+  const grid = askingGrid(state) ?? askedGrid(site, direction);
+  return !grid || (query.row < grid.rows && query.column < grid.columns) ? query : "cls";
 }
 
 /** The grid whose places can be asked; null for most whole-network maps, and for gates. @param {State} state */

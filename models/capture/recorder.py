@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
@@ -15,6 +17,13 @@ from fovea.models.kinds.registry import FOLLOWS, STARTS
 from fovea.models.tracing.recording import Recording
 
 Function = Callable[..., Any]
+
+
+_ENTRIES = {torch.conv2d, torch.conv3d, F.conv2d, F.conv3d, F.unfold}
+"""What a photo goes through first: where a call of the network begins, if it was not seen yet."""
+
+_COLOURS = 4
+"""Channels of a photo, at most."""
 
 
 class _Watch(TorchFunctionMode):
@@ -25,6 +34,7 @@ class _Watch(TorchFunctionMode):
         self.recording = recording
         # Asked for every function that is called.
         self._begun, self._constant = recording.origins.known, recording.constants.known
+        self._entered = False
 
     def __torch_function__(
         self,
@@ -33,6 +43,9 @@ class _Watch(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
+        if not self._entered or (func in _ENTRIES and args and args[0].shape[1] <= _COLOURS):
+            self._entered = True
+            self.recording.enter()
         handler = STARTS.get(func)
         if handler is None and self._begun:
             handler = FOLLOWS.get(func)
@@ -47,7 +60,7 @@ class _Watch(TorchFunctionMode):
 
 @contextmanager
 def capture(
-    module: nn.Module, *, features: bool = False, gradients: bool = False
+    module: nn.Module, *, features: bool = False, gradients: bool = False, entries: bool = False
 ) -> Iterator[Recording]:
     """Record every attention, gate and spatial transformer that runs inside the `with`.
 
@@ -63,12 +76,16 @@ def capture(
     thread.
 
     features: keep the feature maps before each gate too, (batch, channel, row, column); they cost
-    memory. gradients: keep what `Recording.differentiate` needs, the graph included.
+    memory. gradients: keep what `Recording.differentiate` needs, the graph included. entries: note
+    how the network was called, so that the call can be made again.
 
     One case is beyond it: `nn.MultiheadAttention` has a fused inference kernel which torch itself
     switches off under any function mode; its captured output equals that kernel's to rounding,
     not to the bit.
     """
-    recording = Recording(module, features=features, gradients=gradients)
-    with _Watch(recording):
-        yield recording
+    recording = Recording(module, features=features, gradients=gradients, entries=entries)
+    try:
+        with _Watch(recording):
+            yield recording
+    finally:
+        recording.leave()

@@ -13,7 +13,8 @@ This doubles the work of a pass, so it is done once for a network and an input s
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
@@ -24,10 +25,18 @@ from torch.overrides import TorchFunctionMode
 from fovea.models.capture.recorder import capture
 from fovea.models.kinds.attention.signature import attention_body, folded_heads_of
 from fovea.models.places import rules
-from fovea.models.places.shadows import LOST, NOWHERE, Shadow, new_grid, nowhere
+from fovea.models.places.given import (
+    may_be_frames_first,
+    photo_in,
+    photos_in,
+    shadow_of,
+    tensors_in,
+)
+from fovea.models.places.shadows import LOST, NOWHERE, Lost, Shadow, nowhere
 from fovea.models.places.sliding import PICTURES, slide_of
 from fovea.models.places.tokens import Seen, seen_at
 from fovea.models.records import Cells, Trace
+from fovea.models.tracing.entry import RandomState
 from fovea.models.tracing.recording import Recording
 
 __all__ = ["NOWHERE", "follow"]
@@ -47,7 +56,7 @@ _MOVES = _named(
     "view reshape flatten unflatten transpose permute swapaxes swapdims squeeze unsqueeze expand"
     " expand_as view_as movedim moveaxis roll flip chunk split tensor_split unbind narrow select"
     " index_select gather take_along_dim __getitem__ unfold repeat tile rot90 t"
-    " repeat_interleave __iter__",
+    " repeat_interleave __iter__ masked_select swapaxes",
 ) | {Tensor.T.__get__, Tensor.mT.__get__}  # type: ignore[attr-defined]
 """What moves entries without changing them: done to the shadow just the same."""
 
@@ -56,7 +65,7 @@ _REDUCTIONS = _named(_TENSORS, "mean sum amax amin logsumexp var std norm")
 _SCATTERS = _named(
     _TENSORS,
     "scatter scatter_ scatter_add scatter_add_ index_put index_put_ index_copy index_copy_"
-    " index_add index_add_ masked_scatter masked_scatter_ sort argsort topk cumsum",
+    " index_add index_add_ sort argsort topk cumsum",
 ) | {F.grid_sample, *(call for call in vars(torch.fft).values() if callable(call))}
 """What puts entries where no view explains: their cells are forgotten."""
 
@@ -67,37 +76,87 @@ _CONSTANTS = _named(
 
 _PRODUCTS = _named(_TENSORS, "matmul bmm __matmul__")
 
+_MASKED_SCATTERS = _named(_TENSORS, "masked_scatter masked_scatter_")
+
+_WHERE = _named(_TENSORS, "where")
+
+_RANDOM = _named(
+    _TENSORS,
+    "rand randn randint randperm rand_like randn_like randint_like bernoulli bernoulli_ multinomial"
+    " normal normal_ uniform_ random_ exponential_ geometric_",
+)
+"""What draws numbers."""
+
+_READINGS = _named((Tensor,), "item tolist __int__ __index__")
+"""What makes Python numbers of a tensor, by which a network may go on."""
+
+_ORDERS = _MOVES | _SCATTERS | _MASKED_SCATTERS | _WHERE
+"""What may put entries in an order that another tensor says."""
+
 
 def _dimensions(input: Tensor, dim: Any = None, keepdim: Any = False, *_: Any, **__: Any) -> Any:
     """(dim, keepdim) of a reduction, with the parameters of the torch functions."""
     return dim, bool(keepdim)
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
-    """Every tensor in what a function takes or returns."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _tensors(one)
-
-
 class Follow(TorchFunctionMode):
-    """Keeps a shadow beside every tensor that it can, and reads them where a site is found."""
+    """Keeps a shadow beside every tensor that it can, and reads them where a site is found.
+
+    drawn: whether an order came of random numbers or of the photo itself, so that another pass has
+    another one.
+    """
 
     def __init__(self, recording: Recording) -> None:
         super().__init__()
         self.recording = recording
         self.seen: dict[int, Seen] = {}
+        self.drawn = False
+        self.photos, self.index = 1, 0
         self._shadows: dict[int, tuple[weakref.ref[Tensor], Shadow]] = {}
+        self._chances: dict[int, weakref.ref[Tensor]] = {}
 
-    def given(self, tensors: Sequence[Tensor], photo: Tensor | None) -> None:
-        """Cast shadows on what the network is called with."""
+    def given(self, tensors: Sequence[Tensor], photo: Tensor | None, shadow: Shadow = None) -> None:
+        """Cast shadows on what the network is called with. shadow: of the photo."""
         for one in tensors:
-            # What else has axes like a picture (a video's frames, a second photo) has places
-            # that are not those of the photo.
-            if one.ndim > 2 and one.is_floating_point():
-                self.cast(one, new_grid(*one.shape[2:]) if one is photo else LOST)
+            # What else has axes like a picture has places that are not those of the photo.
+            if one is photo:
+                self.cast(one, shadow or LOST)
+            elif one.ndim > 3 and one.is_floating_point():
+                self.cast(one, Lost("they are of another picture"))
+            elif one.ndim > 2 and one.is_floating_point():
+                self.cast(one, LOST)
+
+    def by_chance(self, tensor: object) -> bool:
+        """Whether a tensor's values are drawn, or follow from the photo and number its tokens."""
+        known = self._chances.get(id(tensor))
+        return known is not None and known() is tensor
+
+    def _note_chance(
+        self, func: Any, args: Any, kwargs: Any, within: list[Shadow], result: Any
+    ) -> None:
+        given = list(tensors_in([args, list(kwargs.values())]))
+        chances = [self.by_chance(one) for one in given]
+        if func in _ORDERS and any(chances[1:] if func in _MOVES else chances):
+            self.drawn |= any(isinstance(shadow, Cells) for shadow in within)
+        if any(chances) and func in _READINGS:
+            self.drawn = True
+        if func in _CONSTANTS and func not in _RANDOM:
+            return
+        for one in tensors_in(result):
+            numbers = not one.is_floating_point()
+            # Numbers that follow from the photo: a ranking, a mask of what is above a threshold.
+            of_photo = numbers and any(
+                shadow is not None and tensor.is_floating_point()
+                for tensor, shadow in zip(given, within, strict=True)
+            )
+            noise = any(chances) and (numbers or not any(map(self.shadow, given)))
+            if func in _RANDOM or of_photo or noise:
+                self._mark(one)
+
+    def _mark(self, tensor: Tensor) -> None:
+        key = id(tensor)
+        gone = weakref.ref(tensor, lambda _: self._chances.pop(key, None))
+        self._chances[key] = gone
 
     def shadow(self, tensor: object) -> Shadow:
         entry = self._shadows.get(id(tensor))
@@ -131,10 +190,12 @@ class Follow(TorchFunctionMode):
         found = len(self.recording.trace.sites)
         # Read before the call: it may write in place.
         before = [self.shadow(one) for one in args]
-        within = [self.shadow(one) for one in _tensors([args, list(kwargs.values())])]
+        within = [self.shadow(one) for one in tensors_in([args, list(kwargs.values())])]
         result = func(*args, **kwargs)
         if len(self.recording.trace.sites) > found:
             self._note_layout(found, func, args, kwargs)
+        if self._chances or func in _RANDOM or any(shadow is not None for shadow in within):
+            self._note_chance(func, args, kwargs, within, result)
         if any(shadow is not None for shadow in within):
             self._follow(func, args, kwargs, before, within, result)
         return result
@@ -154,7 +215,11 @@ class Follow(TorchFunctionMode):
             after = self._after(func, args, kwargs, before, within, result)
         except (RuntimeError, TypeError, ValueError, IndexError, KeyError):
             after = LOST
-        results = list(_tensors(args[0] if func is Tensor.__setitem__ else result))
+        if after is LOST:
+            known = (one for one in within if isinstance(one, Lost) and one.why)
+            name = getattr(func, "__name__", "").strip("_")
+            after = next(known, Lost(f"the network goes through {name}, which mixes them"))
+        results = list(tensors_in(args[0] if func is Tensor.__setitem__ else result))
         several = after if isinstance(after, list) else [after] * len(results)
         for tensor, shadow in zip(results, several, strict=True):
             if tensor.is_floating_point() or isinstance(shadow, Cells):
@@ -183,6 +248,13 @@ class Follow(TorchFunctionMode):
             parts = args[0] if args else kwargs["tensors"]
             named = {name: value for name, value in kwargs.items() if name == "dim"}
             return rules.of_join(func, parts, [self.shadow(p) for p in parts], args[1:], named)
+        if func in _MASKED_SCATTERS:
+            target, mask, source = (*args, *kwargs.values())[:3]
+            pair = [self.shadow(target), self.shadow(source)]
+            return rules.of_scattering(target, mask, source, pair)
+        if func in _WHERE and len(args) == 3:
+            condition, one, other = args if func is torch.where else (args[1], args[0], args[2])
+            return rules.of_choice(condition, one, other, [self.shadow(one), self.shadow(other)])
         if func in _SCATTERS or not isinstance(result, Tensor):
             return LOST
         if func in PICTURES and result.ndim in (4, 5):
@@ -227,46 +299,116 @@ class Follow(TorchFunctionMode):
     ) -> Shadow | list[Shadow]:
         if not isinstance(shadow, Cells):
             return shadow
+        args, kwargs = _on_cpu(args), _on_cpu(kwargs)
         # What is one view of the tensor need not be one of its shadow, which is not copied with it.
         move = Tensor.reshape if func is Tensor.view else func
         moved = move(shadow.cells, *args[1:], **kwargs)
-        return [Cells(cells, shadow.grid) for cells in _tensors(moved)]
+        return [Cells(cells, shadow.grid) for cells in tensors_in(moved)]
 
     # --- sites ----------------------------------------------------------------------------------
 
     def _note_layout(self, index: int, func: Any, args: tuple[Any, ...], kwargs: Any) -> None:
         site = self.recording.trace.sites[index]
         if site.attends:
-            seen = seen_at(self.shadow, self.recording.origins, func, args, kwargs)
+            photo = (self.index, self.photos)
+            seen = seen_at(self.shadow, self.recording.origins, func, args, kwargs, photo)
             if seen is not None:
                 self.seen[index] = seen
 
 
+def _on_cpu(value: Any) -> Any:
+    """Indices as the shadows need them, which are on the CPU."""
+    if isinstance(value, Tensor):
+        return value.cpu()
+    if isinstance(value, Mapping):
+        return {name: _on_cpu(part) for name, part in value.items()}
+    return type(value)(map(_on_cpu, value)) if type(value) in (tuple, list) else value
+
+
 Watch = TypeVar("Watch", bound=Follow)
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A followed pass: what was recorded, for every site where its tokens are, what the network
+    returned, and whether another pass would have another order.
+    """
+
+    recording: Recording
+    seen: tuple[Seen | None, ...]
+    output: Any
+    drawn: bool
+
+    @property
+    def trace(self) -> Trace:
+        return self.recording.trace
 
 
 def follow(module: nn.Module, *inputs: Any, **named: Any) -> tuple[Trace, tuple[Seen | None, ...]]:
     """The trace of a forward pass over one photo, and for every site of it where its tokens are.
 
     inputs, named: what the module is called with. The first tensor of four axes among them is the
-    photo, (1, channel, height, width), on any device; its values do not matter.
+    photo, (1, channel, height, width), on any device (`models/places/given.py` tells the others);
+    its values do not matter.
     """
-    followed = follow_with(Follow, module, *inputs, **named)
-    trace = followed.recording.trace
-    return trace, tuple(followed.seen.get(index) for index in range(len(trace.sites)))
+    photo = photo_in([inputs, named])
+    if photo is not None and photo.ndim > 3 and photos_in([inputs, named]) != 1:
+        raise ValueError(f"places are followed for one photo, not {photo.shape[0]}")
+    with torch.inference_mode():
+        found = follow_call(module, module, inputs, named)
+    return found.trace, found.seen
+
+
+def follow_call(
+    module: nn.Module,
+    call: Callable[..., Any],
+    inputs: Sequence[Any],
+    named: Mapping[str, Any],
+    index: int = 0,
+    **options: Any,
+) -> Followed:
+    """A pass that is followed: `call` is the module, a part of it or one of its methods.
+
+    index: which photo of a batch is followed. options: of `capture`.
+    """
+    given = [inputs, named]
+    photo = photo_in(given)
+    orders = (False,) if photo is None else may_be_frames_first(photo)
+    found = None
+    for frames_first in orders:
+        shadow = None
+        if photo is not None:
+            shadow = shadow_of(photo, given, module, frames_first=frames_first)
+        with capture(module, **options) as recording:
+            followed = Follow(recording)
+            followed.photos, followed.index = photos_in(given), index
+            before = RandomState.now()
+            with followed:
+                followed.given(list(tensors_in(given)), photo, shadow)
+                output = call(*inputs, **named)
+            followed.drawn |= before.moved_outside_torch()
+        sites = recording.trace.sites
+        seen = tuple(followed.seen.get(number) for number in range(len(sites)))
+        found = Followed(recording, seen, output, followed.drawn)
+        if any(one is not None and one.layout.keys is not None for one in seen):
+            break
+    assert found is not None
+    return found
 
 
 def follow_with(
     watch: Callable[[Recording], Watch], module: nn.Module, *inputs: Any, **named: Any
 ) -> Watch:
     """A pass that is followed by what `watch` makes; that is returned."""
-    tensors = list(_tensors([inputs, list(named.values())]))
-    photo = next((one for one in tensors if one.ndim == 4), None)
-    if photo is not None and photo.shape[0] != 1:
-        raise ValueError(f"places are followed for one photo, not {photo.shape[0]}")
+    given = [inputs, named]
+    photo = photo_in(given)
+    shadow = None
+    if photo is not None:
+        first = may_be_frames_first(photo)[0]
+        shadow = shadow_of(photo, given, module, frames_first=first)
     with torch.inference_mode(), capture(module) as recording:
         followed = watch(recording)
         with followed:
-            followed.given(tensors, photo)
+            followed.given(list(tensors_in(given)), photo, shadow)
             module(*inputs, **named)
     return followed

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fovea.models.places.follow import NOWHERE, follow
+from fovea.models.places.follow import NOWHERE, Followed, follow_call
 from fovea.models.places.shadows import axes_of, coordinates
 from fovea.models.places.sliding import Window, new_shape
 from fovea.models.places.tokens import Seen
@@ -56,7 +56,8 @@ class Arrangement:
 class Placement:
     """What is known of an attention site before any photo is seen.
 
-    arrangement: where windows and heads are not as they were captured.
+    arrangement: where windows and heads are not as they were captured. drawn: the order of its
+    tokens is that of one pass only; another pass may have another one.
     """
 
     grid: PatchGrid | None = None
@@ -65,6 +66,7 @@ class Placement:
     layout: Layout | None = None
     arrangement: Arrangement | None = None
     suffix_tokens: int = 0
+    drawn: bool = False
 
 
 Layouts = tuple[Placement | None, ...]
@@ -73,6 +75,17 @@ Layouts = tuple[Placement | None, ...]
 _UNKNOWN = "Where its tokens are could not be followed; shown as a matrix."
 _CHANNELS = "Attention of channels to channels; it has no places."
 _NOWHERE = "Its tokens are not of the photo (words, queries that were learned); shown as a matrix."
+
+
+DRAWN = "Its tokens are in an order that each pass draws anew; that of this pass is not known."
+
+
+def _unknown(why: str) -> str:
+    return (
+        f"Where its tokens are could not be followed: {why}; shown as a matrix."
+        if why
+        else _UNKNOWN
+    )
 
 
 def _coarser(lines: Tensor, count: int) -> bool:
@@ -164,7 +177,7 @@ def _placement(site: Site, seen: Seen | None) -> Placement:
         return replace(found, note=_CHANNELS)
     if keys is None:
         unplaced = layout.keys_nowhere and (layout.queries_nowhere or queries is not None)
-        return replace(found, note=_NOWHERE if unplaced else _UNKNOWN)
+        return replace(found, note=_NOWHERE if unplaced else _unknown(seen.why))
     placeless = around(keys)
     shared = queries is not None and torch.equal(queries.cells, keys.cells)
     if placeless is not None and (shared or site.queries == 1):
@@ -192,11 +205,21 @@ def survey(module: nn.Module, *inputs: Any, **named: Any) -> Layouts:
     and of the size that the network will be given; running/tasks.py surveys networks that write
     words, with their words.
     """
-    trace, tokens = follow(module, *inputs, **named)
+    with torch.inference_mode():
+        return layouts_of(follow_call(module, module, inputs, named))
+
+
+def layouts_of(followed: Followed) -> Layouts:
+    """The places of every site of a followed pass."""
     return tuple(
-        _placement(site, seen) if site.attends else None
-        for site, seen in zip(trace.sites, tokens, strict=True)
+        replace(_placement(site, seen), drawn=followed.drawn) if site.attends else None
+        for site, seen in zip(followed.trace.sites, followed.seen, strict=True)
     )
+
+
+def are_drawn(layouts: Layouts) -> bool:
+    """Whether these are the places of one pass only."""
+    return any(known is not None and known.drawn for known in layouts)
 
 
 def _with_arrangement(attention: Attention, arrangement: Arrangement) -> Attention:

@@ -58,9 +58,9 @@ class _Adding(Follow):
         self.found: list[Positions] = []
         self._words = PatchGrid(0, 0)
 
-    def given(self, tensors: Sequence[Tensor], photo: Tensor | None) -> None:
+    def given(self, tensors: Sequence[Tensor], photo: Tensor | None, shadow: Shadow = None) -> None:
         """A sentence is a row of a grid, as a photo is a grid."""
-        super().given(tensors, photo)
+        super().given(tensors, photo, shadow)
         numbers = [one for one in tensors if one.ndim == 2 and not one.is_floating_point()]
         given = list(zip(self.sentences, numbers, strict=False))
         longest = max((len(words[0]) for _, words in given), default=0)

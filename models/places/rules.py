@@ -6,6 +6,7 @@ tell. They never look at values, only at which entry came from where.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -137,7 +138,7 @@ def of_product(left: Shadow, right: Shadow, shape: torch.Size) -> Shadow:
         # A learned mixture of places, or columns that keep theirs.
         return _columns(right, shape) or (None if right is None else LOST)
     if isinstance(left, Lost):
-        return LOST
+        return left
     cells = left.cells
     summed = not constant(cells, -1)
     if summed and right is None and not constant(cells, -2):
@@ -145,11 +146,11 @@ def of_product(left: Shadow, right: Shadow, shape: torch.Size) -> Shadow:
     if not summed and cells.shape[-2] == shape[-2] and not nowhere(cells):
         return Cells(cells[..., :1], left.grid)
     if isinstance(right, Lost):
-        return LOST
+        return right
     if summed and not constant(cells, -2):
         return LOST
     columns = _columns(right, shape)
-    if columns is not None and columns is not LOST:
+    if isinstance(columns, Cells):
         return columns
     # Sums over all places: what comes out is of none of them.
     return Cells(torch.full((1,) * len(shape), NOWHERE, dtype=torch.int32), left.grid)
@@ -186,8 +187,8 @@ def of_einsum(equation: str, ranks: list[int], shadows: list[Shadow]) -> Shadow:
             if letter not in kept:
                 cells = cells.unsqueeze(axis)
         return Cells(cells, shadow.grid)
-    if LOST in shadows or contracted is None:
-        return LOST
+    if _lost(shadows) or contracted is None:
+        return _lost(shadows) or LOST
     return Cells(torch.full((1,) * len(output), NOWHERE, dtype=torch.int32), contracted)
 
 
@@ -197,8 +198,8 @@ def of_join(function: Any, parts: Any, shadows: list[Shadow], rest: Any, named: 
         return None
     known = [shadow for shadow in shadows if isinstance(shadow, Cells)]
     grids = [shadow.grid for shadow in known if not nowhere(shadow.cells)]
-    if LOST in shadows or any(not grid.same_axes(grids[0]) for grid in grids):
-        return LOST
+    if _lost(shadows) or any(not grid.same_axes(grids[0]) for grid in grids):
+        return _lost(shadows) or LOST
     cells = [
         shadow.cells
         if isinstance(shadow, Cells)
@@ -211,7 +212,7 @@ def of_join(function: Any, parts: Any, shadows: list[Shadow], rest: Any, named: 
 def of_writing(shadow: Shadow, target: Tensor, where: Any, written: Shadow) -> Shadow:
     """`target[where] = value`: what is written brings its cells along."""
     if isinstance(shadow, Lost) or isinstance(written, Lost):
-        return LOST
+        return shadow if isinstance(shadow, Lost) else written
     if written is None:
         return shadow
     if shadow is None:
@@ -274,6 +275,56 @@ def _blocks(several: Tensor, grid: PatchGrid) -> bool:
     return bool((filled & (area == several.shape[-1])).all())
 
 
+def _lost(shadows: Sequence[Shadow]) -> Lost | None:
+    return next((shadow for shadow in shadows if isinstance(shadow, Lost)), None)
+
+
+def of_scattering(target: Tensor, mask: Tensor, source: Tensor, shadows: list[Shadow]) -> Shadow:
+    """`target.masked_scatter(mask, source)`: where the mask is true the source's rows follow in
+    order, as a picture's tokens between the words of a sentence.
+    """
+    if _lost(shadows):
+        return _lost(shadows)
+    into, of = shadows
+    if into is None and of is None:
+        return None
+    grid = of.grid if isinstance(of, Cells) else into.grid  # type: ignore[union-attr]
+    if isinstance(into, Cells) and not into.grid.same_axes(grid) and not nowhere(into.cells):
+        return LOST
+
+    def cells_of(shadow: Shadow, shape: torch.Size) -> Tensor:
+        cells = shadow.cells if isinstance(shadow, Cells) else torch.tensor(NOWHERE).int()
+        return cells.expand(shape)
+
+    mask = mask.cpu().expand(target.shape)
+    cells, rows = cells_of(into, target.shape), cells_of(of, source.shape)
+    if constant(mask, -1) and constant(cells, -1) and constant(rows, -1):
+        mask, cells, rows = mask[..., :1], cells[..., :1], rows[..., :1]
+    return Cells(cells.masked_scatter(mask, rows), grid)
+
+
+def of_choice(condition: Tensor, one: Any, other: Any, shadows: list[Shadow]) -> Shadow:
+    """`where(condition, one, other)`"""
+    if _lost(shadows):
+        return _lost(shadows)
+    known = [shadow for shadow in shadows if isinstance(shadow, Cells)]
+    if not known:
+        return None
+    if len(known) == 2 and not known[0].grid.same_axes(known[1].grid):
+        return LOST
+    chosen, rest = (shadow.cells if isinstance(shadow, Cells) else None for shadow in shadows)
+    if chosen is None or rest is None:
+        # A filler, a word: no place. But what only takes away (a mask of −∞) changes none.
+        filler = other if rest is None else one
+        if not isinstance(filler, Tensor) or filler.numel() == 1:
+            return known[0]
+    none = torch.tensor(NOWHERE).int()
+    picked = torch.where(
+        condition.cpu(), none if chosen is None else chosen, none if rest is None else rest
+    )
+    return Cells(picked, known[0].grid)
+
+
 def of_rows(shadows: list[Shadow], result: Tensor) -> Shadow:
     """Anything else that keeps the shape, or all of it but the last axis, keeps the cells.
 
@@ -295,7 +346,7 @@ def of_rows(shadows: list[Shadow], result: Tensor) -> Shadow:
         if not nowhere(found.cells):
             return found
         placeless = placeless or found
-    return LOST if placeless is None or LOST in shadows else placeless
+    return _lost(shadows) or placeless or LOST
 
 
 def of_padding(shadow: Shadow, widths: Any) -> Shadow:

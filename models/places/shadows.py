@@ -17,7 +17,12 @@ NOWHERE = -1
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The shadow of what comes from the photo in a way that could not be followed."""
+    """The shadow of what comes from the photo in a way that could not be followed.
+
+    why: in words, where it is known.
+    """
+
+    why: str = ""
 
 
 LOST = Lost()

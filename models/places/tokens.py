@@ -7,7 +7,7 @@ at different cells, heads at the same ones; that tells them apart.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch.nn.functional as F
@@ -26,24 +26,27 @@ class Seen:
     """Where the tokens of a site are, before its axes are put in order.
 
     layout: its cells are (window, token). leading: the sizes of all axes before (query, key), of
-    which `heads` are heads and the others windows.
+    which `heads` are heads and the others windows. why: in words, why some are not known.
     """
 
     layout: Layout
     leading: tuple[int, ...]
     heads: tuple[int, ...]
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Tokens:
     """cells: (…, token), with their grid, or None. nowhere: they are known to have no place.
-    of_features: it is their features that have places: they are channels.
+    of_features: it is their features that have places: they are channels. why: in words, why
+    nothing is known.
     """
 
     cells: Tensor | None = None
     grid: PatchGrid | None = None
     nowhere: bool = False
     of_features: bool = False
+    why: str = ""
 
 
 def _tokens(shadow: Shadow, lead: Sequence[int | None], axis: int | None) -> _Tokens:
@@ -51,7 +54,7 @@ def _tokens(shadow: Shadow, lead: Sequence[int | None], axis: int | None) -> _To
     if shadow is None or axis is None:
         return _Tokens(nowhere=True)
     if isinstance(shadow, Lost):
-        return _Tokens()
+        return _Tokens(why=shadow.why)
     cells = shadow.cells
     present = [one for one in lead if one is not None]
     rest = [one for one in range(cells.ndim) if one not in present and one != axis % cells.ndim]
@@ -120,6 +123,7 @@ def _seen(
         ),
         leading,
         heads,
+        keys.why or queries.why,
     )
 
 
@@ -156,8 +160,43 @@ def seen_at(
     func: Callable[..., Any],
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
+    photo: tuple[int, int] = (0, 1),
 ) -> Seen | None:
-    """Where the tokens are of the attention that this call of a torch function computed."""
+    """Where the tokens are of the attention that this call of a torch function computed.
+
+    photo: (which one of a batch, of how many).
+    """
+    found = _seen_at(shadow, origins, func, args, kwargs)
+    return found if found is None or photo[1] == 1 else _of_one(found, *photo)
+
+
+def _of_one(seen: Seen, index: int, photos: int) -> Seen:
+    """The windows of one photo of a batch, which come photo by photo along the first axis."""
+    share, rest = divmod(seen.leading[0], photos)
+    if rest or not share:
+        return seen  # one for all photos
+    leading = (share, *seen.leading[1:])
+    heads = seen.heads
+    if share == 1 and 0 in heads:
+        heads = tuple(axis for axis in heads if axis != 0)
+
+    def cut(cells: Cells | None) -> Cells | None:
+        if cells is None or 0 in seen.heads or len(cells.cells) % photos:
+            return cells
+        each = len(cells.cells) // photos
+        return Cells(cells.cells[index * each : (index + 1) * each], cells.grid)
+
+    layout = replace(seen.layout, queries=cut(seen.layout.queries), keys=cut(seen.layout.keys))
+    return replace(seen, layout=layout, leading=leading, heads=heads)
+
+
+def _seen_at(
+    shadow: Shadows,
+    origins: Origins,
+    func: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+) -> Seen | None:
     if func is F.scaled_dot_product_attention:
         query, key = (_argument(args, kwargs, i, name) for i, name in enumerate(("query", "key")))
         return _of_fused(shadow, query, key)

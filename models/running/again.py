@@ -1,57 +1,103 @@
-"""A call that a network got, made again with one photo of its batch."""
+"""A call that a network got, made again: with one photo of its batch, or as it was."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
 
-from fovea.models.tracing.call_stack import Call
+from fovea.models.places.given import photo_in, photos_in, tensors_in
+from fovea.models.records import Attention, Site, Tensors
+from fovea.models.tracing.entry import Entry, apart, as_then, with_tensors
 
 
-def _is_picture(value: object) -> bool:
-    return isinstance(value, Tensor) and value.ndim == 4 and value.is_floating_point()
+def photos_of(entry: Entry | None) -> Tensor | None:
+    """The photos (photo, channel, height, width) among the arguments of a call, or what stands for
+    them; None where there are none.
+    """
+    return None if entry is None else photo_in([entry.args, entry.kwargs])
 
 
-def picture_of(call: Call) -> Tensor | None:
-    """The photos (photo, channel, height, width) among the arguments of a call."""
-    given = (*call.args, *call.kwargs.values())
-    picture: Tensor | None = next(filter(_is_picture, given), None)
-    return picture
+def count_of(entry: Entry) -> int:
+    """How many photos went through the network together."""
+    return photos_in([entry.args, entry.kwargs])
 
 
-def _one_photo(value: Any, index: int, photos: int) -> Any:
-    """The share of one photo in an argument: of tensors with a row a photo, that row."""
-    if isinstance(value, Tensor):
-        return value[index : index + 1] if value.ndim and value.shape[0] == photos else value
-    if isinstance(value, Mapping):
-        return {name: _one_photo(part, index, photos) for name, part in value.items()}
-    if isinstance(value, list | tuple) and type(value) in (list, tuple):
-        return type(value)(_one_photo(part, index, photos) for part in value)
-    return value
+class Again:
+    """A call of a network, to be made again in the state that it began in."""
+
+    def __init__(self, root: nn.Module, entry: Entry, index: int | None) -> None:
+        """index: which photo of the batch alone; None: all of them, as they were given."""
+        photos = photos_of(entry)
+        assert photos is not None
+        self.root, self.entry = root, entry
+        called = root.get_submodule(entry.path)
+        self.call = called if entry.method is None else getattr(called, entry.method)
+        count = count_of(entry)
+        alone = index is not None and count > 1
+        self.photo = photos[index : index + 1] if alone and index is not None else photos
+
+        def prepared(value: Tensor) -> Any:
+            if value is photos:
+                return self.photo
+            mine = alone and value.ndim and value.shape[0] == count
+            return value[index : index + 1] if mine and index is not None else value
+
+        self._given = with_tensors([entry.args, entry.kwargs], prepared)
+
+    def given(self, photo: Tensor | None = None) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """(args, kwargs) on memory of their own; photo: instead of the one that was given."""
+        if photo is None:
+            args, kwargs = apart(self._given)
+            return args, kwargs
+        args, kwargs = with_tensors(
+            self._given, lambda one: photo if one is self.photo else one.detach().clone()
+        )
+        return args, kwargs
+
+    @contextmanager
+    def as_then(self) -> Iterator[None]:
+        """During the `with` the network is in the state that it was called in."""
+        with as_then(self.root, self.entry):
+            yield
 
 
-class Again(nn.Module):
-    """The same call of a network as a network of one argument: the picture of one photo."""
+def share_rows(entry: Entry) -> bool:
+    """Whether something besides the photos has as many rows as there are photos: it may belong to
+    them, or be as many sentences for all of them.
+    """
+    photos, count = photos_of(entry), count_of(entry)
+    if photos is None or count == 1:
+        return False
+    others = (one for one in tensors_in([entry.args, entry.kwargs]) if one is not photos)
+    return any(one.ndim and one.shape[0] == count for one in others)
 
-    def __init__(self, module: nn.Module, call: Call, index: int) -> None:
-        super().__init__()
-        picture = picture_of(call)
-        assert picture is not None
-        photos = picture.shape[0]
-        self.network = module
-        self.photo = picture[index : index + 1]
-        self._slot = object()  # stands for the picture among the arguments
 
-        def prepared(value: Any) -> Any:
-            return self._slot if value is picture else _one_photo(value, index, photos)
+FAR = 0.05
+"""Of a tensor's length: what rounding in half precision stays below and another order does not."""
 
-        self._args = tuple(map(prepared, call.args))
-        self._kwargs = {name: prepared(value) for name, value in call.kwargs.items()}
 
-    def forward(self, photo: Tensor) -> Any:
-        """Whatever the network returns."""
-        args = (photo if value is self._slot else value for value in self._args)
-        kwargs = {n: photo if value is self._slot else value for n, value in self._kwargs.items()}
-        return self.network(*args, **kwargs)
+def are_alike(one: tuple[Site, ...], other: tuple[Site, ...]) -> bool:
+    """Whether two passes came by the same sites with the same numbers, up to rounding."""
+    if len(one) != len(other):
+        return False
+    for mine, yours in zip(one, other, strict=True):
+        a, b = (_numbers(site.tensors) for site in (mine, yours))
+        if mine.kind != yours.kind or a.shape != b.shape:
+            return False
+        a, b = a.float().nan_to_num(), b.float().nan_to_num()
+        if (a - b).norm() > FAR * a.norm() + 1e-6:
+            return False
+    return True
+
+
+def _numbers(tensors: Tensors) -> Tensor:
+    if isinstance(tensors, Attention):
+        # Keys tell an order even where one query looks at them.
+        found = tensors.probabilities if tensors.probabilities is not None else tensors.key
+        assert found is not None
+        return found
+    values = (getattr(tensors, name) for name in tensors.__dataclass_fields__)
+    return next(value for value in values if isinstance(value, Tensor))

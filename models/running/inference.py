@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from fovea.models.capture import capture
 from fovea.models.capture.stream import Addition, stream
 from fovea.models.capture.workings import workings
-from fovea.models.places.layout import Layouts, place, survey
+from fovea.models.places.follow import follow_call
+from fovea.models.places.layout import Layouts, are_drawn, layouts_of, place, survey
 from fovea.models.records import Site, Trace
 from fovea.models.running.outputs import tensor_of
 from fovea.models.tracing.operations import Workings
@@ -28,10 +29,29 @@ def run(
     """
     more = () if words is None else (words,)
     layouts = survey(module, inputs[:1], *more) if layouts is None else layouts
+    if are_drawn(layouts):
+        return _run_followed(module, inputs, words)
     with torch.inference_mode(), capture(module, features=True) as recording:
         logits = tensor_of(module(inputs, *more))
     traces = recording.trace.split(inputs.shape[0])
     return logits, tuple(place(trace, layouts) for trace in traces)
+
+
+def _run_followed(
+    module: nn.Module, inputs: Tensor, words: Tensor | None
+) -> tuple[Tensor, tuple[Trace, ...]]:
+    """As `run`, photo by photo, each followed in the very pass that is shown: for a network whose
+    tokens are in an order that a pass draws, or that the photo decides.
+    """
+    logits, traces = [], []
+    for index in range(inputs.shape[0]):
+        photo = slice(index, index + 1)
+        given = (inputs[photo],) if words is None else (inputs[photo], words[photo])
+        with torch.inference_mode():
+            followed = follow_call(module, module, given, {}, features=True)
+        logits.append(tensor_of(followed.output))
+        traces.append(place(followed.trace, layouts_of(followed)))
+    return torch.cat(logits), tuple(traces)
 
 
 def run_for_class(
@@ -44,8 +64,14 @@ def run_for_class(
     """
     layouts = survey(module, inputs) if layouts is None else layouts
     photo = inputs.detach().clone().requires_grad_()
-    with torch.enable_grad(), capture(module, gradients=True) as recording:
-        logits = tensor_of(module(photo))
+    if are_drawn(layouts):
+        with torch.enable_grad():
+            followed = follow_call(module, module, (photo,), {}, gradients=True)
+        logits, layouts = tensor_of(followed.output), layouts_of(followed)
+        recording = followed.recording
+    else:
+        with torch.enable_grad(), capture(module, gradients=True) as recording:
+            logits = tensor_of(module(photo))
     return logits.detach(), place(recording.differentiate(logits[0, target]), layouts)
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,20 +22,36 @@ import torch
 from torch import Tensor, nn
 
 from fovea.models.capture import capture as record
-from fovea.models.places.layout import Layouts, place, survey
+from fovea.models.places.follow import Followed, follow_call
+from fovea.models.places.layout import (
+    DRAWN,
+    Layouts,
+    Placement,
+    are_drawn,
+    layouts_of,
+    place,
+)
 from fovea.models.records import Site, Trace
-from fovea.models.running.again import Again, picture_of
+from fovea.models.running.again import Again, are_alike, count_of, photos_of, share_rows
 from fovea.models.running.compiled import compiled_parts
-from fovea.models.tracing.call_stack import Call
+from fovea.models.tracing.entry import Entry
 from fovea.models.tracing.recording import Recording
 
 Target = int | Callable[[Any], Tensor] | None
 """A class by its number, a function from the network's output to a scalar, or the top class."""
 
 
+_EACH = "Each photo of the batch has an order of its own: look at one of them, trace[i]."
+_LATE = (
+    "It ran in a method of the network, after another call in the same `with`: what that was given "
+    "could not be read any more. Capture one such call at a time."
+)
+_OTHER = "A second pass over the same photo came to other numbers; its places are not known."
+
+
 @contextmanager
 def _evaluating(module: nn.Module) -> Iterator[None]:
-    """In eval mode for a while, so that a second pass moves no running mean and drops nothing."""
+    """In eval mode for a while, so that a second pass drops nothing."""
     training = [part for part in module.modules() if part.training]
     module.eval()
     try:
@@ -45,30 +61,74 @@ def _evaluating(module: nn.Module) -> Iterator[None]:
             part.training = True
 
 
-def _survey(module: nn.Module, call: Call | None) -> Layouts:
-    """Where the tokens of a call are; nothing is known of a part that was called alone."""
-    picture = None if call is None else picture_of(call)
-    if call is None or picture is None or not len(picture):
+def _unknown(sites: Sequence[Site], note: str) -> Layouts:
+    return tuple(Placement(note=note) if site.kind == "attention" else None for site in sites)
+
+
+def _followed(
+    module: nn.Module, entry: Entry, index: int, *, whole: bool, as_it_was: bool
+) -> Followed:
+    """The call again, followed: over one photo of it, or over all and the one is looked at.
+
+    as_it_was: in train mode, if it ran in that.
+    """
+    again = Again(module, entry, None if whole else index)
+    with again.as_then(), nullcontext() if as_it_was else _evaluating(module):
+        args, kwargs = again.given()
+        with torch.inference_mode():
+            return follow_call(module, again.call, args, kwargs, index if whole else 0)
+
+
+def _survey(
+    module: nn.Module, entry: Entry | None, index: int | None, sites: Sequence[Site]
+) -> Layouts:
+    """Where the tokens of a call are. sites: those of it, of one photo; index: which one, None for
+    the batch as a whole, of which the first is looked at.
+
+    The call is made again, over the one photo, and has to come to the same numbers. Where it does
+    not (an order is drawn, something is dropped), it is made again as it was: all photos, in the
+    same mode, from the same state.
+    """
+    photos = photos_of(entry)
+    if entry is None or photos is None or not len(photos):
         return ()
-    again = Again(module, call, 0)
+    several, which = count_of(entry) > 1, index or 0
     try:
-        with _evaluating(module):
-            return survey(again, again.photo)
+        together = share_rows(entry)
+        found = _followed(module, entry, which, whole=together, as_it_was=False)
+        if not found.drawn and are_alike(tuple(sites), _one_of(found, entry, which, together)):
+            return layouts_of(found)
+        if found.drawn and several and index is None:
+            return _unknown(found.trace.sites, _EACH)
+        found = _followed(module, entry, which, whole=several, as_it_was=True)
     except Exception as error:  # Whatever a network may raise: its trace is kept, without places.
         warnings.warn(f"places are not known: a second pass failed ({error})", stacklevel=2)
         return ()
+    alike = are_alike(tuple(sites), _one_of(found, entry, which, several))
+    if alike:
+        return layouts_of(found)
+    return _unknown(sites, DRAWN if found.drawn else _LATE if entry.late else _OTHER)
 
 
-def _that_fit(layouts: Layouts, sites: tuple[Site, ...]) -> Layouts:
+def _one_of(found: Followed, entry: Entry, index: int, together: bool) -> tuple[Site, ...]:
+    """The sites of one photo."""
+    trace = found.trace
+    return trace.split(count_of(entry))[index].sites if together else trace.sites
+
+
+def _that_fit(layouts: Layouts, sites: tuple[Site, ...], *, found: bool) -> Layouts:
     """`layouts`, or none where the pass that they are from came by other sites.
 
-    Raises ValueError where they are of another input size.
+    Raises ValueError where they are of another input size; where those that were found for this
+    very call do not fit (`found`), they are unknown.
     """
     if len(layouts) != len(sites):
-        return ()
+        return _unknown(sites, _OTHER) if found and layouts else ()
     for site, known in zip(sites, layouts, strict=True):
         cells = known and known.layout and known.layout.keys
         if cells and site.attends and cells.cells.shape[-1] != site.keys:
+            if found:
+                return _unknown(sites, _OTHER)
             raise ValueError(
                 f"these places are of another input size: {cells.cells.shape[-1]} keys at site "
                 f"{site.id}, which has {site.keys}"
@@ -76,8 +136,8 @@ def _that_fit(layouts: Layouts, sites: tuple[Site, ...]) -> Layouts:
     return layouts
 
 
-def _score_of(output: Any, target: Target) -> Tensor:
-    """The scalar to differentiate."""
+def _score_of(output: Any, target: Target, photo: int = 0) -> Tensor:
+    """The scalar to differentiate, of one photo of the output."""
     if callable(target):
         score = target(output)
         if score.numel() != 1:
@@ -90,64 +150,76 @@ def _score_of(output: Any, target: Target) -> Tensor:
             "for example trace.for_class(lambda output: output.logits[0, 5].sum())"
         )
     classes = logits.shape[1]
-    index = int(logits[0].argmax()) if target is None else target
+    index = int(logits[photo].argmax()) if target is None else target
     if not 0 <= index < classes:
         raise ValueError(f"class {index} does not exist; valid: 0 to {classes - 1}")
-    return logits[0, index]
+    return logits[photo, index]
 
 
 @dataclass(eq=False, slots=True)
 class _Pass:
-    """What the observations of one `capture` share. layouts: by call, those that are known."""
+    """What the observations of one `capture` share. layouts: by call and photo, those that are
+    known.
+    """
 
     module: nn.Module
     recording: Recording
     places: bool
     given: Layouts | None
     running: bool = True
-    layouts: list[tuple[Call | None, Layouts]] = field(default_factory=list)
+    layouts: list[tuple[Entry | None, int | None, Layouts]] = field(default_factory=list)
     placed: dict[int | None, tuple[Site, ...]] = field(default_factory=dict)
 
     @property
-    def calls(self) -> Sequence[Call | None]:
+    def calls(self) -> Sequence[Entry | None]:
         return self.recording.calls
 
     def photos(self) -> int:
-        pictures = (picture_of(call) for call in self.calls if call is not None)
-        return next((len(picture) for picture in pictures if picture is not None), 1)
+        calls = (call for call in self.calls if photos_of(call) is not None)
+        return next((count_of(call) for call in calls if call is not None), 1)
 
-    def layouts_of(self, call: Call | None) -> Layouts:
+    def layouts_of(
+        self, call: Entry | None, index: int | None, sites: Sequence[Site] | None = None
+    ) -> Layouts:
+        """sites: of that call and that photo."""
         if not self.places:
             return ()
         if self.given is not None:
-            return self.given
-        for known, layouts in self.layouts:
-            if known is call:
+            drawn = are_drawn(self.given)
+            return _unknown(sites or self.sites(None), DRAWN) if drawn else self.given
+        for known, photo, layouts in self.layouts:
+            if known is call and (photo == index or not are_drawn(layouts)):
                 return layouts
-        self.layouts.append((call, _survey(self.module, call)))
-        return self.layouts[-1][1]
+        if sites is None:
+            all_calls = zip(self.of_photo(index).sites, self.calls, strict=True)
+            sites = [site for site, of in all_calls if of is call]
+        if index is None and call is not None and (count := count_of(call)) > 1:
+            sites = Trace(tuple(sites)).split(count)[0].sites
+        self.layouts.append((call, index, _survey(self.module, call, index, sites)))
+        return self.layouts[-1][2]
+
+    def of_photo(self, index: int | None) -> Trace:
+        trace = self.recording.trace
+        return trace if index is None else trace.split(self.photos())[index]
 
     def sites(self, index: int | None) -> tuple[Site, ...]:
         trace = self.recording.trace
         if self.running:
             return trace.sites
         if index not in self.placed:
-            if index is None:
-                self.placed[None] = self.place(trace.sites)
-            else:
-                for number, part in enumerate(trace.split(self.photos())):
-                    self.placed[number] = self.place(part.sites)
+            self.placed[index] = self.place(self.of_photo(index).sites, index)
         return self.placed[index]
 
-    def place(self, sites: tuple[Site, ...]) -> tuple[Site, ...]:
+    def place(self, sites: tuple[Site, ...], index: int | None) -> tuple[Site, ...]:
         """The sites of each call with the places that were found for it."""
         placed: list[Site] = []
         start = 0
         for end in range(1, len(sites) + 1):
             if end == len(sites) or self.calls[end] is not self.calls[start]:
-                layouts = self.layouts_of(self.calls[start])
                 run = sites[start:end]
-                placed += place(Trace(run), _that_fit(layouts, run)).sites
+                layouts = self.layouts_of(self.calls[start], index, run)
+                fitting = _that_fit(layouts, run, found=self.given is None)
+                placed += place(Trace(run), fitting).sites
                 start = end
         return tuple(placed)
 
@@ -182,7 +254,7 @@ class Observation(Trace):
     def layouts(self) -> Layouts:
         """Where the tokens are at this input size, for the next `capture(model, places=…)`."""
         calls = [call for call in self._pass.calls if call is not None]
-        return self._pass.layouts_of(calls[0]) if calls else ()
+        return self._pass.layouts_of(calls[0], self._index) if calls else ()
 
     def __len__(self) -> int:
         return self.photos
@@ -212,23 +284,31 @@ class Observation(Trace):
         """
         if self.photos > 1:
             raise ValueError(f"one photo at a time: trace[0].for_class(…) of {self.photos}")
-        call = next((call for call in self._pass.calls if call is not None), None)
-        if call is None or picture_of(call) is None:
+        call = next((call for call in self._pass.calls if photos_of(call) is not None), None)
+        if call is None:
             raise ValueError("the network was not called on a photo inside the `with`")
-        again = Again(self._pass.module, call, self._index or 0)
-        with torch.inference_mode(False), torch.enable_grad():
+        index, count = self._index or 0, count_of(call)
+        layouts = self._pass.layouts_of(call, self._index)
+        # What has as many rows may be as many sentences for each photo: all photos together then.
+        together = count > 1 and not callable(target) and (share_rows(call) or are_drawn(layouts))
+        again = Again(self._pass.module, call, None if together else index)
+        with again.as_then(), torch.inference_mode(False), torch.enable_grad():
             photo = again.photo.detach().clone().requires_grad_()
-            with record(again.network, gradients=True) as recording:
-                output = again(photo)
-            trace = recording.differentiate(_score_of(output, target))
-        return place(trace, self._pass.layouts_of(call))
+            args, kwargs = again.given(photo)
+            with record(self._pass.module, gradients=True) as recording:
+                output = again.call(*args, **kwargs)
+            trace = recording.differentiate(_score_of(output, target, index if together else 0))
+        if together:
+            trace = trace.split(count)[index]
+        return place(trace, _that_fit(layouts, trace.sites, found=True))
 
     def differentiate(self, target: Tensor) -> Trace:
         """The trace with the gradients of a scalar of the graph that ran inside the `with`.
 
         For those who asked `capture` for gradients and have a loss of their own; one photo.
         """
-        return Trace(self._pass.place(self._pass.recording.differentiate(target).sites))
+        sites = self._pass.recording.differentiate(target).sites
+        return Trace(self._pass.place(sites, self._index))
 
     def __repr__(self) -> str:
         kinds = [site.kind for site in self.sites]
@@ -246,8 +326,9 @@ def capture(
 ) -> Iterator[Observation]:
     """Watch a network inside the `with`; what is yielded is its trace, for all maps, afterwards.
 
-    module: any network, unmodified; best in eval mode, and called as a whole on (photo, channel,
-    height, width), for what is called in parts has no places. places: False leaves them out; those
+    module: any network, unmodified; best in eval mode. Called however it is called: as a whole, by
+    one of its methods (`forward_features`, `encode_image`, `generate`), or a part of it; places are
+    followed from the outermost call that was given the photo. places: False leaves them out; those
     of an earlier trace (`trace.layouts`) save the pass that finds them. features: keep the maps
     before each gate. gradients: keep the graph for `trace.differentiate`; maps for a class need
     only `trace.for_class`.
@@ -259,7 +340,7 @@ def capture(
             "watch it before it is compiled",
             stacklevel=3,
         )
-    with record(module, features=features, gradients=gradients) as recording:
+    with record(module, features=features, gradients=gradients, entries=True) as recording:
         made_by = _Pass(module, recording, places is not False, given)
         try:
             yield Observation(made_by)

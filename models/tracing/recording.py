@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from fovea.models.records import Kind, Site, Tensors, Trace
-from fovea.models.tracing.call_stack import Call, call_of, calling_module, module_paths
+from fovea.models.tracing.call_stack import call_of, calling_module, module_paths
 from fovea.models.tracing.constants import Constants
+from fovea.models.tracing.entry import Entries, Entry
 from fovea.models.tracing.origins import Origins
 from fovea.models.tracing.stopping import check
 
@@ -20,17 +21,20 @@ from fovea.models.tracing.stopping import check
 class Recording:
     """What one `capture` has seen so far; `trace` may be read during and after the `with`."""
 
-    def __init__(self, module: nn.Module, *, features: bool, gradients: bool) -> None:
+    def __init__(
+        self, module: nn.Module, *, features: bool, gradients: bool, entries: bool = False
+    ) -> None:
         self.features, self.gradients = features, gradients
         self.origins = Origins()
         self.constants = Constants(module)
         # Heads that the function now running has folded into the batch axis, where it says so.
         self.folded_heads: int | None = None
-        # For each site, what the network was called with when it was found; None where a part of
-        # the network was called alone. The same object for all sites of one call.
-        self.calls: list[Call | None] = []
+        # For each site, how the network was entered when it was found, if that was asked for: the
+        # same object for all sites of one call.
+        self.calls: list[Entry | None] = []
         self._module = module
         self.paths = module_paths(module)
+        self._entries = Entries(module, self.paths) if entries else None
         self._sites: list[Site] = []
         self._differentiable: dict[int, tuple[Tensor, Callable[[Tensor], Tensor]]] = {}
 
@@ -54,7 +58,7 @@ class Recording:
         check()
         if self.gradients and differentiable is not None and differentiable.requires_grad:
             self._differentiable[len(self._sites)] = differentiable, arrange
-        self.calls.append(self._call())
+        self.calls.append(self.enter())
         self._sites.append(
             Site(
                 id=f"s{len(self._sites):02d}",
@@ -66,6 +70,17 @@ class Recording:
             )
         )
 
+    def enter(self) -> Entry | None:
+        """How the network was entered, if that was asked for. To be called early in a call: what a
+        method was given is read from its variables, before it changes them.
+        """
+        return None if self._entries is None else self._entries.now()
+
+    def leave(self) -> None:
+        """Nothing runs any more: let go of what the frames of calls keep alive."""
+        if self._entries is not None:
+            self._entries.forget_frames()
+
     def photos(self) -> int | None:
         """How many photos the network was given together; None where nobody can tell."""
         call = call_of(self._module)
@@ -73,11 +88,6 @@ class Recording:
         pictures = (one for one in given if isinstance(one, Tensor) and one.ndim == 4)
         picture = next(pictures, None)
         return None if picture is None else picture.shape[0]
-
-    def _call(self) -> Call | None:
-        now, last = call_of(self._module), self.calls[-1] if self.calls else None
-        same = now is not None and last is not None and now.kwargs is last.kwargs
-        return last if same else now
 
     def differentiate(self, target: Tensor) -> Trace:
         """The trace with the gradients of a scalar `target` filled in; frees the graph.

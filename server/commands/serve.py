@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
+import json
 import logging
 import socket
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -50,17 +53,18 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
     from fovea.server.settings import SettingsError, unknown_variables
 
     port = listener.getsockname()[1]
-    print(f"Fovea is starting at {address(settings, port)}", flush=True)
+    print(f"Fovea is starting at {address(settings, port, sys.stdout.isatty())}", flush=True)
+    for line in warnings(settings, sys.stdout.isatty()):
+        print(f"  {line}", flush=True)
     for name in unknown_variables():
         print(f"  {name} is set, but there is no such setting (docs/settings.md).", flush=True)
     # Imported now, so that the line above is there while torch takes its second.
-    import uvicorn
-
     from fovea.models.catalog.catalog import UnknownModel
     from fovea.server.app import create_app
     from fovea.server.engine.device import pick_device
+    from fovea.server.http import connections
 
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    write_logs(settings)
     catalog = catalogue(settings)
     try:
         device = pick_device(settings.device)
@@ -74,23 +78,15 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
     print(f"  looking with: {device}; weights: {settings.weights_dir or 'bundled and hub'}")
     print("  stop with Ctrl+C", flush=True)
     app = create_app(settings, catalog)
-    config = uvicorn.Config(
-        app,
-        ws="none",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=max(1, round(settings.shutdown_timeout_s)),
-    )
 
-    class Server(uvicorn.Server):
+    class Server(connections.Server):
         """Ends downloads first: they go on another time, and who follows one need not wait."""
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             app.state.engine.shelf.jobs.close()
             await super().shutdown(sockets)
 
-    Server(config).run(sockets=[listener])
+    Server(connections.config(app, settings)).run(sockets=[listener])
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -112,9 +108,68 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def address(settings: Settings, port: int) -> str:
-    """The address to open, with the token if one is needed."""
+def address(settings: Settings, port: int, shown: bool = False) -> str:
+    """The address to open; with the token, if one is needed and it may be `shown`."""
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
     host = f"[{host}]" if ":" in host else host
-    token = f"?token={quote(settings.token.get_secret_value())}" if settings.token else ""
-    return f"http://{host}:{port}/{token}"
+    token = settings.token.get_secret_value() if settings.token and shown else ""
+    return f"http://{host}:{port}{settings.root_path}/{f'?token={quote(token)}' if token else ''}"
+
+
+def warnings(settings: Settings, shown: bool) -> list[str]:
+    """What whoever starts the server should know about it."""
+    lines = []
+    if settings.token is None and not is_loopback(settings.host):
+        lines.append(
+            f"Warning: {settings.host} can be reached from other machines, and no token is set: "
+            "whoever reaches it can use it. Set FOVEA_TOKEN, or see docs/security.md."
+        )
+    if settings.token is not None and not shown:
+        lines.append("Sign in at this address with ?token= and the value of FOVEA_TOKEN.")
+    return lines
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost" or host.lower().endswith(".localhost")
+
+
+def write_logs(settings: Settings) -> None:
+    """Warnings, and requests if they are wanted, as lines for people or as JSON for programs."""
+    handler = logging.StreamHandler()
+    json_lines = settings.log_format == "json"
+    form = JsonLines() if json_lines else logging.Formatter("%(levelname)s %(name)s: %(message)s")
+    handler.setFormatter(form)
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    if settings.access_log:
+        access = logging.getLogger("fovea.access")
+        access.setLevel(logging.INFO)
+        if not json_lines:
+            lines = logging.StreamHandler()
+            lines.setFormatter(
+                logging.Formatter("%(asctime)s %(client)s %(message)s %(ms)s ms %(request_id)s")
+            )
+            access.addHandler(lines)
+            access.propagate = False
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time, level, logger, message, and what a request was."""
+
+    FIELDS = ("request_id", "client", "method", "path", "route", "status", "ms")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as JSON."""
+        told = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        told |= {name: vars(record)[name] for name in self.FIELDS if name in vars(record)}
+        if record.exc_info:
+            told["exception"] = self.formatException(record.exc_info)
+        return json.dumps(told, ensure_ascii=False, default=str)

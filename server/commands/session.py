@@ -28,7 +28,9 @@ async def looking(catalog: Catalog, settings: Settings) -> AsyncIterator[Engine]
     log = logging.getLogger("fovea")
     level = log.level
     log.setLevel(logging.CRITICAL)
-    engine = Engine(catalog, settings)
+    # One pass at a time, with all cores: the same photo gives the same bits every time.
+    alone = settings.model_copy(update={"inference_threads": 1})
+    engine = Engine(catalog, alone, warm_up=False)
     try:
         yield engine
     finally:

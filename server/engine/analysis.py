@@ -72,8 +72,9 @@ class Analysis:
         return self.output if isinstance(self.output, Sentence) else None
 
 
-def analysis_id(given: Given, loaded: LoadedModel, beams: int = 1) -> str:
-    """The same pixels or words, network, weights and preprocessing give the same id, anywhere.
+def analysis_id(given: Given, loaded: LoadedModel, key: bytes, beams: int = 1) -> str:
+    """The same pixels or words, network, weights and preprocessing give the same id on servers with
+    the same key (up to 64 bytes), and nobody without it can tell the id from the photo.
 
     beams: how many beginnings a network that writes follows.
     """
@@ -81,4 +82,4 @@ def analysis_id(given: Given, loaded: LoadedModel, beams: int = 1) -> str:
     parts = [given.digest, spec.id, loaded.revision, repr(spec.preprocessing)]
     if beams > 1 and task_of(spec.task).writes:
         parts.append(f"beams={beams}")
-    return hashlib.blake2b("\0".join(parts).encode(), digest_size=10).hexdigest()
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=10, key=key).hexdigest()

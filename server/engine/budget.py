@@ -32,7 +32,8 @@ class _Waiter:
 
 class Budget:
     """most_waiting: so many may wait at a time, for `patience_s` each. wait_s: what a refusal tells
-    as the time to come back.
+    as the time to come back. newest_first: the last that came is the first to be let in, so that a
+    crowd that wants nothing does not have to be waited for.
     """
 
     def __init__(
@@ -41,9 +42,10 @@ class Budget:
         most_waiting: int,
         patience_s: float = 10.0,
         wait_s: Callable[[], int] = lambda: 1,
+        newest_first: bool = False,
     ) -> None:
         self.nbytes, self.most_waiting, self.patience_s = nbytes, most_waiting, patience_s
-        self.wait_s = wait_s
+        self.wait_s, self.newest_first = wait_s, newest_first
         self.held = 0
         self.refused = 0
         self._waiting: deque[_Waiter] = deque()
@@ -103,15 +105,16 @@ class Budget:
 
     def _overdue(self) -> bool:
         """Whether the first in the line has been passed by for long enough."""
-        return bool(self._waiting) and monotonic() - self._waiting[0].since > OVERTAKEN_S
+        first = bool(self._waiting) and not self.newest_first
+        return first and monotonic() - self._waiting[0].since > OVERTAKEN_S
 
     def _call(self) -> None:
-        for waiter in tuple(self._waiting):
+        for waiter in tuple(reversed(self._waiting) if self.newest_first else self._waiting):
             if self._fits(waiter.nbytes):
                 self._waiting.remove(waiter)
                 self.held += waiter.nbytes
                 waiter.turn.set_result(None)
-            elif monotonic() - waiter.since > OVERTAKEN_S:
+            elif not self.newest_first and monotonic() - waiter.since > OVERTAKEN_S:
                 return
 
     def _refusal(self) -> QueueFull:

@@ -32,6 +32,7 @@ from fovea.server.engine.analysis import Analysis, analysis_id
 from fovea.server.engine.budget import UPLOADS, Budget
 from fovea.server.engine.conclude import conclude, to_input
 from fovea.server.engine.device import pick_device
+from fovea.server.engine.downloads import Downloads
 from fovea.server.engine.inference import Again, InferenceThreads, MakeMap
 from fovea.server.engine.shelf import Shelf
 from fovea.server.engine.store import Store
@@ -62,6 +63,10 @@ POSITIONS_KEPT = 16
 T = TypeVar("T")
 
 
+async def _nothing() -> None:
+    pass
+
+
 @dataclass(eq=False, slots=True)
 class _Underway:
     """An analysis or a map in the making, and how many wait for it."""
@@ -71,9 +76,12 @@ class _Underway:
 
 
 class Engine:
-    """One a server. All methods are called on the event loop; make it with a running one."""
+    """One a server. All methods are called on the event loop; make it with a running one.
 
-    def __init__(self, catalog: Catalog, settings: Settings) -> None:
+    warm_up: proves that the default network works, as a server does before it says it is ready.
+    """
+
+    def __init__(self, catalog: Catalog, settings: Settings, *, warm_up: bool = True) -> None:
         imaging.pin_pillow()
         self.settings = settings
         self.catalog = catalog
@@ -82,12 +90,14 @@ class Engine:
         # Larger batches gain nothing on a CPU, and alone every photo gets the same bits every time.
         max_batch = settings.max_batch or (GPU_BATCH if on_gpu else 1)
         self.store = Store(settings.trace_budget_bytes)
-        self.shelf = Shelf(catalog, self.device, settings.model_budget_bytes)
+        self.shelf = Shelf(
+            catalog, self.device, settings.model_budget_bytes, Downloads.of(settings)
+        )
         self.inference = InferenceThreads(self.device, max_batch, settings.inference_threads)
         self.places = Places(settings.queue_size, self._wait_s)
         self.answers = Places(settings.queue_size * ANSWERS, self._wait_s)
         share = int(settings.work_budget_bytes * UPLOADS)
-        self.uploads = Budget(share, UPLOADS_WAITING, wait_s=self._wait_s)
+        self.uploads = Budget(share, UPLOADS_WAITING, wait_s=self._wait_s, newest_first=True)
         self.work = Budget(
             settings.work_budget_bytes - share, self.answers.count, wait_s=self._wait_s
         )
@@ -102,7 +112,8 @@ class Engine:
         self._streams: dict[str, tuple[Addition, ...]] = {}
         self._default = settings.default_model
         self._closing = False
-        self._warm_up = asyncio.create_task(self._keep_warming_up())
+        warming = self._keep_warming_up() if warm_up else _nothing()
+        self._warm_up = asyncio.create_task(warming)
 
     async def analyse(
         self,
@@ -135,7 +146,7 @@ class Engine:
                 model = await self.default_model(reads)
             loaded = await self._network(model, place)
             given = await self._in_thread(given_to, loaded.spec, read)
-            key = analysis_id(given, loaded, beams)
+            key = analysis_id(given, loaded, self.settings.key, beams)
             if kept := self.store.find(key):
                 return kept
             given = self.store.photo(given.digest) or given

@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 from fovea.models.tracing.stopping import stoppable
@@ -33,9 +34,11 @@ async def run(pool: ThreadPoolExecutor, function: Callable[..., T], *arguments: 
     """
     left = threading.Event()
 
+    context = copy_context()
+
     def work() -> T:
         with stoppable(left.is_set):
-            return function(*arguments)
+            return context.run(function, *arguments)
 
     try:
         return await asyncio.get_running_loop().run_in_executor(pool, work)

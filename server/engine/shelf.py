@@ -20,6 +20,7 @@ from fovea.models.catalog.catalog import Catalog, UnknownModel
 from fovea.models.catalog.spec import LoadedModel, ModelSpec
 from fovea.models.catalog.weights import weights
 from fovea.server import problems
+from fovea.server.engine.downloads import Downloads
 from fovea.server.engine.jobs import Job, Jobs, Report
 from fovea.server.engine.threads import use_one_core
 
@@ -27,12 +28,21 @@ log = logging.getLogger("fovea.models")
 
 LOADERS = 2
 DOWNLOAD = "download"
+LONGEST_NAME = 200
+"""Bytes; no model has a longer one, and no file system takes much more."""
 
 
 class Shelf:
     """The networks in memory, within a budget of bytes; the newest is kept in any case."""
 
-    def __init__(self, catalog: Catalog, device: torch.device, budget_bytes: int) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        device: torch.device,
+        budget_bytes: int,
+        downloads: Downloads | None = None,
+    ) -> None:
+        self.downloads = downloads or Downloads()
         self.catalog, self.device, self.budget_bytes = catalog, device, budget_bytes
         self.jobs = Jobs()
         self._threads = ThreadPoolExecutor(
@@ -69,6 +79,8 @@ class Shelf:
             return job
         spec = await asyncio.to_thread(find, self.catalog, model)
         here = await asyncio.to_thread(self.catalog.local, model)
+        if not here and spec.reason is None and not self.catalog.offline:
+            await asyncio.to_thread(self.downloads.check, spec, self.catalog)
         if not here and (self.catalog.offline or spec.reason is not None):
             # Not worth a job: this tells so at once.
             await asyncio.to_thread(self._download_now, model, _ignore, lambda: False)
@@ -118,7 +130,7 @@ class Shelf:
 
     def _download_now(self, model: str, report: Report, stopped: Callable[[], bool]) -> None:
         with _as_problems(model):
-            self.catalog.download(model, report, stopped)
+            self.catalog.download(model, self.downloads.bounded(report, self.catalog), stopped)
 
     def _load_now(self, model: str) -> LoadedModel:
         with _as_problems(model):
@@ -135,6 +147,8 @@ class Shelf:
 def find(catalog: Catalog, model: str) -> ModelSpec:
     """The row of the catalogue; raises a Problem that lists close names."""
     try:
+        if len(model.encode()) > LONGEST_NAME:
+            raise UnknownModel(model[:LONGEST_NAME], ())
         return catalog.spec(model)
     except UnknownModel as error:
         here = [spec.id for spec in catalog.listed()]

@@ -23,6 +23,7 @@ class Store:
         self.evictions = 0
         self._kept: OrderedDict[str, Analysis] = OrderedDict()
         self._gone: OrderedDict[str, None] = OrderedDict()
+        self._makers: dict[str, set[str]] = {}
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -55,14 +56,31 @@ class Store:
         self._kept.move_to_end(analysis.id)
         while len(self._kept) > 1 and self.nbytes > self.budget_bytes:
             dropped, _ = self._kept.popitem(last=False)
+            self._makers.pop(dropped, None)
             self.evictions += 1
             self._gone[dropped] = None
             if len(self._gone) > REMEMBERED:
                 self._gone.popitem(last=False)
 
-    def forget(self, analysis: str) -> None:
-        """Drop it without a trace; raises as `get` does if it is not kept."""
+    def made_by(self, analysis: str, maker: str) -> None:
+        """Somebody, known by a key of theirs, asked for it; several may have asked for the same."""
+        if analysis in self._kept:
+            self._makers.setdefault(analysis, set()).add(maker)
+
+    def makers(self, analysis: str) -> frozenset[str]:
+        """The keys of those who asked for it."""
+        return frozenset(self._makers.get(analysis, ()))
+
+    def forget(self, analysis: str, maker: str | None = None) -> None:
+        """Drop it without a trace, or only for one of its makers while it has others; raises as
+        `get` does if it is not kept.
+        """
         self.get(analysis)
+        if maker is not None:
+            self._makers.get(analysis, set()).discard(maker)
+            if self._makers.get(analysis):
+                return
+        self._makers.pop(analysis, None)
         del self._kept[analysis]
 
     def photo(self, digest: str) -> Photo | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import secrets
+from collections.abc import Mapping
 from time import perf_counter
 
 import orjson
@@ -19,10 +20,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fovea.server.engine.turns import CLIENT
 from fovea.server.http.metrics import Metrics
-from fovea.server.http.security import SECURITY_HEADERS
 from fovea.server.problems import Internal, Problem
+from fovea.server.wire.addresses import address
 
 log = logging.getLogger("fovea.requests")
+access = logging.getLogger("fovea.access")
+
+LONGEST_PATH = 300
+"""Of what the log repeats of a path; the query, which may hold a token, is never in it."""
 
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -30,8 +35,8 @@ ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 class Context:
     """Gives each request an id and turns what it raises into an answer."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self.app, self.metrics = app, metrics
+    def __init__(self, app: ASGIApp, metrics: Metrics, headers: Mapping[str, str]) -> None:
+        self.app, self.metrics, self.headers = app, metrics, headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,7 +57,7 @@ class Context:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
-                for name, value in SECURITY_HEADERS.items():
+                for name, value in self.headers.items():
                     headers.setdefault(name, value)
             elif method == "HEAD":
                 message = {**message, "body": b""}
@@ -69,12 +74,24 @@ class Context:
             await problem_response(problem, scope)(scope, receive, answer)
         finally:
             route = getattr(scope.get("route"), "path", "other")
-            self.metrics.answered(method, route, status, perf_counter() - started)
+            seconds = perf_counter() - started
+            self.metrics.answered(method, route, status, seconds)
+            access.info(
+                "%s %s %s", method, scope["path"][:LONGEST_PATH], status,
+                extra={
+                    "request_id": request_id, "client": CLIENT.get(), "method": method,
+                    "path": scope["path"][:LONGEST_PATH], "route": route, "status": status,
+                    "ms": round(1000 * seconds, 1),
+                },
+            )  # fmt: skip
 
 
 def problem_response(problem: Problem, scope: Scope) -> Response:
     """The problem as RFC 9457 problem details."""
-    body = problem.body(scope["path"], scope["state"]["request_id"])
+    body = problem.body(address(scope["path"]), scope["state"]["request_id"])
+    body["type"] = address(body["type"])
+    if "job" in body:
+        body["job"] = address(body["job"])
     return Response(
         orjson.dumps(body, default=str),
         status_code=problem.status,

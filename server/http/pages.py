@@ -17,11 +17,13 @@ from pathlib import Path
 
 import orjson
 from fastapi import APIRouter, Request, Response
+from starlette.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from fovea.server import problems
 from fovea.server.http.answering import in_thread, tagged
+from fovea.server.wire.addresses import address
 from fovea.server.wire.negotiation import JSON, choose, matches
 from fovea.server.wire.render import COLORMAPS_FILE
 
@@ -101,7 +103,7 @@ async def problem_page(request: Request, slug: str) -> Response:
     kind = known.get(slug)
     if kind is None:
         raise problems.UnknownProblem(f"There is no problem {slug[:50]!r}.", valid=list(known))
-    facts = {"type": f"/problems/{slug}", "title": kind.title, "status": kind.status}
+    facts = {"type": address(f"/problems/{slug}"), "title": kind.title, "status": kind.status}
     if kind.hint:
         facts["hint"] = kind.hint
     if choose(request.headers.get("accept"), (JSON, HTML)) == JSON:
@@ -118,7 +120,7 @@ def _problem_html(kind: type[problems.Problem]) -> str:
         f"<title>{escape(kind.title)}</title>"
         '<body style="font-family: system-ui; max-width: 40rem; margin: 4rem auto">'
         f"<p>{kind.status} · {kind.slug}</p><h1>{escape(kind.title)}</h1>{hint}"
-        '<p><a href="/docs">The API</a> · <a href="/">Fovea</a></p></body></html>'
+        '<p><a href="../docs">The API</a> · <a href="../">Fovea</a></p></body></html>'
     )
 
 
@@ -129,6 +131,8 @@ class Page(StaticFiles):
         super().__init__(directory=FRONTEND, html=True)
 
     async def get_response(self, path: str, scope: Scope) -> Response:
+        if not scope["path"]:  # The prefix alone: what the page asks for would miss its last part.
+            return RedirectResponse(address("/"))
         response = await super().get_response(path, scope)
         response.headers["Cache-Control"] = "no-cache"
         return response

@@ -1,29 +1,41 @@
-"""Who may ask, and what a browser may do with the answer.
+"""Who may ask, and what a browser may do with the answer (docs/security.md).
 
 - Host: only names this server is known by, so that a foreign name that resolves here (DNS
   rebinding) gets nothing. Plain IP addresses pass, because no name can be rebound to be one.
-- Cross-site: a page of another site may link here (a top-level GET) but not change anything here.
+- Cross-site: a page of another site may link here (a top-level GET) but not change anything here,
+  unless it is one of FOVEA_ALLOWED_ORIGINS and has the token.
 - Token: when one is set, the API wants it as a bearer token, or as the cookie that `/?token=`
-  leaves behind.
+  leaves behind. Who gives a wrong one waits for the answer.
+- Makers: who made an analysis can forget it, by a cookie or by the key in the answer.
 - Headers: a strict content security policy on everything.
 """
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
 import hmac
 import ipaddress
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import RedirectResponse
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fovea.server.problems import CrossSite, ForeignHost, Unauthorised
+from fovea.server.engine.turns import CLIENT
+from fovea.server.http.rates import Rates
+from fovea.server.problems import CrossSite, ForeignHost, NotYours, RateLimited, Unauthorised
+from fovea.server.settings import Settings
+from fovea.server.wire.addresses import address
 
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
+
+def security_headers(frame_ancestors: tuple[str, ...]) -> dict[str, str]:
+    """Of every answer. frame_ancestors: the origins whose pages may show this one in a frame."""
+    policy = (
         "default-src 'none'",
         "script-src 'self'",
         # plotly.js writes its layers' rules and SVG styles at run time; without 'unsafe-inline'
@@ -35,45 +47,187 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "manifest-src 'self'",
         "base-uri 'none'",
         "form-action 'none'",
-        "frame-ancestors 'none'",
+        "frame-ancestors " + (" ".join(frame_ancestors) or "'none'"),
     )
-)
+    return {
+        "Content-Security-Policy": "; ".join(policy),
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
 
-SECURITY_HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 GUARDED_PATHS = ("/v1", "/metrics")
-COOKIE = "fovea"
+COOKIE, MAKER_COOKIE = "fovea", "fovea-maker"
+MAKER_HEADER = "Fovea-Key"
+COOKIE_AGE_S = 30 * 24 * 3600
+KEY_FORM = frozenset("0123456789abcdef")
+
+SLOWER_S, SLOWEST_S = 0.25, 2.0
+"""Each wrong token of a client is answered so much later than the one before, up to the second."""
+MOST_SLOWED = 64
+REMEMBERED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What the settings say of who may do what. secret: what cookies and ids are keyed with."""
+
+    allowed_hosts: tuple[str, ...]
+    token: str | None
+    secret: bytes
+    framed: bool
+    origins: tuple[str, ...]
+    rate_limit: int | None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Trust:
+        """A server that is given no secret makes one: its cookies and ids end with it."""
+        return cls(
+            (settings.host.lower(), *settings.allowed_hosts),
+            settings.token.get_secret_value() if settings.token else None,
+            settings.key,
+            bool(settings.frame_ancestors),
+            settings.allowed_origins,
+            settings.rate_limit,
+        )
+
+    @property
+    def cookie(self) -> str:
+        """What a browser that has shown the token keeps instead of it."""
+        told = f"cookie {self.token}".encode()
+        return hmac.new(self.secret, told, "sha256").hexdigest()
 
 
 class Security:
-    """Refuses foreign hosts, cross-site changes and, with a token set, strangers."""
+    """Refuses foreign hosts, cross-site changes, too many requests and, with a token, strangers."""
 
-    def __init__(self, app: ASGIApp, allowed_hosts: tuple[str, ...], token: str | None) -> None:
-        self.app, self.allowed_hosts, self.token = app, allowed_hosts, token
+    def __init__(self, app: ASGIApp, trust: Trust) -> None:
+        self.app, self.trust = app, trust
+        self.rates = Rates(trust.rate_limit)
+        self._wrong: OrderedDict[str, int] = OrderedDict()
+        self._slowed = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        check_host(headers.get("host", ""), self.allowed_hosts)
+        check_host(headers.get("host", ""), self.trust.allowed_hosts)
+        guarded = scope["path"].startswith(GUARDED_PATHS)
+        if guarded:
+            self.rates.check(CLIENT.get())
+        bearer = self._bearer(headers)
         if scope["method"] not in SAFE_METHODS:
-            check_same_site(headers)
-        if self.token is not None:
-            if redirect := _sign_in(scope, self.token):
+            allowed = headers.get("origin") in self.trust.origins and bearer
+            if not allowed:
+                check_same_site(headers)
+        if self.trust.token is not None:
+            if redirect := await self._sign_in(scope):
                 await redirect(scope, receive, send)
                 return
-            if scope["path"].startswith(GUARDED_PATHS):
-                check_token(headers, self.token)
+            if guarded and not bearer and not self._cookie(headers):
+                await self._slow_down(bool(headers.get("authorization")))
+                raise Unauthorised(
+                    "The token is missing or wrong.",
+                    headers={"WWW-Authenticate": 'Bearer realm="fovea"'},
+                )
+        scope["state"]["operator"] = bearer
         await self.app(scope, receive, send)
+
+    def _bearer(self, headers: Headers) -> bool:
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        token = self.trust.token
+        return token is not None and scheme.lower() == "bearer" and _same(given.strip(), token)
+
+    def _cookie(self, headers: Headers) -> bool:
+        return _same(cookie_of(headers, COOKIE), self.trust.cookie)
+
+    async def _slow_down(self, tried: bool) -> None:
+        """Waits, if a token was tried; the more, the more this client has tried already."""
+        if not tried:
+            return
+        client = CLIENT.get()
+        count = self._wrong[client] = self._wrong.pop(client, 0) + 1
+        while len(self._wrong) > REMEMBERED:
+            self._wrong.popitem(last=False)
+        if self._slowed >= MOST_SLOWED:
+            raise RateLimited("Too many wrong tokens at a time.", headers={"Retry-After": "2"})
+        self._slowed += 1
+        try:
+            await asyncio.sleep(min(SLOWEST_S, SLOWER_S * count))
+        finally:
+            self._slowed -= 1
+
+    async def _sign_in(self, scope: Scope) -> RedirectResponse | None:
+        """`/?token=…`, the link printed at the start, trades the token for a cookie."""
+        if scope["path"] not in ("", "/") or scope["method"] != "GET":
+            return None
+        given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+        if not given:
+            return None
+        if not _same(given, self.trust.token or ""):
+            await self._slow_down(tried=True)
+            return None
+        redirect = RedirectResponse(address("/"), status_code=303)
+        keep(redirect, scope, COOKIE, self.trust.cookie, framed=self.trust.framed)
+        return redirect
+
+
+def keep(response: Response, scope: Scope, name: str, value: str, *, framed: bool) -> None:
+    """Leaves a cookie that scripts cannot read. Behind TLS it never travels without; in a frame of
+    another site, which FOVEA_FRAME_ANCESTORS allows, only a browser that partitions it keeps it.
+    """
+    secure = scope["scheme"] == "https"
+    foreign = framed and secure
+    response.set_cookie(
+        name,
+        value,
+        max_age=COOKIE_AGE_S,
+        path=address("/"),
+        httponly=True,
+        secure=secure,
+        samesite="none" if foreign else "strict",
+    )
+    if foreign:
+        header, cookie = response.raw_headers[-1]
+        response.raw_headers[-1] = (header, cookie + b"; Partitioned")
+
+
+def cookie_of(headers: Headers, name: str) -> str:
+    """Its value; empty where there is none."""
+    try:
+        kept = SimpleCookie(headers.get("cookie", "")).get(name)
+    except CookieError:
+        return ""
+    return "" if kept is None else kept.value
+
+
+def maker_of(request: Request) -> str:
+    """The key of who asks: from the header, or the cookie; empty for one that has made nothing."""
+    given = request.headers.get(MAKER_HEADER) or cookie_of(request.headers, MAKER_COOKIE)
+    return given if len(given) == 32 and set(given) <= KEY_FORM else ""
+
+
+def sign(response: Response, request: Request, maker: str, *, framed: bool) -> None:
+    """Tells whoever made an analysis the key that forgets it: a header, and a browser's cookie."""
+    response.headers[MAKER_HEADER] = maker
+    if cookie_of(request.headers, MAKER_COOKIE) != maker:
+        keep(response, request.scope, MAKER_COOKIE, maker, framed=framed)
+
+
+def new_maker() -> str:
+    """A key that nobody guesses."""
+    return secrets.token_hex(16)
+
+
+def check_may_forget(request: Request, makers: frozenset[str]) -> None:
+    """Raises NotYours unless the request has the token, or the key of one who made it."""
+    if not request.state.operator and maker_of(request) not in makers:
+        raise NotYours("Only who made the analysis can have it forgotten, or who has the token.")
 
 
 def check_host(host: str, allowed: tuple[str, ...]) -> None:
@@ -102,37 +256,6 @@ def check_same_site(headers: Headers) -> None:
         foreign = origin is not None and urlsplit(origin).netloc != headers.get("host")
     if foreign:
         raise CrossSite("This request was made by a page of another site.")
-
-
-def check_token(headers: Headers, token: str) -> None:
-    """As a bearer token, or as the cookie that signing in left behind."""
-    scheme, _, given = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and _same(given.strip(), token):
-        return
-    try:
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        cookie = None
-    if cookie is None or not _same(cookie.value, _cookie_value(token)):
-        raise Unauthorised(
-            "The token is missing or wrong.", headers={"WWW-Authenticate": 'Bearer realm="fovea"'}
-        )
-
-
-def _sign_in(scope: Scope, token: str) -> RedirectResponse | None:
-    """`/?token=…`, the link printed at the start, trades the token for a cookie."""
-    if scope["path"] != "/" or scope["method"] != "GET":
-        return None
-    given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-    if not _same(given, token):
-        return None
-    redirect = RedirectResponse("/", status_code=303)
-    redirect.set_cookie(COOKIE, _cookie_value(token), httponly=True, samesite="strict")
-    return redirect
-
-
-def _cookie_value(token: str) -> str:
-    return hashlib.sha256(f"fovea cookie {token}".encode()).hexdigest()
 
 
 def _same(given: str, expected: str) -> bool:

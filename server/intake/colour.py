@@ -1,139 +1,136 @@
 """A decoded Pillow image of any mode → (row, column, 3) sRGB, 8 bits a channel.
 
 Pillow's own conversion clips 16-bit grey (everything above 255 becomes white) and drops
-transparency onto whatever colour lies underneath, so both are done here.
+transparency onto whatever colour lies underneath, so both are done here. All is done in strips: of
+a large photo there are never several copies.
 """
 
 from __future__ import annotations
 
-import io
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image
+
+from fovea.server.intake import numbered_colours, profiles
+from fovea.server.intake.samples import Range, range_of
 
 Pixels = NDArray[np.uint8]
 
 BACKGROUND = (255, 255, 255)
 BACKGROUND_NAME = "white"
+LAID = f"Transparent parts were laid on {BACKGROUND_NAME}."
 
-STRIP_ROWS = 256
-"""Rows that are worked on at a time where that takes more memory than the picture."""
+STRIP_PIXELS = 1 << 19
+"""What is worked on at a time, in floats or whole numbers of 32 bits."""
 
 WIDE_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
-PROFILED_MODES = {"RGB": "RGB", "CMYK": "CMYK", "L": "GRAY", "LAB": "LAB"}
+ALPHA_MODES = ("RGBA", "LA", "La", "PA", "RGBa")
 
 
-def to_srgb(image: Image.Image, notes: list[str]) -> Pixels:
-    """(row, column, 3); what was done beyond a plain conversion is added to `notes`."""
-    if image.mode in WIDE_MODES:
-        grey = _narrow(image, notes)
-        return np.repeat(grey[:, :, None], 3, axis=2)
-    image, alpha = _split_alpha(image)
-    rgb = np.asarray(_apply_profile(image, notes))
-    if alpha is None or alpha.min() == 255:
-        return rgb
-    notes.append(f"Transparent parts were laid on {BACKGROUND_NAME}.")
-    return _lay_on_background(rgb, alpha)
+def to_srgb(image: Image.Image, target: Pixels, notes: list[str]) -> None:
+    """Fills `target`, (row, column, 3); `notes` gets what was done besides converting.
+
+    `target` may be a turned view. image: its `info` may hold what `numbered_colours.of` heeds.
+    """
+    image.load()
+    convert = _wide(image, notes) if image.mode in WIDE_MODES else _narrow(image, notes)
+    width, height = image.size
+    transparent = False
+    for top, bottom in strips(width, height):
+        rgb, opacity = convert(image.crop((0, top, width, bottom)))
+        if opacity is not None and opacity.min() < 255:
+            transparent = True
+            rgb = _lay_on_background(rgb, opacity)
+        target[top:bottom] = rgb
+    if transparent:
+        notes.append(LAID)
 
 
-def _narrow(image: Image.Image, notes: list[str]) -> Pixels:
-    """More than 8 bits of grey → 8 bits, scaled: full scale stays full scale."""
-    values = np.asarray(image)
-    if values.dtype.kind == "u":
-        grey = _scale(values, 65535)
-        transparent = image.info.get("transparency")
-        if isinstance(transparent, int) and (values == transparent).any():
-            notes.append(f"Transparent parts were laid on {BACKGROUND_NAME}.")
-            grey = np.where(values == transparent, np.uint8(255), grey)
-        return grey
-    finite = np.isfinite(values)
-    if not finite.all():
-        notes.append("Pixels that are not numbers were made black.")
-        values = np.where(finite, values, 0)
-    low, high = float(values.min()), float(values.max())
-    if low < 0 or high > 65535 or (image.mode == "F" and high > 1):
-        notes.append(f"Brightness {low:g} to {high:g} was scaled to black and white.")
-        return _scale(values - low, (high - low) or 1)
-    return _scale(values, 1 if image.mode == "F" else 65535)
+def strips(width: int, height: int) -> Iterator[tuple[int, int]]:
+    """(first row, row behind the last) of pieces that are quick to copy."""
+    rows = max(1, STRIP_PIXELS // max(width, 1))
+    for top in range(0, height, rows):
+        yield top, min(top + rows, height)
 
 
-def _scale(values: NDArray[Any], full: float) -> Pixels:
-    scaled: Pixels = np.rint(values * (255 / full)).astype(np.uint8)
-    return scaled
+Convert = Callable[[Image.Image], tuple[Pixels, Pixels | None]]
+"""Strip → ((row, column, 3) in sRGB, opacity (row, column) if there is any)."""
 
 
-def _split_alpha(image: Image.Image) -> tuple[Image.Image, Pixels | None]:
-    """(the colours in a mode that profiles know, the opacity (row, column) if there is any)."""
-    has_alpha = image.mode in ("RGBA", "LA", "La", "PA", "RGBa") or "transparency" in image.info
-    if has_alpha:
-        image = image.convert("RGBA")
-        alpha = np.asarray(image.getchannel("A"))
-        return _with_profile_of(image, image.convert("RGB")), alpha
-    if image.mode in PROFILED_MODES:
-        return image, None
-    plain = image.convert("L" if image.mode == "1" else "RGB")
-    return _with_profile_of(image, plain), None
+def _wide(image: Image.Image, notes: list[str]) -> Convert:
+    """Grey of more than 8 bits → 8 bits, scaled: full scale stays full scale."""
+    within = _range_of(image, notes)
+    transparent = image.info.get("transparency")
+    cms, colours = _colours(image.info, "L", notes, levels=65536)
+    table = None if colours is None else colours.table()
+
+    def convert(strip: Image.Image) -> tuple[Pixels, Pixels | None]:
+        values = np.asarray(strip)
+        levels = within.levels(values, 255 if table is None else 65535)
+        grey = levels.astype(np.uint8) if table is None else table[levels]
+        opacity = None
+        if isinstance(transparent, int):
+            opacity = np.where(values == transparent, np.uint8(0), np.uint8(255))
+        if cms is not None:
+            return np.asarray(cms(Image.fromarray(grey))), opacity
+        return np.repeat(grey[:, :, None], 3, axis=2), opacity
+
+    return convert
 
 
-def _with_profile_of(source: Image.Image, image: Image.Image) -> Image.Image:
-    if profile := source.info.get("icc_profile"):
-        image.info["icc_profile"] = profile
-    return image
-
-
-def _apply_profile(image: Image.Image, notes: list[str]) -> Image.Image:
-    """RGB, from the picture's own colour space where it carries one."""
-    embedded = image.info.get("icc_profile")
-    source: ImageCms.ImageCmsProfile | None = None
-    if image.mode == "LAB":
-        source = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
-    elif embedded:
-        source = _read_profile(embedded, image.mode, notes)
-    if source is None:
-        return image.convert("RGB")
-    transform = ImageCms.buildTransform(
-        source,
-        ImageCms.createProfile("sRGB"),
-        image.mode,
-        "RGB",
-        ImageCms.Intent.RELATIVE_COLORIMETRIC,
+def _range_of(image: Image.Image, notes: list[str]) -> Range:
+    """What is black and what is white. A TIFF says more of that than Pillow heeds."""
+    tags: Any = getattr(image, "tag_v2", {})
+    values = (
+        np.asarray(image.crop((0, top, image.width, bottom))) for top, bottom in strips(*image.size)
     )
-    if image.mode == "RGB" and _changes_nothing(transform):
-        return image
-    converted = ImageCms.applyTransform(image, transform)
-    assert converted is not None
-    return converted
+    bits = tags.get(258, (16,))[0] if tags else 16
+    kind = np.asarray(image.crop((0, 0, 1, 1))).dtype.kind
+    largest = (tags.get(281) or (None,))[0] if tags else None
+    return range_of(
+        values, kind, bits, notes, largest=largest, inverted=bool(tags) and tags.get(262) == 0
+    )
 
 
-def _read_profile(embedded: bytes, mode: str, notes: list[str]) -> ImageCms.ImageCmsProfile | None:
-    try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(embedded))
-        space = profile.profile.xcolor_space.strip()
-    except (OSError, ValueError, TypeError, ImageCms.PyCMSError):
-        notes.append("The colour profile is damaged and was ignored.")
-        return None
-    if space != PROFILED_MODES[mode]:
-        notes.append(f"The colour profile is for {space} and was ignored.")
-        return None
-    return profile
+def _narrow(image: Image.Image, notes: list[str]) -> Convert:
+    """8 bits a channel or fewer, with or without a palette or transparency."""
+    has_alpha = image.mode in ALPHA_MODES or "transparency" in image.info
+    if has_alpha:
+        mode = "RGB"
+    elif image.mode in profiles.SPACES:
+        mode = image.mode
+    else:
+        mode = "L" if image.mode == "1" else "RGB"
+    cms, colours = _colours(image.info, mode, notes)
+
+    def convert(strip: Image.Image) -> tuple[Pixels, Pixels | None]:
+        opacity = None
+        if has_alpha:
+            strip = strip.convert("RGBA")
+            opacity = np.asarray(strip.getchannel("A"))
+        if strip.mode != mode:
+            strip = strip.convert(mode)
+        rgb = np.asarray(cms(strip) if cms is not None else strip.convert("RGB"))
+        return (rgb if colours is None else colours.applied(rgb)), opacity
+
+    return convert
 
 
-def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
-    """Whether a cube of colours stays within one level: most profiles are sRGB by another name."""
-    levels = np.arange(0, 256, 51, dtype=np.uint8)
-    cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(1, -1, 3)
-    converted = ImageCms.applyTransform(Image.fromarray(cube), transform)
-    return bool(np.abs(np.asarray(converted).astype(int) - cube.astype(int)).max() <= 1)
+def _colours(
+    info: Any, mode: str, notes: list[str], levels: int = 256
+) -> tuple[profiles.Convert | None, numbered_colours.Colours | None]:
+    """(what a profile does, what numbers do): one of them, or neither."""
+    if numbered_colours.heeds_cicp(info) or (not info.get("icc_profile") and mode != "LAB"):
+        return None, numbered_colours.of(info, notes, levels)
+    if "cicp" in info:
+        numbered_colours.of(info, notes, levels)  # Says why it is not heeded.
+    return profiles.conversion(info.get("icc_profile"), mode, notes), None
 
 
 def _lay_on_background(rgb: Pixels, alpha: Pixels) -> Pixels:
-    """A strip at a time: what is added up takes four times the memory of what comes of it."""
-    blended = np.empty_like(rgb)
-    for top in range(0, len(rgb), STRIP_ROWS):
-        strip = np.s_[top : top + STRIP_ROWS]
-        opacity = alpha[strip, :, None].astype(np.uint32)
-        mixed = rgb[strip] * opacity + np.asarray(BACKGROUND, dtype=np.uint32) * (255 - opacity)
-        blended[strip] = (mixed + 127) // 255
-    return blended
+    opacity = alpha[:, :, None].astype(np.uint32)
+    blended = rgb * opacity + np.asarray(BACKGROUND, dtype=np.uint32) * (255 - opacity)
+    return ((blended + 127) // 255).astype(np.uint8)

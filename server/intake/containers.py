@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import struct
+from functools import cache
 
 from PIL import Image
 
-from fovea.server.problems import CorruptImage, TooManyPixels, TruncatedImage
+from fovea.server.intake.jpeg import Outline
+from fovea.server.problems import (
+    CorruptImage,
+    TooManyPixels,
+    TruncatedImage,
+    UnsupportedFormat,
+)
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
-"""Pillow's names of the formats that are opened; all others are refused unread."""
+"""Pillow's names of the formats that are always opened."""
+
+HEIF = "HEIF"
+INSTALL_HEIF = "pip install pillow-heif"
+"""The distribution's extra `heic` brings the same."""
 
 MAX_SCANS = 50
 """A progressive JPEG has about ten scans; each is a pass over all pixels for hardly any bytes."""
@@ -27,33 +39,120 @@ _SIGNATURES = (
     (b"BM", "BMP"),
     (b"II*\0", "TIFF"),
     (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
 )
+
+_OTHERS = (
+    (b"%PDF", "a PDF document"),
+    (b"%!PS", "a PostScript document"),
+    (b"8BPS", "a Photoshop document"),
+    (b"\0\0\1\0", "an icon"),
+    (b"<svg", "an SVG drawing"),
+    (b"\xff\x0a", "a JPEG XL picture"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    (b"II\xbc", "a JPEG XR picture"),
+    (b"FUJIFILMCCD-RAW", "a raw photo of a Fujifilm camera"),
+    (b"IIRO", "a raw photo of an Olympus camera"),
+    (b"IIRS", "a raw photo of an Olympus camera"),
+    (b"MMOR", "a raw photo of an Olympus camera"),
+    (b"IIU\0", "a raw photo of a Panasonic camera"),
+    (b"v/1\x01", "an OpenEXR picture"),
+    (b"#?RADIANCE", "a Radiance picture"),
+    (b"\x1a\x45\xdf\xa3", "a video"),
+)
+
+AVIF_BRANDS = {b"avif", b"avis"}
+HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+
+
+@cache
+def opens_heif() -> bool:
+    """Whether pillow-heif is installed, which is an extra; it is registered here."""
+    if importlib.util.find_spec("pillow_heif") is None:
+        return False
+    import pillow_heif  # type: ignore[import-not-found, unused-ignore]
+
+    pillow_heif.register_heif_opener()
+    return True
+
+
+def accepted() -> tuple[str, ...]:
+    """Pillow's names of the formats that are opened here; all others are refused unread."""
+    return (*FORMATS, HEIF) if opens_heif() else FORMATS
 
 
 def sniff(data: bytes) -> str | None:
     """The format that the first bytes announce, whatever name or type was declared."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
-    if data[4:12] in (b"ftypavif", b"ftypavis"):
+    brands = _brands(data)
+    if brands & AVIF_BRANDS:
         return "AVIF"
+    if brands & HEIF_BRANDS:
+        return HEIF
     return next((name for start, name in _SIGNATURES if data.startswith(start)), None)
+
+
+def _brands(data: bytes) -> set[bytes]:
+    """What an ISO media file (ISO/IEC 14496-12) says to be: its major brand and compatible ones."""
+    if data[4:8] != b"ftyp":
+        return set()
+    end = min(int.from_bytes(data[:4], "big"), len(data), 1024)
+    return {data[8:12], *(data[at : at + 4] for at in range(16, end - 3, 4))}
+
+
+def refusal(data: bytes) -> UnsupportedFormat:
+    """Why these bytes, of no accepted format, are not opened."""
+    formats = accepted()
+    listed = f"none of the accepted formats: {', '.join(formats)}"
+    if sniff(data) == HEIF:
+        return UnsupportedFormat(
+            f"This is a HEIC photo, and no decoder for it is installed here. It is {listed}.",
+            hint=f"Save it as JPEG, or install the decoder where the server runs: {INSTALL_HEIF}",
+            accepted=list(formats),
+        )
+    what = next((name for start, name in _OTHERS if data.lstrip()[:20].startswith(start)), None)
+    what = next((name for start, name in _OTHERS if data.startswith(start)), what)
+    if what is None and data[4:8] == b"ftyp":
+        what = "a raw photo of a Canon camera" if data[8:12] == b"crx " else "a video"
+    said = f"This is {what}, {listed}." if what else f"This is {listed}."
+    return UnsupportedFormat(said, accepted=list(formats))
+
+
+def for_pillow(data: bytes, file_format: str) -> bytes:
+    """The file under a name that Pillow knows: of an AVIF it reads the major brand alone."""
+    known = (*AVIF_BRANDS, b"mif1", b"msf1")
+    if file_format == "AVIF" and data[8:12] not in known:
+        return data[:8] + b"avif" + data[12:]
+    return data
+
+
+def check_jpeg(found: Outline) -> None:
+    """Raises for what libjpeg does not decode, and for more scans than are worth it."""
+    if found.kind is not None or found.depth not in (0, 8) or found.components not in (0, 1, 3, 4):
+        what = found.kind or (
+            f"{found.depth}-bit" if found.depth != 8 else f"{found.components}-component"
+        )
+        raise UnsupportedFormat(
+            f"This is a {what} JPEG; of JPEGs only those of 8 bits and of 1, 3 or 4 components, "
+            "baseline or progressive, are decoded here.",
+            accepted=list(accepted()),
+        )
+    if found.scans > MAX_SCANS:
+        raise TooManyPixels(
+            f"The JPEG has {found.scans} scans; at most {MAX_SCANS} are decoded.",
+            limit=MAX_SCANS,
+            actual=found.scans,
+        )
 
 
 def check_structure(data: bytes, file_format: str) -> None:
     """Raises for damage that decoding the first frame would not notice."""
     if check := _CHECKS.get(file_format):
         check(data)
-
-
-def _check_jpeg(data: bytes) -> None:
-    # FF DA cannot occur inside compressed data, where FF is followed by 00 or a restart marker.
-    scans = data.count(b"\xff\xda")
-    if scans > MAX_SCANS:
-        raise TooManyPixels(
-            f"The JPEG has {scans} scans; at most {MAX_SCANS} are decoded.",
-            limit=MAX_SCANS,
-            actual=scans,
-        )
 
 
 def _check_png(data: bytes) -> None:
@@ -89,18 +188,19 @@ def _check_bmp(data: bytes) -> None:
 def _check_tiff(data: bytes) -> None:
     """Follows the chain of pages, which in a damaged file may lead back to itself."""
     order = "<" if data[:2] == b"II" else ">"
-    (offset,) = struct.unpack_from(order + "I", data, 4)
+    big = data[2:4] in (b"+\0", b"\0+")
+    word, count, entry = ("Q", "Q", 20) if big else ("I", "H", 12)
+    at = 8 if big else 4
     seen: set[int] = set()
-    while offset:
+    while offset := struct.unpack_from(order + word, data, at)[0]:
         if offset in seen or len(seen) >= MAX_PAGES:
             raise CorruptImage("The TIFF's list of pages does not end.")
         seen.add(offset)
-        (entries,) = struct.unpack_from(order + "H", data, offset)
-        (offset,) = struct.unpack_from(order + "I", data, offset + 2 + 12 * entries)
+        (entries,) = struct.unpack_from(order + count, data, offset)
+        at = offset + struct.calcsize(order + count) + entry * entries
 
 
 _CHECKS = {
-    "JPEG": _check_jpeg,
     "PNG": _check_png,
     "WEBP": _check_webp,
     "GIF": _check_gif,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings as python_warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from fovea.models.catalog.weights.weights import is_pickle
+from fovea.server.intake import containers, jpeg, numbered_boxes, png, tiff
 from fovea.server.intake.colour import to_srgb
-from fovea.server.intake.containers import FORMATS, check_structure, sniff
 from fovea.server.problems import (
     BadAspect,
     BadPhoto,
@@ -39,17 +39,21 @@ MAX_ASPECT = 100
 """Longest side over shortest; beyond it a network would see a few pixels of the short side."""
 
 EXIF_ORIENTATION = 0x0112
+SEVERAL = "The file has several frames or pages; the first one was taken."
 
-# Each entry undoes the orientation that a camera wrote down (Exif 2.32, 4.6.4 A, tag 0x0112).
-UPRIGHT = {
+# Each entry gives the view of an upright photo that lies as a camera stored it (Exif 2.32, 4.6.4 A,
+# tag 0x0112).
+STORED: dict[int, Callable[[Pixels], Pixels]] = {
     2: lambda pixels: pixels[:, ::-1],
     3: lambda pixels: pixels[::-1, ::-1],
     4: lambda pixels: pixels[::-1],
     5: lambda pixels: pixels.transpose(1, 0, 2),
-    6: lambda pixels: np.rot90(pixels, -1),
+    6: lambda pixels: np.rot90(pixels, 1),
     7: lambda pixels: np.rot90(pixels, 2).transpose(1, 0, 2),
-    8: lambda pixels: np.rot90(pixels, 1),
+    8: lambda pixels: np.rot90(pixels, -1),
 }
+TURNED = (5, 6, 7, 8)
+"""Orientations that lie on their side."""
 
 
 @dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
@@ -87,32 +91,124 @@ def decode(data: bytes, max_pixels: int) -> Photo:
     """The photo in `data`; raises a BadPhoto that says what is wrong with it."""
     if not data:
         raise EmptyImage("The photo has no bytes.")
-    file_format = sniff(data)
-    if file_format is None:
+    file_format = containers.sniff(data)
+    if file_format is None or file_format not in containers.accepted():
         if is_pickle(data[:512]):
             raise UnsafeCheckpoint("This is a PyTorch checkpoint, a pickle, and no photo.")
-        raise UnsupportedFormat(
-            f"This is none of the accepted formats: {', '.join(FORMATS)}.", accepted=list(FORMATS)
-        )
+        raise containers.refusal(data)
     notes: list[str] = []
-    with _faults_are_the_photos(file_format):
-        check_structure(data, file_format)
-        image = Image.open(io.BytesIO(data), formats=[file_format])
-        with image:
-            _check_size(*image.size, max_pixels)
-            notes += _about_frames(image)
-            image.load()
-            orientation = _orientation(image, notes)
-            pixels = to_srgb(image, notes)
-    if orientation in UPRIGHT:
-        pixels = UPRIGHT[orientation](pixels)
-    # Pillow lends its memory for reading only; torch wants its own.
-    pixels = np.require(pixels, requirements=["C", "W"])
-    return Photo(pixels, _digest(pixels), file_format, tuple(notes))
+    with faults_are_the_photos(file_format), opened(data, file_format, max_pixels, notes) as image:
+        return finished(image, file_format, notes)
 
 
 @contextmanager
-def _faults_are_the_photos(file_format: str) -> Iterator[None]:
+def opened(
+    data: bytes, file_format: str, max_pixels: int, notes: list[str]
+) -> Iterator[Image.Image]:
+    """The picture as Pillow has it, checked and not decoded yet where Pillow decodes it."""
+    info: dict[str, Any] = {}
+    if file_format == "PNG":
+        aside = png.set_aside(data)
+        data, info = aside.data, aside.info
+        notes += aside.notes
+    elif file_format == "JPEG":
+        found = jpeg.outline(data)
+        containers.check_jpeg(found)
+        notes += jpeg.about_the_rest(data, found.end)
+    elif file_format in ("AVIF", containers.HEIF):
+        info = numbered_boxes.colours(data)
+        data = containers.for_pillow(data, file_format)
+    containers.check_structure(data, file_format)
+    if file_format == "TIFF" and (odd := _odd_tiff(data, max_pixels, notes)) is not None:
+        yield odd
+        return
+    with Image.open(io.BytesIO(data), formats=[file_format]) as image:
+        _check_size(*image.size, max_pixels)
+        if several := _about_frames(image):
+            notes[:] = several  # What lies behind the first picture of an MPO are the others.
+        if file_format == "PNG":
+            png.scale_transparency(image, data)
+        image.info.update(info)
+        yield image
+
+
+def _odd_tiff(data: bytes, max_pixels: int, notes: list[str]) -> Image.Image | None:
+    """The picture, if it is one that Pillow does not decode or decodes wrongly."""
+    head = tiff.header(data)
+    if head.photometric in tiff.SENSOR:
+        raise UnsupportedFormat(
+            "This is a raw photo of a camera: what its sensor counted, with no preview in front.",
+            hint="Develop it, and save it as JPEG or TIFF.",
+            accepted=list(containers.accepted()),
+        )
+    if head.of_a_raw_photo:
+        notes.append(
+            f"This is a raw photo of a camera; its preview of {head.width} × {head.height} pixels "
+            "was taken."
+        )
+        if (inside := tiff.preview(data, head)) is not None:
+            image = Image.open(io.BytesIO(inside), formats=["JPEG"])
+            _check_size(*image.size, max_pixels)
+            notes[-1] = notes[-1].replace(
+                f"{head.width} × {head.height}", f"{image.width} × {image.height}"
+            )
+            return tiff.turned(image, head)
+    _check_size(head.width, head.height, max_pixels)
+    if tiff.is_for_pillow(head):
+        return None
+    if head.several:
+        notes.append(SEVERAL)
+    return tiff.turned(tiff.read(data, head, notes), head)
+
+
+def finished(image: Image.Image, file_format: str, notes: list[str]) -> Photo:
+    """The photo of an opened picture: upright, in sRGB."""
+    image.load()
+    orientation = _orientation(image, notes)
+    width, height = image.size
+    if orientation in TURNED:
+        width, height = height, width
+    # The upright photo is the only whole copy: its strips are written into a view of it that lies
+    # as the file does.
+    pixels = np.empty((height, width, 3), np.uint8)
+    stored = STORED[orientation](pixels) if orientation in STORED else pixels
+    to_srgb(image, stored, notes)
+    return Photo(pixels, _digest(pixels), file_format, tuple(notes))
+
+
+def of_image(image: Image.Image, max_pixels: int) -> Photo:
+    """The photo of an opened Pillow image, as its file would be: from the file where that can still
+    be read and nothing was done to the image, else from what Pillow keeps of it.
+    """
+    file_format = image.format or "image"
+    with faults_are_the_photos(file_format):
+        if (data := _untouched_file(image)) is not None and containers.sniff(data) is not None:
+            return decode(data, max_pixels)
+        _check_size(*image.size, max_pixels)
+        return finished(image, file_format, [])
+
+
+def _untouched_file(image: Image.Image) -> bytes | None:
+    """The bytes of a file that Pillow has opened and not decoded yet.
+
+    Pillow forgets where pixels lie (`tile`) once it has decoded them, and what was changed in an
+    image was decoded before.
+    """
+    stream = getattr(image, "fp", None)
+    waiting = isinstance(image, ImageFile.ImageFile) and bool(image.tile)
+    if not waiting or stream is None or image.format not in ("PNG", "TIFF") or image.tell():
+        return None
+    at = stream.tell()
+    try:
+        stream.seek(0)
+        data: bytes = stream.read()
+        return data
+    finally:
+        stream.seek(at)
+
+
+@contextmanager
+def faults_are_the_photos(file_format: str) -> Iterator[None]:
     """Turns whatever Pillow raises into a problem of the photo.
 
     Its plugins raise OSError, SyntaxError, ValueError, struct.error, KeyError, IndexError,
@@ -127,7 +223,22 @@ def _faults_are_the_photos(file_format: str) -> Iterator[None]:
     except Exception as error:
         if _ends_early(error):
             raise TruncatedImage(f"The {file_format} file ends before the picture does.") from error
+        if _is_beyond_the_decoder(error):
+            said = " ".join(str(error).split())[:200].rstrip(".")
+            raise UnsupportedFormat(
+                f"The {file_format} file is of a kind that is not decoded here ({said}).",
+                accepted=list(containers.accepted()),
+            ) from error
         raise CorruptImage(f"The {file_format} file is damaged and cannot be decoded.") from error
+
+
+def _is_beyond_the_decoder(error: Exception) -> bool:
+    """Whether Pillow says that it cannot do this, rather than that something is wrong with it."""
+    text = str(error).lower()
+    return any(
+        phrase in text
+        for phrase in ("unsupported", "not supported", "not yet supported", "cannot handle")
+    )
 
 
 def _ends_early(error: Exception) -> bool:
@@ -161,7 +272,7 @@ def _about_frames(image: Image.Image) -> list[str]:
     if image.format == "MPO":
         return ["The file holds several pictures; the first one was taken."]
     if getattr(image, "is_animated", False):
-        return ["The file has several frames or pages; the first one was taken."]
+        return [SEVERAL]
     return []
 
 

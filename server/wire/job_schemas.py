@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from fovea.server.engine.jobs import Job as KeptJob
 from fovea.server.engine.jobs import Jobs, State
+from fovea.server.wire.addresses import address
 from fovea.server.wire.schemas import Problem
 
 
@@ -35,7 +36,7 @@ class Job(BaseModel, extra="forbid"):
 
 def job(kept: KeptJob, jobs: Jobs) -> Job:
     """How far a job is."""
-    here = f"/v1/jobs/{kept.id}"
+    here = address(f"/v1/jobs/{kept.id}")
     running = kept.state == "running"
     rate = kept.meter.rate if running else None
     left = kept.meter.seconds_left if running else None
@@ -53,5 +54,7 @@ def job(kept: KeptJob, jobs: Jobs) -> Job:
         bytes_per_s=None if rate is None else round(rate, 1),
         seconds_left=None if left is None else round(left, 2),
         problem=problem,
-        links=JobLinks(self=here, events=f"{here}/events", model=f"/v1/models/{kept.model}"),
+        links=JobLinks(
+            self=here, events=f"{here}/events", model=address(f"/v1/models/{kept.model}")
+        ),
     )

@@ -7,6 +7,7 @@ from fovea.models.catalog.spec import ModelSpec
 from fovea.models.catalog.weights import hub
 from fovea.server.engine.shelf import Shelf, find
 from fovea.server.wire import schemas
+from fovea.server.wire.addresses import address
 
 
 def rows(
@@ -34,7 +35,7 @@ def card(catalog: Catalog, shelf: Shelf, model: str, default: str | None) -> sch
         spec.id == default,
         loaded.revision if loaded else None,
         (job.meter.received, job.meter.total) if job else None,
-        f"/v1/jobs/{job.id}" if job else None,
+        address(f"/v1/jobs/{job.id}") if job else None,
     )
 
 

@@ -13,6 +13,7 @@ from fovea.models.geometry import Geometry as Placed
 from fovea.models.preprocessing import Preprocessing as Wanted
 from fovea.models.running.tasks import task_of
 from fovea.server.engine.analysis import Analysis as KeptAnalysis
+from fovea.server.wire.addresses import address
 from fovea.server.wire.outputs import CaptionOutput, MaskOutput, Schema, SequenceOutput, output
 from fovea.server.wire.site_schemas import Grid, SiteKindName, SiteSummary, site_summary
 
@@ -215,7 +216,7 @@ def geometry_of(geometry: Placed | None) -> Geometry | None:
 
 def analysis(kept: KeptAnalysis) -> Analysis:
     """The JSON of an analysis, without its arrays."""
-    here = f"/v1/analyses/{kept.id}"
+    here = address(f"/v1/analyses/{kept.id}")
     photo, text = kept.photo, kept.text
     return Analysis(
         id=kept.id,
@@ -233,7 +234,7 @@ def analysis(kept: KeptAnalysis) -> Analysis:
         links=Links(
             self=here,
             image=None if photo is None else f"{here}/image",
-            model=f"/v1/models/{kept.model.id}",
+            model=address(f"/v1/models/{kept.model.id}"),
         ),
     )
 

@@ -13,7 +13,6 @@ import httpx
 import numpy as np
 import pytest
 import torch
-import uvicorn
 from fastapi import FastAPI
 from PIL import Image
 from safetensors.torch import save_file
@@ -26,6 +25,7 @@ from fovea.models.preprocessing import Preprocessing
 from fovea.server.app import create_app
 from fovea.server.commands.cli import listen
 from fovea.server.engine.engine import Engine
+from fovea.server.http.connections import Server, config
 from fovea.server.settings import Settings
 from tests.real_weights import FILE, real_weights
 
@@ -81,9 +81,7 @@ def weights_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def running(settings: Settings, catalog: Catalog | None = None) -> Iterator[Running]:
     app = create_app(settings, catalog)
     listener = listen("127.0.0.1", 0)
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=5)
-    )
+    server = Server(config(app, settings.model_copy(update={"shutdown_timeout_s": 5})))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -75,7 +75,7 @@ function classMethod({ analysisData: analysis, method }, site, set) {
 /** @param {State} state @param {Site} site @param {(patch: any) => void} set */
 function whoAsks({ query }, site, set) {
   return row(
-    "Asks",
+    "Query",
     h(
       "div",
       { class: "row" },

@@ -71,7 +71,7 @@ export async function attention(state, site, session) {
     h(
       "p",
       { class: "quiet" },
-      `${number(pair.logNormaliser)} is the logarithm of the sum of e to every score of this query. An even share would be ${number(1 / source.keys)}. Pin a patch, then move to choose the key.`,
+      `${number(pair.logNormaliser)} = log Σ exp(score) over all keys of this query. An even share would be ${number(1 / source.keys)}. Pin a patch, then move to choose the key.`,
     ),
     ...otherScores(source, site, shown, query, key),
     walkthrough(state, site, session, {

@@ -60,7 +60,7 @@ export function otherScores(source, site, head, query, key) {
     h(
       "p",
       { class: "quiet" },
-      "Graves et al. 2014, equations 5 and 6; Bahdanau et al. 2015, appendix A.1.2. A translator of this project's made 12 % errors with the dot product after one pass over its sentences, 16 % with the cosine, 43 % with the additive score (docs/claims.md, claim 9).",
+      "Graves et al. 2014, equations 5 and 6; Bahdanau et al. 2015, appendix A.1.2. A translator of this project's had an error rate of 12 % with the dot product after one pass over its sentences, 16 % with the cosine, 43 % with the additive score (docs/claims.md, claim 9).",
     ),
   ];
 }

@@ -45,7 +45,7 @@ async function ofPlaces(state, session) {
     h(
       "p",
       {},
-      "Without positions a small ViT of this project's made 42.1 % errors on CIFAR-10, with learned ones 35.5 % (docs/claims.md, claim 6).",
+      "Without positions a small ViT of this project's has an error rate of 42.1 % on CIFAR-10, with learned ones 35.5 % (docs/claims.md, claim 6).",
     ),
     h("p", { class: "quiet" }, "Vaswani et al. 2017, section 3.5; Dosovitskiy et al. 2020, appendix D.4 and figure 7."),
   ].filter((one) => one instanceof Element);

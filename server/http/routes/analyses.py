@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from fovea.server import problems
-from fovea.server.http import upload
+from fovea.server.http import security, upload
 from fovea.server.http.answering import (
     CLIENT_CLOSED_REQUEST,
     conditional,
@@ -117,14 +117,18 @@ async def analyse(
         kept = await unless_gone(request, asked)
     if kept is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
+    maker = security.maker_of(request) or security.new_maker()
+    engine.store.made_by(kept.id, maker)
     body = await in_thread(schemas.analysis, kept)
     timing = ", ".join(f"{name};dur={ms}" for name, ms in body.timings_ms.items())
-    return Response(
+    response = Response(
         body.model_dump_json(),
         status_code=201,
         media_type=JSON,
         headers={"Location": body.links.self, "Server-Timing": timing},
     )
+    security.sign(response, request, maker, framed=bool(engine.settings.frame_ancestors))
+    return response
 
 
 @router.get(
@@ -136,7 +140,7 @@ async def analyse(
         **refusals(problems.UnknownAnalysis, problems.AnalysisGone, problems.NotAcceptable),
     },
 )
-async def read(request: Request, analysis: AnalysisOf) -> Response:
+async def read_analysis(request: Request, analysis: AnalysisOf) -> Response:
     """What was found, site by site, without the arrays."""
     return await conditional(
         request,
@@ -149,11 +153,16 @@ async def read(request: Request, analysis: AnalysisOf) -> Response:
 @router.delete(
     "/{id}",
     status_code=204,
-    responses=refusals(problems.UnknownAnalysis, problems.AnalysisGone),
+    responses=refusals(problems.UnknownAnalysis, problems.AnalysisGone, problems.NotYours),
 )
-async def forget(engine: EngineOf, analysis: AnalysisOf) -> Response:
-    """Forget the analysis and its photo."""
-    engine.store.forget(analysis.id)
+async def forget_analysis(request: Request, engine: EngineOf, analysis: AnalysisOf) -> Response:
+    """Forget the analysis and its photo: for who made it, by the cookie or the header `Fovea-Key`
+    that came with it, or for all with the server's token.
+
+    Where several made the same one, it goes with the last of them.
+    """
+    security.check_may_forget(request, engine.store.makers(analysis.id))
+    engine.store.forget(analysis.id, None if request.state.operator else security.maker_of(request))
     return Response(status_code=204)
 
 
@@ -175,7 +184,7 @@ async def forget(engine: EngineOf, analysis: AnalysisOf) -> Response:
         ),
     },
 )
-async def image(
+async def read_image(
     request: Request, engine: EngineOf, analysis: AnalysisOf, width: WidthOf = None
 ) -> Response:
     """The photo as it was analysed: upright, sRGB, without the notes its file carried."""
@@ -208,7 +217,7 @@ async def image(
         ),
     ),
 )
-async def mask(
+async def read_mask(
     request: Request,
     engine: EngineOf,
     analysis: AnalysisOf,

@@ -47,7 +47,7 @@ JobOf = Annotated[Job, Depends(_job)]
         **refusals(problems.UnknownJob),
     },
 )
-async def read(engine: EngineOf, job: JobOf) -> Response:
+async def read_job(engine: EngineOf, job: JobOf) -> Response:
     """How far it is: bytes, rate, time left, place in the queue; why it failed if it did."""
     return answer(job, engine.shelf.jobs)
 
@@ -61,7 +61,7 @@ async def read(engine: EngineOf, job: JobOf) -> Response:
         **refusals(problems.UnknownJob),
     },
 )
-async def events(request: Request, engine: EngineOf, job: JobOf) -> Response:
+async def follow_job(request: Request, engine: EngineOf, job: JobOf) -> Response:
     """The job as server-sent events, whenever it has changed; the stream ends with the job.
 
     Each event is called `job`, and its data is what `GET /v1/jobs/{id}` answers. Hanging up
@@ -82,7 +82,7 @@ async def events(request: Request, engine: EngineOf, job: JobOf) -> Response:
         **refusals(problems.UnknownJob),
     },
 )
-async def cancel(engine: EngineOf, job: JobOf) -> Response:
+async def cancel_job(engine: EngineOf, job: JobOf) -> Response:
     """End it. What came so far is kept, and the next download goes on from there.
 
     A job that has ended already stays as it is.

@@ -194,7 +194,7 @@ def test_permuted_tokens_go_where_they_came_from() -> None:
     assert (seen[0].flatten() - expected).abs().max() < 1e-6
 
 
-def test_a_video_has_no_places_on_a_photo() -> None:
+def test_a_video_has_a_third_axis() -> None:
     class Video(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             tokens = x.flatten(2).transpose(1, 2)
@@ -204,7 +204,8 @@ def test_a_video_has_no_places_on_a_photo() -> None:
     with torch.inference_mode(), capture(module) as recording:
         module(frames)
     (site,) = place(recording.trace, survey(module, frames)).sites
-    assert layout_kind(site) == "unknown"
+    assert layout_kind(site) == "global"
+    assert site.grid == PatchGrid(4, 4, depth=2)
 
 
 def site_with(queries: Tensor | None, keys: Tensor | None, grid: PatchGrid, **more: bool) -> Site:

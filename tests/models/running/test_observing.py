@@ -157,11 +157,19 @@ def test_two_calls_of_two_sizes_each_with_its_own_places(network: Small) -> None
     assert [site.grid for site in trace.sites] == [PatchGrid(4, 6)] * 2 + [PatchGrid(2, 3)] * 2
 
 
-def test_what_is_called_in_parts_has_no_places(network: Small) -> None:
+def test_methods_and_parts_have_places_too(network: Small) -> None:
     with capture(network) as trace:
-        network.features(photos(1))
+        network.features(photos(1, 32, 48))
         network(photos(1))
-    assert [site.grid for site in trace.sites] == [None, None, PatchGrid(4, 6), PatchGrid(4, 6)]
+        network.forward(photos(2, 48, 32))
+    sizes = [(2, 3)] * 2 + [(4, 6)] * 2 + [(3, 2)] * 2
+    assert [site.grid for site in trace.sites] == [PatchGrid(*size) for size in sizes]
+
+
+def test_a_part_that_is_not_given_the_photo_has_no_places(network: Small) -> None:
+    with capture(network) as trace:
+        network.layers[0](*[torch.randn(1, 25, 24)] * 3)
+    assert trace.sites[0].grid is None
     assert trace.sites[0].note
 
 

@@ -112,7 +112,9 @@ def test_answers_do_not_wait_for_acknowledgements() -> None:
 def test_the_address_to_open() -> None:
     assert address(Settings(host="0.0.0.0"), 80) == "http://127.0.0.1:80/"
     assert address(Settings(host="::1"), 80) == "http://[::1]:80/"
-    assert address(Settings(token="a&b"), 80) == "http://127.0.0.1:80/?token=a%26b"
+    hidden = Settings(token="a&b-and-fourteen-more")
+    assert address(hidden, 80, True) == "http://127.0.0.1:80/?token=a%26b-and-fourteen-more"
+    assert address(hidden, 80, False) == "http://127.0.0.1:80/"
 
 
 def test_a_default_model_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:

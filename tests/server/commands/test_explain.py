@@ -69,7 +69,8 @@ def test_values_and_picture_are_the_librarys_own(
     assert told("explain", SUNFLOWER, "--model", "vit", "-o", tmp_path / "s.png") == 0
     picture, photo = pixels_of(tmp_path / "s.png"), pixels_of(SUNFLOWER)
     assert picture.shape == photo.shape
-    assert np.array_equal(picture, render.overlay(values, photo, geometry, "viridis", 0.6))
+    drawn = render.overlay(values, photo, geometry, "viridis", 0.6)
+    assert np.array_equal(picture, np.asarray(drawn))
     with Image.open(tmp_path / "s.png") as file:
         assert "Rollout" in file.info["Description"]
 

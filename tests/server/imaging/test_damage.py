@@ -63,7 +63,10 @@ def text_bomb() -> bytes:
 
 
 def endless_scans() -> bytes:
-    return encoded(noise(), "JPEG") + b"\xff\xda" * 1000
+    """A progressive JPEG whose last scan comes again and again."""
+    data = encoded(noise(), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    return data[:-2] + data[last:-2] * 100 + data[-2:]
 
 
 NO_PHOTOS: dict[str, tuple[bytes | Callable[[], bytes], type[problems.Problem]]] = {

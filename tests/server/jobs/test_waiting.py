@@ -74,7 +74,7 @@ def test_who_hangs_up_while_it_waits_leaves_no_place_taken(
             timeout=1.0,
         )
     assert site.engine.shelf.downloading(VIT)
-    until(lambda: site.engine._places.away == 0)
+    until(lambda: site.engine.places.away == 0)
     assert post(site, SE, picture(1)).status_code == 201
     served.flows.set()
     until(lambda: site.engine.shelf.downloading(VIT) is None)

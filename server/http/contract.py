@@ -1,0 +1,64 @@
+"""The OpenAPI document: what FastAPI makes of the routes, and what it cannot know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from fovea.server.settings import Settings
+from fovea.server.wire import schemas
+from fovea.server.wire.addresses import address
+
+PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+EVERYWHERE = {
+    "401": "A token is needed",
+    "403": "Another site may not do this",
+    "421": "This server has another name",
+    "429": "Too much at a time; Retry-After says when to come back",
+    "500": "Something went wrong in the server",
+    "503": "The server cannot, for now",
+}
+"""What any operation of the API may answer besides its own."""
+
+
+def document(app: FastAPI, settings: Settings) -> None:
+    """Gives the application an `openapi` that tells all of it, for the prefix it is asked under."""
+    original = app.openapi
+    del settings
+
+    def openapi() -> dict[str, Any]:
+        made = original()
+        components = made.setdefault("components", {})
+        known = components.setdefault("schemas", {})
+        known["Problem"] = schemas.Problem.model_json_schema()
+        known.pop("HTTPValidationError", None)
+        known.pop("ValidationError", None)
+        components["securitySchemes"] = {
+            "token": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "Where the server has a token (FOVEA_TOKEN); others need none.",
+            }
+        }
+        for path, operations in made["paths"].items():
+            for operation in operations.values():
+                _complete(operation, guarded=path.startswith(("/v1", "/metrics")))
+        return {**made, "servers": [{"url": address("/").rstrip("/") or "/"}]}
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _complete(operation: dict[str, Any], *, guarded: bool) -> None:
+    """Errors are problem details, whatever FastAPI takes for granted; the token is optional."""
+    answers = operation["responses"]
+    if "application/json" in answers.get("422", {}).get("content", {}):
+        content = answers["422"]["content"]
+        content.pop("application/json")
+        content.update({**PROBLEM, **content})
+        answers["422"]["description"] = "Invalid parameters"
+    if guarded:
+        operation["security"] = [{"token": []}, {}]
+        for status, told in EVERYWHERE.items():
+            answers.setdefault(status, {"description": told, "content": PROBLEM})

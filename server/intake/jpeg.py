@@ -1,0 +1,88 @@
+"""A JPEG marker by marker (ITU-T T.81, annex B), up to its end and not into what lies behind it.
+
+Phones put a video behind the picture (Motion Photos), others a ZIP; bytes there look like markers
+and are none.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+"""In compressed data FF is followed by 00 or is a restart marker; anything else ends the scan."""
+
+_ALONE = {0x01, *range(0xD0, 0xD9)}
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+KINDS = {
+    0xC3: "lossless", 0xC5: "hierarchical", 0xC6: "hierarchical", 0xC7: "hierarchical",
+    0xCB: "lossless", 0xCD: "hierarchical", 0xCE: "hierarchical", 0xCF: "hierarchical",
+    0xF7: "JPEG-LS",
+}  # fmt: skip
+"""Frames that libjpeg does not decode."""
+
+
+@dataclass(slots=True)
+class Outline:
+    """scans: how many there are. end: where the picture ends, None where it does not. depth: bits a
+    sample. components: 1 grey, 3 colour, 4 ink. progressive: whether every coefficient is held
+    while it is decoded. kind: of frame, where libjpeg does not decode it.
+    """
+
+    scans: int = 0
+    end: int | None = None
+    depth: int = 8
+    components: int = 3
+    progressive: bool = False
+    kind: str | None = None
+
+
+def outline(data: bytes) -> Outline:
+    """Of damaged files, what is there."""
+    found, at = Outline(), 2
+    while at + 4 <= len(data):
+        if data[at] != 0xFF or data[at + 1] in (0x00, 0xFF):
+            at += 1  # Filling, or bytes that decoders skip.
+            continue
+        marker = data[at + 1]
+        at += 2
+        if marker == 0xD9:
+            found.end = at
+            return found
+        if marker in _ALONE:
+            continue
+        length = int.from_bytes(data[at : at + 2], "big")
+        if marker in _FRAMES or marker == 0xF7:
+            found.depth, found.components = _byte(data, at + 2), _byte(data, at + 7)
+            found.progressive = marker in (0xC2, 0xC6, 0xCA, 0xCE)
+            found.kind = KINDS.get(marker)
+        at += length
+        if marker == 0xDA:
+            found.scans += 1
+            following = _NEXT_MARKER.search(data, at)
+            if following is None:
+                return found
+            at = following.start()
+    if data[at : at + 2] == b"\xff\xd9":
+        found.end = at + 2
+    return found
+
+
+def _byte(data: bytes, at: int) -> int:
+    return data[at] if at < len(data) else 0
+
+
+def about_the_rest(data: bytes, end: int | None) -> list[str]:
+    """What lies behind the picture's end, where that is more than filling."""
+    rest = data[end:] if end is not None else b""
+    if not rest.strip(b"\0\xff\r\n "):
+        return []
+    if b"ftyp" in rest[:4096]:
+        what = "a video"
+    elif rest.lstrip(b"\0")[:4] == b"PK\x03\x04":
+        what = "an archive"
+    elif rest[:3] == b"\xff\xd8\xff":
+        what = "another picture"
+    else:
+        what = f"{len(rest):,} bytes"
+    return [f"Behind the photo's end the file holds {what}; only the photo was read."]

@@ -1,0 +1,437 @@
+"""Places of this pass: however the network was entered, in whatever order its tokens are, and
+without a trace left on what the caller holds.
+
+Where a token was is found by a second look that shares nothing with the following: the photo's
+cells are painted with their own numbers, so that each token says itself where it came from.
+"""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fovea.models.maps.gradients import relevance
+from fovea.models.maps.rollout import rollout
+from fovea.models.records import PatchGrid
+from fovea.models.running.inference import run, run_for_class
+from fovea.models.running.observing import capture
+
+GRID = (4, 6)
+
+
+def numbered(count: int = 1) -> Tensor:
+    """(count, 3, 4, 6): pixel (row, column) is 6·row + column + 1."""
+    return torch.arange(1.0, 25.0).view(1, 1, *GRID).repeat(count, 3, 1, 1)
+
+
+class Telling(nn.Module):
+    """Tokens that keep the number of their pixel; `order` puts them in another order."""
+
+    def __init__(self, order) -> None:
+        super().__init__()
+        self.order = order
+        self.first = nn.Conv2d(3, 8, 1, bias=False)
+        with torch.no_grad():
+            self.first.weight.zero_()
+            self.first.weight[:, 0] = 1
+        self.told: list[Tensor] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        z = self.order(self.first(x).flatten(2).transpose(1, 2))
+        self.told.append(z.detach()[..., 0].round().long() - 1)
+        z = z[:, None] / 24
+        return F.scaled_dot_product_attention(z, z, z)[:, 0].mean(1)
+
+
+def by_noise(z: Tensor) -> Tensor:
+    """ViTMAE's: a random order, of which a part is kept."""
+    order = torch.rand(z.shape[:2]).argsort(1)[:, :15]
+    return z.gather(1, order.unsqueeze(-1).expand(-1, -1, z.shape[2]))
+
+
+def dropped(z: Tensor) -> Tensor:
+    """PatchDropout's: the same for all photos."""
+    return z[:, torch.randperm(z.shape[1])[:9].sort().values]
+
+
+def by_numpy(z: Tensor) -> Tensor:
+    return z[:, torch.from_numpy(np.random.permutation(z.shape[1]))]
+
+
+def by_python(z: Tensor) -> Tensor:
+    return z[:, random.sample(range(z.shape[1]), 11)]
+
+
+def by_score(z: Tensor) -> Tensor:
+    """EViT's: the tokens that score highest; the photo decides."""
+    kept = (z[..., 0] * 7 % 11).topk(10).indices
+    return torch.take_along_dim(z, kept.unsqueeze(-1), 1)
+
+
+def by_mask(z: Tensor) -> Tensor:
+    """DynamicViT's at inference: what is above a threshold."""
+    return z[:, (z[0, :, 0] * 5 % 13) > 6]
+
+
+def by_multinomial(z: Tensor) -> Tensor:
+    """ViLT's draw of which patches stay."""
+    kept = torch.multinomial(torch.ones(z.shape[1]), 12)
+    return torch.index_select(z, 1, kept)
+
+
+def fixed(z: Tensor) -> Tensor:
+    """A Hilbert-like order, the same in every pass."""
+    return z[:, torch.arange(z.shape[1]).flip(0)]
+
+
+ORDERS = {f.__name__: f for f in (by_noise, dropped, by_numpy, by_python, by_score, by_mask)} | {
+    "by_multinomial": by_multinomial,
+    "fixed": fixed,
+}
+
+
+@pytest.mark.parametrize("name", ORDERS)
+@pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])
+def test_tokens_stand_where_this_pass_put_them(name: str, training: bool) -> None:
+    network = Telling(ORDERS[name]).train(training)
+    with torch.no_grad(), capture(network) as trace:
+        network(numbered())
+    told = network.told[0][0]
+    (site,) = trace.sites
+    assert site.layout is not None, site.note
+    assert torch.equal(site.layout.keys.cells[0].long(), told)
+    assert site.layout.keys.grid.shape == GRID or name == "by_mask"
+
+
+@pytest.mark.parametrize("name", ["by_noise", "by_score", "dropped"])
+def test_each_photo_of_a_batch_has_its_own_order(name: str) -> None:
+    network = Telling(ORDERS[name]).eval()
+    batch = torch.cat([numbered(), numbered().flip(3), numbered().flip(2)])
+    with torch.no_grad(), capture(network) as trace:
+        network(batch)
+    told = network.told[0]
+    for index in range(3):
+        plain = numbered()[0, 0].flatten().long() - 1
+        at = {int(v): i for i, v in enumerate((batch[index, 0].flatten().long() - 1).tolist())}
+        expected = torch.tensor([at[int(v)] for v in told[index]])
+        assert plain.numel() == 24
+        (site,) = trace[index].sites
+        assert site.layout is not None, site.note
+        assert torch.equal(site.layout.keys.cells[0].long(), expected)
+    (whole,) = trace.sites
+    assert whole.layout is None
+    assert "of its own" in whole.note
+
+
+@pytest.mark.parametrize("name", ["by_noise", "by_score", "by_mask"])
+def test_a_server_follows_such_networks_in_the_pass_that_it_shows(name: str) -> None:
+    network = Telling(ORDERS[name]).eval()
+    _, traces = run(network, torch.cat([numbered(), numbered()]))
+    for told, trace in zip(network.told[-2:], traces, strict=True):
+        assert torch.equal(trace.sites[0].layout.keys.cells[0].long(), told[0])
+    _, for_class = run_for_class(network, numbered(), 1)
+    assert torch.equal(for_class.sites[0].layout.keys.cells[0].long(), network.told[-1][0])
+    assert for_class.sites[0].attention.output_gradient is not None
+
+
+def test_an_order_that_no_state_explains_is_unknown() -> None:
+    """Drawn from a source outside of torch, Python and NumPy: it cannot be drawn again."""
+    own = torch.Generator().manual_seed(3)
+
+    def order(z: Tensor) -> Tensor:
+        return z[:, torch.randperm(z.shape[1], generator=own)]
+
+    network = Telling(order).eval()
+    with torch.no_grad(), capture(network) as trace:
+        network(numbered())
+    (site,) = trace.sites
+    assert site.layout is None
+    assert "draws anew" in site.note
+
+
+def test_an_order_of_another_pass_is_not_taken_over() -> None:
+    network = Telling(by_noise).eval()
+    with torch.no_grad(), capture(network) as first:
+        network(numbered())
+    with torch.no_grad(), capture(network, places=first.layouts) as second:
+        network(numbered())
+    assert second.sites[0].layout is None
+    assert "draws anew" in second.sites[0].note
+
+
+# Entry points ------------------------------------------------------------------------------------
+
+
+class Tower(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Conv2d(3, 16, 8, 8)
+        self.attention = nn.MultiheadAttention(16, 2, batch_first=True)
+
+    def forward(self, pixel_values: Tensor, *, scale: float = 1.0) -> Tensor:
+        z = self.embed(pixel_values).flatten(2).transpose(1, 2) * scale
+        return self.attention(z, z, z)[0]
+
+
+class TwoTowers(nn.Module):
+    """A CLIP: what people call is one of its methods or one of its parts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.vision_model, self.words = Tower(), nn.Embedding(10, 16)
+        self.calls = 0
+
+    def encode_image(self, image: Tensor, normalise: bool = False) -> Tensor:
+        image = image * 2  # the name is used again, as it often is
+        image = self.vision_model(image).mean(1)
+        return F.normalize(image, dim=-1) if normalise else image
+
+    @torch.no_grad()
+    def get_image_features(self, **inputs: Tensor) -> Tensor:
+        return self.vision_model(inputs["pixel_values"], scale=0.5).mean(1)
+
+    def get_intermediate_layers(self, x: Tensor, *more: int, reshape: bool = False) -> list[Tensor]:
+        return [self.vision_model(x) for _ in more]
+
+    def generate(self, words: Tensor, *, pixel_values: Tensor, steps: int) -> Tensor:
+        for _ in range(steps):
+            looked = self.vision_model(pixel_values).mean(1)
+            words = torch.cat([words, (looked @ self.words.weight.T).argmax(1, keepdim=True)], 1)
+        return words
+
+    def forward(self, image: Tensor, words: Tensor) -> Tensor:
+        return self.encode_image(image, normalise=True) @ self.words(words).mean(1).T
+
+
+PHOTO = torch.randn(1, 3, 32, 48, generator=torch.Generator().manual_seed(1))
+WORDS = torch.tensor([[1, 2]])
+ENTRIES = {
+    "encode_image": (lambda net: net.encode_image(PHOTO, normalise=True), 1),
+    "by name": (lambda net: net.encode_image(image=PHOTO), 1),
+    "get_image_features": (lambda net: net.get_image_features(pixel_values=PHOTO), 1),
+    "several layers": (lambda net: net.get_intermediate_layers(PHOTO, 1, 2, reshape=True), 2),
+    "forward": (lambda net: net.forward(PHOTO, WORDS), 1),
+    "a part": (lambda net: net.vision_model(PHOTO), 1),
+    "a part by name": (lambda net: net.vision_model(pixel_values=PHOTO, scale=0.1), 1),
+    "a part's forward": (lambda net: net.vision_model.forward(PHOTO), 1),
+    "generate": (lambda net: net.generate(WORDS, pixel_values=PHOTO, steps=3), 3),
+    "a whole": (lambda net: net(PHOTO, WORDS), 1),
+}
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_places_are_followed_from_whatever_was_called(name: str) -> None:
+    call, sites = ENTRIES[name]
+    network = TwoTowers().eval()
+    with torch.no_grad():
+        plain = call(network)
+        with capture(network) as trace:
+            seen = call(network)
+            call(network)
+    grids = [site.grid for site in trace.sites]
+    if name in ("encode_image", "by name"):  # a second time its variable was already another
+        assert grids == [PatchGrid(4, 6), None]
+        assert "one such call at a time" in trace.sites[1].note
+    else:
+        assert grids == [PatchGrid(4, 6)] * (2 * sites)
+    assert torch.equal(torch.as_tensor(seen[0]), torch.as_tensor(plain[0]))
+
+
+def test_a_map_for_a_class_of_a_method() -> None:
+    network = TwoTowers().eval()
+    with capture(network) as trace:
+        network.encode_image(PHOTO)
+    found = relevance(trace.for_class(3))
+    assert found.values.shape == GRID
+    with capture(network.vision_model) as own:
+        network.vision_model(PHOTO * 2)
+    expected = relevance(own.for_class(lambda output: output.mean(1)[0, 3]))
+    torch.testing.assert_close(found.values, expected.values)
+
+
+# State -------------------------------------------------------------------------------------------
+
+
+class Cache:
+    """Keys and values of earlier calls, as transformers' caches keep them."""
+
+    def __init__(self) -> None:
+        self.layers: list[Tensor] = []
+        self.static = torch.zeros(1, 64, 16)
+        self.seen = 0
+
+    def update(self, z: Tensor) -> Tensor:
+        self.layers = [torch.cat([*self.layers, z], 1)]
+        self.static[:, self.seen : self.seen + z.shape[1]] = z
+        self.seen += z.shape[1]
+        return self.layers[0]
+
+
+class Remembering(nn.Module):
+    """A bank of what was seen as a buffer, a counter in place, and a list of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Conv2d(3, 16, 8, 8)
+        self.register_buffer("bank", torch.zeros(1, 16))
+        self.register_buffer("count", torch.zeros(()))
+        self.history: list[Tensor] = []
+        self.last: Tensor | None = None
+
+    def forward(self, x: Tensor, past: Cache | None = None) -> Tensor:
+        z = self.embed(x).flatten(2).transpose(1, 2)
+        z = z + 0.01 * torch.randn_like(z)
+        self.bank = torch.cat([self.bank, z.mean(1)])
+        self.count += 1
+        self.history.append(z)
+        self.last = z
+        keys = z if past is None else past.update(z)
+        return F.scaled_dot_product_attention(z[:, None], keys[:, None], keys[:, None])[:, 0]
+
+
+def test_reading_the_trace_leaves_the_callers_state_as_it_was() -> None:
+    network, past = Remembering().eval(), Cache()
+    with torch.no_grad():
+        network(PHOTO, past)
+        with capture(network) as trace:
+            network(PHOTO, past)
+    before = (
+        torch.get_rng_state(),
+        random.getstate(),
+        np.random.get_state()[1].copy(),
+        network.bank.clone(),
+        network.count.clone(),
+        len(network.history),
+        network.last,
+        past.layers[0],
+        past.layers[0].clone(),
+        past.static.clone(),
+        past.seen,
+    )
+    kept = (network.bank, network.count, network.history, past.static)
+    (site,) = trace.sites
+    # Its queries are this photo's, the keys those of both calls: as many as there were.
+    assert site.keys == 48
+    assert site.layout is not None, site.note
+    assert site.layout.queries.grid == PatchGrid(4, 6)
+    trace.for_class(lambda output: output.sum())
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert random.getstate() == before[1]
+    assert np.array_equal(np.random.get_state()[1], before[2])
+    assert torch.equal(network.bank, before[3])
+    assert torch.equal(network.count, before[4])
+    assert len(network.history) == before[5]
+    assert network.last is before[6]
+    assert past.layers[0] is before[7]
+    assert torch.equal(past.layers[0], before[8])
+    assert torch.equal(past.static, before[9])
+    assert past.seen == before[10]
+    assert all(
+        a is b
+        for a, b in zip(
+            kept, (network.bank, network.count, network.history, past.static), strict=True
+        )
+    )
+
+
+def test_a_network_whose_rows_grow_with_each_call_keeps_its_places() -> None:
+    """The bank is as long again as it was when the call began."""
+
+    class Looking(Remembering):
+        def forward(self, x: Tensor) -> Tensor:
+            z = self.embed(x).flatten(2).transpose(1, 2)
+            keys = torch.cat([self.bank[None], z], 1)
+            self.bank = torch.cat([self.bank, z.mean(1)])
+            return F.scaled_dot_product_attention(z[:, None], keys[:, None], keys[:, None])[:, 0]
+
+    network = Looking().eval()
+    with torch.no_grad(), capture(network) as trace:
+        network(PHOTO)
+        network(PHOTO)
+    first, second = trace.sites
+    assert (first.keys, second.keys) == (25, 26)
+    assert first.layout.keys.cells[0].tolist() == [-1, *range(24)]
+    assert second.layout.keys.cells[0].tolist() == [-1, -1, *range(24)]
+    assert len(network.bank) == 3
+
+
+# Several of something ----------------------------------------------------------------------------
+
+
+class Pairing(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tower = Tower()
+
+    def forward(self, x: Tensor, words: Tensor) -> Tensor:
+        return self.tower(x).mean(1) @ words.T
+
+
+def test_as_many_photos_as_sentences() -> None:
+    """Each photo against all sentences, as alone: a sentence is not a photo's."""
+    network, words = Pairing().eval(), torch.randn(3, 16)
+    photos = torch.randn(3, 3, 32, 48)
+    with capture(network) as trace:
+        network(photos, words)
+    for index in range(3):
+        for target in range(3):
+            found = relevance(trace[index].for_class(target)).values
+            with capture(network) as alone:
+                network(photos[index : index + 1], words)
+            torch.testing.assert_close(found, relevance(alone.for_class(target)).values)
+
+
+def test_another_picture_is_no_place_of_the_photo() -> None:
+    class Comparing(Tower):
+        def forward(self, x: Tensor, other: Tensor) -> Tensor:
+            a, b = (self.embed(one).flatten(2).transpose(1, 2) for one in (x, other))
+            return self.attention(a, b, b)[0]
+
+    network = Comparing().eval()
+    with torch.no_grad(), capture(network) as trace:
+        network(PHOTO, torch.randn(1, 3, 16, 24))
+    (site,) = trace.sites
+    assert site.grid is None
+    assert "another picture" in site.note
+    assert "words" not in site.note
+
+
+def test_rollout_of_detection_tokens_behind_the_patches() -> None:
+    """YOLOS: a class token, the patches, detection tokens; by the product of matrices."""
+
+    class Yolos(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed = nn.Conv2d(3, 16, 8, 8)
+            self.first, self.detect = (
+                nn.Parameter(torch.randn(1, 1, 16)),
+                nn.Parameter(torch.randn(1, 5, 16)),
+            )
+
+        def forward(self, x: Tensor) -> Tensor:
+            z = self.embed(x).flatten(2).transpose(1, 2)
+            z = torch.cat([self.first, z, self.detect], 1)[:, None]
+            for _ in range(2):
+                z = z + F.scaled_dot_product_attention(z, z, z)
+            return z[:, 0, 0]
+
+    network = Yolos().eval()
+    with torch.no_grad(), capture(network) as trace:
+        network(PHOTO)
+    assert {(site.grid, site.prefix_tokens, site.suffix_tokens) for site in trace.sites} == {
+        (PatchGrid(4, 6), 1, 5)
+    }
+    rolled = torch.eye(30, dtype=torch.float64)
+    for site in trace.sites:
+        query, key = site.attention.query[0, 0].double(), site.attention.key[0, 0].double()
+        rolled = (0.5 * (query @ key.T / 4).softmax(-1) + 0.5 * torch.eye(30).double()) @ rolled
+    found = rollout(trace)
+    torch.testing.assert_close(found.values.flatten().double(), rolled[0, 1:25], atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        found.prefix.double(), rolled[0, [0, 25, 26, 27, 28, 29]], atol=1e-6, rtol=0
+    )

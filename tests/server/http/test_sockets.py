@@ -1,0 +1,125 @@
+"""Sockets that ask for nothing, or never finish asking, keep nobody out."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.server.conftest import Running, until
+
+DEADLINE_S = 1.0
+
+
+@pytest.fixture(scope="module")
+def short(serve: Callable[..., Running]) -> Running:
+    return serve(header_timeout_s=DEADLINE_S, max_connections=20)
+
+
+def connect(server: Running) -> socket.socket:
+    connection = socket.create_connection(server.address, timeout=10)
+    connection.settimeout(10)
+    return connection
+
+
+def closed(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(65536) == b""
+    except OSError:
+        return True
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /healthz HTTP/1.1\r\nHost: local"])
+def test_a_request_that_is_not_complete_ends_at_the_deadline(short: Running, said: bytes) -> None:
+    with connect(short) as connection:
+        started = time.monotonic()
+        connection.sendall(said)
+        assert closed(connection)
+        assert DEADLINE_S * 0.9 < time.monotonic() - started < DEADLINE_S + 5
+
+
+def test_a_header_now_and_then_does_not_help(short: Running) -> None:
+    with connect(short) as connection:
+        started = time.monotonic()
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+        connection.settimeout(0.1)
+        while time.monotonic() - started < DEADLINE_S + 5:
+            try:
+                connection.sendall(b"X-A: b\r\n")
+                if not connection.recv(100):
+                    return
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+        pytest.fail("still open")
+
+
+def test_headers_without_end_are_cut_off(short: Running) -> None:
+    with connect(short) as connection:
+        with pytest.raises(ConnectionError):  # noqa: PT012 (the first that meets it)
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+            for _ in range(10_000):
+                connection.sendall(b"X-A: " + bytes(b"b" * 4000) + b"\r\n")
+        assert short.client.get("/healthz").status_code == 200
+
+
+def test_a_connection_that_has_been_answered_may_ask_again(short: Running) -> None:
+    with httpx.Client(base_url=short.url) as client:
+        for _ in range(2):
+            assert client.get("/healthz").status_code == 200
+            time.sleep(DEADLINE_S * 1.3)
+
+
+def test_silent_connections_make_room(short: Running) -> None:
+    with ExitStack() as stack:
+        silent = [stack.enter_context(connect(short)) for _ in range(60)]
+        with httpx.Client(base_url=short.url) as client:
+            assert client.get("/healthz").status_code == 200
+        assert closed(silent[0])
+
+
+@pytest.fixture
+def few_files(weights_dir: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A server in a process of its own that may open 200 files; and its log."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path / "log"
+    command = f"ulimit -n 200; exec {sys.executable} -m fovea serve --port {port}"
+    environment = {"FOVEA_WEIGHTS_DIR": str(weights_dir), "FOVEA_OFFLINE": "1",
+                   "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}  # fmt: skip
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            ["bash", "-c", command], env=environment, stdout=output, stderr=output
+        )
+        url = f"http://127.0.0.1:{port}"
+        try:
+            until(lambda: _alive(url) or server.poll() is not None)
+            yield url, log
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def _alive(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz", timeout=5).is_success
+    except httpx.TransportError:
+        return False
+
+
+def test_more_silent_connections_than_files_stop_nothing(few_files: tuple[str, Path]) -> None:
+    url, log = few_files
+    address = httpx.URL(url).host, httpx.URL(url).port or 80
+    with ExitStack() as stack:
+        for _ in range(240):
+            stack.enter_context(socket.create_connection(address, timeout=5))
+        for _ in range(3):
+            assert httpx.get(f"{url}/healthz", timeout=5).status_code == 200
+    assert log.stat().st_size < 2000, log.read_text()[:2000]
