@@ -25,6 +25,9 @@ import { sampleFor, sampleName } from "./api/samples.js";
 import { createSession } from "./state/session.js";
 import { createStore, readView, VIEW, writeView } from "./state/store.js";
 
+/** What this browser keeps the chosen theme as. */
+const THEME = "fovea-theme";
+
 /** @type {Store} */
 const store = createStore(
   /** @type {State} */ (/** @type {unknown} */ ({
@@ -96,8 +99,6 @@ function openView() {
   const suited = first ? sampleFor(first, { samples, models }) : undefined;
   return session.openSample(wished ?? suited ?? samples[0], { linked: true });
 }
-
-const THEME = "fovea-theme";
 
 /** The theme is the address's, else the one that was chosen last here. */
 function keepTheme() {

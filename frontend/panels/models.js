@@ -177,16 +177,12 @@ function groups(models) {
   return [...byName];
 }
 
-/** Models of the folder that the server was given. */
-const OWN = "Your own models";
-
 /** Networks that write are known by that, the others by their most particular mechanism. @param {Model} model */
 function groupOf({ task, mechanisms, source }) {
   if (task === "captioning") return "Cross-attention: words about a photo";
   if (task === "sequence") return "Cross-attention: sentences";
-  if (source === "local") return OWN;
   const key = mechanisms?.includes("transformer-in-transformer") ? "transformer-in-transformer" : mechanisms?.[0];
-  return key ? (MECHANISMS[key] ?? key) : "On the hub";
+  return key ? (MECHANISMS[key] ?? key) : source === "local" ? "On this machine" : "On the hub";
 }
 
 /** @param {Model} model @param {string} text */
