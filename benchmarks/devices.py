@@ -23,7 +23,7 @@ from starlette.testclient import TestClient
 
 from benchmarks.timing import table
 from fovea.models.catalog.shipped import bundled
-from fovea.server.answers.methods import METHODS
+from fovea.models.methods.registry import NAMES
 from fovea.server.app import create_app
 from fovea.server.settings import load
 
@@ -60,7 +60,7 @@ def routes(analysis: dict[str, Any]) -> Iterator[str]:
             case _:
                 yield from (f"{of}/gate", f"{of}/features?channel=0", f"{of}/steps")
                 yield f"figures/gate?site={site['id']}"
-    yield from (f"maps/{name}" for name in METHODS)
+    yield from (f"maps/{name}" for name in NAMES)
     yield from (f"figures/{name}" for name in FIGURES[:3])
     if analysis["output"] and analysis["output"]["kind"] == "mask":
         yield "mask"

@@ -21,7 +21,7 @@ from benchmarks.matrix_forms import Hooked
 from benchmarks.memory import SMALL_PX, Asked, peak
 from benchmarks.timing import table, take_turns
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
-from fovea.models.methods import for_class as explain
+from fovea.models.methods.making import for_class as explain
 from fovea.models.places.layout import Layouts, survey
 
 NETWORK, PX, TARGET = "vit_small_patch14_dinov2", 518, 3

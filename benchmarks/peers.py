@@ -28,8 +28,8 @@ from benchmarks.timing import table, take_turns
 from fovea.models.capture import capture
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
 from fovea.models.maps import rollout
-from fovea.models.methods import for_class as explain
-from fovea.models.methods.grad_cam import grad_cam
+from fovea.models.methods.making import for_class as explain
+from fovea.models.methods.making.grad_cam import grad_cam
 from fovea.models.places.layout import Layouts, survey
 from fovea.models.running.inference import run
 

@@ -5,9 +5,9 @@ between the two.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +15,9 @@ from torch import Tensor
 
 from fovea.models.geometry import Geometry
 
-Interpolation = Literal["bilinear", "bicubic"]
+Interpolation = Literal["bilinear", "bicubic", "nearest", "box", "hamming", "lanczos"]
+INTERPOLATIONS: tuple[Interpolation, ...] = get_args(Interpolation)
+Channels = Literal["rgb", "bgr"]
 Fit = Literal["crop", "squash"]
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
@@ -27,7 +29,11 @@ class Preprocessing:
 
     resize_px: the short side after resizing. crop_px: (height, width) of the network's input, cut
     from the centre. fit: "crop" as described, or "squash": resized to crop_px whatever the shape.
-    channels: 3, or 1 for grey. mean, std: one a channel, of values in 0…1.
+    channels: 3, or 1 for grey. mean, std: one a channel in the network's order, of values in 0…1.
+    order: of three channels. stretch_px: (height, width) to which a photo is resized, whatever its
+    shape, before the centre is cut out; None where it keeps its shape. centre_down: whether half a
+    pixel of margin is left off at the top and left, as transformers does it; else it is rounded to
+    even, as torchvision and timm do it.
     """
 
     resize_px: int
@@ -37,6 +43,9 @@ class Preprocessing:
     std: tuple[float, ...]
     channels: int = 3
     fit: Fit = "crop"
+    order: Channels = "rgb"
+    stretch_px: tuple[int, int] | None = None
+    centre_down: bool = False
 
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> Preprocessing:
@@ -73,6 +82,8 @@ class Preprocessing:
         crop_height, crop_width = self.crop_px
         if self.fit == "squash":
             return crop_width, crop_height
+        if self.stretch_px is not None:
+            return max(self.stretch_px[1], crop_width), max(self.stretch_px[0], crop_height)
         short = min(width, height)
         scaled = (self.resize_px * width // short, self.resize_px * height // short)
         return max(scaled[0], crop_width), max(scaled[1], crop_height)
@@ -82,7 +93,9 @@ def locate(width: int, height: int, preprocessing: Preprocessing, orientation: i
     """The Geometry of an upright photo of `width` by `height` pixels."""
     crop_height, crop_width = preprocessing.crop_px
     resized_width, resized_height = preprocessing.resized(width, height)
-    left, top = round((resized_width - crop_width) / 2), round((resized_height - crop_height) / 2)
+    rounded = math.floor if preprocessing.centre_down else round
+    left = rounded((resized_width - crop_width) / 2)
+    top = rounded((resized_height - crop_height) / 2)
     return Geometry(
         image_width=width,
         image_height=height,
@@ -94,6 +107,47 @@ def locate(width: int, height: int, preprocessing: Preprocessing, orientation: i
         ),
         orientation=orientation,
     )
+
+
+def resize(photo: Tensor, height: int, width: int, interpolation: Interpolation) -> Tensor:
+    """A uint8 photo (3, row, column) of another size, with antialiasing but for `nearest`.
+
+    Training prepares its photos with this too, so that the score on a card is of what is served.
+    """
+    if interpolation in ("bilinear", "bicubic"):
+        sized: Tensor = F.interpolate(
+            photo[None], size=(height, width), mode=interpolation, antialias=True
+        )
+        return sized[0]
+    rows = _weights(photo.shape[1], height, interpolation).to(photo.device)
+    columns = _weights(photo.shape[2], width, interpolation).to(photo.device)
+    wide = (photo.float() @ columns.T + 0.5).floor().clamp(0, 255)
+    return (rows @ wide + 0.5).floor().clamp(0, 255).to(torch.uint8)
+
+
+_KERNELS: dict[str, tuple[float, Callable[[Tensor], Tensor]]] = {
+    "box": (0.5, lambda x: ((x > -0.5) & (x <= 0.5)).double()),
+    "hamming": (1.0, lambda x: x.sinc() * (0.54 + 0.46 * (torch.pi * x).cos())),
+    "lanczos": (3.0, lambda x: x.sinc() * (x / 3).sinc()),
+}
+"""Half of what a kernel covers, and the kernel, of distances in pixels."""
+
+
+def _weights(given: int, wanted: int, interpolation: Interpolation) -> Tensor:
+    """(wanted, given): what each pixel of a line counts in each one of a line of another length."""
+    scale = given / wanted
+    centres = (torch.arange(wanted, dtype=torch.float64)[:, None] + 0.5) * scale
+    if interpolation == "nearest":
+        return F.one_hot(centres[:, 0].long().clamp(max=given - 1), given).float()
+    support, kernel = _KERNELS[interpolation]
+    wider = max(scale, 1.0)
+    pixels = torch.arange(given, dtype=torch.float64)
+    # In Pillow's order of steps, so that what lies on a kernel's very edge falls to the same side.
+    distances = (pixels - centres + 0.5) * (1 / wider)
+    first = (centres - support * wider + 0.5).clamp(min=0).floor()
+    behind = (centres + support * wider + 0.5).clamp(max=given).floor()
+    weights = kernel(distances).where((pixels >= first) & (pixels < behind), 0.0)
+    return (weights / weights.sum(1, keepdim=True)).float()
 
 
 def prepare(photo: Tensor, preprocessing: Preprocessing) -> tuple[Tensor, Geometry]:
@@ -109,17 +163,14 @@ def prepare(photo: Tensor, preprocessing: Preprocessing) -> tuple[Tensor, Geomet
     _, height, width = photo.shape
     geometry = locate(width, height, preprocessing)
     resized_width, resized_height = preprocessing.resized(width, height)
-    resized = F.interpolate(
-        photo[None],
-        size=(resized_height, resized_width),
-        mode=preprocessing.interpolation,
-        antialias=True,
-    )
+    resized = resize(photo, resized_height, resized_width, preprocessing.interpolation)[None]
     left, top = (-round(row[2]) for row in geometry.image_to_input)
     crop = resized[..., top : top + geometry.input_height, left : left + geometry.input_width]
     pixels = crop.to(torch.float32) / 255
     if preprocessing.channels == 1:
         pixels = (pixels * pixels.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
+    if preprocessing.order == "bgr":
+        pixels = pixels.flip(1)
     mean = pixels.new_tensor(preprocessing.mean)[:, None, None]
     std = pixels.new_tensor(preprocessing.std)[:, None, None]
     return ((pixels - mean) / std).contiguous(), geometry

@@ -25,12 +25,13 @@ WEB_FRAMEWORKS = ("fastapi", "starlette", "uvicorn")
 FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "fovea.models": (
         ("version", "showing"),
-        ("records", "mechanisms"),
+        ("records", "mechanisms", "edits"),
         ("geometry", "networks", "tracing"),
         ("preprocessing", "kinds"),
         ("capture",),
         ("places", "maps", "evidence"),
         ("running",),
+        ("editing",),
         ("catalog",),
         ("methods",),
     ),

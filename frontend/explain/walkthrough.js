@@ -101,9 +101,14 @@ function picture(state, step, wanted) {
     return bars(step, values, marked);
   }
   if (axes.join() === "row,column") return map(state, step, Float32Array.from(values.flat(), orNaN), shape[1]);
+  if (axes.join() === "channel,row" || axes.join() === "channel,column" || axes.join() === "channel,place")
+    return map(state, step, Float32Array.from(transposed(values).flat(), orNaN), shape[0]);
   if (axes[0] === "head") return h("div", { class: "rows" }, values.map((/** @type {number[]} */ row) => bars(step, row)));
   return table(step);
 }
+
+/** A row for each place of a strip, channels from left to right. @param {(number | null)[][]} values */
+const transposed = (values) => values[0].map((_, place) => values.map((channel) => channel[place]));
 
 /** @param {number | null} value */
 const orNaN = (value) => value ?? NaN;

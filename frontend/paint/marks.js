@@ -29,12 +29,15 @@ export function samplePoint(geometry, { input, align_corners: centres }, [x, y])
  * A grid on a feature map behind other transformers, followed back through them to the photo: a point of its input is
  * a point of what the one before passed on, which read it at θ·(x, y, 1). Its coordinates are then the first one's.
  * @param {Sampling} sampling @param {WarpSite[]} earlier sites, first to last
- * @returns {Sampling | null} null where one of them has no such θ, so that no way back is known
  */
 export function throughEarlier(sampling, earlier) {
   if (!earlier.length) return sampling;
+  if (sampling.points) {
+    // Through one without θ the server follows them, as shares of the first picture.
+    const grid = sampling.points.map((/** @type {number[][]} */ row) => row.map(([x, y]) => [2 * x - 1, 2 * y - 1]));
+    return { ...sampling, grid, input: earlier[0].input_grid, align_corners: false };
+  }
   const maps = earlier.map(({ theta }) => theta).filter((theta) => theta !== null);
-  if (maps.length < earlier.length) return null;
   const back = (/** @type {number[]} */ point) =>
     maps.reduceRight(([x, y], [[a, b, c], [d, e, f]]) => [a * x + b * y + c, d * x + e * y + f], point);
   return {

@@ -4,6 +4,7 @@ import { drawChart } from "../paint/charts.js";
 import { h } from "../ui/dom.js";
 import { siteOf } from "../view/keep_picture.js";
 import { number } from "../ui/format.js";
+import { kindOf } from "../kinds/registry.js";
 import { channelOf } from "../sites/picture.js";
 
 /** @param {HTMLElement} root @param {Context} context */
@@ -25,7 +26,7 @@ export function mountChannels(root, { store, session }) {
 
   store.on(["analysisData", "site", "tab", "theme"], async (state) => {
     const site = siteOf(state);
-    if (state.tab !== "channels" || site?.kind !== "channel-gate") return;
+    if (state.tab !== "channels" || !site || !hasChannels(site)) return;
     try {
       const figure = await session.figure("gate", { site: site.id });
       if (siteOf(store.get()) !== site) return;
@@ -39,10 +40,13 @@ export function mountChannels(root, { store, session }) {
 
   store.on(["picture", "channel"], async (state) => {
     const site = siteOf(state);
-    if (site?.kind !== "channel-gate" || !state.picture) return;
+    if (!site || !hasChannels(site) || !state.picture) return;
     const gate = session.peek(`gate ${site.id}`)?.data;
     if (!gate) return;
     const channel = channelOf(state, gate);
     chosen.textContent = `Channel ${channel}: × ${number(gate[channel])}`;
   });
 }
+
+/** @param {Site} site */
+const hasChannels = (site) => site && kindOf(site).tab === "channels";

@@ -6,7 +6,7 @@ import { h, put } from "../ui/dom.js";
 import { fromAnalysis } from "../geometry.js";
 import { number, percent } from "../ui/format.js";
 import { icon } from "../ui/icons.js";
-import { KINDS } from "../sites/sites.js";
+import { attends, siteTitle } from "../sites/sites.js";
 
 /** By key: columns and rows. @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
@@ -170,7 +170,7 @@ export function mountCompare(root, { store, session }) {
       card.map = map;
       const name = card.root.querySelector(".site-name");
       const place = `${card.at + 1} of ${card.sites.length}`;
-      if (name) name.textContent = `${KINDS[site.kind].name} ${site.layer} · ${place}`;
+      if (name) name.textContent = `${siteTitle(site)} · ${place}`;
       const sentence = card.root.querySelector(".sentence");
       const [low, high] = extent(map.values);
       if (sentence) sentence.textContent = `${map.sentence}. Colours from ${number(low)} to ${number(high)}.`;
@@ -208,7 +208,7 @@ export function mountCompare(root, { store, session }) {
   /** @param {[number, number]} point */
   function ask(point) {
     asked = point;
-    for (const card of cards.values()) if (card.sites[card.at]?.kind === "attention") show(card);
+    for (const card of cards.values()) if (attends(card.sites[card.at])) show(card);
   }
 
   return { open };

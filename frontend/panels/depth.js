@@ -4,16 +4,9 @@
 import { h, moveFocus, put, svg } from "../ui/dom.js";
 import { number } from "../ui/format.js";
 import { icon } from "../ui/icons.js";
-import { glyphOf, roleOf, siteTitle, visit } from "../sites/sites.js";
+import { roleOf, siteTitle, visit } from "../sites/sites.js";
+import { kindOf } from "../kinds/registry.js";
 import { corners } from "../kinds/warp/theta.js";
-
-/** What a bar says, by kind of site. @type {Record<string, string>} */
-const MEANINGS = {
-  attention: "one cell per layer; bar: how focused attention is",
-  "channel-gate": "one cell per gate; bar: how much it varies",
-  "spatial-gate": "one cell per gate; bar: how much it varies",
-  "spatial-transformer": "one cell per sampling grid: where it lies on its input",
-};
 
 /** @param {HTMLElement} root @param {Context} context */
 export function mountDepth(root, { store }) {
@@ -54,14 +47,14 @@ export function mountDepth(root, { store }) {
         onclick: () => store.set(visit(store.get(), site)),
       },
       h("span", { class: "spark" }, site.kind === "spatial-transformer" && site.theta ? windowOf(site.theta, site.input_grid) : h("i")),
-      icon(glyphOf(site)),
+      icon(kindOf(site).glyph(site)),
       h("span", { class: "layer" }, site.layer),
     );
   }
 
   store.on(["analysisData", "site"], ({ site, analysisData: analysis }) => {
-    const kind = analysis?.sites.find((/** @type {Site} */ one) => one.id === site)?.kind;
-    meaning.textContent = kind ? (MEANINGS[kind] ?? "") : "";
+    const chosen = analysis?.sites.find((/** @type {Site} */ one) => one.id === site);
+    meaning.textContent = chosen ? kindOf(chosen).meaning : "";
     for (const [id, button] of cells) {
       button.setAttribute("aria-checked", String(id === site));
       button.tabIndex = id === site ? 0 : -1;
@@ -76,22 +69,21 @@ export function mountDepth(root, { store }) {
 
   store.on(["summaries", "analysisData"], ({ summaries, analysisData }) => {
     // Attention and gates are different numbers: each kind is scaled by its own largest.
-    const kindOf = new Map(analysisData.sites.map((/** @type {Site} */ site) => [site.id, site.kind]));
+    const kinds = new Map(analysisData.sites.map((/** @type {Site} */ site) => [site.id, site.kind]));
     /** @type {Record<string, number>} */
     const highest = {};
     for (const [id, value] of Object.entries(summaries)) {
-      const kind = kindOf.get(id) ?? "";
+      const kind = kinds.get(id) ?? "";
       highest[kind] = Math.max(highest[kind] ?? 1e-9, /** @type {number} */ (value));
     }
     for (const [id, value] of Object.entries(summaries)) {
       const button = cells.get(id);
-      const kind = kindOf.get(id);
+      const kind = kinds.get(id);
       const site = analysisData.sites.find((one) => one.id === id);
       if (!button || !kind || !site) continue;
       const share = /** @type {number} */ (value) / highest[kind];
       /** @type {HTMLElement} */ (button.querySelector("i")).style.height = `${Math.max(6, 100 * share)}%`;
-      const meaning = kind === "attention" ? "focus (1 − entropy / ln N)" : "spread of the gate";
-      button.title = `${titleOf(site)} · ${meaning} ${number(/** @type {number} */ (value))}`;
+      button.title = `${titleOf(site)} · ${kindOf(site).number} ${number(/** @type {number} */ (value))}`;
     }
   });
 }

@@ -49,8 +49,7 @@ export function mountHeads(root, { store, session }) {
 
   function visible() {
     const state = store.get();
-    const site = siteOf(state);
-    return state.tab === "heads" && state.tables && site?.kind === "attention" && site.heads > 1;
+    return state.tab === "heads" && state.tables && (siteOf(state)?.heads ?? 0) > 1;
   }
 
   async function drawSite() {

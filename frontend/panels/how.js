@@ -2,11 +2,11 @@
 
 import { h, put } from "../ui/dom.js";
 import { siteOf } from "../view/keep_picture.js";
-import { EXPLANATIONS } from "../kinds/registry.js";
+import { kindOf } from "../kinds/registry.js";
 import { networkMap } from "../kinds/network/explanation.js";
 import { positions } from "../kinds/positions/explanation.js";
 import { mask, words } from "../kinds/words/explanation.js";
-import { METHODS, possible } from "../sites/methods.js";
+import { possible } from "../sites/methods.js";
 
 /** @param {HTMLElement} root @param {Context} context */
 export function mountHow(root, { store, session }) {
@@ -21,9 +21,9 @@ export function mountHow(root, { store, session }) {
   async function explained(state, site) {
     if (state.picture?.form === "mask") return mask();
     if (state.method === "positions" && possible(state.method, state.analysisData, site)) return positions(state, site, session);
-    if (state.method in METHODS && possible(state.method, state.analysisData, site)) return networkMap(state, site);
+    if (possible(state.method, state.analysisData, site)) return networkMap(state, site);
     if (site.query_labels) return words(state, site, session);
-    return EXPLANATIONS[site.kind](state, site, session);
+    return kindOf(site).explanation(state, site, session);
   }
 
   async function explain() {

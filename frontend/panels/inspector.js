@@ -2,7 +2,7 @@
 
 import { h, moveFocus, put } from "../ui/dom.js";
 import { siteOf } from "../view/keep_picture.js";
-import { tabsOf } from "../sites/sites.js";
+import { tabsOf } from "../kinds/registry.js";
 
 /** @type {Record<string, string>} */
 const TITLES = {

@@ -5,11 +5,9 @@ import { controls } from "../kinds/attention/controls.js";
 import { markChannel, showChannels } from "./parts/channel_thumbs.js";
 import { h, put } from "../ui/dom.js";
 import { siteOf } from "../view/keep_picture.js";
-import { number, percent } from "../ui/format.js";
-import { METHODS, shownMethod } from "../sites/methods.js";
+import { POSITION_CLAIM } from "../sites/positions.js";
 import { knownWords } from "../kinds/words/sentences.js";
-import { isCross, isInner, isMasked, isWordMatrix, prefixName } from "../sites/sites.js";
-import { decompose } from "../kinds/warp/theta.js";
+import { kindOf } from "../kinds/registry.js";
 
 /** @param {HTMLElement} root @param {Context} context */
 export function mountLook(root, { store, session }) {
@@ -48,20 +46,9 @@ export function mountLook(root, { store, session }) {
     const site = siteOf(state);
     const { picture, tables } = state;
     if (!site || !picture || !tables) return;
-    const drawn = { ...state, picture, tables };
-    if (picture.claim === "saliency" || picture.form === "mask") put(reading, wholeReading(drawn));
-    else if (picture.claim === METHODS.positions.claim) put(reading, words(ofPositions(picture)));
-    else if (site.kind === "attention") put(reading, attentionReading(drawn, site));
-    else if (site.kind === "spatial-transformer") thetaReading(site);
-    else if (site.kind === "spatial-gate")
-      put(
-        reading,
-        h(
-          "p",
-          { class: "quiet" },
-          `The mask lies between ${number(picture.low)} and ${number(picture.high)}: bright places pass, dark places are held back.`,
-        ),
-      );
+    if (picture.claim === "saliency" || picture.form === "mask") put(reading, wholeReading({ ...state, picture, tables }));
+    else if (picture.claim === POSITION_CLAIM) put(reading, words(ofPositions(picture)));
+    else if (kindOf(site).reading) read(state, site);
     else if (
       changed.has("site") ||
       changed.has("analysisData") ||
@@ -72,32 +59,12 @@ export function mountLook(root, { store, session }) {
     else markChannel(reading, state);
   });
 
-  /** @param {Site} site */
-  async function thetaReading(site) {
-    const { theta } = await session.grid(site);
-    if (siteOf(store.get()) !== site) return;
-    if (!theta) return put(reading, words("Every place has a point of its own to read at; no one turn and shift gives them all."));
-    const { rotation, scale, shift } = decompose(theta);
-    put(
-      reading,
-      h("h3", {}, "Where it reads"),
-      h(
-        "dl",
-        { class: "facts" },
-        h("dt", {}, "turned"),
-        h("dd", {}, `${number(Math.abs(rotation))}° ${rotation < 0 ? "anticlockwise" : "clockwise"}`),
-        h("dt", {}, "window"),
-        h("dd", {}, `${percent(scale[0])} wide, ${percent(scale[1])} high`),
-        h("dt", {}, "centre moved"),
-        h("dd", {}, `${way(shift[0], "left", "right")}, ${way(shift[1], "up", "down")}`),
-      ),
-      h("p", { class: "quiet" }, "Shares of the width and the height of what it reads from."),
-    );
+  /** What its kind says of the site. @param {State} state @param {Site} site */
+  async function read(state, site) {
+    const said = await kindOf(site).reading?.(state, site, session);
+    if (siteOf(store.get()) === site && store.get().picture === state.picture) put(reading, said);
   }
 }
-
-/** How far the centre is moved, as a share of the side: θ counts in halves of it. @param {number} shift @param {string} back @param {string} forth */
-const way = (shift, back, forth) => `${percent(Math.abs(shift) / 2)} ${shift < 0 ? back : forth}`;
 
 /** Of a map of the whole network. @param {Drawn} state */
 function wholeReading({ picture, analysisData: analysis }) {
@@ -106,42 +73,6 @@ function wholeReading({ picture, analysisData: analysis }) {
   return (
     analysis.predictions.length > 1 &&
     h("p", { class: "quiet" }, "Press another answer above to see what counted for it.")
-  );
-}
-
-/** @param {Drawn} state @param {Site} site */
-function attentionReading(state, site) {
-  const { picture, direction, analysisData: analysis } = state;
-  const own = shownMethod(state, site) === "site";
-  if (isCross(site)) return words("Each word is written with a look at the photo. Choose a word below the photo.");
-  if (isMasked(site))
-    return words("A word may look only at the words before it, so the matrix is a triangle: what is above its diagonal did not exist yet.");
-  if (isWordMatrix(site)) return words("Each row is a word that looks, each column a word that is looked at; a row adds up to 1.");
-  if (picture.form === "map" && own && isInner(site, analysis.sites))
-    return h(
-      "p",
-      { class: "note" },
-      `Inside each of the ${site.windows} patches: its ${site.keys} smaller pieces look at each other only. What is hatched lies in other patches, which look at each other at the sites between.`,
-    );
-  if (picture.form === "map" && own && site.note)
-    return h("p", { class: "note" }, site.note, site.windows ? " What is hatched lies outside this one." : "");
-  if (picture.form === "matrix")
-    return h(
-      "p",
-      { class: "note" },
-      site.note ?? "Where these tokens lie on the photo is not known, so the whole matrix is shown.",
-    );
-  if (!picture.prefix || direction !== "from") return null;
-  const onPlaces = picture.values.reduce(
-    (/** @type {number} */ sum, /** @type {number} */ value) => sum + value,
-    0,
-  );
-  return h(
-    "p",
-    { class: "quiet" },
-    `${percent(onPlaces)} of this attention goes to patches, `,
-    [...picture.prefix].map((value, i) => `${percent(value)} to the ${prefixName(i)}`).join(", "),
-    ".",
   );
 }
 

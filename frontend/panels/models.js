@@ -15,6 +15,7 @@ const MECHANISMS = {
   "squeeze-excitation": "Squeeze-and-excitation: a gate on channels",
   "efficient-channel-attention": "Efficient channel attention: a gate on channels",
   cbam: "CBAM: gates on channels and places",
+  "coordinate-attention": "Coordinate attention: gates along rows and columns",
   "spatial-transformer": "Spatial transformer: a window that moves",
 };
 

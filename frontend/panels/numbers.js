@@ -6,9 +6,9 @@ import { extent } from "../paint/colormap.js";
 import { h, put } from "../ui/dom.js";
 import { siteOf } from "../view/keep_picture.js";
 import { number, percent } from "../ui/format.js";
-import { possible } from "../sites/methods.js";
 import { cellWords } from "../kinds/words/picture.js";
-import { isPlaced, isScattered, prefixName, KINDS, roleOf } from "../sites/sites.js";
+import { attends, isPlaced, isScattered, prefixName, roleOf } from "../sites/sites.js";
+import { kindOf } from "../kinds/registry.js";
 
 /** @typedef {[string, any]} Fact */
 
@@ -32,10 +32,7 @@ export function mountNumbers(root, { store, session }) {
     const { picture, hover, analysisData: analysis } = store.get();
     const site = siteOf(store.get());
     if (!site || !picture) return;
-    const extra =
-      site.kind === "spatial-transformer"
-        ? thetaFacts((await session.grid(site)).theta)
-        : mapFacts(picture, hover);
+    const extra = (await kindOf(site).facts?.(site, session)) ?? mapFacts(picture, hover);
     put(
       facts,
       table("This map", extra),
@@ -48,11 +45,12 @@ export function mountNumbers(root, { store, session }) {
   /** Attention distance and entropy of every layer: what no single map shows. */
   async function byLayer() {
     const site = siteOf(store.get());
-    if (site?.kind !== "attention" || !(isPlaced(site) || isScattered(site))) return put(charts);
+    if (!site || !(isPlaced(site) || isScattered(site))) return put(charts);
     if (charts.dataset.of === `${store.get().analysisData.id} ${store.get().theme}`) return;
     charts.dataset.of = `${store.get().analysisData.id} ${store.get().theme}`;
     put(charts);
-    const counted = possible("relevance", store.get().analysisData, null);
+    const { maps } = store.get().analysisData;
+    const counted = maps.find((/** @type {any} */ map) => map.name === "head-importance")?.reason === null;
     for (const [name, title] of [
       ["attention-distance", "How far heads look, by layer"],
       ["entropy", "How spread heads are, by layer"],
@@ -168,27 +166,16 @@ function strongest({ values, grid }) {
   ];
 }
 
-/** @param {number[][] | null} theta @returns {Fact[]} */
-function thetaFacts(theta) {
-  if (!theta) return [["affine map", "none"]];
-  const [[a, b, tx], [c, d, ty]] = theta;
-  return [
-    ["θ₁₁ θ₁₂ θ₁₃", [a, b, tx].map(number).join("  ")],
-    ["θ₂₁ θ₂₂ θ₂₃", [c, d, ty].map(number).join("  ")],
-    ["area read", `${number(Math.abs(a * d - b * c))} of the picture`],
-  ];
-}
-
 /** @param {Site} site @returns {Fact[]} */
 function siteFacts(site) {
   const grid = (/** @type {Grid | null | undefined} */ g) => (g ? `${g.rows} × ${g.columns}` : null);
   return [
-    ["kind", KINDS[site.kind].name.toLowerCase()],
+    ["kind", site.title.toLowerCase()],
     ["module", h("code", {}, site.name)],
     ["heads", site.heads ?? null],
     ["between", roleOf(site) || null],
     ["queries × keys", site.queries ? `${site.queries} × ${site.keys}` : null],
-    ["prefix tokens", site.kind === "attention" ? site.prefix_tokens : null],
+    ["prefix tokens", attends(site) ? site.prefix_tokens : null],
     ["patch grid", grid(site.grid)],
     ["channels", site.channels ?? null],
     ["sampler input, output", site.input_grid ? `${grid(site.input_grid)}, ${grid(site.output_grid)}` : null],

@@ -6,10 +6,11 @@ import { askingGrid, pointerGrid, siteOf } from "../view/keep_picture.js";
 import { cellAt, crop, fromAnalysis } from "../geometry.js";
 import { hintFor } from "../view/hints.js";
 import { createLens } from "../paint/lens.js";
+import { stripMarks } from "../kinds/strip/marks.js";
 import { cellOutline, samplePoint, samplingLines, throughEarlier } from "../paint/marks.js";
 import { maskPaths } from "../paint/mask_marks.js";
 import { createMatrix } from "../kinds/words/matrix.js";
-import { METHODS } from "../sites/methods.js";
+import { POSITION_CLAIM } from "../sites/positions.js";
 import { createOverlay } from "../paint/overlay/overlay.js";
 import { watchPointer } from "../ui/pointer.js";
 import { channelMean, classesOf, isOnFeatures, samplersBefore } from "../sites/sites.js";
@@ -143,7 +144,7 @@ export function mountStage(root, { store, session }) {
           ? isOnFeatures(siteOf(store.get()))
             ? "what it reads there: the mean of its channels"
             : "what it reads there"
-          : picture.claim === METHODS.positions.claim
+          : picture.claim === POSITION_CLAIM
             ? "how alike the positions of two words are"
             : picture.labels
             ? "row: the word that is written · column: a word read before it"
@@ -168,14 +169,15 @@ export function mountStage(root, { store, session }) {
   }
 
   /** @param {State} state */
-  function mark({ picture, hover }) {
-    if (!picture || !geometry || !store.get().photo) return put(marks);
+  function mark({ picture, hover, tables, colormap }) {
+    if (!picture || !tables || !geometry || !store.get().photo) return put(marks);
     const paths = [];
     const [left, top, right, bottom] = crop(geometry);
     if (right - left < geometry.imageWidth - 1 || bottom - top < geometry.imageHeight - 1) {
       paths.push(stroke(`M${left} ${top}H${right}V${bottom}H${left}Z`, "crop"));
     }
     paths.push(...maskMarks(picture));
+    if (picture.edges) paths.push(...stripMarks(geometry, picture, tables[colormap]));
     if (picture.form === "grid") paths.push(...gridMarks(hover));
     else if (picture.form === "map") {
       const asking = pointerGrid(store.get());

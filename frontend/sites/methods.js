@@ -1,108 +1,56 @@
-// Maps of the whole network: which there are, and which of them fit.
-
-import { positionsAt } from "./positions.js";
-import { hasRollout, isOfPatches } from "./sites.js";
+// The maps of an analysis as the server lists them: which it can have, what they are called, and why others are not.
 
 /**
- * Maps of the whole network. A map for a class is a saliency: a claim about the answer, not about who looks where.
- * needs: a chain of attention over all patches with a class token; or a classifier of another kind; or tokens that know
- * their place; or one layer of several in which all patches look at each other; or an attention that looks at places.
- * @type {Record<string, {name: string, title: string, claim: string, forClass: boolean, needs: "chain" | "classes" | "positions" | "stream" | "keys"}>}
+ * @typedef {object} Offer  one of an analysis's `maps`
+ * @property {string} name
+ * @property {string} title
+ * @property {string} summary
+ * @property {string} claim  what kind of statement it is; a saliency is about the answer, not about who looks where
+ * @property {string} equation
+ * @property {string} paper
+ * @property {string | null} reason  why this analysis cannot have it
+ * @property {string} sentence_english  with {names} of its parameters
+ * @property {Record<string, any>} sentence_parameters
+ * @property {boolean} for_class  for a class, or for a word that was written
+ * @property {boolean} on_photo
+ * @property {string[]} kinds  of the sites that it can be of by itself; empty: it is of the whole network
  */
-export const METHODS = {
-  rollout: {
-    name: "Rollout",
-    title: "Attention rollout: the layers multiplied, with the residual path",
-    claim: "attention map",
-    forClass: false,
-    needs: "chain",
-  },
-  dino: {
-    name: "Top 60 %",
-    title: "The fewest patches that together get 60 % of what the class token looks at (Caron et al. 2021)",
-    claim: "attention map",
-    forClass: false,
-    needs: "chain",
-  },
-  positions: {
-    name: "Positions",
-    title: "How alike the position of one token is to every other's, whatever is seen or read (Dosovitskiy et al. 2020, figure 7)",
-    claim: "position similarity",
-    forClass: false,
-    needs: "positions",
-  },
-  received: {
-    name: "Looked at",
-    title: "How much each patch is looked at in this layer by all tokens that see it: the mean of its column, over heads",
-    claim: "attention map",
-    forClass: false,
-    needs: "keys",
-  },
-  "token-lengths": {
-    name: "Token length",
-    title: "How long the token of each patch is as it leaves this layer; where a few are many times longer, they often hold something of the whole photo (Darcet et al. 2024)",
-    claim: "token length",
-    forClass: false,
-    needs: "stream",
-  },
-  relevance: {
-    name: "Relevance",
-    title: "Attention weighed by the gradient of the class, layer by layer (Chefer et al. 2021)",
-    claim: "saliency",
-    forClass: true,
-    needs: "chain",
-  },
-  legrad: {
-    name: "LeGrad",
-    title: "The gradient of each layer's attention, where it is positive, added up over layers (Bousselham et al. 2024)",
-    claim: "saliency",
-    forClass: true,
-    needs: "chain",
-  },
-  "gradient-rollout": {
-    name: "Gradient rollout",
-    title: "Rollout of attention times its gradient, where that is positive",
-    claim: "saliency",
-    forClass: true,
-    needs: "chain",
-  },
-  "attention-grad-cam": {
-    name: "Attention Grad-CAM",
-    title: "The last layer's class-token attention, heads weighed by their gradient",
-    claim: "saliency",
-    forClass: true,
-    needs: "chain",
-  },
-  "grad-cam": {
-    name: "Grad-CAM",
-    title: "The last feature maps, each weighed by how much the class's score rises with it (Selvaraju et al. 2017)",
-    claim: "saliency",
-    forClass: true,
-    needs: "classes",
-  },
-};
 
-/** The methods that fit a network, and, positions, the shown site. @param {string} method @param {Analysis} analysis @param {Site | null} site */
-export function possible(method, analysis, site) {
-  const { sites, predictions, output } = analysis;
-  const { forClass, needs } = METHODS[method];
-  if (needs === "positions") return positionsAt(site, analysis) != null;
-  if (needs === "keys") return site?.kind === "attention" && site.key_grid != null;
-  if (needs === "stream") return site != null && isOfPatches(site) && sites.filter(isOfPatches).length > 1;
-  if (method === "relevance" && output?.kind === "caption") return output.words.length > 0;
-  if (forClass && !predictions.length) return false;
-  if (needs === "chain") return hasRollout(sites);
-  // Behind a spatial transformer, feature maps lie on the warped picture and not on the photo.
-  return !hasRollout(sites) && sites.every((/** @type {Site} */ site) => site.kind !== "spatial-transformer");
+/** Where a site shows itself, an analysis has an address for that; other maps are under maps/. @param {any} view */
+const isMap = (view) => view.href.includes("/maps/");
+
+/** The maps that are shown in place of a site. @param {Analysis} analysis @returns {Offer[]} */
+export function offers({ maps = [], sites }) {
+  const ofSites = new Set(sites.flatMap((/** @type {Site} */ site) => (site.views ?? []).filter(isMap).map((/** @type {any} */ view) => view.name)));
+  const whole = (/** @type {Offer} */ offer) => !offer.kinds.length && offer.on_photo && offer.claim !== "mask";
+  return maps.filter((/** @type {Offer} */ offer) => whole(offer) || ofSites.has(offer.name));
 }
+
+/** What the server says of a map; undefined for what is no map that the page shows. @param {Analysis} analysis @param {string} method @returns {Offer | undefined} */
+export const offerOf = (analysis, method) => offers(analysis).find(({ name }) => name === method);
+
+/** Whether a map can be had of a network, and, where it is of one site, of the shown one. @param {string} method @param {Analysis} analysis @param {Site | null} [site] */
+export function possible(method, analysis, site) {
+  const offer = offerOf(analysis, method);
+  if (!offer) return false;
+  if (!offer.kinds.length) return offer.reason === null;
+  const view = site?.views?.find((one) => one.name === method);
+  return view?.reason === null;
+}
+
+/** The maps that can be had at a site, in their order. @param {Analysis} analysis @param {Site | null} site */
+export const fitting = (analysis, site) => offers(analysis).filter(({ name }) => possible(name, analysis, site));
+
+/** Whether the shown map is for a class or a word. @param {State} state */
+export const isForClass = ({ method, analysisData }) => Boolean(analysisData && offerOf(analysisData, method)?.for_class);
 
 /**
  * What is shown at a site: the chosen map, or the site itself where that map is not to be had, as behind another layer.
  * @param {State} state @param {Site | null} site
  */
 export function shownMethod({ method, analysisData }, site) {
-  const there = METHODS[method] ? possible(method, analysisData, site) : method !== "mask" || analysisData.output?.kind === "mask";
-  return there ? method : "site";
+  if (method === "mask") return analysisData.output?.kind === "mask" ? method : "site";
+  return possible(method, analysisData, site) ? method : "site";
 }
 
 /** Whether maps are for words that were written, not for classes. @param {Analysis} analysis */

@@ -1,32 +1,23 @@
-// What a map of the whole network shows, in one sentence.
+// What a map of the network shows, in one sentence: the server's, with what is chosen filled in.
 
-import { forWords, METHODS, targetOf } from "./methods.js";
-import { isCross, isPlaced, wordOf, wordsOf } from "./sites.js";
-import { percent } from "../ui/format.js";
+import { forWords, offerOf, targetOf } from "./methods.js";
+import { wordOf, wordsOf } from "./sites.js";
 
-const DINO_SHARE = 0.6;
+/** @param {string} english @param {Record<string, any>} parameters */
+const fill = (english, parameters) =>
+  english.replace(/\{(\w+)\}/g, (all, /** @type {string} */ name) => String(parameters[name] ?? all));
 
 /** @param {State} state */
 export function networkSentence(state) {
   const { analysisData: analysis, method } = state;
-  const layers = analysis.sites.filter(isPlaced).length;
-  if (method === "rollout")
-    return `Rollout: where the class token's attention comes from through all ${layers} layers, heads averaged.`;
-  if (method === "dino")
-    return `The fewest patches that together get ${percent(DINO_SHARE)} of what the class token looks at in the last layer, mean over heads.`;
+  const offer = offerOf(analysis, method);
+  if (!offer) return "";
   const site = analysis.sites.find((/** @type {Site} */ one) => one.id === state.site);
-  if (!site) return "";
-  if (method === "received")
-    return `Attention ${site.layer}, mean over heads: how much each patch is looked at by all ${isCross(site) ? "words" : "tokens that see it"}.`;
-  if (method === "token-lengths") return `How long the token of each patch is as it leaves layer ${site.layer}.`;
-  const how = forWords(analysis)
-    ? "attention through encoder and decoder, weighed by its gradient"
-    : {
-        "attention-grad-cam": "the last layer's class-token attention, heads weighed by their gradient",
-        "grad-cam": "the last feature maps, weighed by their gradient",
-        legrad: `the gradient of attention in all ${layers} layers, where it is positive`,
-      }[/** @type {string} */ (method)] ?? `attention through all ${layers} layers, weighed by its gradient`;
-  return `${METHODS[method].name} for “${className(state)}”: ${how}.`;
+  const chosen = {
+    ...(offer.for_class && { [forWords(analysis) ? "word" : "class"]: className(state) }),
+    ...(offer.kinds.length && site && { layer: site.layer, who: site.query_labels ? "words" : "tokens" }),
+  };
+  return `${fill(offer.sentence_english, { ...offer.sentence_parameters, ...chosen })}.`;
 }
 
 /** The name of the class or the word that a saliency map is for. @param {State} state */

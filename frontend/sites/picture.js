@@ -3,9 +3,10 @@
 import { focus, fuse, matrix } from "./attention_rows.js";
 import { extent, range } from "../paint/colormap.js";
 import { number } from "../ui/format.js";
-import { METHODS } from "./methods.js";
+import { offerOf } from "./methods.js";
 import { networkSentence } from "./network_sentences.js";
-import { askedGrid, isOnFeatures, isScattered, onGrid, placeOf, tokenName, tokenOf } from "./sites.js";
+import { POSITION_CLAIM } from "./positions.js";
+import { askedGrid, attends, isOnFeatures, isScattered, onGrid, placeOf, tokenName, tokenOf } from "./sites.js";
 
 /**
  * @typedef {object} Picture
@@ -20,6 +21,7 @@ import { askedGrid, isOnFeatures, isScattered, onGrid, placeOf, tokenName, token
  * @property {Cell | null} marked  the query's patch
  * @property {import("../geometry.js").PatchGrid} [markedGrid]  the grid it is counted in, if not the map's own
  * @property {Float32Array | null} prefix  values on the prefix tokens
+ * @property {{rows: Float32Array, columns: Float32Array}} [edges]  a factor for every row and for every column, drawn along the edges
  * @property {{rows: string[], columns: string[], masked: boolean, word: number}} [labels]  the words of a matrix, and the chosen row
  * @property {{index: number, label: string, share: number, colour: string}[]} [classes]  of a mask
  */
@@ -29,7 +31,7 @@ import { askedGrid, isOnFeatures, isScattered, onGrid, placeOf, tokenName, token
  * @param {Pick<Picture, "values" | "grid" | "sentence"> & Partial<Picture>} made
  * @returns {Picture}
  */
-function mapPicture(made) {
+export function mapPicture(made) {
   const [low, high] = extent(made.values);
   return { form: "map", claim: "attention map", low, high, scale: "this map", marked: null, prefix: null, ...made };
 }
@@ -110,7 +112,7 @@ export function placePicture(state, site, cell, map) {
 /** A map of the whole network. @param {State} state @param {{shape: number[], data: Float32Array}} map @returns {Picture} */
 export function networkPicture(state, { shape, data }) {
   return mapPicture({
-    claim: METHODS[state.method].claim,
+    claim: offerOf(state.analysisData, state.method)?.claim ?? "",
     values: data,
     grid: knownGrid(shape, state.analysisData?.sites),
     sentence: networkSentence(state),
@@ -122,12 +124,18 @@ export function positionPicture(cell, { values, shape }) {
   const flat = Float32Array.from(values.flat(), (value) => value ?? NaN);
   const apart = flat.some(Number.isNaN) ? " in its patch" : "";
   return mapPicture({
-    claim: METHODS.positions.claim,
+    claim: POSITION_CLAIM,
     values: flat,
     grid: gridOf(shape),
     sentence: `How alike the position of row ${cell.row}, column ${cell.column} is to every other's${apart}: the cosine of the vectors that tell patches where they are. The photo plays no part.`,
     marked: cell,
   });
+}
+
+/** Between which bounds a gate's factors are, where that is known. @param {Site} site */
+function spanned({ range: bounds }) {
+  const [low, high] = bounds ?? [0, 1];
+  return low == null || high == null ? "" : `, ${number(low)} to ${number(high)},`;
 }
 
 /** @param {Site} site @param {{shape: number[], data: Float32Array}} gate @returns {Picture} */
@@ -137,7 +145,7 @@ export function spatialGatePicture(site, { shape, data }) {
     values: data,
     grid: gridOf(shape),
     scale: "this mask",
-    sentence: `Spatial gate ${site.layer}: the factor, 0 to 1, that every place of the feature map is multiplied by.`,
+    sentence: `Spatial gate ${site.layer}: the factor${spanned(site)} that every place of the feature map is multiplied by${site.note?.includes("mask a channel") ? ", mean over the masks of its channels" : ""}.`,
   });
 }
 
@@ -233,7 +241,7 @@ export function summary(site, data) {
     const reached = data.data.filter((/** @type {number} */ value) => !Number.isNaN(value));
     return focus(reached, site.heads);
   }
-  if (site.kind === "attention") {
+  if (attends(site)) {
     // Of words the last: where they are masked, the first could look at one place only.
     const token = site.query_labels ? site.queries - 1 : (tokenOf("cls", site) ?? 0);
     return focus(data.row(token), data.heads);

@@ -2,6 +2,8 @@
 
 import { hasRollout, isInner, isOfPatches, isScattered, isWordMatrix, ownWords } from "./sites.js";
 
+export const POSITION_CLAIM = "position similarity";
+
 /**
  * Whose positions are shown at a site: those of patches, of the words of the sentence that was read, or of those that
  * the decoder read. Null where it is not known that the network adds any.

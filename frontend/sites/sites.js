@@ -1,25 +1,17 @@
 // What a site is called, drawn as and can show.
 
-/** @type {Record<string, {name: string, short: string, claim: string, glyph: string}>} */
-export const KINDS = {
-  attention: { name: "Attention", short: "attention", claim: "attention map", glyph: "attention" },
-  "channel-gate": { name: "Channel gate", short: "channels", claim: "gate", glyph: "channels" },
-  "spatial-gate": { name: "Spatial gate", short: "mask", claim: "gate", glyph: "mask" },
-  "spatial-transformer": {
-    name: "Spatial transformer",
-    short: "grid",
-    claim: "sampling grid",
-    glyph: "grid",
-  },
-};
+/** @typedef {any} Site  a site of an analysis, as the API gives it */
+
+/** Whether queries look at keys there. @param {Site} site @returns {site is AttentionSite} */
+export const attends = (site) => site?.heads != null;
 
 /** Queries are words, keys are places: what was looked at to write each word. @param {Site} site @returns {site is CrossSite} */
 export const isCross = (site) =>
-  site.kind === "attention" && site.query_labels != null && site.key_labels == null && site.key_grid != null;
+  attends(site) && site.query_labels != null && site.key_labels == null && site.key_grid != null;
 
 /** Queries and keys are words: a matrix with names. @param {Site} site @returns {site is WordSite} */
 export const isWordMatrix = (site) =>
-  site.kind === "attention" && site.query_labels != null && site.key_labels != null;
+  attends(site) && site.query_labels != null && site.key_labels != null;
 
 /** Whose queries are words. @param {Site | null} site @returns {site is WritingSite} */
 export const isWriting = (site) => site?.kind === "attention" && site.query_labels != null;
@@ -38,7 +30,7 @@ export const ownWords = (site) => isWordMatrix(site) && site.query_labels.join("
 
 /** What an attention is between, in a few words. @param {Site} site */
 export function roleOf(site) {
-  if (site.kind !== "attention") return "";
+  if (!attends(site)) return "";
   if (isCross(site)) return "cross-attention, from words to the photo";
   if (isMasked(site)) return "masked self-attention between words";
   if (isWordMatrix(site)) {
@@ -47,29 +39,9 @@ export function roleOf(site) {
   return site.windows ? "self-attention within windows" : "self-attention";
 }
 
-/** Its glyph: an eye, an eye on a word, a window, or a triangle or a square of words. @param {Site} site */
-export function glyphOf(site) {
-  if (isCross(site)) return "cross";
-  if (isMasked(site)) return "triangle";
-  if (isWordMatrix(site)) return "matrix";
-  return site.kind === "attention" && site.windows ? "window" : KINDS[site.kind].glyph;
-}
-
 /** Whether its windows are the patches of other sites: attention inside each patch (TNT). @param {Site} site @param {Site[]} sites */
 export const isInner = (site, sites) =>
   site.windows != null && sites.some((one) => isPlaced(one) && one.grid.rows * one.grid.columns === site.windows);
-
-/** The tabs that apply, in order. @param {Site | null} site */
-export function tabsOf(site) {
-  if (!site) return ["look"];
-  const middle =
-    site.kind === "attention" && site.heads > 1
-      ? ["heads"]
-      : site.kind === "channel-gate"
-        ? ["channels"]
-        : [];
-  return ["look", ...middle, "numbers", "how"];
-}
 
 /** Words that are about nothing that could be seen. */
 const SMALL = new Set("<start> <end> a an the two three some of in on at with and to is are his her its".split(" "));
@@ -84,10 +56,10 @@ export function wordOf({ word }, site) {
 }
 
 /** @param {Site} site */
-export const siteTitle = (site) => `${KINDS[site.kind].name} ${site.layer}`;
+export const siteTitle = (site) => `${site.title} ${site.layer}`;
 
-/** A site that looks from every token at every token, at known places. @param {Site} site @returns {site is PlacedSite} */
-export const isPlaced = (site) => site.kind === "attention" && site.grid != null;
+/** A site that looks from every token at every token, at known places. @param {Site} site */
+export const isPlaced = (site) => attends(site) && site.grid != null;
 
 /** Whether any token may be the query. @param {Site} site */
 export const isSquare = (site) => site.queries === site.keys;
@@ -97,7 +69,7 @@ export const isOfPatches = (site) => isPlaced(site) && isSquare(site);
 
 /** Tokens in windows, or queries on another grid than keys: every place can be asked about, by the server. @param {Site} site @returns {site is ScatteredSite} */
 export const isScattered = (site) =>
-  site.kind === "attention" && site.grid == null && site.query_grid != null && site.key_grid != null;
+  attends(site) && site.grid == null && site.query_grid != null && site.key_grid != null;
 
 /** The grid whose cells may be asked about; null where no place can be. @param {Site} site @param {"from" | "to"} direction */
 export function askedGrid(site, direction) {
@@ -149,11 +121,8 @@ export function samplersBefore(sites, id) {
 export const sameInput = (sites, site) =>
   sites.filter((one) => one.reads_through && one.reads_through.join() === site.reads_through?.join());
 
-/** @param {Site} site @returns {site is WarpSite} */
-const isWarp = (site) => site.kind === "spatial-transformer";
-
-/** Whether a spatial transformer reads a feature map and no picture. @param {Site | null} site */
-export const isOnFeatures = (site) => site?.kind === "spatial-transformer" && (site.channels ?? 0) > 3;
+/** Whether a spatial transformer reads a feature map and no picture. @param {Site} site */
+export const isOnFeatures = (site) => site?.reads_through != null && site.channels > 3;
 
 /** The mean over channels. @param {{shape: number[], data: Float32Array}} map (channel, row, column) */
 export function channelMean({ shape: [channels, rows, columns], data }) {
@@ -201,3 +170,6 @@ export const wordsOf = (output) => (output && "words" in output ? output.words :
 
 /** The classes of a mask; none of a network without one. @param {Output} output @returns {MaskClass[]} */
 export const classesOf = (output) => (output && "classes" in output ? output.classes : []);
+
+/** @param {Site} site @returns {site is WarpSite} */
+const isWarp = (site) => site.kind === "spatial-transformer";

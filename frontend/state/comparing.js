@@ -2,6 +2,7 @@
 
 import * as api from "../api/api.js";
 import { cellAt, fromAnalysis } from "../geometry.js";
+import { kindOf } from "../kinds/registry.js";
 import { askedGrid } from "../sites/sites.js";
 
 /** @param {() => Blob | null} shownPhoto */
@@ -20,19 +21,11 @@ export function comparing(shownPhoto) {
      * @param {AbortSignal} signal
      */
     async mapOf(analysis, site, point, signal) {
-      const grid = site.kind === "attention" ? askedGrid(site, "from") : null;
+      const grid = askedGrid(site, "from");
       const cell = point && grid && cellAt(fromAnalysis(analysis), ...point, grid);
-      const ask = (
-        /** @type {"attention" | "gate" | "features"} */ what,
-        /** @type {Record<string, string | number>} */ asked,
-      ) => api.siteMap(analysis.id, site.id, what, asked, signal);
-      let answer = await (site.kind === "attention"
-        ? ask("attention", cell ? { query: `${cell.row},${cell.column}` } : {})
-        : ask("gate", {}));
-      if (site.kind === "channel-gate") {
-        const most = answer.values.indexOf(Math.max(...answer.values));
-        answer = await ask("features", { channel: most });
-      }
+      /** @type {import("../kinds/kind.js").Ask} */
+      const ask = (what, asked) => api.siteMap(analysis.id, site.id, what, asked, signal);
+      const answer = await kindOf(site).onPhoto(ask, cell || null);
       const [rows, columns] = answer.shape;
       const values = Float32Array.from(answer.values.flat(), (/** @type {number | null} */ value) => value ?? NaN);
       return { values, rows, columns, sentence: answer.sentence, asked: grid };

@@ -24,6 +24,8 @@ export function fetching(cache, current, store) {
     },
     /** @param {Site} site */
     gate: (site) => cache().get(`gate ${site.id}`, () => api.gate(current(), site.id)),
+    /** Both strips of a strip gate, with their product. @param {Site} site */
+    strips: (site) => cache().get(`strips ${site.id}`, () => api.siteMap(current(), site.id, "gate", {}, new AbortController().signal)),
     /** @param {Site} site @param {number} channel */
     feature: (site, channel) =>
       cache().get(`feature ${site.id} ${channel}`, () => api.features(current(), site.id, channel)),

@@ -4,6 +4,7 @@
 import * as api from "../api/api.js";
 import { Cache } from "./cache.js";
 import { comparing } from "./comparing.js";
+import { kindOf } from "../kinds/registry.js";
 import { fetching } from "./fetching.js";
 import { kindOfModel, modelFor, sampleFor, sampleName } from "../api/samples.js";
 import { examplesOf } from "../kinds/words/sentences.js";
@@ -250,10 +251,9 @@ function firstSite({ sites, text }) {
   const placed = sites.filter(isOfPatches);
   const attention = placed.length ? placed : sites.filter(isScattered);
   if (attention.length) return attention[Math.floor(attention.length / 2)].id;
-  const gates = ["spatial-gate", "channel-gate"].map((kind) =>
-    sites.filter((/** @type {Site} */ site) => site.kind === kind),
-  );
-  const shown = gates.find((some) => some.length > 0);
+  const ranks = sites.map((/** @type {Site} */ site) => kindOf(site).rank(site));
+  const best = Math.min(...ranks);
+  const shown = best < Infinity ? sites.filter((/** @type {any} */ _, /** @type {number} */ i) => ranks[i] === best) : null;
   // Of several looks at the photo, the last is what the network goes by.
   const look = sites.findLast((/** @type {Site} */ site) => site.reads_through?.length === 0);
   return (shown?.[Math.floor(shown.length / 2)] ?? look ?? sites[0])?.id ?? null;

@@ -1,7 +1,6 @@
 // The state of the page in one place. What makes a view is also in the address, so that every view is a link.
 
 import { COLORMAPS } from "../paint/colormap.js";
-import { METHODS } from "../sites/methods.js";
 
 /**
  * @typedef {"cls" | {row: number, column: number} | {token: number}} Query
@@ -12,7 +11,7 @@ import { METHODS } from "../sites/methods.js";
  * @property {string | null} model
  * @property {string | null} text  the sentence, for a model that reads
  * @property {string | null} site
- * @property {string} method  "site", "mask", or one of METHODS
+ * @property {string} method  "site", "mask", or the name of one of the analysis's maps
  * @property {number | null} target  the class a saliency map is for; null: the predicted one
  * @property {Query} query
  * @property {"from" | "to"} direction
@@ -78,7 +77,7 @@ const FIELDS = {
   model: { initial: null, ...text },
   text: { initial: null, ...text },
   site: { initial: null, ...text },
-  method: { initial: "site", ...oneOf(["site", "mask", ...Object.keys(METHODS)]) },
+  method: { initial: "site", read: (value) => (/^[a-z-]{1,40}$/.test(value) ? value : undefined), write: String },
   target: { initial: null, ...whole },
   query: { initial: "cls", read: readQuery, write: writeQuery },
   direction: { initial: "from", ...oneOf(["from", "to"]) },

@@ -49,7 +49,12 @@ declare global {
   type WritingSite = AttentionSite & { query_labels: string[] };
   type Output = wire.Analysis["output"];
   /** Where each place of a spatial transformer's output was read: (row, column) of points (x, y) from −1 to 1. */
-  type Sampling = Pick<wire.SamplingGrid, "theta" | "align_corners"> & { input: Grid; output: Grid; grid: number[][][] };
+  type Sampling = Pick<wire.SamplingGrid, "theta" | "align_corners"> & {
+    input: Grid;
+    output: Grid;
+    grid: number[][][];
+    points?: number[][][] | null;
+  };
   type Written = wire.CaptionOutput | wire.SequenceOutput;
   type Cell = { row: number; column: number };
   type Analysis = Omit<wire.Analysis, "sites"> & { sites: Site[] };

@@ -2,7 +2,7 @@
 
 import { extent, HATCH, normalise, paintCells } from "../paint/colormap.js";
 import { cellAt, cellBox, crop } from "../geometry.js";
-import { askedGrid, isPlaced } from "../sites/sites.js";
+import { kindOf } from "../kinds/registry.js";
 
 /** No more than these stand side by side. */
 export const MOST = 4;
@@ -11,16 +11,12 @@ const DIM = "rgb(10 11 13 / 0.66)";
 
 /** Sites whose picture lies on the photo and can be asked at a place. @param {Analysis} analysis */
 export const comparableSites = (analysis) =>
-  analysis.sites.filter(
-    (/** @type {Site} */ site) => site.kind.endsWith("-gate") || (site.kind === "attention" && askedGrid(site, "from")),
-  );
+  analysis.sites.filter((/** @type {Site} */ site) => kindOf(site).rank(site) < Infinity);
 
 /** What is shown first of a network: attention halfway, over the whole photo before that in windows, else a mask over places, else a channel gate. @param {Site[]} sites */
 export function firstOf(sites) {
-  const ofKind = (/** @type {string} */ kind) => sites.filter((site) => site.kind === kind);
-  const attention = ofKind("attention");
-  const wanted = [attention.filter(isPlaced), attention, ofKind("spatial-gate"), ofKind("channel-gate")];
-  const some = wanted.find(({ length }) => length > 0) ?? sites;
+  const ranks = sites.map((site) => kindOf(site).rank(site));
+  const some = sites.filter((_, index) => ranks[index] === Math.min(...ranks));
   return Math.max(0, sites.indexOf(some[Math.floor(some.length / 2)]));
 }
 

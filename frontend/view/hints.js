@@ -2,7 +2,7 @@
 
 import { askingGrid, siteOf } from "./keep_picture.js";
 import { shownMethod } from "../sites/methods.js";
-import { isCross } from "../sites/sites.js";
+import { attends, isCross } from "../sites/sites.js";
 
 const TOUCH = matchMedia("(hover: none)");
 
@@ -15,7 +15,7 @@ export function hintFor(state, picture) {
     return `${TOUCH.matches ? "Touch" : "Move over"} the right picture to see where each pixel was read.`;
   if (picture.form === "mask" && TOUCH.matches) return "Press and hold to read the class of a place.";
   if (picture.form === "mask")
-    return site?.kind === "attention"
+    return site && attends(site)
       ? "Move over the photo to read the class. Choose Attention to ask what a place looks at."
       : "Move over the photo to read the class.";
   if (site && isCross(site) && shownMethod(state, site) === "site")

@@ -2,12 +2,13 @@
 // is likely asked for next is fetched while the page is idle.
 
 import { asProblem } from "../api/api.js";
-import { forWords, METHODS, shownMethod, targetOf } from "../sites/methods.js";
+import { forWords, offerOf, shownMethod, targetOf } from "../sites/methods.js";
 import { writtenWord } from "../sites/network_sentences.js";
 import * as pictures from "../sites/picture.js";
-import { maskPicture, wordMatrixPicture, wordPicture, wordPositionsPicture } from "../kinds/words/picture.js";
+import { maskPicture, wordPositionsPicture } from "../kinds/words/picture.js";
 import { positionCell, positionGrid, positionsAsked, positionsAt } from "../sites/positions.js";
-import { askedGrid, cellOf, isCross, isScattered, isWordMatrix, isWriting, wordOf } from "../sites/sites.js";
+import { kindOf } from "../kinds/registry.js";
+import { askedGrid, isWriting } from "../sites/sites.js";
 
 const MADE_FROM = [
   "attempt",
@@ -86,27 +87,8 @@ async function make(state, session) {
   const method = shownMethod(state, site);
   if (method === "mask") return maskPicture(state.analysisData, await session.mask());
   if (method === "positions") return positions(state, site, session);
-  if (method in METHODS) return pictures.networkPicture(state, await session.map(method, askedOf(state)));
-  if (isCross(site)) return wordPicture(state, site, await session.word(site, wordOf(state, site)));
-  if (isWordMatrix(site)) return wordMatrixPicture(state, site, await session.attention(site));
-  if (isScattered(site)) {
-    const cell = cellOf(pictures.askedQuery(state), site, state.direction);
-    return pictures.placePicture(state, site, cell, await session.place(site, cell, state.direction));
-  }
-  switch (site.kind) {
-    case "attention":
-      return pictures.attentionPicture(state, site, await session.attention(site));
-    case "spatial-gate":
-      return pictures.spatialGatePicture(site, await session.gate(site));
-    case "spatial-transformer":
-      return pictures.gridPicture(site, await session.grid(site));
-    default: {
-      const gate = (await session.gate(site)).data;
-      if (!session.shows(state.analysisData)) return null; // another one has come meanwhile
-      const channel = pictures.channelOf(state, gate);
-      return pictures.channelPicture(site, gate, channel, await session.feature(site, channel));
-    }
-  }
+  if (method !== "site") return pictures.networkPicture(state, await session.map(method, askedOf(state)));
+  return kindOf(site).picture(state, site, session);
 }
 
 /** How alike positions are: one place's to all, or those of all words. @param {State} state @param {Site} site @param {Session} session */
@@ -119,9 +101,10 @@ async function positions(state, site, session) {
 
 /** What a map of the whole network is for. @param {State} state @returns {Record<string, number | string>} */
 function askedOf(state) {
-  if (["stream", "keys"].includes(METHODS[state.method].needs)) return { site: state.site ?? "" };
-  if (!METHODS[state.method].forClass) return {};
-  return forWords(state.analysisData) ? { word: writtenWord(state) } : { target: targetOf(state) ?? 0 };
+  const offer = offerOf(state.analysisData, state.method);
+  if (offer?.kinds.length) return { site: state.site ?? "" };
+  if (!offer?.for_class) return {};
+  return forWords(state.analysisData) ? { word: writtenWord(state) } : { target: targetOf(state) };
 }
 
 /** Fetches the neighbours of the shown site first, then all, and notes each site's number for the depth strip. @param {Context} context */
@@ -135,8 +118,8 @@ async function prefetch({ store, session }) {
   let bytes = 0;
   for (const site of nearest) {
     if (over()) return;
-    bytes += weight(site);
-    if (bytes > PREFETCH_BYTES || site.kind === "spatial-transformer") continue;
+    const { ahead, bytes: own } = kindOf(site);
+    if (!ahead || (bytes += own(site)) > PREFETCH_BYTES) continue;
     const data = await ahead(site, session).catch(() => null);
     if (over()) return;
     const { summaries } = store.get();
@@ -144,20 +127,6 @@ async function prefetch({ store, session }) {
     store.set({ summaries: { ...summaries, [site.id]: pictures.summary(site, data) } });
     await new Promise(whenIdle);
   }
-}
-
-/** What is drawn first of a site. @param {Site} site @param {Session} session */
-function ahead(site, session) {
-  if (isScattered(site)) return session.place(site, cellOf("cls", site, "from"), "from");
-  return site.kind === "attention" ? session.attention(site) : session.gate(site);
-}
-
-/** Bytes a site's data will take, about. @param {Site} site */
-function weight(site) {
-  if (isScattered(site)) return site.heads * site.key_grid.rows * site.key_grid.columns * 4;
-  if (site.kind !== "attention") return 4e3;
-  const head = site.projections ? 2 * 64 : site.keys;
-  return site.heads * site.queries * head * 4;
 }
 
 /** @param {(value?: any) => void} work */

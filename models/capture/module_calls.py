@@ -102,17 +102,19 @@ def last_picture(module: nn.Module, inputs: Tensor) -> tuple[nn.Module | None, A
 
 
 @contextmanager
-def graph_from(layer: nn.Module) -> Iterator[None]:
+def graph_from(layer: nn.Module) -> Iterator[list[Tensor]]:
     """During the `with` the graph begins at what `layer` gives: what runs before it builds none,
-    unless parameters or inputs ask for it.
+    unless parameters or inputs ask for it. The list holds what it gave, the leaves of the graph.
     """
+    leaves: list[Tensor] = []
 
     def begin(called: nn.Module, args: Any, output: Tensor) -> Tensor:
+        leaves.append(output.detach().requires_grad_())
         # A copy of a leaf, because what comes next may write over it.
-        return output.detach().requires_grad_().clone()
+        return leaves[-1].clone()
 
     handle = layer.register_forward_hook(begin)
     try:
-        yield
+        yield leaves
     finally:
         handle.remove()

@@ -62,7 +62,7 @@ class _Birth(NamedTuple):
     activations: int
 
 
-class _Summing(_Watch):
+class Summing(_Watch):
     """Watches as capture does, and notes the sums of tokens.
 
     tokens: how many there are, `prefix` of which have no place and may join the others later.
@@ -71,7 +71,7 @@ class _Summing(_Watch):
     def __init__(
         self, recording: Recording, given: Sequence[Tensor], tokens: int, prefix: int
     ) -> None:
-        super().__init__(recording)
+        super().__init__(recording, fused=False)  # the sums in between are wanted
         self.tokens, self.prefix = tokens, prefix
         self.found: list[Addition] = []
         self._births: dict[int, _Birth] = {}
@@ -213,6 +213,6 @@ def stream(
     prefix: how many of them have no place. The list fills while the network runs.
     """
     recording = Recording(module, features=False, gradients=False)
-    summing = _Summing(recording, given, tokens, prefix)
+    summing = Summing(recording, given, tokens, prefix)
     with summing:
         yield summing.found

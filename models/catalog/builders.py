@@ -24,10 +24,12 @@ from torch import Tensor, nn
 
 from fovea.models.catalog import timm_zoo
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
-from fovea.models.catalog.weights.weights import fill, refuse
+from fovea.models.catalog.weights.weights import fill, fitting, refuse
 
 FORMS = "timm:<name>, transformers:<class or model type> or package.module:factory"
-INSTALL_TRANSFORMERS = "it needs transformers; install it with: pip install 'fovea[transformers]'"
+INSTALL_TRANSFORMERS = (
+    "it needs transformers; install it with: pip install 'fovea-microscope[transformers]'"
+)
 
 
 def problem(builder: str, arguments: Mapping[str, Any]) -> str | None:
@@ -135,15 +137,24 @@ def _build_transformers(
     Tensors that the class has no use for (the text half of a CLIP) are left out, as is usual there.
     """
     kind, config = _configured(_transformers(), name, settings)
-    with _quietly():
-        network, told = kind.from_pretrained(
-            None,
-            config=config,
-            state_dict=tensors,
-            dtype=torch.float32,
-            ignore_mismatched_sizes=True,  # They are told, and refused below.
-            output_loading_info=True,
-        )
+
+    def filled(tensors: dict[str, Tensor]) -> tuple[nn.Module, dict[str, Any]]:
+        with _quietly():
+            network, told = kind.from_pretrained(
+                None,
+                config=config,
+                state_dict=tensors,
+                dtype=torch.float32,
+                ignore_mismatched_sizes=True,  # They are told, and refused below.
+                output_loading_info=True,
+            )
+        return network, told
+
+    network, told = filled(dict(tensors))
+    if told["missing_keys"]:
+        renamed = fitting(tensors, network.state_dict())
+        if renamed.keys() != tensors.keys():
+            network, told = filled(renamed)
     misshapen = [
         f"{key} is {tuple(given)}, not {tuple(own)}"
         for key, given, own in sorted(told["mismatched_keys"])
@@ -154,8 +165,7 @@ def _build_transformers(
         unknown=sorted(told["unexpected_keys"]) if told["missing_keys"] else [],
         misshapen=misshapen,
     )
-    loaded: nn.Module = network
-    return loaded
+    return network
 
 
 def _configured(transformers: Any, name: str, settings: dict[str, Any]) -> tuple[Any, Any]:

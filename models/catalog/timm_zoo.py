@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from fovea.models.catalog.spec import ModelSpec
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.catalog.weights.weights import fitting
 from fovea.models.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -122,12 +123,22 @@ def spec(name: str) -> ModelSpec:
 
 def build(spec: ModelSpec, tensors: dict[str, Tensor]) -> nn.Module:
     """The network with these weights, through timm's own loader and key filters; RuntimeError if
-    they do not fit.
+    they do not fit, with what a wrapper put before their names or without it.
     """
-    module: nn.Module = _timm().create_model(
-        spec.id, pretrained=True, pretrained_cfg_overlay={"state_dict": tensors}
-    )
-    return module
+
+    def filled(tensors: dict[str, Tensor]) -> nn.Module:
+        module: nn.Module = _timm().create_model(
+            spec.id, pretrained=True, pretrained_cfg_overlay={"state_dict": tensors}
+        )
+        return module
+
+    try:
+        return filled(dict(tensors))
+    except RuntimeError:
+        renamed = fitting(tensors, create(spec.id, {}).state_dict())
+        if renamed.keys() == tensors.keys():
+            raise
+        return filled(renamed)
 
 
 def search(text: str) -> Iterator[str]:

@@ -23,7 +23,14 @@ class Product:
     known: Factor
 
 
-Recogniser = Callable[[Watch, Product], bool | Origin]
+@dataclass(frozen=True, eq=False, slots=True)
+class Changed:
+    """An edited gate: what is to multiply in the place of the product's factor."""
+
+    factor: Tensor
+
+
+Recogniser = Callable[[Watch, Product], bool | Origin | Changed]
 """Adds a site where a product is one of its kind, and says whether it is. An origin is given to the
 result, where another product is to complete it.
 """

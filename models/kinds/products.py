@@ -18,7 +18,7 @@ from fovea.models.kinds.gate import signature as gates
 from fovea.models.kinds.gate.arithmetic import multiplied, on_quotient, read
 from fovea.models.kinds.gate.factor import Factor, factor_of
 from fovea.models.kinds.gate.shape import spread_of, without_expansion
-from fovea.models.kinds.product import Product, Recogniser
+from fovea.models.kinds.product import Changed, Product, Recogniser
 from fovea.models.tracing.equations import operands_of
 from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.recording import Watch
@@ -82,9 +82,10 @@ def on_product(recognisers: Sequence[Recogniser]) -> Handler:
             if origin is not None and origin.produced_by in ("softmax", "weighted"):
                 return _of_softmax(watch, func, args, kwargs, factor, origin, rest)
         # Looked at before the product runs: it may write over the map.
-        told = _told(watch, product_of(watch, one, other), recognisers)
+        product = product_of(watch, one, other)
+        told = _told(watch, product, recognisers)
         operands = read(watch, one, other)
-        result = func(*args, **kwargs)
+        result = func(*_changed(args, product, told), **kwargs)
         if not told:
             multiplied(watch, operands, result)
         elif isinstance(told, Origin):
@@ -103,7 +104,10 @@ def _of_softmax(
     if isinstance(other, Tensor) and origin.produced_by == "softmax":
         spread = gates.softmax_gate(factor, origin, other)
         if spread is not None:
-            gates.add(watch, "channel-gate", spread, Factor(0.0, 1.0), competing=origin.size)
+            known = Factor(0.0, 1.0)
+            changed = gates.add(watch, "channel-gate", spread, known, competing=origin.size)
+            if changed is not None:
+                args = _instead(args, factor, spread.restored(changed, factor))
             return func(*args, **kwargs)
     result = func(*args, **kwargs)
     if origin.produced_by == "softmax" and isinstance(result, Tensor):
@@ -117,12 +121,39 @@ def _of_softmax(
     return result
 
 
+def _changed(args: Sequence[Any], product: Product | None, told: Any) -> Sequence[Any]:
+    """The arguments of a product, with the factor that an edit puts in."""
+    if product is None or not isinstance(told, Changed):
+        return args
+    return _instead(args, product.factor, told.factor)
+
+
+def _instead(args: Sequence[Any], known: Tensor, other: Tensor) -> Sequence[Any]:
+    """Arguments with another tensor in the place of one, in a list of operands too."""
+    return [
+        _instead(one, known, other)
+        if isinstance(one, list | tuple)
+        else other
+        if one is known
+        else one
+        for one in args
+    ]
+
+
+def _as_operand(laid_out: Tensor, like: Tensor, own: str, output: str) -> Tensor:
+    """The inverse of `_laid_out`."""
+    letters = [letter for letter in output if letter in own]
+    ordered = laid_out.reshape([like.shape[own.index(letter)] for letter in letters])
+    return ordered.permute([letters.index(letter) for letter in own])
+
+
 def on_product_added(recognisers: Sequence[Recogniser]) -> Handler:
     """The handler of addcmul: input + value · one · other."""
 
     def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         if len(args) >= 3:
-            _told(watch, product_of(watch, args[-2], args[-1]), recognisers)
+            product = product_of(watch, args[-2], args[-1])
+            args = _changed(args, product, _told(watch, product, recognisers))
         return func(*args, **kwargs)
 
     return handler
@@ -137,8 +168,10 @@ def on_division(recognisers: Sequence[Recogniser]) -> Handler:
             if below is not None and below.low > 0 and args[1].numel() < args[0].numel():
                 found = product_of(watch, args[1], args[0])
                 told = False if found is None else _told(watch, _inverse(found), recognisers)
+                if isinstance(told, Changed):
+                    told = Changed(1 / told.factor)
                 if told:
-                    return func(*args, **kwargs)
+                    return func(*_changed(args, found, told), **kwargs)
         return on_quotient(watch, func, args, kwargs)
 
     return handler
@@ -187,6 +220,8 @@ def on_einsum(recognisers: Sequence[Recogniser]) -> Handler:
             told = _told(watch, product_of(watch, factor, features), recognisers)
             if isinstance(told, Origin):
                 recording.origins.set(features, told)
+            elif isinstance(told, Changed):
+                args = _instead(args, one, _as_operand(told.factor, one, own, output))
         return func(*args, **kwargs)
 
     return handler

@@ -17,6 +17,8 @@ from fovea.models.records import Attention, Map, Site, Trace
 class NoGradients(NotPossible):
     """The trace carries no gradients: it did not come from `Recording.differentiate`."""
 
+    key = "no-gradients"
+
 
 def gradient_rows(attention: Attention, queries: Tensor | None = None) -> Tensor:
     """∂target/∂A for these queries: (head, query, key), float32; all queries if None."""
@@ -75,7 +77,7 @@ def grad_cam_of(last: Site) -> Map:
     """`attention_grad_cam`, given the last layer alone."""
     assert last.grid is not None
     if not last.prefix_tokens:
-        raise NoClassToken("it reads the class token's row; there is no class token")
+        raise NoClassToken()
     first = torch.zeros(1, dtype=torch.long)
     attention, _ = last.on_grid(rows(last.attention, first)[:, 0])
     gradient, _ = last.on_grid(gradient_rows(last.attention, first)[:, 0])

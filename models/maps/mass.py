@@ -32,7 +32,7 @@ def dino(trace: Trace, mass: float = 0.6) -> Map:
     last = chain(trace)[-1]
     assert last.grid is not None
     if not last.prefix_tokens:
-        raise NoClassToken("it reads the class token's row; there is no class token")
+        raise NoClassToken()
     patches, _ = last.on_grid(rows(last.attention, torch.zeros(1, dtype=torch.long))[:, 0])
     return Map(
         values=heaviest(patches.flatten(1), mass).view_as(patches),

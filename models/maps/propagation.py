@@ -12,6 +12,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from fovea.models.kinds.attention.rows import rows
 from fovea.models.records import Attention, Map, Site, Trace
 
 Blocks = Iterable[tuple[Tensor, Tensor]]
@@ -22,33 +23,108 @@ NOTHING = Attention()
 
 
 class NotPossible(ValueError):
-    """This trace cannot have that map; the message says why."""
+    """This trace cannot have that map; the message says why.
+
+    key, parameters: the same for other languages.
+    """
+
+    key = "not-possible"
+
+    def __init__(self, message: str, key: str | None = None, **parameters: object) -> None:
+        super().__init__(message)
+        self.key = key or type(self).key
+        self.parameters = parameters
 
 
 class NoChain(NotPossible):
     """The trace has no chain of self-attention over the same tokens."""
 
+    key = "no-chain"
+
 
 class NoClassToken(NotPossible):
     """The map reads the class token's row, and the network has no class token."""
 
+    key = "no-class-token"
+
+    def __init__(self) -> None:
+        super().__init__("it reads the class token's row; there is no class token")
+
 
 def chain(trace: Trace) -> tuple[Site, ...]:
-    """The self-attention sites that share the tokens of the last one, in order of execution."""
+    """The self-attention sites that share the tokens of the last one, in order of execution.
+
+    Raises NoChain where there is none, or where patches also exchange what they hold in layers that
+    are not of it, as in windows or in the earlier stages of a pyramid: a product of some of the
+    layers would not say what the network does.
+    """
     square = [s for s in trace.sites if s.attends and s.queries == s.keys and s.grid]
     if not square:
         raise NoChain("it needs self-attention over the patches of the photo; there is none")
     last = square[-1]
-    return tuple(s for s in square if (s.keys, s.grid) == (last.keys, last.grid))
+    found = tuple(s for s in square if (s.keys, s.grid) == (last.keys, last.grid))
+    inside = {s.id for s in found}
+    others = [s for s in trace.sites if s.id not in inside and _mixes_patches(s, last)]
+    if others:
+        layers = sum(_is_placed(site) for site in trace.sites)
+        raise NoChain(
+            f"it needs self-attention over all patches in every layer; only {len(found)} of "
+            f"{layers} layers have that, the others see windows, another grid or other tokens",
+            "partial-chain",
+            chain=len(found),
+            layers=layers,
+        )
+    return found
+
+
+def _is_placed(site: Site) -> bool:
+    """Whether it is known that patches look at patches there."""
+    layout = site.layout
+    known = layout is not None and layout.queries is not None and layout.keys is not None
+    return site.attends and (site.grid is not None or known)
+
+
+def _mixes_patches(site: Site, last: Site) -> bool:
+    """Whether an attention outside of the chain carries something from patch to patch of it."""
+    layout = site.layout
+    if not site.attends or last.grid is None:
+        return False
+    if site.grid is not None and (site.queries == site.keys or layout is None):
+        return True
+    if layout is None or layout.queries is None or layout.keys is None:
+        return False
+    cells, own = layout.keys.cells.long(), layout.keys.grid
+    row = cells // own.columns * last.grid.rows // own.rows
+    column = cells % own.columns * last.grid.columns // own.columns
+    patch = row * last.grid.columns + column
+    placed = cells >= 0
+    lowest = patch.masked_fill(~placed, last.grid.cells).amin(-1)
+    highest = patch.masked_fill(~placed, -1).amax(-1)
+    # Windows that lie within one patch each (TNT's) carry nothing out of it.
+    return bool((highest > lowest).any()) and bool((layout.queries.cells >= 0).any())
+
+
+def writes(site: Site) -> bool:
+    """Whether the first token may look at itself only, as in a network that writes word after word;
+    the words after the patches are what asks then.
+    """
+    if not site.prefix_tokens or not site.suffix_tokens:
+        return False
+    first = rows(site.attention, torch.zeros(1, dtype=torch.long))[:, 0, 1:]
+    return not bool(first.any())
 
 
 def start_row(site: Site) -> Tensor:
-    """(token,): one on the class token; without one, equal shares of all patches."""
+    """(token,): one on the class token; without one, equal shares of all patches. Of a network that
+    writes, whose first token may look at nothing but itself, one on the last token.
+    """
     attention = site.attention
     held = attention.query if attention.probabilities is None else attention.probabilities
     assert held is not None
     row = torch.zeros(attention.shape[3], device=held.device)
-    if site.prefix_tokens:
+    if writes(site):
+        row[-1] = 1.0
+    elif site.prefix_tokens:
         row[0] = 1.0
     else:
         patches = len(row) - site.suffix_tokens
@@ -76,12 +152,17 @@ class ClassRow:
         self._blocks_of, self._normalised = blocks_of, normalised
         self._row: Tensor | None = None
         self._last: Site | None = None
+        self._start = "the mean over all patches"
         self.layers = 0
 
     def through(self, site: Site) -> None:
         """Pass one layer; the last one comes first. The site has a grid and its gradients."""
         if self._row is None:
             self._row, self._last = start_row(site), replace(site, tensors=NOTHING)
+            if writes(site):
+                self._start = "the last token"
+            elif site.prefix_tokens:
+                self._start = "the class token"
         blocks = self._blocks_of(site.attention)
         self._row = propagate(self._row, blocks, normalised=self._normalised)
         self.layers += 1
@@ -91,7 +172,7 @@ class ClassRow:
         last, row = self._last, self._row
         if last is None or row is None or last.grid is None:
             raise NoChain("no layer of it has been passed")
-        start = "the class token" if last.prefix_tokens else "the mean over all patches"
+        start = self._start
         values, prefix = last.on_grid(row)
         return Map(
             values=values,

@@ -1,126 +1,78 @@
-"""What one token of one layer looks at, or is looked at by, as a Map: the plainest of all."""
+"""Attention itself: what a token looks at in one layer, what looks at it, or the whole matrix."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+from fovea.models.methods import options
+from fovea.models.methods.base import Made, Method, Options, Phrase, Subject
 
-from fovea.models.geometry import token_of
-from fovea.models.kinds.attention.rows import Fusion, columns, fuse, rows
-from fovea.models.kinds.attention.windows import looked_at_by, looks_at
-from fovea.models.records import Cells, Map, Site, Trace
+if TYPE_CHECKING:
+    from fovea.models.records import Site
 
-Query = str | tuple[int, ...] | int | None
-"""The class token as "cls", a place as (row, column), of a video or a volume as (depth, row,
-column), or a token by its number. None: the class token, or the place in the middle where there is
-none.
-"""
+KINDS = ("attention",)
 
 
-def attention_site(trace: Trace, layer: int) -> Site:
-    """The attention of a layer; negative ones are counted from the last. Raises IndexError."""
-    sites = [site for site in trace.sites if site.attends]
-    if not -len(sites) <= layer < len(sites):
-        raise IndexError(f"layer {layer} does not exist; there are {len(sites)} attention layers")
-    return sites[layer]
+def _check(subject: Subject, site: Site | None) -> None:
+    from fovea.models.methods.making.choosing import fitting, of_kind
+
+    of_kind(*KINDS)(site) if site else fitting(subject, KINDS)
 
 
-def _place_of(cells: Cells | None, query: Query) -> tuple[int, int] | None:
-    """The place that is asked about on a grid of windows or queries."""
-    if cells is None:
-        return None
-    if query is None:
-        return cells.grid.rows // 2, cells.grid.columns // 2
-    return (query[0], query[1]) if isinstance(query, tuple) and len(query) == 2 else None
+def _make(subject: Subject, chosen: Options) -> Made:
+    from fovea.models.methods.base import BadOption
+    from fovea.models.methods.making.attending import attended
+    from fovea.models.methods.making.choosing import chosen as chosen_site
+    from fovea.models.methods.making.queries import asked_word
+
+    site = chosen_site(subject, chosen, KINDS)
+    query: str | None = chosen["query"]
+    if chosen["word"] is not None:
+        if query is not None:
+            raise BadOption("query and word name the same thing; give one of them.")
+        query = asked_word(subject, site, chosen["word"], chosen["direction"])
+    elif query is None and not subject.reads_photo:
+        query = "all"
+    rest: dict[str, Any] = {name: chosen[name] for name in ("direction", "head", "window")}
+    return attended(site, query, sentence=subject.sentence, **rest)
 
 
-def _token_of(site: Site, query: Query, tokens: int) -> tuple[int, str]:
-    """(token, what it is called). Raises ValueError where the site has no such token."""
-    if query is None and not site.prefix_tokens:
-        query = tuple(count // 2 for count in site.grid.shape) if site.grid else 0
-    if query is None or query == "cls":
-        if not site.prefix_tokens:
-            raise ValueError(f"site {site.id} has no class token")
-        return 0, "the class token"
-    if isinstance(query, tuple):
-        placeless = site.prefix_tokens + site.suffix_tokens
-        if site.grid is None or tokens != placeless + site.grid.cells:
-            raise ValueError(f"the tokens of site {site.id} have no places: {site.note}")
-        if len(query) != len(site.grid.shape):
-            raise ValueError(f"a place of site {site.id} is ({', '.join(site.grid.axis_names)})")
-        *deep, row, column = query
-        token = token_of(row, column, site.grid, site.prefix_tokens, *deep)
-        words = [f"{name} {at}" for name, at in zip(site.grid.axis_names, query, strict=True)]
-        return token, f"the patch at {', '.join(words)}"
-    if not isinstance(query, int) or not 0 <= query < tokens:
-        raise ValueError(
-            f"query {query!r} does not exist; valid: 'cls', (row, column), 0 to {tokens - 1}"
+def _sentence(subject: Subject) -> Phrase:
+    from fovea.models.methods.making.choosing import fitting
+
+    site = fitting(subject, KINDS)
+    if not subject.reads_photo:
+        return Phrase(
+            "attention.words",
+            "Attention {layer}, mean over heads: which words each word looks at",
+            {"layer": site.layer},
         )
-    return query, f"token {query}"
-
-
-def _as_map(values: Tensor, site: Site, axis: str, sentence: str) -> Map:
-    """Values on tokens (…, token), put onto the places where there are some."""
-    grid = site.grid
-    axes = ("head",) if values.ndim == 2 else ()
-    if (
-        grid is not None
-        and values.shape[-1] == site.prefix_tokens + grid.cells + site.suffix_tokens
-    ):
-        places, rest = site.on_grid(values)
-        return Map(places, (*axes, *grid.axis_names), rest, sentence, grid)
-    layout = site.layout
-    cells = None if layout is None else layout.keys if axis == "key" else layout.queries
-    if cells is None or tuple(cells.cells.shape) != (1, values.shape[-1]):
-        return Map(values, (*axes, axis), None, sentence)
-    # Words or learned queries on one side, patches on the other.
-    tokens, grid = cells.cells[0].long().to(values.device), cells.grid
-    spread = values.new_full((*values.shape[:-1], grid.cells), torch.nan)
-    spread[..., tokens[tokens >= 0]] = values[..., tokens >= 0]
-    places = spread.unflatten(-1, grid.shape)
-    return Map(places, (*axes, *grid.axis_names), values[..., tokens < 0], sentence, grid)
-
-
-def attention(
-    trace: Trace,
-    layer: int = -1,
-    query: Query = None,
-    *,
-    head: Fusion | int = "mean",
-    direction: Literal["from", "to"] = "from",
-) -> Map:
-    """What a token looks at ("from": its row) or what looks at it ("to": its column).
-
-    trace: of one photo. layer: counted from 0 over the attention layers, or from the last as −1.
-    head: mean, max or min over heads, one head, or all. values: (row, column), or (token,) where
-    places are not known, with a leading head axis for all heads; a place outside of the window
-    that the query sees is NaN. Raises IndexError or ValueError, which name what there is.
-    """
-    site = attention_site(trace, layer)
-    held, layout = site.attention, site.layout
-    _, _, queries, keys = held.shape
-    verb = "looks at" if direction == "from" else "is looked at by"
-    where = (
-        f"Layer {site.layer}, head {head}: what"
-        if isinstance(head, int)
-        else (f"Layer {site.layer}, {'each head' if head == 'all' else f'{head} over heads'}: what")
+    who = "the class token" if site.prefix_tokens and site.grid else "the token in the middle"
+    return Phrase(
+        "attention.row",
+        "Attention {layer}, mean over heads: what {who} looks at",
+        {"layer": site.layer, "who": who},
     )
-    with torch.no_grad():
-        if site.grid is None and layout is not None and layout.queries and layout.keys:
-            asked = layout.queries if direction == "from" else layout.keys
-            if place := _place_of(asked, query):
-                look = looks_at if direction == "from" else looked_at_by
-                sentence = f"{where} the patch at row {place[0]}, column {place[1]} {verb}"
-                values = fuse(look(held, layout, *place), head)
-                axes = ("head",) if values.ndim == 3 else ()
-                answered = layout.keys if direction == "from" else layout.queries
-                return Map(values, (*axes, "row", "column"), None, sentence, answered.grid)
-        token, words = _token_of(site, query, queries if direction == "from" else keys)
-        pick = rows if direction == "from" else columns
-        held_tensor = held.query if held.probabilities is None else held.probabilities
-        assert held_tensor is not None
-        line = fuse(pick(held, torch.tensor([token], device=held_tensor.device))[:, 0], head)
-    axis = "key" if direction == "from" else "query"
-    return _as_map(line, site, axis, f"{where} {words} {verb}")
+
+
+METHOD = Method(
+    name="attention",
+    title="Attention",
+    summary="What one token of a layer looks at, or what looks at it",
+    claim="attention map",
+    equation="A_i = softmax(q_i Kᵀ·scale + mask), its row i; or its column",
+    paper="Vaswani et al. 2017, eq. 1",
+    options=(
+        options.SITE,
+        options.LAYER,
+        options.QUERY,
+        options.WORD,
+        options.DIRECTION,
+        options.HEAD,
+        options.WINDOW,
+    ),
+    check=_check,
+    make=_make,
+    sentence=_sentence,
+    kinds=KINDS,
+)

@@ -1,27 +1,113 @@
-"""The positional encodings of a network, found in one pass over a photo or a sentence."""
+"""How alike positions are: one place's to every other's, or those of words."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor, nn
+from fovea.models.methods import options, probes
+from fovea.models.methods.base import Ask, Made, Method, Options, Phrase, Subject
 
-from fovea.models.places.layout import merged
-from fovea.models.places.positions import Positions, positions
-from fovea.models.records import Words
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor, nn
+
+    from fovea.models.places.layout import Layouts
+    from fovea.models.places.positions import Positions
+    from fovea.models.records import Site, Words
+
+KINDS = ("attention",)
 
 
-def positions_of(
-    module: nn.Module, inputs: Tensor, words: Tensor | None = None
-) -> tuple[Positions, ...]:
-    """What the network adds to its tokens so that they know their place, in the order in which it
-    adds it; empty where it adds none.
+def _whose(subject: Subject, words: Words | None, site: Site | None) -> Words | None:
+    """Which sentence; None for the photo. Raises NotPossible where there is no such sentence."""
+    from fovea.models.maps.propagation import NotPossible
 
-    inputs: (1, channel, height, width), or (1, word) for a network that reads sentences · words:
-    (1, word), what the decoder reads, for one that writes. Cells are counted in the grid that they
-    fill; a sentence is a grid of one row.
+    if words is None and site is not None and site.layout is not None:
+        # What a decoder wrote it has read, a place later: these tokens have its positions.
+        asks = site.layout.query_words
+        words = "read" if asks == "written" else asks
+    if words is None and not subject.reads_photo:
+        words = "source"
+    if words and (subject.sentence is None or not subject.sentence.labels(words)):
+        raise NotPossible(f"it has no sentence {words!r}", "no-sentence", words=words)
+    return words
+
+
+def _encoding(found: Sequence[Positions], words: Words | None, site: Site | None) -> Positions:
+    """Of several encodings of the same tokens the first; without a site, one of tokens that are not
+    in windows goes before. Raises NotPossible where there is none.
     """
-    more = () if words is None else (words,)
-    sentences: tuple[Words, ...] = ("source", "read") if inputs.ndim == 2 else ("read",)
-    found = positions(module, inputs, *more, sentences=sentences)
-    return tuple(one if one.words else replace(one, cells=merged(one.cells)) for one in found)
+    from fovea.models.maps.propagation import NotPossible
+    from fovea.models.methods.making.queries import query_grid
+
+    fitting = [one for one in found if one.words == words]
+    if site is not None and words is None:
+        fitting = [one for one in fitting if one.cells.grid == query_grid(site)]
+    if not fitting:
+        seen = "the words" if words else "what it sees of a photo"
+        told = seen if site is None else f"the tokens of site {site.id}"
+        raise NotPossible(
+            f"it adds no position to {told}; networks may turn queries and keys by their place "
+            "instead (rotary), add a bias to the scores, or leave it to convolutions",
+            "no-positions",
+        )
+    return min(fitting, key=lambda one: len(one.cells.cells))
+
+
+def _check(subject: Subject, site: Site | None) -> None:
+    from fovea.models.methods.making.choosing import of_kind
+
+    if site is not None:
+        of_kind(*KINDS)(site)
+    _encoding(subject.ask(probes.positions), _whose(subject, None, site), site)
+
+
+def _make(subject: Subject, chosen: Options) -> Ask:
+    from fovea.models.maps.propagation import NotPossible
+    from fovea.models.methods.making.positions import positions_of
+
+    site = None if chosen["site"] is None else subject.trace.site(chosen["site"])
+    words, written = _whose(subject, chosen["words"], site), subject.sentence
+    given = None if written is None else written.given
+
+    def run(module: nn.Module, inputs: Tensor, layouts: Layouts) -> Any:
+        return positions_of(module, inputs, None if given is None else given.to(inputs.device))
+
+    def then(found: Sequence[Positions]) -> Made:
+        from fovea.models.methods.making.positions import of_place, of_words
+
+        encoding = _encoding(found, words, site)
+        if words and written is not None:
+            return of_words(encoding, written.labels(words), chosen["query"])
+        return of_place(encoding, chosen["query"])
+
+    if isinstance(subject.learned.get(probes.positions), NotPossible):
+        subject.ask(probes.positions)
+    lengths = "" if written is None else f"{len(written.source)}-{len(written.read)}"
+    return Ask(f"positions {lengths}", run, then, of_network=True)
+
+
+def _sentence(subject: Subject) -> Phrase:
+    if not subject.reads_photo:
+        return Phrase("positions.words", "How alike the positions of any two words are")
+    return Phrase(
+        "positions", "How alike the position of the middle place is to every other's, for any photo"
+    )
+
+
+METHOD = Method(
+    name="positions",
+    title="Positions",
+    summary="How alike the position of one token is to every other's, whatever is seen or read",
+    claim="position similarity",
+    equation="cos(p_i, p_j), p the vectors that the network adds to its tokens, patches or words; "
+    "nothing of the photo or the sentence in it",
+    paper="Dosovitskiy et al. 2020, fig. 7",
+    options=(options.SITE, options.QUERY, options.WORDS),
+    check=_check,
+    make=_make,
+    sentence=_sentence,
+    probe=probes.positions,
+    kinds=KINDS,
+)

@@ -1,53 +1,96 @@
-"""The residual stream of a site's tokens, and a map of it: how long they have become."""
+"""How long the token of every patch has become after a layer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import takewhile
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from fovea.models.capture.stream import Addition
-from fovea.models.maps.propagation import NotPossible
-from fovea.models.records import Map, Site, Trace
+from fovea.models.methods import options
+from fovea.models.methods.base import Ask, Made, Method, Options, Phrase, Subject
+from fovea.models.methods.probes import additions
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
-def stream_of(additions: Sequence[Addition], site: int) -> list[Addition]:
-    """Those that belong to the tokens of a site, by its number in the trace.
+    from fovea.models.places.layout import Layouts
+    from fovea.models.records import Site
 
-    Two sentences of a network may be as long, and feature maps may have as many places: each stream
-    begins where positions are added to it, or where vectors become longer or shorter.
-    """
-    streams: list[list[Addition]] = [[]]
-    for one in additions:
-        own = streams[-1]
-        begun = one.kind == "positions" and any(other.kind != "positions" for other in own)
-        if begun or (own and own[-1].dim != one.dim):
-            streams.append([])
-        streams[-1].append(one)
-    return next((own for own in streams if any(one.site == site for one in own)), [])
+KINDS = ("attention",)
 
 
-def token_lengths(additions: Sequence[Addition], trace: Trace, site: Site) -> Map:
-    """The Euclidean length of every patch token as it leaves the layer of a site, (row, column).
+def _fits(subject: Subject, site: Site) -> None:
+    from fovea.models.maps.propagation import NotPossible
 
-    That is after its attention and the feed-forward layer that follows were added. A few patches
-    that are much longer than the others hold what is of the whole photo (Darcet et al. 2024,
-    "Vision Transformers Need Registers", figure 3). prefix: the lengths of the tokens without a
-    place. Raises NotPossible where nothing that this site gives is added to its tokens.
-    """
-    assert site.grid is not None
-    index = trace.sites.index(site)
-    own = [at for at, one in enumerate(additions) if one.site == index]
-    if not own:
-        raise NotPossible(f"what site {site.id} adds to its tokens could not be followed")
-    left, *following = additions[own[-1] :]
-    for one in takewhile(lambda one: one.kind == "feed-forward", following):
-        left = one
-    lengths = left.after
-    values, rest = site.on_grid(lengths)
-    return Map(
-        values=values,
-        axes=site.grid.axis_names,
-        prefix=rest if len(rest) else None,
-        sentence=f"How long the token of each patch is after layer {site.layer}",
-        grid=site.grid,
+    if site.grid is None or site.queries != site.keys:
+        raise NotPossible(
+            f"the tokens of site {site.id} are not all patches of a photo",
+            "not-patches",
+            site=site.id,
+        )
+    if site.id not in subject.ask(additions):
+        raise NotPossible(
+            f"what site {site.id} adds to its tokens could not be followed",
+            "not-followed",
+            site=site.id,
+        )
+
+
+def _check(subject: Subject, site: Site | None) -> None:
+    from fovea.models.methods.making.choosing import fitting, of_kind, require_photo
+
+    require_photo(subject)
+    if site is None:
+        fitting(subject, KINDS, partial(_fits, subject))
+        return
+    of_kind(*KINDS)(site)
+    _fits(subject, site)
+
+
+def _make(subject: Subject, chosen: Options) -> Ask:
+    from fovea.models.methods.making.choosing import chosen as chosen_site
+    from fovea.models.methods.making.choosing import require_photo
+    from fovea.models.methods.making.token_lengths import token_lengths
+    from fovea.models.running.inference import run_for_stream
+
+    require_photo(subject)
+    site = chosen_site(subject, chosen, KINDS, partial(_fits, subject))
+    words = None if subject.sentence is None else subject.sentence.given
+
+    def run(module: nn.Module, inputs: Tensor, layouts: Layouts) -> Any:
+        given = None if words is None else words.to(inputs.device)
+        return run_for_stream(module, inputs, site, given)
+
+    def then(found: Any) -> Made:
+        made = token_lengths(found, subject.trace, site)
+        return Made(made, {"method": "token-lengths", "site": site.id})
+
+    return Ask(f"{site.queries} {site.prefix_tokens}/stream", run, then)
+
+
+def _sentence(subject: Subject) -> Phrase:
+    from fovea.models.methods.making.choosing import fitting
+
+    site = fitting(subject, KINDS, partial(_fits, subject))
+    return Phrase(
+        "token-lengths",
+        "How long the token of each patch is as it leaves layer {layer}",
+        {"layer": site.layer},
     )
+
+
+METHOD = Method(
+    name="token-lengths",
+    title="Token length",
+    summary="How long the token of each patch is as it leaves a layer; where a few are many times "
+    "longer, they often hold something of the whole photo",
+    claim="token length",
+    equation="‖x_i‖₂ of every patch as it leaves a layer, after its attention and the feed-forward "
+    "layer that follows",
+    paper="Darcet et al. 2024, fig. 3",
+    options=(options.SITE, options.LAYER),
+    check=_check,
+    make=_make,
+    sentence=_sentence,
+    probe=additions,
+    kinds=KINDS,
+)

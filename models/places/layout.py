@@ -188,6 +188,8 @@ def _placement(site: Site, seen: Seen | None) -> Placement:
         note = f"{site.queries} queries without places look at {keys.grid.cells} patches."
     elif queries is None:
         note = "Where its queries are could not be followed; where its keys are is known."
+    elif shared and windows == 1 and len(keys.cells[keys.cells >= 0].unique()) < keys.grid.cells:
+        note = "Some of the patches attend to each other; the others are elsewhere or were dropped."
     elif shared and windows == 1:
         note = "All its patches attend to each other, in an order of the network's own."
     elif windows > 1:

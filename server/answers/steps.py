@@ -16,11 +16,7 @@ from fovea.models.kinds.kind import At
 from fovea.models.kinds.registry import SITE_KINDS
 from fovea.models.kinds.step import Step
 from fovea.models.maps.propagation import NotPossible
-from fovea.models.records import PatchGrid, Site
-from fovea.models.running.inference import run_for_workings
-from fovea.models.running.tasks import Sentence
-from fovea.models.tracing.operations import Workings
-from fovea.server.answers.queries import (
+from fovea.models.methods.making.queries import (
     Direction,
     key_words,
     parse_head,
@@ -29,6 +25,10 @@ from fovea.server.answers.queries import (
     placed_query,
     window_index,
 )
+from fovea.models.records import PatchGrid, Site
+from fovea.models.running.inference import run_for_workings
+from fovea.models.running.tasks import Sentence
+from fovea.models.tracing.operations import Workings
 from fovea.server.answers.views import titled
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.engine import Engine

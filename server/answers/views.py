@@ -5,47 +5,53 @@ Layers, heads, channels, rows, columns and tokens are counted from 0, here and i
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, Literal
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from fovea.models.kinds.attention import rows as attention_maps
-from fovea.models.kinds.attention import windows as places
 from fovea.models.kinds.kind import SiteKind
 from fovea.models.kinds.registry import SITE_KINDS
-from fovea.models.records import Cells, Map, Site, Trace
+from fovea.models.maps.propagation import NotPossible
+from fovea.models.methods import options
+from fovea.models.methods.base import Made, Option, Phrase, Subject, refusal
+from fovea.models.methods.gates import gate_of
+from fovea.models.methods.grid import sampling_grid as grid_of
+from fovea.models.methods.making.attending import attended
+from fovea.models.methods.making.queries import Direction
+from fovea.models.methods.probes import additions, asks_with_words
+from fovea.models.methods.registry import method
+from fovea.models.records import Site, Trace
 from fovea.server.answers.named_array import Array, NamedArray
-from fovea.server.answers.queries import (
-    Direction,
-    cells_of,
-    default_query,
-    head_words,
-    one_window,
-    parse_head,
-    parse_query,
-    placed_query,
-    windows,
-    word_labels,
-)
+from fovea.server.answers.subject import subject_of
 from fovea.server.engine.analysis import Analysis
-from fovea.server.problems import InvalidParameter, NotAcceptable, WrongKind
+from fovea.server.problems import InvalidParameter, MapNotPossible, NotAcceptable, WrongKind
 
 
 def as_array(tensor: Tensor) -> Array:
-    """float32 on the CPU."""
-    array: Array = tensor.detach().float().cpu().numpy()
+    """float32 on the CPU; whole numbers stay what they are."""
+    kept = tensor.detach().cpu()
+    array: Array = (kept.float() if kept.is_floating_point() else kept).numpy()
     return array
 
 
-def of_map(found: Map, sentence: str, about: dict[str, Any]) -> NamedArray:
-    """A map, with a sentence of its own and what else is to be told of it."""
+def of_made(made: Made) -> NamedArray:
+    """A map as what is sent."""
+    found = made.map
     prefix = None if found.prefix is None or not found.prefix.numel() else as_array(found.prefix)
-    on_photo = found.axes[-2:] == ("row", "column")
-    values = as_array(found.values)
-    return NamedArray(values, found.axes, sentence, prefix, about, on_photo, grid=found.grid)
+    return NamedArray(
+        as_array(found.values),
+        found.axes,
+        str(found.sentence),
+        prefix,
+        made.about,
+        made.on_photo,
+        made.name,
+        grid=found.grid,
+        more={name: (as_array(values), axes) for name, (values, axes) in made.more.items()},
+    )
 
 
 def require(site: Site, view: str) -> SiteKind:
@@ -65,6 +71,110 @@ def titled(site: Site) -> str:
     return f"{SITE_KINDS[site.kind].title} {site.layer}"
 
 
+# What a site can show beside its maps -------------------------------------------------------------
+
+Why = Callable[[Subject, Site], Phrase | None]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view of a site that is no map. reason: why a site of its kind has not got it, or None."""
+
+    title: str
+    claim: str
+    reason: Why = lambda subject, site: None
+    options: tuple[Option, ...] = ()
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The options as a JSON Schema."""
+        properties = {option.name: dict(option.schema) for option in self.options}
+        return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def no_projections(site: Site) -> Phrase | None:
+    """Why queries and keys alone do not give every row of a site."""
+    held = site.attention
+    if held.factored and held.shape[0] == 1:
+        return None
+    return Phrase(
+        "no-projections",
+        "Site {site} ({name}) has a mask, windows or an explicit matrix.",
+        {"site": site.id, "name": site.name},
+    )
+
+
+def no_features(site: Site) -> Phrase | None:
+    """Why the feature maps before a gate cannot be had."""
+    keep = SITE_KINDS[site.kind].features
+    if keep is not None and keep(site) is not None:
+        return None
+    return Phrase(
+        "no-features", "The feature maps of site {site} were not kept.", {"site": site.id}
+    )
+
+
+def no_stream(subject: Subject, site: Site) -> Phrase | None:
+    """Why what each layer adds to the tokens of a site cannot be had."""
+    of_patches = site.grid is not None and site.queries == site.keys
+    if not of_patches and not asks_with_words(site):
+        return Phrase(
+            "not-patches-or-words",
+            "Site {site} is no attention of all patches to each other, nor one that words ask.",
+            {"site": site.id},
+        )
+    try:
+        followed = site.id in subject.ask(additions)
+    except NotPossible as error:
+        return refusal(subject, error)
+    if followed:
+        return None
+    return Phrase(
+        "not-followed",
+        "What is added to the tokens of site {site} of {model} could not be followed.",
+        {"site": site.id, "model": subject.name},
+    )
+
+
+_NUMBER = {"type": "integer", "default": 0, "minimum": 0}
+_STEPS = (
+    options.QUERY,
+    Option(
+        "key",
+        {
+            "type": ["string", "null"],
+            "default": None,
+            "description": "attention: whose key and value are shown; of what is looked at most if "
+            "left out",
+        },
+    ),
+    Option("head", {**_NUMBER, "description": "attention: the number of a head"}),
+    options.WINDOW,
+)
+VIEWS: dict[str, View] = {
+    "projections": View(
+        "Queries and keys", "attention map", lambda subject, site: no_projections(site)
+    ),
+    "features": View(
+        "Feature map",
+        "feature map",
+        lambda subject, site: no_features(site),
+        (Option("channel", {**_NUMBER, "description": "which channel, from 0"}),),
+    ),
+    "stream": View("Residual stream", "token length", no_stream),
+    "steps": View("Step by step", "steps", options=_STEPS),
+}
+"""What the views of a kind of site are that show no map, by the last part of their address."""
+
+MAPS_AT: dict[str, tuple[str, ...]] = {
+    "attention": ("attention",),
+    "gate": ("channel-gate", "spatial-gate", "strip-gate"),
+    "grid": ("grid",),
+    "grid/warped": ("warped",),
+}
+"""The maps that a site has at an address of its own; others are under maps/, with `?site=`."""
+
+
 # Attention --------------------------------------------------------------------------------------
 
 
@@ -78,122 +188,16 @@ def attention(
 ) -> NamedArray:
     """A row ("from": what it looks at), a column ("to": what looks at it) or the whole matrix."""
     require(site, "attention")
-    if window is None and (cell := placed_query(site, query, direction)):
-        return _of_cell(site, cell, direction, head)
-    held = one_window(site, window)
-    _, heads, queries, keys = held.shape
-    count = queries if direction == "from" else keys
-    asked = parse_query(query, site, count, direction, analysis.sentence)
-    fusion = parse_head(head, heads)
-    named = dict(zip(("query", "key"), word_labels(site, analysis.sentence), strict=True))
-    about: dict[str, Any] = {
-        "site": site.id,
-        "query": query or default_query(site, direction),
-        "direction": direction,
-    }
-    where = f"Layer {site.layer}, {head_words(fusion)}"
-    with torch.inference_mode():
-        if asked.token is None:
-            matrix = attention_maps.fuse(attention_maps.rows(held), fusion)
-            matrix = matrix if direction == "from" else matrix.transpose(-1, -2)
-            axes = ("query", "key") if direction == "from" else ("key", "query")
-            verb = "looks at" if direction == "from" else "is looked at by"
-            array = NamedArray(
-                as_array(matrix), axes, f"{where}: what each token {verb}", covers_input=False
-            )
-        else:
-            index = torch.tensor([asked.token])
-            pick = attention_maps.rows if direction == "from" else attention_maps.columns
-            line = attention_maps.fuse(pick(held, index)[:, 0], fusion)
-            sentence = (
-                f"{where}: what {asked.words} looks at"
-                if direction == "from"
-                else f"{where}: what looks at {asked.words}"
-            )
-            array = placed(line, site, "key" if direction == "from" else "query", sentence)
-    labels = {axis: named[axis] for axis in array.axes if named.get(axis)}
-    about |= {"labels": labels} if labels else {}
-    with_heads = array.axes if fusion != "all" else ("head", *array.axes)
-    return replace(array, axes=with_heads, about={**about, "head": head})
-
-
-def _of_cell(site: Site, cell: tuple[int, int], direction: Direction, head: str) -> NamedArray:
-    """A place's row or column where tokens are in windows, or queries on another grid than keys."""
-    assert site.layout is not None
-    fusion = parse_head(head, site.heads or 1)
-    look = places.looks_at if direction == "from" else places.looked_at_by
-    with torch.inference_mode():
-        values = attention_maps.fuse(look(site.attention, site.layout, *cell), fusion)
-    verb = "looks at" if direction == "from" else "is looked at by"
-    row, column = cell
-    axes = ("row", "column")
-    answered = site.layout.keys if direction == "from" else site.layout.queries
-    return NamedArray(
-        as_array(values),
-        axes if fusion != "all" else ("head", *axes),
-        f"Layer {site.layer}, {head_words(fusion)}: what the patch at row {row}, column {column} "
-        f"{verb}{' in its window' if windows(site) else ''}",
-        about={
-            "site": site.id,
-            "query": f"{row},{column}",
-            "direction": direction,
-            "head": head,
-        },
-        grid=None if answered is None else answered.grid,
-    )
-
-
-def placed(line: Tensor, site: Site, axis: Literal["query", "key"], sentence: str) -> NamedArray:
-    """Values on tokens (…, token) as places (…, row, column) and prefix, where there are places."""
-    if cells := cells_of(site, "keys" if axis == "key" else "queries"):
-        return _spread(line, cells, sentence)
-    try:
-        places, rest = site.on_grid(line)
-    except ValueError:
-        return NamedArray(as_array(line), (axis,), sentence, covers_input=False)
-    assert site.grid is not None
-    on_prefix = as_array(rest) if rest.shape[-1] else None
-    return NamedArray(as_array(places), site.grid.axis_names, sentence, on_prefix, grid=site.grid)
-
-
-def _spread(line: Tensor, cells: Cells, sentence: str) -> NamedArray:
-    """Values on tokens (…, token) at their cells; NaN where no token is."""
-    grid, tokens = cells.grid, cells.cells[0].long()
-    known = tokens >= 0
-    spread = torch.full((*line.shape[:-1], grid.cells), torch.nan)
-    spread[..., tokens[known]] = line.float().cpu()[..., known]
-    rest = as_array(line[..., ~known]) if not known.all() else None
-    places = spread.unflatten(-1, grid.shape)
-    return NamedArray(as_array(places), grid.axis_names, sentence, rest, grid=grid)
+    return of_made(attended(site, query, direction, head, window, analysis.sentence))
 
 
 # Gates ------------------------------------------------------------------------------------------
 
 
 def gate(site: Site) -> NamedArray:
-    """The weight of each channel, the mask over places, or the strips with their product."""
-    kind = require(site, "gate")
-    assert kind.shown is not None
-    with torch.inference_mode():
-        shown = kind.shown(site)
-    on_photo = shown.axes == ("row", "column")
-    about: dict[str, Any] = {"site": site.id, **_facts_of(site)}
-    if shown.more:
-        about["axes_of"] = {name: list(axes) for name, _, axes in shown.more}
-    sentence = f"{titled(site)}: {shown.sentence}"
-    return NamedArray(
-        as_array(shown.values),
-        shown.axes,
-        sentence,
-        about=about,
-        covers_input=on_photo,
-        more={name: (as_array(values), axes) for name, values, axes in shown.more},
-    )
-
-
-def _facts_of(site: Site) -> dict[str, Any]:
-    tell = SITE_KINDS[site.kind].facts
-    return {} if tell is None else tell(Trace((site,)), site)
+    """The weight of each channel, or the mask over places."""
+    require(site, "gate")
+    return of_made(gate_of(site))
 
 
 def features(site: Site, channel: int) -> NamedArray:
@@ -201,7 +205,7 @@ def features(site: Site, channel: int) -> NamedArray:
     kind = require(site, "features")
     kept = None if kind.features is None else kind.features(site)
     if kept is None:
-        raise WrongKind(f"The feature maps of site {site.id} were not kept.")
+        raise MapNotPossible(str(no_features(site)))
     if not 0 <= channel < kept.shape[1]:
         raise InvalidParameter(
             f"channel={channel} does not exist; site {site.id} has channels 0 to "
@@ -220,42 +224,23 @@ def features(site: Site, channel: int) -> NamedArray:
 # Spatial transformers ---------------------------------------------------------------------------
 
 
-def sampling_grid(site: Site) -> NamedArray:
-    """For each output cell the source point (x, y), −1…1."""
+def sampling_grid(site: Site, trace: Trace | None = None) -> NamedArray:
+    """For each output cell the source point (x, y), −1…1.
+
+    trace: of the site; where it reads through a sampler without theta, the points on the first
+    picture are told too, as shares of it.
+    """
     require(site, "grid")
-    sampling = site.sampling
-    rows, columns = sampling.input.shape[2:]
-    return NamedArray(
-        as_array(sampling.grid[0]),
-        ("row", "column", "xy"),
-        f"{titled(site)}: where each cell of its output is read from",
-        about={
-            "site": site.id,
-            "theta": None if sampling.theta is None else as_array(sampling.theta[0]).tolist(),
-            "input": {"rows": rows, "columns": columns},
-            "output": {"rows": sampling.grid.shape[1], "columns": sampling.grid.shape[2]},
-            "align_corners": sampling.align_corners,
-        },
-        covers_input=False,
-        name="grid",
-    )
+    return of_made(grid_of(site, trace))
 
 
 def warped(analysis: Analysis, site: Site) -> NamedArray:
     """What the sampler gave, as the network has it: normalised, where it is a picture."""
     require(site, "grid/warped")
-    output = site.sampling.output[0]
-    preprocessing = analysis.model.preprocessing
-    is_picture = preprocessing is not None and output.shape[0] == preprocessing.channels == len(
-        preprocessing.mean
-    )
-    return NamedArray(
-        as_array(output),
-        ("channel", "row", "column"),
-        f"{titled(site)}: what it passes on",
-        about={"site": site.id, "picture": is_picture, "values_are": "tensor"},
-        covers_input=False,
-    )
+    own = method("warped")
+    made = own.make(subject_of(analysis), own.read({"site": site.id}))
+    assert isinstance(made, Made)
+    return of_made(made)
 
 
 def as_picture(analysis: Analysis, array: NamedArray) -> NamedArray:
@@ -276,18 +261,4 @@ def as_picture(analysis: Analysis, array: NamedArray) -> NamedArray:
     )
     return replace(
         array, values=array.values * std + mean, about={**array.about, "values_are": "picture"}
-    )
-
-
-# What a network answers with ---------------------------------------------------------------------
-
-
-def classes(analysis: Analysis) -> NamedArray:
-    """The class of every place of a network that segments, by its number."""
-    found = analysis.mask
-    return NamedArray(
-        found.classes.numpy(),
-        ("row", "column"),
-        f"The class of every place: {', '.join(found.labels)}, numbered from 0",
-        about={"labels": list(found.labels)},
     )

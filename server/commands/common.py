@@ -116,14 +116,17 @@ def sentence(problem: Problem) -> str:
 @contextmanager
 def problems_stop() -> Iterator[None]:
     """Ends the command where the server would answer with a problem."""
-    from fovea.server.problems import InvalidParameter, Missing, Problem
+    from fovea.server.answers.refusals import problem_of
+    from fovea.server.problems import InvalidParameter, Missing
 
     try:
         yield
-    except (Missing, InvalidParameter) as problem:
-        raise Stop(sentence(problem), USAGE) from problem
-    except Problem as problem:
-        raise Stop(sentence(problem)) from problem
+    except Exception as error:
+        problem = problem_of(error)
+        if problem is None:
+            raise
+        misused = isinstance(problem, Missing | InvalidParameter)
+        raise Stop(sentence(problem), USAGE if misused else FAILED) from error
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 from dataclasses import replace
 from statistics import median
@@ -20,17 +19,17 @@ from fovea.models.catalog import builders, timm_zoo
 from fovea.models.catalog.catalog import Catalog
 from fovea.models.catalog.spec import LoadedModel
 from fovea.models.catalog.weights.weights import UnusableNetwork
+from fovea.models.methods.base import Method, Subject
+from fovea.models.methods.registry import METHODS
 from fovea.models.places.layout_kinds import layout_kind
 from fovea.models.preprocessing import blank
 from fovea.models.records import Attention, Site
 from fovea.models.running import tasks
 from fovea.models.running.compiled import compiled_parts
-from fovea.server.commands.asking import HEEDED, map_of
+from fovea.server.answers.subject import learned_of
 from fovea.server.commands.common import problems_stop
 from fovea.server.commands.session import loaded, looking
 from fovea.server.engine.analysis import Analysis
-from fovea.server.engine.engine import Engine
-from fovea.server.problems import Problem
 from fovea.server.settings import Settings
 
 NOISE_PX = (160, 240)
@@ -50,7 +49,8 @@ async def examine(
             network = await loaded(engine, model)
             analysis = await engine.analyse(_given(network), model)
             inputs = _inputs(network, analysis, engine.device)
-        maps = [await _map(engine, analysis, name, variant) for name in HEEDED]
+            subject = await learned_of(engine, analysis)
+        maps = [_map(subject, method, variant) for method in METHODS]
     sites = [about_site(site) for site in analysis.trace.sites]
     cost = measure(network.module, inputs, repeats) | {"kept_bytes": analysis.trace.nbytes}
     problems, notes = findings(network.module, sites, cost)
@@ -99,19 +99,13 @@ def _layout(site: Site) -> str:
     return "words" if of_words else layout_kind(site)
 
 
-async def _map(
-    engine: Engine, analysis: Analysis, name: str, variant: str | None
-) -> dict[str, Any]:
-    """Whether the network can have a map, by making it."""
-    asked = argparse.Namespace(**dict.fromkeys(n for names in HEEDED.values() for n in names))
-    asked.map = name
-    if "variant" in HEEDED[name] and variant is not None:
-        asked.variant, name = variant, f"{name} ({variant})"
-    try:
-        await map_of(engine, analysis, asked)
-    except Problem as problem:
-        return {"name": name, "possible": False, "reason": problem.detail}
-    return {"name": name, "possible": True, "reason": None}
+def _map(subject: Subject, method: Method, variant: str | None) -> dict[str, Any]:
+    """Whether the network can have a map, and why not."""
+    heeds = "variant" in {option.name for option in method.options}
+    name = f"{method.name} ({variant})" if heeds and variant is not None else method.name
+    reason = method.reason(subject)
+    told = None if reason is None else str(reason)
+    return {"name": name, "possible": reason is None, "reason": told}
 
 
 # Cost -------------------------------------------------------------------------------------------
@@ -221,11 +215,12 @@ class RandomWeights(Catalog):
         """The architecture alone. Raises WeightsError where it cannot be built."""
         spec = self.spec(model)
         torch.manual_seed(0)
-        module = self._architecture(spec.id).eval().requires_grad_(False)
+        module = self.architecture(spec.id).eval().requires_grad_(False)
         layouts = tasks.survey(module, spec.task, blank(spec.preprocessing))
         return LoadedModel(replace(spec, reason=None), module.to(device), "random", layouts)
 
-    def _architecture(self, model: str) -> nn.Module:
+    def architecture(self, model: str) -> nn.Module:
+        """The network, without its weights."""
         spec, entry = self.spec(model), self._entry(model)
         if spec.network is not None:
             return networks.build(spec.network[0], **spec.network[1])

@@ -45,7 +45,7 @@ DESCRIPTION = (
 EPILOG = f"""\
 {asking.MAPS}
 examples:
-  fovea explain cat.jpg -o cat.png                            rollout on the photo
+  fovea explain cat.jpg -o cat.png                            the network's first map
   fovea explain cat.jpg --map attention --query 5,9 --layer 3 -o from-5-9.png
   fovea explain flower.jpg --map relevance --target sunflower -o flower.html
   fovea explain cat.jpg --map rollout -o cat.npy              numpy.load reads it
@@ -117,8 +117,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Writes the maps; 1 if a photo or a sentence failed."""
-    asked = asking.each(options, "attention" if options.text else "rollout")
-    work = planned(options, [one.map for one in asked])
+    asked = asking.each(options)
+    work = planned(options, [one.map or "" for one in asked])
     for number, one_map in enumerate(asked):
         pictures.check(one_map, [each.outputs[number] for each in work if each.outputs])
     told, failed = asyncio.run(_work_through(work, options, asked))
@@ -196,7 +196,9 @@ async def _explain(
     """Looks once, writes a file for each map; (a record a map, a line that says so)."""
     analysis = await engine.analyse(work.read(), model)
     records = []
-    for options, output in zip_longest(asked, work.outputs):
+    for named, output in zip_longest(asked, work.outputs):
+        options = await asking.with_map(engine, analysis, named)
+        pictures.check(options, work.outputs)
         array = await asking.map_of(engine, analysis, options)
         if output is not None:
             content = writing.content_of(suffix_of(output), analysis, array, options)

@@ -29,7 +29,7 @@ def content_of(
 
     if suffix == "npy":
         return encode.to_npy(array)
-    if suffix == "html" and options.map not in pictures.RENDERS:
+    if suffix == "html" and pictures.ways(options.map) is None:
         return page(analysis, array, options.colormap, options.opacity)
     png = _png(analysis, array, options)
     return png if suffix == "png" else _as(MEDIA[suffix], png)
@@ -40,7 +40,7 @@ def _png(analysis: Analysis, array: NamedArray, options: argparse.Namespace) -> 
     from fovea.server.commands import pictures, words
     from fovea.server.wire import render
 
-    if options.map in pictures.RENDERS:
+    if pictures.ways(options.map) is not None:
         return pictures.png(analysis, array, options)
     if options.render is None and (labels := words.labels_of(analysis, array)):
         return words.picture(array, labels, options.colormap)

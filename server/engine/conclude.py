@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from fovea.models.catalog.spec import LoadedModel, ModelSpec
 from fovea.models.geometry import Geometry
+from fovea.models.methods.base import Pass, Probe
+from fovea.models.methods.probes import learn
+from fovea.models.methods.registry import METHODS
 from fovea.models.preprocessing import prepare
 from fovea.models.running import tasks
 from fovea.server.engine.analysis import Analysis, Prediction
@@ -78,3 +82,17 @@ def output(outcome: Outcome, spec: ModelSpec, source: tuple[str, ...]) -> tasks.
     if spec.task == "segmentation" and outcome.logits.ndim == 3:
         return tasks.mask_of(outcome.logits, spec.labels)
     return None
+
+
+def learn_of(analysis: Analysis, loaded: LoadedModel, inputs: Tensor) -> Mapping[Probe, Any]:
+    """What the maps have to know of a network besides a trace, by a few passes over an input."""
+    written = analysis.sentence
+    given = Pass(
+        loaded.module,
+        inputs,
+        loaded.layouts,
+        analysis.trace,
+        None if written is None else written.given.to(inputs.device),
+        max((one.index + 1 for one in analysis.predictions), default=None),
+    )
+    return learn(given, METHODS)

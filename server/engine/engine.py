@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any, Literal, TypeVar
 
@@ -22,18 +23,18 @@ from fovea.models.capture.stream import Addition
 from fovea.models.catalog.catalog import Catalog
 from fovea.models.catalog.spec import LoadedModel
 from fovea.models.maps.propagation import NotPossible
-from fovea.models.places.positions import Positions
-from fovea.models.records import Map, Site
+from fovea.models.methods.base import Probe
+from fovea.models.records import Site
 from fovea.models.running.tasks import task_of
 from fovea.models.tracing.operations import Workings
 from fovea.server.engine import costs
 from fovea.server.engine.admission import Place, Places
 from fovea.server.engine.analysis import Analysis, analysis_id
 from fovea.server.engine.budget import UPLOADS, Budget
-from fovea.server.engine.conclude import conclude, to_input
+from fovea.server.engine.conclude import conclude, learn_of, to_input
 from fovea.server.engine.device import pick_device
 from fovea.server.engine.downloads import Downloads
-from fovea.server.engine.inference import Again, InferenceThreads, MakeMap
+from fovea.server.engine.inference import Again, InferenceThreads
 from fovea.server.engine.shelf import Shelf
 from fovea.server.engine.store import Store
 from fovea.server.engine.threads import use_one_core
@@ -49,16 +50,16 @@ log = logging.getLogger("fovea.engine")
 GPU_BATCH = 8
 WARM_UP_RETRY_S = 5.0
 MAPS_KEPT = 64
-"""Maps that the network was run for again; each is a few kilobytes."""
+"""Maps that the network was run for again, what is added to tokens, and positional encodings: a few
+to a few hundred kilobytes each.
+"""
+LEARNED_KEPT = 1000
+"""What was learned of networks: names and reasons, and the vectors of their positions."""
 WORKINGS_KEPT = 4
 """How sites came to what they did: a few megabytes each."""
 ANSWERS = 8
 """Answers that are made or wait, for each place of the queue: most of them take milliseconds."""
 UPLOADS_WAITING = 64
-STREAMS_KEPT = 16
-"""What is added to tokens: tens of kilobytes each."""
-POSITIONS_KEPT = 16
-"""The positional encodings of networks: a few hundred kilobytes each."""
 
 T = TypeVar("T")
 
@@ -106,10 +107,9 @@ class Engine:
             settings.decode_threads, thread_name_prefix="decode", initializer=use_one_core
         )
         self._underway: dict[str, _Underway] = {}
-        self._maps: dict[str, Map] = {}
+        self._maps: dict[str, Any] = {}
+        self._learned: dict[str, Any] = {}
         self._workings: dict[str, Workings] = {}
-        self._positions: dict[str, tuple[Positions, ...]] = {}
-        self._streams: dict[str, tuple[Addition, ...]] = {}
         self._default = settings.default_model
         self._closing = False
         warming = self._keep_warming_up() if warm_up else _nothing()
@@ -152,15 +152,22 @@ class Engine:
             given = self.store.photo(given.digest) or given
             return await self._once(key, lambda: self._make(key, given, loaded, decode_ms, beams))
 
-    async def map_for_class(self, analysis: Analysis, target: int, name: str, make: MakeMap) -> Map:
-        """A map that the network has to be run for again; kept for a while under its name.
+    async def again(
+        self, analysis: Analysis, key: str, ask: Again[T], *, of_network: bool = False
+    ) -> T:
+        """What further passes over an analysed photo give; kept for a while under its key.
 
-        Raises MapNotPossible where the network cannot have it.
+        of_network: it is the same for every photo. Raises MapNotPossible where the network cannot
+        have it.
         """
-        key = f"{analysis.serial}/{target}/{name}"
-        return await self._kept(
-            self._maps, MAPS_KEPT, key, analysis, lambda loaded, given: make(loaded, given, target)
-        )
+        of = f"{analysis.model.id}/{analysis.revision}" if of_network else analysis.serial
+        return await self._kept(self._maps, MAPS_KEPT, f"{of}/{key}", analysis, ask)
+
+    async def learned(self, analysis: Analysis) -> Mapping[Probe, Any]:
+        """What further passes tell of a network, whatever the photo; kept as long as the server."""
+        key = f"{analysis.model.id}/{analysis.revision}"
+        look = partial(learn_of, analysis)
+        return await self._kept(self._learned, LEARNED_KEPT, key, analysis, look)
 
     async def workings(self, analysis: Analysis, site: str, watch: Again[Workings]) -> Workings:
         """How a site came to what it did, by one more pass; kept for a while.
@@ -177,20 +184,7 @@ class Engine:
 
         It is the same for all sites with as many tokens.
         """
-        key = f"{analysis.serial}/{site.queries} {site.prefix_tokens}/stream"
-        return await self._kept(self._streams, STREAMS_KEPT, key, analysis, watch)
-
-    async def positions(
-        self, analysis: Analysis, find: Again[tuple[Positions, ...]]
-    ) -> tuple[Positions, ...]:
-        """The positional encodings of the network, which are the same for every photo.
-
-        Nor do they change with the words, but there are as many as of these.
-        """
-        written = analysis.sentence
-        words = "" if written is None else f"{len(written.source)}-{len(written.read)}"
-        key = f"{analysis.model.id}/{analysis.revision}/positions {words}"
-        return await self._kept(self._positions, POSITIONS_KEPT, key, analysis, find)
+        return await self.again(analysis, f"{site.queries} {site.prefix_tokens}/stream", watch)
 
     async def default_model(self, reads: Literal["photo", "text"] = "photo") -> str:
         """The model used when a request names none: the first bundled one that takes what was sent.
@@ -315,7 +309,8 @@ class Engine:
                 if task_of(loaded.spec.task).reads == "text":
                     blank = Text("", (loaded.spec.labels or ())[-1:])
                 inputs, _ = await self._in_thread(to_input, blank, loaded.spec)
-                await asyncio.wrap_future(self.inference.submit(loaded, inputs))
+                outcome = await asyncio.wrap_future(self.inference.submit(loaded, inputs))
+                await self.learned(conclude("", blank, loaded, None, outcome, {}))
                 self.not_ready = None
             except Problem as problem:
                 self.not_ready = problem.detail

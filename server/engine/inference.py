@@ -24,7 +24,7 @@ from torch import Tensor
 
 from fovea.models.catalog.spec import LoadedModel
 from fovea.models.maps.propagation import NotPossible
-from fovea.models.records import Map, Trace
+from fovea.models.records import Trace
 from fovea.models.running.inference import run
 from fovea.models.running.tasks import task_of, write
 from fovea.models.tracing.stopping import Abandoned, stoppable
@@ -38,9 +38,6 @@ T = TypeVar("T")
 
 Again = Callable[[LoadedModel, Tensor], T]
 """What takes passes of its own through a network: (network, inputs) → what is asked for."""
-
-MakeMap = Callable[[LoadedModel, Tensor, int], Map]
-"""A map that does: (network, photo, class) → Map."""
 
 MOST_THREADS = 4
 """On a CPU, unless set otherwise: what Python does in a pass is done by one thread at a time."""

@@ -11,7 +11,7 @@ from fastapi import Request, Response
 
 from fovea.server.engine import costs, pools
 from fovea.server.engine.engine import Engine
-from fovea.server.wire.negotiation import JSON, choose, entity_tag, matches
+from fovea.server.wire.negotiation import JSON, choose, disposition, entity_tag, matches
 
 T = TypeVar("T")
 
@@ -44,9 +44,10 @@ async def conditional(
 
     serial: changes whenever the bytes may; with the address and the media type it determines them.
     """
-    media = choose(request.headers.get("accept"), offered)
+    media = _media(request, offered)
     tag = entity_tag(serial, request.url.path, request.url.query, media)
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
+    headers |= _saved_as(request, media)
     if matches(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=headers)
     engine: Engine = request.app.state.engine
@@ -56,10 +57,23 @@ async def conditional(
     return Response(content, media_type=media, headers=headers)
 
 
+def _media(request: Request, offered: Sequence[str]) -> str:
+    """What the header, or else `?format=`, which its route has checked, asks for."""
+    named: Any = request.query_params.get("format")
+    return choose(request.headers.get("accept"), offered, named)
+
+
+def _saved_as(request: Request, media: str) -> dict[str, str]:
+    name = request.query_params.get("download")
+    return {} if name is None else {"Content-Disposition": disposition(name, media)}
+
+
 def tagged(request: Request, content: bytes, media: str = JSON) -> Response:
     """Bytes that are cheap to make, under a tag of what they are."""
+    media = _media(request, (media,)) if "format" in request.query_params else media
     tag = entity_tag(hashlib.blake2b(content).hexdigest())
     headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept"}
+    headers |= _saved_as(request, media)
     if matches(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=headers)
     return Response(content, media_type=media, headers=headers)

@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fovea.server.answers.refusals import problem_of
 from fovea.server.engine.turns import CLIENT
 from fovea.server.http.metrics import Metrics
 from fovea.server.problems import Internal, Problem
@@ -70,7 +71,7 @@ class Context:
         except Exception as error:
             if status:  # Too late for another answer; the server breaks the connection off.
                 raise
-            problem = error if isinstance(error, Problem) else _unforeseen(error, request_id)
+            problem = problem_of(error) or _unforeseen(error, request_id)
             await problem_response(problem, scope)(scope, receive, answer)
         finally:
             route = getattr(scope.get("route"), "path", "other")

@@ -9,7 +9,7 @@ hardly moves gives up its memory once others wait for it. The names of files are
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import monotonic
@@ -21,7 +21,9 @@ from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
 from fovea.server.engine.budget import Budget, Share
+from fovea.server.http.parameters import unknown_name
 from fovea.server.problems import (
+    InvalidParameter,
     MalformedBody,
     MissingImage,
     MissingText,
@@ -34,6 +36,9 @@ MAX_PARTS = 8
 MAX_HEADER_BYTES = 16_384
 """File names of several kilobytes are strange, but they are ignored anyway."""
 
+MOST_BEAMS = 5
+FIELDS = ("image", "text", "model", "beams")
+KEYS = ("text", "model", "beams")
 
 MAX_FIELD_BYTES = 65_536
 """Every field of a form but the photo, and a body of JSON."""
@@ -45,11 +50,25 @@ STALLED_BYTES = 32_768
 
 @dataclass(eq=False, slots=True)
 class Upload:
-    """The photo's bytes or the sentence, and the model if the form names one."""
+    """The photo's bytes or the sentence; the model and the beams where the body names them."""
 
     given: bytes | str
     model: str | None = None
+    beams: int | None = None
     share: Share | None = None
+
+    def with_query(
+        self, query: Mapping[str, str], model: str | None, beams: int
+    ) -> tuple[str | None, int]:
+        """(model, beams) of the body or the query. Raises InvalidParameter where they differ."""
+        for name, own, asked in (("model", self.model, model), ("beams", self.beams, beams)):
+            if own is not None and name in query and own != asked:
+                raise InvalidParameter(
+                    f"{name} is {str(asked)[:50]!r} in the address and {str(own)[:50]!r} in the "
+                    "body; give it once.",
+                    parameter=name,
+                )
+        return self.model or model, self.beams or beams
 
     def take(self) -> bytes | str:
         """What was sent, held here no longer."""
@@ -60,6 +79,19 @@ class Upload:
         """The bytes are not needed any more."""
         if self.share is not None:
             self.share.keep(0)
+
+
+def _beams(value: object) -> int | None:
+    """How many beginnings are followed, as a field or a key has it."""
+    if value is None:
+        return None
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    text = str(value).strip() if whole or isinstance(value, str) else ""
+    if text.isdecimal() and 1 <= int(text[:9]) <= MOST_BEAMS:
+        return int(text)
+    raise InvalidParameter(
+        f"beams={str(value)[:50]!r} is no whole number from 1 to {MOST_BEAMS}.", limit=MOST_BEAMS
+    )
 
 
 @asynccontextmanager
@@ -148,14 +180,17 @@ def _read_json(body: bytes) -> Upload:
         sent = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise MalformedBody("The body is not JSON.") from error
-    if not isinstance(sent, dict) or sent.keys() - {"text", "model"}:
+    if not isinstance(sent, dict):
         raise MalformedBody('The body is not of the form {"text": …, "model": …}.')
+    for key in sent:
+        if key not in KEYS:
+            raise unknown_name("key", str(key), KEYS)
     text, model = sent.get("text"), sent.get("model")
     if text is None:
         raise MissingText("The body has no text.")
     if not isinstance(text, str) or not isinstance(model, str | None):
         raise MalformedBody("text and model are strings.")
-    return Upload(text, model or None)
+    return Upload(text, model or None, _beams(sent.get("beams")))
 
 
 @dataclass(eq=False, slots=True)
@@ -230,11 +265,16 @@ async def _read_form(request: Request, boundary: bytes, uploads: Budget) -> Uplo
         raise MalformedBody("The form is not well-formed multipart/form-data.") from error
     if not form.complete:
         raise MalformedBody("The form ends before its last part does.")
+    for name in form.parts:
+        if name not in FIELDS:
+            raise unknown_name("field", name, FIELDS)
     if ("image" in form.parts) == ("text" in form.parts):
         if "image" in form.parts:
             raise MalformedBody("The form has both an image and a text; one of them is looked at.")
         raise MissingImage("The form has no file part named 'image' and no field 'text'.")
     model = form.parts.get("model", b"").decode("utf-8", "replace").strip() or None
+    sent = form.parts.get("beams")
+    beams = None if sent is None else _beams(sent.decode("utf-8", "replace"))
     if "image" in form.parts:
-        return Upload(bytes(form.parts["image"]), model)
-    return Upload(form.parts["text"].decode("utf-8", "replace"), model)
+        return Upload(bytes(form.parts["image"]), model, beams)
+    return Upload(form.parts["text"].decode("utf-8", "replace"), model, beams)

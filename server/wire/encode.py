@@ -39,11 +39,11 @@ def to_json(array: NamedArray, budget_bytes: int) -> bytes:
     return encoded
 
 
-def check_budget(actual: int, budget_bytes: int) -> None:
-    """Raises TooLargeForJson where that many bytes are more than a client may be sent as JSON."""
+def check_budget(actual: int, budget_bytes: int, form: str = "JSON") -> None:
+    """Raises TooLargeForJson where that many bytes are more than a client may be sent as text."""
     if actual > budget_bytes:
         raise TooLargeForJson(
-            f"As JSON this array would be larger than {budget_bytes:,} bytes.",
+            f"As {form} this array would be larger than {budget_bytes:,} bytes.",
             limit=budget_bytes,
             actual=actual,
         )
@@ -59,6 +59,16 @@ def array_to_npy(values: NDArray[Any]) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, values, allow_pickle=False)
     return buffer.getvalue()
+
+
+def to_csv(array: NamedArray, budget_bytes: int) -> bytes:
+    """A line a value, after its place on each axis; the first line names the columns."""
+    check_budget(array.values.size * BYTES_PER_VALUE * (1 + array.values.ndim), budget_bytes, "CSV")
+    lines = [",".join((*array.axes, array.name))]
+    lines += [",".join((*map(str, place), str(one))) for place, one in np.ndenumerate(array.values)]
+    encoded = ("\r\n".join(lines) + "\r\n").encode()
+    check_budget(len(encoded), budget_bytes, "CSV")
+    return encoded
 
 
 def to_safetensors(array: NamedArray) -> bytes:

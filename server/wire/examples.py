@@ -22,6 +22,7 @@ ANALYSIS: dict[str, Any] = {
         {
             "id": "s00",
             "kind": "attention",
+            "title": "Attention",
             "layer": 0,
             "name": "blocks.0.attn",
             "heads": 3,
@@ -37,11 +38,54 @@ ANALYSIS: dict[str, Any] = {
             "key_grid": {"rows": 14, "columns": 14},
             "projections": True,
             "note": None,
+            "range": None,
             "theta": None,
             "input_grid": None,
             "output_grid": None,
             "align_corners": None,
             "reads_through": None,
+            "views": [
+                {
+                    "name": "attention",
+                    "title": "Attention",
+                    "claim": "attention map",
+                    "href": "/v1/analyses/3f0c51a2b7d94e60c1ab/sites/s00/attention",
+                    "options": {"type": "object", "properties": {}, "additionalProperties": False},
+                    "reason": None,
+                    "reason_key": None,
+                    "reason_parameters": None,
+                }
+            ],
+        }
+    ],
+    "maps": [
+        {
+            "name": "grad-cam",
+            "title": "Grad-CAM",
+            "claim": "saliency",
+            "href": "/v1/analyses/3f0c51a2b7d94e60c1ab/maps/grad-cam",
+            "options": {
+                "type": "object",
+                "properties": {"target": {"type": ["string", "null"], "default": None}},
+                "additionalProperties": False,
+            },
+            "reason": f"{MODEL}: Grad-CAM needs the feature maps of a convolutional network; for a "
+            "transformer there is attention-grad-cam.",
+            "reason_key": "not-possible",
+            "reason_parameters": {"model": MODEL},
+            "sentence": "The last feature maps, each weighed by how much the class's score rises "
+            "with it",
+            "sentence_key": "grad-cam",
+            "sentence_english": "The last feature maps, each weighed by how much the class's score "
+            "rises with it",
+            "sentence_parameters": {},
+            "summary": "The last feature maps, each weighed by how much the class's score rises "
+            "with it",
+            "equation": "(Σ_c (mean over places of ∂y/∂F_c)·F_c)⁺",
+            "paper": "Selvaraju et al. 2017, eq. 1 and 2",
+            "for_class": True,
+            "on_photo": True,
+            "kinds": [],
         }
     ],
     "warnings": [],
@@ -103,6 +147,7 @@ GRID: dict[str, Any] = {
     "input": {"rows": 60, "columns": 60},
     "output": {"rows": 28, "columns": 28},
     "align_corners": False,
+    "points": None,
     "sentence": "Spatial transformer 0: where each cell of its output is read from",
     "axes": ["row", "column", "xy"],
     "shape": [1, 2, 2],

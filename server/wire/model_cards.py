@@ -2,26 +2,67 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from fovea.models.catalog.catalog import Catalog
 from fovea.models.catalog.spec import ModelSpec
 from fovea.models.catalog.weights import hub
+from fovea.models.methods.base import did_you_mean
+from fovea.models.running.tasks import TASKS
 from fovea.server.engine.shelf import Shelf, find
+from fovea.server.problems import InvalidParameter
 from fovea.server.wire import schemas
 from fovea.server.wire.addresses import address
 
+MOST = 500
+"""Models that are looked through for those of a mechanism or a task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which models are listed. mechanism, task: only those that have it or are for it."""
+
+    search: str = ""
+    limit: int = 50
+    mechanism: str | None = None
+    task: str | None = None
+
 
 def rows(
-    catalog: Catalog, shelf: Shelf, search: str, limit: int, default: str | None
+    catalog: Catalog, shelf: Shelf, wanted: Wanted, default: str | None
 ) -> list[schemas.ModelSummary]:
     """What runs without a download, and with a search text also what the hub has.
 
-    default: the id of the model that is used when a request names none.
+    default: the id of the model that is used when a request names none. Raises InvalidParameter for
+    a mechanism or a task that no listed model has.
     """
-    specs = catalog.search(search, limit) if search.strip() else catalog.listed()[:limit]
+    search, filtered = wanted.search, wanted.mechanism or wanted.task
+    most = MOST if filtered else wanted.limit
+    specs = catalog.search(search, most) if search.strip() else catalog.listed()[:most]
+    if filtered:
+        listed = [*catalog.listed(), *specs]
+        _check("mechanism", wanted.mechanism, {one for spec in listed for one in spec.mechanisms})
+        _check("task", wanted.task, {spec.task for spec in listed} | set(TASKS))
+    specs = [
+        spec
+        for spec in specs
+        if (wanted.mechanism is None or wanted.mechanism in spec.mechanisms)
+        and (wanted.task is None or wanted.task == spec.task)
+    ][: wanted.limit]
     return [
         schemas.model_summary(known(spec, shelf), status(spec, catalog, shelf), spec.id == default)
         for spec in specs
     ]
+
+
+def _check(name: str, value: str | None, known: set[str]) -> None:
+    if value is not None and value not in known:
+        valid = sorted(known)
+        raise InvalidParameter(
+            f"There is no {name} {value[:50]!r}; valid: {', '.join(valid)}."
+            f"{did_you_mean(value, valid)}",
+            valid=valid,
+        )
 
 
 def card(catalog: Catalog, shelf: Shelf, model: str, default: str | None) -> schemas.ModelCard:

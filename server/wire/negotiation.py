@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
+from typing import Literal
+from urllib.parse import quote
 
 from fovea.server.problems import NotAcceptable
 
@@ -13,12 +16,43 @@ JPEG = "image/jpeg"
 WEBP = "image/webp"
 NPY = "application/x-npy"
 SAFETENSORS = "application/vnd.safetensors"
+CSV = "text/csv"
+
+Format = Literal["json", "png", "jpeg", "webp", "npy", "safetensors", "csv"]
+FORMATS: dict[Format, str] = {
+    "json": JSON,
+    "png": PNG,
+    "jpeg": JPEG,
+    "webp": WEBP,
+    "npy": NPY,
+    "safetensors": SAFETENSORS,
+    "csv": CSV,
+}
+"""What `?format=` says for each media type, which is also the ending of a file's name."""
+
+MOST_CHARACTERS = 120
+"""Of a file's name, without its ending."""
 
 
-def choose(accept: str | None, offered: Sequence[str]) -> str:
-    """The media type of `offered` that the Accept header prefers; the first one wins a tie."""
+def choose(accept: str | None, offered: Sequence[str], named: Format | None = None) -> str:
+    """The media type of `offered` that the Accept header prefers; the first one wins a tie.
+
+    named: the one that the address asks for. Raises NotAcceptable for what is not offered, and
+    where the address and the header ask for different ones.
+    """
     ranges = _ranges(accept or "*/*")
     quality = {media: _quality(media, ranges) for media in offered}
+    if named is not None:
+        media = FORMATS[named]
+        if media in offered and quality[media] > 0:
+            return media
+        offers = ", ".join(name for name, one in FORMATS.items() if one in offered)
+        raise NotAcceptable(
+            f"format={named} is not what the Accept header asks for; give one of them."
+            if media in offered
+            else f"This address does not answer as format={named}; valid: {offers}.",
+            acceptable=list(offered),
+        )
     best = max(offered, key=lambda media: quality[media])
     if quality[best] <= 0:
         raise NotAcceptable(
@@ -57,6 +91,20 @@ def _quality(media: str, ranges: Sequence[tuple[str, float]]) -> float:
         if given:
             return max(given)
     return 0.0
+
+
+def disposition(name: str, media: str) -> str:
+    """Content-Disposition for a file of this name (RFC 6266): no path and nothing that ends a
+    header; with the ending of its format where it has none.
+    """
+    last = re.split(r"[/\\]", name)[-1]
+    kept = "".join(one for one in last if one.isprintable() and one not in '<>:"|?*').strip(" .")
+    ending = next((f".{known}" for known, one in FORMATS.items() if one == media), "")
+    endings = (ending, ".jpg") if media == JPEG else (ending,)
+    stem = (kept or "fovea")[:MOST_CHARACTERS]
+    full = stem if stem.lower().endswith(endings) else f"{stem}{ending}"
+    plain = "".join(one if one.isascii() and one not in "%\\" else "_" for one in full)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(full, safe='')}"
 
 
 def entity_tag(*parts: str) -> str:

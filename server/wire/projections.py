@@ -6,7 +6,7 @@ import torch
 
 from fovea.models.kinds.attention.rows import log_normaliser
 from fovea.models.records import Site
-from fovea.server.answers.views import as_array, require
+from fovea.server.answers.views import as_array, no_projections, require
 from fovea.server.problems import NoProjections
 from fovea.server.wire.encode import pack
 
@@ -18,10 +18,8 @@ def projections(site: Site) -> bytes:
     """
     require(site, "projections")
     held = site.attention
-    if not held.factored or held.shape[0] != 1:
-        raise NoProjections(
-            f"Site {site.id} ({site.name}) has a mask, windows or an explicit matrix."
-        )
+    if reason := no_projections(site):
+        raise NoProjections(str(reason))
     assert held.query is not None
     assert held.key is not None
     with torch.inference_mode():

@@ -10,12 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from fovea.models.catalog.spec import ModelSpec
 from fovea.models.geometry import Geometry as Placed
+from fovea.models.methods.base import Subject
 from fovea.models.preprocessing import Preprocessing as Wanted
 from fovea.models.running.tasks import task_of
 from fovea.server.engine.analysis import Analysis as KeptAnalysis
 from fovea.server.wire.addresses import address
+from fovea.server.wire.map_schemas import MapOffer, map_offers, site_offers
 from fovea.server.wire.outputs import CaptionOutput, MaskOutput, Schema, SequenceOutput, output
-from fovea.server.wire.site_schemas import Grid, SiteKindName, SiteSummary, site_summary
+from fovea.server.wire.site_schemas import Grid, SiteKindName, SiteSummary, site_fields
 
 Status = Literal["ready", "available", "loading", "unavailable"]
 
@@ -56,6 +58,7 @@ class Analysis(Schema):
         description="what the model answers with that is no class; else null"
     )
     sites: list[SiteSummary]
+    maps: list[MapOffer] = Field(description="every map of the product, in a fixed order")
     warnings: list[str]
     timings_ms: dict[str, float]
     links: Links
@@ -126,6 +129,11 @@ class SamplingGrid(Schema):
     input: Grid
     output: Grid
     align_corners: bool
+    points: list[Any] | None = Field(
+        default=None,
+        description="the points as shares of the first picture, where it is read through a sampler "
+        "without theta",
+    )
     sentence: str
     axes: list[str]
     shape: list[int]
@@ -214,7 +222,7 @@ def geometry_of(geometry: Placed | None) -> Geometry | None:
     )
 
 
-def analysis(kept: KeptAnalysis) -> Analysis:
+def analysis(kept: KeptAnalysis, subject: Subject) -> Analysis:
     """The JSON of an analysis, without its arrays."""
     here = address(f"/v1/analyses/{kept.id}")
     photo, text = kept.photo, kept.text
@@ -228,7 +236,14 @@ def analysis(kept: KeptAnalysis) -> Analysis:
             Prediction(index=p.index, label=p.label, score=p.score) for p in kept.predictions
         ],
         output=output(kept.output, here),
-        sites=[site_summary(kept.trace, site, kept.sentence) for site in kept.trace.sites],
+        sites=[
+            SiteSummary(
+                **site_fields(kept.trace, site, kept.sentence),
+                views=site_offers(subject, site, here),
+            )
+            for site in kept.trace.sites
+        ],
+        maps=map_offers(subject, here),
         warnings=list(kept.warnings),
         timings_ms={name: round(value, 3) for name, value in kept.timings_ms.items()},
         links=Links(

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from fovea.models.kinds.registry import SITE_KINDS
+from fovea.models.methods.making.queries import key_grid, query_grid, windows, word_labels
 from fovea.models.records import Attention, PatchGrid, Site, Trace
 from fovea.models.running.tasks import Sentence
-from fovea.server.answers.queries import key_grid, query_grid, windows, word_labels
+from fovea.server.wire.map_schemas import Offer
 from fovea.server.wire.outputs import Schema
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Grid(Schema):
 class SiteSummary(Schema):
     id: str
     kind: SiteKindName
+    title: str = Field(description="what its kind is called, before its layer")
     layer: int = Field(description="ordinal among the sites of its kind, from 0")
     name: str = Field(description="path of the module in the network")
     heads: int | None
@@ -75,6 +77,7 @@ class SiteSummary(Schema):
         default=None,
         description="ids of the spatial transformers whose windows this one sees, outermost first",
     )
+    views: list[Offer] = Field(description="what this site can show")
 
 
 def grid_of(grid: PatchGrid | None) -> Grid | None:
@@ -92,8 +95,8 @@ def grid_of(grid: PatchGrid | None) -> Grid | None:
     )
 
 
-def site_summary(trace: Trace, site: Site, sentence: Sentence | None = None) -> SiteSummary:
-    """One row of an analysis's `sites`."""
+def site_fields(trace: Trace, site: Site, sentence: Sentence | None = None) -> dict[str, Any]:
+    """One row of an analysis's `sites`, without its views."""
     queries, keys = word_labels(site, sentence)
     is_attention = isinstance(site.tensors, Attention)
     fields: dict[str, Any] = {
@@ -105,15 +108,15 @@ def site_summary(trace: Trace, site: Site, sentence: Sentence | None = None) -> 
             name: grid_of(fact) if isinstance(fact, PatchGrid) else fact
             for name, fact in facts(trace, site).items()
         }
-    return SiteSummary(
-        **fields,
-        grid=grid_of(site.grid),
-        prefix_tokens=site.prefix_tokens,
-        suffix_tokens=site.suffix_tokens,
-        query_labels=None if queries is None else list(queries),
-        key_labels=None if keys is None else list(keys),
-        windows=windows(site),
-        query_grid=grid_of(query_grid(site)) if is_attention else None,
-        key_grid=grid_of(key_grid(site)) if is_attention else None,
-        projections=is_attention and site.attention.factored and windows(site) is None,
-    )
+    return fields | {
+        "title": SITE_KINDS[site.kind].title,
+        "grid": grid_of(site.grid),
+        "prefix_tokens": site.prefix_tokens,
+        "suffix_tokens": site.suffix_tokens,
+        "query_labels": None if queries is None else list(queries),
+        "key_labels": None if keys is None else list(keys),
+        "windows": windows(site),
+        "query_grid": grid_of(query_grid(site)) if is_attention else None,
+        "key_grid": grid_of(key_grid(site)) if is_attention else None,
+        "projections": is_attention and site.attention.factored and windows(site) is None,
+    }

@@ -35,7 +35,7 @@ test("neither what is not here, nor what reads, nor what sees other pictures", (
 });
 
 const GRID = { rows: 2, columns: 2 };
-const attention = (id) => ({ id, kind: "attention", grid: GRID, queries: 5, keys: 5 });
+const attention = (id) => ({ id, kind: "attention", heads: 1, grid: GRID, queries: 5, keys: 5 });
 
 test("first is attention halfway, else a mask, else a channel gate", () => {
   const gates = [{ kind: "channel-gate" }, { kind: "spatial-gate" }, { kind: "channel-gate" }];
@@ -45,14 +45,14 @@ test("first is attention halfway, else a mask, else a channel gate", () => {
 });
 
 test("what has no place on the photo is left out", () => {
-  const words = { kind: "attention", grid: null, queries: 3, keys: 3 };
+  const words = { kind: "attention", heads: 1, grid: null, queries: 3, keys: 3 };
   const sampler = { kind: "spatial-transformer", grid: null };
   const sites = [attention("a"), words, sampler, { kind: "spatial-gate" }];
   assert.deepEqual(comparableSites({ sites }), [sites[0], sites[3]]);
 });
 
 test("windows can be asked, and come after attention over the whole photo", () => {
-  const windowed = () => ({ kind: "attention", grid: null, query_grid: GRID, key_grid: GRID, queries: 4, keys: 4 });
+  const windowed = () => ({ kind: "attention", heads: 1, grid: null, query_grid: GRID, key_grid: GRID, queries: 4, keys: 4 });
   const sites = [windowed(), windowed(), attention("a"), windowed()];
   assert.deepEqual(comparableSites({ sites }), sites);
   assert.equal(firstOf(sites), 2);

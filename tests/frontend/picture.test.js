@@ -8,7 +8,8 @@ import { Cache } from "../../frontend/state/cache.js";
 import { number, percent, size } from "../../frontend/ui/format.js";
 import { samplingLines, samplePoint } from "../../frontend/paint/marks.js";
 import { attentionPicture, shownToken, summary } from "../../frontend/sites/picture.js";
-import { hasRollout, tabsOf, tokenOf } from "../../frontend/sites/sites.js";
+import { tabsOf } from "../../frontend/kinds/registry.js";
+import { hasRollout, tokenOf } from "../../frontend/sites/sites.js";
 import { correction, corners, decompose } from "../../frontend/kinds/warp/theta.js";
 
 const SITE = {

@@ -8,7 +8,7 @@ import { duration } from "../../frontend/ui/format.js";
 import { smallWindow } from "../../frontend/paint/lens.js";
 import { throughEarlier } from "../../frontend/paint/marks.js";
 import { maskPaths } from "../../frontend/paint/mask_marks.js";
-import { possible, shownMethod } from "../../frontend/sites/methods.js";
+import { fitting, shownMethod } from "../../frontend/sites/methods.js";
 import { className, networkSentence } from "../../frontend/sites/network_sentences.js";
 import { cellWords, maskPicture, wordMatrixPicture, wordPicture } from "../../frontend/kinds/words/picture.js";
 import { positionsAt } from "../../frontend/sites/positions.js";
@@ -52,7 +52,7 @@ const VIEW = { head: "mean", word: null, hover: null, direction: "from" };
 test("words that look at each other show their own positions, decoders those of what they read", () => {
   const analysis = { sites: [READING, MASKED, CROSS], output: { kind: "sequence" } };
   assert.deepEqual([CROSS, MASKED, READING].map((site) => positionsAt(site, analysis)), ["read", "read", "source"]);
-  const encoder = { id: "e", kind: "attention", grid: { rows: 2, columns: 2 }, queries: 4, keys: 4, prefix_tokens: 0 };
+  const encoder = { id: "e", kind: "attention", heads: 1, grid: { rows: 2, columns: 2 }, queries: 4, keys: 4, prefix_tokens: 0 };
   assert.equal(positionsAt(encoder, { sites: [encoder], output: { kind: "caption" } }), "photo");
   assert.equal(positionsAt(encoder, { sites: [encoder], output: null }), null);
 });
@@ -130,36 +130,63 @@ test("the area of a mask and its borders lie on the photo", () => {
   assert.equal(maskPaths(geometry, mask).border, border);
 });
 
-test("maps are offered where the network can have them", () => {
-  const chain = [0, 1].map(() => ({ kind: "attention", grid: {}, queries: 5, keys: 5, prefix_tokens: 1 }));
-  const classes = [{ index: 3, label: "cat", score: 1 }];
-  const vit = { sites: chain, predictions: classes, output: null };
-  const resnet = { sites: [{ kind: "channel-gate" }], predictions: classes, output: null };
-  const stn = { sites: [{ kind: "spatial-transformer" }], predictions: classes, output: null };
-  const caption = { sites: [CROSS], predictions: [], output: { kind: "caption", words: [{ text: "a" }, { text: "dog" }] } };
-  const offered = (analysis) => ["rollout", "legrad", "grad-cam", "relevance"].filter((name) => possible(name, analysis));
-  assert.deepEqual(offered(vit), ["rollout", "legrad", "relevance"]);
-  assert.deepEqual(offered(resnet), ["grad-cam"]);
-  assert.deepEqual(offered(stn), []);
-  assert.deepEqual(offered(caption), ["relevance"]);
-  assert.ok(possible("token-lengths", vit, chain[0]));
-  const encoder = [0, 1].map(() => ({ ...chain[0], prefix_tokens: 0 }));
-  const written = { ...caption, sites: [...encoder, CROSS] };
-  assert.ok(possible("token-lengths", written, encoder[1]), "no class token is needed");
-  assert.ok(!possible("token-lengths", written, CROSS), "words have no place");
-  assert.ok(possible("received", caption, CROSS), "all words look at the photo");
-  assert.ok(!possible("received", resnet, resnet.sites[0]));
-  assert.ok(!possible("token-lengths", vit, { kind: "channel-gate", grid: {} }), "a gate has no tokens");
-  assert.ok(!possible("token-lengths", { ...vit, sites: chain.slice(1) }, chain[1]), "a CNN with one attention");
-  const at = (method, site, analysisData = written) => shownMethod({ method, analysisData }, site);
-  assert.equal(at("token-lengths", encoder[1]), "token-lengths");
-  assert.equal(at("token-lengths", CROSS), "site", "the layer itself, until one that has the map is chosen again");
-  assert.equal(at("mask", CROSS), "site");
-  assert.equal(at("mask", encoder[1], { ...written, output: { kind: "mask" } }), "mask");
-  const state = { analysisData: caption, method: "relevance", word: null, target: null };
+/** An entry of an analysis's `maps`, as the API gives it. */
+const map = (name, english, { kinds = [], forClass = false, reason = null, onPhoto = true, parameters = {} } = {}) => ({
+  name,
+  title: name,
+  summary: `what ${name} is`,
+  paper: "a paper",
+  equation: "y = x",
+  claim: forClass ? "saliency" : "attention map",
+  sentence_english: english,
+  sentence_parameters: parameters,
+  for_class: forClass,
+  on_photo: onPhoto,
+  kinds,
+  reason,
+});
+
+test("the page shows the maps that the server lists, and no others", () => {
+  const view = (name, reason = null) => ({ name, href: `/v1/analyses/1/maps/${name}?site=s00`, reason });
+  const own = { name: "attention", href: "/v1/analyses/1/sites/s00/attention", reason: null };
+  const first = { ...CROSS, id: "s00", layer: 4, views: [own, view("received"), view("token-lengths", "net: no.")] };
+  const gate = { id: "s01", kind: "channel-gate", layer: 0, views: [] };
+  const maps = [
+    map("attention", "Attention", { kinds: ["attention"] }),
+    map("rollout", "Rollout through {layers} layers", { parameters: { layers: 12 } }),
+    map("received", "Attention {layer}: all {who}", { kinds: ["attention"], parameters: { layer: 9, who: "tokens" } }),
+    map("token-lengths", "How long", { kinds: ["attention"] }),
+    map("relevance", "Relevance for “{class}”: attention", { forClass: true, parameters: { class: "dog" } }),
+    map("grad-cam", "Grad-CAM", { forClass: true, reason: "net: it needs feature maps." }),
+    map("head-importance", "Heads", { forClass: true, onPhoto: false }),
+  ];
+  const classes = [{ index: 3, label: "cat", score: 1 }, { index: 5, label: "dog", score: 0 }];
+  const analysisData = { sites: [first, gate], maps, predictions: classes, output: null };
+  const names = (site) => fitting(analysisData, site).map(({ name }) => name);
+  assert.deepEqual(names(first), ["rollout", "received", "relevance"]);
+  assert.deepEqual(names(gate), ["rollout", "relevance"]);
+  assert.deepEqual(names(null), ["rollout", "relevance"]);
+  const at = (method, site, data = analysisData) => shownMethod({ method, analysisData: data }, site);
+  assert.equal(at("received", first), "received");
+  assert.equal(at("received", gate), "site", "the layer itself, until one that has the map is chosen again");
+  assert.equal(at("grad-cam", first), "site");
+  assert.equal(at("no-such-map", first), "site");
+  assert.equal(at("mask", first), "site");
+  assert.equal(at("mask", first, { ...analysisData, output: { kind: "mask" } }), "mask");
+  const say = (method, more = {}) => networkSentence({ analysisData, method, site: "s00", target: null, ...more });
+  assert.equal(say("rollout"), "Rollout through 12 layers.");
+  assert.equal(say("relevance"), "Relevance for “cat”: attention.");
+  assert.equal(say("relevance", { target: 5 }), "Relevance for “dog”: attention.");
+  assert.equal(say("received"), "Attention 4: all words.");
+});
+
+test("a map for a word names the word", () => {
+  const words = [{ text: "a" }, { text: "dog" }];
+  const maps = [map("relevance", "Relevance for “{word}”", { forClass: true, parameters: { word: "a" } })];
+  const analysisData = { sites: [CROSS], maps, predictions: [], output: { kind: "caption", words } };
+  const state = { analysisData, method: "relevance", word: null, target: null };
   assert.equal(className(state), "dog");
-  assert.match(networkSentence(state), /Relevance for “dog”: attention through encoder and decoder/);
-  assert.match(networkSentence({ ...state, analysisData: vit, method: "legrad" }), /LeGrad for “cat”/);
+  assert.equal(networkSentence(state), "Relevance for “dog”.");
 });
 
 test("a sentence and a word are in the address", () => {

@@ -85,7 +85,9 @@ def part(name: str, content: bytes) -> bytes:
         (form(b"".join(part(f"p{i}", b"") for i in range(500))), 400, "malformed-body"),
         (form(part("image", b"x") * 2 + b"--b--\r\n"), 400, "malformed-body"),
         ({"content": b"", "headers": {"Content-Type": "image/png"}}, 422, "empty-image"),
-        ({"json": {"image": "http://127.0.0.1/x.png"}}, 400, "malformed-body"),
+        ({"json": {"image": "http://127.0.0.1/x.png"}}, 422, "invalid-parameter"),
+        ({"json": ["a sentence"]}, 400, "malformed-body"),
+        (form(part("image", b"x") + part("beam", b"3") + b"--b--\r\n"), 422, "invalid-parameter"),
     ],
 )
 def test_bodies_that_hold_no_photo(

@@ -1,17 +1,15 @@
 // What can be chosen of the shown site: what is shown, who asks, which way, which heads.
 
 import { h, segmented } from "../../ui/dom.js";
-import { forWords, METHODS, possible, shownMethod } from "../../sites/methods.js";
+import { fitting, forWords, shownMethod } from "../../sites/methods.js";
 import { headOf } from "../../sites/picture.js";
-import { askedGrid, wordsOf } from "../../sites/sites.js";
-
-/** @type {Record<string, string>} */
-const HERE = { attention: "This layer", "spatial-transformer": "This grid" };
+import { kindOf } from "../registry.js";
+import { askedGrid, attends, wordsOf } from "../../sites/sites.js";
 
 /** @param {State} state @param {Site} site @param {(patch: any) => void} set @param {(beams: number) => void} chooseBeams */
 export function controls(state, site, set, chooseBeams) {
   const method = shownMethod(state, site);
-  const own = site.kind === "attention" && method === "site";
+  const own = attends(site) && method === "site";
   return [
     showControl(state, site, set),
     classMethod(state, site, set),
@@ -23,29 +21,30 @@ export function controls(state, site, set, chooseBeams) {
   ];
 }
 
+/** A map as a button. @param {import("../../sites/methods.js").Offer} map */
+const choice = ({ name, title, summary }) => ({ value: name, text: title, title: summary });
+
 /** The layer, the mask, or a map of the whole network. @param {State} state @param {Site} site @param {(patch: any) => void} set */
 function showControl(state, site, set) {
   const { analysisData: analysis } = state;
   const method = shownMethod(state, site);
-  const fitting = Object.entries(METHODS).filter(([name]) => possible(name, analysis, site));
-  const forClass = fitting.filter(([, { forClass: on }]) => on);
+  const maps = fitting(analysis, site);
+  const forClass = maps.filter((map) => map.for_class);
   const choices = [
     analysis.output?.kind === "mask" && { value: "mask", text: "Mask", title: "The class of every place" },
     {
       value: "site",
-      text: analysis.output?.kind === "mask" && site.kind === "attention" ? "Attention" : (HERE[site.kind] ?? "This gate"),
+      text: analysis.output?.kind === "mask" && attends(site) ? "Attention" : kindOf(site).here,
     },
-    ...fitting
-      .filter(([, { forClass: on }]) => !on)
-      .map(([value, { name, title }]) => ({ value, text: name, title })),
+    ...maps.filter((map) => !map.for_class).map(choice),
     forClass.length > 0 && {
-      value: forClass[0][0],
-      text: forWords(analysis) ? "For the word" : forClass.length > 1 ? "For a class" : forClass[0][1].name,
-      title: forClass[0][1].title,
+      value: forClass[0].name,
+      text: forWords(analysis) ? "For the word" : forClass.length > 1 ? "For a class" : forClass[0].title,
+      title: forClass[0].summary,
     },
   ].filter(Boolean);
   if (choices.length < 2) return false;
-  const chosen = METHODS[method]?.forClass ? forClass[0]?.[0] : method;
+  const chosen = forClass.some(({ name }) => name === method) ? forClass[0].name : method;
   return row(
     "Show",
     segmented("Show", /** @type {any} */ (choices), chosen, (/** @type {any} */ value) => set({ method: value })),
@@ -54,21 +53,19 @@ function showControl(state, site, set) {
 
 /** Which map for a class, and what it is in a sentence. @param {State} state @param {Site} site @param {(patch: any) => void} set */
 function classMethod({ analysisData: analysis, method }, site, set) {
-  if (!METHODS[method] || !possible(method, analysis, site)) return false;
-  const { forClass, title } = METHODS[method];
-  const choices = Object.entries(METHODS)
-    .filter(([name, one]) => one.forClass && possible(name, analysis, site))
-    .map(([value, one]) => ({ value, text: one.name, title: one.title }));
+  const shown = fitting(analysis, site).find(({ name }) => name === method);
+  if (!shown) return false;
+  const choices = fitting(analysis, site).filter((map) => map.for_class).map(choice);
   return h(
     "div",
     { class: "group" },
-    forClass &&
+    shown.for_class &&
       choices.length > 1 &&
       row(
         "Method",
         segmented("Method", choices, method, (/** @type {any} */ value) => set({ method: value })),
       ),
-    h("p", { class: "quiet" }, `${title}.`),
+    h("p", { class: "quiet" }, `${shown.summary} (${shown.paper}).`),
   );
 }
 

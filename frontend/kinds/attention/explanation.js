@@ -11,7 +11,7 @@ import { throughTheNetwork } from "../stream/explanation.js";
 import { walkthrough } from "../../explain/walkthrough.js";
 
 /** @type {Explanation} */
-export async function attention(state, site, session) {
+export async function explanation(state, site, session) {
   const source = await session.attention(site);
   const paragraphs = [
     h("h3", {}, "Attention"),

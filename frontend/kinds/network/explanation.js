@@ -3,15 +3,25 @@
 import { h } from "../../ui/dom.js";
 import { number, percent } from "../../ui/format.js";
 import { formula, over, row, sub, sup, text } from "../../explain/mathml.js";
-import { forWords, METHODS, targetOf } from "../../sites/methods.js";
+import { forWords, offerOf, targetOf } from "../../sites/methods.js";
 import { className } from "../../sites/network_sentences.js";
 
 /** @param {State} state @param {Site} site */
 export function networkMap(state, site) {
-  if (METHODS[state.method].forClass) return forWords(state.analysisData) ? forWord(state) : forClass(state);
-  const of = { dino, received: () => received(site), "token-lengths": tokenLengths };
-  return of[/** @type {"dino"} */ (state.method)]?.() ?? rollout(site);
+  const offer = offerOf(state.analysisData, state.method);
+  if (!offer) return [];
+  if (offer.name in CLASS_MAPS) return forWords(state.analysisData) ? forWord(state) : forClass(state, offer);
+  const of = { dino, received: () => received(site), rollout: () => rollout(site), "token-lengths": tokenLengths };
+  return of[/** @type {"dino"} */ (offer.name)]?.() ?? described(offer);
 }
+
+/** What the server says of a map that has no text of its own here. @param {import("../../sites/methods.js").Offer} offer */
+const described = ({ title, summary, equation, paper }) => [
+  h("h3", {}, title),
+  h("p", {}, `${summary}.`),
+  h("p", {}, equation),
+  h("p", { class: "quiet" }, `${paper}.`),
+];
 
 /** By method. @type {Record<string, {rule: () => Element, words: string, paper: string}>} */
 const CLASS_MAPS = {
@@ -55,13 +65,13 @@ const CLASS_MAPS = {
   },
 };
 
-/** @param {State} state */
-function forClass(state) {
+/** @param {State} state @param {import("../../sites/methods.js").Offer} offer */
+function forClass(state, offer) {
   const { rule, words, paper } = CLASS_MAPS[state.method];
   const target = targetOf(state);
   const entry = state.analysisData.predictions.find((one) => one.index === target);
   return [
-    h("h3", {}, METHODS[state.method].name),
+    h("h3", {}, offer.title),
     h(
       "p",
       {},
@@ -106,7 +116,7 @@ function dino() {
 /** @param {Site} site */
 function received(site) {
   return [
-    h("h3", {}, "Looked at"),
+    h("h3", {}, "Attention received"),
     h(
       "p",
       {},

@@ -9,23 +9,22 @@ import { walkthrough } from "../../explain/walkthrough.js";
 
 /** @typedef {{row: number, column: number, weight: number, inside: boolean}} Neighbour */
 
+const SIX_NUMBERS =
+  "A small network looks at the picture and answers with six numbers θ. They place a grid on the picture; at each point of it the picture is read, between pixels by bilinear interpolation. What comes after it sees only what was read.";
+
+const DISPLACED =
+  "The network chooses for every pixel of its output a point of the picture, and reads it there. No six numbers give these points: each was displaced on its own, as by a flow or a spline. What comes after it sees only what was read.";
+
 /** @type {Explanation} */
 export async function spatialTransformer(state, site, session) {
   const { theta, grid, input, output, align_corners: centres } = await session.grid(site);
+  const numbers = theta?.map((/** @type {number[]} */ line) => line.map(number));
   const pixel = state.hover ?? { row: Math.floor(output.rows / 2), column: Math.floor(output.columns / 2) };
   const [x, y] = grid[pixel.row][pixel.column];
   return [
     h("h3", {}, "A network that moves its window"),
-    h(
-      "p",
-      {},
-      theta
-        ? "A small network looks at the picture and answers with six numbers θ. They place a grid on the picture; at each point of it the picture is read, between pixels by bilinear interpolation. What comes after it sees only what was read."
-        : "The network computes a point for every place of what it passes on; there the picture is read, between pixels by bilinear interpolation. What comes after it sees only what was read.",
-    ),
-    ...(theta
-      ? [formula(matrix([["x"], ["y"]]), "=", matrix(theta.map((line) => line.map(number))), matrix([["x′"], ["y′"], ["1"]]))]
-      : []),
+    h("p", {}, theta ? SIX_NUMBERS : DISPLACED),
+    numbers && formula(matrix([["x"], ["y"]]), "=", matrix(numbers), matrix([["x′"], ["y′"], ["1"]])),
     h(
       "p",
       {},
@@ -41,10 +40,10 @@ export async function spatialTransformer(state, site, session) {
     ),
     walkthrough(state, site, session, {
       asked: { query: `${pixel.row},${pixel.column}` },
-      title: theta ? "What θ is made from, and what is read" : "What is read",
+      title: theta ? "What θ is made from, and what is read" : "What is read there",
     }),
     h("p", { class: "quiet" }, "Move over the picture that was read to choose another. Jaderberg et al. 2015, equations 1 and 5."),
-  ];
+  ].filter(Boolean);
 }
 
 /** Where a picture is read more than once: this window beside the one before. @type {Explanation} */

@@ -2,7 +2,7 @@
 
 import { extent } from "../../paint/colormap.js";
 import { number, percent } from "../../ui/format.js";
-import { METHODS } from "../../sites/methods.js";
+import { POSITION_CLAIM } from "../../sites/positions.js";
 import { headsPicture, matrixPicture } from "../../sites/picture.js";
 import { quoted } from "../../sites/words.js";
 import { classesOf, isMasked, ownWords, wordOf } from "../../sites/sites.js";
@@ -38,7 +38,7 @@ export function wordPositionsPicture(state, site, { values, labels, words }) {
   const [low, high] = extent(flat);
   return {
     form: "matrix",
-    claim: METHODS.positions.claim,
+    claim: POSITION_CLAIM,
     values: flat,
     grid: { rows: named.length, columns: named.length },
     low,

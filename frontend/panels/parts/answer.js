@@ -3,7 +3,7 @@
 import { h } from "../../ui/dom.js";
 import { classesOf, wordsOf } from "../../sites/sites.js";
 import { percent } from "../../ui/format.js";
-import { METHODS, possible, targetOf } from "../../sites/methods.js";
+import { fitting, isForClass, targetOf } from "../../sites/methods.js";
 
 /** @param {State} state @param {(patch: any) => void} set @returns {(Element | false)[]} */
 export function answer(state, set) {
@@ -12,8 +12,8 @@ export function answer(state, set) {
   if (wordsOf(analysis.output).length) return wordAnswer(analysis.output);
   const { predictions: rows } = analysis;
   if (!rows.length) return [];
-  const asked = METHODS[state.method]?.forClass ? targetOf(state) : null;
-  const first = Object.keys(METHODS).find((name) => METHODS[name].forClass && possible(name, analysis, null));
+  const asked = isForClass(state) ? targetOf(state) : null;
+  const first = fitting(analysis, null).find((map) => map.for_class)?.name;
   return [
     h("h3", {}, "The network says"),
     h(
@@ -26,9 +26,9 @@ export function answer(state, set) {
   ];
 }
 
-/** A prediction that, pressed, shows the map for its class. @param {Prediction} entry @param {boolean} asked @param {State} state @param {string} first @param {(patch: any) => void} set */
-function whyPrediction(entry, asked, { method }, first, set) {
-  const shown = METHODS[method]?.forClass ? method : first;
+/** A prediction that, pressed, shows the map for its class. @param {any} entry @param {boolean} asked @param {State} state @param {string} first @param {(patch: any) => void} set */
+function whyPrediction(entry, asked, state, first, set) {
+  const shown = isForClass(state) ? state.method : first;
   return h(
     "li",
     {},

@@ -4,7 +4,8 @@ import { COLORMAPS } from "../../paint/colormap.js";
 import { askingGrid, siteOf } from "../../view/keep_picture.js";
 import { possible } from "../../sites/methods.js";
 import { positionCell } from "../../sites/positions.js";
-import { askedGrid, cellOf, isScattered, isWriting, placeOf, tabsOf, visit, wordOf } from "../../sites/sites.js";
+import { askedGrid, cellOf, isScattered, isWriting, placeOf, visit, wordOf } from "../../sites/sites.js";
+import { tabsOf } from "../../kinds/registry.js";
 import { shownToken } from "../../sites/picture.js";
 
 /** @type {Record<string, [number, number]>} */

@@ -185,7 +185,13 @@ class _Reader:
             self._say(f"resize: {resize} is less than the size that is cut from it", *at, "resize")
         if resize is None:
             resize = min(crop_px) if "size" in table else base.resize_px
-        fits: dict[str | None, Fit] = {"centre": "crop", "squash": "squash", None: base.fit}
+        stretch = values["stretch"]
+        if stretch is not None and (stretch[0] < crop_px[0] or stretch[1] < crop_px[1]):
+            self._say(f"stretch: {list(stretch)} is less than the size that is cut from it", *at,
+                      "stretch")  # fmt: skip
+        fits: dict[str | None, Fit] = {
+            "centre": "crop", "centre-down": "crop", "squash": "squash", None: base.fit
+        }  # fmt: skip
         return Preprocessing(
             resize_px=resize,
             crop_px=crop_px,
@@ -194,6 +200,9 @@ class _Reader:
             std=std,
             channels=len(mean),
             fit=fits[values["crop"]],
+            order=values["channels"] or base.order,
+            stretch_px=values["stretch"],
+            centre_down=values["crop"] == "centre-down",
         )
 
     def _labels(self, values: Mapping[str, Any]) -> tuple[str, ...] | None:

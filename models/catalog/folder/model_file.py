@@ -13,10 +13,10 @@ from fovea.models.catalog.builders import FORMS
 from fovea.models.catalog.folder.image_processor import keys_of
 from fovea.models.catalog.weights import shards
 from fovea.models.catalog.weights.weights import PICKLES, CorruptWeights, how_to
+from fovea.models.preprocessing import INTERPOLATIONS
 
 TASKS = ("classification", "segmentation", "features")
-CROPS = ("centre", "squash")
-INTERPOLATIONS = ("bilinear", "bicubic")
+CROPS = ("centre", "centre-down", "squash")
 LONGEST_SIDE_PX = 4096
 
 Check = Callable[[Path, Any], Any]
@@ -185,7 +185,7 @@ TOP: dict[str, Check] = {
 PREPROCESSING: dict[str, Check] = {
     "size": _size, "resize": _side, "mean": _per_channel(positive=False),
     "std": _per_channel(positive=True), "interpolation": _one_of(*INTERPOLATIONS),
-    "crop": _one_of(*CROPS),
+    "crop": _one_of(*CROPS), "channels": _one_of("rgb", "bgr"), "stretch": _size,
 }  # fmt: skip
 
 NEEDED = {"builder": FORMS, "weights": "the name of a .safetensors file, or hub:<owner>/<name>"}

@@ -1,96 +1,214 @@
-"""From a pickle to safetensors, once and safely: `fovea convert in.pth out.safetensors`.
+"""From pickles to safetensors, once and safely: `fovea convert in.pth out.safetensors`.
 
-The pickle is read by torch's restricted reader (`weights_only=True`), which makes tensors and plain
-containers and runs nothing. What is kept are the tensors, under their own names.
+A pickle is read by torch's restricted reader (`weights_only=True`), which makes tensors and plain
+containers and runs nothing. Beside those it makes what training scripts keep with the weights:
+their arguments, paths, numbers. What is written are the tensors.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Mapping, Sequence
+import pathlib
+import re
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
 
-WRAPPINGS = ("state_dict", "model_state_dict", "model", "state_dict_ema", "model_ema", "module")
-"""Under these keys training scripts put the weights, beside what else they keep."""
+from fovea.models.catalog.weights.names import renaming, without_wrappers
 
-PREFIX = "module."
-"""What `nn.DataParallel` puts before every name."""
+WRAPPINGS = (
+    "state_dict", "model_state_dict", "model", "state_dict_ema", "model_ema", "module",
+    "teacher", "student", "net", "network", "weights",
+)  # fmt: skip
+"""Under these keys training scripts put the weights, beside what else they keep: the first that is
+there is taken. (DINO's teacher is what its authors use.)"""
+
+READABLE = 0o644
+"""safetensors writes files for their owner alone, and a server runs as somebody else."""
 
 
 class NotConvertible(Exception):
     """A file that no weights can be taken from. The message says why."""
 
 
-def convert(source: Path, target: Path) -> dict[str, tuple[int, ...]]:
-    """Writes the tensors of the pickle `source` to `target`; gives their shapes by name.
+_SETTINGS = tuple(
+    (OrderedDict, name)
+    for name in (
+        "lightning.fabric.utilities.data.AttributeDict",
+        "lightning_fabric.utilities.data.AttributeDict",
+        "pytorch_lightning.utilities.parsing.AttributeDict",
+        "lightning.pytorch.utilities.parsing.AttributeDict",
+        "omegaconf.dictconfig.DictConfig",
+        "easydict.EasyDict",
+        "ml_collections.config_dict.config_dict.ConfigDict",
+        "addict.addict.Dict",
+        "yacs.config.CfgNode",
+    )
+)
+"""The dictionaries of settings that Lightning and others write, read as OrderedDict:
+that runs nothing of theirs, and needs none of them."""
 
-    Raises NotConvertible; what it says is for a person.
+_SCALAR = np.float64().__reduce__()[0]
+"""How numpy makes a number again; its place in numpy has moved."""
+
+ALLOWED: list[Any] = [
+    argparse.Namespace,
+    pathlib.PosixPath, pathlib.WindowsPath, pathlib.PurePosixPath, pathlib.PureWindowsPath,
+    (_SCALAR, "numpy.core.multiarray.scalar"),
+    (_SCALAR, "numpy._core.multiarray.scalar"),
+    np.dtype, *{type(np.dtype(kind)) for kind in "?bhilqBHILQefd"},
+    *_SETTINGS,
+]  # fmt: skip
+"""What torch's reader makes beside tensors and plain containers. None of it runs code of a file's
+author: classes of the standard library and of numpy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """shapes: of what was written, by name. renamed: each name in the files → the one written.
+
+    left: names of tensors that the network has no use for, where a network was named. missing:
+    names that it has and the files have not.
     """
+
+    shapes: dict[str, tuple[int, ...]]
+    renamed: dict[str, str]
+    left: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def convert(
+    sources: Path | Sequence[Path],
+    target: Path,
+    own: Collection[str] | None = None,
+    key: str | None = None,
+) -> Converted:
+    """Writes the tensors of the checkpoints `sources` to `target`.
+
+    own: the names of the network that they are for; what stands before them is taken off, and what
+    it has no use for is left out. key: of the part of the checkpoint that is taken; unless given,
+    the first of WRAPPINGS that is there. Raises NotConvertible; what it says is for a person.
+    """
+    files = [sources] if isinstance(sources, Path) else list(sources)
     if target.suffix != ".safetensors":
-        raise NotConvertible(f"the second file is called something.safetensors, not {target.name}")
-    tensors = _tensors(_open(source))
-    if not tensors:
+        raise NotConvertible(f"the last file is called something.safetensors, not {target.name}")
+    if any(file.resolve() == target.resolve() for file in files):
+        raise NotConvertible(f"{target.name} would be written over what it is made of")
+    tensors: dict[str, Tensor] = {}
+    for source in files:
+        found = _tensors(_open(source), source.name, key)
+        if twice := sorted(found.keys() & tensors.keys()):
+            raise NotConvertible(f"{twice[0]} is in {source.name} and in a file before it")
+        tensors |= found
+    renamed = {name: without_wrappers(name) for name in tensors}
+    if own is not None:
+        fitting = renaming(list(renamed.values()), own)
+        renamed = {name: fitting[new] for name, new in renamed.items()}
+    left = tuple(sorted(n for n, new in renamed.items() if own is not None and new not in own))
+    written = {renamed[name]: tensor for name, tensor in tensors.items() if name not in left}
+    if len(written) + len(left) < len(tensors):
+        raise NotConvertible("without what stands before them, two tensors have one name")
+    if not written:
         raise NotConvertible(
-            f"{source.name} holds no tensors by name; it should be what torch.save wrote of "
-            "network.state_dict()"
+            f"none of the {len(tensors)} tensors has a name of the network: "
+            f"{', '.join(sorted(tensors)[:3])}, …"
         )
+    _write(written, target)
+    missing = () if own is None else tuple(sorted(set(own) - written.keys()))
+    shapes = {name: tuple(tensor.shape) for name, tensor in written.items()}
+    return Converted(shapes, {n: new for n, new in renamed.items() if n not in left}, left, missing)
+
+
+def _write(tensors: dict[str, Tensor], target: Path) -> None:
+    """Whole or not at all, and readable for a server that is another user."""
+    part = target.with_name(target.name + ".part")
+    # Each with memory of its own, as safetensors wants them.
+    own = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
     try:
-        safetensors.torch.save_file(tensors, target, metadata={"format": "pt"})
-    except OSError as error:
-        raise NotConvertible(f"cannot write {target}: {error.strerror or error}") from error
-    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        safetensors.torch.save_file(own, part, metadata={"format": "pt"})
+        part.chmod(READABLE)
+        part.replace(target)
+    except (OSError, safetensors.SafetensorError) as error:
+        part.unlink(missing_ok=True)
+        said = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise NotConvertible(f"cannot write {target}: {said}") from error
 
 
 def _open(source: Path) -> Any:
     try:
-        return torch.load(source, map_location="cpu", weights_only=True)
+        if source.suffix == ".safetensors":
+            return safetensors.torch.load_file(source)
+        with torch.serialization.safe_globals(ALLOWED):
+            return torch.load(source, map_location="cpu", weights_only=True)
     except OSError as error:
         raise NotConvertible(f"cannot read {source}: {error.strerror or error}") from error
     except Exception as error:  # Damaged files raise whatever the part that is damaged raises.
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise NotConvertible(
-            f"{source.name} is damaged, or holds more than tensors: reading that would run code of "
-            "the file's author, and is refused. Where you trust it and have its code, save only "
-            f"network.state_dict() there. ({said[:200]})"
-        ) from error
+        raise NotConvertible(_why_not(source, error)) from error
 
 
-def _tensors(found: Any) -> dict[str, Tensor]:
-    """The tensors by name, each with memory of its own, as safetensors wants them."""
-    if not isinstance(found, Mapping):
-        return {}
-    for key in WRAPPINGS:
-        if isinstance(found.get(key), Mapping):
-            return _tensors(found[key])
-    named = {str(k): v for k, v in found.items() if isinstance(v, Tensor)}
-    if named and all(name.startswith(PREFIX) for name in named):
-        named = {name.removeprefix(PREFIX): tensor for name, tensor in named.items()}
-    return {name: tensor.detach().clone().contiguous() for name, tensor in named.items()}
+_NAMED = re.compile(r"(?:GLOBAL|class|function|global:?)\s+[`'\"]?([A-Za-z_]\w*(?:\.\w+)+)")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="fovea convert",
-        description="Write the weights of a PyTorch checkpoint (.pt, .pth, .bin, .ckpt) as "
-        "safetensors. Nothing of the checkpoint is run.",
-    )
-    parser.add_argument("source", type=Path, help="the checkpoint")
-    parser.add_argument("target", type=Path, help="the safetensors file to write")
-    options = parser.parse_args(arguments)
+def _why_not(source: Path, error: Exception) -> str:
+    """In our words: torch's advise to switch its safety off."""
     try:
-        shapes = convert(options.source, options.target)
-    except NotConvertible as error:
-        sys.exit(f"Not converted: {error}")
-    size = options.target.stat().st_size
-    print(f"{options.target}: {len(shapes)} tensors, {size:,} bytes")
+        strangers = torch.serialization.get_unsafe_globals_in_checkpoint(source)
+    except Exception:  # Of the old kind, or damaged.
+        strangers = []
+    allowed = {a[1] if isinstance(a, tuple) else f"{a.__module__}.{a.__name__}" for a in ALLOWED}
+    names = [name for name in strangers if name not in allowed] or _NAMED.findall(str(error))
+    if not names:
+        return f"{source.name} is damaged, or is no checkpoint of torch.save"
+    return (
+        f"{source.name} holds more than tensors ({', '.join(sorted(set(names))[:4])}): reading "
+        "that would run code of the file's author, and is refused. Where you trust it and have its "
+        "code, save only network.state_dict() there"
+    )
 
 
-if __name__ == "__main__":
-    main()
+def _tensors(found: Any, name: str, key: str | None) -> dict[str, Tensor]:
+    """The tensors by name, of the part that is taken."""
+    if key is not None:
+        if not isinstance(found, Mapping) or not isinstance(found.get(key), Mapping):
+            parts = _parts(found)
+            raise NotConvertible(
+                f"{name} has no part {key!r}; it has {', '.join(parts) or 'none by name'}"
+            )
+        return _tensors(found[key], name, None)
+    if isinstance(found, Mapping):
+        for wrapping in WRAPPINGS:
+            if isinstance(found.get(wrapping), Mapping):
+                return _tensors(found[wrapping], name, None)
+        named = {str(k): v for k, v in found.items() if isinstance(v, Tensor)}
+        if named:
+            return named
+        if len(parts := _parts(found)) == 1:
+            return _tensors(found[parts[0]], name, None)
+        if parts:
+            raise NotConvertible(
+                f"{name} holds weights in several parts: {', '.join(parts)}; say which one with "
+                "--key"
+            )
+    raise NotConvertible(
+        f"{name} holds no tensors by name; it should be what torch.save wrote of "
+        "network.state_dict()"
+    )
+
+
+def _parts(found: Any) -> list[str]:
+    """Keys under which there are tensors by name."""
+    if not isinstance(found, Mapping):
+        return []
+    return [
+        str(key)
+        for key, part in found.items()
+        if isinstance(part, Mapping) and any(isinstance(value, Tensor) for value in part.values())
+    ]

@@ -13,11 +13,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 import safetensors
 import safetensors.torch
 from torch import Tensor, nn
+
+from fovea.models.catalog.weights.names import renaming
 
 PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 """How files that torch.save wrote are called."""
@@ -108,9 +111,10 @@ def read(path: Path, expected_sha256: str | None = None) -> tuple[dict[str, Tens
 def fill(module: nn.Module, tensors: dict[str, Tensor], file: str) -> None:
     """Copy `tensors` into `module`, every name and shape matching; raises CorruptWeights naming
     those that do not. Of names that share one tensor, as a file of safetensors has it, one is
-    enough.
+    enough. What a wrapper put before all names is taken off.
     """
     own = module.state_dict()
+    tensors = fitting(tensors, own)
     given = {_place(own[name]) for name in own.keys() & tensors.keys()}
     missing = sorted(
         name for name in own.keys() - tensors.keys() if _place(own[name], name) not in given
@@ -123,6 +127,16 @@ def fill(module: nn.Module, tensors: dict[str, Tensor], file: str) -> None:
     ]
     refuse(file, missing, unknown, misshapen)
     module.load_state_dict(tensors, strict=False)
+
+
+def fitting(tensors: dict[str, Tensor], own: Collection[str]) -> dict[str, Tensor]:
+    """The tensors under a network's names, where a prefix is all that stands between the two."""
+    if set(own) <= tensors.keys():
+        return tensors
+    renamed = renaming(tensors, own)
+    if len(set(renamed.values())) < len(tensors):
+        return tensors
+    return {renamed[name]: tensor for name, tensor in tensors.items()}
 
 
 def refuse(file: str, missing: list[str], unknown: list[str], misshapen: list[str]) -> None:

@@ -15,12 +15,19 @@ class Spread:
 
     varies: the letters of the axes along which the factor has values of its own, of "chw".
     tokens: whether the map was (batch, token, channel), with tokens where the channels are here.
+    order: which axis of the network's own factor stands where.
     """
 
     varies: str
     factor: Tensor
     features: Tensor
     tokens: bool = False
+    order: tuple[int, ...] = (0, 1, 2, 3)
+
+    def restored(self, changed: Tensor, factor: Tensor) -> Tensor:
+        """Another factor, (batch, channel, row, column), as the one that the network has."""
+        back = [self.order.index(axis) for axis in range(4)]
+        return changed.permute(back).reshape(without_expansion(factor).shape)
 
 
 def without_expansion(factor: Tensor) -> Tensor:
@@ -58,7 +65,7 @@ def spread_of(factor: Tensor, features: Tensor, axes: str | None) -> Spread | No
     varies = {axes[i - 1] for i in (1, 2, 3) if factor.shape[i] > 1}
     back = (0, *(axes.index(letter) + 1 for letter in USUAL))
     letters = "".join(letter for letter in USUAL if letter in varies)
-    return Spread(letters, factor.permute(back), features.permute(back), tokens)
+    return Spread(letters, factor.permute(back), features.permute(back), tokens, back)
 
 
 def _guessed(factor: tuple[int, ...], features: tuple[int, ...]) -> str:

@@ -10,9 +10,10 @@ import math
 
 from torch import Tensor
 
+from fovea.models.kinds.gate import edit
 from fovea.models.kinds.gate.factor import Factor
 from fovea.models.kinds.gate.shape import Spread, spread_of
-from fovea.models.kinds.product import Product
+from fovea.models.kinds.product import Changed, Product
 from fovea.models.records import Gate, Kind
 from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.recording import Watch
@@ -20,8 +21,9 @@ from fovea.models.tracing.recording import Watch
 PER_CHANNEL = "One mask a channel; what is drawn is their mean."
 
 
-def recognise(watch: Watch, product: Product) -> bool:
-    """Adds a site if the factor is a gate on channels or on places; says whether it is.
+def recognise(watch: Watch, product: Product) -> bool | Changed:
+    """Adds a site if the factor is a gate on channels or on places; says whether it is, and what
+    multiplies instead where it is edited.
 
     A factor as large as the map is a gate only where something with fewer values is in it: else it
     is a product of equals (SiLU, GLU). Of tokens a bounded factor alone counts, since norms have
@@ -29,9 +31,10 @@ def recognise(watch: Watch, product: Product) -> bool:
     """
     spread, factor = product.spread, product.known
     kind = _kind(spread, factor)
-    if kind is not None:
-        add(watch, kind, spread, factor)
-    return kind is not None
+    if kind is None:
+        return False
+    changed = add(watch, kind, spread, factor)
+    return True if changed is None else Changed(spread.restored(changed, product.factor))
 
 
 def _kind(spread: Spread, factor: Factor) -> Kind | None:
@@ -47,12 +50,19 @@ def _kind(spread: Spread, factor: Factor) -> Kind | None:
     return None
 
 
-def add(watch: Watch, kind: Kind, spread: Spread, factor: Factor, *, competing: int = 0) -> None:
-    """A site of this kind. competing: over how many branches a softmax made the factor."""
+def add(
+    watch: Watch, kind: Kind, spread: Spread, factor: Factor, *, competing: int = 0
+) -> Tensor | None:
+    """A site of this kind. competing: over how many branches a softmax made the factor.
+
+    The factor that multiplies instead, (batch, channel, row, column), where an edit says so.
+    """
+    change = watch.recording.change(kind)
+    changed = None if change is None else edit.edited(spread.factor, change)
     # Copied before the product runs: it may write over the feature map, and whatever follows over
     # the gate.
     before = spread.features.detach().clone() if watch.recording.features else None
-    values = spread.factor.detach().clone()
+    values = (spread.factor if changed is None else changed).detach().clone()
     notes = [
         f"A softmax over {competing} that compete." if competing else None,
         PER_CHANNEL if spread.varies == "chw" else None,
@@ -63,6 +73,7 @@ def add(watch: Watch, kind: Kind, spread: Spread, factor: Factor, *, competing: 
         Gate(values=values, features=before, low=factor.low, high=factor.high),
         note=" ".join(filter(None, notes)) or None,
     )
+    return changed
 
 
 def range_note(factor: Factor) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fovea.models.kinds.warp import edit
 from fovea.models.records import Sampling
 from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.recording import Watch
@@ -58,24 +59,48 @@ def _native(
 
 def on_grid_sample(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """A site, if the grid depends on the photo."""
-    result = func(*args, **kwargs)
-    _add(watch, *_functional(*args, **kwargs), result)
-    return result
+    return _sample(watch, func, args, kwargs, *_functional(*args, **kwargs))
 
 
 def on_grid_sampler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """The same, of the function that stands behind it."""
+    return _sample(watch, func, args, kwargs, *_native(*args, **kwargs))
+
+
+def _sample(
+    watch: Watch,
+    func: Any,
+    args: Any,
+    kwargs: Any,
+    source: Tensor,
+    grid: Tensor,
+    align_corners: bool,
+) -> Any:
+    recording = watch.recording
+    if source.ndim != 4 or recording.constants.holds(grid) or not _warps(watch, source, grid):
+        return func(*args, **kwargs)
+    change = recording.change(KIND)
+    theta = None
+    if change is not None:
+        theta, other = edit.edited(grid, change, align_corners)
+        args = [other if one is grid else one for one in args]
+        kwargs = {name: other if one is grid else one for name, one in kwargs.items()}
+        grid = other
     result = func(*args, **kwargs)
-    _add(watch, *_native(*args, **kwargs), result)
+    _add(watch, source, grid, align_corners, result, theta)
     return result
 
 
-def _add(watch: Watch, source: Tensor, grid: Tensor, align_corners: bool, result: Tensor) -> None:
+def _add(
+    watch: Watch,
+    source: Tensor,
+    grid: Tensor,
+    align_corners: bool,
+    result: Tensor,
+    theta: Tensor | None,
+) -> None:
     recording = watch.recording
-    if source.ndim != 4 or recording.constants.holds(grid) or not _warps(watch, source, grid):
-        return
     origin = recording.origins.get(grid)
-    theta = None
     if origin is not None and origin.theta is not None and origin.align_corners == align_corners:
         theta = origin.theta
     if theta is None:

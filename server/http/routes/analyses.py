@@ -6,7 +6,11 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
+from fovea.models.methods.base import Subject
 from fovea.server import problems
+from fovea.server.answers.named_array import NamedArray
+from fovea.server.answers.subject import learned_of
+from fovea.server.engine.analysis import Analysis
 from fovea.server.http import security, upload
 from fovea.server.http.answering import (
     CLIENT_CLOSED_REQUEST,
@@ -15,6 +19,7 @@ from fovea.server.http.answering import (
     in_thread,
     unless_gone,
 )
+from fovea.server.http.parameters import ONLY_KNOWN, REPRESENTATION
 from fovea.server.http.routes.common import (
     AnalysisOf,
     EngineOf,
@@ -22,17 +27,17 @@ from fovea.server.http.routes.common import (
     documented,
     refusals,
 )
+from fovea.server.http.upload import MOST_BEAMS
 from fovea.server.wire import encode, examples, masks, outputs, schemas
-from fovea.server.wire.negotiation import JPEG, JSON, NPY, PNG, WEBP
+from fovea.server.wire.negotiation import CSV, JPEG, JSON, NPY, PNG, WEBP
 from fovea.server.wire.pictures import PICTURES, size_at
 from fovea.server.wire.render import photograph
 
-router = APIRouter(prefix="/v1/analyses", tags=["analyses"])
+router = APIRouter(prefix="/v1/analyses", tags=["analyses"], dependencies=[ONLY_KNOWN])
 
 LOSSLESS_UP_TO_PX = 1_000_000
 """Larger photos are sent as JPEG unless PNG is asked for: a PNG of 12 megapixels takes seconds."""
 
-MOST_BEAMS = 5
 
 _UPLOAD: dict[str, Any] = {
     "requestBody": {
@@ -48,6 +53,7 @@ _UPLOAD: dict[str, Any] = {
                             "description": "instead, for a model that reads",
                         },
                         "model": {"type": "string", "example": examples.MODEL},
+                        "beams": {"type": "integer", "minimum": 1, "maximum": MOST_BEAMS},
                     },
                 }
             },
@@ -55,7 +61,12 @@ _UPLOAD: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "required": ["text"],
-                    "properties": {"text": {"type": "string"}, "model": {"type": "string"}},
+                    "properties": {
+                        "text": {"type": "string"},
+                        "model": {"type": "string"},
+                        "beams": {"type": "integer", "minimum": 1, "maximum": MOST_BEAMS},
+                    },
+                    "additionalProperties": False,
                 },
                 "example": examples.SENTENCE,
             },
@@ -113,13 +124,20 @@ async def analyse(
     computed again.
     """
     async with upload.read(request, engine.uploads, engine.settings.max_upload_bytes) as sent:
-        asked = engine.analyse(sent.take(), sent.model or model, beams, sent.done)
-        kept = await unless_gone(request, asked)
-    if kept is None:
+        chosen, followed = sent.with_query(request.query_params, model, beams)
+        asked = engine.analyse(sent.take(), chosen, followed, sent.done)
+
+        async def analysed() -> tuple[Analysis, Subject]:
+            kept = await asked
+            return kept, await learned_of(engine, kept)
+
+        found = await unless_gone(request, analysed())
+    if found is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
+    kept, subject = found
     maker = security.maker_of(request) or security.new_maker()
     engine.store.made_by(kept.id, maker)
-    body = await in_thread(schemas.analysis, kept)
+    body = await in_thread(schemas.analysis, kept, subject)
     timing = ", ".join(f"{name};dur={ms}" for name, ms in body.timings_ms.items())
     response = Response(
         body.model_dump_json(),
@@ -134,20 +152,23 @@ async def analyse(
 @router.get(
     "/{id}",
     response_model=schemas.Analysis,
+    dependencies=[REPRESENTATION],
     responses={
         200: {"content": {JSON: {"example": examples.ANALYSIS}}},
         304: {"description": "Not modified"},
         **refusals(problems.UnknownAnalysis, problems.AnalysisGone, problems.NotAcceptable),
     },
 )
-async def read_analysis(request: Request, analysis: AnalysisOf) -> Response:
-    """What was found, site by site, without the arrays."""
-    return await conditional(
-        request,
-        analysis.serial,
-        (JSON,),
-        lambda _: in_thread(lambda: schemas.analysis(analysis).model_dump_json().encode()),
-    )
+async def read_analysis(request: Request, engine: EngineOf, analysis: AnalysisOf) -> Response:
+    """What was found, site by site, without the arrays; and which maps there are of it."""
+
+    async def make(_: str) -> bytes:
+        subject = await learned_of(engine, analysis)
+        return await in_thread(
+            lambda: schemas.analysis(analysis, subject).model_dump_json().encode()
+        )
+
+    return await conditional(request, analysis.serial, (JSON,), make)
 
 
 @router.delete(
@@ -169,6 +190,7 @@ async def forget_analysis(request: Request, engine: EngineOf, analysis: Analysis
 @router.get(
     "/{id}/image",
     response_class=Response,
+    dependencies=[REPRESENTATION],
     responses={
         200: {
             "content": {
@@ -202,12 +224,14 @@ async def read_image(
 @router.get(
     "/{id}/mask",
     response_model=outputs.MaskCounts,
+    dependencies=[REPRESENTATION],
     responses=documented(
         examples.MASK,
         PNG,
         NPY,
         JPEG,
         WEBP,
+        CSV,
         kinds=(
             problems.UnknownAnalysis,
             problems.AnalysisGone,
@@ -239,9 +263,13 @@ async def read_mask(
         classes = found.classes.numpy()
         if media == NPY:
             return await in_thread(encode.array_to_npy, classes)
+        if media == CSV:
+            array = NamedArray(classes, ("row", "column"), "", name="class")
+            return await in_thread(encode.to_csv, array, engine.settings.json_budget_bytes)
         photo, geometry = analysis.view
         size = size_at(photo.width, photo.height, width) if render == "overlay" else (0, 0)
         where = (classes, photo.pixels, geometry, render, opacity)
         return await drawn(engine, size, masks.to_picture, *where, media, width)
 
-    return await conditional(request, analysis.serial, (JSON, PNG, NPY, JPEG, WEBP), make)
+    offered = (JSON, PNG, NPY, JPEG, WEBP, CSV)
+    return await conditional(request, analysis.serial, offered, make)

@@ -8,15 +8,14 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Query, Request, Response
 
 from fovea.models.records import Site
-from fovea.models.records import UnknownSite as NoSuchSite
 from fovea.server import problems
 from fovea.server.answers.named_array import NamedArray
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.engine import Engine
 from fovea.server.http.answering import conditional, drawn, in_thread
-from fovea.server.wire import encode, render
-from fovea.server.wire.negotiation import JPEG, JSON, NPY, PNG, SAFETENSORS, WEBP
-from fovea.server.wire.pictures import PICTURES, WIDEST_PX, size_at
+from fovea.server.wire import drawing, encode
+from fovea.server.wire.negotiation import CSV, JPEG, JSON, NPY, PNG, SAFETENSORS, WEBP
+from fovea.server.wire.pictures import PICTURES, WIDEST_PX
 from fovea.server.wire.render import Colormap, Render
 
 
@@ -41,21 +40,14 @@ AnalysisOf = Annotated[Analysis, Depends(_analysis)]
 async def _site(
     analysis: AnalysisOf, site: Annotated[str, Path(description="a site", examples=["s05"])]
 ) -> Site:
-    return site_of(analysis, site)
+    return analysis.trace.site(site)
 
 
 SiteOf = Annotated[Site, Depends(_site)]
 
 
-def site_of(analysis: Analysis, site: str) -> Site:
-    """The site, or the problem that names the valid ones."""
-    try:
-        return analysis.trace.site(site)
-    except NoSuchSite as error:
-        valid = ", ".join(error.known) or "none"
-        raise problems.UnknownSite(
-            f"There is no site {site[:50]!r}; valid: {valid}.", valid=list(error.known)
-        ) from error
+ARRAYS = (JSON, PNG, NPY, SAFETENSORS, JPEG, WEBP, CSV)
+"""What every array can be had as; the first is the default."""
 
 
 WidthOf = Annotated[
@@ -96,13 +88,10 @@ async def answer_array(
     analysis: Analysis,
     style: Style,
     compute: Callable[[], Awaitable[NamedArray]],
-    offered: Sequence[str] = (JSON, PNG, NPY, SAFETENSORS, JPEG, WEBP),
-    draw: Callable[[str], bytes] | None = None,
+    offered: Sequence[str] = ARRAYS,
+    claim: str = "attention map",
 ) -> Response:
-    """A named array, by `compute`, in one of its representations.
-
-    draw: makes the picture of a media type where that is no map on the photo.
-    """
+    """A named array, by `compute`, in one of its representations. claim: how its PNG is drawn."""
     budget = engine.settings.json_budget_bytes
 
     def represent(array: NamedArray, media: str) -> bytes:
@@ -110,26 +99,17 @@ async def answer_array(
             return encode.to_json(array, budget)
         if media == NPY:
             return encode.to_npy(array)
-        return encode.to_safetensors(array)
-
-    async def picture(array: NamedArray, media: str) -> bytes:
-        drawable = array.covers_input and array.values.ndim == 2
-        how = style.render or ("overlay" if drawable else "heatmap")
-        size = (0, 0)
-        if how == "overlay":
-            photo, _ = analysis.view  # raises for a sentence, which nothing can be laid on
-            size = size_at(photo.width, photo.height, style.width)
-        pixels = None if analysis.photo is None else analysis.photo.pixels
-        where = (pixels, analysis.geometry, how, style.colormap, style.opacity)
-        return await drawn(engine, size, render.to_picture, array, *where, media, style.width)
+        if media == SAFETENSORS:
+            return encode.to_safetensors(array)
+        return encode.to_csv(array, budget)
 
     async def make(media: str) -> bytes:
+        array = await compute()
         if media not in PICTURES:
-            return await in_thread(represent, await compute(), media)
-        if draw is None:
-            return await picture(await compute(), media)
-        photo, _ = analysis.view
-        return await drawn(engine, size_at(photo.width, photo.height, style.width), draw, media)
+            return await in_thread(represent, array, media)
+        how = drawing.How(style.render, style.colormap, style.opacity, media, style.width)
+        size = drawing.size_of(analysis, array, claim, how)
+        return await drawn(engine, size, drawing.to_picture, analysis, array, claim, how)
 
     return await conditional(request, analysis.serial, offered, make)
 

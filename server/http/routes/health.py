@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from fovea.server import problems
 from fovea.server.http.metrics import Metrics
+from fovea.server.http.parameters import ONLY_KNOWN
 from fovea.server.http.routes.common import (
     EngineOf,
     refusals,
@@ -13,7 +14,7 @@ from fovea.server.http.routes.common import (
 from fovea.server.wire import schemas
 from fovea.server.wire.negotiation import JSON
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], dependencies=[ONLY_KNOWN])
 
 
 @router.get("/healthz", responses={200: {"content": {JSON: {"example": {"status": "alive"}}}}})

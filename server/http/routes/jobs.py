@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from fovea.server import problems
 from fovea.server.engine.jobs import Job, Jobs
+from fovea.server.http.parameters import ONLY_KNOWN
 from fovea.server.http.routes.common import (
     EngineOf,
     refusals,
@@ -18,7 +19,7 @@ from fovea.server.http.routes.common import (
 from fovea.server.wire import examples, job_schemas
 from fovea.server.wire.negotiation import JSON
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[ONLY_KNOWN])
 
 EVENTS = "text/event-stream"
 QUIET_S = 15.0

@@ -10,13 +10,14 @@ from pydantic import TypeAdapter
 from fovea.server import problems
 from fovea.server.engine.engine import Engine
 from fovea.server.http.answering import in_thread, tagged
+from fovea.server.http.parameters import ONLY_KNOWN, REPRESENTATION
 from fovea.server.http.routes.common import EngineOf, refusals
 from fovea.server.http.routes.jobs import answer
 from fovea.server.wire import examples, job_schemas, schemas
 from fovea.server.wire import model_cards as catalogue
 from fovea.server.wire.negotiation import JSON
 
-router = APIRouter(prefix="/v1/models", tags=["models"])
+router = APIRouter(prefix="/v1/models", tags=["models"], dependencies=[ONLY_KNOWN])
 
 ROWS = TypeAdapter(list[schemas.ModelSummary])
 
@@ -24,6 +25,7 @@ ROWS = TypeAdapter(list[schemas.ModelSummary])
 @router.get(
     "",
     response_model=list[schemas.ModelSummary],
+    dependencies=[REPRESENTATION],
     responses={200: {"content": {JSON: {"example": [examples.MODEL_SUMMARY]}}}},
 )
 async def list_models(
@@ -33,10 +35,22 @@ async def list_models(
         str, Query(max_length=200, description="words; with them the hub's models are listed too")
     ] = "",
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    mechanism: Annotated[
+        str | None,
+        Query(max_length=100, description="only models that have it", examples=["cbam"]),
+    ] = None,
+    task: Annotated[
+        str | None,
+        Query(max_length=100, description="only models for it", examples=["classification"]),
+    ] = None,
 ) -> Response:
     """The models: those that run without a download, and with `search` also those on the hub."""
     rows = await in_thread(
-        catalogue.rows, engine.catalog, engine.shelf, search, limit, await _default(engine)
+        catalogue.rows,
+        engine.catalog,
+        engine.shelf,
+        catalogue.Wanted(search, limit, mechanism, task),
+        await _default(engine),
     )
     return tagged(request, ROWS.dump_json(rows))
 
@@ -44,6 +58,7 @@ async def list_models(
 @router.get(
     "/{model:path}",
     response_model=schemas.ModelCard,
+    dependencies=[REPRESENTATION],
     responses={
         200: {"content": {JSON: {"example": examples.MODEL_CARD}}},
         **refusals(problems.UnknownModel),

@@ -11,22 +11,29 @@ from fovea.server import problems
 from fovea.server.answers import residual_stream as residual
 from fovea.server.answers import steps as mechanism
 from fovea.server.answers import views
+from fovea.server.answers.named_array import NamedArray
 from fovea.server.http.answering import conditional, in_thread
+from fovea.server.http.parameters import ONLY_KNOWN, REPRESENTATION
 from fovea.server.http.routes.common import (
     AnalysisOf,
     EngineOf,
     SiteOf,
+    Style,
     StyleOf,
     answer_array,
     documented,
 )
-from fovea.server.wire import encode, examples, render, sampling, schemas
+from fovea.server.wire import examples, schemas
 from fovea.server.wire import residual_stream as wire_stream
 from fovea.server.wire import steps as wire_steps
-from fovea.server.wire.negotiation import JPEG, JSON, NPY, PNG, SAFETENSORS, WEBP
+from fovea.server.wire.negotiation import CSV, JPEG, JSON, NPY, PNG, SAFETENSORS, WEBP
 from fovea.server.wire.projections import projections as packed_projections
 
-router = APIRouter(prefix="/v1/analyses/{id}/sites/{site}", tags=["sites"])
+router = APIRouter(
+    prefix="/v1/analyses/{id}/sites/{site}",
+    tags=["sites"],
+    dependencies=[ONLY_KNOWN, REPRESENTATION],
+)
 
 MISSING = (
     problems.UnknownAnalysis,
@@ -40,7 +47,7 @@ REFUSED = (*MISSING, problems.InvalidParameter, problems.NotAcceptable, problems
 @router.get(
     "/attention",
     response_model=schemas.NamedArray,
-    responses=documented(examples.ATTENTION, PNG, NPY, SAFETENSORS, JPEG, WEBP, kinds=REFUSED),
+    responses=documented(examples.ATTENTION, PNG, NPY, SAFETENSORS, JPEG, WEBP, CSV, kinds=REFUSED),
 )
 async def attention(
     request: Request,
@@ -89,7 +96,7 @@ async def projections(request: Request, analysis: AnalysisOf, site: SiteOf) -> R
 @router.get(
     "/gate",
     response_model=schemas.NamedArray,
-    responses=documented(examples.GATE, PNG, NPY, SAFETENSORS, JPEG, WEBP, kinds=REFUSED),
+    responses=documented(examples.GATE, PNG, NPY, SAFETENSORS, JPEG, WEBP, CSV, kinds=REFUSED),
 )
 async def gate(
     request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf, style: StyleOf
@@ -102,7 +109,7 @@ async def gate(
 @router.get(
     "/features",
     response_model=schemas.NamedArray,
-    responses=documented(examples.FEATURES, PNG, NPY, SAFETENSORS, JPEG, WEBP, kinds=REFUSED),
+    responses=documented(examples.FEATURES, PNG, NPY, SAFETENSORS, JPEG, WEBP, CSV, kinds=REFUSED),
 )
 async def features(
     request: Request,
@@ -120,7 +127,7 @@ async def features(
 @router.get(
     "/grid",
     response_model=schemas.SamplingGrid,
-    responses=documented(examples.GRID, PNG, NPY, SAFETENSORS, JPEG, WEBP, kinds=REFUSED),
+    responses=documented(examples.GRID, PNG, NPY, SAFETENSORS, JPEG, WEBP, CSV, kinds=REFUSED),
 )
 async def grid(
     request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf, style: StyleOf
@@ -128,13 +135,8 @@ async def grid(
     """Theta, and for each cell of the output the point it is read from, (x, y) in −1…1. As a
     picture the grid on the photo.
     """
-    compute = partial(in_thread, views.sampling_grid, site)
-
-    def draw(media: str) -> bytes:
-        how = (style.colormap, style.render, media, style.width)
-        return sampling.to_picture(analysis, site, *how)
-
-    return await answer_array(request, engine, analysis, style, compute, draw=draw)
+    compute = partial(in_thread, views.sampling_grid, site, analysis.trace)
+    return await answer_array(request, engine, analysis, style, compute, claim="sampling grid")
 
 
 @router.get(
@@ -144,7 +146,8 @@ async def grid(
         **documented({}, kinds=REFUSED),
         200: {
             "content": {
-                media: {"schema": {"type": "string", "format": "binary"}} for media in (PNG, NPY)
+                media: {"schema": {"type": "string", "format": "binary"}}
+                for media in (PNG, NPY, CSV)
             }
         },
     },
@@ -163,23 +166,16 @@ async def warped(
     ] = None,
 ) -> Response:
     """What the spatial transformer passes on: the tensor as the network has it, or the picture."""
-    budget = engine.settings.json_budget_bytes
+    array = await in_thread(views.warped, analysis, site)
+    if values == "picture":
+        array = views.as_picture(analysis, array)
 
-    def make(media: str) -> bytes:
-        array = views.warped(analysis, site)
-        if media == PNG and values == "tensor":
-            raise problems.NotAcceptable(
-                "A tensor has no picture; values=picture does.", acceptable=[NPY, JSON]
-            )
-        if values == "picture" or media == PNG:
-            array = views.as_picture(analysis, array)
-        if media == NPY:
-            return encode.to_npy(array)
-        if media == JSON:
-            return encode.to_json(array, budget)
-        return render.picture(array.values)
+    async def compute() -> NamedArray:
+        return array
 
-    return await conditional(request, analysis.serial, (PNG, NPY, JSON), partial(in_thread, make))
+    drawable = array.about["picture"] and values != "tensor"
+    offered = (PNG, NPY, JSON, CSV) if drawable else (NPY, JSON, CSV)
+    return await answer_array(request, engine, analysis, Style(), compute, offered, claim="picture")
 
 
 @router.get(

@@ -9,8 +9,8 @@ from fovea.models.capture.module_calls import graph_from
 from fovea.models.capture.outline import is_outline, outlined
 from fovea.models.capture.replay import repeated, replay
 from fovea.models.maps import rollout
-from fovea.models.methods import blockwise
-from fovea.models.methods import for_class as explain
+from fovea.models.methods.making import blockwise
+from fovea.models.methods.making import for_class as explain
 from fovea.models.places.layout import survey
 from fovea.models.records import Site
 from fovea.models.running.inference import run

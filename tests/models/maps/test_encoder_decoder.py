@@ -13,7 +13,7 @@ from fovea.models.kinds.attention.rows import rows
 from fovea.models.maps.encoder_decoder import query_relevance, stack
 from fovea.models.maps.gradients import gradient_rows
 from fovea.models.maps.propagation import NoChain
-from fovea.models.methods import for_class as explain
+from fovea.models.methods.making import for_class as explain
 from fovea.models.places.layout import place, survey
 from fovea.models.records import Trace
 from tests.models.maps.conftest import close, vit

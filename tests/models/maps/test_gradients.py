@@ -9,7 +9,7 @@ from fovea.models.maps import gradients
 from fovea.models.maps.gradients import NoGradients, gradient_rows
 from fovea.models.maps.mass import dino, heaviest
 from fovea.models.maps.rollout import rollout, vit_explain
-from fovea.models.methods import for_class as explain
+from fovea.models.methods.making import for_class as explain
 from fovea.models.places.layout import place, survey
 from fovea.models.records import Map
 from fovea.models.running.inference import run

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from fovea.models.capture import capture
 from fovea.models.maps.heads import importance_of
-from fovea.models.methods import for_class as explain
+from fovea.models.methods.making import for_class as explain
 from tests.models.maps.conftest import Exact, close, vit
 
 

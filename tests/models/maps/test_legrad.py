@@ -6,7 +6,7 @@ from torch import nn
 
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
 from fovea.models.maps.propagation import NotPossible
-from fovea.models.methods import for_class as explain
+from fovea.models.methods.making import for_class as explain
 from tests.models.maps.conftest import Exact, close, vit
 
 

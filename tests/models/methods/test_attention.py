@@ -6,7 +6,7 @@ from torch import nn
 
 from fovea.models import networks
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
-from fovea.models.methods.attention import attention
+from fovea.models.methods.making.tokens import attention
 from fovea.models.records import Trace
 from fovea.models.running.observing import capture
 

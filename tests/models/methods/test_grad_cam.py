@@ -7,8 +7,15 @@ import pytest
 import torch
 from torch import nn
 
+from fovea.models.catalog.torchvision_operators import declare_missing_operators
 from fovea.models.maps.propagation import NotPossible
-from fovea.models.methods.grad_cam import grad_cam
+from fovea.models.methods.making.grad_cam import grad_cam
+
+
+@pytest.fixture(autouse=True)
+def _operators() -> None:
+    """The library imports torchvision."""
+    declare_missing_operators()
 
 
 @pytest.fixture
@@ -58,11 +65,58 @@ def test_what_cannot_have_it_is_told_why(network: nn.Module) -> None:
         grad_cam(network[0], photo, 0)
 
 
-def test_without_the_library_it_says_what_to_install(
-    network: nn.Module, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import sys
+@pytest.mark.parametrize("target", [1, 2])
+def test_equals_the_library_before_it_stretches(network: nn.Module, target: int) -> None:
+    from pytorch_grad_cam import GradCAM
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
-    monkeypatch.setitem(sys.modules, "pytorch_grad_cam", None)
-    with pytest.raises(NotPossible, match="pip install grad-cam"):
-        grad_cam(network, torch.randn(1, 3, 28, 40), 0)
+    photo = torch.randn(1, 3, 28, 40)
+    targets = [ClassifierOutputTarget(target)]
+    cam = GradCAM(network, [network[0]])
+    cam(photo, targets)
+    held = cam.activations_and_grads
+    (features,), (gradients,) = (
+        [tensor.numpy() for tensor in tensors] for tensors in (held.activations, held.gradients)
+    )
+    expected = cam.get_cam_image(photo, network[0], targets, features, gradients)[0].clip(0)
+    found = grad_cam(network, photo, target).values.numpy()
+    assert expected.max() > 0
+    assert np.abs(found - expected).max() <= 1e-6 * expected.max()
+
+
+def test_half_precision_is_close_to_the_whole(network: nn.Module) -> None:
+    photo = torch.randn(1, 3, 28, 40)
+    whole = grad_cam(network, photo, 2).values
+    half = grad_cam(deepcopy(network).bfloat16(), photo.bfloat16(), 2).values
+    assert half.dtype == torch.float32
+    assert (half - whole).abs().max() <= 0.05 * whole.max()
+
+
+def test_an_answer_with_logits_is_a_classifiers() -> None:
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    config = transformers.ResNetConfig(
+        embedding_size=8, hidden_sizes=[8, 8], depths=[1, 1], num_labels=6
+    )
+    net = transformers.ResNetForImageClassification(config).eval()
+    photo = torch.randn(1, 3, 64, 64)
+    features = net.resnet(photo).last_hidden_state.detach().requires_grad_()
+    scores = net.classifier(net.resnet.pooler(features))
+    (gradient,) = torch.autograd.grad(scores[0, 3], features)
+    expected = (gradient.mean((2, 3), keepdim=True) * features).sum(1)[0].clamp(min=0).detach()
+    found = grad_cam(net, photo, 3)
+    assert (found.values - expected).abs().max() <= 1e-6 * expected.max()
+
+
+def test_a_class_that_does_not_depend_on_the_features_is_refused(network: nn.Module) -> None:
+    class Cut(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, photo: torch.Tensor) -> torch.Tensor:
+            answer: torch.Tensor = self.network(photo).detach()
+            return answer
+
+    with pytest.raises(NotPossible, match="no gradient"):
+        grad_cam(Cut().eval(), torch.randn(1, 3, 28, 40), 0)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fovea.models.maps.propagation import NotPossible
-from fovea.models.methods.token_lengths import stream_of, token_lengths
+from fovea.models.methods.making.token_lengths import stream_of, token_lengths
 from fovea.models.networks import build
 from fovea.models.running.inference import run, run_for_stream
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
-from fovea.models.methods.positions import positions_of
+from fovea.models.methods.making.positions import positions_of
 from fovea.models.networks import build
 from fovea.models.places.positions import positions
 from fovea.models.records import PatchGrid

@@ -10,14 +10,17 @@ from safetensors.numpy import load
 
 from fovea.models.catalog.spec import ModelSpec
 from fovea.models.geometry import Geometry
+from fovea.models.methods.base import BadOption
+from fovea.models.methods.making import queries
 from fovea.models.preprocessing import Preprocessing
 from fovea.models.records import Attention, Cells, Gate, Layout, PatchGrid, Sampling, Site, Trace
 from fovea.server import problems
-from fovea.server.answers import queries, views
+from fovea.server.answers import views
 from fovea.server.engine.analysis import Analysis
 from fovea.server.intake.imaging import Photo
 from fovea.server.wire import figures, schemas
 from fovea.server.wire.projections import projections
+from fovea.server.wire.site_schemas import site_fields
 
 GRID = PatchGrid(2, 3)
 
@@ -62,9 +65,9 @@ def test_a_place_that_no_token_stands_for_is_refused() -> None:
     site = replace(attention_site(grid=None), layout=Layout(known, known))
     assert read(site, "1,1").values.shape == (2, 3)
     for direction in ("from", "to"):
-        with pytest.raises(problems.InvalidParameter, match="no token stands for row 1, column 2"):
+        with pytest.raises(BadOption, match="no token stands for row 1, column 2"):
             read(site, "1,2", direction)
-        with pytest.raises(problems.InvalidParameter, match="rows are 0 to 1, columns 0 to 2"):
+        with pytest.raises(BadOption, match="rows are 0 to 1, columns 0 to 2"):
             read(site, "2,0", direction)
 
 
@@ -98,9 +101,9 @@ def test_tokens_without_places_are_a_list() -> None:
     assert (row.axes, row.values.shape) == (("key",), (7,))
     assert not row.covers_input
     assert queries.default_query(site) == "0"
-    with pytest.raises(problems.InvalidParameter, match="no places"):
+    with pytest.raises(BadOption, match="no places"):
         read(site, "0,0")
-    with pytest.raises(problems.InvalidParameter, match="no class token"):
+    with pytest.raises(BadOption, match="no class token"):
         read(site, "cls")
 
 
@@ -116,14 +119,14 @@ def test_windows_are_read_one_at_a_time() -> None:
         seen = read(site, "all", head="all", window=window)
         np.testing.assert_allclose(seen.values, matrix(site, window), atol=1e-6)
     np.testing.assert_allclose(read(site, "all", head="all").values, matrix(site, 2), atol=1e-6)
-    with pytest.raises(problems.InvalidParameter, match="0 to 3"):
+    with pytest.raises(BadOption, match="0 to 3"):
         read(site, window=4)
 
 
 def test_a_mask_is_part_of_the_matrix_and_bars_projections() -> None:
     site = attention_site(mask=True)
     np.testing.assert_allclose(read(site, "all", head="all").values, matrix(site), atol=1e-6)
-    assert not schemas.site_summary(Trace((site,)), site).projections
+    assert not site_fields(Trace((site,)), site)["projections"]
     with pytest.raises(problems.NoProjections):
         projections(site)
 
@@ -154,7 +157,7 @@ def test_gates() -> None:
         views.features(site, 4)
     bare = Site("s02", "channel-gate", 0, "gate", Gate(torch.ones(1, 5, 1, 1)))
     assert (views.gate(bare).axes, views.gate(bare).values.tolist()) == (("channel",), [1.0] * 5)
-    with pytest.raises(problems.WrongKind, match="not kept"):
+    with pytest.raises(problems.MapNotPossible, match="not kept"):
         views.features(bare, 0)
 
 
@@ -173,10 +176,10 @@ def test_a_spatial_transformer() -> None:
     assert (grid.axes, grid.values.shape, grid.name) == (("row", "column", "xy"), (2, 2, 2), "grid")
     assert grid.about["theta"] == [[0.5, 0.0, 0.25], [0.0, 0.5, -0.25]]
     assert grid.values[0, 0].tolist() == [0.0, -0.5]
-    summary = schemas.site_summary(Trace((site,)), site)
-    assert summary.input_grid == schemas.Grid(rows=4, columns=4)
-    assert summary.output_grid == schemas.Grid(rows=2, columns=2)
-    assert summary.align_corners is False
+    summary = site_fields(Trace((site,)), site)
+    assert summary["input_grid"] == schemas.Grid(rows=4, columns=4)
+    assert summary["output_grid"] == schemas.Grid(rows=2, columns=2)
+    assert summary["align_corners"] is False
 
 
 def test_what_a_sampler_passes_on_is_raw_until_a_picture_is_asked_for() -> None:

@@ -161,7 +161,8 @@ def test_what_is_looked_at_in_windows_covers_the_photo(
     windowed = site.analyse(picture(0), WINDOWED)
     inside = next(row for row in windowed["sites"] if row["windows"])
     answer = site.client.get(at(windowed, f"/maps/received?site={inside['id']}")).json()
-    assert answer["shape"] == list(inside["key_grid"].values())
+    grid = inside["key_grid"]
+    assert answer["shape"] == [grid["rows"], grid["columns"]]
     assert answer["non_finite"] == 0
     assert np.sum(answer["values"]) == pytest.approx(inside["windows"], rel=1e-4)
     refused = site.client.get(at(gated, "/maps/received?site=s00"))

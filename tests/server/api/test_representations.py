@@ -60,7 +60,7 @@ def test_heads_are_drawn_side_by_side(site: Running, analysis: dict[str, Any]) -
 
 def test_what_cannot_be_accepted_lists_what_can(site: Running, analysis: dict[str, Any]) -> None:
     path = at(analysis, "/sites/s00/attention")
-    response = site.client.get(path, headers={"Accept": "text/csv"})
+    response = site.client.get(path, headers={"Accept": "text/html"})
     assert (response.status_code, response.json()["type"]) == (406, "/problems/not-acceptable")
     assert "application/x-npy" in response.json()["acceptable"]
     projections = at(analysis, "/sites/s00/projections")
@@ -87,7 +87,7 @@ def test_an_etag_is_answered_with_304(site: Running, analysis: dict[str, Any]) -
 def test_a_304_runs_no_pass(site: Running, analysis: dict[str, Any], path: str) -> None:
     first = site.client.get(at(analysis, path))
     assert first.status_code == 200
-    kept = (site.engine._workings, site.engine._maps, site.engine._positions)
+    kept = (site.engine._workings, site.engine._maps, site.engine._learned)
     for one in kept:
         one.clear()
     tag = {"If-None-Match": first.headers["ETag"]}

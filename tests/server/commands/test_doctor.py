@@ -42,7 +42,7 @@ def test_a_healthy_network(vit: Any, capsys: pytest.CaptureFixture[str]) -> None
     assert maps["spatial-gate"] == {
         "name": "spatial-gate",
         "possible": False,
-        "reason": "vit has no spatial-gate.",
+        "reason": "vit: it has no spatial gate.",
     }
 
 

@@ -237,7 +237,7 @@ def test_what_cannot_be_done_is_a_sentence(
     assert told("explain", SUNFLOWER, "--model", "se_resnet", "--map", "rollout", "-o", out) == 1
     assert "self-attention over the patches" in capsys.readouterr().err
     assert told("explain", SUNFLOWER, "--model", "vit", "--map", "spatial-gate", "-o", out) == 1
-    assert "vit has no spatial-gate" in capsys.readouterr().err
+    assert "vit: it has no spatial gate" in capsys.readouterr().err
     name = "vit_small_patch16_224.augreg_in1k"
     assert told("explain", SUNFLOWER, "--model", name, "-o", out) == 1
     assert "FOVEA_WEIGHTS_DIR" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from PIL import Image
 
 from fovea.models.capture import capture
 from fovea.models.catalog.catalog import Catalog
-from fovea.models.methods.for_class import word_relevance
+from fovea.models.methods.making.for_class import word_relevance
 from fovea.models.running.tasks import ids_of, write
 from fovea.server.commands.planning import plan_sentences
 from fovea.server.wire import render

@@ -58,13 +58,13 @@ def test_positions_of_what_was_read_and_of_what_was_written(
     vector = np.array(read["vector"])
     assert vector @ vector == pytest.approx(len(vector) / 2, rel=1e-5)  # sin² + cos², pair by pair
     # As many words of another sentence have the same positions, and take no pass of their own.
-    site.engine._positions.clear()
+    site.engine._maps.clear()
     lengths = set()
     for text in ("the red cat", "the red bird"):
         path = at(say(site, text).json(), "/maps/positions")
         assert site.client.get(path).json()["values"] == source["values"]
         lengths.add(site.client.get(f"{path}?words=read").json()["shape"][0])
-    assert len(site.engine._positions) == len(lengths)
+    assert len(site.engine._maps) == len(lengths)
     for wrong, status in (("query=4", 422), ("words=written", 422), ("query=0,0", 422)):
         refused = site.client.get(at(translation, f"/maps/positions?{wrong}"))
         assert (refused.status_code, refused.json()["detail"] != "") == (status, True)
@@ -125,7 +125,7 @@ def test_a_photo_for_a_reader_and_a_sentence_for_a_looker(
         (b"[]", "malformed-body"),
         (b'{"text": 3}', "malformed-body"),
         (b'{"text": "a", "model": []}', "malformed-body"),
-        (b'{"text": "a", "image": "b"}', "malformed-body"),
+        (b'{"text": "a", "image": "b"}', "invalid-parameter"),
         (b'{"model": "a"}', "missing-text"),
     ],
 )

@@ -12,9 +12,10 @@ from typing import Literal
 from fovea.models.geometry import token_of
 from fovea.models.kinds.attention import rows as attention_maps
 from fovea.models.kinds.attention.windows import NoPlace, token_at, window_of
+from fovea.models.methods.base import BadOption, Subject
+from fovea.models.methods.making.choosing import place_of
 from fovea.models.records import Attention, Cells, PatchGrid, Site
 from fovea.models.running.tasks import Sentence
-from fovea.server.problems import InvalidParameter
 
 Direction = Literal["from", "to"]
 Labels = tuple[str, ...]
@@ -41,7 +42,7 @@ def window_index(site: Site, window: int | None) -> int:
     count = windows(site) or 1
     index = count // 2 if window is None else window
     if not 0 <= index < count:
-        raise InvalidParameter(
+        raise BadOption(
             f"window={window} does not exist; site {site.id} has windows 0 to {count - 1}.",
             limit=count - 1,
             actual=window,
@@ -89,8 +90,8 @@ def word_labels(site: Site, sentence: Sentence | None) -> tuple[Labels | None, L
 def placed_query(site: Site, query: str | None, direction: Direction) -> tuple[int, int] | None:
     """The cell that is asked about where tokens are in windows or on two grids; else None.
 
-    The middle one if none is named. Raises InvalidParameter outside the grid, and where no token
-    stands for the cell.
+    The one nearest to the middle if none is named. Raises BadOption outside the grid, and where no
+    token stands for the cell.
     """
     if site.grid is not None or site.layout is None:
         return None
@@ -101,14 +102,27 @@ def placed_query(site: Site, query: str | None, direction: Direction) -> tuple[i
         return None
     if query is not None and not _PLACE.fullmatch(query.strip()):
         return None
+    if query is None:
+        return middle_of(asked)
     row, column = parse_place(query, asked.grid)
     try:
         token_at(asked, row, column)
     except NoPlace as error:
-        raise InvalidParameter(
-            f"query={row},{column}: {error}.", hint="Ask for another place."
-        ) from error
+        raise BadOption(f"query={row},{column}: {error}.", hint="Ask for another place.") from error
     return row, column
+
+
+def middle_of(cells: Cells) -> tuple[int, int] | None:
+    """The cell nearest to the middle that a token stands for; None where no token has a place."""
+    known = cells.cells[cells.cells >= 0].unique().tolist()
+    rows, columns = cells.grid.rows, cells.grid.columns
+    places = [divmod(int(cell), columns) for cell in known]
+    middle = rows // 2, columns // 2
+    return min(
+        places,
+        key=lambda place: (place[0] - middle[0]) ** 2 + (place[1] - middle[1]) ** 2,
+        default=None,
+    )
 
 
 def parse_place(query: str | None, grid: PatchGrid) -> tuple[int, int]:
@@ -118,7 +132,7 @@ def parse_place(query: str | None, grid: PatchGrid) -> tuple[int, int]:
     match = _PLACE.fullmatch(query.strip())
     row, column = (int(match[1]), int(match[2])) if match else (grid.rows, 0)
     if row >= grid.rows or column >= grid.columns:
-        raise InvalidParameter(
+        raise BadOption(
             f"query={query[:50]!r} is no place: rows are 0 to {grid.rows - 1}, columns 0 to "
             f"{grid.columns - 1}.",
             hint="query=row,column",
@@ -131,7 +145,7 @@ def parse_word(query: str, count: int) -> int:
     text = query.strip()
     if re.fullmatch(r"\d{1,9}", text) and int(text) < count:
         return int(text)
-    raise InvalidParameter(
+    raise BadOption(
         f"query={text[:50]!r} is no word: they are 0 to {count - 1}.",
         hint="query=number, or all",
         limit=count - 1,
@@ -143,8 +157,14 @@ def default_query(site: Site, direction: Direction = "from") -> str:
     cells = cells_of(site, _asked(direction))
     if site.prefix_tokens and site.grid is not None:
         return "cls"
-    grid = site.grid if cells is None else cells.grid
-    return "0" if grid is None else f"{grid.rows // 2},{grid.columns // 2}"
+    if cells is not None:
+        place = middle_of(cells)
+        return "0" if place is None else f"{place[0]},{place[1]}"
+    tokens = site.queries if direction == "from" else site.keys
+    placeless = site.prefix_tokens + site.suffix_tokens
+    if site.grid is None or tokens != placeless + site.grid.cells:
+        return "0"
+    return f"{site.grid.rows // 2},{site.grid.columns // 2}"
 
 
 def _asked(direction: Direction) -> Literal["queries", "keys"]:
@@ -165,18 +185,18 @@ def parse_query(
     if text == "cls":
         if site.prefix_tokens and site.grid is not None:
             return Query(0, "the class token")
-        raise InvalidParameter(f"query=cls: site {site.id} has no class token.", hint=_valid(site))
+        raise BadOption(f"query=cls: site {site.id} has no class token.", hint=_valid(site))
     if match := _PLACE.fullmatch(text):
         return _patch(int(match[1]), int(match[2]), site, tokens, direction)
     if re.fullmatch(r"\d{1,9}", text):
         if int(text) < tokens:
             return Query(int(text), _token_words(int(text), site, direction, sentence))
-        raise InvalidParameter(
+        raise BadOption(
             f"query={text} does not exist; site {site.id} has tokens 0 to {tokens - 1}.",
             limit=tokens - 1,
             actual=int(text),
         )
-    raise InvalidParameter(f"query={text[:50]!r} is not understood.", hint=_valid(site))
+    raise BadOption(f"query={text[:50]!r} is not understood.", hint=_valid(site))
 
 
 def _token_words(token: int, site: Site, direction: Direction, sentence: Sentence | None) -> str:
@@ -209,20 +229,20 @@ def _patch(row: int, column: int, site: Site, tokens: int, direction: Direction)
         found = (cells.cells[0] == cell).nonzero().flatten().tolist()
         if found and row < cells.grid.rows and column < cells.grid.columns:
             return Query(found[0], words)
-        raise InvalidParameter(
+        raise BadOption(
             f"query={row},{column} is outside: rows are 0 to {cells.grid.rows - 1}, "
             f"columns 0 to {cells.grid.columns - 1}."
         )
     placeless = site.prefix_tokens + site.suffix_tokens
     if site.grid is None or tokens != placeless + site.grid.cells:
-        raise InvalidParameter(
+        raise BadOption(
             f"query={row},{column}: the tokens of site {site.id} have no places.",
             hint=f"Ask for a token by its number, 0 to {tokens - 1}, or query=all.",
         )
     try:
         token = token_of(row, column, site.grid, site.prefix_tokens)
     except IndexError as error:
-        raise InvalidParameter(
+        raise BadOption(
             f"query={row},{column} is outside: rows are 0 to {site.grid.rows - 1}, "
             f"columns 0 to {site.grid.columns - 1}."
         ) from error
@@ -246,7 +266,7 @@ def parse_head(head: str, heads: int) -> attention_maps.Fusion | int:
             return fusion
     if re.fullmatch(r"\d{1,9}", text) and int(text) < heads:
         return int(text)
-    raise InvalidParameter(
+    raise BadOption(
         f"head={text[:50]!r} does not exist; valid: {', '.join(attention_maps.FUSIONS)}, "
         f"0 to {heads - 1}.",
         limit=heads - 1,
@@ -258,3 +278,21 @@ def head_words(fusion: attention_maps.Fusion | int) -> str:
     if isinstance(fusion, int):
         return f"head {fusion}"
     return "each head" if fusion == "all" else f"{fusion} over heads"
+
+
+def asked_word(subject: Subject, site: Site, word: str, direction: Direction) -> str:
+    """The number of a word of an attention, as a query; raises BadOption where it has no words."""
+    side = int(direction == "to")
+    words = word_labels(site, subject.sentence)[side]
+    if words is None:
+        fitting = [
+            one.id
+            for one in subject.trace.sites
+            if one.attends and word_labels(one, subject.sentence)[side]
+        ]
+        asked = "keys" if side else "queries"
+        raise BadOption(
+            f"The {asked} of site {site.id} of {subject.name} are no words; valid with word: "
+            f"{', '.join(fitting) or 'no site of this network'}."
+        )
+    return str(place_of(word, words, f"site {site.id}"))

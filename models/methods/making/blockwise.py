@@ -117,6 +117,21 @@ def _block_of(site: Site, blocks: Mapping[str, nn.Module]) -> str | None:
     return next((path for path in blocks if f"{site.name}.".startswith(f"{path}.")), None)
 
 
+def try_legrad(module: nn.Module, photo: Tensor, target: int, layouts: Layouts) -> None:
+    """Raises NotPossible where `legrad` would, by running two blocks alone instead of all."""
+    passed = _passed(module, photo, layouts)
+    calls = _calls_of(passed)
+    score = _scorer(passed.tail)
+    for index in {0, len(calls) - 1}:
+        _layer_of(passed.sites[index], calls[index], score, target, layouts)
+
+
+def _calls_of(passed: _Passed) -> tuple[Call, ...]:
+    if passed.calls is None:
+        raise NotPossible("LeGrad needs one attention in each of the network's blocks")
+    return passed.calls
+
+
 def legrad(module: nn.Module, photo: Tensor, target: int, layouts: Layouts | None = None) -> Map:
     """LeGrad (arXiv 2404.03214) of a vision transformer with a norm and a head: (row, column).
 
@@ -125,12 +140,11 @@ def legrad(module: nn.Module, photo: Tensor, target: int, layouts: Layouts | Non
     """
     layouts = survey(module, photo) if layouts is None else layouts
     passed = _passed(module, photo, layouts)
-    if passed.calls is None:
-        raise NotPossible("LeGrad needs one attention in each of the network's blocks")
+    calls = _calls_of(passed)
     score = _scorer(passed.tail)
     layers = [
         _layer_of(site, call, score, target, layouts)
-        for site, call in zip(passed.sites, passed.calls, strict=True)
+        for site, call in zip(passed.sites, calls, strict=True)
     ]
     return legrad_maps.legrad(layers, passed.sites[-1])
 

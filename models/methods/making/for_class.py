@@ -19,7 +19,7 @@ from fovea.models.capture import capture
 from fovea.models.capture.replay import repeated, replay
 from fovea.models.maps import encoder_decoder, gradients, heads
 from fovea.models.maps.propagation import ClassRow, chain
-from fovea.models.methods.blockwise import legrad, rollout
+from fovea.models.methods.making.blockwise import legrad, rollout
 from fovea.models.places.layout import Layouts, place, survey
 from fovea.models.records import Map, Site, Trace
 from fovea.models.running.outputs import tensor_of

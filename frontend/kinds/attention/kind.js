@@ -1,0 +1,44 @@
+// Attention on the page.
+
+import { isCross, isMasked, isPlaced, isScattered, isWordMatrix, askedGrid, cellOf, wordOf } from "../../sites/sites.js";
+import * as pictures from "../../sites/picture.js";
+import { wordMatrixPicture, wordPicture } from "../words/picture.js";
+import { explanation } from "./explanation.js";
+import { reading } from "./reading.js";
+
+/** @type {import("../kind.js").SiteKind} */
+export const attention = {
+  glyph(site) {
+    if (isCross(site)) return "cross";
+    if (isMasked(site)) return "triangle";
+    if (isWordMatrix(site)) return "matrix";
+    return site.windows ? "window" : "attention";
+  },
+  here: "This layer",
+  tab: "heads",
+  meaning: "one cell per layer; bar: how focused attention is",
+  number: "focus (1 − entropy / ln N)",
+  explanation,
+  async picture(state, site, session) {
+    if (isCross(site)) return wordPicture(state, site, await session.word(site, wordOf(state, site)));
+    if (isWordMatrix(site)) return wordMatrixPicture(state, site, await session.attention(site));
+    if (isScattered(site)) {
+      const cell = cellOf(pictures.askedQuery(state), site, state.direction);
+      return pictures.placePicture(state, site, cell, await session.place(site, cell, state.direction));
+    }
+    return pictures.attentionPicture(state, site, await session.attention(site));
+  },
+  reading,
+  ahead: (site, session) =>
+    isScattered(site) ? session.place(site, cellOf("cls", site, "from"), "from") : session.attention(site),
+  bytes(site) {
+    if (isScattered(site)) return site.heads * site.key_grid.rows * site.key_grid.columns * 4;
+    return site.heads * site.queries * (site.projections ? 2 * 64 : site.keys) * 4;
+  },
+  rank(site) {
+    if (!askedGrid(site, "from")) return Infinity;
+    return isPlaced(site) ? 0 : 1;
+  },
+  onPhoto: (ask, cell) => ask("attention", cell ? { query: `${cell.row},${cell.column}` } : {}),
+  facts: null,
+};

@@ -1,0 +1,54 @@
+// Gates on channels and gates on places.
+
+import { h } from "../../ui/dom.js";
+import { number } from "../../ui/format.js";
+import * as pictures from "../../sites/picture.js";
+import { gateOnPhoto, SMALL } from "../kind.js";
+import { channelGate as channels, spatialGate as places } from "./explanation.js";
+
+const GATE = {
+  here: "This gate",
+  meaning: "one cell per gate; bar: how much it varies",
+  number: "spread of the gate",
+  /** @param {Site} site @param {Session} session */
+  ahead: (site, session) => session.gate(site),
+  bytes: () => SMALL,
+  facts: null,
+};
+
+/** @type {import("../kind.js").SiteKind} */
+export const channelGate = {
+  ...GATE,
+  glyph: () => "channels",
+  tab: "channels",
+  explanation: channels,
+  async picture(state, site, session) {
+    const gate = (await session.gate(site)).data;
+    if (!session.shows(state.analysisData)) return null; // another one has come meanwhile
+    const channel = pictures.channelOf(state, gate);
+    return pictures.channelPicture(site, gate, channel, await session.feature(site, channel));
+  },
+  reading: null,
+  rank: () => 4,
+  async onPhoto(ask) {
+    const { values } = await ask("gate", {});
+    return ask("features", { channel: values.indexOf(Math.max(...values)) });
+  },
+};
+
+/** @type {import("../kind.js").SiteKind} */
+export const spatialGate = {
+  ...GATE,
+  glyph: () => "mask",
+  tab: null,
+  explanation: places,
+  picture: async (_, site, session) => pictures.spatialGatePicture(site, await session.gate(site)),
+  reading: ({ picture }) =>
+    h(
+      "p",
+      { class: "quiet" },
+      `The mask lies between ${number(picture.low)} and ${number(picture.high)}: bright places pass, dark places are held back.`,
+    ),
+  rank: () => 2,
+  onPhoto: gateOnPhoto,
+};

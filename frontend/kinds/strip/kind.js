@@ -1,0 +1,44 @@
+// Strip gates: a factor for every row and one for every column, and their product over the photo.
+
+import { h } from "../../ui/dom.js";
+import { number } from "../../ui/format.js";
+import { mapPicture } from "../../sites/picture.js";
+import { gateOnPhoto, SMALL } from "../kind.js";
+import { explanation } from "./explanation.js";
+import { meansOf } from "./strips.js";
+
+/** @type {import("../kind.js").SiteKind} */
+export const stripGate = {
+  glyph: () => "strips",
+  here: "This gate",
+  tab: null,
+  meaning: "one cell per gate; bar: how much it varies",
+  number: "spread of the gate",
+  explanation,
+  async picture(_, site, session) {
+    const { product, rows, columns } = meansOf(await session.strips(site));
+    return mapPicture({
+      claim: "gate",
+      values: product,
+      grid: { rows: rows.length, columns: columns.length },
+      scale: "this product",
+      sentence: `${site.title} ${site.layer}: what every place of the feature map is multiplied by, the factor of its row (left edge) times that of its column (upper edge); the mean of ${site.channels} channels.`,
+      edges: { rows, columns },
+    });
+  },
+  reading: ({ picture }) =>
+    picture.edges &&
+    h(
+      "p",
+      { class: "quiet" },
+      `The strips at the edges are the factors of the rows, ${between(picture.edges.rows)}, and of the columns, ${between(picture.edges.columns)}; their product covers the photo, ${between(picture.values)}.`,
+    ),
+  ahead: (site, session) => session.gate(site),
+  bytes: () => SMALL,
+  rank: () => 3,
+  onPhoto: gateOnPhoto,
+  facts: null,
+};
+
+/** @param {Float32Array} values */
+const between = (values) => `${number(Math.min(...values))} to ${number(Math.max(...values))}`;

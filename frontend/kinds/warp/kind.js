@@ -1,0 +1,23 @@
+// Spatial transformers on the page: any sampler whose points depend on the photo.
+
+import { gridPicture } from "../../sites/picture.js";
+import { gateOnPhoto } from "../kind.js";
+import { spatialTransformer as explanation } from "./explanation.js";
+import { reading, thetaFacts } from "./reading.js";
+
+/** @type {import("../kind.js").SiteKind} */
+export const spatialTransformer = {
+  glyph: () => "grid",
+  here: "This grid",
+  tab: null,
+  meaning: "one cell per sampling grid: where it lies on its input",
+  number: "",
+  explanation,
+  picture: async (_, site, session) => gridPicture(site, await session.grid(site)),
+  reading,
+  ahead: null,
+  bytes: () => 0,
+  rank: () => Infinity,
+  onPhoto: gateOnPhoto,
+  facts: async (site, session) => thetaFacts((await session.grid(site)).theta),
+};

@@ -1,0 +1,1 @@
+"""Running a network with something changed: edits are checked, planned and made."""

@@ -1,0 +1,145 @@
+"""Sums that are edited: an attention's addition to the residual stream, and positions.
+
+Both are found in one pass before: which sum, counted within its module, and which of the two
+summands goes on alone or changes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fovea.models.capture.stream import Summing
+from fovea.models.edits import Edit, RefusedEdit
+from fovea.models.places.positions import Positions
+from fovea.models.records import Site
+from fovea.models.tracing.call_stack import calling_module
+from fovea.models.tracing.recording import Recording
+
+ADDS = frozenset(
+    getattr(owner, name)
+    for name in ("add", "add_", "__add__", "__radd__", "__iadd__")
+    for owner in (Tensor, torch)
+    if hasattr(owner, name)
+)
+
+Sum = tuple[str, int]
+"""(path of the module, how many sums of two tensors it has made in this pass)."""
+
+
+def is_sum(func: Any, args: Sequence[Any]) -> bool:
+    """Whether a torch function adds two tensors, in place or not."""
+    return func in ADDS and len(args) == 2 and all(isinstance(one, Tensor) for one in args)
+
+
+class _Locating(Summing):
+    """Notes where in the network each addition of the stream is made."""
+
+    def __init__(self, recording: Recording, given: Sequence[Tensor], site: Site) -> None:
+        tokens = site.attention.shape[2]
+        super().__init__(recording, given, tokens, site.prefix_tokens)
+        self.sums: dict[int, tuple[Sum, int]] = {}
+        self._counts: Counter[str] = Counter()
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        if not is_sum(func, args):
+            return super().__torch_function__(func, types, args, kwargs)
+        path = calling_module(self.recording.paths)
+        where, copies = (path, self._counts[path]), [one.detach().clone() for one in args]
+        self._counts[path] += 1
+        known = len(self.found)
+        result = super().__torch_function__(func, types, args, kwargs)
+        if len(self.found) > known and (site := self.found[-1].site) is not None:
+            before = self.found[-1].before
+            rows = [self._tokens(one) for one in copies]
+            stood = [
+                number
+                for number, one in enumerate(rows)
+                if one is not None
+                and torch.allclose(self._all(one.float().norm(dim=1)), before, equal_nan=True)
+            ]
+            if stood:
+                self.sums[site] = where, stood[0]
+        return result
+
+
+def sums_of(
+    module: nn.Module,
+    given: Sequence[Tensor],
+    sites: Sequence[Site],
+    numbers: Mapping[str, int],
+) -> dict[Sum, int]:
+    """For each sum that adds what one of these attentions gives: which summand stood there before.
+
+    given: what the network is called with. numbers: of each site in the trace. Raises RefusedEdit
+    where what an attention adds could not be followed.
+    """
+    found: dict[Sum, int] = {}
+    for site in sites:
+        locating = _Locating(Recording(module, features=False, gradients=False), given, site)
+        with torch.no_grad(), locating:
+            module(*given)
+        place = locating.sums.get(numbers[site.id])
+        if place is None:
+            raise RefusedEdit(
+                f"What site {site.id} ({site.name}) adds to the residual stream could not be "
+                "followed.",
+                "off, for all its heads, leaves only what its last bias adds.",
+            )
+        found[place[0]] = place[1]
+    return found
+
+
+# --- positions ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class NewPositions:
+    """Vectors that are added to tokens, and those that are added instead: (token, dim)."""
+
+    known: Tensor
+    instead: Tensor
+
+    def replaced(self, added: Any) -> Tensor | None:
+        """The same tensor with the other vectors, if it holds these; else None."""
+        if not isinstance(added, Tensor) or added.numel() != self.known.numel():
+            return None
+        known, instead = (one.to(added) for one in (self.known, self.instead))
+        for there, other in ((known, instead), (known.T, instead.T)):
+            if torch.equal(added.reshape(there.shape), there):
+                return other.reshape(added.shape)
+        return None
+
+
+def new_positions(edits: Sequence[Edit], found: Sequence[Positions]) -> tuple[NewPositions, ...]:
+    """What is added instead of the network's positions; raises RefusedEdit where it adds none."""
+    if edits and not found:
+        raise RefusedEdit(
+            "This network adds no vectors that tell tokens their place.",
+            "Relative biases and rotations are part of its attention; edit that.",
+        )
+    changed = []
+    for one in found:
+        instead = one.vectors
+        for edit in edits:
+            if edit.edit == "positions-off":
+                instead = torch.zeros_like(instead)
+                continue
+            placed = (one.cells.cells[0] >= 0).nonzero().flatten()
+            generator = torch.Generator().manual_seed(edit.seed or 0)
+            shuffled = placed[torch.randperm(len(placed), generator=generator)]
+            instead = instead.clone()
+            instead[placed] = instead[shuffled]
+        changed.append(NewPositions(one.vectors, instead))
+    return tuple(changed)

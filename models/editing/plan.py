@@ -1,0 +1,139 @@
+"""Edits against the sites of a network: which change happens where, or why it cannot."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from fovea.models.edits import EDITS, Edit, RefusedEdit
+from fovea.models.kinds.attention import planning as attention
+from fovea.models.kinds.gate import edit as gate
+from fovea.models.kinds.warp import edit as warp
+from fovea.models.places.layout import Layouts
+from fovea.models.records import Site, Trace, UnknownSite
+from fovea.models.tracing.editing import Key
+
+ON = {
+    **dict.fromkeys(attention.KINDS, "attention"),
+    **dict.fromkeys(gate.KINDS, "gate"),
+    **dict.fromkeys(warp.KINDS, "warp"),
+}
+"""What edits call each kind of site."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Edits that make sense on a network, apart by what makes them.
+
+    changes: at sites · skipped: sites whose addition to the residual stream is zero · positions:
+    the edits of positions · hidden: those of the photo, made before it is prepared.
+    """
+
+    changes: Mapping[Key, Any]
+    skipped: tuple[Site, ...]
+    positions: tuple[Edit, ...]
+    hidden: tuple[Edit, ...]
+
+
+def keys_of(trace: Trace) -> dict[str, Key]:
+    """The key under which each site, by its id, is found again while a pass runs."""
+    seen: Counter[tuple[str, str]] = Counter()
+    found: dict[str, Key] = {}
+    for site in trace.sites:
+        found[site.id] = (site.name, site.kind, seen[site.name, site.kind])
+        seen[site.name, site.kind] += 1
+    return found
+
+
+def checked(
+    edits: Sequence[Edit], trace: Trace, layouts: Layouts | None = None, photos: int = 1
+) -> Checked:
+    """The edits, apart; raises RefusedEdit for the first that makes no sense on these sites.
+
+    trace: of any photo of the same size, placed. layouts: of the same network, where heads or
+    windows stand otherwise in it than in the trace. photos: that go through it together.
+    """
+    by_site: dict[str, list[Edit]] = defaultdict(list)
+    skipped: list[Site] = []
+    for edit in edits:
+        if edit.site is None:
+            continue
+        site = _site(edit, trace)
+        if edit.edit == "skip":
+            skipped.append(site)
+        elif edit.edit == "drop":
+            for later in _from_here_on(site, trace):
+                by_site[later.id].append(edit)
+        elif "photo" not in EDITS[edit.edit].on:
+            by_site[site.id].append(edit)
+    keys = keys_of(trace)
+    changes: dict[Key, Any] = {}
+    for number, site in enumerate(trace.sites):
+        if mine := by_site.get(site.id):
+            changes[keys[site.id]] = _change(mine, site, photos, _arrange(layouts, number))
+    return Checked(
+        changes,
+        tuple(skipped),
+        tuple(edit for edit in edits if "positions" in EDITS[edit.edit].on),
+        tuple(edit for edit in edits if "photo" in EDITS[edit.edit].on),
+    )
+
+
+def _site(edit: Edit, trace: Trace) -> Site:
+    assert edit.site is not None
+    try:
+        site = trace.site(edit.site)
+    except UnknownSite as error:
+        known = ", ".join(error.known) or "none"
+        raise RefusedEdit(f"There is no site {edit.site[:50]!r}.", f"Valid: {known}.") from error
+    rule, on = EDITS[edit.edit], ON.get(site.kind)
+    if on not in rule.on and "photo" not in rule.on:
+        fitting = ", ".join(name for name, one in EDITS.items() if on in one.on) or "none yet"
+        raise RefusedEdit(
+            f"{edit.edit!r} does not fit site {site.id}, a {site.kind.replace('-', ' ')}.",
+            f"These fit: {fitting}.",
+        )
+    if "photo" in rule.on:
+        _check_cells(edit, site)
+    return site
+
+
+def _check_cells(edit: Edit, site: Site) -> None:
+    grid = site.grid
+    if grid is None:
+        raise RefusedEdit(f"Site {site.id} has no grid on the photo.", "Name a site that has one.")
+    for row, column in edit.cells or ():
+        if row >= grid.rows or column >= grid.columns:
+            raise RefusedEdit(
+                f"Site {site.id} has no row {row}, column {column}.",
+                f"Its grid has {grid.rows} rows and {grid.columns} columns.",
+            )
+
+
+def _from_here_on(site: Site, trace: Trace) -> list[Site]:
+    """This attention and all later ones of the same tokens."""
+    return [
+        later
+        for later in trace.sites[trace.sites.index(site) :]
+        if later.kind == site.kind
+        and later.keys == site.keys
+        and (later.grid, later.prefix_tokens) == (site.grid, site.prefix_tokens)
+    ]
+
+
+def _change(
+    edits: Sequence[Edit], site: Site, photos: int, arrange: Callable[[Tensor], Tensor] | None
+) -> Any:
+    on = ON[site.kind]
+    if on == "attention":
+        return attention.planned(edits, site, photos, arrange)
+    return gate.planned(edits, site) if on == "gate" else warp.planned(edits)
+
+
+def _arrange(layouts: Layouts | None, number: int) -> Callable[[Tensor], Tensor] | None:
+    known = layouts[number] if layouts and number < len(layouts) else None
+    return None if known is None or known.arrangement is None else known.arrangement.of

@@ -1,0 +1,218 @@
+"""A network that runs with edits, unmodified.
+
+    with edit(model, off("s03", heads=[0]), theta("s00", matrix)) as run:
+        logits = run(photo)
+    run.notes
+
+`capture` inside the `with` sees the edited pass. An empty list of edits keeps every bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from fovea.models.capture.recorder import _Watch
+from fovea.models.editing.additions import NewPositions, Sum, is_sum, new_positions, sums_of
+from fovea.models.editing.plan import Checked, checked
+from fovea.models.edits import Edit, RefusedEdit
+from fovea.models.places.layout import Layouts
+from fovea.models.places.positions import positions
+from fovea.models.records import Kind, Tensors, Trace
+from fovea.models.running.again import Again, count_of, photos_of
+from fovea.models.running.observing import capture
+from fovea.models.tracing.call_stack import calling_module, module_paths
+from fovea.models.tracing.editing import Counting, Plan, activated
+from fovea.models.tracing.entry import Entries
+from fovea.models.tracing.recording import Recording
+
+T = TypeVar("T")
+
+
+class _Forgetting(Recording):
+    """Recognises sites, so that they can be edited, and keeps none of their tensors."""
+
+    def add(
+        self,
+        kind: Kind,
+        tensors: Tensors,
+        differentiable: Tensor | None = None,
+        arrange: Callable[[Tensor], Tensor] = lambda tensor: tensor,
+        note: str | None = None,
+    ) -> None:
+        """Nothing."""
+
+
+@dataclass(eq=False)
+class _Sums:
+    """Sums that are edited: those of the residual stream, and those of positions."""
+
+    skipped: dict[Sum, int]
+    positions: tuple[NewPositions, ...]
+
+
+class _Editing(_Watch):
+    """Makes the changes of a plan, unless a recording inside makes those of sites."""
+
+    def __init__(self, recording: Recording, plan: Plan, sums: _Sums) -> None:
+        super().__init__(recording)
+        self._plan, self._sums = plan, sums
+        self._counting = Counting(plan.root)
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        if self._plan.prepare is not None:
+            self._plan.ready()
+        if (self._sums.skipped or self._sums.positions) and is_sum(func, args):
+            path = calling_module(self._plan.paths)
+            number = self._counting.next(path)
+            stood = self._sums.skipped.get((path, number))
+            if stood is not None:
+                return args[stood]
+            args = self._with_positions(args)
+        if self._plan.watching > 1:  # a recording inside makes the changes
+            return func(*args, **(kwargs or {}))
+        return super().__torch_function__(func, types, args, kwargs)
+
+    def _with_positions(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        for one in self._sums.positions:
+            for number, added in enumerate(args):
+                if (other := one.replaced(added)) is not None:
+                    return tuple(other if i == number else arg for i, arg in enumerate(args))
+        return args
+
+
+@dataclass(eq=False)
+class Edited:
+    """A network with edits, inside the `with`. Calling it calls the network."""
+
+    module: nn.Module
+    plan: Plan
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.module(*args, **kwargs)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the edited pass has to say, rows that could look at nothing for example."""
+        return tuple(self.plan.notes)
+
+
+@contextmanager
+def edited(
+    module: nn.Module,
+    edits: Sequence[Edit],
+    trace: Trace,
+    layouts: Layouts,
+    given: Sequence[Tensor],
+) -> Iterator[Edited]:
+    """Run a network with edits where its sites are known: nothing is surveyed again.
+
+    trace: of this network and input size, placed. given: what the network is called with. Edits of
+    the photo are not made here: `editing.hide` makes them before it is prepared. Raises RefusedEdit
+    before any pass of the given input.
+    """
+    found = checked(edits, trace, layouts, _photos(given))
+    plan = Plan(module, module_paths(module), found.changes)
+    with activated(plan), _editing(module, plan, _sums_of(module, found, trace, given)):
+        yield Edited(module, plan)
+
+
+@contextmanager
+def edit(module: nn.Module, *edits: Edit) -> Iterator[Edited]:
+    """Run a network with edits; they are checked when the network is called first.
+
+    Two passes find its sites and where its tokens are, before the first one that is edited.
+    Raises RefusedEdit in that call. Edits of the photo are refused: `fovea.hide` makes them.
+    """
+    for one in edits:
+        if one.edit == "hide":
+            raise RefusedEdit(
+                "A photo's cells are hidden before it is prepared, and the network is given what "
+                "was prepared.",
+                "fovea.hide_cells gives the photo to prepare.",
+            )
+    plan = Plan(module, module_paths(module), {})
+    sums = _Sums({}, ())
+
+    def prepare() -> None:
+        entry = Entries(module, plan.paths).now()
+        if entry is None or photos_of(entry) is None:
+            return
+        plan.prepare = None
+        again = Again(module, entry, 0)
+
+        def survey_and_check() -> tuple[Checked, _Sums]:
+            with again.as_then(), capture(module, features=True) as trace:
+                args, kwargs = again.given()
+                again.call(*args, **kwargs)
+            sites = Trace(trace.sites)
+            found = checked(edits, sites, trace.layouts, count_of(entry))
+            return found, _sums_of(module, found, sites, _tensors_of(again))
+
+        found, made = _in_a_thread_of_its_own(survey_and_check)
+        plan.changes = found.changes
+        sums.skipped, sums.positions = made.skipped, made.positions
+
+    if edits:
+        plan.prepare = prepare
+    with activated(plan), _editing(module, plan, sums):
+        yield Edited(module, plan)
+
+
+def _in_a_thread_of_its_own(work: Callable[[], T]) -> T:
+    """What `work` gives, away from the modes and the call stack of the pass that is waiting."""
+    with ThreadPoolExecutor(1) as pool:
+
+        def run() -> T:
+            with torch.no_grad():
+                return work()
+
+        return pool.submit(run).result()
+
+
+@contextmanager
+def _editing(module: nn.Module, plan: Plan, sums: _Sums) -> Iterator[None]:
+    recording = _Forgetting(module, features=False, gradients=False)
+    with _Editing(recording, plan, sums):
+        yield
+
+
+def _photos(given: Sequence[Tensor]) -> int:
+    return given[0].shape[0] if given else 1
+
+
+def _sums_of(
+    module: nn.Module, found: Checked, trace: Trace, given: Sequence[Tensor] | None
+) -> _Sums:
+    """given: what the network is called with, None where it is not called as module(*tensors)."""
+    if not found.skipped and not found.positions:
+        return _Sums({}, ())
+    if given is None:
+        raise RefusedEdit(
+            "Layers are skipped and positions edited in a network that is called as model(photo).",
+            "Call it so, or make another edit.",
+        )
+    one = tuple(tensor[:1] for tensor in given)
+    with activated(None):
+        numbers = {site.id: number for number, site in enumerate(trace.sites)}
+        skipped = sums_of(module, one, found.skipped, numbers) if found.skipped else {}
+        vectors = positions(module, *one) if found.positions else ()
+    return _Sums(skipped, new_positions(found.positions, vectors))
+
+
+def _tensors_of(again: Again) -> tuple[Tensor, ...] | None:
+    args, kwargs = again.given()
+    plain = not again.entry.path and again.entry.method is None and not kwargs
+    return args if plain and all(isinstance(one, Tensor) for one in args) else None

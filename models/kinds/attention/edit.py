@@ -1,0 +1,343 @@
+"""Changing an attention while it runs: scores before the softmax, or outputs before the heads join.
+
+A fused kernel stays fused: scores are changed through its query, scale and mask, outputs after it,
+and where few queries are blocked from some keys only their rows are computed again. Where the
+network made the matrix itself, the matrix that weighs the values is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from fovea.models.records import Attention
+from fovea.models.tracing.tensors import four_axes
+
+FEW_ROWS = 1 / 8
+"""Up to this share of its queries, rows are computed again instead of the whole with a mask."""
+TINY = 1e-30
+"""Below it, a share is that of a key which may not be looked at."""
+NOTHING_LEFT = "A query was blocked from every key that it may look at; its output is zero there."
+
+Where = tuple[int | None, int]
+"""(window, token); the window None for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Scores that become −∞. queries, keys: None for all; heads: which."""
+
+    queries: tuple[Where, ...] | None
+    keys: tuple[Where, ...] | None
+    heads: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happens at one attention: heads by number, in the order in which they are made."""
+
+    heads: int
+    temperatures: tuple[tuple[float, tuple[int, ...]], ...] = ()
+    blocked: tuple[Blocked, ...] = ()
+    uniform: tuple[int, ...] = ()
+    to_self: tuple[int, ...] = ()
+    mean: tuple[int, ...] = ()
+    off: tuple[int, ...] = ()
+    photos: int = 1
+    arrange: Callable[[Tensor], Tensor] | None = None
+
+
+def of_heads(chosen: tuple[int, ...], heads: int, device: torch.device) -> Tensor:
+    """Bool (head, 1, 1): which heads are meant."""
+    mask = torch.zeros(heads, 1, 1, dtype=torch.bool, device=device)
+    mask[list(chosen)] = True
+    return mask
+
+
+def _is_any(where: tuple[Where, ...] | None, windows: int, tokens: int, like: Tensor) -> Tensor:
+    """Bool (window or 1, token): which tokens are meant."""
+    if where is None:
+        return torch.ones(1, tokens, dtype=torch.bool, device=like.device)
+    apart = any(window is not None for window, _ in where)
+    found = torch.zeros(windows if apart else 1, tokens, dtype=torch.bool, device=like.device)
+    for window, token in where:
+        found[slice(None) if window is None else window, token] = True
+    return found
+
+
+def blocked_mask(change: Change, shape: tuple[int, int, int, int], like: Tensor) -> Tensor | None:
+    """Bool, broadcastable to (window, head, query, key): True where a score becomes −∞."""
+    windows, heads, queries, keys = shape
+    found: Tensor | None = None
+    for one in change.blocked:
+        asks = _is_any(one.queries, windows, queries, like)[:, None, :, None]
+        answers = _is_any(one.keys, windows, keys, like)[:, None, None, :]
+        both = asks & answers if one.queries is not None else answers
+        if len(one.heads) < heads:
+            both = both & of_heads(one.heads, heads, like.device)
+        found = both if found is None else found | both
+    return found
+
+
+def _added(mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    """A mask as what is added to the scores."""
+    if mask is None or mask.dtype != torch.bool:
+        return mask
+    zero = torch.zeros((), dtype=dtype, device=mask.device)
+    return torch.where(mask, zero, torch.tensor(-torch.inf, dtype=dtype, device=mask.device))
+
+
+# --- a fused kernel -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Fused:
+    """The arguments of a fused kernel: (…, head, token, head_dim), four axes or three."""
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    mask: Tensor | None
+    causal: bool
+    scale: float
+    dropout: float
+
+
+Kernel = Callable[[Fused], Tensor]
+
+
+def fused(
+    call: Fused, change: Change, kernel: Kernel, note: Callable[[str], None]
+) -> tuple[Tensor, Tensor, Fused]:
+    """(output, what attended before outputs were changed, the call as it was made).
+
+    The first goes on into the network; gradients of the record belong to the second.
+    """
+    call = _with_scores(call, change)
+    queries, keys = call.query.shape[-2], call.key.shape[-2]
+    windows = four_axes(call.query).shape[0]
+    blocked = blocked_mask(change, (windows, change.heads, queries, keys), call.query)
+    rows = _few_rows(change, queries)
+    if blocked is None:
+        attended = kernel(call)
+    elif rows is not None:
+        attended = _rows_again(kernel(call), call, blocked, rows, note)
+        call = _masked(call, ~blocked)
+    else:
+        call = _masked(call, ~blocked)
+        attended = kernel(call)
+        empty = _empty_rows(call)
+        if empty is not None:
+            note(NOTHING_LEFT)
+            attended = attended.masked_fill(empty, 0)
+    if change.to_self:
+        heads = of_heads(change.to_self, change.heads, call.query.device)
+        attended = torch.where(heads, call.value, attended)
+        call = _masked(call, _identity_of(heads, queries, call.query.device))
+    return _with_outputs(attended, change), attended, call
+
+
+def _with_scores(call: Fused, change: Change) -> Fused:
+    """The call with its scores divided by temperatures, and those of uniform heads made equal."""
+    for value, heads in change.temperatures:
+        if len(heads) == change.heads:
+            mask = (
+                call.mask
+                if call.mask is None or call.mask.dtype == torch.bool
+                else (call.mask / value)
+            )
+            call = replace(call, scale=call.scale / value, mask=mask)
+        else:
+            chosen = of_heads(heads, change.heads, call.query.device)
+            mask = call.mask
+            if mask is not None and mask.dtype != torch.bool:
+                mask = torch.where(chosen, mask / value, mask)
+            call = replace(
+                call, query=torch.where(chosen, call.query / value, call.query), mask=mask
+            )
+    if change.uniform:
+        chosen = of_heads(change.uniform, change.heads, call.query.device)
+        mask = call.mask
+        if mask is not None and mask.dtype != torch.bool:  # a bias would make shares unequal
+            mask = torch.where(chosen & torch.isfinite(mask), torch.zeros_like(mask), mask)
+        call = replace(call, query=torch.where(chosen, 0.0, call.query), mask=mask)
+    return call
+
+
+def _masked(call: Fused, allowed: Tensor) -> Fused:
+    """The call with one more mask, bool; a causal one is written out, as kernels take only one."""
+    if call.causal:
+        shape = call.query.shape[-2], call.key.shape[-2]
+        lower = torch.ones(shape, dtype=torch.bool, device=call.query.device).tril()
+        allowed = allowed & lower
+    if call.query.ndim == 3:  # no axis of heads
+        allowed = allowed.squeeze(1)
+    mask = call.mask
+    if mask is None:
+        mask = allowed
+    elif mask.dtype == torch.bool:
+        mask = mask & allowed
+    else:
+        mask = torch.where(allowed, mask, torch.tensor(-torch.inf).to(mask))
+    return replace(call, mask=mask, causal=False)
+
+
+def _empty_rows(call: Fused) -> Tensor | None:
+    """Bool (…, query, 1): rows that may look at nothing; None where there are none."""
+    assert call.mask is not None
+    allowed = call.mask if call.mask.dtype == torch.bool else torch.isfinite(call.mask)
+    empty = ~allowed.any(-1, keepdim=True)
+    return empty if bool(empty.any()) else None
+
+
+def _few_rows(change: Change, queries: int) -> Tensor | None:
+    """The queries that are blocked from anything, where they are few and in no window."""
+    found: set[int] = set()
+    for one in change.blocked:
+        if one.queries is None:
+            return None
+        if any(window is not None for window, _ in (*one.queries, *(one.keys or ()))):
+            return None
+        found |= {token for _, token in one.queries}
+    return torch.tensor(sorted(found)) if len(found) <= FEW_ROWS * queries else None
+
+
+def _rows_again(
+    attended: Tensor, call: Fused, blocked: Tensor, rows: Tensor, note: Callable[[str], None]
+) -> Tensor:
+    """The output with these rows computed anew, from scores with −∞ where they are blocked."""
+    rows = rows.to(attended.device)
+    query = call.query.index_select(-2, rows)
+    scores = (query @ call.key.transpose(-2, -1)).float() * call.scale
+    mask = _added(call.mask, scores.dtype)
+    if mask is not None:
+        mask = mask.expand(*mask.shape[:-2], attended.shape[-2], mask.shape[-1])
+        scores = scores + mask.index_select(-2, rows)
+    if call.causal:
+        keys = torch.arange(call.key.shape[-2], device=attended.device)
+        scores = scores.masked_fill(keys > rows[:, None], -torch.inf)
+    hidden = blocked.expand(*blocked.shape[:-2], attended.shape[-2], blocked.shape[-1])
+    hidden = hidden.index_select(-2, rows)
+    scores = scores.masked_fill(hidden.squeeze(1) if scores.ndim == 3 else hidden, -torch.inf)
+    empty = torch.isinf(scores).all(-1, keepdim=True)
+    if bool(empty.any()):
+        note(NOTHING_LEFT)
+    shares = torch.where(empty, 0.0, scores.masked_fill(empty, 0.0).softmax(-1))
+    return attended.index_copy(-2, rows, (shares.to(call.value) @ call.value).to(attended))
+
+
+def _identity_of(heads: Tensor, tokens: int, device: torch.device) -> Tensor:
+    return (~heads | torch.eye(tokens, dtype=torch.bool, device=device))[None]
+
+
+def _with_outputs(attended: Tensor, change: Change) -> Tensor:
+    """(…, head, token, head_dim) with the outputs of some heads replaced."""
+    output = attended
+    if change.mean:
+        chosen = of_heads(change.mean, change.heads, output.device)
+        output = torch.where(chosen, _mean_over_tokens(output, change.photos), output)
+    if change.off:
+        output = output.masked_fill(of_heads(change.off, change.heads, output.device), 0)
+    return output
+
+
+def _mean_over_tokens(output: Tensor, photos: int) -> Tensor:
+    """The mean over all tokens of a photo; those of its windows, folded into the batch, too."""
+    mean = output.mean(-2, keepdim=True)
+    windows = mean.shape[0] // photos if mean.ndim == 4 else 1
+    if windows > 1:
+        mean = mean.unflatten(0, (photos, windows)).mean(1, keepdim=True)
+        mean = mean.expand(-1, windows, *mean.shape[2:]).flatten(0, 1)
+    return mean
+
+
+def record_of(call: Fused, *, values: bool) -> Attention:
+    """What is kept of the call that was made."""
+    return Attention(
+        query=four_axes(call.query.detach()),
+        key=four_axes(call.key.detach()),
+        value=four_axes(call.value.detach()) if values else None,
+        mask=None if call.mask is None else _four_of_mask(call.mask.detach(), call.query),
+        scale=call.scale,
+        causal=call.causal,
+    )
+
+
+def _four_of_mask(mask: Tensor, query: Tensor) -> Tensor:
+    if query.ndim == 3 and mask.ndim == 3:
+        return mask[:, None]
+    return four_axes(mask)
+
+
+# --- a matrix of the network's own --------------------------------------------------------------
+
+
+def weighed(
+    factor: Tensor,
+    arranged: Callable[[Tensor], Tensor],
+    change: Change,
+    note: Callable[[str], None],
+) -> tuple[Tensor, Tensor]:
+    """(what weighs the values now, the matrix that is recorded), both of the factor's shape.
+
+    factor: the network's matrix, in its own arrangement; arranged: that as (batch, head, query,
+    key). The two differ where a head's output is changed but not where it looks.
+    """
+    if change.arrange is not None:
+        captured, arrangement = arranged, change.arrange
+
+        def arranged(tensor: Tensor) -> Tensor:
+            return arrangement(captured(tensor))
+
+    looks = _edited(arranged(factor), change, note)
+    weighs = looks
+    if change.mean:
+        chosen = of_heads(change.mean, change.heads, factor.device)
+        weighs = torch.where(chosen, weighs.mean(-2, keepdim=True), weighs)
+    if change.off:
+        weighs = weighs.masked_fill(of_heads(change.off, change.heads, factor.device), 0)
+    back = _back(factor, arranged)
+    recorded = factor if looks is weighs and not _looks_elsewhere(change) else back(looks)
+    return back(weighs), recorded
+
+
+def _looks_elsewhere(change: Change) -> bool:
+    return bool(change.temperatures or change.blocked or change.uniform or change.to_self)
+
+
+def _edited(matrix: Tensor, change: Change, note: Callable[[str], None]) -> Tensor:
+    """(batch, head, query, key) with other shares: what the softmax of changed scores would be."""
+    batch, heads, queries, keys = matrix.shape
+    for value, chosen in change.temperatures:
+        # softmax(s / t) is softmax(s)^(1/t), renormalised.
+        powered = matrix.clamp(min=0) ** (1 / value)
+        powered = powered / powered.sum(-1, keepdim=True).clamp(min=TINY)
+        matrix = torch.where(of_heads(chosen, change.heads, matrix.device), powered, matrix)
+    if change.uniform:
+        allowed = (matrix > TINY).to(matrix)
+        equal = allowed / allowed.sum(-1, keepdim=True).clamp(min=1)
+        matrix = torch.where(of_heads(change.uniform, change.heads, matrix.device), equal, matrix)
+    if change.to_self:
+        itself = torch.eye(queries, dtype=matrix.dtype, device=matrix.device)
+        matrix = torch.where(of_heads(change.to_self, change.heads, matrix.device), itself, matrix)
+    blocked = blocked_mask(change, (batch, heads, queries, keys), matrix)
+    if blocked is not None:
+        left = matrix.masked_fill(blocked, 0)
+        total = left.sum(-1, keepdim=True)
+        if bool(((total <= TINY) & blocked.any(-1, keepdim=True)).any()):
+            note(NOTHING_LEFT)
+        touched = blocked.any(-1, keepdim=True)
+        renormalised = torch.where(total > TINY, left / total.clamp(min=TINY), 0.0)
+        matrix = torch.where(touched, renormalised, matrix)
+    return matrix
+
+
+def _back(like: Tensor, arranged: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """From (batch, head, query, key) to the factor's own arrangement."""
+    numbers = arranged(torch.arange(like.numel(), device=like.device).view(like.shape))
+    order = torch.empty(like.numel(), dtype=torch.int64, device=like.device)
+    order[numbers.flatten()] = torch.arange(like.numel(), device=like.device)
+    return lambda tensor: tensor.flatten()[order].view(like.shape)

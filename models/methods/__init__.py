@@ -1,0 +1,1 @@
+"""The maps, each described by itself in one file; `registry` lists them."""

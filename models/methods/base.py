@@ -1,0 +1,332 @@
+"""What a map says of itself. Each file of this folder that holds a `METHOD` is one map.
+
+Nothing here, and nothing at the top of such a file, imports torch: the command line reads the
+registry to write its help.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from fovea.models.places.layout import Layouts
+    from fovea.models.records import Map, Site, Trace
+    from fovea.models.running.tasks import Mask, Sentence
+
+Claim = Literal[
+    "attention map",
+    "gate",
+    "sampling grid",
+    "saliency",
+    "mask",
+    "position similarity",
+    "token length",
+    "picture",
+]
+"""What kind of statement a map makes; a saliency is about the answer, not about who looks where."""
+
+
+# Options ----------------------------------------------------------------------------------------
+
+
+class BadOption(ValueError):
+    """An option that does not exist, or a value that it cannot have.
+
+    hint: what to do · limit, actual: the number that was exceeded, and by what.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        limit: float | None = None,
+        actual: float | None = None,
+        valid: Iterable[str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.hint, self.limit, self.actual = hint, limit, actual
+        self.valid = None if valid is None else list(valid)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question that names the closest of the known names; empty where none is close."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One thing that can be chosen of a map.
+
+    schema: JSON Schema, with a default and a description. metavar: what its value is called in the
+    command line's help.
+    """
+
+    name: str
+    schema: Mapping[str, Any]
+    metavar: str = "VALUE"
+
+    @property
+    def default(self) -> Any:
+        return self.schema["default"]
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        named = self.schema["type"]
+        return (named,) if isinstance(named, str) else tuple(named)
+
+    def read(self, given: object) -> Any:
+        """The value, from text or as JSON has it; raises BadOption for what the schema forbids."""
+        if given is None and "null" in self.types:
+            return None
+        value = self._converted(given)
+        if "enum" in self.schema and value not in self.schema["enum"]:
+            valid = [str(one) for one in self.schema["enum"] if one is not None]
+            raise BadOption(
+                f"{self.name}={str(given)[:50]!r} does not exist; valid: {', '.join(valid)}."
+                f"{did_you_mean(str(given), valid)}",
+                valid=valid,
+            )
+        if isinstance(value, int | float):
+            self._check_range(value)
+        return value
+
+    def _converted(self, given: object) -> Any:
+        if "string" in self.types:
+            if isinstance(given, str | int) and not isinstance(given, bool):
+                return str(given)
+        elif not isinstance(given, bool) and isinstance(given, str | int | float):
+            try:
+                return _whole(given) if "integer" in self.types else _finite(given)
+            except ValueError:
+                pass
+        kind = next(name for name in self.types if name != "null")
+        raise BadOption(f"{self.name}={str(given)[:50]!r} is no {kind}.")
+
+    def _check_range(self, value: float) -> None:
+        least, most = self.schema.get("minimum"), self.schema.get("maximum")
+        above = self.schema.get("exclusiveMinimum")
+        low = least if least is not None else above
+        fits = (
+            (least is None or value >= least)
+            and (above is None or value > above)
+            and (most is None or value <= most)
+        )
+        if not fits:
+            span = f"{low} to {most}" if most is not None else f"{low} or more"
+            without = f", {above} itself not" if above is not None else ""
+            limit = most if most is not None and value > most else low
+            raise BadOption(
+                f"{self.name}={value} is out of range; valid: {span}{without}.",
+                limit=limit,
+                actual=value,
+            )
+
+
+def _whole(given: str | float) -> int:
+    if isinstance(given, float):
+        raise ValueError(given)
+    return int(given)
+
+
+def _finite(given: str | float) -> float:
+    value = float(given)
+    if not math.isfinite(value):
+        raise ValueError(given)
+    return value
+
+
+# Sentences --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A sentence that can be said in other languages: a key, its parameters and the English.
+
+    english: with {names} of the parameters in it.
+    """
+
+    key: str
+    english: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.english.format(**self.parameters)
+
+
+# What a map is made of --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Pass:
+    """A network and what it was given, for what only further passes can tell.
+
+    inputs: (1, channel, height, width) or (1, word) · words: (1, word), what its decoder reads, for
+    a network that writes · classes: how many it tells apart, None where it gives no classes.
+    """
+
+    module: nn.Module
+    inputs: Tensor
+    layouts: Layouts
+    trace: Trace
+    words: Tensor | None = None
+    classes: int | None = None
+
+
+Probe = Callable[[Pass], Any]
+"""Learns once of a network what its trace does not tell; may raise NotPossible."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Subject:
+    """What maps are made of: what one pass of one network over a photo or a sentence left.
+
+    name: of the network, for sentences · labels: of its classes · predicted: the most probable
+    class, None where it gives no classes · sentence, mask: what it answered with instead ·
+    normalisation: (mean, std) of each channel of a photo · learned: what the probes gave, or the
+    NotPossible that they raised.
+    """
+
+    trace: Trace
+    name: str
+    reads_photo: bool = True
+    labels: tuple[str, ...] | None = None
+    predicted: int | None = None
+    sentence: Sentence | None = None
+    mask: Mask | None = None
+    normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    learned: Mapping[Probe, Any] = field(default_factory=dict)
+
+    def ask(self, probe: Probe) -> Any:
+        """What a probe gave; raises what it raised, or NotPossible where it was never asked."""
+        from fovea.models.maps.propagation import NotPossible
+
+        if probe not in self.learned:
+            raise NotPossible(
+                "only further passes of the network tell whether it can have that", "not-learned"
+            )
+        found = self.learned[probe]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def label(self, index: int) -> str:
+        """The name of a class, or its number where it has none."""
+        known = self.labels is not None and index < len(self.labels)
+        return self.labels[index] if known and self.labels is not None else f"class {index}"
+
+
+Options = Mapping[str, Any]
+"""By name, every option of the map, read."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Made:
+    """A finished map. about: what was asked and what else is known, for the client · name: what its
+    values are called · on_photo: whether (row, column) are cells on the network's input.
+    """
+
+    map: Map
+    about: Mapping[str, Any] = field(default_factory=dict)
+    name: str = "values"
+    more: Mapping[str, tuple[Tensor, tuple[str, ...]]] = field(default_factory=dict)
+
+    @property
+    def on_photo(self) -> bool:
+        return self.map.axes[-2:] == ("row", "column") and self.map.axes[:1] != ("channel",)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Ask:
+    """A map that takes further passes of the network.
+
+    run: makes them · then: finishes what they gave · key: what else than the photo they depend on ·
+    of_network: they do not depend on the photo at all.
+    """
+
+    key: str
+    run: Callable[[nn.Module, Tensor, Layouts], Any]
+    then: Callable[[Any], Made]
+    of_network: bool = False
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Method:
+    """A map, described by itself.
+
+    name: in addresses and on the command line · title: on a button · summary: for a list, without a
+    full stop · claim: what kind of statement it makes · equation, paper: its definition · options:
+    what can be chosen · check: raises NotPossible where the subject cannot have it, of this site
+    where one is given · make: with every option read · sentence: what it shows by default of a
+    subject that can have it · probe: what `check` needs to know of the network · for_class: whether
+    it is for a class, or a word, of the answer · kinds: of the sites that it can be asked of by
+    itself; empty where it is of the whole network · on_photo: whether its values are places.
+    """
+
+    name: str
+    title: str
+    summary: str
+    claim: Claim
+    equation: str
+    paper: str
+    check: Callable[[Subject, Site | None], None]
+    make: Callable[[Subject, Options], Made | Ask]
+    sentence: Callable[[Subject], Phrase]
+    options: tuple[Option, ...] = ()
+    probe: Probe | None = None
+    for_class: bool = False
+    kinds: tuple[str, ...] = ()
+    on_photo: bool = True
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The options as a JSON Schema."""
+        return {
+            "type": "object",
+            "properties": {option.name: dict(option.schema) for option in self.options},
+            "additionalProperties": False,
+        }
+
+    def read(self, given: Mapping[str, object]) -> dict[str, Any]:
+        """Every option with its value, the default where none is given.
+
+        given: text, or values as JSON has them. Raises BadOption for a name that the map does not
+        heed and for a value that it cannot have.
+        """
+        known = {option.name: option for option in self.options}
+        for name in given:
+            if name not in known:
+                heeded = ", ".join(known) or "no options"
+                raise BadOption(
+                    f"{self.name} does not heed {name[:50]!r}; it heeds {heeded}."
+                    f"{did_you_mean(name, known)}",
+                    valid=known,
+                )
+        return {
+            name: option.read(given[name]) if name in given else option.default
+            for name, option in known.items()
+        }
+
+    def reason(self, subject: Subject, site: Site | None = None) -> Phrase | None:
+        """Why the subject cannot have this map, of this site; None where it can."""
+        from fovea.models.maps.propagation import NotPossible
+
+        try:
+            self.check(subject, site)
+        except NotPossible as error:
+            return refusal(subject, error)
+        return None
+
+
+def refusal(subject: Subject, error: Exception) -> Phrase:
+    """The sentence of a NotPossible about a subject."""
+    parameters = {"model": subject.name, **getattr(error, "parameters", {})}
+    told = str(error).replace("{", "{{").replace("}", "}}")
+    return Phrase(getattr(error, "key", "not-possible"), f"{{model}}: {told}.", parameters)

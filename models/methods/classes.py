@@ -1,0 +1,68 @@
+"""How a map for a class is made: which class, the passes it takes, and what is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from fovea.models.methods.base import Ask, Made, Options, Phrase, Subject
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from fovea.models.places.layout import Layouts
+    from fovea.models.records import Map
+
+    MakeForClass = Callable[[nn.Module, Tensor, int, Layouts], Map]
+
+
+def for_class(name: str, make: MakeForClass, subject: Subject, chosen: Options) -> Ask:
+    """The map called `name` for the class that is chosen. make: (module, photo, class, layouts)."""
+    from fovea.models.methods.making.choosing import target_of
+
+    index = target_of(subject, chosen["target"])
+    label = subject.label(index)
+
+    def then(found: Map) -> Made:
+        return _told(found, label, {"method": name, "target": {"index": index, "label": label}})
+
+    return Ask(
+        f"{name}/{index}",
+        lambda module, photo, layouts: make(module, photo, index, layouts),
+        then,
+    )
+
+
+def _told(found: Map, label: str, about: Mapping[str, object]) -> Made:
+    from dataclasses import replace
+
+    return Made(replace(found, sentence=f"{found.sentence}, for {label}"), about)
+
+
+def for_word(name: str, subject: Subject, chosen: Options) -> Ask:
+    """The relevance for a word that the network wrote."""
+    import torch
+
+    from fovea.models.methods.making.choosing import require_written, written_word
+    from fovea.models.methods.making.for_class import word_relevance
+    from fovea.models.networks.decoder import START
+
+    place, sentence = written_word(subject, chosen["word"]), require_written(subject)
+    written = torch.tensor([[START, *(word.index for word in sentence.written)]])
+    label = sentence.written[place].text
+
+    def run(module: nn.Module, inputs: Tensor, layouts: Layouts) -> Map:
+        return word_relevance(module, inputs, written, place, layouts)
+
+    def then(found: Map) -> Made:
+        about = {"method": name, "word": {"index": place, "label": label}}
+        return _told(found, f"“{label}”", about)
+
+    return Ask(f"{name}/word {place}", run, then)
+
+
+def class_phrase(key: str, english: str, subject: Subject, **parameters: object) -> Phrase:
+    """A sentence about a map for the predicted class. english: may name {class}."""
+    assert subject.predicted is not None
+    label = subject.label(subject.predicted)
+    return Phrase(key, english, {"class": label, **parameters})

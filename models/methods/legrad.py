@@ -1,0 +1,62 @@
+"""LeGrad: what a class would gain from more attention, layer by layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fovea.models.methods import options
+from fovea.models.methods.base import Ask, Method, Options, Pass, Phrase, Subject
+from fovea.models.methods.chain import check_chain, layers
+from fovea.models.methods.classes import class_phrase, for_class
+
+if TYPE_CHECKING:
+    from fovea.models.records import Site
+
+
+def _probe(given: Pass) -> None:
+    from fovea.models.methods.making.blockwise import try_legrad
+
+    if given.classes is not None:
+        try_legrad(given.module, given.inputs, given.classes - 1, given.layouts)
+
+
+def _check(subject: Subject, site: Site | None) -> None:
+    from fovea.models.methods.making.choosing import require_classes
+
+    check_chain(subject)
+    require_classes(subject)
+    subject.ask(_probe)
+
+
+def _make(subject: Subject, chosen: Options) -> Ask:
+    from fovea.models.methods.making.for_class import legrad
+
+    _check(subject, None)
+    return for_class("legrad", legrad, subject, chosen)
+
+
+def _sentence(subject: Subject) -> Phrase:
+    return class_phrase(
+        "legrad",
+        "LeGrad for “{class}”: the gradient of attention in all {layers} layers, where it is "
+        "positive",
+        subject,
+        layers=layers(subject),
+    )
+
+
+METHOD = Method(
+    name="legrad",
+    title="LeGrad",
+    summary="The gradient of each layer's attention, where it is positive, added up over layers",
+    claim="saliency",
+    equation="s_l = head(norm(mean over tokens of x_l)), x_l the output of block l; mean over "
+    "layers, heads and queries of (∂s_l/∂A_l)⁺, without the P prefix columns",
+    paper="Bousselham et al. 2024, arXiv 2404.03214",
+    options=(options.TARGET,),
+    check=_check,
+    make=_make,
+    sentence=_sentence,
+    probe=_probe,
+    for_class=True,
+)

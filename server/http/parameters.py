@@ -1,0 +1,75 @@
+"""Nothing is passed over in silence: a query parameter that a route does not know is refused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+from fastapi.dependencies.models import Dependant
+
+from fovea.models.methods.base import did_you_mean
+from fovea.server.problems import InvalidParameter
+from fovea.server.wire.negotiation import Format
+
+
+def _known(request: Request) -> set[str]:
+    """The query parameters of the route that was found."""
+    return _of(request.scope["route"].dependant)
+
+
+def _of(dependant: Dependant) -> set[str]:
+    own = {field.alias for field in dependant.query_params}
+    return own.union(*map(_of, dependant.dependencies))
+
+
+def check_parameters(request: Request, more: Iterable[str] = ()) -> None:
+    """Raises InvalidParameter for a query parameter that nothing heeds, or that is given twice.
+
+    more: what the address takes besides what its route declares.
+    """
+    known = sorted({*_known(request), *more})
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    for name, times in given.items():
+        if name not in known:
+            raise unknown_name("parameter", name, known)
+        if times > 1:
+            raise InvalidParameter(
+                f"The parameter {name} is given {times} times; give it once.", parameter=name
+            )
+
+
+def unknown_name(what: str, name: str, known: Iterable[str]) -> InvalidParameter:
+    """The problem of a parameter, a field or a key that does not exist. known: those that do."""
+    valid = list(known)
+    return InvalidParameter(
+        f"There is no {what} {name[:50]!r} here; valid: {', '.join(valid) or 'none'}."
+        f"{did_you_mean(name, valid)}",
+        parameter=name[:50],
+        valid=valid,
+    )
+
+
+async def _only_known(request: Request) -> None:
+    check_parameters(request)
+
+
+ONLY_KNOWN = Depends(_only_known)
+"""For routers whose routes declare all that they take."""
+
+
+async def _representation(
+    format: Annotated[
+        Format | None, Query(description="what the answer is, as Accept says it with a media type")
+    ] = None,
+    download: Annotated[
+        str | None,
+        Query(max_length=200, description="the name of the file that a browser saves it as"),
+    ] = None,
+) -> None:
+    """Declares what `answering.conditional` reads from the request."""
+
+
+REPRESENTATION = Depends(_representation)
+"""For routes that answer in representations."""
