@@ -65,15 +65,18 @@ class Catalog:
         return sorted(rows, key=lambda spec: (spec.reason is not None, spec.source == "hub"))
 
     def search(self, text: str, limit: int = 50) -> list[ModelSpec]:
-        """Listed models and timm names that contain every word of `text`."""
+        """Listed models and timm names that contain every word of `text`; first those where the
+        words begin a part of the name, as "swin" does in swin_tiny and not in abswin.
+        """
         words = text.lower().split()
         found = [
             spec
             for spec in self.listed()
             if all(word in f"{spec.id} {spec.title} {spec.summary}".lower() for word in words)
         ]
+        found.sort(key=lambda spec: _within(spec.id, words))
         seen = {spec.id for spec in found}
-        for name in timm_zoo.search(text):
+        for name in sorted(timm_zoo.search(text), key=lambda name: _within(name, words)):
             if len(found) >= limit:
                 break
             if name not in seen:
@@ -270,6 +273,11 @@ class Catalog:
                 "Supply the weights of exactly this architecture under timm's key names.",
             ) from error
         return module, checksum, shards.size_bytes(file)
+
+
+def _within(name: str, words: list[str]) -> int:
+    """How many of the words begin no part of the name."""
+    return sum(not re.search(rf"(?<![a-z]){re.escape(word)}", name.lower()) for word in words)
 
 
 def _names_a_file(model: str) -> bool:

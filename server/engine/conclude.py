@@ -55,6 +55,7 @@ def conclude(
         trace=outcome.trace,
         trace_bytes=outcome.trace.nbytes,
         predictions=predictions(outcome.logits, loaded.spec),
+        logits=outcome.logits if loaded.spec.task == "classification" else None,
         warnings=warnings if outcome.trace.sites else (*warnings, nothing),
         timings_ms={**before_ms, "queue": outcome.queue_ms, "forward": outcome.forward_ms},
         text=None if isinstance(given, Photo) else given,
