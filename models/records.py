@@ -91,6 +91,18 @@ class PatchGrid:
         flat = ("row", "column")
         return flat if self.depth == 1 else ("depth", *flat)
 
+    def covers(self, height: int, width: int) -> bool:
+        """Whether its cells share a whole input of so many pixels evenly, and none reaches beyond
+        its share.
+        """
+        if self.axes is None:
+            return True
+        sizes = zip(self.axes, self.shape, (height, width), strict=self.depth == 1)
+        return self.depth == 1 and all(
+            axis.origin == 0 and axis.stride * cells == size and axis.extent == axis.stride
+            for axis, cells, size in sizes
+        )
+
     def same_axes(self, other: PatchGrid) -> bool:
         """Whether cells of the same number are in the same place, however far they reach."""
         if self != other:

@@ -5,6 +5,7 @@ the files in the weights folder, and all of timm.
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +22,8 @@ from fovea.models.catalog.weights import hub, shards, weights
 from fovea.models.catalog.weights.transfer import Progress
 from fovea.models.preprocessing import blank
 from fovea.models.running.tasks import survey
+
+READABLE = "Let the server's user read it: chmod a+r."
 
 
 class UnknownModel(LookupError):
@@ -105,6 +108,8 @@ class Catalog:
             pickle = self._pickle(spec.id)
             if pickle is not None and spec.reason is not None:
                 lines.append(f"{spec.reason}. {weights.how_to(pickle.name)}")
+            elif spec.reason is not None and self._file(spec.id, ".safetensors") is not None:
+                lines.append(f"{spec.reason}. {READABLE}")
         return lines
 
     def local(self, model: str) -> bool:
@@ -186,7 +191,9 @@ class Catalog:
         if spec.source != "hub":
             return spec
         if (file := self._file(spec.id, ".safetensors")) is not None:
-            return replace(spec, source="local", size_bytes=file.stat().st_size)
+            unreadable = None if os.access(file, os.R_OK) else f"{file.name} cannot be read"
+            size = file.stat().st_size
+            return replace(spec, source="local", size_bytes=size, reason=unreadable)
         if (pickle := self._pickle(spec.id)) is not None:
             return replace(spec, source="local", reason=str(weights.unsafe(pickle.name)))
         return spec
@@ -216,6 +223,8 @@ class Catalog:
             return
         if (entry := self._entry(spec.id)) is not None:
             raise entry.error()
+        if self._file(spec.id, ".safetensors") is not None:
+            raise weights.ModelNotLocal(spec.reason, READABLE)
         pickle = self._pickle(spec.id)
         raise weights.UnsafeCheckpoint(spec.reason, weights.how_to(pickle.name if pickle else ""))
 
@@ -227,6 +236,7 @@ class Catalog:
     ) -> Path:
         file = self._file(spec.id, ".safetensors")
         if file is not None:
+            self._refuse(spec)
             return file
         self._refuse(spec)
         if spec.repository is None:

@@ -18,7 +18,7 @@ from torch import nn
 
 _CALL = nn.Module._call_impl.__code__
 
-_OURS = str(Path(__file__).resolve().parents[2])
+_OURS = str(Path(__file__).parents[1])
 _TORCHS = str(Path(torch.__file__).parent)
 _LIBRARY: dict[CodeType, bool] = {}
 """Whether code is torch's or this project's own: no place in the network of a person."""

@@ -16,6 +16,7 @@ from fovea.models.methods.probes import learn
 from fovea.models.methods.registry import METHODS
 from fovea.models.preprocessing import prepare
 from fovea.models.running import tasks
+from fovea.models.tracing.audit import summed
 from fovea.server.engine.analysis import Analysis, Prediction
 from fovea.server.engine.inference import Outcome
 from fovea.server.intake.given import Given, Text
@@ -33,6 +34,10 @@ def to_input(given: Given | None, spec: ModelSpec) -> tuple[Tensor, Geometry | N
     return prepare(torch.from_numpy(given.pixels).permute(2, 0, 1), spec.preprocessing)
 
 
+MOST_UNSEEN = 5
+"""So many things that are no site are named in the warnings of an analysis."""
+
+
 def conclude(
     key: str,
     given: Given,
@@ -45,6 +50,10 @@ def conclude(
     nothing = "Nothing in this network attends in a way that is recognised."
     photo = given if isinstance(given, Photo) else None
     warnings = () if photo is None else photo.warnings
+    missed = summed(outcome.trace.unseen)
+    warnings += tuple(f"Not shown: {one}." for one in missed[:MOST_UNSEEN])
+    if len(missed) > MOST_UNSEEN:
+        warnings += (f"Not shown: {len(missed) - MOST_UNSEEN} more of the kind (`fovea doctor`).",)
     return Analysis(
         id=key,
         serial=secrets.token_hex(8),

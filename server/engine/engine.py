@@ -239,7 +239,10 @@ class Engine:
         if first is None and reads == "text":
             raise WrongInput("No model here reads sentences.", hint="Send a photo.")
         if first is None:
-            raise NotReady("There is no model to look with.", hint="Set FOVEA_WEIGHTS_DIR.")
+            raise NotReady(
+                "No model here can look at photos.",
+                hint="Name a folder of weights with FOVEA_WEIGHTS_DIR.",
+            )
         if reads == "photo":
             self._default = first
         return first

@@ -256,13 +256,14 @@ def geometry_of(geometry: Placed | None) -> Geometry | None:
 def analysis(kept: KeptAnalysis, subject: Subject, before: KeptAnalysis | None = None) -> Analysis:
     """The JSON of an analysis, without its arrays; before: the one that was edited, if kept."""
     here = address(f"/v1/analyses/{kept.id}")
-    photo, text = kept.photo, kept.text
+    photo, text, geometry = kept.photo, kept.text, kept.geometry
+    input_px = None if geometry is None else (geometry.input_height, geometry.input_width)
     return Analysis(
         id=kept.id,
         model=kept.model.id,
         image=None if photo is None else Size(width=photo.width, height=photo.height),
         text=None if text is None else text.text,
-        geometry=geometry_of(kept.geometry),
+        geometry=geometry_of(geometry),
         predictions=[
             Prediction(index=p.index, label=p.label, score=p.score) for p in kept.predictions
         ],
@@ -272,7 +273,7 @@ def analysis(kept: KeptAnalysis, subject: Subject, before: KeptAnalysis | None =
         change=None if before is None else Change.model_validate(change_of(before, kept)),
         sites=[
             SiteSummary(
-                **site_fields(kept.trace, site, kept.sentence),
+                **site_fields(kept.trace, site, kept.sentence, input_px),
                 views=site_offers(subject, site, here),
             )
             for site in kept.trace.sites
