@@ -23,7 +23,12 @@ from fovea.models.catalog.folder.model_file import NEEDED, PREPROCESSING, TOP, C
 from fovea.models.catalog.folder.toml_lines import line_of, syntax_error
 from fovea.models.catalog.spec import ModelSpec
 from fovea.models.catalog.weights import shards
-from fovea.models.catalog.weights.weights import InvalidModelFile, UnsafeCheckpoint, how_to
+from fovea.models.catalog.weights.weights import (
+    InvalidModelFile,
+    UnsafeCheckpoint,
+    how_to,
+    unreadable,
+)
 from fovea.models.preprocessing import Fit, Preprocessing
 
 log = logging.getLogger("fovea.models")
@@ -55,6 +60,7 @@ class Entry:
     weights: Path | None = None
     mistakes: tuple[Mistake, ...] = ()
     pickle: str | None = None
+    sha256: str | None = None
 
     def error(self) -> InvalidModelFile | UnsafeCheckpoint:
         """Why it cannot be used."""
@@ -113,7 +119,10 @@ class _Reader:
         arguments = {**(values["config"] or {}), **(values["arguments"] or {})}
         if values["config"] is not None and not builder.startswith("transformers:"):
             self._say("only a transformers builder takes a `config` file", "config")
-        if builder and (wrong := builders.problem(builder, arguments)) is not None:
+        if (
+            builder
+            and (wrong := builders.problem(builder, arguments, self.path.parent)) is not None
+        ):
             self._say(f"builder: {wrong}", "builder")
             builder = ""
         for key in ("builder", "weights"):
@@ -127,7 +136,10 @@ class _Reader:
             entry = Entry(spec, builder, arguments)
         else:
             size = shards.size_bytes(weights) if weights else None
+            if weights and not shards.is_index(weights) and (why := unreadable(weights)):
+                self._say(f"weights: {why}", "weights")
             entry = Entry(replace(spec, size_bytes=size), builder, arguments, weights)
+        entry = replace(entry, sha256=values["sha256"])
         if self.mistakes:
             self.mistakes.sort(key=lambda mistake: mistake.line or 0)
             return _refused(entry, self.mistakes, self.pickle)

@@ -108,6 +108,41 @@ def read(path: Path, expected_sha256: str | None = None) -> tuple[dict[str, Tens
         ) from error
 
 
+def unreadable(path: Path) -> str | None:
+    """Why a safetensors file cannot be read, as far as its header tells; None if it can."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(512)
+        if not start:
+            return f"{path.name} has no bytes"
+        if is_pickle(start):
+            return None  # Named as what it is when it is read.
+        with safetensors.safe_open(path, "pt"):
+            return None
+    except PermissionError:
+        return f"{path.name} cannot be read (permission): chmod 644 {path.name}"
+    except OSError as error:
+        return f"{path.name} cannot be read ({error.strerror or 'an error of the disk'})"
+    except safetensors.SafetensorError as error:
+        return f"{path.name} is no readable safetensors file ({error})"
+
+
+def expected_beside(path: Path) -> str | None:
+    """The checksum in `<file>.sha256` beside a file, as sha256sum writes it; None without one."""
+    beside = path.with_name(path.name + ".sha256")
+    try:
+        words = beside.read_text("utf-8").split() if beside.is_file() else []
+    except (OSError, UnicodeDecodeError):
+        words = ["unreadable"]
+    if not words:
+        return None
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", words[0]):
+        raise CorruptWeights(
+            f"{beside.name} holds no SHA-256 checksum", f"Write it with: sha256sum {path.name}"
+        )
+    return words[0].lower()
+
+
 def fill(module: nn.Module, tensors: dict[str, Tensor], file: str) -> None:
     """Copy `tensors` into `module`, every name and shape matching; raises CorruptWeights naming
     those that do not. Of names that share one tensor, as a file of safetensors has it, one is
