@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-real lint format bench coverage train screenshots lock browser clean
+.PHONY: help serve test test-real lint format bench coverage train screenshots lock browser clean soak fuzz docker-test
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -44,6 +44,15 @@ format: $(DEV) ## Put the code into the shape that lint asks for
 
 bench: $(DEV) browser ## Measure the cost of capture and of a request
 	$(BIN)/python -m benchmarks $(ARGS)
+
+soak: $(DEV) ## Attack a server at full size, then 20,000 mixed requests; memory, files and threads are watched
+	$(BIN)/python -m tests.load.soak $(ARGS)
+
+fuzz: $(DEV) ## 100,000 mutated pictures through the decoder, in bounded child processes
+	$(BIN)/python -m tests.load.fuzz $(ARGS)
+
+docker-test: ## Build the image, start it, post, kill it, and see it come back (needs a Docker engine)
+	sh .ci/docker_test $(ARGS)
 
 coverage: $(DEV) ## Look at every architecture family of timm, torchvision and transformers; write docs/coverage.md
 	$(BIN)/python -m benchmarks.coverage $(ARGS)

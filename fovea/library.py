@@ -13,6 +13,9 @@ from PIL import Image
 from torch import Tensor
 
 from fovea.models.catalog.spec import LoadedModel
+from fovea.models.editing.hide import hide_cells
+from fovea.models.editing.run import edit
+from fovea.models.edits import Edit, RefusedEdit
 from fovea.models.geometry import Geometry
 from fovea.models.kinds.attention.rows import columns, fuse, rows
 from fovea.models.kinds.attention.windows import looked_at_by, looks_at
@@ -35,6 +38,7 @@ from fovea.models.running.steps import steps
 
 __all__ = [
     "Attention",
+    "Edit",
     "Geometry",
     "LoadedModel",
     "Map",
@@ -42,6 +46,7 @@ __all__ = [
     "Observation",
     "PatchGrid",
     "Preprocessing",
+    "RefusedEdit",
     "Site",
     "Step",
     "Trace",
@@ -51,6 +56,7 @@ __all__ = [
     "capture",
     "columns",
     "dino",
+    "edit",
     "entropy",
     "entropy_share",
     "explain",
@@ -58,6 +64,7 @@ __all__ = [
     "grad_cam",
     "gradient_rollout",
     "heatmap",
+    "hide_cells",
     "load",
     "looked_at_by",
     "looks_at",

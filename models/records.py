@@ -91,6 +91,18 @@ class PatchGrid:
         flat = ("row", "column")
         return flat if self.depth == 1 else ("depth", *flat)
 
+    def covers(self, height: int, width: int) -> bool:
+        """Whether its cells share a whole input of so many pixels evenly, and none reaches beyond
+        its share.
+        """
+        if self.axes is None:
+            return True
+        sizes = zip(self.axes, self.shape, (height, width), strict=self.depth == 1)
+        return self.depth == 1 and all(
+            axis.origin == 0 and axis.stride * cells == size and axis.extent == axis.stride
+            for axis, cells, size in sizes
+        )
+
     def same_axes(self, other: PatchGrid) -> bool:
         """Whether cells of the same number are in the same place, however far they reach."""
         if self != other:
@@ -395,11 +407,37 @@ def _photo(tensors: Tensors, index: int, photos: int) -> Tensors:
     return replace(tensors, **parts)
 
 
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Something that was computed, looks like attention, a gate or a sampler, and is no site.
+
+    what: which of them, or a part of the network that cannot be looked into. module: the path of
+    the module that computed it. file, line: where, "" and 0 where that is not known. operation: the
+    function that was called. reason: why it is no site, a sentence. times: how often in the pass.
+    """
+
+    what: Literal["attention", "gate", "sampler", "part"]
+    module: str
+    file: str
+    line: int
+    operation: str
+    reason: str
+    times: int = 1
+
+    def __str__(self) -> str:
+        where = self.module or "the network"
+        if self.file:
+            where += f" ({self.file}:{self.line})"
+        often = f"{self.times} × " if self.times > 1 else ""
+        return f"{often}{self.what} in {where}, {self.operation}: {self.reason}"
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Trace(showing.Sites):
-    """All sites of one forward pass, in order of execution."""
+    """All sites of one forward pass, in order of execution, and what was computed besides."""
 
     sites: tuple[Site, ...]
+    unseen: tuple[Unseen, ...] = ()
 
     def site(self, site: str) -> Site:
         """The site with this id; raises UnknownSite, which lists the valid ones."""
@@ -427,7 +465,8 @@ class Trace(showing.Sites):
                 tuple(
                     replace(site, tensors=_photo(site.tensors, index, photos))
                     for site in self.sites
-                )
+                ),
+                self.unseen,
             )
             for index in range(photos)
         )

@@ -9,6 +9,7 @@
     ├── BadRequest        the request is at fault
     │   ├── MalformedBody · TooLarge · UploadTimeout · InvalidParameter
     │   ├── NotAcceptable · TooLargeForJson · NoProjections · MapNotPossible · MethodNotAllowed
+    │   ├── EditRefused
     │   └── ForeignHost · CrossSite · Unauthorised · NotYours
     ├── Missing           the thing asked for is not here
     │   ├── NotFound · UnknownModel · UnknownAnalysis · AnalysisGone · UnknownJob
@@ -204,6 +205,11 @@ class NoProjections(BadRequest):
     status = 409
     slug, title = "no-projections", "The rows do not follow from queries and keys alone"
     hint = "Ask for the whole matrix: attention?query=all&head=all with Accept: application/x-npy."
+
+
+class EditRefused(BadRequest):
+    status = 422
+    slug, title = "edit-refused", "An edit that makes no sense here"
 
 
 class MapNotPossible(BadRequest):

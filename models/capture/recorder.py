@@ -6,17 +6,58 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import get_ident
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    MethodDescriptorType,
+    MethodWrapperType,
+    TracebackType,
+    WrapperDescriptorType,
+)
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from fovea.models.kinds.registry import FOLLOWS, STARTS
+from fovea.models.kinds.attention.kernels import Kernels, is_operator, name_of
+from fovea.models.kinds.registry import FOLLOWS, STARTS, Handler, handler_of
+from fovea.models.tracing import torch_paths
+from fovea.models.tracing.call_stack import is_running
+from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.recording import Recording
+from fovea.models.tracing.stopping import Abandoned
 
 Function = Callable[..., Any]
+
+_FUNCTIONS = {
+    *(BuiltinFunctionType, FunctionType, MethodDescriptorType),
+    *(MethodWrapperType, WrapperDescriptorType),
+}
+"""What torch's functions are; anything else may be an operator of the dispatcher."""
+
+
+class Running:
+    """The function that the network called, and what it gave when a handler first called it."""
+
+    __slots__ = ("begun", "func", "ran", "result")
+
+    def __init__(self, func: Function) -> None:
+        self.func, self.begun, self.ran, self.result = func, False, False, None
+
+    @property
+    def __name__(self) -> str:
+        return str(getattr(self.func, "__name__", self.func))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.ran:  # a handler asks what it would make of something else
+            return self.func(*args, **kwargs)
+        self.begun = True
+        self.result = self.func(*args, **kwargs)
+        self.ran = True
+        return self.result
 
 
 _ENTRIES = {torch.conv2d, torch.conv3d, F.conv2d, F.conv3d, F.unfold}
@@ -27,27 +68,61 @@ _COLOURS = 4
 
 
 class _Watch(TorchFunctionMode):
-    """Passes every torch function through unchanged; a few have a handler that looks on."""
+    """Passes every torch function through unchanged; a few have a handler that looks on.
 
-    def __init__(self, recording: Recording) -> None:
+    fused: whether torch's modules may take their fused kernels, as they would unwatched; what
+    looks at the steps in between needs the other way.
+    """
+
+    def __init__(self, recording: Recording, *, fused: bool = True) -> None:
         super().__init__()
         self.recording = recording
+        # An edit acts on the steps in between, too.
+        self.takes_fused_paths = fused and recording.edits is None
         # Asked for every function that is called.
-        self._begun, self._constant = recording.origins.known, recording.constants.known
+        self._begun, self._weights = recording.origins.known, recording.origins.weights
+        self._constant = recording.constants.known
+        self._operators: dict[Any, Handler | None] = {}
         self._entered = False
         self._depth = 0  # handlers may enter it again
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> _Watch:
+        torch_paths.enter()
         self._depth += 1
         if self.recording.edits is not None and self._depth == 1:
             self.recording.edits.plan.watching += 1
-        return super().__enter__()  # type: ignore[no-untyped-call]
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
 
-    def __exit__(self, *error: Any) -> Any:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        super().__exit__(kind, error, traceback)  # type: ignore[no-untyped-call]
         self._depth -= 1
         if self.recording.edits is not None and self._depth == 0:
             self.recording.edits.plan.watching -= 1
-        return super().__exit__(*error)  # type: ignore[no-untyped-call]
+        torch_paths.leave()
+
+    def carry(self) -> torch_paths.Carry | None:
+        """What this mode goes into a thread with that the network starts."""
+        recording = self.recording
+        if not is_running(recording.paths):
+            return None
+        started_by = recording.module(), recording.enter()
+
+        @contextmanager
+        def carried() -> Iterator[None]:
+            recording.carried[get_ident()] = started_by
+            try:
+                with self:
+                    yield
+            finally:
+                recording.carried.pop(get_ident(), None)
+
+        return carried
 
     def __torch_function__(
         self,
@@ -60,20 +135,93 @@ class _Watch(TorchFunctionMode):
             self._entered = True
             self.recording.enter()
         handler = STARTS.get(func)
-        if handler is None and self._begun:
-            handler = FOLLOWS.get(func)
+        begun = self._begun or self._weights
+        if handler is None:
+            if begun:
+                handler = FOLLOWS.get(func)
+            if handler is None and type(func) not in _FUNCTIONS and is_operator(func):
+                handler = self._of_operator(func)
+        known = self._known(args) if begun else None
         if handler is not None:
-            result = handler(self, func, args, kwargs or {})
+            result = self._look(handler, func, args, kwargs or {}, known)
         else:
             result = func(*args, **kwargs) if kwargs else func(*args)
+            if known:
+                self.recording.follow(known, func, args, result)
         if args and (type(args[0]) is nn.Parameter or id(args[0]) in self._constant):
             self.recording.constants.follow(args, kwargs or {}, result)
         return result
 
+    def _known(self, args: Any) -> list[tuple[Tensor, Origin]]:
+        """The arguments that come of what has begun, with their origins as they are now."""
+        found = list[tuple[Tensor, Origin]]()
+        for one in args:
+            if type(one) in (list, tuple):
+                found += self._known(one)
+                continue
+            for known in (self._begun, self._weights):
+                entry = known.get(id(one))
+                tensor = None if entry is None else entry[0]()
+                if entry is not None and tensor is not None and tensor is one:
+                    found.append((tensor, entry[1]))
+        return found
+
+    def _look(
+        self,
+        handler: Handler,
+        func: Function,
+        args: Any,
+        kwargs: dict[str, Any],
+        known: list[tuple[Tensor, Origin]] | None,
+    ) -> Any:
+        """The function with its handler looking on. What goes wrong in the looking is noted, and
+        is nothing to the network.
+        """
+        recording = self.recording
+        before, running = recording.told, Running(func)
+        recording.running, recording.given = func, args
+        try:
+            result = handler(self, running, args, kwargs)
+        except Abandoned:
+            raise
+        except Exception as error:
+            if recording.edits is not None or (running.begun and not running.ran):
+                raise  # the function's own, or that of an edit
+            reason = f"looking at it failed: {type(error).__name__}: {error}".splitlines()[0]
+            recording.miss("attention", func, reason)
+            if not running.ran:
+                return func(*args, **kwargs)
+            result = running.result
+        recording.given = ()
+        if known:
+            if recording.told > before:
+                for _, origin in known:
+                    if origin.start is not None:
+                        origin.start.seen = True
+            else:
+                recording.follow(known, func, args, result)
+        return result
+
+    def _of_operator(self, op: Any) -> Handler | None:
+        if op not in self._operators:
+            self._operators[op] = handler_of(op, self.recording.kernels)
+        return self._operators[op]
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The network that `torch.compile` wrapped; any other is itself."""
+    inner = dict(module._modules.items()).get("_orig_mod")  # TorchScript's has no get
+    return module if inner is None else unwrapped(inner)
+
 
 @contextmanager
 def capture(
-    module: nn.Module, *, features: bool = False, gradients: bool = False, entries: bool = False
+    module: nn.Module,
+    *,
+    features: bool = False,
+    gradients: bool = False,
+    kernels: Kernels | None = None,
+    entries: bool = False,
 ) -> Iterator[Recording]:
     """Record every attention, gate and spatial transformer that runs inside the `with`.
 
@@ -86,17 +234,30 @@ def capture(
     functions that are called (`models/kinds/registry.py`), their modules by the call stack.
     Works under inference_mode and under autograd (what is kept is detached), for batches, on any
     device and dtype, nested, and in several threads at once: a torch function mode belongs to its
-    thread.
+    thread, and goes along into those that the network starts. What goes wrong in looking on is
+    noted in `recording.unseen`; it is nothing to the network.
 
     features: keep the feature maps before each gate too, (batch, channel, row, column); they cost
-    memory. gradients: keep what `Recording.differentiate` needs, the graph included. entries: note
-    how the network was called, so that the call can be made again.
+    memory. gradients: keep what `Recording.differentiate` needs, the graph included. kernels:
+    operators that attend and are not known (`kinds/attention/kernels.py`), each with an adapter
+    from its arguments to an `Attention`. entries: note how the network was called, so that the
+    call can be made again.
 
-    One case is beyond it: `nn.MultiheadAttention` has a fused inference kernel which torch itself
-    switches off under any function mode; its captured output equals that kernel's to rounding,
-    not to the bit.
+    What `torch.compile` made runs eagerly inside the `with`, in the whole process
+    (`tracing/torch_paths.py`); TorchScript cannot be looked into, and is named in `unseen`.
     """
-    recording = Recording(module, features=features, gradients=gradients, entries=entries)
+    named = {name_of(op): adapter for op, adapter in (kernels or {}).items()}
+    recording = Recording(
+        unwrapped(module),
+        features=features,
+        gradients=gradients,
+        kernels=named,
+        entries=entries,
+    )
+    for path, part in module.named_modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            reason = "TorchScript does not pass through Python: nothing in there is seen"
+            recording.miss("part", type(part).__name__, reason, module=path)
     try:
         with _Watch(recording):
             yield recording

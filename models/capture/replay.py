@@ -207,7 +207,7 @@ def replay(
         for path, block in blocks.items():
             if block in replaced:
                 block.forward = _wrapped(path, block, outline, on_block)
-        with _Watch(outline):
+        with _Watch(outline, fused=False):
             yield outline
     finally:
         for block in replaced:

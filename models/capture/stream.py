@@ -71,7 +71,7 @@ class Summing(_Watch):
     def __init__(
         self, recording: Recording, given: Sequence[Tensor], tokens: int, prefix: int
     ) -> None:
-        super().__init__(recording)
+        super().__init__(recording, fused=False)  # the sums in between are wanted
         self.tokens, self.prefix = tokens, prefix
         self.found: list[Addition] = []
         self._births: dict[int, _Birth] = {}

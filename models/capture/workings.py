@@ -17,10 +17,11 @@ from torch.utils._pytree import tree_leaves
 from fovea.models.capture.recorder import _Watch
 from fovea.models.kinds.attention import signature as attention
 from fovea.models.kinds.attention.weighing import weighing_of
-from fovea.models.kinds.registry import FOLLOWS, SITE_KINDS, STARTS
+from fovea.models.kinds.registry import SITE_KINDS, STARTS
 from fovea.models.records import Kind
 from fovea.models.tracing.call_stack import calling_module
 from fovea.models.tracing.operations import Called, Operation, Workings
+from fovea.models.tracing.products import PRODUCTS
 from fovea.models.tracing.recording import Recording
 from fovea.models.tracing.tensors import four_axes
 
@@ -33,8 +34,6 @@ MOST = 2**25
 AFTER = 16
 """So many calls are noted after the site."""
 
-_PRODUCTS = (attention.on_matmul, attention.on_einsum)
-
 _SCORING = ("matmul", "bmm", "einsum")
 """What multiplies queries with keys, by the name of the function."""
 
@@ -43,7 +42,7 @@ class _Noting(_Watch):
     """Watches as capture does, and notes what the module called `name` calls until it is left."""
 
     def __init__(self, recording: Recording, index: int, name: str, kind: Kind) -> None:
-        super().__init__(recording)
+        super().__init__(recording, fused=False)  # the steps in between are wanted
         self.index, self.name, self.kind = index, name, kind
         self._weighs = SITE_KINDS[kind].claim == "attention"
         self.calls: list[Called] = []
@@ -91,7 +90,7 @@ class _Noting(_Watch):
         if STARTS.get(func) is attention.on_attention:
             value: Tensor = kwargs["value"] if "value" in kwargs else args[2]
             return four_axes(value.detach().clone())
-        if FOLLOWS.get(func) not in _PRODUCTS:
+        if func not in PRODUCTS:
             return None
         weighing = weighing_of(self.recording.origins, func, args, kwargs)
         heads = self.recording.folded_heads

@@ -105,7 +105,7 @@ def build(
 def architecture(
     builder: str, arguments: Mapping[str, Any], beside: Path | None = None
 ) -> nn.Module:
-    """The network with weights of chance. Raises whatever its author's code raises."""
+    """The network with random weights. Raises whatever its author's code raises."""
     kind, _, name = builder.partition(":")
     if kind == "transformers":
         chosen, config = _configured(_transformers(), name, dict(arguments))

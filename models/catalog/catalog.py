@@ -23,6 +23,8 @@ from fovea.models.preprocessing import blank
 from fovea.models.running.outputs import tensor_of
 from fovea.models.running.tasks import survey
 
+READABLE = "Let the server's user read it: chmod a+r."
+
 
 class UnknownModel(LookupError):
     """A model id that is nowhere in the catalogue. `known` lists the closest ones that are."""
@@ -66,15 +68,18 @@ class Catalog:
         return sorted(rows, key=lambda spec: (spec.reason is not None, spec.source == "hub"))
 
     def search(self, text: str, limit: int = 50) -> list[ModelSpec]:
-        """Listed models and timm names that contain every word of `text`."""
+        """Listed models and timm names that contain every word of `text`; first those where the
+        words begin a part of the name, as "swin" does in swin_tiny and not in abswin.
+        """
         words = text.lower().split()
         found = [
             spec
             for spec in self.listed()
             if all(word in f"{spec.id} {spec.title} {spec.summary}".lower() for word in words)
         ]
+        found.sort(key=lambda spec: _within(spec.id, words))
         seen = {spec.id for spec in found}
-        for name in timm_zoo.search(text):
+        for name in sorted(timm_zoo.search(text), key=lambda name: _within(name, words)):
             if len(found) >= limit:
                 break
             if name not in seen:
@@ -103,6 +108,8 @@ class Catalog:
             pickle = self._pickle(spec.id)
             if pickle is not None and spec.reason is not None:
                 lines.append(f"{spec.reason}. {weights.how_to(pickle.name)}")
+            elif spec.reason is not None and self._file(spec.id, ".safetensors") is not None:
+                lines.append(f"{spec.reason}. {READABLE}")
         return lines
 
     def local(self, model: str) -> bool:
@@ -221,6 +228,8 @@ class Catalog:
         if (entry := self._entry(spec.id)) is not None:
             raise entry.error()
         if self._file(spec.id, ".safetensors") is not None:
+            if weights.may_not_be_read(self._file(spec.id, ".safetensors")):
+                raise weights.ModelNotLocal(spec.reason, READABLE)
             raise weights.CorruptWeights(spec.reason, "Make the file readable, or supply it again.")
         pickle = self._pickle(spec.id)
         raise weights.UnsafeCheckpoint(spec.reason, weights.how_to(pickle.name if pickle else ""))
@@ -308,6 +317,11 @@ def _check_labels(spec: ModelSpec, module: nn.Module) -> None:
             f"{spec.id}.toml: {named} labels for a network of {classes} classes",
             "Name each class once, in the network's order, the background too.",
         )
+
+
+def _within(name: str, words: list[str]) -> int:
+    """How many of the words begin no part of the name."""
+    return sum(not re.search(rf"(?<![a-z]){re.escape(word)}", name.lower()) for word in words)
 
 
 def _names_a_file(model: str) -> bool:

@@ -52,8 +52,14 @@ def spec_from_card(path: Path) -> ModelSpec:
         citation=card["citation"],
         sha256=card["sha256"],
         network=(card["network"]["name"], card["network"]["arguments"]),
-        card={key: card[key] for key in ("data", "recipe", "command", "seed", "date")},
+        card={key: card[key] for key in TOLD if key in card},
     )
+
+
+TOLD = ("data", "recipe", "command", "seed", "date", "source_words")
+"""What a card says besides what every ModelSpec has. source_words: how many of the labels' words,
+from the first on, are of the language that a translator reads.
+"""
 
 
 @cache

@@ -4,42 +4,48 @@ torchvision registers fake kernels for `nms` and `qnms` when it is imported, and
 fake kernel for an operator that does not exist: "operator torchvision::nms does not exist". That
 is so where torch was built for the CPU and torchvision for CUDA, since its compiled library then
 cannot be loaded. timm imports torchvision and uses neither operator, so declaring their names is
-enough. Next to a matching torchvision this does nothing.
+enough. torchvision is asked first: where it can be imported nothing is declared, since declaring an
+operator that its library brings ends the process.
 """
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
+import importlib
+import re
+import sys
 from functools import cache
-from pathlib import Path
 
 import torch
 
 _SCHEMAS = {
-    "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "nms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "qnms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 }
-
-
-def _compiled_library() -> Path | None:
-    spec = importlib.util.find_spec("torchvision")
-    if spec is None or spec.origin is None:
-        return None
-    return next(iter(sorted(Path(spec.origin).parent.glob("_C.*"))), None)
+_MISSING = re.compile(r"operator torchvision::(\w+) does not exist")
 
 
 @cache
 def declare_missing_operators() -> tuple[str, ...]:
-    """Declare what is missing, once; returns the names declared. Call before `import torchvision`
-    or `import timm`.
+    """Import torchvision, where there is one, and declare what it says is missing; returns the
+    names declared. Call before `import timm`.
+
+    Raises whatever else stands in the way of the import.
     """
-    library = _compiled_library()
-    if library is not None:
-        # One built for another torch cannot be loaded: its operators are the missing ones.
-        with contextlib.suppress(OSError):
-            torch.ops.load_library(library)
-    missing = tuple(name for name in _SCHEMAS if not hasattr(torch.ops.torchvision, name))
-    for name in missing:
-        torch.library.define(f"torchvision::{name}", _SCHEMAS[name].removeprefix(name))
-    return missing
+    declared: list[str] = []
+    while True:
+        try:
+            importlib.import_module("torchvision")
+        except ImportError:
+            return tuple(declared)  # not installed, or not for this Python: timm says so itself
+        except RuntimeError as error:
+            found = _MISSING.search(str(error))
+            name = found[1] if found else ""
+            if name not in _SCHEMAS or name in declared:
+                raise
+            # What a failed import leaves behind would be taken for the whole.
+            for module in [one for one in sys.modules if one.partition(".")[0] == "torchvision"]:
+                del sys.modules[module]
+            torch.library.define(f"torchvision::{name}", _SCHEMAS[name])
+            declared.append(name)
+        else:
+            return tuple(declared)

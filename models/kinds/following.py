@@ -11,9 +11,9 @@ from typing import Any
 
 from torch import Tensor
 
-from fovea.models.tracing.equations import operands_of
 from fovea.models.tracing.origins import Origin, axis_after_copy
 from fovea.models.tracing.recording import Watch
+from fovea.models.tracing.tensors import same_storage
 
 OF_A_MAP = ("map", "strip", "strips")
 """Origins that belong to a map as it is: a reshape ends them."""
@@ -30,7 +30,7 @@ def on_view(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         return result
     if origin.produced_by in OF_A_MAP and result.shape != args[0].shape:
         return result
-    if origin.produced_by == "softmax" and result.data_ptr() != args[0].data_ptr():
+    if origin.produced_by == "softmax" and not same_storage(result, args[0]):
         # New storage: the normalised axis has another stride there.
         axis = origin.axis(args[0])
         if axis is not None and result.shape != args[0].shape:
@@ -38,6 +38,8 @@ def on_view(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         if axis is None:
             return result
         origin = origin.along(result, axis, changed=False)
+    elif origin.produced_by == "softmax" and result.numel() < args[0].numel():
+        origin = origin if origin.axis(result) is not None else origin.cut(result) or origin
     origins.set(result, origin)
     return result
 
@@ -48,7 +50,8 @@ def on_unbind(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     origin = watch.recording.origins.get(args[0]) if args else None
     if origin is not None:
         for result in results:
-            watch.recording.origins.set(result, origin)
+            part = origin.produced_by == "softmax" and origin.axis(result) is None
+            watch.recording.origins.set(result, origin.cut(result) or origin if part else origin)
     return results
 
 
@@ -115,15 +118,3 @@ def on_linear(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     if origin is not None and origin.axis(args[0]) != args[0].ndim - 1:
         keep_changed(watch, args[0], origin, result)
     return result
-
-
-def keep_mixed(watch: Watch, args: Any, result: Any) -> None:
-    """Give the result of an einsum the origin of a softmax whose keys are in it."""
-    origins = watch.recording.origins
-    for own, output, factor in operands_of(args):
-        origin = origins.get(factor)
-        axis = origin.axis(factor) if origin is not None else None
-        if origin is None or axis is None or origin.produced_by != "softmax":
-            continue
-        if own[axis] in output:
-            origins.set(result, origin.along(result, output.index(own[axis]), changed=True))

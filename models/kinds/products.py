@@ -17,7 +17,7 @@ from fovea.models.kinds.following import keep_changed
 from fovea.models.kinds.gate import signature as gates
 from fovea.models.kinds.gate.arithmetic import multiplied, on_quotient, read
 from fovea.models.kinds.gate.factor import Factor, factor_of
-from fovea.models.kinds.gate.shape import spread_of, without_expansion
+from fovea.models.kinds.gate.shape import Spread, spread_of, without_expansion
 from fovea.models.kinds.product import Changed, Product, Recogniser
 from fovea.models.tracing.equations import operands_of
 from fovea.models.tracing.origins import Origin
@@ -84,14 +84,17 @@ def on_product(recognisers: Sequence[Recogniser]) -> Handler:
         # Looked at before the product runs: it may write over the map.
         product = product_of(watch, one, other)
         told = _told(watch, product, recognisers)
-        operands = read(watch, one, other)
-        result = func(*_changed(args, product, told), **kwargs)
-        if not told:
+        if product is None or not told:
+            operands = read(watch, one, other)
+            result = func(*args, **kwargs)
             multiplied(watch, operands, result)
-        elif isinstance(told, Origin):
+            return result
+        axes = axes_of(origins.get(product.map))
+        result = func(*_changed(args, product, told), **kwargs)
+        if isinstance(told, Origin):
             origins.set(result, told)
-        elif operands.axes is not None:
-            origins.set(result, operands.axes)
+        elif axes is not None:
+            origins.set(result, Origin("map", about=axes))
         return result
 
     return handler
@@ -109,6 +112,12 @@ def _of_softmax(
             if changed is not None:
                 args = _instead(args, factor, spread.restored(changed, factor))
             return func(*args, **kwargs)
+        if (mask := _masked_by(watch, factor, origin, other)) is not None:
+            known = Factor() if origin.changed else Factor(0.0, 1.0)
+            changed = gates.add(watch, "spatial-gate", mask, known, over_places=True)
+            if changed is not None:
+                args = _instead(args, factor, mask.restored(changed, factor))
+            return func(*args, **kwargs)
     result = func(*args, **kwargs)
     if origin.produced_by == "softmax" and isinstance(result, Tensor):
         axis = origin.axis(factor)
@@ -119,6 +128,18 @@ def _of_softmax(
         else:
             keep_changed(watch, factor, origin, result)
     return result
+
+
+def _masked_by(watch: Watch, factor: Tensor, origin: Origin, other: Tensor) -> Spread | None:
+    """How a softmax over all places, put back into rows and columns, masks a map; None if not.
+
+    Where rows and columns are still one axis, it is attention once its products are summed.
+    """
+    if origin.axis(factor) is not None:
+        return None
+    spread = spread_of(factor, other, axes_of(watch.recording.origins.get(other)))
+    masks = spread is not None and not spread.tokens and spread.varies == "hw"
+    return spread if masks else None
 
 
 def _changed(args: Sequence[Any], product: Product | None, told: Any) -> Sequence[Any]:

@@ -18,7 +18,7 @@ signature, and what is only looked at after something has begun.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -27,6 +27,7 @@ from torch import Tensor
 
 from fovea.models.kinds import axes, constant, following, products
 from fovea.models.kinds.attention import signature as attention
+from fovea.models.kinds.attention.kernels import OPERATORS, Adapter, name_of
 from fovea.models.kinds.attention.kind import ATTENTION
 from fovea.models.kinds.gate import arithmetic
 from fovea.models.kinds.gate import signature as gates
@@ -37,6 +38,7 @@ from fovea.models.kinds.strip import signature as strips
 from fovea.models.kinds.strip.kind import STRIP_GATE
 from fovea.models.kinds.warp import signature as sampling
 from fovea.models.kinds.warp.kind import SPATIAL_TRANSFORMER
+from fovea.models.tracing.products import PRODUCTS
 from fovea.models.tracing.recording import Watch
 
 Handler = Callable[[Watch, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
@@ -54,8 +56,11 @@ RECOGNISERS: tuple[Recogniser, ...] = (strips.recognise, gates.recognise)
 _VIEWS = (
     "view reshape flatten unflatten squeeze unsqueeze expand expand_as"
     " contiguous clone to type type_as float half bfloat16 double view_as __getitem__"
-    " dropout detach repeat tile repeat_interleave"
+    " dropout detach repeat tile repeat_interleave detach_ alias narrow select reshape_as cpu cuda"
 )
+
+
+_PROPERTIES = [getattr(Tensor, name).__get__ for name in ("T", "mT", "H", "mH", "data", "real")]
 
 
 def _functions(names: str) -> list[Callable[..., Any]]:
@@ -70,17 +75,49 @@ _SIGMOID, _TANH, _EXP = (
     arithmetic.activation(low, high) for low, high in ((0, 1), (-1, 1), (0, math.inf))
 )
 
+_on_layer = arithmetic.on_layer(following.on_linear)
+
+
+def on_linear(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """A layer, or a product with values in the place of its weight."""
+    weight = args[1] if len(args) > 1 else kwargs.get("weight")
+    # One output is the mean of a distribution over numbers.
+    layer = isinstance(weight, Tensor) and (
+        weight.shape[0] < 2 or watch.recording.is_learned(weight)
+    )
+    return (_on_layer if layer else attention.on_product)(watch, func, args, kwargs)
+
+
 STARTS: Handlers = {
     F.scaled_dot_product_attention: attention.on_attention,
     F.multi_head_attention_forward: attention.on_multi_head_attention,
     **dict.fromkeys(
-        [*_functions("softmax"), F.softmax, torch.special.softmax], attention.on_softmax
+        [torch._native_multi_head_attention, torch._transformer_encoder_layer_fwd],
+        attention.on_encoder_layer,
+    ),
+    torch._nested_tensor_from_mask: attention.on_nested,
+    **dict.fromkeys(
+        [
+            *_functions("softmax _softmax _safe_softmax"),
+            *(F.softmax, F.softmin, torch.special.softmax),
+        ],
+        attention.on_softmax,
+    ),
+    **dict.fromkeys(
+        [
+            *_functions("exp2 exp2_ log_softmax _log_softmax"),
+            *(F.log_softmax, torch.special.log_softmax, F.gumbel_softmax),
+        ],
+        attention.exponential(attention.plainly),
+    ),
+    **dict.fromkeys(
+        [call for call in PRODUCTS if call not in (F.linear, torch.einsum)], attention.on_product
     ),
     **dict.fromkeys(
         [*_functions("sigmoid sigmoid_"), F.sigmoid, torch.special.expit, F.hardsigmoid], _SIGMOID
     ),
     **dict.fromkeys([*_functions("tanh tanh_"), F.tanh], _TANH),
-    **dict.fromkeys(_functions("exp exp_"), _EXP),
+    **dict.fromkeys(_functions("exp exp_"), attention.exponential(_EXP)),
     **dict.fromkeys(_functions("clamp clamp_ clip clip_"), arithmetic.on_clamp),
     F.hardtanh: arithmetic.on_hardtanh,
     F.relu6: arithmetic.activation(0, 6),
@@ -127,15 +164,16 @@ STARTS: Handlers = {
 """What begins a signature, and who looks."""
 
 FOLLOWS: Handlers = {
-    **dict.fromkeys(_functions("matmul bmm __matmul__"), attention.on_matmul),
     **dict.fromkeys(
         _functions("div div_ divide true_divide __truediv__ __itruediv__"),
         products.on_division(RECOGNISERS),
     ),
     **dict.fromkeys(_functions("neg neg_ negative __neg__"), arithmetic.on_negation),
-    **dict.fromkeys([*_functions(_VIEWS), F.dropout, F.interpolate, F.upsample], following.on_view),
+    **dict.fromkeys(
+        [*_functions(_VIEWS), F.dropout, F.interpolate, F.upsample, *_PROPERTIES], following.on_view
+    ),
     **dict.fromkeys(_functions("unbind chunk split"), following.on_unbind),
-    F.linear: arithmetic.on_layer(following.on_linear),
+    F.linear: on_linear,
     **dict.fromkeys(
         _functions(
             "add add_ __add__ __radd__ __iadd__ sub sub_ subtract __sub__ __isub__ __rsub__ rsub"
@@ -162,3 +200,36 @@ FOLLOWS: Handlers = {
     ),
 }
 """What is looked at only while something that has begun is alive, and who looks."""
+
+_OTHER_NAMES = {
+    "_to_copy": "to",
+    "_unsafe_view": "view",
+    "_reshape_alias": "view",
+    "affine_grid_generator": "affine_grid",
+    "convolution": "conv2d",
+    "native_dropout": "dropout",
+    "native_layer_norm": "layer_norm",
+    "native_group_norm": "group_norm",
+}
+"""Operators of ATen that have another name than the function that runs them."""
+
+
+def handler_of(op: Any, kernels: Mapping[str, Adapter]) -> Handler | None:
+    """Who looks at an operator of the dispatcher (exported graphs, custom kernels).
+
+    One of ATen is looked at as the function of its name; one that nobody knows, by its shapes.
+    """
+    name = name_of(op)
+    adapter = kernels.get(name) or OPERATORS.get(name)
+    if adapter is not None:
+        return attention.on_operator(adapter, op)
+    library, _, plain = name.rpartition("::")
+    if library != "aten":
+        return attention.on_unknown_operator
+    plain = _OTHER_NAMES.get(plain, plain)
+    for owner in (F, torch, Tensor):
+        function = getattr(owner, plain, None)
+        for table in (STARTS, FOLLOWS):
+            if function in table:
+                return attention.as_function(table[function], function)
+    return None

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from fovea.models.capture.recorder import capture
-from fovea.models.kinds.attention.signature import attention_body, folded_heads_of
+from fovea.models.kinds.attention.signature import folded_heads_of
 from fovea.models.places import rules
 from fovea.models.places.given import (
     may_be_frames_first,
@@ -38,6 +38,7 @@ from fovea.models.places.tokens import Seen, seen_at
 from fovea.models.records import Cells, Trace
 from fovea.models.tracing.entry import RandomState
 from fovea.models.tracing.recording import Recording
+from fovea.models.tracing.torch_paths import inside
 
 __all__ = ["NOWHERE", "follow"]
 
@@ -185,8 +186,8 @@ class Follow(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         if func is F.multi_head_attention_forward:
-            with folded_heads_of(self.recording, *args, **kwargs), self:
-                return attention_body(*args, **kwargs)
+            with folded_heads_of(self.recording, *args, **kwargs), inside(), self:
+                return func(*args, **kwargs)
         found = len(self.recording.trace.sites)
         # Read before the call: it may write in place.
         before = [self.shadow(one) for one in args]
@@ -312,7 +313,9 @@ class Follow(TorchFunctionMode):
         if site.attends:
             photo = (self.index, self.photos)
             seen = seen_at(self.shadow, self.recording.origins, func, args, kwargs, photo)
-            if seen is not None:
+            keys = None if seen is None else seen.layout.keys
+            # A kernel whose tokens stand on another axis is not followed.
+            if seen is not None and (keys is None or keys.cells.shape[-1] == site.keys):
                 self.seen[index] = seen
 
 

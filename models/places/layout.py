@@ -268,4 +268,4 @@ def place(trace: Trace, layouts: Layouts) -> Trace:
         elif (size := site.tensors.map_size) is not None:
             site = replace(site, grid=PatchGrid(*size))
         sites.append(site)
-    return Trace(tuple(sites))
+    return Trace(tuple(sites), trace.unseen)

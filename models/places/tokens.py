@@ -13,6 +13,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
+from fovea.models.kinds.attention.kernels import is_operator
 from fovea.models.kinds.attention.weighing import Weighing, weighing_of
 from fovea.models.places.shadows import Lost, Shadow, constant, nowhere
 from fovea.models.records import Cells, Layout, PatchGrid
@@ -138,7 +139,8 @@ def _of_fused(shadow: Shadows, query: Tensor, key: Tensor) -> Seen:
 
 
 def _of_weighing(shadow: Shadows, weighing: Weighing) -> Seen:
-    lead, values_lead, query = weighing.lead, weighing.values_lead, weighing.query
+    lead, values_lead = weighing.lead, weighing.values_lead
+    query = weighing.query[0] if weighing.query else None
     values = shadow(weighing.values)
     if query is not None and weighing.spread and isinstance(values, Cells):
         # Values that were weighed one by one may be others for each query: a window of its own.
@@ -150,7 +152,7 @@ def _of_weighing(shadow: Shadows, weighing: Weighing) -> Seen:
         query = None if own else query
     leading = tuple(weighing.factor.shape[axis] for axis in lead)
     queries = _tokens(shadow(weighing.factor), lead, query)
-    keys = _tokens(values, values_lead, weighing.values_key)
+    keys = _tokens(values, values_lead, weighing.values_key[0])
     return _seen(leading, queries, keys, over_channels=keys.of_features)
 
 
@@ -200,8 +202,17 @@ def _seen_at(
     if func is F.scaled_dot_product_attention:
         query, key = (_argument(args, kwargs, i, name) for i, name in enumerate(("query", "key")))
         return _of_fused(shadow, query, key)
-    weighing = weighing_of(origins, func, args, kwargs)
-    return None if weighing is None else _of_weighing(shadow, weighing)
+    if is_operator(func) and len(args) > 1 and all(_is_heads(one) for one in args[:2]):
+        return _of_fused(shadow, args[0], args[1])
+    weighing = weighing_of(origins, func, args, dict(kwargs))
+    if weighing is None or len(weighing.query) > 1 or len(weighing.key) > 1:
+        return None  # queries or keys on two axes are not followed yet
+    return _of_weighing(shadow, weighing)
+
+
+def _is_heads(value: object) -> bool:
+    """Whether it is what a kernel takes, (photo, head, token, head_dim)."""
+    return isinstance(value, Tensor) and value.ndim == 4
 
 
 def _argument(args: Sequence[Any], kwargs: Mapping[str, Any], index: int, name: str) -> Tensor:

@@ -1,4 +1,6 @@
-"""Which parts of a network are compiled: what runs inside them does not pass through Python."""
+"""Which parts of a network are compiled: what runs inside them passes through Python only where
+`torch.compile` is told to run eagerly, and of TorchScript never.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,12 @@ def is_compiled(module: nn.Module) -> bool:
     TorchScript.
     """
     in_place = getattr(module, "_compiled_call_impl", None) is not None
-    return in_place or "_orig_mod" in module._modules or isinstance(module, torch.jit.ScriptModule)
+    return in_place or "_orig_mod" in module._modules or is_script(module)
+
+
+def is_script(module: nn.Module) -> bool:
+    """Whether this module is TorchScript."""
+    return isinstance(module, torch.jit.ScriptModule)
 
 
 def compiled_parts(module: nn.Module) -> tuple[str, ...]:

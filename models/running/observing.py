@@ -22,6 +22,8 @@ import torch
 from torch import Tensor, nn
 
 from fovea.models.capture import capture as record
+from fovea.models.capture.recorder import unwrapped
+from fovea.models.kinds.attention.kernels import Kernels
 from fovea.models.places.follow import Followed, follow_call
 from fovea.models.places.layout import (
     DRAWN,
@@ -31,9 +33,9 @@ from fovea.models.places.layout import (
     layouts_of,
     place,
 )
-from fovea.models.records import Site, Trace
+from fovea.models.records import Site, Trace, Unseen
 from fovea.models.running.again import Again, are_alike, count_of, photos_of, share_rows
-from fovea.models.running.compiled import compiled_parts
+from fovea.models.running.compiled import compiled_parts, is_script
 from fovea.models.tracing.entry import Entry
 from fovea.models.tracing.recording import Recording
 
@@ -246,6 +248,13 @@ class Observation(Trace):
         return self._pass.sites(self._index)
 
     @property
+    def unseen(self) -> tuple[Unseen, ...]:
+        """What was computed that looks like attention, a gate or a sampler, and is no site: in
+        which module, where in its code, and why.
+        """
+        return self._pass.recording.unseen
+
+    @property
     def photos(self) -> int:
         """How many photos went through the network together."""
         return self._pass.photos() if self._index is None else 1
@@ -323,6 +332,7 @@ def capture(
     places: bool | Layouts = True,
     features: bool = False,
     gradients: bool = False,
+    kernels: Kernels | None = None,
 ) -> Iterator[Observation]:
     """Watch a network inside the `with`; what is yielded is its trace, for all maps, afterwards.
 
@@ -331,17 +341,27 @@ def capture(
     followed from the outermost call that was given the photo. places: False leaves them out; those
     of an earlier trace (`trace.layouts`) save the pass that finds them. features: keep the maps
     before each gate. gradients: keep the graph for `trace.differentiate`; maps for a class need
-    only `trace.for_class`.
+    only `trace.for_class`. kernels: operators that attend and that Fovea does not know, each with
+    a function from its arguments to an `Attention`:
+
+        capture(model, kernels={"mylib::attention": lambda q, k, v: Attention(q, k)})
+
+    What is no site and looks like one is named in `trace.unseen`. A network that `torch.compile`
+    made runs eagerly inside the `with`, and so does every other in the process meanwhile.
     """
     given = None if isinstance(places, bool) else places
     for name in compiled_parts(module):
-        warnings.warn(
-            f"{name or 'the network'} is compiled: what attends in there is not seen; "
-            "watch it before it is compiled",
-            stacklevel=3,
-        )
-    with record(module, features=features, gradients=gradients, entries=True) as recording:
-        made_by = _Pass(module, recording, places is not False, given)
+        what = name or "the network"
+        if is_script(module.get_submodule(name)):
+            reason = "TorchScript does not pass through Python: what attends in there is not seen"
+        else:
+            reason = "it runs eagerly while it is watched, which may round differently"
+        warnings.warn(f"{what} is compiled: {reason}", stacklevel=3)
+    network = unwrapped(module)
+    with record(
+        network, features=features, gradients=gradients, kernels=kernels, entries=True
+    ) as recording:
+        made_by = _Pass(network, recording, places is not False, given)
         try:
             yield Observation(made_by)
         finally:

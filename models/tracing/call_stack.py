@@ -9,12 +9,19 @@ threads that run the same module.
 from __future__ import annotations
 
 import sys
-from types import FrameType
+from pathlib import Path
+from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
+import torch
 from torch import nn
 
 _CALL = nn.Module._call_impl.__code__
+
+_OURS = str(Path(__file__).parents[1])
+_TORCHS = str(Path(torch.__file__).parent)
+_LIBRARY: dict[CodeType, bool] = {}
+"""Whether code is torch's or this project's own: no place in the network of a person."""
 
 
 class Call(NamedTuple):
@@ -32,8 +39,10 @@ def module_paths(root: nn.Module) -> dict[int, str]:
         # _modules, not named_modules(): this runs for every capture, and that takes twice as long.
         for name, child in module._modules.items():
             if child is not None and id(child) not in paths:
-                paths[id(child)] = prefix + name
-                unvisited.append((f"{prefix}{name}.", child))
+                # A compiled part is called as it was before it was compiled.
+                path = prefix[:-1] if name == "_orig_mod" else prefix + name
+                paths[id(child)] = path
+                unvisited.append((f"{path}." if path else "", child))
     return paths
 
 
@@ -57,6 +66,29 @@ def is_running(paths: dict[int, str]) -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def _is_library(code: CodeType) -> bool:
+    known = _LIBRARY.get(code)
+    if known is None:
+        known = code.co_filename.startswith((_OURS, _TORCHS, "<"))
+        # The networks of this project are networks like any other.
+        known &= "/models/networks/" not in code.co_filename
+        known &= "/models/mechanisms/" not in code.co_filename
+        _LIBRARY[code] = known
+    return known
+
+
+def place_in_code() -> tuple[str, int]:
+    """(file, line) of the innermost frame on this thread's stack that is neither torch's nor this
+    project's; ("", 0) where there is none.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if not _is_library(frame.f_code):
+            return frame.f_code.co_filename, frame.f_lineno
+        frame = frame.f_back
+    return "", 0
 
 
 def call_of(root: nn.Module) -> Call | None:

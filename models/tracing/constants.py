@@ -18,16 +18,20 @@ class Constants:
     """The tensors of one pass that are known to be the same for every photo, by identity.
 
     Buffers are held until the recording ends: one that is replaced during a pass must not hand its
-    identity on to something else. All others are let go as ever.
+    identity on to something else. Those of batch norms are left out: nothing else reads them. All
+    others are let go as ever.
     """
 
     def __init__(self, root: nn.Module) -> None:
-        self.known: dict[int, Any] = {
-            id(buffer): buffer
-            for module in root.modules()
-            for buffer in module._buffers.values()
-            if buffer is not None
-        }
+        self.known: dict[int, Any] = {}
+        unvisited = [root]
+        while unvisited:  # not modules(): this runs for every capture, and that takes much longer
+            module = unvisited.pop()
+            unvisited += [child for child in module._modules.values() if child is not None]
+            if module._buffers and "running_mean" not in module._buffers:
+                for buffer in module._buffers.values():
+                    if buffer is not None:
+                        self.known[id(buffer)] = buffer
 
     def holds(self, value: object) -> bool:
         """Whether a tensor is known to be constant."""

@@ -26,11 +26,16 @@ from torch import Tensor, nn
 _CALL = nn.Module._call_impl.__code__
 
 
-def _methods_of(kind: type) -> frozenset[CodeType]:
-    """The code of the methods that a class of modules adds to `nn.Module`'s own."""
+_Methods = dict[CodeType, list[tuple[str, types.FunctionType]]]
+
+
+def _methods_of(kind: type) -> _Methods:
+    """The methods that a class of modules adds to `nn.Module`'s own, by the code that runs: a
+    decorator's, which several share, and what it decorates.
+    """
     if kind in _known_methods:
         return _known_methods[kind]
-    found = set()
+    found: _Methods = {}
     for base in kind.__mro__:
         if base in (nn.Module, object):
             continue
@@ -40,12 +45,25 @@ def _methods_of(kind: type) -> frozenset[CodeType]:
             function = getattr(value, "__func__", value)
             while function is not None:
                 if isinstance(function, types.FunctionType):
-                    found.add(function.__code__)
+                    found.setdefault(function.__code__, []).append((name, function))
                 function = getattr(function, "__wrapped__", None)
-    return _known_methods.setdefault(kind, frozenset(found))
+    return _known_methods.setdefault(kind, found)
 
 
-_known_methods: WeakKeyDictionary[type, frozenset[CodeType]] = WeakKeyDictionary()
+_known_methods: WeakKeyDictionary[type, _Methods] = WeakKeyDictionary()
+
+
+def _name_of(kind: type, frame: FrameType) -> str | None:
+    """Which method of a class runs in a frame; None where that is open.
+
+    What a decorator made has one code for all that it decorates; what it closes over differs.
+    """
+    code, values = frame.f_code, frame.f_locals
+    for name, function in _methods_of(kind).get(code, ()):
+        cells = zip(code.co_freevars, function.__closure__ or (), strict=True)
+        if all(values.get(variable) is cell.cell_contents for variable, cell in cells):
+            return name
+    return None
 
 
 def _numpy_random() -> Any:
@@ -123,7 +141,7 @@ class Entries:
     def _known(self) -> frozenset[CodeType]:
         if self._codes is None:
             kinds = {type(part) for part in self._root.modules()}
-            self._codes = frozenset({_CALL}).union(*[_methods_of(kind) for kind in kinds])
+            self._codes = frozenset({_CALL}).union(*[set(_methods_of(kind)) for kind in kinds])
         return self._codes
 
     def now(self) -> Entry | None:
@@ -152,7 +170,9 @@ class Entries:
         else:
             names = code.co_varnames[: code.co_argcount]
             module = values.get(names[0]) if names else None
-            method = code.co_name
+            method = _name_of(type(module), frame)
+            if method is None:
+                return None
             args, kwargs = _given(code, values)
         path = self._paths.get(id(module))
         if path is None or not isinstance(module, nn.Module):

@@ -2,48 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from threading import RLock, get_ident
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+from weakref import proxy, ref
 
 import torch
 from torch import Tensor, nn
 
-from fovea.models.records import Kind, Site, Tensors, Trace
+from fovea.models.records import Attention, Kind, Site, Tensors, Trace, Unseen
 from fovea.models.tracing import editing
-from fovea.models.tracing.call_stack import call_of, calling_module, module_paths
+from fovea.models.tracing.audit import unseen_of
+from fovea.models.tracing.call_stack import call_of, calling_module, module_paths, place_in_code
 from fovea.models.tracing.constants import Constants
 from fovea.models.tracing.entry import Entries, Entry
-from fovea.models.tracing.origins import Origins
+from fovea.models.tracing.origins import Origin, Origins, Start
 from fovea.models.tracing.stopping import check
+from fovea.models.tracing.tensors import is_wrapped, unwrapped
+
+_ACTIVATIONS = {"sigmoid", "hardsigmoid", "expit", "special_expit"}
+
+_PARTS = {"getitem", "narrow", "select", "split", "chunk", "unbind", "slice"}
+
+_TIMES = {"mul", "multiply", "rmul", "imul"}
+
+_CHANGES = {
+    *("tril", "triu", "where", "pow", "square", "sqrt", "relu", "threshold", "clamp", "clip"),
+    *("roll", "flip", "sort", "index_fill", "scatter", "masked_scatter", "index_select", "rpow"),
+}
+"""What may leave a distribution one, entry by entry; its values tell."""
+
+
+def name_of(func: Any) -> str:
+    """What a function or an operator is called; of overloads, what all of them are."""
+    name = getattr(func, "__name__", None) or str(func)
+    return name if "::" in name else name.partition(".")[0]
 
 
 class Recording:
     """What one `capture` has seen so far; `trace` may be read during and after the `with`."""
 
     def __init__(
-        self, module: nn.Module, *, features: bool, gradients: bool, entries: bool = False
+        self,
+        module: nn.Module,
+        *,
+        features: bool,
+        gradients: bool,
+        kernels: Mapping[str, Callable[..., Attention]] | None = None,
+        entries: bool = False,
     ) -> None:
         self.features, self.gradients = features, gradients
-        self.origins = Origins()
+        # Operators of a person's own by their names, besides those that are known.
+        self.kernels = kernels or {}
+        # Not the method itself: a recording is gone as soon as nobody holds it.
+        self.origins = Origins(partial(Recording._begin, proxy(self)))
         self.constants = Constants(module)
+        # The function that the network is calling now.
+        self.running: Any = None
+        self.given: Sequence[Any] = ()
         # Heads that the function now running has folded into the batch axis, where it says so.
         self.folded_heads: int | None = None
         # For each site, how the network was entered when it was found, if that was asked for: the
         # same object for all sites of one call.
         self.calls: list[Entry | None] = []
         self._module = module
+        # What another thread of the same call was started by: (module path, entry), by thread.
+        self.carried: dict[int, tuple[str, Entry | None]] = {}
         plan = editing.active()
         self.edits = None if plan is None else editing.Lookup(plan)
         self.paths = module_paths(module)
         self._entries = Entries(module, self.paths) if entries else None
         self._sites: list[Site] = []
+        self._starts: list[Start] = []
+        self._missed: list[Unseen] = []
+        self._learned: set[int] | None = None
+        self._lock = RLock()
         self._differentiable: dict[int, tuple[Tensor, Callable[[Tensor], Tensor]]] = {}
 
     @property
     def trace(self) -> Trace:
-        return Trace(tuple(self._sites))
+        return Trace(tuple(self._sites), self.unseen)
+
+    @property
+    def unseen(self) -> tuple[Unseen, ...]:
+        """What was computed that looks like attention, a gate or a sampler, and is no site."""
+        return unseen_of(self._starts, self._missed)
 
     def add(
         self,
@@ -59,19 +105,119 @@ class Recording:
         its shape to that of the record. note: what a reader of its values has to know.
         """
         check()
-        if self.gradients and differentiable is not None and differentiable.requires_grad:
-            self._differentiable[len(self._sites)] = differentiable, arrange
-        self.calls.append(self.enter())
-        self._sites.append(
-            Site(
-                id=f"s{len(self._sites):02d}",
-                kind=kind,
-                layer=sum(site.kind == kind for site in self._sites),
-                name=calling_module(self.paths),
-                tensors=tensors,
-                note=note,
+        wrapped = {
+            name: unwrapped(value)
+            for name in tensors.__dataclass_fields__
+            if isinstance(value := getattr(tensors, name), Tensor) and is_wrapped(value)
+        }
+        if wrapped:
+            changes: Any = wrapped
+            tensors = replace(tensors, **changes)
+        with self._lock:  # a network may attend in threads of its own
+            if self.gradients and differentiable is not None and differentiable.requires_grad:
+                self._differentiable[len(self._sites)] = differentiable, arrange
+            self.calls.append(self.enter())
+            self._sites.append(
+                Site(
+                    id=f"s{len(self._sites):02d}",
+                    kind=kind,
+                    layer=sum(site.kind == kind for site in self._sites),
+                    name=self.module(),
+                    tensors=tensors,
+                    note=note,
+                )
             )
-        )
+
+    def module(self) -> str:
+        """The path of the module that is computing at this moment on this thread."""
+        path = calling_module(self.paths)
+        if not path and self.carried:
+            return self.carried.get(get_ident(), ("", None))[0]
+        return path
+
+    def _begin(self, origin: Origin) -> Start | None:
+        what = name_of(self.running).strip("_")
+        if origin.produced_by not in ("softmax", "affine-grid") and what not in _ACTIVATIONS:
+            return None
+        file, line = place_in_code()
+        first = self.given[0] if self.given else None
+        source = ref(first) if isinstance(first, Tensor) else None
+        start = Start(origin.produced_by, what, self.module(), file, line, source)
+        self._starts.append(start)
+        return start
+
+    def miss(
+        self,
+        what: Literal["attention", "gate", "sampler", "part"],
+        operation: Any,
+        reason: str,
+        module: str | None = None,
+    ) -> None:
+        """Name what is computed at this moment and is no site.
+
+        module: its path, where that is not the one on the call stack.
+        """
+        file, line = ("", 0) if module is not None else place_in_code()
+        where = self.module() if module is None else module
+        self._missed.append(Unseen(what, where, file, line, name_of(operation), reason))
+
+    def is_learned(self, tensor: Tensor) -> bool:
+        """Whether a tensor is a parameter or buffer of the network, or a view of one."""
+        if self.constants.holds(tensor):
+            return True
+        if self._learned is None:
+            held = (*self._module.parameters(), *self._module.buffers())
+            self._learned = {one.untyped_storage().data_ptr() for one in held}
+        return not is_wrapped(tensor) and tensor.untyped_storage().data_ptr() in self._learned
+
+    @property
+    def told(self) -> int:
+        """How many sites there are, and how many were named that are none."""
+        return len(self._sites) + len(self._missed)
+
+    def follow(
+        self, known: Sequence[tuple[Tensor, Origin]], func: Any, args: Any, result: Any
+    ) -> None:
+        """What a call, which made no site, made of tensors whose origins were known before it."""
+        made = result if isinstance(result, tuple | list) else [result]
+        made = [one for one in made if isinstance(one, Tensor)]
+        for tensor, origin in known if made else ():
+            if origin.size < 0:
+                for one in made:
+                    self._follow_weights(tensor, origin, func, one)
+                continue
+            start, after = origin.start, self.origins.get(made[0])
+            if after is not None and start is not None and after.start is None:
+                self.origins.set(made[0], replace(after, start=start))
+            elif after is None:
+                if origin.produced_by == "softmax" and name_of(func).strip("_") in _CHANGES:
+                    self._follow_softmax(tensor, origin, func, made[0])
+                elif start is not None and not start.became:
+                    source = start.source and start.source()
+                    others = [one for one in args if isinstance(one, Tensor) and one is not tensor]
+                    start.seen |= any(one is source for one in others)  # x·σ(x), an activation
+                    start.became = name_of(func)
+                    start.alike = any(one.shape == tensor.shape for one in others)
+
+    def _follow_weights(self, tensor: Tensor, origin: Origin, func: Any, made: Tensor) -> None:
+        name, known = name_of(func).strip("_"), self.origins.get(made)
+        if origin.factor is not None or (known is not None and known.produced_by == "softmax"):
+            return
+        if made.numel() == tensor.numel() or (made.numel() < tensor.numel() and name in _PARTS):
+            self.origins.set(made, origin)
+        elif made.ndim == tensor.ndim and name in _TIMES:
+            # Values weighed one by one, and yet to be summed.
+            self.origins.set(made, Origin("weighted", size=-1, factor=tensor))
+
+    def _follow_softmax(self, tensor: Tensor, origin: Origin, func: Any, made: Tensor) -> None:
+        if made.shape != tensor.shape:
+            return
+        axis = origin.axis(tensor)
+        if axis is not None and name_of(func) in ("tril", "triu", "where"):
+            self.origins.set(made, origin.along(made, axis, changed=True))
+        else:
+            weights = Origin("weights", size=-1, changed=True, start=origin.start)
+            self.origins.set(made, weights)
 
     def change(self, kind: Kind) -> Any:
         """What an edit changes at the site of this kind that was just recognised, or None.
@@ -89,7 +235,11 @@ class Recording:
         """How the network was entered, if that was asked for. To be called early in a call: what a
         method was given is read from its variables, before it changes them.
         """
-        return None if self._entries is None else self._entries.now()
+        if self._entries is None:
+            return None
+        if self.carried and get_ident() in self.carried:
+            return self.carried[get_ident()][1]
+        return self._entries.now()
 
     def leave(self) -> None:
         """Nothing runs any more: let go of what the frames of calls keep alive."""
@@ -137,7 +287,7 @@ class Recording:
             _, arrange = self._differentiable[index]
             sites[index] = _with_gradient(sites[index], arrange(gradient).detach())
         self._differentiable.clear()
-        return found[: len(roots)], Trace(tuple(sites))
+        return found[: len(roots)], Trace(tuple(sites), self.unseen)
 
 
 def _with_gradient(site: Site, gradient: Tensor) -> Site:

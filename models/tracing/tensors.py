@@ -6,6 +6,27 @@ import torch
 from torch import Tensor
 
 
+def is_wrapped(tensor: Tensor) -> bool:
+    """Whether a transform of `torch.func` handed the tensor round."""
+    return torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+
+
+def plain(tensor: Tensor) -> Tensor:
+    """The values behind what a transform of `torch.func` hands round, and behind a nested tensor.
+
+    Under `grad`, `jacrev` and their kin that is the tensor itself; under `vmap` the axis that is
+    mapped over comes first; a nested tensor is padded with zeros.
+    """
+    functorch = torch._C._functorch
+    while is_wrapped(tensor):
+        if functorch.is_batchedtensor(tensor):
+            axis = functorch.maybe_get_bdim(tensor)
+            tensor = functorch.get_unwrapped(tensor).movedim(axis, 0)
+        else:
+            tensor = functorch.get_unwrapped(tensor)
+    return torch.nested.to_padded_tensor(tensor, 0.0) if tensor.is_nested else tensor
+
+
 def kept(tensor: Tensor) -> Tensor:
     """`tensor` without its history, and on storage of its own if it is a part of a larger one.
 
@@ -13,8 +34,18 @@ def kept(tensor: Tensor) -> Tensor:
     would keep all three.
     """
     tensor = tensor.detach()
+    if is_wrapped(tensor):
+        return tensor  # its values are unwrapped when it becomes part of a site
+    tensor = plain(tensor)
     whole = tensor.untyped_storage().nbytes() == tensor.numel() * tensor.element_size()
     return tensor if whole else tensor.clone(memory_format=torch.contiguous_format)
+
+
+def same_storage(one: Tensor, other: Tensor) -> bool:
+    """Whether both begin at the same entry of the same memory: views of each other, mostly."""
+    if is_wrapped(one) or is_wrapped(other):
+        one, other = plain(one), plain(other)
+    return one.data_ptr() == other.data_ptr()
 
 
 def four_axes(tensor: Tensor) -> Tensor:
@@ -26,3 +57,11 @@ def four_axes(tensor: Tensor) -> Tensor:
     if tensor.ndim == 3:
         return tensor[:, None]
     return tensor if tensor.ndim == 4 else tensor.flatten(0, tensor.ndim - 4)
+
+
+def unwrapped(tensor: Tensor) -> Tensor:
+    """The values behind a transform of `torch.func`, with what was mapped over in the batch."""
+    values = plain(tensor)
+    if values.ndim > tensor.ndim:
+        values = plain(values.flatten(0, values.ndim - tensor.ndim))
+    return values

@@ -168,7 +168,7 @@ VIEWS: dict[str, View] = {
 
 MAPS_AT: dict[str, tuple[str, ...]] = {
     "attention": ("attention",),
-    "gate": ("channel-gate", "spatial-gate", "strip-gate"),
+    "gate": tuple(name for name, kind in SITE_KINDS.items() if "gate" in kind.views),
     "grid": ("grid",),
     "grid/warped": ("warped",),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
+from dataclasses import asdict, replace
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -25,8 +25,9 @@ from fovea.models.places.layout_kinds import layout_kind
 from fovea.models.preprocessing import blank
 from fovea.models.records import Attention, Site
 from fovea.models.running import tasks
-from fovea.models.running.compiled import compiled_parts
+from fovea.models.running.compiled import compiled_parts, is_script
 from fovea.models.running.outputs import tensors_of
+from fovea.models.tracing.audit import summed
 from fovea.server.answers.subject import learned_of
 from fovea.server.commands.common import problems_stop
 from fovea.server.commands.session import loaded, looking
@@ -55,7 +56,9 @@ async def examine(
     sites = [about_site(site) for site in analysis.trace.sites]
     cost = measure(network.module, inputs, repeats) | {"kept_bytes": analysis.trace.nbytes}
     problems, notes = findings(network.module, sites, cost)
-    report = {"sites": sites, "cost": cost, "maps": maps}
+    unseen = [asdict(one) for one in summed(analysis.trace.unseen)]
+    problems += [f"Not a site: {one}." for one in summed(analysis.trace.unseen)]
+    report = {"sites": sites, "unseen": unseen, "cost": cost, "maps": maps}
     return {**report, "problems": problems, "notes": notes}
 
 
@@ -173,10 +176,16 @@ def findings(
     problems, notes = [], []
     for name in compiled_parts(module):
         what = f"{name} is" if name else "The network is"
-        problems.append(
-            f"{what} compiled (torch.compile or TorchScript): what attends in there does not pass "
-            "through Python and is not seen. Look at it before it is compiled."
-        )
+        if is_script(module.get_submodule(name)):
+            problems.append(
+                f"{what} TorchScript: what attends in there does not pass through Python and is "
+                "not seen. Look at the network that it was made from."
+            )
+        else:
+            notes.append(
+                f"{what} compiled. It runs eagerly while it is watched, which may round "
+                "differently in the last bits."
+            )
     if not sites:
         problems.append(
             "Capture finds nothing: no softmax over keys, no sigmoid on a feature map, no sampling "
@@ -200,13 +209,13 @@ def findings(
         )
     if not cost["same_output"]:
         notes.append(
-            "With capture the output differs in its last bits: torch leaves a fused kernel of "
-            "nn.MultiheadAttention or nn.TransformerEncoderLayer, or the network draws lots."
+            "With capture the output differs: the network draws lots, or parts of it are compiled "
+            "and run eagerly while they are watched."
         )
     return problems, notes
 
 
-# Weights of chance ------------------------------------------------------------------------------
+# Random weights ---------------------------------------------------------------------------------
 
 
 class RandomWeights(Catalog):

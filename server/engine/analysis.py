@@ -6,7 +6,10 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from fovea.models.catalog.spec import LoadedModel, ModelSpec
+from fovea.models.edits import Edit
 from fovea.models.geometry import Geometry
 from fovea.models.records import Trace
 from fovea.models.running.tasks import Mask, Output, Sentence, task_of
@@ -29,7 +32,8 @@ class Analysis:
     """serial: differs from one forward pass to the next, as their floats may; the id does not.
 
     photo, geometry: None where the network read a sentence, which is `text` then. output: what the
-    network answers with that is not `predictions`.
+    network answers with that is not `predictions`. logits: (class,), of a network that classifies.
+    of, edits: which analysis was edited, and how; None and none where nothing was.
     """
 
     id: str
@@ -45,6 +49,9 @@ class Analysis:
     timings_ms: Mapping[str, float]
     text: Text | None = None
     output: Output | None = None
+    logits: Tensor | None = None
+    of: str | None = None
+    edits: tuple[Edit, ...] = ()
 
     @property
     def view(self) -> tuple[Photo, Geometry]:

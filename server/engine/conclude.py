@@ -16,6 +16,7 @@ from fovea.models.methods.probes import learn
 from fovea.models.methods.registry import METHODS
 from fovea.models.preprocessing import prepare
 from fovea.models.running import tasks
+from fovea.models.tracing.audit import summed
 from fovea.server.engine.analysis import Analysis, Prediction
 from fovea.server.engine.inference import Outcome
 from fovea.server.intake.given import Given, Text
@@ -33,6 +34,10 @@ def to_input(given: Given | None, spec: ModelSpec) -> tuple[Tensor, Geometry | N
     return prepare(torch.from_numpy(given.pixels).permute(2, 0, 1), spec.preprocessing)
 
 
+MOST_UNSEEN = 5
+"""So many things that are no site are named in the warnings of an analysis."""
+
+
 def conclude(
     key: str,
     given: Given,
@@ -45,6 +50,10 @@ def conclude(
     photo = given if isinstance(given, Photo) else None
     warnings = () if photo is None else photo.warnings
     answer = output(outcome, loaded.spec, () if isinstance(given, Photo) else given.words)
+    missed = summed(outcome.trace.unseen)
+    warnings += tuple(f"Not shown: {one}." for one in missed[:MOST_UNSEEN])
+    if len(missed) > MOST_UNSEEN:
+        warnings += (f"Not shown: {len(missed) - MOST_UNSEEN} more of the kind (`fovea doctor`).",)
     return Analysis(
         id=key,
         serial=secrets.token_hex(8),
@@ -55,6 +64,7 @@ def conclude(
         trace=outcome.trace,
         trace_bytes=outcome.trace.nbytes,
         predictions=predictions(outcome.logits, loaded.spec),
+        logits=outcome.logits if loaded.spec.task == "classification" else None,
         warnings=(*warnings, *_about(outcome, loaded.spec, answer)),
         timings_ms={**before_ms, "queue": outcome.queue_ms, "forward": outcome.forward_ms},
         text=None if isinstance(given, Photo) else given,

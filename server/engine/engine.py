@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
 from typing import Any, Literal, TypeVar
@@ -22,12 +22,13 @@ import numpy as np
 from fovea.models.capture.stream import Addition
 from fovea.models.catalog.catalog import Catalog
 from fovea.models.catalog.spec import LoadedModel
+from fovea.models.edits import Edit, RefusedEdit
 from fovea.models.maps.propagation import NotPossible
 from fovea.models.methods.base import Probe
 from fovea.models.records import Site
 from fovea.models.running.tasks import task_of
 from fovea.models.tracing.operations import Workings
-from fovea.server.engine import costs
+from fovea.server.engine import costs, editing
 from fovea.server.engine.admission import Place, Places
 from fovea.server.engine.analysis import Analysis, analysis_id
 from fovea.server.engine.budget import UPLOADS, Budget
@@ -152,6 +153,41 @@ class Engine:
             given = self.store.photo(given.digest) or given
             return await self._once(key, lambda: self._make(key, given, loaded, decode_ms, beams))
 
+    async def edited(self, analysis: Analysis, edits: tuple[Edit, ...]) -> Analysis:
+        """The analysis of the same photo or sentence by the network with these edits.
+
+        Raises EditRefused before any pass for edits that make no sense there. Edits of an edited
+        analysis are made besides its own.
+        """
+        edits = (*analysis.edits, *edits)
+        base = self.store.get(analysis.of) if analysis.of else analysis
+        await self._in_thread(editing.check, base, edits)
+        key = editing.edited_id(base, edits)
+        if kept := self.store.find(key):
+            return kept
+
+        async def make() -> Analysis:
+            with self._admission() as place:
+                loaded = await self._network(base.model.id, place)
+                started = perf_counter()
+                given = await self._in_thread(editing.with_hidden, base, edits) or base.text
+                assert given is not None
+                inputs, geometry = await self._in_thread(to_input, given, loaded.spec)
+                before = {"preprocess": (perf_counter() - started) * 1000}
+                notes: list[str] = []
+                ask = editing.outcome_of(base, edits, notes)
+                try:
+                    asked = self.inference.submit_again(loaded, inputs, ask)
+                    outcome = await asyncio.wrap_future(asked)
+                except RefusedEdit as error:
+                    raise editing.refused(error) from error
+            found = await self._in_thread(conclude, key, given, loaded, geometry, outcome, before)
+            found = replace(found, of=base.id, edits=edits, warnings=(*found.warnings, *notes))
+            self.store.put(found)
+            return found
+
+        return await self._once(key, make)
+
     async def again(
         self, analysis: Analysis, key: str, ask: Again[T], *, of_network: bool = False
     ) -> T:
@@ -161,6 +197,8 @@ class Engine:
         have it.
         """
         of = f"{analysis.model.id}/{analysis.revision}" if of_network else analysis.serial
+        # What is the network's own is that of the network without edits.
+        ask = ask if of_network else editing.under(analysis, ask)
         return await self._kept(self._maps, MAPS_KEPT, f"{of}/{key}", analysis, ask)
 
     async def learned(self, analysis: Analysis) -> Mapping[Probe, Any]:
@@ -175,6 +213,7 @@ class Engine:
         Raises MapNotPossible where that pass does not meet the site.
         """
         key = f"{analysis.serial}/{site}/workings"
+        watch = editing.under(analysis, watch)
         return await self._kept(self._workings, WORKINGS_KEPT, key, analysis, watch)
 
     async def stream(
@@ -202,7 +241,10 @@ class Engine:
         if first is None and reads == "text":
             raise WrongInput("No model here reads sentences.", hint="Send a photo.")
         if first is None:
-            raise NotReady("There is no model to look with.", hint="Set FOVEA_WEIGHTS_DIR.")
+            raise NotReady(
+                "No model here can look at photos.",
+                hint="Name a folder of weights with FOVEA_WEIGHTS_DIR.",
+            )
         if reads == "photo":
             self._default = first
         return first

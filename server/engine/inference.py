@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from fovea.models.catalog.spec import LoadedModel
+from fovea.models.edits import RefusedEdit
 from fovea.models.maps.propagation import NotPossible
 from fovea.models.records import Trace
 from fovea.models.running.inference import run
@@ -276,7 +277,7 @@ def _failing(jobs: Sequence[_Job], error: BaseException) -> list[Callable[[], No
 
 def _told(jobs: Sequence[_Job], error: Exception) -> Exception:
     """What clients learn of an error; the log has the rest."""
-    if isinstance(error, NotPossible):
+    if isinstance(error, NotPossible | RefusedEdit):
         return error
     model = jobs[0].loaded.spec.id
     log.error("forward pass of %s failed", model, exc_info=error)

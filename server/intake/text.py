@@ -33,6 +33,8 @@ def given_to(spec: ModelSpec, sent: Photo | str) -> Given:
 def parse(text: str, spec: ModelSpec) -> Text:
     """The words of a sentence, if the network knows them all and there are not too many."""
     labels = spec.labels or ()
+    if (read := spec.card.get("source_words")) is not None:
+        labels = labels[: tasks.FIRST_WORD + read]
     known = labels[tasks.FIRST_WORD : tasks.FIRST_WORD + LISTED]
     kind = "letters" if tasks.spelled(labels) else "words"
     listed = f"{spec.id} knows the {kind}: {' '.join(known)}{' …' if len(known) == LISTED else ''}"

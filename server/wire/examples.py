@@ -273,3 +273,8 @@ STREAM = {
     ],
     "non_finite": 0,
 }
+
+EDITS = [
+    {"edit": "off", "site": "s05", "heads": [0]},
+    {"edit": "block", "site": "s10", "queries": ["cls"], "keys": [[5, 9]]},
+]

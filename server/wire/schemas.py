@@ -9,10 +9,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from fovea.models.catalog.spec import ModelSpec
+from fovea.models.edits import to_json
 from fovea.models.geometry import Geometry as Placed
 from fovea.models.methods.base import Subject
 from fovea.models.preprocessing import Preprocessing as Wanted
 from fovea.models.running.tasks import task_of
+from fovea.server.answers.change import change_of
 from fovea.server.engine.analysis import Analysis as KeptAnalysis
 from fovea.server.wire.addresses import address
 from fovea.server.wire.map_schemas import MapOffer, map_offers, site_offers
@@ -47,6 +49,30 @@ class Links(Schema):
     model: str
 
 
+class Answer(Schema):
+    score: float
+    logit: float
+
+
+class ClassChange(Schema):
+    """One of the top five classes, before or after."""
+
+    index: int
+    label: str
+    before: Answer
+    after: Answer
+
+
+class Change(Schema):
+    """What edits changed of the answer."""
+
+    classes: list[ClassChange] = Field(description="the top five of both, the best before first")
+    words: list[str] | None = Field(description="of a network that writes: [before, after]")
+    share: float | None = Field(
+        description="of a network that segments: the share of places whose class changed"
+    )
+
+
 class Analysis(Schema):
     id: str
     model: str
@@ -62,6 +88,11 @@ class Analysis(Schema):
     warnings: list[str]
     timings_ms: dict[str, float]
     links: Links
+    of: str | None = Field(default=None, description="the analysis that was edited; else null")
+    edits: list[dict[str, Any]] = Field(default=[], description="what was changed, in order")
+    change: Change | None = Field(
+        default=None, description="what the edits changed of the answer; null where nothing was"
+    )
 
 
 class ModelSummary(Schema):
@@ -222,23 +253,27 @@ def geometry_of(geometry: Placed | None) -> Geometry | None:
     )
 
 
-def analysis(kept: KeptAnalysis, subject: Subject) -> Analysis:
-    """The JSON of an analysis, without its arrays."""
+def analysis(kept: KeptAnalysis, subject: Subject, before: KeptAnalysis | None = None) -> Analysis:
+    """The JSON of an analysis, without its arrays; before: the one that was edited, if kept."""
     here = address(f"/v1/analyses/{kept.id}")
-    photo, text = kept.photo, kept.text
+    photo, text, geometry = kept.photo, kept.text, kept.geometry
+    input_px = None if geometry is None else (geometry.input_height, geometry.input_width)
     return Analysis(
         id=kept.id,
         model=kept.model.id,
         image=None if photo is None else Size(width=photo.width, height=photo.height),
         text=None if text is None else text.text,
-        geometry=geometry_of(kept.geometry),
+        geometry=geometry_of(geometry),
         predictions=[
             Prediction(index=p.index, label=p.label, score=p.score) for p in kept.predictions
         ],
         output=output(kept.output, here),
+        of=kept.of,
+        edits=[to_json(edit) for edit in kept.edits],
+        change=None if before is None else Change.model_validate(change_of(before, kept)),
         sites=[
             SiteSummary(
-                **site_fields(kept.trace, site, kept.sentence),
+                **site_fields(kept.trace, site, kept.sentence, input_px),
                 views=site_offers(subject, site, here),
             )
             for site in kept.trace.sites

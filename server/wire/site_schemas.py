@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from fovea.models.kinds.registry import SITE_KINDS
 from fovea.models.methods.making.queries import key_grid, query_grid, windows, word_labels
@@ -23,6 +23,8 @@ else:
 
 
 class Grid(Schema):
+    """With rows and columns alone the cells share the whole input evenly."""
+
     rows: int
     columns: int
     depth: int = Field(default=1, description="layers behind each other: moments, slices; else 1")
@@ -39,6 +41,11 @@ class Grid(Schema):
         description="pixels that a cell was made from, with the cell's middle; more than the "
         "stride where patches overlap",
     )
+
+    @model_serializer(mode="wrap")
+    def _said(self, made: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        plain = {"depth": 1, "origin": None, "stride": None, "extent": None}
+        return {name: value for name, value in made(self).items() if value != plain.get(name, self)}
 
 
 class SiteSummary(Schema):
@@ -80,11 +87,11 @@ class SiteSummary(Schema):
     views: list[Offer] = Field(description="what this site can show")
 
 
-def grid_of(grid: PatchGrid | None) -> Grid | None:
-    """The JSON of a grid."""
+def grid_of(grid: PatchGrid | None, input_px: tuple[int, int] | None = None) -> Grid | None:
+    """The JSON of a grid. input_px: (height, width) of the network's input, where that is known."""
     if grid is None:
         return None
-    axes = grid.axes or ()
+    axes = () if input_px is not None and grid.covers(*input_px) else grid.axes or ()
     return Grid(
         rows=grid.rows,
         columns=grid.columns,
@@ -95,8 +102,13 @@ def grid_of(grid: PatchGrid | None) -> Grid | None:
     )
 
 
-def site_fields(trace: Trace, site: Site, sentence: Sentence | None = None) -> dict[str, Any]:
-    """One row of an analysis's `sites`, without its views."""
+def site_fields(
+    trace: Trace,
+    site: Site,
+    sentence: Sentence | None = None,
+    input_px: tuple[int, int] | None = None,
+) -> dict[str, Any]:
+    """One row of an analysis's `sites`, without its views. input_px: as in `grid_of`."""
     queries, keys = word_labels(site, sentence)
     is_attention = isinstance(site.tensors, Attention)
     fields: dict[str, Any] = {
@@ -110,13 +122,13 @@ def site_fields(trace: Trace, site: Site, sentence: Sentence | None = None) -> d
         }
     return fields | {
         "title": SITE_KINDS[site.kind].title,
-        "grid": grid_of(site.grid),
+        "grid": grid_of(site.grid, input_px),
         "prefix_tokens": site.prefix_tokens,
         "suffix_tokens": site.suffix_tokens,
         "query_labels": None if queries is None else list(queries),
         "key_labels": None if keys is None else list(keys),
         "windows": windows(site),
-        "query_grid": grid_of(query_grid(site)) if is_attention else None,
-        "key_grid": grid_of(key_grid(site)) if is_attention else None,
+        "query_grid": grid_of(query_grid(site), input_px) if is_attention else None,
+        "key_grid": grid_of(key_grid(site), input_px) if is_attention else None,
         "projections": is_attention and site.attention.factored and windows(site) is None,
     }

@@ -25,6 +25,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from safetensors.torch import save_file
 
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.networks import build
 from tests.real_weights import FILE, IMAGENET_VIT, real_weights
 
 ROOT = Path(__file__).parents[2]
@@ -118,6 +119,18 @@ def _own_models(folder: Path) -> Path:
             "num_classes = 5",
         ]
         (folder / f"heads_{heads}.toml").write_text("\n".join(lines), "utf-8")
+    torch.manual_seed(0)
+    strips = build("gated_resnet", gate="coordinate", classes=5)
+    save_file(strips.state_dict(), folder / "strips.safetensors")
+    lines = [
+        'builder = "fovea.models.networks.gated_resnet:GatedResNet"',
+        'weights = "strips.safetensors"',
+        'labels = ["daisy", "dandelion", "rose", "sunflower", "tulip"]',
+        '[arguments]\ngate = "coordinate"\nclasses = 5',
+        "[preprocessing]\nsize = [112, 112]\nmean = [0.5, 0.5, 0.5]\nstd = [0.5, 0.5, 0.5]",
+        'interpolation = "bilinear"\ncrop = "centre"',
+    ]
+    (folder / "strips.toml").write_text("\n".join(lines), "utf-8")
     return folder
 
 

@@ -45,3 +45,25 @@ def test_the_head_sheet_is_a_grid_for_any_number_of_heads(watched: Watched, head
         assert row["label"]["x"] + row["label"]["width"] <= row["cells"][0]["x"] + 1
     page.locator(".mini").last.click()
     expect(page.locator("#sentence")).to_contain_text(f"Attention 1, head {heads - 1}")
+
+
+def test_strips_lie_along_the_edges_of_what_the_network_saw(watched: Watched) -> None:
+    page = watched.open("?sample=sunflower&model=strips&site=s03")
+    rows, columns = page.locator(".strip-of-rows"), page.locator(".strip-of-columns")
+    expect(rows).to_have_count(14)
+    expect(columns).to_have_count(14)
+    edges = page.evaluate(
+        """() => ["rows", "columns"].map((strip) => {
+          const all = [...document.querySelectorAll(`.strip-of-${strip}`)];
+          const of = (name) => all.map((one) => Number(one.getAttribute(name)));
+          return { x: of("x"), y: of("y"), width: of("width"), height: of("height") };
+        })"""
+    )
+    upright, flat = edges
+    assert len(set(upright["x"])) == len(set(flat["y"])) == 1
+    assert upright["x"][0] == pytest.approx(flat["x"][0])
+    assert upright["y"][0] == pytest.approx(flat["y"][0])
+    for starts, sizes in ((upright["y"], upright["height"]), (flat["x"], flat["width"])):
+        ends = [start + size for start, size in zip(starts, sizes, strict=True)]
+        assert ends[:-1] == pytest.approx(starts[1:])
+    expect(page.locator("#sentence")).to_contain_text("Strip gate 3")

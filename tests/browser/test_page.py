@@ -120,7 +120,7 @@ def test_an_answer_pressed_shows_what_counted_for_it(
     values = np.array(get(watched.server, path, target=named["index"])["values"])
     wanted = expected_cells(watched.server, values, "viridis", 0.7)
     assert np.abs(seen_cells(page, analysis, *values.shape).astype(float) - wanted).max() <= 6
-    page.get_by_role("radio", name="Grad-CAM").click()
+    page.get_by_role("radio", name="Attention Grad-CAM").click()
     expect(page.locator("#sentence")).to_contain_text("Grad-CAM for")
     page.keyboard.press("4")
     expect(page.locator("#panel-how")).to_contain_text(named["label"])

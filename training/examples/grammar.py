@@ -177,12 +177,25 @@ def draw_pairs(count: int, seed: int, held_out: bool) -> list[Pair]:
 
 def vocabulary() -> tuple[str, ...]:
     """Every word of both languages once: English first, each language by the alphabet."""
-    english = {"that", "do", "does", "not", "always", "today", *BEFORE, *AFTER, *PRONOUNS}
-    english |= {word for noun in NOUNS for word in noun.english} | {*SINGULAR, *PLURAL}
-    english |= {word for forms, _ in VERBS for form in forms for word in form.split()}
-    french = {"est-ce", "que", "qui", "ne", "pas", "toujours", "aujourd'hui", *PRONOUNS.values()}
-    french |= {word for noun in NOUNS for word in noun.french} | {*PLURAL.values()}
-    french |= {word for forms in SINGULAR.values() for word in forms}
-    french |= {word for table in (BEFORE, AFTER) for forms in table.values() for word in forms}
-    french |= {word for _, forms in VERBS for word in forms}
-    return (*sorted(english), *sorted(french - english))
+    return (*_english(), *_french())
+
+
+def source_words() -> int:
+    """How many words of `vocabulary`, from the first on, are of the language that is read."""
+    return len(_english())
+
+
+def _english() -> list[str]:
+    words = {"that", "do", "does", "not", "always", "today", *BEFORE, *AFTER, *PRONOUNS}
+    words |= {word for noun in NOUNS for word in noun.english} | {*SINGULAR, *PLURAL}
+    return sorted(words | {word for forms, _ in VERBS for form in forms for word in form.split()})
+
+
+def _french() -> list[str]:
+    """Without those that English has too."""
+    words = {"est-ce", "que", "qui", "ne", "pas", "toujours", "aujourd'hui", *PRONOUNS.values()}
+    words |= {word for noun in NOUNS for word in noun.french} | {*PLURAL.values()}
+    words |= {word for forms in SINGULAR.values() for word in forms}
+    words |= {word for table in (BEFORE, AFTER) for forms in table.values() for word in forms}
+    words |= {word for _, forms in VERBS for word in forms}
+    return sorted(words - {*_english()})

@@ -126,6 +126,8 @@ def write_card(
         "date": datetime.date.today().isoformat(),
         "citation": recipe.citation,
     }
+    if (read := getattr(task, "source_words", None)) is not None:
+        card["source_words"] = read
     text = json.dumps(card, indent=1, ensure_ascii=False)
     weights.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
     return card

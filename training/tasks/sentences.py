@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from fovea.models.networks.decoder import END, PAD, SPECIAL, START
-from training.examples.grammar import Pair, draw_pairs, vocabulary
+from training.examples.grammar import Pair, draw_pairs, source_words, vocabulary
 from training.examples.precision import mixed
 from training.examples.words import Vocabulary
 from training.loop.task import Source
@@ -85,6 +85,7 @@ class SentenceTask:
         self.recipe, self.device = recipe, device
         self.vocabulary = Vocabulary((*SPECIAL, *vocabulary()))
         self.classes = self.vocabulary.labels
+        self.source_words = source_words()
         pairs = draw_pairs(VAL_SENTENCES, VAL_SEED, held_out=True)
         self.val = Sentences.of(pairs, self.vocabulary).to(device)
 

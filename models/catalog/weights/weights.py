@@ -12,6 +12,7 @@ WeightsError
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -108,8 +109,15 @@ def read(path: Path, expected_sha256: str | None = None) -> tuple[dict[str, Tens
         ) from error
 
 
+def may_not_be_read(path: Path | None) -> bool:
+    """Whether the file is there and its permissions keep this process from reading it."""
+    return path is not None and not os.access(path, os.R_OK)
+
+
 def unreadable(path: Path) -> str | None:
     """Why a safetensors file cannot be read, as far as its header tells; None if it can."""
+    if may_not_be_read(path):
+        return f"{path.name} cannot be read (permission): chmod 644 {path.name}"
     try:
         with path.open("rb") as file:
             start = file.read(512)
@@ -119,8 +127,6 @@ def unreadable(path: Path) -> str | None:
             return None  # Named as what it is when it is read.
         with safetensors.safe_open(path, "pt"):
             return None
-    except PermissionError:
-        return f"{path.name} cannot be read (permission): chmod 644 {path.name}"
     except OSError as error:
         return f"{path.name} cannot be read ({error.strerror or 'an error of the disk'})"
     except safetensors.SafetensorError as error:

@@ -64,7 +64,8 @@ def _is_any(where: tuple[Where, ...] | None, windows: int, tokens: int, like: Te
     apart = any(window is not None for window, _ in where)
     found = torch.zeros(windows if apart else 1, tokens, dtype=torch.bool, device=like.device)
     for window, token in where:
-        found[slice(None) if window is None else window, token] = True
+        if token < tokens:  # a sentence that is being written has not got there yet
+            found[slice(None) if window is None else window, token] = True
     return found
 
 

@@ -2,67 +2,154 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from fovea.models.kinds.attention import edit
-from fovea.models.kinds.attention.weighing import CHANGED, Weighing, weighing_of
-from fovea.models.kinds.following import keep_changed, keep_mixed
+from fovea.models.kinds.attention.kernels import (
+    FUNCTIONS,
+    Adapter,
+    called,
+    looks_like_attention,
+    name_of,
+    named_arguments,
+    scaled_dot_product,
+)
+from fovea.models.kinds.attention.weighing import (
+    CHANGED,
+    PART,
+    Weighing,
+    unweighed,
+    weighing_of,
+)
+from fovea.models.kinds.following import keep_changed
 from fovea.models.records import Attention
 from fovea.models.tracing.origins import Origin
+from fovea.models.tracing.products import Operands, product_of
 from fovea.models.tracing.recording import Recording, Watch
 from fovea.models.tracing.tensors import four_axes, kept
+from fovea.models.tracing.torch_paths import inside
+
+WEIGHTS = Origin("weights", size=-1)
 
 
-def _scaled_dot_product_attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-    *,
-    values: bool,
-) -> Attention:
-    """The record of one call; the parameters are those of the torch function.
+def on_kernel(adapter: Adapter) -> Callable[..., Any]:
+    """The handler of a kernel that computes a whole attention."""
 
-    values: whether to keep the values too.
-    """
-    if attn_mask is not None and query.ndim > 4:  # photos and windows are to be one axis
-        attn_mask = attn_mask.expand(*query.shape[:-1], key.shape[-2])
-    query, key = four_axes(kept(query)), four_axes(kept(key))
-    held = four_axes(kept(value)) if values else None
-    if enable_gqa:
-        share = query.shape[1] // key.shape[1]
-        key = key.repeat_interleave(share, dim=1)
-        held = None if held is None else held.repeat_interleave(share, dim=1)
-    return Attention(
-        query=query,
-        key=key,
-        value=held,
-        mask=None if attn_mask is None else four_axes(kept(attn_mask)),
-        scale=query.shape[-1] ** -0.5 if scale is None else scale,
-        causal=is_causal,
+    def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+        result = func(*args, **kwargs)
+        _keep(watch.recording, adapter(*args, **kwargs), result)
+        return result
+
+    return handler
+
+
+def on_operator(adapter: Adapter, op: Any) -> Callable[..., Any]:
+    """The same for an operator of the dispatcher, whose arguments are named by its schema."""
+
+    def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+        result = func(*args, **kwargs)
+        named = named_arguments(op, args, kwargs)
+        _keep(watch.recording, called(adapter, args, kwargs, named), result)
+        return result
+
+    return handler
+
+
+def on_unknown_operator(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """An operator of some library: named, where it looks like attention."""
+    result = func(*args, **kwargs)
+    if looks_like_attention((*args, *kwargs.values()), result):
+        name = name_of(func.func)
+        watch.recording.miss(
+            "attention",
+            name,
+            "an operator that is not known takes queries, keys and values: tell it by "
+            f'capture(model, kernels={{"{name}": lambda q, k, v: Attention(q, k)}})',
+        )
+    return result
+
+
+class _As:
+    """An operator of ATen, called where the function of its name would be."""
+
+    def __init__(self, running: Any, func: Any) -> None:
+        self._running, self.func = running, func
+        self.__name__ = name_of(running.func)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._running(*args, **kwargs)
+
+
+def as_function(handler: Callable[..., Any], function: Any) -> Callable[..., Any]:
+    """The handler of a torch function, for the operator of ATen behind it."""
+
+    def of_operator(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+        return handler(watch, _As(func, function), args, kwargs)
+
+    return of_operator
+
+
+def _keep(recording: Recording, attention: Attention, result: Any) -> None:
+    """A site of what an adapter told, with its tensors copied where they are parts of others."""
+    if not isinstance(attention, Attention):
+        raise TypeError(f"an adapter returns an Attention, not a {type(attention).__name__}")
+    parts: dict[str, Any] = {
+        name: four_axes(kept(tensor))
+        for name in ("query", "key", "mask", "value", "probabilities")
+        if (tensor := getattr(attention, name)) is not None
+    }
+    if not recording.gradients:
+        parts["value"] = None
+    if recording.change("attention") is not None:
+        recording.note_edit("This attention is a kernel that cannot be edited: it ran as it is.")
+    first = result[0] if isinstance(result, tuple | list) else result
+    recording.add(
+        "attention",
+        replace(attention, **parts),
+        # Of a kernel that projects what comes out, the gradient at A·V is not known.
+        differentiable=first if parts.get("value") is not None else None,
+        arrange=four_axes,
     )
 
 
 def on_attention(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """A fused kernel: keeps its query and key."""
+    """Torch's own fused kernel: keeps its query and key."""
     recording = watch.recording
     change = recording.change("attention")
     if change is not None:
         return _edited_kernel(recording, change, func, args, kwargs)
     result = func(*args, **kwargs)
-    attention = _scaled_dot_product_attention(*args, **kwargs, values=recording.gradients)
+    attention = scaled_dot_product(*args, **kwargs)
+    if not recording.gradients:
+        attention = replace(attention, value=None)
     recording.add("attention", attention, differentiable=result, arrange=four_axes)
+    return result
+
+
+def on_nested(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """Remembers how many tokens a padded tensor had before it was made a nested one."""
+    result = func(*args, **kwargs)
+    watch.recording.origins.set(result, Origin("nested", size=args[0].shape[1]))
+    return result
+
+
+def on_encoder_layer(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """`nn.TransformerEncoderLayer` or the attention of `nn.MultiheadAttention` as one kernel."""
+    origin = watch.recording.origins.get(args[0])
+    result = func(*args, **kwargs)
+    tokens = None
+    if origin is not None and origin.produced_by == "nested":
+        tokens = origin.size
+        for one in result if isinstance(result, tuple) else (result,):
+            watch.recording.origins.set(one, origin)
+    adapter = FUNCTIONS[func.func]
+    _keep(watch.recording, adapter(*args, **kwargs, tokens=tokens), result)
     return result
 
 
@@ -105,17 +192,6 @@ def _edited_kernel(
     return result
 
 
-# `multi_head_attention_forward` hands itself over to the mode as a whole. To see the attention
-# inside, its body has to run under the mode again, without the line that would hand over once
-# more: the same code, with globals in which that line's question is answered "no".
-attention_body = types.FunctionType(
-    F.multi_head_attention_forward.__code__,
-    {**F.multi_head_attention_forward.__globals__, "has_torch_function": lambda _: False},
-    "multi_head_attention_forward",
-    F.multi_head_attention_forward.__defaults__,
-)
-
-
 @contextmanager
 def folded_heads_of(
     recording: Recording,
@@ -139,8 +215,8 @@ def folded_heads_of(
 
 def on_multi_head_attention(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """Runs the function's body under the mode, so that the attention inside is seen."""
-    with folded_heads_of(watch.recording, *args, **kwargs), watch:
-        return attention_body(*args, **kwargs)
+    with folded_heads_of(watch.recording, *args, **kwargs), inside(), watch:
+        return func(*args, **kwargs)
 
 
 def _softmax_axis(input: Tensor, dim: int | None = None, *_: Any, **__: Any) -> int:
@@ -152,10 +228,35 @@ def on_softmax(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """Remembers the result and the axis that was normalised."""
     result = func(*args, **kwargs)
     axis = _softmax_axis(*args, **kwargs)
-    if result.ndim >= 2:
+    if result.ndim >= 1:
         origin = Origin("softmax", size=result.shape[axis], stride=result.stride(axis))
         watch.recording.origins.set(result, origin)
     return result
+
+
+def exponential(otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    """The handler of what may become weights, once it is divided by its sum.
+
+    otherwise: who looks at it besides.
+    """
+
+    def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+        result = otherwise(watch, func, args, kwargs)
+        given = args[0] if args else None
+        if (
+            isinstance(result, Tensor)
+            and result.ndim >= 2
+            and not watch.recording.constants.holds(given)
+        ):
+            watch.recording.origins.set(result, WEIGHTS)
+        return result
+
+    return handler
+
+
+def plainly(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """The call itself, at which nobody looks."""
+    return func(*args, **kwargs)
 
 
 def weigh(
@@ -173,13 +274,14 @@ def weigh(
     if change is not None:
         weighs, shown = edit.weighed(weighing.factor, arranged, change, recording.note_edit)
         result, differentiable = again(weighs), shown
-    attention = Attention(probabilities=weighing.arranged(kept(shown), heads))
+    # Arranged first: under a transform of torch.func the axes are those that the network sees.
+    attention = Attention(probabilities=four_axes(kept(arranged(shown))))
     recording.add(
         "attention",
         attention,
         differentiable=differentiable,
         arrange=arranged,
-        note=CHANGED if weighing.changed else None,
+        note=PART if weighing.part else CHANGED if weighing.changed else None,
     )
     return result
 
@@ -202,34 +304,56 @@ def _product(func: Any, args: Any, kwargs: Any, factor: Tensor) -> Callable[[Ten
     return again
 
 
-def on_matmul(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """A site, if one factor is a softmax over what the product sums over."""
+def on_product(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """A site, if one factor is a distribution over what the product sums over.
+
+    The product of two that are no parameters may be the scores of queries and keys.
+    """
+    # Before the call: some write over a factor or over what they add to.
+    recording = watch.recording
+    operands = product_of(func.func, args, kwargs)
+    weighing = weighing_of(recording.origins, func.func, args, kwargs)
     result = func(*args, **kwargs)
-    origins = watch.recording.origins
-    weighing = weighing_of(origins, func, args, kwargs)
     if weighing is not None:
         return weigh(watch, weighing, _product(func, args, kwargs, weighing.factor), result)
-    if args and (origin := origins.get(args[0])) is not None:
-        # The left factor's last axis is summed: heads are mixed, where the keys are on another.
-        keep_changed(watch, args[0], origin, result)
+    reason = unweighed(recording.origins, operands)
+    if reason is not None:
+        recording.miss("attention", func.func, reason)
+        return result
+    for index, (own, output, factor) in enumerate(operands):
+        origin = recording.origins.get(factor)
+        axis = origin.axis(factor) if origin is not None else None
+        if origin is None or axis is None or origin.produced_by != "softmax":
+            continue
+        # Heads are mixed, where the keys are on another axis.
+        if own[axis] in output and own[axis] not in operands[1 - index][0]:
+            kept_axis = output.index(own[axis])
+            recording.origins.set(result, origin.along(result, kept_axis, changed=True))
+            return result
+    if _may_be_scores(recording, operands):
+        recording.origins.set(result, WEIGHTS)
     return result
 
 
-def on_einsum(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """The same for a product that is written as an equation."""
-    result = func(*args, **kwargs)
-    weighing = weighing_of(watch.recording.origins, func, args, kwargs)
-    if weighing is not None:
-        return weigh(watch, weighing, _product(func, args, kwargs, weighing.factor), result)
-    keep_mixed(watch, args, result)
-    return result
+def _may_be_scores(recording: Recording, operands: Operands) -> bool:
+    """Whether two tensors that the photo has a part in are multiplied, with rows of both left."""
+    if len(operands) != 2:
+        return False
+    (own, output, one), (other, _, more) = operands
+    rows, columns = set(own) - set(other), set(other) - set(own)
+    if not (rows & set(output) and columns & set(output)) or min(one.ndim, more.ndim) < 2:
+        return False
+    return not recording.is_learned(one) and not recording.is_learned(more)
+
+
+on_einsum = on_product
 
 
 def on_sum(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """A site, if what is summed are values that a softmax has weighed, over its keys."""
+    """A site, if what is summed are values that were weighed, over their keys."""
     result = func(*args, **kwargs)
     origins = watch.recording.origins
-    weighing = weighing_of(origins, func, args, kwargs)
+    weighing = weighing_of(origins, func.func, args, kwargs)
     if weighing is not None:
         return weigh(watch, weighing, _sum_again(func, args, kwargs, weighing), result)
     if args and (origin := origins.get(args[0])) is not None:

@@ -1,11 +1,13 @@
 """Recognising that a softmax weighs values: a product that sums over what it normalised.
 
-Three ways to write it: `matmul`, `einsum`, and a product entry by entry that is then summed. Which
-axis is which is all that there is to find out; nothing here touches a value.
+Two ways to write it: a product that sums (`tracing/products.py` spells every one as an einsum), and
+a product entry by entry that is then summed. What torch normalised is known by its axis; what a
+network normalised by hand is told by its values, whose sums over the keys are 1.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,41 +15,47 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fovea.models.tracing.equations import operands_of
 from fovea.models.tracing.origins import Origin, Origins
-from fovea.models.tracing.tensors import four_axes
+from fovea.models.tracing.products import Operands, product_of
+from fovea.models.tracing.tensors import four_axes, plain
 
 CHANGED = "The matrix that weighs the values: changed between its softmax and the product."
 """Of a matrix whose heads were mixed (talking heads), say: its rows need not sum to 1."""
+
+PART = "Some keys of its softmax carry no value here (a sink, or another part of the picture)."
+"""Of rows that sum to less than 1."""
+
+SUMS = (torch.sum, Tensor.sum)
 
 
 @dataclass(frozen=True, slots=True)
 class Weighing:
     """Values weighed by a softmax, with the axes of both.
 
-    lead: the axes of `factor` that are windows or heads; query: None where there is only one; key:
-    the normalised one; spread: those of size 1 that the values fill with features. values_lead,
-    values_key: the same axes in `values`, None where they lack it.
+    lead: the axes of `factor` that are windows or heads; query: several where they are a grid, none
+    where there is only one; key: those that are summed over; spread: those of size 1 that the
+    values fill with features. values_lead, values_key: the same axes in `values`, None where they
+    lack it. part: some keys of the softmax are not among them.
     """
 
     factor: Tensor
     lead: tuple[int, ...]
-    query: int | None
-    key: int
+    query: tuple[int, ...]
+    key: tuple[int, ...]
     values: Tensor
     values_lead: tuple[int | None, ...]
-    values_key: int
+    values_key: tuple[int, ...]
     spread: tuple[int, ...] = ()
     changed: bool = False
+    part: bool = False
 
     def arranged(self, tensor: Tensor, folded_heads: int | None = None) -> Tensor:
         """A tensor of the factor's shape as (batch, head, query, key)."""
-        if self.query is None:
-            tensor = tensor.permute(*self.lead, self.key, *self.spread).flatten(len(self.lead))
-            tensor = tensor.unsqueeze(-2)
-        else:
-            order = (*self.lead, self.query, self.key, *self.spread)
-            tensor = tensor.permute(order).flatten(len(self.lead) + 1)
+        sizes = [tensor.shape[axis] for axis in self.lead]
+        queries = math.prod(tensor.shape[axis] for axis in self.query)
+        keys = math.prod(tensor.shape[axis] for axis in self.key)
+        order = (*self.lead, *self.query, *self.key, *self.spread)
+        tensor = tensor.permute(order).reshape(*sizes, queries, keys)
         if folded_heads is not None:
             tensor = tensor.unflatten(0, (-1, folded_heads))
         return four_axes(tensor)
@@ -55,11 +63,14 @@ class Weighing:
     def arranged_values(self, folded_heads: int | None = None) -> Tensor | None:
         """A copy of the values as (batch, head, key, head_dim); None where they lack an axis."""
         lead = [axis for axis in self.values_lead if axis is not None]
-        rest = [i for i in range(self.values.ndim) if i != self.values_key and i not in lead]
+        known = (*lead, *self.values_key)
+        rest = [i for i in range(self.values.ndim) if i not in known]
         if len(lead) < len(self.values_lead) or not rest:
             return None
-        values = self.values.detach().permute(*lead, self.values_key, *rest)
-        values = values.flatten(len(lead) + 1).clone()
+        sizes = [self.values.shape[axis] for axis in lead]
+        keys = math.prod(self.values.shape[axis] for axis in self.values_key)
+        values = self.values.detach().permute(*known, *rest)
+        values = values.reshape(*sizes, keys, -1).clone()
         if folded_heads is not None:
             values = values.unflatten(0, (-1, folded_heads))
         return four_axes(values)
@@ -68,56 +79,82 @@ class Weighing:
 def _softmax(origins: Origins, tensor: Any) -> tuple[Origin, int] | None:
     """(origin, the normalised axis) of a softmax that still has it."""
     origin = origins.get(tensor)
-    if origin is None or origin.produced_by != "softmax" or tensor.ndim < 2:
+    if origin is None or origin.produced_by != "softmax" or tensor.ndim < 1:
         return None
     axis = origin.axis(tensor)
     return None if axis is None else (origin, axis)
 
 
-def _of_matmul(origins: Origins, args: Sequence[Any]) -> Weighing | None:
-    if len(args) != 2:
+def is_distribution(tensor: Tensor, axes: Sequence[int]) -> bool:
+    """Whether no entry is negative and the sum over the axes is 1, or 0 where nothing is seen."""
+    values = plain(tensor)
+    coarse = values.dtype in (torch.float16, torch.bfloat16)
+    sums = values.detach().double().sum(tuple(axis - tensor.ndim for axis in axes))
+    near = (sums - 1).abs() < (2e-2 if coarse else 1e-3)
+    return bool(plain((values >= 0).all() & (near | (sums == 0)).all() & near.any()))
+
+
+def _of_product(origins: Origins, operands: Operands) -> Weighing | None:
+    """Letters tell which axis is which: keys are summed over, queries are of the weights alone."""
+    if len(operands) != 2:
         return None
-    for factor, values, summed in ((args[0], args[1], -1), (args[1], args[0], -2)):
-        found = _softmax(origins, factor)
-        if found is None or found[1] != factor.ndim + summed or values.ndim < 2:
+    for (own, output, factor), (other, _, values) in (operands, operands[::-1]):
+        origin = origins.get(factor)
+        if origin is None or origin.produced_by != "softmax" or origin.axis(factor) is None:
+            origin = origins.weights_of(factor)
+        if origin is None:
             continue
-        lead = tuple(range(factor.ndim - 2))
-        shift = values.ndim - factor.ndim
+        summed = [i for i, one in enumerate(own) if one in other and one not in output]
+        if not summed:
+            continue
+        axis = origin.axis(factor) if origin.produced_by == "softmax" else None
+        if axis is not None:
+            if axis not in summed:
+                continue
+            summed = [axis]  # what else is summed over are windows or heads
+        elif math.prod(factor.shape[i] for i in summed) < 2 or not is_distribution(factor, summed):
+            continue
+        keys = math.prod(factor.shape[i] for i in summed)
+        # Capitals stand for axes before those of the product: windows and heads.
+        alone = [i for i, one in enumerate(own) if one in output and one not in other]
+        queries = [i for i in alone if own[i].islower()]
+        if len(queries) > 1 and factor.shape[queries[-1]] == keys:
+            queries = queries[-1:]  # what stands before them are heads that share their values
+        lead = tuple(i for i in range(factor.ndim) if i not in (*queries, *summed))
         return Weighing(
             factor,
             lead,
-            query=factor.ndim - 3 - summed,
-            key=factor.ndim + summed,
+            query=tuple(queries),
+            key=tuple(summed),
             values=values,
-            values_lead=tuple(axis + shift if axis + shift >= 0 else None for axis in lead),
-            values_key=values.ndim - 3 - summed,
-            changed=found[0].changed,
+            values_lead=tuple(other.index(own[i]) if own[i] in other else None for i in lead),
+            values_key=tuple(other.index(own[i]) for i in summed),
+            changed=origin.changed,
+            part=origin.part,
         )
     return None
 
 
-def _of_einsum(origins: Origins, args: Sequence[Any]) -> Weighing | None:
-    operands = operands_of(args)
+def unweighed(origins: Origins, operands: Operands) -> str | None:
+    """Why a product, whose factor came of scores, is no attention; None where it is none of ours.
+
+    The factor sums over its keys into a third tensor: it attends, but its rows are no distribution.
+    """
     if len(operands) != 2:
         return None
-    for (own, output, factor), (other, _, values) in (operands, operands[::-1]):
-        found = _softmax(origins, factor)
-        if found is None or own[found[1]] in output or own[found[1]] not in other:
+    for (own, output, factor), (other, _, _) in (operands, operands[::-1]):
+        if origins.weights_of(factor) is None:
             continue
-        key = found[1]
-        queries = [i for i, one in enumerate(own) if one in output and one not in other]
-        if len(queries) != 1:
+        summed = [i for i, one in enumerate(own) if one in other and one not in output]
+        if not summed or min(factor.shape[-1], max(factor.shape)) < 4 or factor.ndim < 2:
             continue
-        lead = tuple(i for i in range(factor.ndim) if i not in (queries[0], key))
-        return Weighing(
-            factor,
-            lead,
-            query=queries[0],
-            key=key,
-            values=values,
-            values_lead=tuple(other.index(own[i]) if own[i] in other else None for i in lead),
-            values_key=other.index(own[key]),
-            changed=found[0].changed,
+        if math.prod(factor.shape[i] for i in summed) < 2:
+            continue
+        sums = plain(factor).detach().double().sum(tuple(i - factor.ndim for i in summed))
+        sums = plain(sums)
+        return (
+            f"it weighs {math.prod(factor.shape[i] for i in summed)} values with numbers that are "
+            f"no distribution: their sums are {sums.min():.3g} to {sums.max():.3g}, not 1"
         )
     return None
 
@@ -131,26 +168,31 @@ def _summed_axis(input: Tensor, dim: Any = None, *_: Any, **__: Any) -> int | No
 
 def _of_sum(origins: Origins, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Weighing | None:
     origin = origins.get(args[0]) if args else None
-    if origin is None or origin.factor is None or origin.size != _summed_axis(*args, **kwargs):
+    if args and (origin is None or origin.factor is None):
+        origin = origins.weights_of(args[0])
+    if origin is None or origin.factor is None:
         return None
-    values, factor, key = args[0], origin.factor, origin.size
+    values, factor, key = args[0], origin.factor, _summed_axis(*args, **kwargs)
+    if key is None or factor.ndim != values.ndim or factor.shape[key] < 2:
+        return None
+    if origin.size != key and (origin.size >= 0 or not is_distribution(factor, (key,))):
+        return None
     spread = tuple(i for i in range(factor.ndim) if factor.shape[i] < values.shape[i])
     rest = [i for i in range(factor.ndim) if i != key and i not in spread]
     # The last of the others is the query, unless there is only the batch.
     lead = tuple(rest[:-1]) if len(rest) > 1 else tuple(rest)
-    query = rest[-1] if len(rest) > 1 else None
-    return Weighing(factor, lead, query, key, values, lead, key, spread, origin.changed)
+    query = tuple(rest[-1:]) if len(rest) > 1 else ()
+    flags = {"changed": origin.changed, "part": origin.part}
+    return Weighing(factor, lead, query, (key,), values, lead, (key,), spread, **flags)
 
 
 def weighing_of(
     origins: Origins,
     func: Callable[..., Any],
     args: Sequence[Any],
-    kwargs: Mapping[str, Any],
+    kwargs: dict[str, Any],
 ) -> Weighing | None:
-    """What this call of a torch function weighs with a softmax, if it does."""
-    if func is torch.einsum:
-        return _of_einsum(origins, args)
-    if func in (torch.sum, Tensor.sum):
+    """What this call of a torch function weighs with a distribution over keys, if it does."""
+    if func in SUMS:
         return _of_sum(origins, args, kwargs)
-    return _of_matmul(origins, args)
+    return _of_product(origins, product_of(func, args, kwargs))

@@ -263,6 +263,8 @@ def on_pooled_sum(otherwise: Handler) -> Handler:
     def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         origin = watch.recording.origins.get(args[0]) if args else None
         weighs = origin is not None and origin.produced_by in ("softmax", "weighted")
+        by_hand = watch.recording.origins.weights_of(args[0]) if args else None
+        weighs |= by_hand is not None and by_hand.factor is not None
         return (otherwise if weighs else on_pooling)(watch, func, args, kwargs)
 
     return handler

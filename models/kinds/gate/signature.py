@@ -51,9 +51,16 @@ def _kind(spread: Spread, factor: Factor) -> Kind | None:
 
 
 def add(
-    watch: Watch, kind: Kind, spread: Spread, factor: Factor, *, competing: int = 0
+    watch: Watch,
+    kind: Kind,
+    spread: Spread,
+    factor: Factor,
+    *,
+    competing: int = 0,
+    over_places: bool = False,
 ) -> Tensor | None:
-    """A site of this kind. competing: over how many branches a softmax made the factor.
+    """A site of this kind. competing: over how many branches a softmax made the factor;
+    over_places: whether it made it over all places.
 
     The factor that multiplies instead, (batch, channel, row, column), where an edit says so.
     """
@@ -65,6 +72,7 @@ def add(
     values = (spread.factor if changed is None else changed).detach().clone()
     notes = [
         f"A softmax over {competing} that compete." if competing else None,
+        "A softmax over all places: its factors sum to 1." if over_places else None,
         PER_CHANNEL if spread.varies == "chw" else None,
         range_note(factor),
     ]

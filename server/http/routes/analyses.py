@@ -163,9 +163,10 @@ async def read_analysis(request: Request, engine: EngineOf, analysis: AnalysisOf
     """What was found, site by site, without the arrays; and which maps there are of it."""
 
     async def make(_: str) -> bytes:
+        before = engine.store.find(analysis.of) if analysis.of else None
         subject = await learned_of(engine, analysis)
         return await in_thread(
-            lambda: schemas.analysis(analysis, subject).model_dump_json().encode()
+            lambda: schemas.analysis(analysis, subject, before).model_dump_json().encode()
         )
 
     return await conditional(request, analysis.serial, (JSON,), make)

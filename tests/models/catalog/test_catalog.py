@@ -238,3 +238,21 @@ def test_weights_come_from_the_hub_with_progress(tmp_path: Path) -> None:
     revision, received, total = done.stdout.split()
     assert revision == hashlib.sha256(file.read_bytes()).hexdigest()[:12]
     assert int(received) == int(total) == file.stat().st_size
+
+
+def test_a_name_that_begins_with_the_word_comes_before_one_that_holds_it() -> None:
+    found = [spec.id for spec in Catalog(offline=True).search("swin", limit=200)]
+    assert found[0].startswith("swin")
+    within = [index for index, name in enumerate(found) if "abswin" in name]
+    begun = [index for index, name in enumerate(found) if name.startswith("swin")]
+    assert within
+    assert max(begun) < min(within)
+
+
+def test_a_translator_tells_the_words_that_it_reads_from_those_that_it_writes() -> None:
+    from training.examples.grammar import source_words, vocabulary
+
+    spec = bundled()["text_transformer"]
+    assert spec.labels is not None
+    assert spec.labels[4:] == vocabulary()
+    assert spec.card["source_words"] == source_words()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -481,3 +484,18 @@ def test_every_edit_comes_back_from_its_json() -> None:
 def test_what_is_no_edit_is_refused(given: dict[str, Any], said: str) -> None:
     with pytest.raises(RefusedEdit, match=said.replace("[", r"\[")):
         from_json(given)
+
+
+def test_every_edit_has_its_row_in_the_document() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "what-if.md").read_text("utf-8")
+    shown = [from_json(json.loads(one)) for one in re.findall(r"`(\{\"edit\".*?\})`", page)]
+    assert {one.edit for one in shown} == set(EDITS)
+
+
+def test_the_documents_python_runs() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "what-if.md").read_text("utf-8")
+    (block_of_code,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    torch.manual_seed(0)
+    network = timm.create_model("deit_tiny_patch16_224").eval()
+    with torch.no_grad():
+        exec(block_of_code, {"model": network, "photo": seeded(1, 3, 224, 224)})

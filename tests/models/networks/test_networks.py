@@ -158,6 +158,7 @@ def test_unknown_names_list_the_valid_ones() -> None:
             (3, 112, 112),
             {"channel-gate": 7, "spatial-gate": 7},
         ),
+        ("gated_resnet", {"gate": "coordinate"}, (3, 112, 112), {"strip-gate": 7}),
         ("gated_resnet", {"gate": "self_attention"}, (3, 112, 112), {"attention": 2}),
         ("vit", {}, (3, 112, 112), {"attention": 6}),
         ("stn", {}, (1, 60, 60), {"spatial-transformer": 2}),

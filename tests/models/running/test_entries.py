@@ -7,6 +7,7 @@ cells are painted with their own numbers, so that each token says itself where i
 
 from __future__ import annotations
 
+import functools
 import random
 
 import numpy as np
@@ -178,6 +179,16 @@ class Tower(nn.Module):
         return self.attention(z, z, z)[0]
 
 
+def decorated(function):
+    """As libraries wrap their methods: one code for all, whatever it is called."""
+
+    @functools.wraps(function)
+    def wrapper(self, *args, **kwargs):
+        return function(self, *args, **kwargs)
+
+    return wrapper
+
+
 class TwoTowers(nn.Module):
     """A CLIP: what people call is one of its methods or one of its parts."""
 
@@ -192,9 +203,11 @@ class TwoTowers(nn.Module):
         return F.normalize(image, dim=-1) if normalise else image
 
     @torch.no_grad()
+    @decorated
     def get_image_features(self, **inputs: Tensor) -> Tensor:
         return self.vision_model(inputs["pixel_values"], scale=0.5).mean(1)
 
+    @decorated
     def get_intermediate_layers(self, x: Tensor, *more: int, reshape: bool = False) -> list[Tensor]:
         return [self.vision_model(x) for _ in more]
 

@@ -59,6 +59,16 @@ def test_what_is_not_understood_is_met_halfway(
     assert told_so in capsys.readouterr().err
 
 
+def test_a_translator_knows_the_words_of_one_language(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert told("explain", "--text", "le chat voit", "-o", tmp_path / "x.png") == 1
+    complaint = capsys.readouterr().err
+    assert "does not know 'le', 'chat', 'voit'" in complaint
+    assert "cat cats" in complaint
+    assert "chats" not in complaint.split("knows the words")[1]
+
+
 def test_a_device_that_has_another_name() -> None:
     with pytest.raises(SettingsError, match=r"FOVEA_DEVICE: valid: auto .*cuda .*'gpu'"):
         load(device="gpu")

@@ -160,7 +160,7 @@ def test_several_sentences_go_into_a_folder(
     assert "“the kat sees a dog”: text_transformer does not know 'kat'." in complaints
     assert " cat " in complaints, "the words that it does know are listed"
     assert "2 of 3 sentences done, 1 failed." in complaints
-    names = [one.output.name for one in plan_sentences(["a"] * 10, tmp_path, None)]
+    names = [one.outputs[0].name for one in plan_sentences(["a"] * 10, tmp_path, None)]
     assert (names[0], names[9]) == ("sentence-01.png", "sentence-10.png")
 
 

@@ -35,13 +35,15 @@ def test_a_caption_is_what_the_network_writes(
 def test_words_are_named_at_the_sites(caption: dict[str, Any]) -> None:
     words = [word["text"] for word in caption["output"]["words"]]
     encoder, _, own, cross = caption["sites"][:4]
-    assert (encoder["query_labels"], encoder["grid"]) == (None, {"rows": 8, "columns": 8})
+    assert encoder["query_labels"] is None
+    size = {"rows": 8, "columns": 8}.items()
+    assert encoder["grid"].items() >= size
     assert own["query_labels"][: len(words)] == words
     assert own["key_labels"] == ["<start>", *own["query_labels"][:-1]]
     assert not own["projections"]
     assert cross["query_labels"] == own["query_labels"]
     assert (cross["key_labels"], cross["query_grid"]) == (None, None)
-    assert cross["key_grid"] == {"rows": 8, "columns": 8}
+    assert cross["key_grid"].items() >= size
     assert cross["note"] is None
 
 

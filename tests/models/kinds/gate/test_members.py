@@ -182,6 +182,24 @@ def test_bam_is_a_mask_for_every_channel() -> None:
     assert site.tensors.bounds == (1, 2)
 
 
+@pytest.mark.parametrize("times", [None, ROWS * COLUMNS])
+def test_a_softmax_over_all_places_is_a_mask(times: int | None) -> None:
+    def write(m: Any, x: Tensor) -> Tensor:
+        shares = m.mask(x).flatten(2).softmax(-1)
+        shares = shares if times is None else shares.view(-1, 1, ROWS, COLUMNS) * times
+        return (x * m.kept(shares.view(-1, 1, ROWS, COLUMNS))).mean((2, 3))
+
+    (site,), module = sites_of(write)
+    assert site.kind == "spatial-gate"
+    assert torch.equal(site.gate.values, module.gate)
+    assert ("sum to 1" in (site.note or "")) == (times is None)
+
+
+def test_a_softmax_whose_products_are_summed_over_places_is_attention() -> None:
+    sites, _ = sites_of(lambda m, x: (x.flatten(2) * m.mask(x).flatten(2).softmax(-1)).sum(-1))
+    assert [site.kind for site in sites] == ["attention"]
+
+
 def test_concurrent_gates_are_two() -> None:
     """ScSE (Roy et al. 2018)."""
     sites, _ = sites_of(lambda m, x: x * m.channel(x).sigmoid() + x * m.mask(x).sigmoid())

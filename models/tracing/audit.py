@@ -1,0 +1,68 @@
+"""What was computed besides the sites: every start that became none, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Literal
+
+from fovea.models.records import Unseen
+from fovea.models.tracing.origins import Start
+
+_PRODUCTS = {"mul", "mul_", "multiply", "addcmul", "__mul__", "__rmul__", "__imul__"}
+_WEIGHING = {
+    *("matmul", "bmm", "mm", "einsum", "baddbmm", "addbmm", "addmm", "tensordot", "inner", "mv"),
+    *("linear", "__matmul__", "__rmatmul__", "sum", "cumsum", "scatter_add", "index_add"),
+    *("conv1d", "conv2d", "conv3d", "fold", "bilinear", "sparse_mm", "spmm", "interpolate"),
+}
+_WHAT: dict[str, Literal["attention", "gate", "sampler"]] = {
+    "softmax": "attention",
+    "factor": "gate",
+    "affine-grid": "sampler",
+}
+
+
+def _reason(start: Start) -> str | None:
+    """Why a start is no site; None for what attends to nothing: an output, an activation."""
+    became = start.became
+    if start.what == "softmax":
+        if became in _PRODUCTS:
+            return "a softmax multiplies, and what is summed afterwards was not followed"
+        if became in _WEIGHING:
+            return f"a softmax goes into {became}, which does not sum over what it normalised"
+        return None  # probabilities that are returned, ranked, or made a loss of
+    if start.what == "factor":
+        if became in _PRODUCTS:
+            if start.alike:
+                return "it has one value for each entry, none for each channel or place (GLU)"
+            return "what it multiplies has no axis of channels or places that it could be of"
+        if became in _WEIGHING:
+            return f"a sigmoid goes into {became}: no distribution over keys, no factor on a map"
+        return None
+    if "grid_sample" in became:
+        return "its grid is the same for every photo, or reads a few points for each query"
+    return f"its grid goes into {became}" if became else None
+
+
+def unseen_of(starts: Iterable[Start], noted: Iterable[Unseen]) -> tuple[Unseen, ...]:
+    """The starts that became no site and what was noted besides, equal ones counted together."""
+    missed = [
+        Unseen(_WHAT[start.what], start.module, start.file, start.line, start.operation, reason)
+        for start in starts
+        if not start.seen and (reason := _reason(start)) is not None
+    ]
+    return _together((*noted, *missed), lambda one: one.module)
+
+
+def summed(unseen: Iterable[Unseen]) -> tuple[Unseen, ...]:
+    """Those of one line of code as one, with the first module that ran it."""
+    return _together(unseen, lambda one: "")
+
+
+def _together(unseen: Iterable[Unseen], name: Callable[[Unseen], str]) -> tuple[Unseen, ...]:
+    found: dict[tuple[object, ...], Unseen] = {}
+    for one in unseen:
+        key = (one.what, name(one), one.file, one.line, one.operation, one.reason)
+        known = found.get(key)
+        found[key] = one if known is None else replace(known, times=known.times + one.times)
+    return tuple(found.values())

@@ -1,0 +1,194 @@
+"""Which way torch goes while somebody watches: the way that it goes unwatched.
+
+torch asks now and then whether a function mode is on, and takes another way if so. Here those
+questions are answered as without the mode. All of it holds while at least one pass is watched, and
+is undone with the last one:
+
+- `nn.MultiheadAttention`, `nn.TransformerEncoder` and its layer leave their fused kernels under any
+  mode, and the numbers change with that. They are told of no mode where only ours are on.
+- `multi_head_attention_forward` hands itself over to a mode as a whole. `inside` lets it run on.
+- What `torch.compile` made does not pass through Python, and Dynamo cannot trace a function mode.
+  It runs eagerly meanwhile ("force_eager"): in the whole process, since torch knows no other way.
+- A function mode belongs to its thread. What a network starts in other threads is watched there.
+
+The first three change attributes of torch for the time being, for all threads; each answers a
+thread that watches nothing as torch itself does.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.overrides import _get_current_function_mode_stack
+
+Carry = Callable[[], AbstractContextManager[Any]]
+"""What a mode goes into another thread with; made in the thread that it is on."""
+
+_lock = threading.RLock()
+_watching = 0
+_undo: list[Callable[[], None]] = []
+_eager: AbstractContextManager[Any] | None = None
+_asked = threading.local()
+
+
+def enter() -> None:
+    """One more pass is watched."""
+    global _watching
+    with _lock:
+        _watching += 1
+        if _watching == 1:
+            _install()
+        _run_eagerly()
+
+
+def leave() -> None:
+    """One pass less."""
+    global _watching, _eager
+    with _lock:
+        _watching -= 1
+        if not _watching:
+            while _undo:
+                _undo.pop()()
+            if _eager is not None:
+                _eager.__exit__(None, None, None)
+                _eager = None
+
+
+def _run_eagerly() -> None:
+    """Compiled code runs as Python; where Dynamo is not imported there is none."""
+    global _eager
+    dynamo = sys.modules.get("torch._dynamo")
+    if _eager is None and hasattr(dynamo, "set_stance"):
+        _eager = torch.compiler.set_stance("force_eager")
+        _eager.__enter__()
+
+
+def _replace(owner: Any, name: str, made: Callable[[Any], Any]) -> None:
+    original = getattr(owner, name)
+    setattr(owner, name, functools.wraps(original)(made(original)))
+    _undo.append(lambda: setattr(owner, name, original))
+
+
+def _install() -> None:
+    _replace(torch.overrides, "has_torch_function", _of_subclasses)
+    _replace(F, "has_torch_function", _unless_inside)
+    _replace(torch, "compile", _eagerly)
+    _replace(threading.Thread, "start", _carried_by_thread)
+    _replace(ThreadPoolExecutor, "submit", _carried_by_pool)
+
+
+# Questions ----------------------------------------------------------------------------------------
+
+
+def _is_subclass(value: object) -> bool:
+    """Whether a tensor answers torch functions itself, whatever modes are on."""
+    kind = type(value)
+    if kind in (Tensor, nn.Parameter):
+        return False
+    answer = getattr(kind, "__torch_function__", None)
+    return answer not in (None, torch._C._disabled_torch_function_impl)
+
+
+def _of_subclasses(original: Callable[..., bool]) -> Callable[..., bool]:
+    def has_torch_function(relevant: Iterable[object]) -> bool:
+        modes = _get_current_function_mode_stack()
+        if modes and all(getattr(mode, "takes_fused_paths", False) for mode in modes):
+            return any(map(_is_subclass, relevant))
+        return original(relevant)
+
+    return has_torch_function
+
+
+def _unless_inside(original: Callable[..., bool]) -> Callable[..., bool]:
+    def has_torch_function(relevant: Iterable[object]) -> bool:
+        if getattr(_asked, "inside", False):
+            _asked.inside = False
+            return False
+        return original(relevant)
+
+    return has_torch_function
+
+
+@contextmanager
+def inside() -> Iterator[None]:
+    """`multi_head_attention_forward`, called in here, runs its body under the modes that are on.
+
+    Raises RuntimeError where it is called in itself: torch no longer asks the question.
+    """
+    if getattr(_asked, "inside", False):
+        raise RuntimeError("multi_head_attention_forward does not let a mode inside")
+    _asked.inside = True
+    try:
+        yield
+    finally:
+        _asked.inside = False
+
+
+def _eagerly(original: Callable[..., Any]) -> Callable[..., Any]:
+    def compile(*args: Any, **kwargs: Any) -> Any:
+        compiled = original(*args, **kwargs)
+        with _lock:
+            if _watching:
+                _run_eagerly()  # Dynamo may have been imported just now
+        return compiled
+
+    return compile
+
+
+# Threads ------------------------------------------------------------------------------------------
+
+
+def _carries() -> list[Carry]:
+    """What the modes of this thread go into another with; only from inside a network's call."""
+    modes = _get_current_function_mode_stack()
+    found = [mode.carry() for mode in modes if hasattr(mode, "carry")]
+    return [carry for carry in found if carry is not None]
+
+
+def _under(carries: list[Carry], run: Callable[..., Any]) -> Callable[..., Any]:
+    def carried(*args: Any, **kwargs: Any) -> Any:
+        with ExitStack() as stack:
+            for carry in carries:
+                stack.enter_context(carry())
+            return run(*args, **kwargs)
+
+    return carried
+
+
+def _carried_by_thread(original: Callable[..., None]) -> Callable[..., None]:
+    def start(self: threading.Thread) -> None:
+        carries = [] if getattr(_asked, "submitting", False) else _carries()
+        if carries:
+            run = _under(carries, self.run)
+
+            def once() -> None:
+                vars(self).pop("run", None)
+                run()
+
+            self.run = once  # type: ignore[method-assign]
+        original(self)
+
+    return start
+
+
+def _carried_by_pool(original: Callable[..., Any]) -> Callable[..., Any]:
+    def submit(
+        self: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Any:
+        carries = _carries()
+        _asked.submitting = True  # the work takes the mode along, the pool's thread does not
+        try:
+            return original(self, _under(carries, fn) if carries else fn, *args, **kwargs)
+        finally:
+            _asked.submitting = False
+
+    return submit

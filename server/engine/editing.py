@@ -1,0 +1,139 @@
+"""Edited passes of an analysed photo: which photo, under which id, and what runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from time import perf_counter
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fovea.models.catalog.spec import LoadedModel
+from fovea.models.editing.hide import hide_cells
+from fovea.models.editing.plan import checked
+from fovea.models.editing.run import Edited, edited
+from fovea.models.edits import Edit, RefusedEdit, to_json
+from fovea.models.running.inference import run
+from fovea.models.running.tasks import task_of, write
+from fovea.server.engine.analysis import Analysis
+from fovea.server.engine.inference import Again, Outcome
+from fovea.server.intake.imaging import Photo
+from fovea.server.problems import EditRefused
+
+T = TypeVar("T")
+
+MOST_EDITS = 64
+
+
+def edited_id(analysis: Analysis, edits: Sequence[Edit]) -> str:
+    """The same edits of the same analysis give the same id."""
+    said = json.dumps([to_json(edit) for edit in edits], sort_keys=True)
+    return hashlib.blake2b(f"{analysis.id}\0{said}".encode(), digest_size=10).hexdigest()
+
+
+def check(analysis: Analysis, edits: Sequence[Edit]) -> None:
+    """Raises EditRefused, before any pass, for edits that make no sense on this analysis."""
+    if not edits:
+        raise EditRefused("There is no edit.", hint='Send {"edits": [{"edit": "off", …}]}.')
+    if len(edits) > MOST_EDITS:
+        raise EditRefused(
+            f"There are {len(edits)} edits.",
+            hint=f"At most {MOST_EDITS} are made at once; one edit takes many heads or cells.",
+            limit=MOST_EDITS,
+            actual=len(edits),
+        )
+    try:
+        found = checked(edits, analysis.trace)
+    except RefusedEdit as error:
+        raise refused(error) from error
+    if found.hidden and analysis.photo is None:
+        raise EditRefused("A sentence was read; there is no photo to hide cells of.")
+
+
+def refused(error: RefusedEdit) -> EditRefused:
+    """The problem that tells a refusal."""
+    return EditRefused(str(error), hint=error.hint or None)
+
+
+def with_hidden(analysis: Analysis, edits: Sequence[Edit]) -> Photo | None:
+    """The photo with the cells hidden that the edits name; None where a sentence was read."""
+    photo = analysis.photo
+    hides = [edit for edit in edits if edit.edit == "hide"]
+    if photo is None or not hides or analysis.geometry is None:
+        return photo
+    pixels = torch.from_numpy(photo.pixels).permute(2, 0, 1)
+    for edit in hides:
+        site = analysis.trace.site(edit.site or "")
+        assert site.grid is not None
+        try:
+            pixels = hide_cells(
+                pixels,
+                analysis.geometry,
+                site.grid,
+                edit.cells or (),
+                edit.fill or "mean",
+                edit.seed or 0,
+            )
+        except RefusedEdit as error:
+            raise refused(error) from error
+    hidden = np.ascontiguousarray(pixels.permute(1, 2, 0).numpy())
+    digest = hashlib.blake2b(hidden.tobytes()).hexdigest()
+    return replace(photo, pixels=hidden, digest=digest)
+
+
+def running(
+    loaded: LoadedModel, analysis: Analysis, edits: Sequence[Edit], given: Sequence[Tensor]
+) -> AbstractContextManager[Edited]:
+    """The context in which the network runs with these edits; given: what it is called with."""
+    inside = [edit for edit in edits if edit.edit != "hide"]
+    return edited(loaded.module, inside, analysis.trace, loaded.layouts, given)
+
+
+def under(analysis: Analysis, ask: Again[T]) -> Again[T]:
+    """The same passes with the edits of an edited analysis."""
+    if not analysis.edits:
+        return ask
+
+    def asked(loaded: LoadedModel, inputs: Tensor) -> T:
+        with running(loaded, analysis, analysis.edits, _given(analysis, inputs)):
+            return ask(loaded, inputs)
+
+    return asked
+
+
+def outcome_of(analysis: Analysis, edits: Sequence[Edit], notes: list[str]) -> Again[Outcome]:
+    """The edited pass itself; what it has to say is put into `notes`."""
+
+    def ask(loaded: LoadedModel, inputs: Tensor) -> Outcome:
+        started = perf_counter()
+        beams = 1 if analysis.sentence is None else analysis.sentence.beams
+        writes = task_of(loaded.spec.task).writes
+        given = _given(analysis, inputs)
+        with running(loaded, analysis, edits, given) as edited_network:
+            words = write(loaded.module, inputs, beams) if writes else None
+            read = None if words is None else words[:, :-1]
+            logits, (trace,) = run(loaded.module, inputs, loaded.layouts, read)
+            notes.extend(edited_network.notes)
+        seconds = perf_counter() - started
+        return Outcome(
+            logits[0].float().cpu(),
+            trace,
+            0.0,
+            seconds * 1000,
+            1,
+            None if words is None else words[0].cpu(),
+            beams,
+        )
+
+    return ask
+
+
+def _given(analysis: Analysis, inputs: Tensor) -> tuple[Tensor, ...]:
+    sentence = analysis.sentence
+    return (inputs,) if sentence is None else (inputs, sentence.given.to(inputs.device))
