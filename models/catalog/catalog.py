@@ -174,7 +174,7 @@ class Catalog:
         module = module.eval().requires_grad_(False)
         try:
             layouts = survey(module, spec.task, blank(spec.preprocessing))
-            if entry is not None:
+            if entry is not None and entry.labelled:
                 _check_labels(spec, module)
         except weights.WeightsError:
             raise

@@ -130,7 +130,7 @@ def unreadable(path: Path) -> str | None:
     except OSError as error:
         return f"{path.name} cannot be read ({error.strerror or 'an error of the disk'})"
     except safetensors.SafetensorError as error:
-        return f"{path.name} is no readable safetensors file ({error})"
+        return f"{path.name}: not a readable safetensors file ({error})"
 
 
 def expected_beside(path: Path) -> str | None:

@@ -81,8 +81,8 @@ def test_a_checksum_is_heeded(put: Callable[..., Catalog]) -> None:
 
 LYING = {
     "no bytes": b"",
-    "no readable safetensors": (1 << 40).to_bytes(8, "little") + b"{}",
-    "no readable safetensors file": (2).to_bytes(8, "little") + b"{}" + b"surplus",
+    "not a readable safetensors": (1 << 40).to_bytes(8, "little") + b"{}",
+    "not a readable safetensors file": (2).to_bytes(8, "little") + b"{}" + b"surplus",
 }
 
 

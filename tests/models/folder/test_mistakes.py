@@ -79,7 +79,7 @@ def test_all_mistakes_are_told_at_once_with_line_and_choices(
         ('config = "config.json"\nbuilder = "timm:test_vit"\n', 1, "there is no file"),
         ("[nonsense]\nx = 1\n", 1, "there is no key `nonsense`"),
         ('summary = """\ntask = \n"""\ntask = "x"\n', 4, "'x' is none of"),
-        ("preprocessing.crop = 'no'\n", 1, "'no' is none of centre, squash"),
+        ("preprocessing.crop = 'no'\n", 1, "'no' is none of centre, centre-down, squash"),
     ],
 )
 def test_a_mistake_is_told_where_it_stands(
