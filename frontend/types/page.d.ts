@@ -8,7 +8,11 @@ import type { State as PageState, Store as PageStore } from "../state/store.js";
 import type { Picture as PagePicture } from "../sites/picture.js";
 
 declare global {
-  type Grid = wire.Grid;
+  /** Of patches or places. The server writes it by hand, so OpenAPI does not list its fields. */
+  type Grid = { rows: number; columns: number; depth?: number };
+  type GridNames = "grid" | "query_grid" | "key_grid" | "input_grid" | "output_grid";
+  type SiteOnWire = Omit<wire.SiteSummary, GridNames> & Record<"grid" | "query_grid" | "key_grid", Grid | null> &
+    Partial<Record<"input_grid" | "output_grid", Grid | null>>;
   type Prediction = wire.Prediction;
   /** A download; what the page itself says of one that the server does not know has less to tell. */
   type Job = Pick<wire.Job, "state" | "received_bytes" | "total_bytes"> &
@@ -23,11 +27,11 @@ declare global {
   type Word = wire.Word;
 
   /** An attention: who looks at whom, in one or more heads. */
-  type AttentionSite = wire.SiteSummary & { kind: "attention"; heads: number; queries: number; keys: number };
+  type AttentionSite = SiteOnWire & { kind: "attention"; heads: number; queries: number; keys: number };
   /** A gate: a factor for every channel, or for every place. */
-  type GateSite = wire.SiteSummary & { kind: "channel-gate" | "spatial-gate" };
+  type GateSite = SiteOnWire & { kind: "channel-gate" | "spatial-gate" };
   /** A spatial transformer: where each place of its output was read. */
-  type WarpSite = wire.SiteSummary & {
+  type WarpSite = SiteOnWire & {
     kind: "spatial-transformer";
     theta: number[][] | null;
     input_grid: Grid;
