@@ -61,7 +61,7 @@ export function keepPicture({ store, session }) {
 function knownQuery(state) {
   const { query, direction } = state;
   const site = siteOf(state);
-  if (query === "cls" || site?.kind !== "attention") return query;
+  if (query === "cls" || !site || !("queries" in site) || site.queries == null) return query;
   if ("token" in query) return query.token < site.queries ? query : "cls";
   const grid = askingGrid(state) ?? askedGrid(site, direction);
   return !grid || (query.row < grid.rows && query.column < grid.columns) ? query : "cls";
