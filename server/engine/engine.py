@@ -233,7 +233,9 @@ class Engine:
         if reads == "photo" and self._default is not None:
             return self._default
         listed = await asyncio.to_thread(self.catalog.listed)
-        fitting = [spec for spec in listed if task_of(spec.task).reads == reads]
+        fitting = [
+            spec for spec in listed if task_of(spec.task).reads == reads and spec.reason is None
+        ]
         fitting.sort(key=lambda spec: spec.source != "bundled")
         first = fitting[0].id if fitting else None
         if first is None and reads == "text":
