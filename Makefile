@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-real lint format bench coverage train screenshots lock browser clean
+.PHONY: help serve test test-real lint format bench coverage train screenshots lock browser clean soak fuzz docker-test
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -37,6 +37,17 @@ lint: $(DEV) ## Check style, formatting and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory lint-page; else \
+	  echo "There is no npm here: the page's JavaScript was not checked (tsc, eslint)."; fi
+
+lint-page: node_modules/.installed ## Check the page's JavaScript: types with tsc, the rest with eslint
+	npm run --silent lint
+
+wire: $(DEV) node_modules/.installed ## Make the page's types of the wire anew from the server's OpenAPI
+	@mkdir -p build
+	$(BIN)/python -m tests.frontend.wire build/schemas.json
+	npm run --silent wire -- build/schemas.json --output frontend/types/wire.d.ts --root-types --root-types-no-schema-prefix
+	$(BIN)/python -m tests.frontend.wire stamp
 
 format: $(DEV) ## Put the code into the shape that lint asks for
 	$(BIN)/ruff check --fix
@@ -44,6 +55,15 @@ format: $(DEV) ## Put the code into the shape that lint asks for
 
 bench: $(DEV) browser ## Measure the cost of capture and of a request
 	$(BIN)/python -m benchmarks $(ARGS)
+
+soak: $(DEV) ## Attack a server at full size, then 20,000 mixed requests; memory, files and threads are watched
+	$(BIN)/python -m tests.load.soak $(ARGS)
+
+fuzz: $(DEV) ## 100,000 mutated pictures through the decoder, in bounded child processes
+	$(BIN)/python -m tests.load.fuzz $(ARGS)
+
+docker-test: ## Build the image, start it, post, kill it, and see it come back (needs a Docker engine)
+	sh .ci/docker_test $(ARGS)
 
 coverage: $(DEV) ## Look at every architecture family of timm, torchvision and transformers; write docs/coverage.md
 	$(BIN)/python -m benchmarks.coverage $(ARGS)
@@ -95,6 +115,12 @@ $(RUNTIME): requirements.lock pyproject.toml | $(BIN)/python
 $(DEV): requirements-dev.lock $(RUNTIME)
 	@echo "Installing what tests and checks need besides"
 	@$(PIP) -r requirements-dev.lock
+	@touch $@
+
+# What checks the page's JavaScript; the page itself needs none of it.
+node_modules/.installed: package.json package-lock.json
+	@echo "Installing what checks the page's JavaScript"
+	@npm ci --silent
 	@touch $@
 
 # A Chromium for the page's tests: the one on PATH, else the system's package where that can be

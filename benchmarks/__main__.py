@@ -13,6 +13,7 @@ BENCHMARKS = {
     "maps": "how long each map takes",
     "peers": "the same work done by other tools",
     "request": "from a request to its answer",
+    "serving": "photos a second, beside a plain FastAPI application",
     "devices": "whether another device gives the same answers, and how fast",
     "browser_overlay": "how fast the page draws in a real Chromium",
 }

@@ -179,7 +179,8 @@ def overlay(
     height, width = pixels.shape[:2]
     whole = Geometry(width, height, width, height, ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
     table: Any = _known(colormap)
-    return render.overlay(_plane(found), pixels, geometry or whole, table, opacity)
+    grid = found.grid if isinstance(found, Map) else None
+    return render.overlay(_plane(found), pixels, geometry or whole, table, opacity, grid=grid)
 
 
 def heatmap(found: Map | Tensor, *, colormap: str = "viridis") -> Image.Image:

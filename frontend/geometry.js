@@ -9,7 +9,6 @@
  * @property {number[] | null} [origin]  where cell (0, 0) begins, [row, column] in pixels of the input
  * @property {number[] | null} [stride]  from one cell to the next; a cell is drawn so large
  * @property {number[] | null} [extent]  what a cell was made from, with the same middle
- * @typedef {{row: number, column: number}} Cell
  * @typedef {object} Geometry
  * @property {number} imageWidth
  * @property {number} imageHeight
@@ -18,9 +17,10 @@
  * @property {number[][]} imageToInput  2×3 affine from the photo to the network's input
  */
 
-/** @param {any} analysis @returns {Geometry} */
+/** Of an analysis of a photo. @param {Analysis} analysis @returns {Geometry} */
 export function fromAnalysis(analysis) {
   const { image, geometry } = analysis;
+  if (!image || !geometry) throw new Error("A sentence has no places on a photo.");
   return {
     imageWidth: image.width,
     imageHeight: image.height,

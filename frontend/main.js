@@ -25,9 +25,12 @@ import { sampleFor, sampleName } from "./api/samples.js";
 import { createSession } from "./state/session.js";
 import { createStore, readView, VIEW, writeView } from "./state/store.js";
 
-/** @type {import("./state/store.js").Store} */
+/** What this browser keeps the chosen theme as. */
+const THEME = "fovea-theme";
+
+/** @type {Store} */
 const store = createStore(
-  /** @type {import("./state/store.js").State} */ ({
+  /** @type {State} */ (/** @type {unknown} */ ({
     ...readView(location.search),
     models: [],
     samples: [],
@@ -37,12 +40,14 @@ const store = createStore(
     hover: null,
     picture: null,
     summaries: {},
+    attempt: 0,
+    own: [],
     pending: false,
     busy: null,
     error: null,
     textProblem: null,
     downloads: {},
-  }),
+  })),
 );
 const session = createSession(store);
 const context = { store, session };
@@ -69,6 +74,7 @@ const help = mountHelp(place("layers"));
 mountActions(place("actions"), context, help, mountCompare(place("layers"), context));
 mountKeyboard(context, help);
 keepAddress();
+keepTitle();
 start();
 
 async function start() {
@@ -76,7 +82,7 @@ async function start() {
     const [tables, samples, models] = await Promise.all([api.colormaps(), api.samples(), api.models()]);
     store.set({ tables: parseTables(tables), samples, models });
   } catch (error) {
-    store.set({ error });
+    store.set({ error: api.asProblem(error) });
     return;
   }
   openView();
@@ -94,12 +100,30 @@ function openView() {
   return session.openSample(wished ?? suited ?? samples[0], { linked: true });
 }
 
+/** The theme is the address's, else the one that was chosen last here. */
 function keepTheme() {
+  try {
+    const chosen = readView(`?theme=${localStorage.getItem(THEME)}`).theme;
+    if (store.get().theme === "system") store.set({ theme: chosen });
+    store.on(["theme"], ({ theme }) => localStorage.setItem(THEME, theme));
+  } catch {
+    // A browser that keeps nothing for this page forgets the theme too.
+  }
   const apply = () => {
     document.documentElement.dataset.theme = store.get().theme;
   };
   apply();
   store.on(["theme"], apply);
+}
+
+/** The title says what is open, so that tabs and bookmarks can be told apart. */
+function keepTitle() {
+  store.on(["analysisData", "samples", "models"], ({ analysisData, samples, sample, models, text }) => {
+    if (!analysisData) return;
+    const photo = samples.find((one) => sampleName(one) === sample)?.title ?? "Your photo";
+    const model = models.find(({ id }) => id === analysisData.model)?.title ?? analysisData.model;
+    document.title = `${text != null ? `“${text}”` : photo} · ${model} · Fovea`;
+  });
 }
 
 /** The address follows the view; another photo or model is a step that Back returns from. */
@@ -125,7 +149,7 @@ function keepAddress() {
   });
 }
 
-/** @param {any} view */
+/** @param {import("./state/store.js").View} view */
 function stepOf({ sample, analysis, text, model }) {
   const shown = sample ?? analysis ?? text;
   return shown ? `${shown} ${model}` : "";

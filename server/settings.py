@@ -17,7 +17,7 @@ MEBIBYTE = 1 << 20
 PREFIX = "FOVEA_"
 
 SHORTEST_TOKEN = 16
-ORIGIN = r"https?://[a-z0-9.*_-]+(:\d+)?|\[[0-9a-f:]+\](:\d+)?"
+ORIGIN = r"https?://([a-z0-9.*_-]+|\[[0-9a-f:]+\])(:(\d+|\*))?"
 KEY_OF_THIS_PROCESS = secrets.token_bytes(32)
 
 
@@ -176,7 +176,7 @@ class Settings(BaseSettings):
     @field_validator("allowed_origins")
     @classmethod
     def _named(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        if set(origins) & {"*", "'self'"}:
+        if any("*" in origin or origin == "'self'" for origin in origins):
             raise ValueError("name each origin, such as https://lab.example")
         return origins
 

@@ -97,12 +97,13 @@ def test_the_network_of_the_page_knows_its_places(shown: dict[str, Any]) -> None
 def test_the_photo_of_the_page(shown: dict[str, Any]) -> None:
     vit, folder = shown["vit"], shown["folder"]
     assert vit.spec.label(int(shown["scores"].argmax())) == "sunflower"
-    values = rollout(shown["flower"]).values.numpy()
+    found = rollout(shown["flower"])
+    values = found.values.numpy()
     assert np.array_equal(np.load(folder / "sunflower.npy"), values)
     drawn = np.asarray(Image.open(folder / "sunflower.png"))
     assert drawn.shape == shown["photo"].shape
     geometry = shown["geometry"]
-    expected = render.overlay(values, shown["photo"], geometry, "magma", 0.5)
+    expected = render.overlay(values, shown["photo"], geometry, "magma", 0.5, grid=found.grid)
     assert np.array_equal(drawn, expected)
     # What the network did not see is dimmed, the same whatever the map is.
     left = int(geometry.crop[0])

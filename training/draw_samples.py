@@ -1,7 +1,7 @@
 """Make the pictures of frontend/samples: photos re-encoded from scikit-image's data folder, and
 pictures drawn here.
 
-    python -m tools.draw_samples FOLDER_OF_SKIMAGE_DATA frontend/samples
+    python -m training.draw_samples FOLDER_OF_SKIMAGE_DATA frontend/samples
 """
 
 from __future__ import annotations

@@ -18,13 +18,44 @@ export class Problem extends Error {
   }
 }
 
+/** Whatever was thrown, as a Problem. @param {unknown} error */
+export function asProblem(error) {
+  if (error instanceof Problem) return error;
+  return new Problem({ title: "The page could not show this", detail: String(error), hint: "Reload the page." });
+}
+
 const JOB_GOES_ON = ["queued", "running"];
 
-/** @param {string} path @param {RequestInit} [init] */
+const BUSY = [429, 503];
+const MOST_TRIES = 4;
+const LONGEST_WAIT_S = 30;
+
+/** Asks again when a busy server says after how long. @param {string} path @param {RequestInit} [init] */
 async function request(path, init = {}) {
-  let response;
+  for (let tries = 1; ; tries++) {
+    const response = await once(path, init);
+    if (response.ok) return response;
+    const wait = Number(response.headers.get("Retry-After"));
+    if (BUSY.includes(response.status) && wait > 0 && wait <= LONGEST_WAIT_S && tries < MOST_TRIES) {
+      await pause(wait * 1000, init.signal);
+      continue;
+    }
+    const problem = await response.json().catch(() => ({ title: `The server answered ${response.status}` }));
+    throw new Problem({ ...problem, status: response.status });
+  }
+}
+
+/** @param {number} ms @param {AbortSignal | null} [signal] ends the wait with its reason */
+const pause = (ms, signal) =>
+  new Promise((resolve, reject) => {
+    setTimeout(resolve, ms);
+    signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+
+/** @param {string} path @param {RequestInit} init */
+async function once(path, init) {
   try {
-    response = await fetch(path, init);
+    return await fetch(path, init);
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new Problem({
@@ -34,18 +65,16 @@ async function request(path, init = {}) {
       hint: "Check that Fovea is still running, then try again.",
     });
   }
-  if (response.ok) return response;
-  const problem = await response.json().catch(() => ({ title: `The server answered ${response.status}` }));
-  throw new Problem({ ...problem, status: response.status });
 }
 
-/** @param {Record<string, string | number>} parameters */
+/** What is null is not asked. @param {Record<string, string | number | null>} parameters */
 function query(parameters) {
-  const text = new URLSearchParams(Object.entries(parameters).map(([name, value]) => [name, String(value)]));
+  const given = Object.entries(parameters).filter(([, value]) => value !== null);
+  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
   return text.size ? `?${text}` : "";
 }
 
-/** @param {string} path @param {AbortSignal} [signal] */
+/** @param {string} path @param {AbortSignal} [signal] @returns {Promise<any>} */
 const json = async (path, signal) =>
   (await request(path, { headers: { Accept: "application/json" }, signal })).json();
 
@@ -57,13 +86,17 @@ const at = (/** @type {string} */ id) => `v1/analyses/${encodeURIComponent(id)}`
 const site = (/** @type {string} */ id, /** @type {string} */ name) =>
   `${at(id)}/sites/${encodeURIComponent(name)}`;
 
+/** @returns {Promise<Sample[]>} */
 export const samples = () => json("samples/samples.json");
 export const samplePhoto = async (/** @type {string} */ file, /** @type {AbortSignal} */ signal) =>
   (await request(sampleUrl(file), { signal })).blob();
 export const colormaps = () => json("vendor/colormaps.json");
+/** @returns {Promise<Model[]>} */
 export const models = () => json("v1/models");
+/** @type {(text: string, signal: AbortSignal) => Promise<Model[]>} */
 export const searchModels = (/** @type {string} */ text, /** @type {AbortSignal} */ signal) =>
   json(`v1/models${query({ search: text, limit: 24 })}`, signal);
+/** @type {(id: string) => Promise<ModelCard>} */
 export const model = (/** @type {string} */ id) => json(`v1/models/${encodeURIComponent(id)}`);
 
 /** Starts fetching a model's weights, or joins who does. @param {string} id */
@@ -75,11 +108,11 @@ export const cancelJob = async (path) => (await request(path, { method: "DELETE"
 
 /**
  * Tells the news of a job as they come, until it has ended.
- * @param {any} job @param {(job: any) => void} tell @returns {Promise<any>} the job as it ended
+ * @param {Job} job @param {(job: any) => void} tell @returns {Promise<any>} the job as it ended
  */
 export function followJob(job, tell) {
   return new Promise((resolve, reject) => {
-    const source = new EventSource(job.links.events);
+    const source = new EventSource(job.links?.events ?? "");
     source.addEventListener("job", (/** @type {MessageEvent} */ event) => {
       const news = JSON.parse(event.data);
       tell(news);
@@ -95,7 +128,7 @@ export function followJob(job, tell) {
   });
 }
 
-/** @param {Blob} photo @param {string | null} modelId @param {number} beams @param {AbortSignal} signal */
+/** @param {Blob} photo @param {string | null} modelId @param {number} beams @param {AbortSignal} signal @returns {Promise<Analysis>} */
 export async function analyse(photo, modelId, beams, signal) {
   const form = new FormData();
   form.append("image", photo, "photo");
@@ -103,13 +136,14 @@ export async function analyse(photo, modelId, beams, signal) {
   return (await request(`v1/analyses${wide(beams)}`, { method: "POST", body: form, signal })).json();
 }
 
-/** @param {string} text @param {string} modelId @param {number} beams @param {AbortSignal} signal */
+/** @param {string} text @param {string} modelId @param {number} beams @param {AbortSignal} signal @returns {Promise<Analysis>} */
 export async function analyseText(text, modelId, beams, signal) {
   const body = JSON.stringify({ text, model: modelId });
   const headers = { "Content-Type": "application/json" };
   return (await request(`v1/analyses${wide(beams)}`, { method: "POST", body, headers, signal })).json();
 }
 
+/** @type {(id: string, signal: AbortSignal) => Promise<Analysis>} */
 export const analysis = (/** @type {string} */ id, /** @type {AbortSignal} */ signal) => json(at(id), signal);
 export const photo = async (/** @type {string} */ id) => (await request(`${at(id)}/image`)).blob();
 
@@ -143,7 +177,7 @@ export const steps = (id, siteId, asked) => json(`${site(id, siteId)}/steps${que
 /** What a site shows, with its sentence. @param {string} id @param {string} siteId @param {"attention" | "gate" | "features"} what @param {Record<string, string | number>} asked @param {AbortSignal} signal */
 export const siteMap = (id, siteId, what, asked, signal) => json(`${site(id, siteId)}/${what}${query(asked)}`, signal);
 
-/** @param {string} id @param {string} siteId */
+/** @type {(id: string, siteId: string) => Promise<Sampling>} */
 export const grid = (id, siteId) => json(`${site(id, siteId)}/grid`);
 
 /** @param {string} id @param {string} siteId */
@@ -154,7 +188,7 @@ export const warped = async (id, siteId) =>
 export const warpedFeatures = async (id, siteId) =>
   parseNpy(await bytes(`${site(id, siteId)}/grid/warped`, "application/x-npy"));
 
-/** What one place looks at or is looked at by, (head, row, column). @param {string} id @param {string} siteId @param {import("../geometry.js").Cell} cell @param {string} direction */
+/** What one place looks at or is looked at by, (head, row, column). @param {string} id @param {string} siteId @param {Cell} cell @param {string} direction */
 export async function attentionOfPlace(id, siteId, { row, column }, direction) {
   const asked = query({ query: `${row},${column}`, direction, head: "all" });
   return parseNpy(await bytes(`${site(id, siteId)}/attention${asked}`, "application/x-npy"));
@@ -166,7 +200,7 @@ export async function attentionOfWord(id, siteId, word) {
   return parseNpy(await bytes(path, "application/x-npy"));
 }
 
-/** How much the writing of each word looked at one place, (head, word). @param {string} id @param {string} siteId @param {import("../geometry.js").Cell} cell */
+/** How much the writing of each word looked at one place, (head, word). @param {string} id @param {string} siteId @param {Cell} cell */
 export async function wordsAtPlace(id, siteId, { row, column }) {
   const asked = query({ query: `${row},${column}`, direction: "to", head: "all" });
   return parseNpy(await bytes(`${site(id, siteId)}/attention${asked}`, "application/x-npy"));

@@ -1,7 +1,5 @@
 // Which sample suits which model: a digit is nothing to a network of photos.
 
-/** @typedef {any} Sample  a row of samples.json */
-
 /** Where a sample's picture lies. @param {string} file */
 export const sampleUrl = (file) => `samples/${encodeURIComponent(file)}`;
 
@@ -13,7 +11,7 @@ export const kindOfModel = (id, samples) => samples.find((one) => one.model === 
 
 /**
  * The sample to show a model with: the present one if it suits, else the model's own, else another that suits.
- * @param {string} model @param {{samples: Sample[], models: any[]}} state @param {string | null} [present] its name
+ * @param {string} model @param {{samples: Sample[], models: Model[]}} state @param {string | null} [present] its name
  */
 export function sampleFor(model, { samples, models }, present = null) {
   const chosen = samples.filter((one) => one.chosen_for?.includes(model));
@@ -31,7 +29,7 @@ export function sampleFor(model, { samples, models }, present = null) {
 /**
  * The model to show a sample with: the present one stays, unless it was trained for another kind of picture. Then
  * the sample's own if it ships, else the server's default: a file of weights that appears changes neither.
- * @param {Sample} sample @param {{samples: Sample[], models: any[], model: string | null}} state
+ * @param {Sample} sample @param {{samples: Sample[], models: Model[], model: string | null}} state
  */
 export function modelFor(sample, { model, models, samples }) {
   const kindOf = (/** @type {string} */ id) => kindOfModel(id, samples);

@@ -10,7 +10,7 @@ import { number } from "../ui/format.js";
  * @property {Record<string, string | number>} asked  of the server
  * @property {number} [channel]  the one whose own number is told
  * @property {number} [count]  how many channels there are: a vector of as many has one number a channel
- * @property {import("../geometry.js").Cell | null} [place]  the same of a place
+ * @property {Cell | null} [place]  the same of a place
  * @property {{grid: import("../geometry.js").PatchGrid, prefix: number} | null} [keys]  where keys lie, if they do
  * @property {string} [title]
  */
@@ -29,7 +29,7 @@ let last = null; // shown, faintly, until the next ones are there
 
 /**
  * Fills itself: at once where the steps are at hand, else when the server has told them and it is still on screen.
- * @param {any} state @param {any} site @param {import("../state/session.js").Session} session @param {Wanted} wanted
+ * @param {State} state @param {Site} site @param {Session} session @param {Wanted} wanted
  */
 export function walkthrough(state, site, session, wanted) {
   const root = h("section", { class: "walkthrough", "aria-label": "Step by step" });
@@ -56,7 +56,7 @@ export function walkthrough(state, site, session, wanted) {
   return root;
 }
 
-/** @param {any} state @param {{sentence: string, steps: Step[]}} answer @param {Wanted} wanted */
+/** @param {State} state @param {{sentence: string, steps: Step[]}} answer @param {Wanted} wanted */
 function lines(state, { sentence, steps }, wanted) {
   return [
     h("h3", {}, wanted.title ?? "Step by step"),
@@ -88,7 +88,7 @@ function own({ axes, values, shape }, { channel, count, place }) {
   return [];
 }
 
-/** A vector as bars, a map as cells, a matrix as its rows' bars. @param {any} state @param {Step} step @param {Wanted} wanted */
+/** A vector as bars, a map as cells, a matrix as its rows' bars. @param {State} state @param {Step} step @param {Wanted} wanted */
 function picture(state, step, wanted) {
   const { axes, shape, values } = step;
   if (values == null) return h("p", { class: "quiet" }, `${shape.join(" × ")} numbers`);
@@ -152,7 +152,7 @@ export function bars(step, values, marked) {
   );
 }
 
-/** @param {any} state @param {Step} step @param {Float32Array} values @param {number} columns */
+/** @param {State} state @param {Step} step @param {Float32Array} values @param {number} columns */
 function map({ tables, colormap }, step, values, columns) {
   const canvas = h("canvas", { class: "cells", role: "img", "aria-label": `${step.name}: a map` });
   const [low, high] = extent(values);

@@ -1,8 +1,5 @@
 // What the page knows of a kind of site. What its sites are called comes from the server (site.title).
 
-/** @typedef {import("../state/session.js").Session} Session */
-/** @typedef {import("../sites/picture.js").Picture} Picture */
-/** @typedef {(state: any, site: any, session: Session) => Promise<Element[]>} Explanation */
 
 /**
  * @typedef {object} SiteKind
@@ -17,7 +14,7 @@
  * @property {((site: any, session: Session) => Promise<any>) | null} ahead  what its bar's number is made from; null: it has no bar
  * @property {(site: any) => number} bytes  that this takes, about
  * @property {(site: any) => number} rank  which is shown first beside other networks, the lowest; Infinity: it cannot be
- * @property {(ask: Ask, cell: import("../geometry.js").Cell | null) => Promise<any>} onPhoto  its map as JSON, beside other networks
+ * @property {(ask: Ask, cell: Cell | null) => Promise<any>} onPhoto  its map as JSON, beside other networks
  * @property {((site: any, session: Session) => Promise<[string, any][]>) | null} facts  what Numbers says instead of the map's facts
  */
 

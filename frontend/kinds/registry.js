@@ -16,13 +16,13 @@ export const KINDS = {
   "spatial-transformer": spatialTransformer,
 };
 
-/** @param {any} site @returns {SiteKind} */
+/** @param {Site} site @returns {SiteKind} */
 export const kindOf = (site) => KINDS[site.kind];
 
-/** The tabs that apply, in order. @param {any} site a site or null */
+/** The tabs that apply, in order. @param {Site | null} site */
 export function tabsOf(site) {
   if (!site) return ["look"];
   const own = kindOf(site).tab;
-  const middle = own === "heads" ? (site.heads > 1 ? ["heads"] : []) : own ? [own] : [];
+  const middle = own === "heads" ? ((site.heads ?? 0) > 1 ? ["heads"] : []) : own ? [own] : [];
   return ["look", ...middle, "numbers", "how"];
 }

@@ -7,7 +7,7 @@ import { h } from "../ui/dom.js";
 const LARGEST_SHARE = 1 / 16; // of the map's cells; a larger window is seen well enough
 const SIZE = 320; // pixels of the canvas; half as many on the page
 
-/** The box of cells that are numbers; null where they are many. @param {import("../sites/picture.js").Picture} picture */
+/** The box of cells that are numbers; null where they are many. @param {Picture} picture */
 export function smallWindow({ form, values, grid }) {
   if (form !== "map") return null;
   const box = filledBox(values, grid);
@@ -21,7 +21,7 @@ export function createLens(frame) {
   frame.append(figure);
 
   return {
-    /** @param {{picture: import("../sites/picture.js").Picture, bitmap: ImageBitmap, geometry: import("../geometry.js").Geometry, table: import("./colormap.js").Table, opacity: number}} drawing */
+    /** @param {{picture: Picture, bitmap: ImageBitmap, geometry: import("../geometry.js").Geometry, table: import("./colormap.js").Table, opacity: number}} drawing */
     draw({ picture, bitmap, geometry, table, opacity }) {
       const box = smallWindow(picture);
       figure.hidden = !box;

@@ -4,7 +4,7 @@ import { cellBox, toImage } from "../geometry.js";
 
 /** @typedef {import("../geometry.js").Geometry} Geometry */
 
-/** The outline of a cell. @param {Geometry} geometry @param {import("../geometry.js").Cell} cell @param {import("../geometry.js").PatchGrid} grid */
+/** The outline of a cell. @param {Geometry} geometry @param {Cell} cell @param {import("../geometry.js").PatchGrid} grid */
 export function cellOutline(geometry, { row, column }, grid) {
   const [left, top, right, bottom] = cellBox(geometry, row, column, grid);
   return `M${left} ${top}H${right}V${bottom}H${left}Z`;
@@ -13,7 +13,7 @@ export function cellOutline(geometry, { row, column }, grid) {
 /**
  * Where a point of a sampling grid lies on the photo. The grid's coordinates run from −1 to 1 over the sampler's
  * input: from edge to edge, or between the centres of the outer pixels where align_corners says so.
- * @param {Geometry} geometry @param {any} sampling @param {number[]} point (x, y)
+ * @param {Geometry} geometry @param {Sampling} sampling @param {number[]} point (x, y)
  */
 export function samplePoint(geometry, { input, align_corners: centres }, [x, y]) {
   const along = (/** @type {number} */ value, /** @type {number} */ count) =>
@@ -28,7 +28,7 @@ export function samplePoint(geometry, { input, align_corners: centres }, [x, y])
 /**
  * A grid on a feature map behind other transformers, followed back through them to the photo: a point of its input is
  * a point of what the one before passed on, which read it at θ·(x, y, 1). Its coordinates are then the first one's.
- * @param {any} sampling @param {any[]} earlier sites, first to last
+ * @param {Sampling} sampling @param {WarpSite[]} earlier sites, first to last
  */
 export function throughEarlier(sampling, earlier) {
   if (!earlier.length) return sampling;
@@ -37,8 +37,9 @@ export function throughEarlier(sampling, earlier) {
     const grid = sampling.points.map((/** @type {number[][]} */ row) => row.map(([x, y]) => [2 * x - 1, 2 * y - 1]));
     return { ...sampling, grid, input: earlier[0].input_grid, align_corners: false };
   }
+  const maps = earlier.map(({ theta }) => theta).filter((theta) => theta !== null);
   const back = (/** @type {number[]} */ point) =>
-    earlier.reduceRight(([x, y], { theta: [[a, b, c], [d, e, f]] }) => [a * x + b * y + c, d * x + e * y + f], point);
+    maps.reduceRight(([x, y], [[a, b, c], [d, e, f]]) => [a * x + b * y + c, d * x + e * y + f], point);
   return {
     ...sampling,
     grid: sampling.grid.map((/** @type {number[][]} */ row) => row.map(back)),
@@ -49,7 +50,7 @@ export function throughEarlier(sampling, earlier) {
 
 /**
  * The sampling grid as lines, at most about `lines` each way, its outline, and its first row, which shows what is up.
- * @param {Geometry} geometry @param {any} sampling @param {number} [lines]
+ * @param {Geometry} geometry @param {Sampling} sampling @param {number} [lines]
  */
 export function samplingLines(geometry, sampling, lines = 14) {
   const points = sampling.grid.map((/** @type {number[][]} */ row) =>
@@ -63,9 +64,9 @@ export function samplingLines(geometry, sampling, lines = 14) {
   const last = { row: points.length - 1, column: points[0].length - 1 };
   const outline = [
     points[0],
-    points.map((/** @type {any} */ r) => r[last.column]),
+    points.map((r) => r[last.column]),
     points[last.row].slice().reverse(),
-    points.map((/** @type {any} */ r) => r[0]).reverse(),
+    points.map((r) => r[0]).reverse(),
   ];
   return {
     inner: [...rows.map((r) => line(points[r])), ...columns.map(across)].join(""),

@@ -6,7 +6,7 @@ import { icon } from "../ui/icons.js";
 
 const NEXT_THEME = /** @type {const} */ ({ system: "light", light: "dark", dark: "system" });
 
-/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context @param {{toggle: () => void}} help @param {{open: () => void}} compare */
+/** @param {HTMLElement} root @param {Context} context @param {{toggle: () => void}} help @param {{open: () => void}} compare */
 export function mountActions(root, { store, session }, help, compare) {
   const told = h("span", { class: "told", role: "status" });
   const button = (
@@ -39,7 +39,8 @@ export function mountActions(root, { store, session }, help, compare) {
 
   async function save() {
     const state = store.get();
-    if (state.picture && (await exportPicture(state, session))) tell("Saved");
+    const { picture, tables } = state;
+    if (picture && tables && (await exportPicture({ ...state, picture, tables }, session))) tell("Saved");
   }
 
   async function copy() {

@@ -6,7 +6,7 @@ import { swatch } from "./parts/answer.js";
 import { number, percent } from "../ui/format.js";
 import { cellWords } from "../kinds/words/picture.js";
 
-/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
+/** @param {HTMLElement} root @param {Context} context */
 export function mountCaption(root, { store }) {
   const sentence = h("p", { class: "sentence", id: "sentence", "aria-live": "polite" });
   const bar = h("div", { class: "legend-bar" }, h("i"));
@@ -68,7 +68,8 @@ export function mountCaption(root, { store }) {
 
   root.classList.add("empty");
   store.on(["picture", "smooth"], ({ picture, smooth: on }) => {
-    if (!picture) return;
+    root.classList.toggle("waiting", !picture); // what is said is of what is shown
+    if (!picture) return void (sentence.textContent = "");
     root.classList.remove("empty");
     sentence.textContent =
       picture.sentence + (on && picture.form === "map" ? " Smoothed between patches." : "");

@@ -7,7 +7,7 @@ import { number } from "../ui/format.js";
 import { kindOf } from "../kinds/registry.js";
 import { channelOf } from "../sites/picture.js";
 
-/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
+/** @param {HTMLElement} root @param {Context} context */
 export function mountChannels(root, { store, session }) {
   const chart = h("div", { class: "chart", id: "gate-chart" });
   const chosen = h("p", { class: "number", id: "channel" });
@@ -26,7 +26,7 @@ export function mountChannels(root, { store, session }) {
 
   store.on(["analysisData", "site", "tab", "theme"], async (state) => {
     const site = siteOf(state);
-    if (state.tab !== "channels" || !hasChannels(site)) return;
+    if (state.tab !== "channels" || !site || !hasChannels(site)) return;
     try {
       const figure = await session.figure("gate", { site: site.id });
       if (siteOf(store.get()) !== site) return;
@@ -40,7 +40,7 @@ export function mountChannels(root, { store, session }) {
 
   store.on(["picture", "channel"], async (state) => {
     const site = siteOf(state);
-    if (!hasChannels(site) || !state.picture) return;
+    if (!site || !hasChannels(site) || !state.picture) return;
     const gate = session.peek(`gate ${site.id}`)?.data;
     if (!gate) return;
     const channel = channelOf(state, gate);
@@ -48,5 +48,5 @@ export function mountChannels(root, { store, session }) {
   });
 }
 
-/** @param {any} site */
+/** @param {Site} site */
 const hasChannels = (site) => site && kindOf(site).tab === "channels";

@@ -16,15 +16,15 @@ const WIDTH_PX = 480; // of a picture; CSS makes it as wide as there is room
 /**
  * @typedef {object} Card  a network beside others
  * @property {string} model
- * @property {any} analysis
- * @property {any[]} sites
+ * @property {Analysis} analysis
+ * @property {Site[]} sites
  * @property {number} at  which of them is shown
  * @property {{values: Float32Array, rows: number, columns: number, sentence: string, asked: import("../geometry.js").PatchGrid | null} | null} map  asked: whose places can be asked about
  * @property {HTMLElement} root
  * @property {HTMLCanvasElement} canvas
  */
 
-/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
+/** @param {HTMLElement} root @param {Context} context */
 export function mountCompare(root, { store, session }) {
   /** @type {Map<string, Card>} */
   const cards = new Map();
@@ -69,7 +69,7 @@ export function mountCompare(root, { store, session }) {
     for (const { id } of offered.slice(0, 3)) add(id);
   }
 
-  /** @param {any} model */
+  /** @param {Model} model */
   const chip = ({ id, title }) =>
     h(
       "button",
@@ -96,14 +96,14 @@ export function mountCompare(root, { store, session }) {
   /** @param {string} model */
   async function add(model) {
     const { signal } = controller;
-    const title = store.get().models.find((/** @type {any} */ one) => one.id === model)?.title ?? model;
+    const title = store.get().models.find((one) => one.id === model)?.title ?? model;
     const canvas = h("canvas", {
       tabindex: 0,
       role: "img",
       "aria-label": `${title}: arrow keys ask the next place`,
     });
     /** @type {Card} */
-    const card = { model, analysis: null, sites: [], at: 0, map: null, canvas, root: h("section", { class: "compare-card", "aria-label": title }) };
+    const card = { model, analysis: /** @type {any} */ (null), sites: [], at: 0, map: null, canvas, root: h("section", { class: "compare-card", "aria-label": title }) };
     cards.set(model, card);
     grid.append(card.root);
     put(card.root, h("h3", {}, title), h("p", { class: "quiet", role: "status" }, "Looking …"));
@@ -123,7 +123,7 @@ export function mountCompare(root, { store, session }) {
   /** @param {Card} card @param {string} title */
   function build(card, title) {
     const { canvas, analysis } = card;
-    const { width, height } = analysis.image;
+    const { imageWidth: width, imageHeight: height } = fromAnalysis(analysis);
     Object.assign(canvas, { width: WIDTH_PX, height: Math.round((WIDTH_PX * height) / width) });
     canvas.addEventListener("pointermove", (event) => hover(pointOf(card, event)));
     canvas.addEventListener("pointerleave", () => hover(null));
@@ -152,7 +152,7 @@ export function mountCompare(root, { store, session }) {
     put(
       card.root,
       h("h3", {}, title),
-      h("p", { class: "quiet" }, first ? `${first.label}, ${percent(first.score)}` : (analysis.output?.text ?? "")),
+      h("p", { class: "quiet" }, first ? `${first.label}, ${percent(first.score)}` : (analysis.output && "text" in analysis.output ? analysis.output.text : "")),
       canvas,
       h("div", { class: "row" }, step(-1, "Site before"), h("span", { class: "site-name" }), step(1, "Site after"), h("span", { class: "number value" })),
       h("p", { class: "sentence quiet" }),
@@ -196,7 +196,7 @@ export function mountCompare(root, { store, session }) {
   /** @param {Card} card @param {MouseEvent} event @returns {[number, number]} on the photo */
   function pointOf({ canvas, analysis }, event) {
     const box = canvas.getBoundingClientRect();
-    const scale = analysis.image.width / box.width;
+    const scale = fromAnalysis(analysis).imageWidth / box.width;
     return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
   }
 

@@ -8,7 +8,7 @@ import { roleOf, siteTitle, visit } from "../sites/sites.js";
 import { kindOf } from "../kinds/registry.js";
 import { corners } from "../kinds/warp/theta.js";
 
-/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
+/** @param {HTMLElement} root @param {Context} context */
 export function mountDepth(root, { store }) {
   const strip = h("div", {
     class: "strip",
@@ -22,7 +22,7 @@ export function mountDepth(root, { store }) {
   let cells = new Map();
 
   store.on(["analysisData"], ({ analysisData: analysis }) => {
-    cells = new Map(analysis.sites.map((/** @type {any} */ site) => [site.id, cell(site)]));
+    cells = new Map(analysis.sites.map((/** @type {Site} */ site) => [site.id, cell(site)]));
     put(
       strip,
       cells.size
@@ -31,7 +31,7 @@ export function mountDepth(root, { store }) {
     );
   });
 
-  /** @param {any} site */
+  /** @param {Site} site */
   function cell(site) {
     return h(
       "button",
@@ -46,14 +46,14 @@ export function mountDepth(root, { store }) {
         title: titleOf(site),
         onclick: () => store.set(visit(store.get(), site)),
       },
-      h("span", { class: "spark" }, site.theta ? windowOf(site) : h("i")),
+      h("span", { class: "spark" }, "theta" in site && site.theta ? windowOf(site.theta, site.input_grid) : h("i")),
       icon(kindOf(site).glyph(site)),
       h("span", { class: "layer" }, site.layer),
     );
   }
 
   store.on(["analysisData", "site"], ({ site, analysisData: analysis }) => {
-    const chosen = analysis?.sites.find((/** @type {any} */ one) => one.id === site);
+    const chosen = analysis?.sites.find((/** @type {Site} */ one) => one.id === site);
     meaning.textContent = chosen ? kindOf(chosen).meaning : "";
     for (const [id, button] of cells) {
       button.setAttribute("aria-checked", String(id === site));
@@ -69,27 +69,27 @@ export function mountDepth(root, { store }) {
 
   store.on(["summaries", "analysisData"], ({ summaries, analysisData }) => {
     // Attention and gates are different numbers: each kind is scaled by its own largest.
-    const kinds = new Map(analysisData.sites.map((/** @type {any} */ site) => [site.id, site.kind]));
+    const kinds = new Map(analysisData.sites.map((/** @type {Site} */ site) => [site.id, site.kind]));
     /** @type {Record<string, number>} */
     const highest = {};
     for (const [id, value] of Object.entries(summaries)) {
-      const kind = kinds.get(id);
+      const kind = kinds.get(id) ?? "";
       highest[kind] = Math.max(highest[kind] ?? 1e-9, /** @type {number} */ (value));
     }
     for (const [id, value] of Object.entries(summaries)) {
       const button = cells.get(id);
       const kind = kinds.get(id);
-      if (!button) continue;
+      const site = analysisData.sites.find((one) => one.id === id);
+      if (!button || !kind || !site) continue;
       const share = /** @type {number} */ (value) / highest[kind];
       /** @type {HTMLElement} */ (button.querySelector("i")).style.height = `${Math.max(6, 100 * share)}%`;
-      const site = analysisData.sites.find((/** @type {any} */ one) => one.id === id);
       button.title = `${titleOf(site)} · ${kindOf(site).number} ${number(/** @type {number} */ (value))}`;
     }
   });
 }
 
-/** A spatial transformer's input as a frame and its window on it, the window's upper side drawn thicker. @param {any} site */
-function windowOf({ theta, input_grid: { rows, columns } }) {
+/** A spatial transformer's input as a frame and its window on it, the window's upper side drawn thicker. @param {number[][]} theta @param {Grid} input */
+function windowOf(theta, { rows, columns }) {
   const points = corners(theta).map(([x, y]) => [x * columns, y * rows]);
   const [[x1, y1], [x2, y2]] = points;
   return svg(
@@ -101,5 +101,5 @@ function windowOf({ theta, input_grid: { rows, columns } }) {
   );
 }
 
-/** @param {any} site */
+/** @param {Site} site */
 const titleOf = (site) => [siteTitle(site), roleOf(site), site.name].filter(Boolean).join(" · ");

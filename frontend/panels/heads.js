@@ -8,7 +8,7 @@ import { drawable, headMaps } from "../kinds/attention/head_maps.js";
 import { clearAbove } from "../kinds/words/matrix.js";
 import { isMasked, isWordMatrix, siteTitle, visit } from "../sites/sites.js";
 
-/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
+/** @param {HTMLElement} root @param {Context} context */
 export function mountHeads(root, { store, session }) {
   const title = h("h3");
   const here = h("div", { class: "heads" });
@@ -49,9 +49,7 @@ export function mountHeads(root, { store, session }) {
 
   function visible() {
     const state = store.get();
-    return (
-      state.tab === "heads" && state.tables && siteOf(state)?.heads > 1
-    );
+    return state.tab === "heads" && state.tables && (siteOf(state)?.heads ?? 0) > 1;
   }
 
   async function drawSite() {
@@ -78,7 +76,7 @@ export function mountHeads(root, { store, session }) {
     for (let head = 0; head < maps.heads; head++) {
       const button = here.children[head];
       const high = paintHead(button.querySelector(".cells"), state, site, maps, head, table);
-      button.querySelector(".number").textContent = `to ${number(high)}`;
+      button.querySelector(".number").textContent = `max ${number(high)}`;
       button.setAttribute("aria-pressed", String(state.head === head));
     }
   }
@@ -99,7 +97,8 @@ export function mountHeads(root, { store, session }) {
 
   /** @param {number} head */
   function tile(head) {
-    const onPhoto = store.get().photo && !isWordMatrix(siteOf(store.get()));
+    const site = siteOf(store.get());
+    const onPhoto = store.get().photo && site && !isWordMatrix(site);
     const backdrop = onPhoto ? h("canvas", { class: "backdrop" }) : null;
     return h(
       "button",
@@ -120,8 +119,8 @@ export function mountHeads(root, { store, session }) {
     const table = state.tables?.[state.colormap];
     if (!table) return;
     const sites = analysis.sites.filter(drawable);
-    windows.hidden = !sites.some((/** @type {any} */ site) => site.windows);
-    const most = Math.max(1, ...sites.map((/** @type {any} */ site) => site.heads));
+    windows.hidden = !sites.some((/** @type {Site} */ site) => site.windows);
+    const most = Math.max(1, ...sites.map((site) => site.heads));
     all.style.setProperty("--heads", String(most));
     put(
       all,
@@ -129,7 +128,7 @@ export function mountHeads(root, { store, session }) {
       h(
         "tbody",
         {},
-        sites.map((/** @type {any} */ site) =>
+        sites.map((/** @type {Site} */ site) =>
           h(
             "tr",
             { class: "layer-row", "data-site": site.id },
@@ -183,7 +182,7 @@ const headNumbers = (most) =>
 
 /**
  * One head of a site. Gives the largest value.
- * @param {HTMLCanvasElement} canvas @param {any} state @param {any} site
+ * @param {HTMLCanvasElement} canvas @param {State} state @param {Site} site
  * @param {import("../kinds/attention/head_maps.js").HeadMaps} maps @param {number} head @param {import("../paint/colormap.js").Table} table
  */
 function paintHead(canvas, state, site, maps, head, table) {

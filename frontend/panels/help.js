@@ -20,7 +20,7 @@ const WORDS = [
 ];
 
 const KEYS = [
-  ["Move, long press", "ask the patch under the pointer"],
+  ["Move, long press", "see what the patch under the pointer looks at"],
   ["Click, tap", "pin a patch; then moving reads its numbers"],
   ["← ↑ → ↓", "move the pinned patch; go from word to word"],
   ["Esc", "back to the class token"],
@@ -64,7 +64,7 @@ export function mountHelp(root) {
           icon("close"),
         ),
       ),
-      h("h3", {}, "What the words mean"),
+      h("h3", {}, "Glossary"),
       h("dl", {}, WORDS.map(([word, text]) => [h("dt", {}, word), h("dd", {}, text)]).flat()),
       h("h3", {}, "Keys"),
       h("dl", {}, KEYS.map(([keys, text]) => [h("dt", {}, h("kbd", {}, keys)), h("dd", {}, text)]).flat()),

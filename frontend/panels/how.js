@@ -8,7 +8,7 @@ import { positions } from "../kinds/positions/explanation.js";
 import { mask, words } from "../kinds/words/explanation.js";
 import { possible } from "../sites/methods.js";
 
-/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
+/** @param {HTMLElement} root @param {Context} context */
 export function mountHow(root, { store, session }) {
   let frame = 0;
   store.on(["analysisData", "site", "picture", "tab", "hover", "query", "head", "word"], (state) => {
@@ -17,7 +17,7 @@ export function mountHow(root, { store, session }) {
     frame = requestAnimationFrame(() => explain());
   });
 
-  /** @param {any} state @param {any} site @returns {Promise<Element[]>} */
+  /** @param {State} state @param {Site} site @returns {Promise<Element[]>} */
   async function explained(state, site) {
     if (state.picture?.form === "mask") return mask();
     if (state.method === "positions" && possible(state.method, state.analysisData, site)) return positions(state, site, session);

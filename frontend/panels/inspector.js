@@ -15,8 +15,8 @@ const TITLES = {
 
 /**
  * @param {HTMLElement} root
- * @param {import("../view/keep_picture.js").Context} context
- * @param {Record<string, (root: HTMLElement, context: import("../view/keep_picture.js").Context) => void>} panels
+ * @param {Context} context
+ * @param {Record<string, (root: HTMLElement, context: Context) => void>} panels
  */
 export function mountInspector(root, context, panels) {
   const { store } = context;

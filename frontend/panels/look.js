@@ -9,7 +9,7 @@ import { POSITION_CLAIM } from "../sites/positions.js";
 import { knownWords } from "../kinds/words/sentences.js";
 import { kindOf } from "../kinds/registry.js";
 
-/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
+/** @param {HTMLElement} root @param {Context} context */
 export function mountLook(root, { store, session }) {
   const says = h("div", { class: "group" });
   const choices = h("div", { class: "group controls" });
@@ -21,8 +21,8 @@ export function mountLook(root, { store, session }) {
       says,
       ...answer(state, store.set),
       state.analysisData.text != null && vocabulary(),
-      ...(state.analysisData.warnings ?? []).map((/** @type {any} */ warning) =>
-        h("p", { class: "quiet" }, warning.detail ?? warning),
+      ...(state.analysisData.warnings ?? []).map((warning) =>
+        h("p", { class: "quiet" }, warning),
       ),
     );
   });
@@ -44,9 +44,10 @@ export function mountLook(root, { store, session }) {
 
   store.on(["analysisData", "site", "picture", "tables", "colormap"], (state, changed) => {
     const site = siteOf(state);
-    if (!site || !state.picture) return;
-    if (state.picture.claim === "saliency" || state.picture.form === "mask") put(reading, wholeReading(state));
-    else if (state.picture.claim === POSITION_CLAIM) put(reading, words(ofPositions(state.picture)));
+    const { picture, tables } = state;
+    if (!site || !picture || !tables) return;
+    if (picture.claim === "saliency" || picture.form === "mask") put(reading, wholeReading({ ...state, picture, tables }));
+    else if (picture.claim === POSITION_CLAIM) put(reading, words(ofPositions(picture)));
     else if (kindOf(site).reading) read(state, site);
     else if (
       changed.has("site") ||
@@ -58,14 +59,14 @@ export function mountLook(root, { store, session }) {
     else markChannel(reading, state);
   });
 
-  /** What its kind says of the site. @param {any} state @param {any} site */
+  /** What its kind says of the site. @param {State} state @param {Site} site */
   async function read(state, site) {
     const said = await kindOf(site).reading?.(state, site, session);
     if (siteOf(store.get()) === site && store.get().picture === state.picture) put(reading, said);
   }
 }
 
-/** Of a map of the whole network. @param {any} state */
+/** Of a map of the whole network. @param {Drawn} state */
 function wholeReading({ picture, analysisData: analysis }) {
   if (picture.form === "mask")
     return h("p", { class: "quiet" }, "Each place has the colour of its most likely class; the background is left clear.");
@@ -75,7 +76,7 @@ function wholeReading({ picture, analysisData: analysis }) {
   );
 }
 
-/** @param {any} picture */
+/** @param {Picture} picture */
 const ofPositions = ({ labels }) =>
   labels
     ? "The same for every sentence: it is what the network has learnt, or was given, of where words stand."

@@ -19,7 +19,7 @@ const MECHANISMS = {
   "spatial-transformer": "Spatial transformer: a window that moves",
 };
 
-/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
+/** @param {HTMLElement} root @param {Context} context */
 export function mountModels(root, { store, session }) {
   const title = h("span", { class: "label" }, "Model");
   const search = h("input", {
@@ -69,7 +69,7 @@ export function mountModels(root, { store, session }) {
     const text = search.value.trim();
     clearTimeout(timer);
     asked.abort();
-    const local = store.get().models.filter((/** @type {any} */ model) => matches(model, text));
+    const local = store.get().models.filter((/** @type {Model} */ model) => matches(model, text));
     show(local, text ? "Asking the hub's list…" : "");
     if (!text) return;
     asked = new AbortController();
@@ -77,10 +77,10 @@ export function mountModels(root, { store, session }) {
     timer = setTimeout(async () => {
       try {
         const found = await session.searchModels(text, signal);
-        const known = new Set(local.map((/** @type {any} */ model) => model.id));
+        const known = new Set(local.map((/** @type {Model} */ model) => model.id));
         show(
-          [...local, ...found.filter((/** @type {any} */ model) => !known.has(model.id))],
-          local.length + found.length ? "" : `No model is called anything like “${text}”.`,
+          [...local, ...found.filter((/** @type {Model} */ model) => !known.has(model.id))],
+          local.length + found.length ? "" : `No model matches “${text}”.`,
         );
       } catch (/** @type {any} */ error) {
         if (!signal.aborted) show(local, `${error.message} ${error.hint ?? ""}`);
@@ -88,7 +88,7 @@ export function mountModels(root, { store, session }) {
     }, SEARCH_AFTER_MS);
   }
 
-  /** @param {any[]} models @param {string} [note] */
+  /** @param {Model[]} models @param {string} [note] */
   function show(models, note = "") {
     put(
       list,
@@ -99,7 +99,7 @@ export function mountModels(root, { store, session }) {
     );
   }
 
-  /** @param {any} model */
+  /** @param {Model} model */
   function card(model) {
     const chosen = model.id === store.get().model;
     const [height, width] = model.input_size ?? [];
@@ -130,7 +130,7 @@ export function mountModels(root, { store, session }) {
     return slot;
   }
 
-  /** @param {string} id @param {any} job */
+  /** @param {string} id @param {Job} job */
   const progress = (id, job) =>
     download(
       job,
@@ -161,13 +161,13 @@ export function mountModels(root, { store, session }) {
   });
 
   store.on(["models", "model"], (state) => {
-    const shown = state.models.find((/** @type {any} */ model) => model.id === state.model);
+    const shown = state.models.find((/** @type {Model} */ model) => model.id === state.model);
     title.textContent = shown?.title ?? state.model ?? "Model";
     opener.setAttribute("aria-label", `Model: ${title.textContent}`);
   });
 }
 
-/** @param {any[]} models @returns {[string, any[]][]} */
+/** @param {Model[]} models @returns {[string, any[]][]} */
 function groups(models) {
   /** @type {Map<string, any[]>} */
   const byName = new Map();
@@ -178,15 +178,15 @@ function groups(models) {
   return [...byName];
 }
 
-/** Networks that write are known by that, the others by their most particular mechanism. @param {any} model */
-function groupOf({ task, mechanisms }) {
+/** Networks that write are known by that, the others by their most particular mechanism. @param {Model} model */
+function groupOf({ task, mechanisms, source }) {
   if (task === "captioning") return "Cross-attention: words about a photo";
   if (task === "sequence") return "Cross-attention: sentences";
   const key = mechanisms?.includes("transformer-in-transformer") ? "transformer-in-transformer" : mechanisms?.[0];
-  return key ? (MECHANISMS[key] ?? key) : "On the hub";
+  return key ? (MECHANISMS[key] ?? key) : source === "local" ? "On this machine" : "On the hub";
 }
 
-/** @param {any} model @param {string} text */
+/** @param {Model} model @param {string} text */
 function matches(model, text) {
   const words = `${model.id} ${model.title} ${model.summary} ${model.mechanisms?.join(" ")}`.toLowerCase();
   return text
@@ -195,17 +195,18 @@ function matches(model, text) {
     .every((word) => words.includes(word));
 }
 
-/** @param {any} model */
+/** @param {Model} model */
 function statusText({ status, size_bytes: bytes }) {
   if (status === "ready") return bytes ? `ready, ${size(bytes)}` : "ready";
   if (status === "available") return bytes ? `downloads ${size(bytes)}` : "downloads when chosen";
   return status === "loading" ? "loading…" : "unavailable here";
 }
 
-/** @param {Record<string, number> | null} metrics */
+/** @param {Model["metrics"]} metrics */
 function accuracy(metrics) {
-  const { val_top1: top1, val_exact_match: exact, val_dice: dice, val_bleu4: bleu } = metrics ?? {};
-  if (top1 != null) return `${percent(top1)} right`;
+  const { val_top1: top1, val_exact_match: exact, val_dice: dice, val_bleu4: bleu } =
+    /** @type {Record<string, number | undefined>} */ (metrics ?? {});
+  if (top1 != null) return `${percent(top1)} accuracy`;
   if (exact != null) return `${percent(exact)} word for word`;
   if (dice != null) return `Dice ${dice.toFixed(3)}`;
   return bleu == null ? "" : `BLEU-4 ${bleu.toFixed(2)}`;

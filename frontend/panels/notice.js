@@ -13,12 +13,15 @@ const HINTS = {
   "analysis-gone": "It made room for newer ones. Open the photo again.",
 };
 
-/** What is wrong, in the units of the page. @param {any} error */
+/** Problems that may be over by now. */
+const AGAIN = ["unreachable", "rate-limited", "queue-full", "not-ready", "shutting-down", "out-of-memory"];
+
+/** What is wrong, in the units of the page. @param {Problem} error */
 function detailOf({ slug, limit, detail }) {
   return slug === "too-large" && limit ? `A file may have ${size(limit)}; this one has more.` : detail;
 }
 
-/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
+/** @param {HTMLElement} root @param {Context} context */
 export function mountNotice(root, { store, session }) {
   const progress = h("progress", { max: 1 });
   const text = h("span");
@@ -30,6 +33,7 @@ export function mountNotice(root, { store, session }) {
     h("button", { type: "button", class: "button", onclick: session.cancel }, "Cancel"),
   );
   const problem = h("div", { class: "problem card-like", role: "alert", hidden: true });
+  const tryAgain = () => h("button", { type: "button", class: "button", onclick: session.retry }, "Try again");
   root.append(busy, problem);
   let timer = 0;
 
@@ -56,23 +60,29 @@ export function mountNotice(root, { store, session }) {
         "div",
         {},
         h("strong", {}, error.title ?? "Something went wrong"),
-        h("p", {}, detailOf(error) ?? String(error)),
+        !(error.slug in HINTS) && h("p", {}, detailOf(error) || error.message),
         hint && h("p", { class: "quiet" }, hint),
       ),
       photo
         ? h(
-            "button",
-            {
-              type: "button",
-              class: "button plain",
-              "aria-label": "Close",
-              onclick: () => store.set({ error: null }),
-            },
-            icon("close"),
+            "div",
+            { class: "row" },
+            AGAIN.includes(error.slug) && tryAgain(),
+            h(
+              "button",
+              {
+                type: "button",
+                class: "button plain",
+                "aria-label": "Close",
+                onclick: () => store.set({ error: null }),
+              },
+              icon("close"),
+            ),
           )
         : h(
             "div",
             { class: "row" },
+            AGAIN.includes(error.slug) && tryAgain(),
             h(
               "button",
               { type: "button", class: "button", onclick: () => location.assign(location.pathname) },

@@ -12,7 +12,7 @@ import { kindOf } from "../kinds/registry.js";
 
 /** @typedef {[string, any]} Fact */
 
-/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
+/** @param {HTMLElement} root @param {Context} context */
 export function mountNumbers(root, { store, session }) {
   const facts = h("div", { class: "group" });
   const charts = h("div", { class: "group" });
@@ -88,7 +88,7 @@ function table(title, rows) {
   ];
 }
 
-/** @param {import("../sites/picture.js").Picture} picture @param {any} hover @returns {Fact[]} */
+/** @param {Picture} picture @param {Cell | null} hover @returns {Fact[]} */
 function mapFacts(picture, hover) {
   if (picture.classes) return maskFacts(picture, hover);
   if (picture.labels) return wordFacts(picture, hover);
@@ -120,7 +120,7 @@ function mapFacts(picture, hover) {
   ];
 }
 
-/** @param {import("../sites/picture.js").Picture} picture @param {any} hover @returns {Fact[]} */
+/** @param {Picture} picture @param {Cell | null} hover @returns {Fact[]} */
 function maskFacts(picture, hover) {
   return [
     ["under the pointer", hover ? cellWords(picture, hover) : "–"],
@@ -129,19 +129,19 @@ function maskFacts(picture, hover) {
   ];
 }
 
-/** @param {import("../sites/picture.js").Picture} picture @param {any} hover @returns {Fact[]} */
+/** @param {Picture} picture @param {Cell | null} hover @returns {Fact[]} */
 function wordFacts(picture, hover) {
   const { values, grid, low, high, claim } = picture;
   const value = hover && values[hover.row * grid.columns + hover.column];
   return [
-    ["under the pointer", value === undefined || value === null ? "–" : `${cellWords(picture, hover)} ${number(value)}`],
+    ["under the pointer", value === undefined || value === null ? "–" : `${hover && cellWords(picture, hover)} ${number(value)}`],
     ["smallest, largest", `${number(low)}, ${number(high)}`],
     ["sum of a row", claim === "attention map" ? "1" : null],
     ["rows × columns", `${grid.rows} × ${grid.columns}`],
   ];
 }
 
-/** @param {import("../sites/picture.js").Picture} picture */
+/** @param {Picture} picture */
 function strongest({ values, grid }) {
   const known = [...values.keys()].filter((i) => !Number.isNaN(values[i]));
   const order = known.sort((a, b) => values[b] - values[a]).slice(0, 5);
@@ -166,9 +166,9 @@ function strongest({ values, grid }) {
   ];
 }
 
-/** @param {any} site @returns {Fact[]} */
+/** @param {Site} site @returns {Fact[]} */
 function siteFacts(site) {
-  const grid = (/** @type {any} */ g) => (g ? `${g.rows} × ${g.columns}` : null);
+  const grid = (/** @type {Grid | null | undefined} */ g) => (g ? `${g.rows} × ${g.columns}` : null);
   return [
     ["kind", site.title.toLowerCase()],
     ["module", h("code", {}, site.name)],
@@ -183,7 +183,7 @@ function siteFacts(site) {
   ];
 }
 
-/** @param {any} analysis @returns {Fact[]} */
+/** @param {Analysis} analysis @returns {Fact[]} */
 function analysisFacts({ id, image, text, geometry, timings_ms: timings, model }) {
   return [
     ["photo", image && `${image.width} × ${image.height} px`],
@@ -191,6 +191,6 @@ function analysisFacts({ id, image, text, geometry, timings_ms: timings, model }
     ["sentence", text],
     ["model", h("code", {}, model)],
     ["forward pass", timings?.forward != null ? `${number(timings.forward)} ms` : null],
-    ["analysis", h("code", {}, id.slice(0, 16))],
+    ["analysis", h("code", {}, id)],
   ];
 }

@@ -4,7 +4,7 @@ import { h, put } from "../ui/dom.js";
 import { icon } from "../ui/icons.js";
 import { sampleName, sampleUrl } from "../api/samples.js";
 
-/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
+/** @param {HTMLElement} root @param {Context} context */
 export function mountPhoto(root, { store, session }) {
   const chooser = h("input", {
     type: "file",
@@ -49,12 +49,12 @@ export function mountPhoto(root, { store, session }) {
   );
 
   store.on(["samples", "sample", "analysis"], (state) => {
-    const shown = state.samples.find((/** @type {any} */ one) => sampleName(one) === state.sample);
+    const shown = state.samples.find((one) => sampleName(one) === state.sample);
     title.textContent = shown?.title ?? (state.analysis ? "Your photo" : "Samples");
     chosen.setAttribute("aria-label", `Samples: ${title.textContent}`);
     put(
       list,
-      state.samples.map((/** @type {any} */ sample) =>
+      state.samples.map((/** @type {Sample} */ sample) =>
         h(
           "button",
           {

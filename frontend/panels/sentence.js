@@ -13,7 +13,7 @@ const NARROW_PX = 640;
 const LARGEST_PX = 420;
 const LEAST_PX = 260; // below, words and titles do not fit: fewer stand side by side
 
-/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
+/** @param {HTMLElement} root @param {Context} context */
 export function mountSentence(root, { store, session }) {
   const input = h("input", {
     type: "text",
@@ -50,7 +50,7 @@ export function mountSentence(root, { store, session }) {
   const view = h("div", { class: "reading", hidden: true }, form, matrices);
   root.append(view);
 
-  /** @type {{sites: any[], heading: HTMLElement, figure: HTMLElement, caption: HTMLElement, matrix: ReturnType<typeof createMatrix>}[]} */
+  /** @type {{sites: WordSite[], heading: HTMLElement, figure: HTMLElement, caption: HTMLElement, matrix: ReturnType<typeof createMatrix>}[]} */
   let columns = [];
 
   const ofPositions = () => store.get().method === "positions";
@@ -61,7 +61,7 @@ export function mountSentence(root, { store, session }) {
     view.hidden = !reading;
     if (!reading) return;
     input.value = analysis.text;
-    wrote.textContent = analysis.output?.text ? `→ ${analysis.output.text}` : "";
+    wrote.textContent = analysis.output && "text" in analysis.output ? `→ ${analysis.output.text}` : "";
     columns = kinds(analysis.sites).map(column);
     put(
       matrices,
@@ -93,7 +93,7 @@ export function mountSentence(root, { store, session }) {
     put(problem, h("strong", {}, textProblem.title), ` ${textProblem.detail}`);
   });
 
-  /** One kind of attention: a matrix, and the layers it may be of. @param {any[]} sites */
+  /** One kind of attention: a matrix, and the layers it may be of. @param {WordSite[]} sites */
   function column(sites) {
     const heading = h("button", { type: "button", class: "matrix-title", onclick: () => choose() });
     const matrix = createMatrix({
@@ -109,7 +109,7 @@ export function mountSentence(root, { store, session }) {
     return { sites, heading, figure, matrix, caption };
   }
 
-  /** The layer of this kind that belongs to the shown site: it itself, or the one as deep as it. @param {any[]} sites */
+  /** The layer of this kind that belongs to the shown site: it itself, or the one as deep as it. @param {WordSite[]} sites */
   function shownOf(sites) {
     const { analysisData: analysis, site } = store.get();
     const own = sites.find((one) => one.id === site);
@@ -155,9 +155,9 @@ export function mountSentence(root, { store, session }) {
   }
 }
 
-/** Sites of words by what they are between, each in order of depth. @param {any[]} sites @returns {any[][]} */
+/** Sites of words by what they are between, each in order of depth. @param {Site[]} sites @returns {WordSite[][]} */
 function kinds(sites) {
-  /** @type {Map<string, any[]>} */
+  /** @type {Map<string, WordSite[]>} */
   const found = new Map();
   for (const site of sites.filter(isWordMatrix)) {
     const kind = meaning(site);
@@ -172,13 +172,13 @@ const POSITIONS = {
   read: { title: "Decoder · positions", meaning: "How alike the places of any two of the words it reads are." },
 };
 
-/** @param {any} site */
+/** @param {Site} site */
 function part(site) {
   if (isMasked(site)) return "Decoder, masked";
   return ownWords(site) ? "Encoder" : "Decoder, cross";
 }
 
-/** @param {any} site */
+/** @param {Site} site */
 function meaning(site) {
   if (isMasked(site)) return "The words written look at those before them.";
   if (ownWords(site)) return "The words read look at each other.";

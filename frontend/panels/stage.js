@@ -13,13 +13,13 @@ import { createMatrix } from "../kinds/words/matrix.js";
 import { POSITION_CLAIM } from "../sites/positions.js";
 import { createOverlay } from "../paint/overlay/overlay.js";
 import { watchPointer } from "../ui/pointer.js";
-import { channelMean, isOnFeatures, samplersBefore } from "../sites/sites.js";
+import { channelMean, classesOf, isOnFeatures, samplersBefore } from "../sites/sites.js";
 
 const STACKED = matchMedia("(max-width: 860px)"); // as in style/layout.css: the stage is as high as what is in it
 const GAP_PX = 24;
 const LABEL_PX = 28;
 
-/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
+/** @param {HTMLElement} root @param {Context} context */
 export function mountStage(root, { store, session }) {
   const photo = h("canvas", { class: "photo", role: "img" });
   const marks = svg("svg", { class: "marks", preserveAspectRatio: "none", "aria-hidden": "true" });
@@ -41,7 +41,7 @@ export function mountStage(root, { store, session }) {
   function layout() {
     const { photo: shown, picture } = store.get();
     if (!shown || !geometry) return;
-    const beside = isBeside(picture);
+    const beside = picture != null && isBeside(picture);
     const narrow = root.clientWidth < 560;
     if (picture?.labels && narrow) return stack(shown.bitmap, picture);
     const gap = narrow ? 8 : GAP_PX;
@@ -61,7 +61,7 @@ export function mountStage(root, { store, session }) {
     resizeOverlay(fitted);
   }
 
-  /** On a narrow screen the words stand under the photo. @param {ImageBitmap} bitmap @param {any} picture */
+  /** On a narrow screen the words stand under the photo. @param {ImageBitmap} bitmap @param {Picture} picture */
   function stack(bitmap, picture) {
     const fitted = fit(bitmap, root.clientWidth - 32, innerHeight * 0.24);
     Object.assign(frame.style, { width: `${fitted.width}px`, height: `${fitted.height}px` });
@@ -106,7 +106,7 @@ export function mountStage(root, { store, session }) {
     root.classList.toggle("waiting", pending || busy != null),
   );
 
-  /** @param {any} state */
+  /** @param {State} state */
   function draw({ picture, tables, colormap, opacity, smooth }) {
     if (!picture || !tables || !geometry) return overlay.draw(null);
     hint.textContent = hintFor(store.get(), picture);
@@ -130,7 +130,7 @@ export function mountStage(root, { store, session }) {
     root.style.setProperty("--ink-top", `rgb(${colour(tables[colormap], 0.97).join(" ")})`);
   });
 
-  /** The second picture: the warped photo of a spatial transformer, or a matrix where places are unknown. @param {any} picture */
+  /** The second picture: the warped photo of a spatial transformer, or a matrix where places are unknown. @param {Picture} picture */
   function show(picture) {
     const beside = isBeside(picture);
     const changed = second.hidden === beside || second.dataset.form !== picture.form;
@@ -149,12 +149,14 @@ export function mountStage(root, { store, session }) {
             : picture.labels
             ? "row: the word that is written · column: a word read before it"
             : "query ↓  key →";
+    cells.setAttribute("aria-label", label.textContent);
     if (changed) layout();
     if (picture.form === "grid") warp();
   }
 
   async function warp() {
     const site = siteOf(store.get());
+    if (!site) return;
     const bitmap = await session.warped(site).catch(() => null);
     const { tables, colormap } = store.get();
     if (!bitmap || siteOf(store.get()) !== site || !tables) return;
@@ -166,7 +168,7 @@ export function mountStage(root, { store, session }) {
     cells.getContext("2d").drawImage(bitmap, 0, 0);
   }
 
-  /** @param {any} state */
+  /** @param {State} state */
   function mark({ picture, hover, tables, colormap }) {
     if (!picture || !tables || !geometry || !store.get().photo) return put(marks);
     const paths = [];
@@ -189,7 +191,7 @@ export function mountStage(root, { store, session }) {
     put(marks, paths);
   }
 
-  /** The network's mask: its areas where it is what is shown, and its border. @param {any} picture */
+  /** The network's mask: its areas where it is what is shown, and its border. @param {Picture} picture */
   function maskMarks(picture) {
     const mask = session.peek("mask");
     const { analysisData: analysis, outline, opacity } = store.get();
@@ -197,7 +199,7 @@ export function mountStage(root, { store, session }) {
     const { areas, border } = maskPaths(geometry, mask);
     const filled = areas.map(({ index, path }) => {
       const area = svg("path", { d: path, class: "area" });
-      area.style.fill = analysis.output.classes[index].colour;
+      area.style.fill = classesOf(analysis.output)[index].colour;
       area.style.fillOpacity = opacity;
       return area;
     });
@@ -205,12 +207,13 @@ export function mountStage(root, { store, session }) {
     return picture.form === "mask" ? [...filled, ...edge] : edge;
   }
 
-  /** @param {any} hover a pixel of the warped picture */
+  /** @param {Cell | null} hover a pixel of the warped picture */
   function gridMarks(hover) {
     const { site: id, analysisData: analysis } = store.get();
     const found = session.peek(`grid ${id}`);
     if (!found || !geometry) return [];
     const sampling = throughEarlier(found, samplersBefore(analysis.sites, id));
+    if (!sampling) return [];
     const { inner, outline, top } = samplingLines(geometry, sampling);
     const paths = [
       stroke(inner, "halo thin"),
@@ -237,7 +240,7 @@ export function mountStage(root, { store, session }) {
     return cellAt(geometry, x, y, grid ?? picture.grid);
   }
 
-  /** @param {import("../geometry.js").Cell | null} cell */
+  /** @param {Cell | null} cell */
   function hover(cell) {
     if (!same(cell, store.get().hover)) store.set({ hover: cell });
   }
@@ -262,7 +265,7 @@ export function mountStage(root, { store, session }) {
   cells.addEventListener("pointerleave", () => hover(null));
 }
 
-/** Whether something stands beside the photo. @param {any} picture */
+/** Whether something stands beside the photo. @param {Picture} picture */
 const isBeside = (picture) => picture?.form === "grid" || picture?.form === "matrix";
 
 /** The largest size of a shape inside a box. @param {{width: number, height: number}} shape @param {number} width @param {number} height */
@@ -274,6 +277,9 @@ function fit(shape, width, height) {
 /** @param {string} path @param {string} name */
 const stroke = (path, name) => svg("path", { d: path, class: name, "vector-effect": "non-scaling-stroke" });
 
-/** @param {any} one @param {any} other */
+/** @param {unknown} one @param {unknown} other */
 const same = (one, other) =>
-  one === other || (one && other && one.row === other.row && one.column === other.column);
+  one === other || (isCell(one) && isCell(other) && one.row === other.row && one.column === other.column);
+
+/** @param {unknown} value @returns {value is Cell} */
+const isCell = (value) => typeof value === "object" && value !== null && "row" in value;

@@ -8,10 +8,10 @@ import { percent } from "../ui/format.js";
 import { forWords, shownMethod } from "../sites/methods.js";
 import { writtenWord } from "../sites/network_sentences.js";
 import { headOf } from "../sites/picture.js";
-import { isMark, shownWord } from "../kinds/words/picture.js";
-import { isCross, wordOf } from "../sites/sites.js";
+import { isMark, shownWord } from "../sites/words.js";
+import { isCross, isWriting, wordOf, wordsOf } from "../sites/sites.js";
 
-/** @param {HTMLElement} root @param {import("../view/keep_picture.js").Context} context */
+/** @param {HTMLElement} root @param {Context} context */
 export function mountWords(root, { store, session }) {
   const title = h("h2", { class: "quiet", id: "words-title" });
   const list = h("div", {
@@ -24,20 +24,21 @@ export function mountWords(root, { store, session }) {
 
   store.on(["analysisData"], ({ analysisData: analysis }) => {
     const { output } = analysis;
-    root.hidden = !output?.words;
-    if (root.hidden) return put(list);
+    root.hidden = !output || !("words" in output);
+    if (!output || root.hidden) return put(list);
+    const written = wordsOf(output);
     root.dataset.kind = output.kind;
     title.textContent = output.kind === "caption" ? "The network says" : "The network writes";
-    const rows = writing(analysis)?.query_labels ?? output.words.map((/** @type {any} */ word) => word.text);
+    const rows = writing(analysis)?.query_labels ?? written.map((word) => word.text);
     put(
       list,
       rows.length === 1 && isMark(rows[0]) && h("span", { class: "quiet" }, "nothing"),
-      rows.map((/** @type {string} */ text, /** @type {number} */ i) => button(text, i, output.words[i])),
+      rows.map((/** @type {string} */ text, /** @type {number} */ i) => button(text, i, written[i])),
     );
     mark(store.get());
   });
 
-  /** @param {string} text @param {number} row @param {any} word */
+  /** @param {string} text @param {number} row @param {Word | undefined} word */
   function button(text, row, word) {
     const sure = word ? `, ${percent(word.score)} sure` : "";
     return h(
@@ -68,12 +69,12 @@ export function mountWords(root, { store, session }) {
 
   store.on(["word", "site", "method"], (state) => mark(state));
 
-  /** @param {any} state */
+  /** @param {State} state */
   function mark(state) {
     const site = siteOf(state);
     const saliency = forWords(state.analysisData) && state.method === "relevance";
     const shown = site && shownMethod(state, site) === "site" && writes(site, state.analysisData);
-    const chosen = saliency ? writtenWord(state) : shown ? wordOf(state, site) : -1;
+    const chosen = saliency ? writtenWord(state) : shown && isWriting(site) ? wordOf(state, site) : -1;
     [...list.querySelectorAll(".word")].forEach((one, i) => {
       one.setAttribute("aria-checked", String(i === chosen));
       one.tabIndex = i === Math.max(0, chosen) ? 0 : -1;
@@ -84,7 +85,7 @@ export function mountWords(root, { store, session }) {
   store.on(["hover", "site", "head", "method"], async (state) => {
     const site = siteOf(state);
     const cell = site && isCross(site) && shownMethod(state, site) === "site" ? state.hover : null;
-    const map = cell && (await session.wordsAt(site, cell).catch(() => null));
+    const map = site && cell && (await session.wordsAt(site, cell).catch(() => null));
     if (store.get().hover !== state.hover) return;
     const values = map && fuse(map.data, map.shape[0], headOf(state, map.shape[0]));
     const high = values ? extent(values)[1] : 1;
@@ -95,14 +96,14 @@ export function mountWords(root, { store, session }) {
   });
 }
 
-/** Whether a site's rows are the words that were written. @param {any} site @param {any} analysis */
+/** Whether a site's rows are the words that were written. @param {Site} site @param {Analysis} analysis */
 function writes(site, { output }) {
   const labels = site.query_labels;
-  return labels && output.words.every((/** @type {any} */ word, /** @type {number} */ i) => labels[i] === word.text);
+  return labels && wordsOf(output).every((/** @type {Word} */ word, /** @type {number} */ i) => labels[i] === word.text);
 }
 
-/** The site where a word is best seen: the last cross-attention, else the last whose rows are words. @param {any} analysis */
+/** The site where a word is best seen: the last cross-attention, else the last whose rows are words. @param {Analysis} analysis */
 function writing(analysis) {
-  const fitting = analysis.sites.filter((/** @type {any} */ site) => writes(site, analysis));
+  const fitting = analysis.sites.filter((/** @type {Site} */ site) => writes(site, analysis));
   return fitting.filter(isCross).at(-1) ?? fitting.at(-1) ?? null;
 }

@@ -19,42 +19,42 @@
 /** Where a site shows itself, an analysis has an address for that; other maps are under maps/. @param {any} view */
 const isMap = (view) => view.href.includes("/maps/");
 
-/** The maps that are shown in place of a site. @param {any} analysis @returns {Offer[]} */
+/** The maps that are shown in place of a site. @param {Analysis} analysis @returns {Offer[]} */
 export function offers({ maps = [], sites }) {
-  const ofSites = new Set(sites.flatMap((/** @type {any} */ site) => (site.views ?? []).filter(isMap).map((/** @type {any} */ view) => view.name)));
+  const ofSites = new Set(sites.flatMap((/** @type {Site} */ site) => (site.views ?? []).filter(isMap).map((/** @type {any} */ view) => view.name)));
   const whole = (/** @type {Offer} */ offer) => !offer.kinds.length && offer.on_photo && offer.claim !== "mask";
   return maps.filter((/** @type {Offer} */ offer) => whole(offer) || ofSites.has(offer.name));
 }
 
-/** What the server says of a map; undefined for what is no map that the page shows. @param {any} analysis @param {string} method @returns {Offer | undefined} */
+/** What the server says of a map; undefined for what is no map that the page shows. @param {Analysis} analysis @param {string} method @returns {Offer | undefined} */
 export const offerOf = (analysis, method) => offers(analysis).find(({ name }) => name === method);
 
-/** Whether a map can be had of a network, and, where it is of one site, of the shown one. @param {string} method @param {any} analysis @param {import("./sites.js").Site | null} [site] */
+/** Whether a map can be had of a network, and, where it is of one site, of the shown one. @param {string} method @param {Analysis} analysis @param {Site | null} [site] */
 export function possible(method, analysis, site) {
   const offer = offerOf(analysis, method);
   if (!offer) return false;
   if (!offer.kinds.length) return offer.reason === null;
-  const view = site?.views?.find((/** @type {any} */ one) => one.name === method);
+  const view = site?.views?.find((one) => one.name === method);
   return view?.reason === null;
 }
 
-/** The maps that can be had at a site, in their order. @param {any} analysis @param {import("./sites.js").Site | null} site */
+/** The maps that can be had at a site, in their order. @param {Analysis} analysis @param {Site | null} site */
 export const fitting = (analysis, site) => offers(analysis).filter(({ name }) => possible(name, analysis, site));
 
-/** Whether the shown map is for a class or a word. @param {any} state */
+/** Whether the shown map is for a class or a word. @param {State} state */
 export const isForClass = ({ method, analysisData }) => Boolean(analysisData && offerOf(analysisData, method)?.for_class);
 
 /**
  * What is shown at a site: the chosen map, or the site itself where that map is not to be had, as behind another layer.
- * @param {any} state @param {import("./sites.js").Site | null} site
+ * @param {State} state @param {Site | null} site
  */
 export function shownMethod({ method, analysisData }, site) {
   if (method === "mask") return analysisData.output?.kind === "mask" ? method : "site";
   return possible(method, analysisData, site) ? method : "site";
 }
 
-/** Whether maps are for words that were written, not for classes. @param {any} analysis */
+/** Whether maps are for words that were written, not for classes. @param {Analysis} analysis */
 export const forWords = ({ output }) => output?.kind === "caption";
 
-/** The class a map is for: the chosen one, else the predicted one. @param {any} state */
+/** The class a map is for: the chosen one, else the predicted one. @param {State} state */
 export const targetOf = ({ target, analysisData }) => target ?? analysisData.predictions[0]?.index ?? null;

@@ -1,18 +1,18 @@
 // What a map of the network shows, in one sentence: the server's, with what is chosen filled in.
 
 import { forWords, offerOf, targetOf } from "./methods.js";
-import { wordOf } from "./sites.js";
+import { wordOf, wordsOf } from "./sites.js";
 
 /** @param {string} english @param {Record<string, any>} parameters */
 const fill = (english, parameters) =>
   english.replace(/\{(\w+)\}/g, (all, /** @type {string} */ name) => String(parameters[name] ?? all));
 
-/** @param {any} state */
+/** @param {State} state */
 export function networkSentence(state) {
   const { analysisData: analysis, method } = state;
   const offer = offerOf(analysis, method);
   if (!offer) return "";
-  const site = analysis.sites.find((/** @type {any} */ one) => one.id === state.site);
+  const site = analysis.sites.find((/** @type {Site} */ one) => one.id === state.site);
   const chosen = {
     ...(offer.for_class && { [forWords(analysis) ? "word" : "class"]: className(state) }),
     ...(offer.kinds.length && site && { layer: site.layer, who: site.query_labels ? "words" : "tokens" }),
@@ -20,18 +20,18 @@ export function networkSentence(state) {
   return `${fill(offer.sentence_english, { ...offer.sentence_parameters, ...chosen })}.`;
 }
 
-/** The name of the class or the word that a saliency map is for. @param {any} state */
+/** The name of the class or the word that a saliency map is for. @param {State} state */
 export function className(state) {
   const { analysisData: analysis } = state;
-  if (forWords(analysis)) return analysis.output.words[writtenWord(state)]?.text ?? "";
+  if (forWords(analysis)) return wordsOf(analysis.output)[writtenWord(state)]?.text ?? "";
   const target = targetOf(state);
-  const known = analysis.predictions.find((/** @type {any} */ one) => one.index === target);
+  const known = analysis.predictions.find((one) => one.index === target);
   return known?.label ?? `class ${target}`;
 }
 
-/** The place of the chosen word among those that were written. @param {any} state */
+/** The place of the chosen word among those that were written. @param {State} state */
 export function writtenWord({ word, analysisData: analysis }) {
-  const { words } = analysis.output;
-  const labels = words.map((/** @type {any} */ one) => one.text);
+  const words = wordsOf(analysis.output);
+  const labels = words.map((one) => one.text);
   return Math.max(0, Math.min(words.length - 1, wordOf({ word }, { queries: words.length, query_labels: labels })));
 }

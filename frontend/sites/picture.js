@@ -18,7 +18,7 @@ import { askedGrid, attends, isOnFeatures, isScattered, onGrid, placeOf, tokenNa
  * @property {number} high
  * @property {string} scale  how low and high were chosen
  * @property {string} sentence
- * @property {import("../geometry.js").Cell | null} marked  the query's patch
+ * @property {Cell | null} marked  the query's patch
  * @property {import("../geometry.js").PatchGrid} [markedGrid]  the grid it is counted in, if not the map's own
  * @property {Float32Array | null} prefix  values on the prefix tokens
  * @property {{rows: Float32Array, columns: Float32Array}} [edges]  a factor for every row and for every column, drawn along the edges
@@ -37,8 +37,8 @@ export function mapPicture(made) {
 }
 
 /**
- * @param {any} state
- * @param {any} site
+ * @param {State} state
+ * @param {Site} site
  * @param {import("./attention_rows.js").AttentionSource} source
  * @returns {Picture}
  */
@@ -59,7 +59,7 @@ export function attentionPicture(state, site, source) {
 
 /**
  * Every query against every key.
- * @param {any} state @param {any} site @param {import("./attention_rows.js").AttentionSource} source
+ * @param {State} state @param {Site} site @param {import("./attention_rows.js").AttentionSource} source
  * @param {string} said  what the rows and columns are
  * @param {Partial<Picture>} [more]
  * @returns {Picture}
@@ -78,7 +78,7 @@ export function matrixPicture(state, site, source, said, more) {
 
 /**
  * Attention that came as maps, one a head.
- * @param {any} state @param {any} site
+ * @param {State} state @param {Site} site
  * @param {{shape: number[], data: Float32Array}} map  (head, row, column); NaN where no key lies
  * @param {string} said  whose look it is
  * @param {Partial<Picture>} [more]
@@ -97,7 +97,7 @@ export function headsPicture(state, site, { shape, data }, said, more) {
 
 /**
  * A place's attention where tokens are in windows, or where queries and keys lie on two grids.
- * @param {any} state @param {any} site @param {import("../geometry.js").Cell} cell
+ * @param {State} state @param {Site} site @param {Cell} cell
  * @param {{shape: number[], data: Float32Array}} map  (head, row, column); NaN where the window does not reach
  * @returns {Picture}
  */
@@ -105,11 +105,11 @@ export function placePicture(state, site, cell, map) {
   const said = lookOf(state, `the patch at row ${cell.row}, column ${cell.column}`);
   return headsPicture(state, site, map, `${said}${site.windows ? " in its window" : ""}`, {
     marked: cell,
-    markedGrid: askedGrid(site, state.direction),
+    markedGrid: askedGrid(site, state.direction) ?? undefined,
   });
 }
 
-/** A map of the whole network. @param {any} state @param {{shape: number[], data: Float32Array}} map @returns {Picture} */
+/** A map of the whole network. @param {State} state @param {{shape: number[], data: Float32Array}} map @returns {Picture} */
 export function networkPicture(state, { shape, data }) {
   return mapPicture({
     claim: offerOf(state.analysisData, state.method)?.claim ?? "",
@@ -119,7 +119,7 @@ export function networkPicture(state, { shape, data }) {
   });
 }
 
-/** @param {import("../geometry.js").Cell} cell @param {{values: (number | null)[][], shape: number[]}} similarity as the API tells it @returns {Picture} */
+/** @param {Cell} cell @param {{values: (number | null)[][], shape: number[]}} similarity as the API tells it @returns {Picture} */
 export function positionPicture(cell, { values, shape }) {
   const flat = Float32Array.from(values.flat(), (value) => value ?? NaN);
   const apart = flat.some(Number.isNaN) ? " in its patch" : "";
@@ -132,13 +132,13 @@ export function positionPicture(cell, { values, shape }) {
   });
 }
 
-/** Between which bounds a gate's factors are, where that is known. @param {any} site */
+/** Between which bounds a gate's factors are, where that is known. @param {Site} site */
 function spanned({ range: bounds }) {
   const [low, high] = bounds ?? [0, 1];
   return low == null || high == null ? "" : `, ${number(low)} to ${number(high)},`;
 }
 
-/** @param {any} site @param {{shape: number[], data: Float32Array}} gate @returns {Picture} */
+/** @param {Site} site @param {{shape: number[], data: Float32Array}} gate @returns {Picture} */
 export function spatialGatePicture(site, { shape, data }) {
   return mapPicture({
     claim: "gate",
@@ -151,7 +151,7 @@ export function spatialGatePicture(site, { shape, data }) {
 
 /**
  * A channel gate is a row of numbers, not a place: what is drawn is the feature map of one of its channels.
- * @param {any} site @param {Float32Array} gate @param {number} channel @param {{shape: number[], data: Float32Array}} feature
+ * @param {Site} site @param {Float32Array} gate @param {number} channel @param {{shape: number[], data: Float32Array}} feature
  * @returns {Picture}
  */
 export function channelPicture(site, gate, channel, { shape, data }) {
@@ -164,7 +164,7 @@ export function channelPicture(site, gate, channel, { shape, data }) {
   });
 }
 
-/** @param {any} site @param {any} sampling what the API says of the grid @returns {Picture} */
+/** @param {Site} site @param {Sampling} sampling what the API says of the grid @returns {Picture} */
 export function gridPicture(site, sampling) {
   return {
     form: "grid",
@@ -194,28 +194,28 @@ function gridOf(shape) {
   return { rows, columns };
 }
 
-/** The same, with where its cells are if a site lies on such a grid. @param {number[]} shape @param {any[]} [sites] */
+/** The same, with where its cells are if a site lies on such a grid. @param {number[]} shape @param {Site[]} [sites] */
 function knownGrid(shape, sites = []) {
   const plain = gridOf(shape);
-  const fits = (/** @type {any} */ grid) => grid?.rows === plain.rows && grid.columns === plain.columns;
+  const fits = (/** @type {Grid | null | undefined} */ grid) => grid?.rows === plain.rows && grid.columns === plain.columns;
   return sites.flatMap((site) => [site.grid, site.key_grid, site.query_grid]).find(fits) ?? plain;
 }
 
-/** @param {any} site @param {import("./attention_rows.js").Head} head @param {number} heads */
+/** @param {Site} site @param {import("./attention_rows.js").Head} head @param {number} heads */
 const headOfSite = (site, head, heads) => `Attention ${site.layer}, ${headName(head, heads)}`;
 
-/** Whose look it is, in the chosen direction. @param {any} state @param {string} name */
+/** Whose look it is, in the chosen direction. @param {State} state @param {string} name */
 const lookOf = (state, name) => (state.direction === "from" ? `what ${name} looks at` : `what looks at ${name}`);
 
-/** What is asked: the patch under the pointer unless one is pinned. @param {any} state @returns {import("../state/store.js").Query} */
+/** What is asked: the patch under the pointer unless one is pinned. @param {State} state @returns {import("../state/store.js").Query} */
 export const askedQuery = ({ query, hover }) => (query === "cls" && hover ? hover : query);
 
-/** The token asked about. @param {any} state @param {any} site */
+/** The token asked about. @param {State} state @param {Site} site */
 export function shownToken(state, site) {
   return tokenOf(askedQuery(state), site) ?? tokenOf("cls", site) ?? 0;
 }
 
-/** The chosen head, or the mean where this site has no such head. @param {any} state @param {number} heads */
+/** The chosen head, or the mean where this site has no such head. @param {State} state @param {number} heads */
 export const headOf = (state, heads) =>
   typeof state.head === "number" && state.head >= heads ? "mean" : state.head;
 
@@ -226,7 +226,7 @@ export function headName(head, heads) {
   return { mean: "mean of heads", max: "maximum over heads", min: "minimum over heads" }[head];
 }
 
-/** The channel to draw: the chosen one, else the one the gate lets through most. @param {any} state @param {Float32Array} gate */
+/** The channel to draw: the chosen one, else the one the gate lets through most. @param {State} state @param {Float32Array} gate */
 export function channelOf(state, gate) {
   if (state.channel != null && state.channel < gate.length) return state.channel;
   return gate.indexOf(extent(gate)[1]);
@@ -234,7 +234,7 @@ export function channelOf(state, gate) {
 
 /**
  * One number for the depth strip, 0…1: how concentrated attention is, how much a gate varies.
- * @param {any} site @param {any} data an attention source, a place's attention or a gate
+ * @param {Site} site @param {any} data an attention source, a place's attention or a gate
  */
 export function summary(site, data) {
   if (isScattered(site)) {

@@ -2,14 +2,12 @@
 
 import { hasRollout, isInner, isOfPatches, isScattered, isWordMatrix, ownWords } from "./sites.js";
 
-/** @typedef {import("./sites.js").Site} Site */
-
 export const POSITION_CLAIM = "position similarity";
 
 /**
  * Whose positions are shown at a site: those of patches, of the words of the sentence that was read, or of those that
  * the decoder read. Null where it is not known that the network adds any.
- * @param {Site | null} site @param {any} analysis @returns {"photo" | "source" | "read" | null}
+ * @param {Site | null} site @param {Analysis} analysis @returns {"photo" | "source" | "read" | null}
  */
 export function positionsAt(site, { sites, output }) {
   if (site?.query_labels) return isWordMatrix(site) && ownWords(site) ? "source" : "read";
@@ -17,13 +15,13 @@ export function positionsAt(site, { sites, output }) {
   return writes || hasRollout(sites) ? "photo" : null;
 }
 
-/** Whether a site's tokens have positions of their own: the words inside the patches of a TNT. @param {any} state */
+/** Whether a site's tokens have positions of their own: the words inside the patches of a TNT. @param {State} state */
 export function positionsInside({ site: id, analysisData: { sites } }) {
   const site = sites.find((/** @type {Site} */ one) => one.id === id);
   return site && isInner(site, sites) && isScattered(site) ? site : null;
 }
 
-/** The grid of the patches whose positions are shown. @param {any} state */
+/** The grid of the patches whose positions are shown. @param {State} state */
 export function positionGrid(state) {
   const inside = positionsInside(state);
   if (inside) return inside.query_grid;
@@ -33,16 +31,16 @@ export function positionGrid(state) {
   return (chain ?? squares.find((/** @type {Site} */ one) => one.id === site))?.grid ?? null;
 }
 
-/** What the API is asked for the positions of a place. @param {any} state @param {import("../geometry.js").Cell} cell */
+/** What the API is asked for the positions of a place. @param {State} state @param {Cell} cell */
 export function positionsAsked(state, { row, column }) {
   const inside = positionsInside(state);
   return { query: `${row},${column}`, ...(inside ? { site: inside.id } : {}) };
 }
 
-/** The place whose position is shown: the patch under the pointer unless one is pinned, else the middle one. @param {any} state */
+/** The place whose position is shown: the patch under the pointer unless one is pinned, else the middle one. @param {State} state */
 export function positionCell(state) {
   const { query, hover } = state;
-  const { rows, columns } = positionGrid(state);
+  const { rows, columns } = positionGrid(state) ?? { rows: 1, columns: 1 };
   const asked = query === "cls" ? hover : query;
   const inside = asked && "row" in asked && asked.row < rows && asked.column < columns;
   return inside ? asked : { row: Math.floor(rows / 2), column: Math.floor(columns / 2) };

@@ -2,18 +2,21 @@
 
 /** @typedef {any} Site  a site of an analysis, as the API gives it */
 
-/** Whether queries look at keys there. @param {Site} site */
+/** Whether queries look at keys there. @param {Site} site @returns {site is AttentionSite} */
 export const attends = (site) => site?.heads != null;
 
-/** Queries are words, keys are places: what was looked at to write each word. @param {Site} site */
+/** Queries are words, keys are places: what was looked at to write each word. @param {Site} site @returns {site is CrossSite} */
 export const isCross = (site) =>
   attends(site) && site.query_labels != null && site.key_labels == null && site.key_grid != null;
 
-/** Queries and keys are words: a matrix with names. @param {Site} site */
+/** Queries and keys are words: a matrix with names. @param {Site} site @returns {site is WordSite} */
 export const isWordMatrix = (site) =>
   attends(site) && site.query_labels != null && site.key_labels != null;
 
-/** Each word looks at those that were written before it: key i + 1 is what was written at i. @param {Site} site */
+/** Whose queries are words. @param {Site | null} site @returns {site is WritingSite} */
+export const isWriting = (site) => site != null && "query_labels" in site && site.query_labels != null;
+
+/** Each word looks at those that were written before it: key i + 1 is what was written at i. @param {Site} site @returns {site is WordSite} */
 export const isMasked = (site) =>
   isWordMatrix(site) &&
   site.queries === site.keys &&
@@ -22,8 +25,8 @@ export const isMasked = (site) =>
     (/** @type {string} */ label, /** @type {number} */ i) => i + 1 === site.keys || site.key_labels[i + 1] === label,
   );
 
-/** Words that look at themselves and each other. @param {Site} site */
-export const ownWords = (site) => site.query_labels.join(" ") === site.key_labels.join(" ");
+/** Words that look at themselves and each other. @param {Site} site @returns {site is WordSite} */
+export const ownWords = (site) => isWordMatrix(site) && site.query_labels.join(" ") === site.key_labels.join(" ");
 
 /** What an attention is between, in a few words. @param {Site} site */
 export function roleOf(site) {
@@ -43,7 +46,7 @@ export const isInner = (site, sites) =>
 /** Words that are about nothing that could be seen. */
 const SMALL = new Set("<start> <end> a an the two three some of in on at with and to is are his her its".split(" "));
 
-/** The word whose row is shown: the chosen one, else the first that is about something. @param {any} state @param {Site} site */
+/** The word whose row is shown: the chosen one, else the first that is about something. @param {{word: number | null}} state @param {{queries: number, query_labels: string[]}} site */
 export function wordOf({ word }, site) {
   if (word != null) return Math.min(word, site.queries - 1);
   return Math.max(
@@ -61,10 +64,10 @@ export const isPlaced = (site) => attends(site) && site.grid != null;
 /** Whether any token may be the query. @param {Site} site */
 export const isSquare = (site) => site.queries === site.keys;
 
-/** Whether all patches look at all patches. @param {Site} site */
+/** Whether all patches look at all patches. @param {Site} site @returns {site is PlacedSite} */
 export const isOfPatches = (site) => isPlaced(site) && isSquare(site);
 
-/** Tokens in windows, or queries on another grid than keys: every place can be asked about, by the server. @param {Site} site */
+/** Tokens in windows, or queries on another grid than keys: every place can be asked about, by the server. @param {Site} site @returns {site is ScatteredSite} */
 export const isScattered = (site) =>
   attends(site) && site.grid == null && site.query_grid != null && site.key_grid != null;
 
@@ -77,9 +80,9 @@ export function askedGrid(site, direction) {
 /** The grid that the answer lies on; null where there is none. @param {Site} site @param {"from" | "to"} direction */
 export const answeredGrid = (site, direction) => askedGrid(site, direction === "from" ? "to" : "from");
 
-/** The asked cell of a scattered site: the middle one where the query names none of its cells. @param {import("../state/store.js").Query} query @param {Site} site @param {"from" | "to"} direction */
+/** The asked cell of a scattered site: the middle one where the query names none of its cells. @param {import("../state/store.js").Query} query @param {ScatteredSite} site @param {"from" | "to"} direction */
 export function cellOf(query, site, direction) {
-  const { rows, columns } = askedGrid(site, direction);
+  const { rows, columns } = direction === "from" ? site.query_grid : site.key_grid;
   const named = query !== "cls" && "row" in query && query.row < rows && query.column < columns;
   return named ? query : { row: Math.floor(rows / 2), column: Math.floor(columns / 2) };
 }
@@ -87,7 +90,7 @@ export function cellOf(query, site, direction) {
 /**
  * The change of the view that shows another site, asking about the same place of the photo: a pinned patch is counted
  * in the other site's grid.
- * @param {any} state @param {Site} site @returns {{site: string, channel: null, query: import("../state/store.js").Query}}
+ * @param {State} state @param {Site} site @returns {{site: string, channel: null, query: import("../state/store.js").Query}}
  */
 export function visit({ query, direction, site: id, analysisData: { sites } }, site) {
   const shown = sites.find((/** @type {Site} */ one) => one.id === id);
@@ -111,12 +114,12 @@ export const hasRollout = (sites) => {
 /** The spatial transformers whose windows a site sees, outermost first. @param {Site[]} sites @param {string | null} id */
 export function samplersBefore(sites, id) {
   const through = sites.find((site) => site.id === id)?.reads_through ?? [];
-  return sites.filter((site) => through.includes(site.id));
+  return sites.filter(isWarp).filter((site) => through.includes(site.id));
 }
 
 /** The spatial transformers that read the same picture as this one, itself included, in their order. @param {Site[]} sites @param {Site} site */
 export const sameInput = (sites, site) =>
-  sites.filter((one) => one.reads_through && one.reads_through.join() === site.reads_through.join());
+  sites.filter((one) => one.reads_through && one.reads_through.join() === site.reads_through?.join());
 
 /** Whether a spatial transformer reads a feature map and no picture. @param {Site} site */
 export const isOnFeatures = (site) => site?.reads_through != null && site.channels > 3;
@@ -138,7 +141,7 @@ export function tokenOf(query, site) {
     if (prefix > 0) return 0;
     return grid ? Math.floor(grid.rows / 2) * grid.columns + Math.floor(grid.columns / 2) : 0;
   }
-  if ("token" in query) return query.token < queries ? query.token : null;
+  if ("token" in query) return query.token < (queries ?? 0) ? query.token : null;
   if (!grid || query.row >= grid.rows || query.column >= grid.columns) return null;
   return prefix + query.row * grid.columns + query.column;
 }
@@ -161,3 +164,12 @@ export function tokenName(token, site) {
   if (place) return `the patch at row ${place.row}, column ${place.column}`;
   return token < site.prefix_tokens ? `the ${prefixName(token)}` : `token ${token}`;
 }
+
+/** The words that were written; none of a network that writes none. @param {Output} output @returns {Word[]} */
+export const wordsOf = (output) => (output && "words" in output ? output.words : []);
+
+/** The classes of a mask; none of a network without one. @param {Output} output @returns {MaskClass[]} */
+export const classesOf = (output) => (output && "classes" in output ? output.classes : []);
+
+/** @param {Site} site @returns {site is WarpSite} */
+const isWarp = (site) => "input_grid" in site && site.input_grid != null;

@@ -16,7 +16,7 @@ export function comparing(shownPhoto) {
     },
     /**
      * A site's map on its photo: what a place looks at, a mask, or the channel that passes most.
-     * @param {any} analysis @param {any} site
+     * @param {Analysis} analysis @param {Site} site
      * @param {[number, number] | null} point on the photo; null: whoever asks by default
      * @param {AbortSignal} signal
      */

@@ -6,7 +6,7 @@ import { duration, size } from "../ui/format.js";
 
 export const GOES_ON = ["queued", "running"];
 
-/** @param {any} job @param {() => void} cancel @param {() => void} again */
+/** @param {Job} job @param {() => void} cancel @param {() => void} again */
 export function download(job, cancel, again) {
   const { state, received_bytes: received, total_bytes: total } = job;
   const goesOn = GOES_ON.includes(state);
@@ -27,7 +27,7 @@ export function download(job, cancel, again) {
   );
 }
 
-/** @param {any} job @returns {string[]} */
+/** @param {Job} job @returns {string[]} */
 function words({ state, received_bytes: received, total_bytes: total, bytes_per_s: rate, seconds_left: left, queue_position: place, problem }) {
   if (state === "queued") return [place ? `waits, number ${place}` : "begins…"];
   if (state === "done") return ["downloaded"];

@@ -6,13 +6,13 @@ import { isOnFeatures } from "../sites/sites.js";
 import { streamFrom } from "../kinds/stream/explanation.js";
 
 /**
- * @param {() => import("./cache.js").Cache} cache  of the shown analysis
+ * @param {() => Pick<import("./cache.js").Cache, "get" | "peek">} cache  of the shown analysis
  * @param {() => string} current  its id
  * @param {import("./store.js").Store} store
  */
 export function fetching(cache, current, store) {
   return {
-    /** @param {any} site @returns {Promise<import("../sites/attention_rows.js").AttentionSource>} */
+    /** @param {Site} site @returns {Promise<import("../sites/attention_rows.js").AttentionSource>} */
     attention(site) {
       const { rows } = store.get();
       return cache().get(`attention ${site.id}`, async () => {
@@ -22,39 +22,39 @@ export function fetching(cache, current, store) {
         return fromProjections(/** @type {any} */ (tensors), Number(metadata.scale));
       });
     },
-    /** @param {any} site */
+    /** @param {Site} site */
     gate: (site) => cache().get(`gate ${site.id}`, () => api.gate(current(), site.id)),
-    /** Both strips of a strip gate, with their product. @param {any} site */
-    strips: (site) => cache().get(`strips ${site.id}`, () => api.siteMap(current(), site.id, "gate", {})),
-    /** @param {any} site @param {number} channel */
+    /** Both strips of a strip gate, with their product. @param {Site} site */
+    strips: (site) => cache().get(`strips ${site.id}`, () => api.siteMap(current(), site.id, "gate", {}, new AbortController().signal)),
+    /** @param {Site} site @param {number} channel */
     feature: (site, channel) =>
       cache().get(`feature ${site.id} ${channel}`, () => api.features(current(), site.id, channel)),
-    /** @param {any} site @param {Record<string, string | number>} asked */
+    /** @param {Site} site @param {Record<string, string | number>} asked */
     steps: (site, asked) => cache().get(stepsKey(site, asked), () => api.steps(current(), site.id, asked)),
-    /** The same, if it is at hand. @param {any} site @param {Record<string, string | number>} asked */
+    /** The same, if it is at hand. @param {Site} site @param {Record<string, string | number>} asked */
     peekSteps: (site, asked) => cache().peek(stepsKey(site, asked)),
-    /** The same for all sites of patches with as many tokens. @param {any} site */
+    /** The same for all sites of patches with as many tokens. @param {Site} site */
     stream: (site) => cache().get(streamKey(site), async () => streamFrom(await api.stream(current(), site.id))),
-    /** @param {any} site */
+    /** @param {Site} site */
     peekStream: (site) => cache().peek(streamKey(site)),
-    /** @param {any} site */
+    /** @param {Site} site */
     grid: (site) => cache().get(`grid ${site.id}`, () => api.grid(current(), site.id)),
-    /** @param {any} site */
+    /** @param {Site} site */
     warped: (site) =>
       cache().get(`warped ${site.id}`, async () =>
         isOnFeatures(site)
           ? api.warpedFeatures(current(), site.id)
           : createImageBitmap(await api.warped(current(), site.id)),
       ),
-    /** @param {any} site @param {import("../geometry.js").Cell} cell @param {string} direction */
+    /** @param {Site} site @param {Cell} cell @param {string} direction */
     place: (site, cell, direction) =>
       cache().get(`place ${site.id} ${direction} ${cell.row},${cell.column}`, () =>
         api.attentionOfPlace(current(), site.id, cell, direction),
       ),
-    /** What was looked at to write a word. @param {any} site @param {number} word */
+    /** What was looked at to write a word. @param {Site} site @param {number} word */
     word: (site, word) =>
       cache().get(`word ${site.id} ${word}`, () => api.attentionOfWord(current(), site.id, word)),
-    /** How much each word looked at a place. @param {any} site @param {import("../geometry.js").Cell} cell */
+    /** How much each word looked at a place. @param {Site} site @param {Cell} cell */
     wordsAt: (site, cell) =>
       cache().get(`words ${site.id} ${cell.row},${cell.column}`, () =>
         api.wordsAtPlace(current(), site.id, cell),
@@ -76,9 +76,9 @@ export function fetching(cache, current, store) {
   };
 }
 
-/** @param {any} site */
+/** @param {Site} site */
 const streamKey = ({ id, grid, queries, prefix_tokens: prefix }) =>
   grid ? `stream ${queries} ${prefix}` : `stream ${id}`;
 
-/** @param {any} site @param {Record<string, string | number>} asked */
+/** @param {Site} site @param {Record<string, string | number>} asked */
 const stepsKey = (site, asked) => `steps ${site.id} ${JSON.stringify(asked)}`;

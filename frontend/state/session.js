@@ -13,6 +13,9 @@ import { isCross, isOfPatches, isScattered } from "../sites/sites.js";
 /** Problems with what was typed: they are told where it was typed. */
 const OF_THE_TEXT = ["missing-text", "unknown-words", "text-too-long"];
 
+/** What the server says of an analysis that it has no longer. */
+const FORGOTTEN = ["unknown-analysis", "analysis-gone"];
+
 /**
  * @typedef {object} Busy
  * @property {string} text
@@ -35,7 +38,7 @@ export function createSession(store) {
     try {
       await work(mine.signal);
     } catch (error) {
-      const problem = asProblem(error);
+      const problem = api.asProblem(error);
       const shown = store.get().analysisData?.text != null && OF_THE_TEXT.includes(problem.slug);
       if (!mine.signal.aborted) store.set(shown ? { textProblem: problem } : { error: problem });
     } finally {
@@ -45,14 +48,14 @@ export function createSession(store) {
 
   /**
    * The only place where another analysis comes on screen: until then the last good picture stays.
-   * @param {any} analysis @param {{blob: Blob, bitmap: ImageBitmap} | null} photo null for a sentence @param {Opening} opening
+   * @param {Analysis} analysis @param {{blob: Blob, bitmap: ImageBitmap} | null} photo null for a sentence @param {Opening} opening
    */
   function show(analysis, photo, { sample, linked }) {
     cache = new Cache();
     if (photo) lastPhoto = { blob: photo.blob, sample };
     const { site, model } = store.get();
     const sameModel = linked || analysis.model === model;
-    const kept = sameModel && analysis.sites.some((/** @type {any} */ candidate) => candidate.id === site);
+    const kept = sameModel && analysis.sites.some((/** @type {Site} */ candidate) => candidate.id === site);
     store.set({
       analysisData: analysis,
       photo,
@@ -109,10 +112,39 @@ export function createSession(store) {
     if (models) store.set({ models });
   }
 
+  /** @type {Promise<void> | null} */
+  let again = null; // one posting for all that wait for it
+
+  /**
+   * Loads something of the shown analysis. Where the server has forgotten that, as after a restart, what is shown is
+   * posted again, quietly: of the same pixels it has the same id.
+   * @template T @param {() => Promise<T>} load @returns {Promise<T>}
+   */
+  async function remembering(load) {
+    try {
+      return await load();
+    } catch (error) {
+      if (!FORGOTTEN.includes(api.asProblem(error).slug)) throw error;
+      again ??= postAgain().finally(() => (again = null));
+      await again;
+      return load();
+    }
+  }
+
+  async function postAgain() {
+    const { text, model, beams, sample, photo, analysisData } = store.get();
+    const { signal } = controller;
+    const analysis =
+      text != null
+        ? await api.analyseText(text, model ?? "", beams, signal)
+        : lastPhoto && (await api.analyse(lastPhoto.blob, model, beams, signal));
+    if (analysis && analysis.id !== analysisData.id) show(analysis, photo, { sample, linked: true });
+  }
+
   const current = () => store.get().analysisData.id;
 
   return {
-    /** @param {any} sample a row of samples.json @param {{linked?: boolean}} [options] linked: keep the view the address asks for */
+    /** @param {Sample} sample a row of samples.json @param {{linked?: boolean}} [options] linked: keep the view the address asks for */
     openSample(sample, { linked = false } = {}) {
       return exclusively(`Looking at ${sample.title}`, async (signal) => {
         const { model } = store.get();
@@ -155,16 +187,16 @@ export function createSession(store) {
     chooseModel(model) {
       return exclusively("Looking with another model", async (signal) => {
         const { models } = store.get();
-        const row = models.find((/** @type {any} */ one) => one.id === model) ?? (await api.model(model));
+        const row = models.find((one) => one.id === model) ?? (await api.model(model));
         if (row.reads === "text") {
-          const [example] = examplesOf(row, row.labels ?? (await api.model(model)).labels);
+          const [example] = examplesOf(row, (await api.model(model)).labels);
           return readText(example, model, signal, false);
         }
         // A photo of one's own stays; a sample gives way to one that suits the network.
         const present = lastPhoto?.sample ?? null;
         const sample = lastPhoto && !present ? null : sampleFor(model, store.get(), present);
         const name = sample && sampleName(sample);
-        const blob = name === present ? lastPhoto?.blob : await api.samplePhoto(sample.file, signal);
+        const blob = sample && name !== present ? await api.samplePhoto(sample.file, signal) : lastPhoto?.blob;
         if (blob) await analyse(blob, model, signal, { sample: name, linked: false });
       });
     },
@@ -172,12 +204,12 @@ export function createSession(store) {
     ...comparing(() => lastPhoto?.blob ?? null),
     /** The kind of picture that a model was trained on. @param {string} id */
     kindOfModel: (id) => kindOfModel(id, store.get().samples),
-    /** Whether this analysis is still the shown one. @param {any} analysis */
+    /** Whether this analysis is still the shown one. @param {Analysis} analysis */
     shows: (analysis) => store.get().analysisData === analysis,
 
     /** Fetches a model's weights as a job; its news are in the state. Gives whether they are here. @param {string} model */
     async download(model) {
-      const tell = (/** @type {any} */ job) =>
+      const tell = (/** @type {Job} */ job) =>
         store.set({ downloads: { ...store.get().downloads, [model]: job } });
       tell({ state: "queued", received_bytes: 0, total_bytes: null, links: null });
       try {
@@ -187,7 +219,7 @@ export function createSession(store) {
         if (ended.state === "done") await readModels();
         return ended.state === "done";
       } catch (error) {
-        tell({ state: "failed", received_bytes: 0, total_bytes: null, links: null, problem: asProblem(error) });
+        tell({ state: "failed", received_bytes: 0, total_bytes: null, links: null, problem: api.asProblem(error) });
         return false;
       }
     },
@@ -197,7 +229,12 @@ export function createSession(store) {
       if (job?.links) await api.cancelJob(job.links.self).catch(() => null);
     },
 
-    ...fetching(() => cache, current, store),
+    /** What could not be shown, once more; of a page that could not begin, all of it. */
+    retry() {
+      if (!store.get().models.length) return location.reload();
+      store.set({ error: null, attempt: store.get().attempt + 1 });
+    },
+    ...fetching(() => ({ get: (key, load) => cache.get(key, () => remembering(load)), peek: (key) => cache.peek(key) }), current, store),
     searchModels: api.searchModels,
     modelCard: api.model,
   };
@@ -205,31 +242,22 @@ export function createSession(store) {
 
 /** @typedef {ReturnType<typeof createSession>} Session */
 
-/** Attention halfway is about things: early it is about edges, late it gathers in a few patches. A gate halfway still knows places. @param {any} analysis */
+/** Attention halfway is about things: early it is about edges, late it gathers in a few patches. A gate halfway still knows places. @param {Analysis} analysis */
 function firstSite({ sites, text }) {
   const cross = sites.filter(isCross);
-  if (cross.length) return cross.at(-1).id;
+  const last = cross.at(-1);
+  if (last) return last.id;
   if (text != null) return sites.at(-1)?.id ?? null;
   const placed = sites.filter(isOfPatches);
   const attention = placed.length ? placed : sites.filter(isScattered);
   if (attention.length) return attention[Math.floor(attention.length / 2)].id;
-  const ranks = sites.map((/** @type {any} */ site) => kindOf(site).rank(site));
+  const ranks = sites.map((/** @type {Site} */ site) => kindOf(site).rank(site));
   const best = Math.min(...ranks);
   const shown = best < Infinity ? sites.filter((/** @type {any} */ _, /** @type {number} */ i) => ranks[i] === best) : null;
   // Of several looks at the photo, the last is what the network goes by.
-  const look = sites.findLast((/** @type {any} */ site) => site.reads_through?.length === 0);
+  const look = sites.findLast((/** @type {Site} */ site) => site.reads_through?.length === 0);
   return (shown?.[Math.floor(shown.length / 2)] ?? look ?? sites[0])?.id ?? null;
 }
 
-/** What is shown first: a network that segments shows its mask. @param {any} analysis */
+/** What is shown first: a network that segments shows its mask. @param {Analysis} analysis */
 const firstMethod = ({ output }) => (output?.kind === "mask" ? "mask" : "site");
-
-/** @param {unknown} error */
-function asProblem(error) {
-  if (error instanceof api.Problem) return error;
-  return new api.Problem({
-    title: "The page could not show this",
-    detail: String(error),
-    hint: "Reload the page.",
-  });
-}

@@ -30,19 +30,21 @@ import { COLORMAPS } from "../paint/colormap.js";
  * @property {"projections" | "matrix"} rows  where rows come from; matrix is there to be measured against
  *
  * @typedef {object} Loaded  what the page holds besides: catalogue, analysis, and what is going on
- * @property {any[]} models
- * @property {any[]} samples
+ * @property {Model[]} models
+ * @property {Sample[]} samples
  * @property {Record<string, import("../paint/colormap.js").Table> | null} tables
- * @property {any} analysisData  the shown analysis, as the API gives it
+ * @property {Analysis} analysisData  the shown analysis, as the API gives it
  * @property {{blob: Blob, bitmap: ImageBitmap} | null} photo
- * @property {import("../geometry.js").Cell | null} hover
- * @property {import("../sites/picture.js").Picture | null} picture
+ * @property {Cell | null} hover
+ * @property {Picture | null} picture
  * @property {Record<string, number>} summaries  one number a site, by its id
+ * @property {number} attempt  counts up to draw once more what could not be drawn
+ * @property {Blob[]} own  photos that were brought, in their order
  * @property {boolean} pending
  * @property {import("./session.js").Busy | null} busy
- * @property {any} error
- * @property {Record<string, any>} downloads  jobs that fetch weights, by model
- * @property {any} textProblem  why the sentence that was typed cannot be read
+ * @property {Problem | null} error
+ * @property {Record<string, Job>} downloads  jobs that fetch weights, by model
+ * @property {Problem | null} textProblem  why the sentence that was typed cannot be read
  *
  * @typedef {View & Loaded} State
  * @typedef {{

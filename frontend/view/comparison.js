@@ -9,11 +9,11 @@ export const MOST = 4;
 
 const DIM = "rgb(10 11 13 / 0.66)";
 
-/** Sites whose picture lies on the photo and can be asked at a place. @param {any} analysis */
+/** Sites whose picture lies on the photo and can be asked at a place. @param {Analysis} analysis */
 export const comparableSites = (analysis) =>
-  analysis.sites.filter((/** @type {any} */ site) => kindOf(site).rank(site) < Infinity);
+  analysis.sites.filter((/** @type {Site} */ site) => kindOf(site).rank(site) < Infinity);
 
-/** What is shown first of a network: attention halfway, over the whole photo before that in windows, else a mask over places, else a channel gate. @param {any[]} sites */
+/** What is shown first of a network: attention halfway, over the whole photo before that in windows, else a mask over places, else a channel gate. @param {Site[]} sites */
 export function firstOf(sites) {
   const ranks = sites.map((site) => kindOf(site).rank(site));
   const some = sites.filter((_, index) => ranks[index] === Math.min(...ranks));
@@ -22,11 +22,11 @@ export function firstOf(sites) {
 
 /**
  * The networks to choose from, those most like the shown one first: of the same task, with more mechanisms in common.
- * @param {any[]} models @param {string} shown @param {(id: string) => string} kindOf what kind of picture a model was trained on
+ * @param {Model[]} models @param {string} shown @param {(id: string) => string} kindOf what kind of picture a model was trained on
  */
 export function suggested(models, shown, kindOf) {
   const own = models.find((model) => model.id === shown);
-  const common = (/** @type {any} */ model) =>
+  const common = (/** @type {Model} */ model) =>
     model.mechanisms.filter((/** @type {string} */ one) => own?.mechanisms.includes(one)).length -
     0.1 * model.mechanisms.length +
     Number(model.task === own?.task);

@@ -21,7 +21,7 @@ const LONGEST_BAR = 256;
 const SHORTEST_BAR = 96;
 const NOTHING = { width: 0, height: 0 };
 
-/** @param {any} state @param {import("../state/session.js").Session} session @returns {Promise<boolean>} whether there was something to save */
+/** @param {Drawn} state @param {Session} session @returns {Promise<boolean>} whether there was something to save */
 export async function exportPicture(state, session) {
   const canvas = compose(state, await beside(state, session));
   const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
@@ -34,9 +34,9 @@ export async function exportPicture(state, session) {
   return true;
 }
 
-/** @typedef {{sampling: any, warped: any}} Read  a sampling grid and what was read with it */
+/** @typedef {{sampling: Sampling | null, warped: ImageBitmap | Tensor}} Read  a sampling grid and what was read with it */
 
-/** Of a spatial transformer, what stands beside the photo. @param {any} state @param {import("../state/session.js").Session} session @returns {Promise<Read | null>} */
+/** Of a spatial transformer, what stands beside the photo. @param {Drawn} state @param {Session} session @returns {Promise<Read | null>} */
 async function beside(state, session) {
   const site = siteOf(state);
   if (state.picture.form !== "grid" || !site) return null;
@@ -44,7 +44,7 @@ async function beside(state, session) {
   return { sampling: throughEarlier(grid, samplersBefore(state.analysisData.sites, site.id)), warped };
 }
 
-/** @param {any} state @param {Read | null} read */
+/** @param {Drawn} state @param {Read | null} read */
 function compose(state, read) {
   const { photo, picture, tables, colormap, analysisData } = state;
   const table = tables[colormap];
@@ -73,7 +73,7 @@ function compose(state, read) {
       outline(context, cellOutline(fromAnalysis(analysisData), picture.marked, picture.markedGrid ?? picture.grid), scale);
   }
   if (read && second) {
-    drawGrid(context, fromAnalysis(analysisData), read.sampling, table, scale);
+    if (read.sampling) drawGrid(context, fromAnalysis(analysisData), read.sampling, table, scale);
     context.drawImage(second, image.width + MARGIN, 0);
   }
   if (legendHeight) legend(context, state, table, height + MARGIN, width);
@@ -85,14 +85,14 @@ function compose(state, read) {
   return canvas;
 }
 
-/** What stands under the picture. @param {any} state */
+/** What stands under the picture. @param {Drawn} state */
 function told({ picture, model, analysisData: analysis }) {
-  const wrote = analysis.output?.words ? `“${analysis.output.text}”.` : "";
+  const wrote = analysis.output && "words" in analysis.output ? `“${analysis.output.text}”.` : "";
   const read = analysis.text != null ? `“${analysis.text}” →` : "";
   return [read, wrote, picture.sentence, `${model}, ${picture.claim}.`].filter(Boolean).join(" ");
 }
 
-/** @param {CanvasRenderingContext2D} context @param {any} state @param {number} scale */
+/** @param {CanvasRenderingContext2D} context @param {Drawn} state @param {number} scale */
 function drawMask(context, { picture, analysisData: analysis, opacity }, scale) {
   const { grid, values: data, classes } = picture;
   const mask = { shape: [grid.rows, grid.columns], data };
@@ -101,14 +101,14 @@ function drawMask(context, { picture, analysisData: analysis, opacity }, scale) 
   context.scale(scale, scale);
   context.globalAlpha = opacity;
   for (const { index, path } of areas) {
-    context.fillStyle = classes[index].colour;
+    context.fillStyle = classes?.[index].colour ?? "";
     context.fill(new Path2D(path));
   }
   context.restore();
   outline(context, border, scale);
 }
 
-/** @param {any} state @param {number} width @param {number} height */
+/** @param {Drawn} state @param {number} width @param {number} height */
 function overlayOf({ picture, analysisData, tables, colormap, opacity, smooth }, width, height) {
   const canvas = document.createElement("canvas");
   Object.assign(canvas, { width, height });
@@ -143,7 +143,7 @@ function outline(context, path, scale) {
   context.restore();
 }
 
-/** The words of a legend: beside the bar the two ends, and after them what they are the ends of. @param {any} state */
+/** The words of a legend: beside the bar the two ends, and after them what they are the ends of. @param {Drawn} state */
 const legendWords = ({ picture, clip }) => ({
   low: number(picture.low),
   high: `${clip ? "≥ " : ""}${number(picture.high)}`,
@@ -152,7 +152,7 @@ const legendWords = ({ picture, clip }) => ({
 
 /**
  * Where a legend's parts stand: the bar has what its numbers leave, and the words below where they leave too little.
- * @param {CanvasRenderingContext2D} context @param {any} state @param {number} width
+ * @param {CanvasRenderingContext2D} context @param {Drawn} state @param {number} width
  */
 function legendPlaces(context, state, width) {
   context.font = FONT;
@@ -166,10 +166,10 @@ function legendPlaces(context, state, width) {
   return { start, bar, end, words: below ? { x: MARGIN, y: LINE } : { x: end + after + GAP, y: 0 }, below };
 }
 
-/** How high a legend is. @param {CanvasRenderingContext2D} context @param {any} state @param {number} width */
+/** How high a legend is. @param {CanvasRenderingContext2D} context @param {Drawn} state @param {number} width */
 const legendSize = (context, state, width) => (legendPlaces(context, state, width).below ? 3 : 2) * LINE;
 
-/** @param {CanvasRenderingContext2D} context @param {any} state @param {Uint8Array} table @param {number} top @param {number} width */
+/** @param {CanvasRenderingContext2D} context @param {Drawn} state @param {Uint8Array} table @param {number} top @param {number} width */
 function legend(context, state, table, top, width) {
   const { low, high, scale } = legendWords(state);
   const { start, bar, end, words } = legendPlaces(context, state, width);

@@ -6,7 +6,7 @@ import { attends, isCross } from "../sites/sites.js";
 
 const TOUCH = matchMedia("(hover: none)");
 
-/** @param {any} state @param {import("../sites/picture.js").Picture} picture */
+/** @param {State} state @param {Picture} picture */
 export function hintFor(state, picture) {
   const { query } = state;
   const site = siteOf(state);
@@ -25,5 +25,5 @@ export function hintFor(state, picture) {
   if (TOUCH.matches)
     return query === "cls" ? "Press and hold a patch to ask it. Tap to pin it." : "Pinned. Tap it again to let go.";
   if (query !== "cls") return "Pinned. Move to read its numbers; click it again or press Esc to let go.";
-  return "Move over the photo: the patch under the pointer asks. Click to pin it.";
+  return "Hover a patch to see what it attends to. Click to pin it.";
 }

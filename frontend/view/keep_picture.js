@@ -1,15 +1,17 @@
 // Keeps the picture in step with the view: whenever what is asked for changes, the picture is made anew, and what
 // is likely asked for next is fetched while the page is idle.
 
+import { asProblem } from "../api/api.js";
 import { forWords, offerOf, shownMethod, targetOf } from "../sites/methods.js";
 import { writtenWord } from "../sites/network_sentences.js";
 import * as pictures from "../sites/picture.js";
 import { maskPicture, wordPositionsPicture } from "../kinds/words/picture.js";
 import { positionCell, positionGrid, positionsAsked, positionsAt } from "../sites/positions.js";
 import { kindOf } from "../kinds/registry.js";
-import { askedGrid } from "../sites/sites.js";
+import { askedGrid, isWriting } from "../sites/sites.js";
 
 const MADE_FROM = [
+  "attempt",
   "analysisData",
   "site",
   "method",
@@ -26,18 +28,19 @@ const MADE_FROM = [
 const SHIMMER_AFTER_MS = 100;
 const PREFETCH_BYTES = 48e6;
 
-/** @typedef {{store: import("../state/store.js").Store, session: import("../state/session.js").Session}} Context */
+/** @typedef {{store: Store, session: Session}} Context */
 
-/** The shown site. @param {any} state */
-export const siteOf = (state) =>
-  state.analysisData?.sites.find((/** @type {any} */ site) => site.id === state.site) ?? null;
+/** The shown site. @param {State} state */
+export const siteOf = (state) => state.analysisData?.sites.find((site) => site.id === state.site) ?? null;
 
 /** @param {Context} context */
 export function keepPicture({ store, session }) {
   let turn = 0;
-  store.on(MADE_FROM, async (/** @type {any} */ state, /** @type {Set<string>} */ changed) => {
+  store.on(MADE_FROM, async (/** @type {State} */ state, /** @type {Set<string>} */ changed) => {
     if (!state.analysisData) return;
     if (changed.size === 1 && changed.has("hover") && !pointerGrid(state)) return;
+    const query = knownQuery(state);
+    if (query !== state.query) return store.set({ query });
     const mine = ++turn;
     const slow = setTimeout(() => store.set({ pending: true }), SHIMMER_AFTER_MS);
     try {
@@ -46,7 +49,7 @@ export function keepPicture({ store, session }) {
       const picture = made && state.clip ? pictures.clipPeaks(made) : made;
       store.set({ picture, pending: false, error: null });
     } catch (error) {
-      if (mine === turn) store.set({ error, pending: false });
+      if (mine === turn) store.set({ error: asProblem(error), pending: false });
     } finally {
       clearTimeout(slow);
     }
@@ -54,7 +57,17 @@ export function keepPicture({ store, session }) {
   store.on(["analysisData", "site"], () => whenIdle(() => prefetch({ store, session })));
 }
 
-/** The grid whose places can be asked; null for most whole-network maps, and for gates. @param {any} state */
+/** The query, or the default one where the shown site has no such place or token. @param {State} state */
+function knownQuery(state) {
+  const { query, direction } = state;
+  const site = siteOf(state);
+  if (query === "cls" || !site || !("queries" in site) || site.queries == null) return query;
+  if ("token" in query) return query.token < site.queries ? query : "cls";
+  const grid = askingGrid(state) ?? askedGrid(site, direction);
+  return !grid || (query.row < grid.rows && query.column < grid.columns) ? query : "cls";
+}
+
+/** The grid whose places can be asked; null for most whole-network maps, and for gates. @param {State} state */
 export function askingGrid(state) {
   const site = siteOf(state);
   if (!site) return null;
@@ -64,10 +77,10 @@ export function askingGrid(state) {
   return method === "site" ? askedGrid(site, state.direction) : null;
 }
 
-/** The grid on which moving over the photo asks; null where a patch is pinned. @param {any} state */
+/** The grid on which moving over the photo asks; null where a patch is pinned. @param {State} state */
 export const pointerGrid = (state) => (state.query === "cls" ? askingGrid(state) : null);
 
-/** @param {any} state @param {import("../state/session.js").Session} session */
+/** @param {State} state @param {Session} session */
 async function make(state, session) {
   const site = siteOf(state);
   if (!site) return null;
@@ -78,18 +91,18 @@ async function make(state, session) {
   return kindOf(site).picture(state, site, session);
 }
 
-/** How alike positions are: one place's to all, or those of all words. @param {any} state @param {any} site @param {import("../state/session.js").Session} session */
+/** How alike positions are: one place's to all, or those of all words. @param {State} state @param {Site} site @param {Session} session */
 async function positions(state, site, session) {
   const words = positionsAt(site, state.analysisData);
-  if (words !== "photo") return wordPositionsPicture(state, site, await session.positions({ words }));
+  if (words !== "photo" && isWriting(site)) return wordPositionsPicture(state, site, await session.positions({ words }));
   const cell = positionCell(state);
   return pictures.positionPicture(cell, await session.positions(positionsAsked(state, cell)));
 }
 
-/** What a map of the whole network is for. @param {any} state @returns {Record<string, number | string>} */
+/** What a map of the whole network is for. @param {State} state @returns {Record<string, number | string>} */
 function askedOf(state) {
   const offer = offerOf(state.analysisData, state.method);
-  if (offer?.kinds.length) return { site: state.site };
+  if (offer?.kinds.length) return { site: state.site ?? "" };
   if (!offer?.for_class) return {};
   return forWords(state.analysisData) ? { word: writtenWord(state) } : { target: targetOf(state) };
 }
@@ -98,8 +111,8 @@ function askedOf(state) {
 async function prefetch({ store, session }) {
   const { analysisData: analysis, site: shown } = store.get();
   if (!analysis) return;
-  const at = analysis.sites.findIndex((/** @type {any} */ site) => site.id === shown);
-  const distance = (/** @type {any} */ site) => Math.abs(analysis.sites.indexOf(site) - at);
+  const at = analysis.sites.findIndex((/** @type {Site} */ site) => site.id === shown);
+  const distance = (/** @type {Site} */ site) => Math.abs(analysis.sites.indexOf(site) - at);
   const nearest = [...analysis.sites].sort((a, b) => distance(a) - distance(b));
   const over = () => store.get().analysisData !== analysis || store.get().site !== shown;
   let bytes = 0;

@@ -14,9 +14,11 @@ import difflib
 import importlib
 import importlib.util
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -32,8 +34,11 @@ INSTALL_TRANSFORMERS = (
 )
 
 
-def problem(builder: str, arguments: Mapping[str, Any]) -> str | None:
-    """What is wrong with a builder, as far as can be told without running it; None if nothing."""
+def problem(builder: str, arguments: Mapping[str, Any], beside: Path | None = None) -> str | None:
+    """What is wrong with a builder, as far as can be told without running it; None if nothing.
+
+    beside: the folder of the file that names it, where its module may lie.
+    """
     kind, _, name = builder.partition(":")
     if kind == "timm":
         return _problem_of_timm(name, arguments)
@@ -42,15 +47,49 @@ def problem(builder: str, arguments: Mapping[str, Any]) -> str | None:
     if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", builder):
         return f"{builder!r} is no builder; it is {FORMS}"
     top = kind.partition(".")[0]
-    if importlib.util.find_spec(top) is None:
+    if _module_beside(kind, beside) is None and importlib.util.find_spec(top) is None:
         return (
-            f"there is no module {top!r} that can be imported here (is its folder on PYTHONPATH?)"
+            f"there is no {top}.py beside this file, and there is no module {top!r} that can be "
+            "imported here (is its folder on PYTHONPATH?)"
         )
     return None
 
 
+def _module_beside(module: str, folder: Path | None) -> Path | None:
+    """The file of a module that lies in a folder of models."""
+    if folder is None:
+        return None
+    file = folder.joinpath(*module.split(".")).with_suffix(".py")
+    return file if file.is_file() else None
+
+
+def _imported(module: str, folder: Path | None) -> Any:
+    """A module beside the description, read anew each time; else whatever can be imported.
+
+    Modules beside it can import each other, and hide none of those that are installed.
+    """
+    file = _module_beside(module, folder)
+    if file is None:
+        return importlib.import_module(module)
+    spec = importlib.util.spec_from_file_location(f"fovea_models_folder.{module}", file)
+    assert spec is not None
+    assert spec.loader is not None
+    found = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = found  # Dataclasses and pickles look their module up.
+    sys.path.append(str(folder))
+    try:
+        spec.loader.exec_module(found)
+    finally:
+        sys.path.remove(str(folder))
+    return found
+
+
 def build(
-    builder: str, arguments: Mapping[str, Any], tensors: dict[str, Tensor], file: str
+    builder: str,
+    arguments: Mapping[str, Any],
+    tensors: dict[str, Tensor],
+    file: str,
+    beside: Path | None = None,
 ) -> nn.Module:
     """The network with the tensors of `file`. Raises weights.CorruptWeights where they do not fit,
     else whatever its author's code raises.
@@ -58,13 +97,15 @@ def build(
     kind, _, name = builder.partition(":")
     if kind == "transformers":
         return _build_transformers(name, dict(arguments), tensors, file)
-    network = architecture(builder, arguments)
+    network = architecture(builder, arguments, beside)
     fill(network, tensors, file)
     return network
 
 
-def architecture(builder: str, arguments: Mapping[str, Any]) -> nn.Module:
-    """The network with weights of chance. Raises whatever its author's code raises."""
+def architecture(
+    builder: str, arguments: Mapping[str, Any], beside: Path | None = None
+) -> nn.Module:
+    """The network with random weights. Raises whatever its author's code raises."""
     kind, _, name = builder.partition(":")
     if kind == "transformers":
         chosen, config = _configured(_transformers(), name, dict(arguments))
@@ -72,7 +113,7 @@ def architecture(builder: str, arguments: Mapping[str, Any]) -> nn.Module:
     elif kind == "timm":
         network = timm_zoo.create(name, arguments)
     else:
-        network = getattr(importlib.import_module(kind), name)(**arguments)
+        network = getattr(_imported(kind, beside), name)(**arguments)
     if not isinstance(network, nn.Module):
         raise TypeError(f"{builder} gave a {type(network).__name__}, not a torch.nn.Module")
     return network

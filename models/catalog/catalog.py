@@ -20,7 +20,10 @@ from fovea.models.catalog.spec import LoadedModel, ModelSpec
 from fovea.models.catalog.weights import hub, shards, weights
 from fovea.models.catalog.weights.transfer import Progress
 from fovea.models.preprocessing import blank
+from fovea.models.running.outputs import tensor_of
 from fovea.models.running.tasks import survey
+
+READABLE = "Let the server's user read it: chmod a+r."
 
 
 class UnknownModel(LookupError):
@@ -105,6 +108,8 @@ class Catalog:
             pickle = self._pickle(spec.id)
             if pickle is not None and spec.reason is not None:
                 lines.append(f"{spec.reason}. {weights.how_to(pickle.name)}")
+            elif spec.reason is not None and self._file(spec.id, ".safetensors") is not None:
+                lines.append(f"{spec.reason}. {READABLE}")
         return lines
 
     def local(self, model: str) -> bool:
@@ -154,9 +159,10 @@ class Catalog:
         Raises UnknownModel or a weights.WeightsError.
         """
         spec = self.spec(model)
+        entry = None if spec.network is not None else self._entry(spec.id)
         if spec.network is not None:
             module, checksum = shipped.load(spec)
-        elif (entry := self._entry(spec.id)) is not None:
+        elif entry is not None:
             module, checksum, size = self._load_described(entry, progress)
             spec = replace(spec, size_bytes=size)
         else:
@@ -168,6 +174,10 @@ class Catalog:
         module = module.eval().requires_grad_(False)
         try:
             layouts = survey(module, spec.task, blank(spec.preprocessing))
+            if entry is not None and entry.labelled:
+                _check_labels(spec, module)
+        except weights.WeightsError:
+            raise
         except Exception as error:  # Whatever a network's own code may raise.
             raise weights.UnusableNetwork(
                 f"{spec.id} fails on a picture of its own size "
@@ -186,7 +196,8 @@ class Catalog:
         if spec.source != "hub":
             return spec
         if (file := self._file(spec.id, ".safetensors")) is not None:
-            return replace(spec, source="local", size_bytes=file.stat().st_size)
+            reason = weights.unreadable(file)
+            return replace(spec, source="local", size_bytes=file.stat().st_size, reason=reason)
         if (pickle := self._pickle(spec.id)) is not None:
             return replace(spec, source="local", reason=str(weights.unsafe(pickle.name)))
         return spec
@@ -216,6 +227,10 @@ class Catalog:
             return
         if (entry := self._entry(spec.id)) is not None:
             raise entry.error()
+        if self._file(spec.id, ".safetensors") is not None:
+            if weights.may_not_be_read(self._file(spec.id, ".safetensors")):
+                raise weights.ModelNotLocal(spec.reason, READABLE)
+            raise weights.CorruptWeights(spec.reason, "Make the file readable, or supply it again.")
         pickle = self._pickle(spec.id)
         raise weights.UnsafeCheckpoint(spec.reason, weights.how_to(pickle.name if pickle else ""))
 
@@ -226,9 +241,9 @@ class Catalog:
         stopped: Callable[[], bool] = lambda: False,
     ) -> Path:
         file = self._file(spec.id, ".safetensors")
+        self._refuse(spec)
         if file is not None:
             return file
-        self._refuse(spec)
         if spec.repository is None:
             raise weights.ModelNotLocal(
                 f"no hub has weights for {spec.id}",
@@ -249,9 +264,11 @@ class Catalog:
         if entry.mistakes:
             raise entry.error()
         file = entry.weights or self._weights(entry.spec, progress)
-        tensors, checksum = shards.read(file, hub.announced_sha256)
+        tensors, checksum = shards.read(file, _expected(entry.sha256))
         try:
-            module = builders.build(entry.builder, entry.arguments, tensors, file.name)
+            module = builders.build(
+                entry.builder, entry.arguments, tensors, file.name, self.models_dir
+            )
         except weights.WeightsError:
             raise
         except Exception as error:  # Whatever the builder's own code may raise.
@@ -264,7 +281,7 @@ class Catalog:
 
     def _load_timm(self, spec: ModelSpec, progress: Progress | None) -> tuple[nn.Module, str, int]:
         file = self._weights(spec, progress)
-        tensors, checksum = shards.read(file, hub.announced_sha256)
+        tensors, checksum = shards.read(file, _expected(None))
         try:
             module = timm_zoo.build(spec, tensors)
         except RuntimeError as error:
@@ -273,6 +290,33 @@ class Catalog:
                 "Supply the weights of exactly this architecture under timm's key names.",
             ) from error
         return module, checksum, shards.size_bytes(file)
+
+
+def _expected(sha256: str | None) -> Callable[[Path], str | None]:
+    """The checksum that a file must have: described, in `.sha256` beside it, or the hub's."""
+
+    def of(file: Path) -> str | None:
+        return sha256 or weights.expected_beside(file) or hub.announced_sha256(file)
+
+    return of
+
+
+def _check_labels(spec: ModelSpec, module: nn.Module) -> None:
+    """Raises where the names that a description gives are not as many as the network's classes."""
+    inputs = blank(spec.preprocessing)
+    if spec.labels is None or inputs is None or spec.task not in ("classification", "segmentation"):
+        return
+    with torch.inference_mode():
+        output = tensor_of(module(inputs))
+    if output.ndim < 2:
+        return
+    classes, named = output.shape[1], len(spec.labels)
+    one_mask = spec.task == "segmentation" and classes == 1 and named in (1, 2)
+    if classes != named and not one_mask:
+        raise weights.InvalidModelFile(
+            f"{spec.id}.toml: {named} labels for a network of {classes} classes",
+            "Name each class once, in the network's order, the background too.",
+        )
 
 
 def _within(name: str, words: list[str]) -> int:

@@ -154,7 +154,7 @@ def architectures() -> list[str]:
 
 
 def create(name: str, arguments: Mapping[str, Any]) -> nn.Module:
-    """The network of a timm name with weights of chance."""
+    """The network of a timm name with random weights."""
     module: nn.Module = _timm().create_model(name, pretrained=False, **arguments)
     return module
 

@@ -139,13 +139,21 @@ class Captioner(nn.Module):
         logits: Tensor = self.decoder(self.memory(x), words)
         return logits
 
-    def generate(self, x: Tensor, beams: int = 1, longest: int = 20) -> Tensor:
+    def generate(
+        self, x: Tensor, beams: int = 1, longest: int = 20, no_repeat_ngram: int = 0
+    ) -> Tensor:
         """A caption of each photo: int64 (batch, length) from START to END, PAD after END.
 
         x: (batch, 3, height, width) · beams: 1 is greedy · longest: words at most, END included; a
-        caption that is not at its end by then has none. Gradients are not kept.
+        caption that is not at its end by then has none · no_repeat_ngram: so many words never stand
+        twice in the same order; 0 lets them. Gradients are not kept.
         """
         memory = self.memory(x).detach()
         return write(
-            lambda words: self.decoder.next_word(memory, words), len(x), x.device, beams, longest
+            lambda words: self.decoder.next_word(memory, words),
+            len(x),
+            x.device,
+            beams,
+            longest,
+            no_repeat_ngram=no_repeat_ngram,
         )

@@ -4,7 +4,7 @@ Beam search as in Wu et al. 2016, section 7, with the log-probability of a text 
 of its length, so that short texts are not the likelier ones for being short.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -32,13 +32,15 @@ def write(
     beams: int = 1,
     longest: int = 20,
     length_power: float = 1.0,
+    no_repeat_ngram: int = 0,
 ) -> Tensor:
     """The likeliest texts found: int64 (text, length) from START to END, PAD after END.
 
     predict: gives the next word; rows of one text are neighbours · beams: how many beginnings of
     a text are followed; 1 is greedy · longest: words at most, END included; a text that is not at
     its end by then has none · length_power: the power of the length that divides a log-probability.
-    Raises ValueError where beams or longest is below 1.
+    no_repeat_ngram: so many words never stand twice in the same order in one text (Paulus et al.
+    2017, section 2.5); 0 lets them. Raises ValueError where beams or longest is below 1.
     """
     if min(beams, longest) < 1:
         raise ValueError(f"beams and longest are at least 1, not {beams} and {longest}")
@@ -51,6 +53,9 @@ def write(
     for _ in range(longest):
         following = next_log_probabilities(predict, words.flatten(0, 1)).view(texts, beams, -1)
         vocabulary = following.shape[2]
+        if no_repeat_ngram:
+            for row, next_word in _repeating(words.flatten(0, 1), no_repeat_ngram):
+                following.view(-1, vocabulary)[row, next_word] = float("-inf")
         # A text at its end goes on with PAD, at no cost.
         only_pad = torch.full_like(following[:1, :1], float("-inf"))
         only_pad[..., PAD] = 0
@@ -71,3 +76,12 @@ def write(
     written = words[torch.arange(texts, device=device), best]
     used = (written != PAD).any(dim=0)
     return written[:, used]
+
+
+def _repeating(words: Tensor, size: int) -> Iterator[tuple[int, int]]:
+    """(row, word) where the word would make the last `size` words of a row stand there twice."""
+    for place, row in enumerate(words.tolist()):
+        start = row[len(row) - size + 1 :]
+        for at in range(1, len(row) - size + 1):  # START stands once.
+            if row[at : at + size - 1] == start:
+                yield place, row[at + size - 1]

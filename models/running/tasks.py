@@ -104,6 +104,19 @@ class Sentence:
         )
 
     @property
+    def cut(self) -> bool:
+        """Whether it was stopped at the most words that are written, before it came to its end."""
+        return bool(self.written) and self.written[-1].index != END
+
+    @property
+    def repeated(self) -> str | None:
+        """A phrase of three words that it says more than once."""
+        texts = [word.text for word in self.words]
+        phrases = [tuple(texts[at : at + 3]) for at in range(len(texts) - 2)]
+        twice = next((phrase for phrase in phrases if phrases.count(phrase) > 1), None)
+        return None if twice is None or self.joined_by == "" else " ".join(twice)
+
+    @property
     def given(self) -> Tensor:
         """(1, word), int64: what the decoder reads to write it, from the start on."""
         return torch.tensor([[START, *(word.index for word in self.written[:-1])]])
@@ -123,7 +136,13 @@ Output = Mask | Sentence
 
 
 def mask_of(logits: Tensor, labels: Sequence[str] | None) -> Mask:
-    """logits: (class, row, column)."""
+    """logits: (class, row, column). One alone is that of the second of two classes, as a sigmoid
+    takes it; the first is the background.
+    """
+    if logits.shape[0] == 1:
+        logits = torch.cat([torch.zeros_like(logits), logits])
+        if labels is None or len(labels) == 1:
+            labels = ("background", *(labels or ("class 1",)))
     names = [f"class {index}" for index in range(logits.shape[0])]
     for index, label in enumerate((labels or ())[: len(names)]):
         names[index] = label

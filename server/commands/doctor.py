@@ -57,7 +57,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--random-weights",
         action="store_true",
-        help="build the network with weights of chance: sites and places do not depend on them",
+        help="build the network with random weights: sites and places do not depend on them",
     )
     parser.add_argument("--json", action="store_true", help="the report as JSON")
     parser.add_argument(
@@ -86,7 +86,7 @@ def examined(options: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     report: dict[str, Any] = {"model": about(spec), "problems": [], "notes": []}
     if options.random_weights:
         catalog = random_weights(catalog)
-        report["notes"].append("Weights of chance: sites, places and cost are right, maps are not.")
+        report["notes"].append("Random weights: sites, places and cost are right, maps are not.")
     elif missing := _missing(spec, catalog):
         report["problems"].append(missing)
         return report

@@ -26,6 +26,7 @@ from fovea.models.preprocessing import blank
 from fovea.models.records import Attention, Site
 from fovea.models.running import tasks
 from fovea.models.running.compiled import compiled_parts, is_script
+from fovea.models.running.outputs import tensors_of
 from fovea.models.tracing.audit import summed
 from fovea.server.answers.subject import learned_of
 from fovea.server.commands.common import problems_stop
@@ -145,15 +146,23 @@ def measure(module: nn.Module, inputs: tuple[Tensor, ...], repeats: int) -> dict
         "captured_ms": captured,
         "ratio": captured / plain,
         "repeats": repeats,
-        "same_output": torch.equal(output, seen),
+        "same_output": _same(output, seen),
     }
 
 
-def _timed(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[float, Tensor]:
+def _same(one: Any, other: Any) -> bool:
+    """Whether two answers of a network are of equal bits; NaN equals NaN."""
+    pairs = zip(tensors_of(one), tensors_of(other), strict=True)
+    return all(
+        a.shape == b.shape and bool(((a == b) | ((a != a) & (b != b))).all()) for a, b in pairs
+    )
+
+
+def _timed(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[float, Any]:
     started = perf_counter()
-    output: Tensor = module(*inputs)
+    output = module(*inputs)
     # Reading one value waits for the device.
-    output.flatten()[0].item()
+    next(tensors_of(output)).flatten()[0].item()
     return (perf_counter() - started) * 1000, output
 
 
@@ -206,7 +215,7 @@ def findings(
     return problems, notes
 
 
-# Weights of chance ------------------------------------------------------------------------------
+# Random weights ---------------------------------------------------------------------------------
 
 
 class RandomWeights(Catalog):
@@ -238,7 +247,7 @@ class RandomWeights(Catalog):
         if not entry.builder:
             raise entry.error()
         try:
-            return builders.architecture(entry.builder, entry.arguments)
+            return builders.architecture(entry.builder, entry.arguments, self.models_dir)
         except Exception as error:  # Whatever the builder's own code may raise.
             raise UnusableNetwork(
                 f"{model}.toml: {entry.builder} could not be built ({type(error).__name__}: "

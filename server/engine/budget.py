@@ -1,7 +1,7 @@
 """One budget of bytes for work in flight: uploads on their way, decoding, drawing, encoding.
 
 What does not fit waits its turn, for a while and in a bounded line, and is refused with 429 then.
-Uploads have a quarter of it for themselves: they wait for nothing while they hold it, and the rest
+Uploads have an eighth of it for themselves: they wait for nothing while they hold it, and the rest
 never waits for uploads, so the two cannot wait for each other. Used from the event loop.
 """
 
@@ -16,7 +16,7 @@ from time import monotonic
 
 from fovea.server.problems import QueueFull, TooManyPixels
 
-UPLOADS = 0.25
+UPLOADS = 0.125
 """Share of the budget that uploads have."""
 
 OVERTAKEN_S = 5.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -47,9 +47,9 @@ def conclude(
     before_ms: Mapping[str, float],
 ) -> Analysis:
     """What is kept of a forward pass."""
-    nothing = "Nothing in this network attends in a way that is recognised."
     photo = given if isinstance(given, Photo) else None
     warnings = () if photo is None else photo.warnings
+    answer = output(outcome, loaded.spec, () if isinstance(given, Photo) else given.words)
     missed = summed(outcome.trace.unseen)
     warnings += tuple(f"Not shown: {one}." for one in missed[:MOST_UNSEEN])
     if len(missed) > MOST_UNSEEN:
@@ -65,11 +65,42 @@ def conclude(
         trace_bytes=outcome.trace.nbytes,
         predictions=predictions(outcome.logits, loaded.spec),
         logits=outcome.logits if loaded.spec.task == "classification" else None,
-        warnings=warnings if outcome.trace.sites else (*warnings, nothing),
+        warnings=(*warnings, *_about(outcome, loaded.spec, answer)),
         timings_ms={**before_ms, "queue": outcome.queue_ms, "forward": outcome.forward_ms},
         text=None if isinstance(given, Photo) else given,
-        output=output(outcome, loaded.spec, () if isinstance(given, Photo) else given.words),
+        output=answer,
     )
+
+
+def _about(outcome: Outcome, spec: ModelSpec, answer: tasks.Output | None) -> Iterator[str]:
+    """What is unusual about the answer, in sentences."""
+    if not outcome.trace.sites:
+        yield "Nothing in this network attends in a way that is recognised."
+    if not bool(torch.isfinite(outcome.logits).all()):
+        yield (
+            "The network's answer has values that are not finite (NaN or infinite): its weights "
+            "may be damaged, or the photo is not what it expects."
+        )
+    if spec.task == "classification" and outcome.logits.ndim != 1:
+        shape = " × ".join(map(str, outcome.logits.shape))
+        yield (
+            f"There are no predictions: the network answers with {shape} values, and a classifier "
+            "gives one a class. Its task may be segmentation, or features."
+        )
+    if spec.task == "segmentation" and outcome.logits.ndim != 3:
+        shape = " × ".join(map(str, outcome.logits.shape))
+        yield (
+            f"There is no mask: the network answers with {shape} values, and segmentation takes "
+            "class × row × column."
+        )
+    if isinstance(answer, tasks.Sentence):
+        if answer.cut:
+            yield (
+                f"The text was cut at {len(answer.written)} words, the most that are written; it "
+                "had not come to its end."
+            )
+        if answer.repeated is not None:
+            yield f"The text says {answer.repeated!r} more than once."
 
 
 def predictions(logits: Tensor, spec: ModelSpec) -> tuple[Prediction, ...]:

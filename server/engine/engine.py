@@ -235,13 +235,18 @@ class Engine:
         if reads == "photo" and self._default is not None:
             return self._default
         listed = await asyncio.to_thread(self.catalog.listed)
-        fitting = [spec for spec in listed if task_of(spec.task).reads == reads]
+        fitting = [
+            spec for spec in listed if task_of(spec.task).reads == reads and spec.reason is None
+        ]
         fitting.sort(key=lambda spec: spec.source != "bundled")
         first = fitting[0].id if fitting else None
         if first is None and reads == "text":
             raise WrongInput("No model here reads sentences.", hint="Send a photo.")
         if first is None:
-            raise NotReady("There is no model to look with.", hint="Set FOVEA_WEIGHTS_DIR.")
+            raise NotReady(
+                "No model here can look at photos.",
+                hint="Name a folder of weights with FOVEA_WEIGHTS_DIR.",
+            )
         if reads == "photo":
             self._default = first
         return first

@@ -30,6 +30,8 @@ class CaptionOutput(Schema):
     text: str
     words: list[Word]
     beams: int = Field(description="how many beginnings were followed at once")
+    cut: bool = Field(False, description="stopped at the most words, before its end")
+    repeated: str | None = Field(None, description="three words that it says more than once")
 
 
 class SequenceOutput(Schema):
@@ -99,7 +101,14 @@ def output(
             words=words,
             beams=found.beams,
         )
-    return CaptionOutput(kind="caption", text=found.text, words=words, beams=found.beams)
+    return CaptionOutput(
+        kind="caption",
+        text=found.text,
+        words=words,
+        beams=found.beams,
+        cut=found.cut,
+        repeated=found.repeated,
+    )
 
 
 def mask_counts(found: Mask) -> MaskCounts:

@@ -186,7 +186,7 @@ def test_an_explanation_is_of_this_network(
 
 def test_a_pixel_is_mixed_from_four(watched: Watched) -> None:
     page = watched.open("?sample=digit_turned&model=stn_digits&tab=how")
-    rows = page.locator("#panel-how tbody tr")
+    rows = page.locator("#panel-how > .facts tbody tr")
     expect(rows).to_have_count(4)
     before = rows.all_inner_texts()
     page.locator(".second canvas").hover(position={"x": 60, "y": 60})

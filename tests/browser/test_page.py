@@ -28,7 +28,7 @@ def test_without_a_click_the_first_sample_is_analysed(
 ) -> None:
     page = watched.open()
     expect(page.locator("#sentence")).to_contain_text("what the class token looks at")
-    expect(page.locator(".hint")).to_contain_text("Move over the photo")
+    expect(page.locator(".hint")).to_contain_text("Hover a patch to see what it attends to")
     expect(page.locator(".predictions li")).to_have_count(5)
     expect(page.locator(".legend .number").first).not_to_be_empty()
     expect(page.locator(".site[aria-checked=true]")).to_have_count(1)

@@ -5,6 +5,7 @@ watched: tests/load (`make soak`).
 """
 
 import io
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -61,7 +62,7 @@ def test_drawing_holds_no_more_than_its_share(serve: Callable[..., Running]) -> 
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(overlay, range(8))) == [200] * 8
-    assert drawing(2000, 2000) <= most[0] <= 72 * MEBIBYTE
+    assert drawing(2000, 2000) <= most[0] <= 84 * MEBIBYTE
     assert server.engine.work.held == 0
 
 
@@ -163,7 +164,7 @@ def test_uploads_that_stand_still_make_room(
             stalled = stack.enter_context(socket.create_connection(server.address, timeout=10))
             stalled.sendall(head.encode() + bytes(1000))
         until(lambda: server.engine.uploads.waiting >= 8)
-        assert server.engine.uploads.held <= 4 * MEBIBYTE
+        assert server.engine.uploads.held <= 2 * MEBIBYTE
         started = time.monotonic()
         assert server.analyse(picture(23))["id"]
         assert time.monotonic() - started < 8
@@ -224,3 +225,28 @@ def test_many_clients_of_one_network_do_not_keep_out_another(
                            headers={"X-Forwarded-For": "10.9.9.9"}, timeout=30)  # fmt: skip
         assert alone.status_code == 201
         assert {future.result().status_code for future in posted} <= {201, 429}
+
+
+def test_weights_that_cannot_be_read_are_named_and_stop_nothing_else(
+    weights_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    picture: Callable[[int], bytes],
+) -> None:
+    hidden = tmp_path / f"{VIT}.safetensors"
+    hidden.write_bytes((weights_dir / hidden.name).read_bytes())
+    # Root may read everything, so a file's mode alone would prove nothing here.
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != hidden and may(path, mode))
+    with running(Settings(weights_dir=tmp_path, offline=True)) as server:
+        card = server.client.get(f"/v1/models/{VIT}").json()
+        assert card["status"] == "unavailable"
+        assert "cannot be read" in card["reason"]
+        refused = server.client.post(
+            "/v1/analyses", params={"model": VIT}, files={"image": picture(1)}
+        )
+        assert (refused.status_code, refused.json()["type"]) == (503, "/problems/model-not-local")
+        assert "chmod" in refused.json()["hint"]
+        until(lambda: server.client.get("/readyz").status_code == 200)
+        posted = server.client.post("/v1/analyses", files={"image": picture(1)})
+        assert posted.status_code == 201

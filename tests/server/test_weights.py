@@ -103,7 +103,9 @@ def test_a_described_model_is_analysed(
 def test_what_cannot_be_used_is_listed_with_its_reason(described: Running) -> None:
     rows = {row["id"]: row for row in described.client.get("/v1/models").json()}
     assert rows["wrong"]["status"] == "unavailable"
-    assert "line 4: crop: 'middle' is none of centre, squash" in rows["wrong"]["reason"]
+    assert (
+        "line 4: crop: 'middle' is none of centre, centre-down, squash" in rows["wrong"]["reason"]
+    )
     assert {rows[name]["status"] for name in ("pickle", SE)} == {"unavailable"}
     assert all("is a pickle" in rows[name]["reason"] for name in ("pickle", SE))
     assert rows["vit"]["status"] == "ready"

@@ -101,9 +101,9 @@ class RoomTask:
             for values in (PREPROCESSING.mean, PREPROCESSING.std)
         )
         self.source = Source(
-            data=f"{len(train):,} rooms drawn by this project (training/rooms), {len(val):,} of "
-            "other seeds to validate; a wall is its own visible surface, without windows, doors, "
-            "pictures or furniture",
+            data=f"{len(train):,} rooms drawn by this project (training/examples/rooms), "
+            f"{len(val):,} of other seeds to validate; a wall is its own visible surface, without "
+            "windows, doors, pictures or furniture",
             licence="Weights and pictures made for this project, under its licence (Apache-2.0)",
         )
 

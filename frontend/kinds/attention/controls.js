@@ -4,9 +4,9 @@ import { h, segmented } from "../../ui/dom.js";
 import { fitting, forWords, shownMethod } from "../../sites/methods.js";
 import { headOf } from "../../sites/picture.js";
 import { kindOf } from "../registry.js";
-import { askedGrid, attends } from "../../sites/sites.js";
+import { askedGrid, attends, wordsOf } from "../../sites/sites.js";
 
-/** @param {any} state @param {any} site @param {(patch: any) => void} set @param {(beams: number) => void} chooseBeams */
+/** @param {State} state @param {Site} site @param {(patch: any) => void} set @param {(beams: number) => void} chooseBeams */
 export function controls(state, site, set, chooseBeams) {
   const method = shownMethod(state, site);
   const own = attends(site) && method === "site";
@@ -16,7 +16,7 @@ export function controls(state, site, set, chooseBeams) {
     own && askedGrid(site, state.direction) && whoAsks(state, site, set),
     own && askedGrid(site, state.direction) && whichWay(state, set),
     own && site.heads > 1 && heads(state, site, set),
-    state.analysisData.output?.words && search(state, chooseBeams),
+    wordsOf(state.analysisData.output).length > 0 && search(state, chooseBeams),
     state.analysisData.output?.kind === "mask" && method === "site" && outline(state, set),
   ];
 }
@@ -24,7 +24,7 @@ export function controls(state, site, set, chooseBeams) {
 /** A map as a button. @param {import("../../sites/methods.js").Offer} map */
 const choice = ({ name, title, summary }) => ({ value: name, text: title, title: summary });
 
-/** The layer, the mask, or a map of the whole network. @param {any} state @param {any} site @param {(patch: any) => void} set */
+/** The layer, the mask, or a map of the whole network. @param {State} state @param {Site} site @param {(patch: any) => void} set */
 function showControl(state, site, set) {
   const { analysisData: analysis } = state;
   const method = shownMethod(state, site);
@@ -51,7 +51,7 @@ function showControl(state, site, set) {
   );
 }
 
-/** Which map for a class, and what it is in a sentence. @param {any} state @param {any} site @param {(patch: any) => void} set */
+/** Which map for a class, and what it is in a sentence. @param {State} state @param {Site} site @param {(patch: any) => void} set */
 function classMethod({ analysisData: analysis, method }, site, set) {
   const shown = fitting(analysis, site).find(({ name }) => name === method);
   if (!shown) return false;
@@ -69,10 +69,10 @@ function classMethod({ analysisData: analysis, method }, site, set) {
   );
 }
 
-/** @param {any} state @param {any} site @param {(patch: any) => void} set */
+/** @param {State} state @param {Site} site @param {(patch: any) => void} set */
 function whoAsks({ query }, site, set) {
   return row(
-    "Asks",
+    "Query",
     h(
       "div",
       { class: "row" },
@@ -95,7 +95,7 @@ function whoAsks({ query }, site, set) {
   );
 }
 
-/** @param {any} state @param {(patch: any) => void} set */
+/** @param {State} state @param {(patch: any) => void} set */
 function whichWay({ direction }, set) {
   return row(
     "Direction",
@@ -111,7 +111,7 @@ function whichWay({ direction }, set) {
   );
 }
 
-/** @param {any} state @param {any} site @param {(patch: any) => void} set */
+/** @param {State} state @param {AttentionSite} site @param {(patch: any) => void} set */
 function heads(state, site, set) {
   const each = Array.from({ length: site.heads }, (_, i) => ({ value: i, text: String(i), title: `Head ${i} alone` }));
   const fused = [
@@ -127,7 +127,7 @@ function heads(state, site, set) {
   );
 }
 
-/** How the words are searched for. @param {any} state @param {(beams: number) => void} choose */
+/** How the words are searched for. @param {State} state @param {(beams: number) => void} choose */
 function search({ analysisData: analysis }, choose) {
   const choices = [
     { value: 1, text: "greedy", title: "Each word is the likeliest one" },
@@ -137,10 +137,10 @@ function search({ analysisData: analysis }, choose) {
       title: `${beams} beginnings are followed at once, and the likeliest sentence is kept`,
     })),
   ];
-  return row("Search", segmented("Search", choices, analysis.output.beams, choose));
+  return row("Search", segmented("Search", choices, analysis.output && "beams" in analysis.output ? analysis.output.beams : 1, choose));
 }
 
-/** @param {any} state @param {(patch: any) => void} set */
+/** @param {State} state @param {(patch: any) => void} set */
 function outline(state, set) {
   const box = h("input", { type: "checkbox", id: "outline", onchange: () => set({ outline: box.checked }) });
   box.checked = state.outline;

@@ -10,7 +10,7 @@ import { askedGrid, hasRollout, isSquare, placeOf, tokenName, tokenOf } from "..
 import { throughTheNetwork } from "../stream/explanation.js";
 import { walkthrough } from "../../explain/walkthrough.js";
 
-/** @type {import("../kind.js").Explanation} */
+/** @type {Explanation} */
 export async function explanation(state, site, session) {
   const source = await session.attention(site);
   const paragraphs = [
@@ -71,7 +71,7 @@ export async function explanation(state, site, session) {
     h(
       "p",
       { class: "quiet" },
-      `${number(pair.logNormaliser)} is the logarithm of the sum of e to every score of this query. An even share would be ${number(1 / source.keys)}. Pin a patch, then move to choose the key.`,
+      `${number(pair.logNormaliser)} = log Σ exp(score) over all keys of this query. An even share would be ${number(1 / source.keys)}. Pin a patch, then move to choose the key.`,
     ),
     ...otherScores(source, site, shown, query, key),
     walkthrough(state, site, session, {
@@ -82,29 +82,29 @@ export async function explanation(state, site, session) {
   ];
 }
 
-/** Whether its tokens go through layers that add to them; a CNN with an attention or two has none. @param {any} analysis */
+/** Whether its tokens go through layers that add to them; a CNN with an attention or two has none. @param {Analysis} analysis */
 const isTransformer = ({ sites, output }) => hasRollout(sites) || output?.kind === "caption";
 
-/** A token as the API calls it. @param {number} token @param {any} site */
+/** A token as the API calls it. @param {number} token @param {Site} site */
 function named(token, site) {
   const place = placeOf(token, site);
   if (place) return `${place.row},${place.column}`;
   return token === 0 && site.prefix_tokens ? "cls" : token;
 }
 
-/** The head whose numbers are told: the chosen one, or the first. @param {any} state @param {import("../../sites/attention_rows.js").AttentionSource} source */
+/** The head whose numbers are told: the chosen one, or the first. @param {State} state @param {import("../../sites/attention_rows.js").AttentionSource} source */
 function shownHead(state, source) {
   const head = headOf(state, source.heads);
   return typeof head === "number" ? head : 0;
 }
 
-/** The place that is asked about where tokens are in windows; the server's own choice without a pointer. @param {any} state @param {any} site */
+/** @returns {Record<string, string>} the place that is asked about where tokens are in windows; the server's own choice without a pointer. @param {State} state @param {Site} site */
 function askedPlace(state, site) {
   const place = state.query === "cls" ? state.hover : state.query;
-  return place && typeof place === "object" && askedGrid(site, "from") ? { query: `${place.row},${place.column}` } : {};
+  return place && typeof place === "object" && "row" in place && askedGrid(site, "from") ? { query: `${place.row},${place.column}` } : {};
 }
 
-/** The pinned or hovered query, and as key what is under the pointer, else what it looks at most. @param {any} state @param {any} site @param {any} source */
+/** The pinned or hovered query, and as key what is under the pointer, else what it looks at most. @param {State} state @param {Site} site @param {any} source */
 function askedPair(state, site, source) {
   const asked = shownToken(state, site);
   const pinned = state.query !== "cls";

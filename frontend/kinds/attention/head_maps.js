@@ -13,11 +13,11 @@ import { answeredGrid, cellOf, isCross, isOfPatches, isScattered, isWordMatrix, 
  * @property {number[] | null} area  what the maps lie on, as [left, top, right, bottom] on the photo; null for words
  */
 
-/** Whether a site's heads can be drawn small. @param {any} site */
+/** Whether a site's heads can be drawn small. @param {Site} site @returns {site is AttentionSite} */
 export const drawable = (site) =>
   isOfPatches(site) || isScattered(site) || isCross(site) || isWordMatrix(site);
 
-/** @param {any} state @param {any} site @param {import("../../state/session.js").Session} session @returns {Promise<HeadMaps>} */
+/** @param {State} state @param {Site} site @param {Session} session @returns {Promise<HeadMaps>} */
 export async function headMaps(state, site, session) {
   if (isScattered(site)) {
     const cell = cellOf(askedQuery(state), site, state.direction);
@@ -30,7 +30,7 @@ export async function headMaps(state, site, session) {
   const toKeys = isCross(site) || state.direction === "from";
   const token = isCross(site) ? wordOf(state, site) : shownToken(state, site);
   const all = toKeys ? source.row(token) : source.column(token);
-  const grid = site.grid ?? site.key_grid;
+  const grid = site.grid ?? site.key_grid ?? { rows: 1, columns: source.keys };
   return {
     heads,
     columns: grid.columns,
@@ -41,7 +41,7 @@ export async function headMaps(state, site, session) {
 
 /**
  * Of maps that know a window only, that window: on the whole photo it would be a few pixels.
- * @param {any} state @param {{shape: number[], data: Float32Array}} map  (head, row, column); NaN where the window does not reach
+ * @param {State} state @param {{shape: number[], data: Float32Array}} map  (head, row, column); NaN where the window does not reach
  * @param {import("../../geometry.js").PatchGrid | null} [known]  the grid of the map, where its cells are known
  * @returns {HeadMaps}
  */
@@ -61,7 +61,7 @@ export function inWindow({ analysisData: analysis }, { shape: [heads, rows, colu
   };
 }
 
-/** A box of cells on the photo. @param {any} analysis @param {import("../../geometry.js").PatchGrid} grid @param {{top: number, left: number, rows: number, columns: number}} box @returns {number[]} */
+/** A box of cells on the photo. @param {Analysis} analysis @param {import("../../geometry.js").PatchGrid} grid @param {{top: number, left: number, rows: number, columns: number}} box @returns {number[]} */
 function boxArea(analysis, grid, box) {
   const geometry = fromAnalysis(analysis);
   const [left, top] = cellBox(geometry, box.top, box.left, grid);

@@ -16,7 +16,7 @@ export const attention = {
   },
   here: "This layer",
   tab: "heads",
-  meaning: "one cell a layer · its bar: how focused attention is",
+  meaning: "one cell per layer; bar: how focused attention is",
   number: "focus (1 − entropy / ln N)",
   explanation,
   async picture(state, site, session) {

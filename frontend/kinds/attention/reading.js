@@ -5,7 +5,7 @@ import { percent } from "../../ui/format.js";
 import { shownMethod } from "../../sites/methods.js";
 import { isCross, isInner, isMasked, isWordMatrix, prefixName } from "../../sites/sites.js";
 
-/** @param {any} state @param {any} site */
+/** @param {Drawn} state @param {Site} site */
 export function reading(state, site) {
   const { picture, direction, analysisData: analysis } = state;
   const own = shownMethod(state, site) === "site";
@@ -35,8 +35,8 @@ export function reading(state, site) {
   return h(
     "p",
     { class: "quiet" },
-    `Of this row ${percent(onPlaces)} lies on the photo and `,
-    [...picture.prefix].map((value, i) => `${percent(value)} on the ${prefixName(i)}`).join(", "),
+    `${percent(onPlaces)} of this attention goes to patches, `,
+    [...picture.prefix].map((value, i) => `${percent(value)} to the ${prefixName(i)}`).join(", "),
     ".",
   );
 }

@@ -34,7 +34,7 @@ export function origin(scores) {
 /**
  * The same pair by the other two score functions of the field. The cosine follows from the same two vectors; an
  * additive score needs weights that a network with another score has not learned.
- * @param {import("../../sites/attention_rows.js").AttentionSource} source @param {any} site @param {number} head @param {number} query @param {number} key
+ * @param {import("../../sites/attention_rows.js").AttentionSource} source @param {Site} site @param {number} head @param {number} query @param {number} key
  */
 export function otherScores(source, site, head, query, key) {
   const cosines = source.cosines?.(head, query);
@@ -60,7 +60,7 @@ export function otherScores(source, site, head, query, key) {
     h(
       "p",
       { class: "quiet" },
-      "Graves et al. 2014, equations 5 and 6; Bahdanau et al. 2015, appendix A.1.2. A translator of this project's made 12 % errors with the dot product after one pass over its sentences, 16 % with the cosine, 43 % with the additive score (docs/claims.md, claim 9).",
+      "Graves et al. 2014, equations 5 and 6; Bahdanau et al. 2015, appendix A.1.2. A translator of this project's had an error rate of 12 % with the dot product after one pass over its sentences, 16 % with the cosine, 43 % with the additive score (docs/claims.md, claim 9).",
     ),
   ];
 }

@@ -6,7 +6,6 @@ import { formula, row, sub, sup, text } from "../../explain/mathml.js";
 import { channelOf } from "../../sites/picture.js";
 import { walkthrough } from "../../explain/walkthrough.js";
 
-/** @typedef {import("../kind.js").Explanation} Explanation */
 
 /** Whose gate it is, by what the catalogue says the network is made of. @type {Record<string, string>} */
 const PAPERS = {
@@ -16,9 +15,9 @@ const PAPERS = {
   cbam: "CBAM, Woo et al. 2018, equation 2: the same two layers serve the means and the maxima.",
 };
 
-/** The paper of the shown model's gates; null where the catalogue does not say. @param {any} state @returns {string | null} */
+/** The paper of the shown model's gates; null where the catalogue does not say. @param {State} state @returns {string | null} */
 function paperOf({ models, analysisData: analysis }) {
-  const model = models.find((/** @type {any} */ one) => one.id === analysis.model);
+  const model = models.find((one) => one.id === analysis.model);
   const name = model?.mechanisms?.find((/** @type {string} */ mechanism) => mechanism in PAPERS);
   return name ? PAPERS[name] : null;
 }
@@ -61,7 +60,7 @@ export async function spatialGate(state, site, session) {
     h(
       "p",
       {},
-      here
+      here && hover
         ? `At row ${hover.row}, column ${hover.column} every channel is multiplied by ${here}.`
         : "Move over the photo for the factor of a place.",
     ),

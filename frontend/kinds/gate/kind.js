@@ -8,9 +8,9 @@ import { channelGate as channels, spatialGate as places } from "./explanation.js
 
 const GATE = {
   here: "This gate",
-  meaning: "one cell a gate · its bar: how much it varies",
+  meaning: "one cell per gate; bar: how much it varies",
   number: "spread of the gate",
-  /** @param {any} site @param {import("../kind.js").Session} session */
+  /** @param {Site} site @param {Session} session */
   ahead: (site, session) => session.gate(site),
   bytes: () => SMALL,
   facts: null,

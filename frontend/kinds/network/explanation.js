@@ -6,7 +6,7 @@ import { formula, over, row, sub, sup, text } from "../../explain/mathml.js";
 import { forWords, offerOf, targetOf } from "../../sites/methods.js";
 import { className } from "../../sites/network_sentences.js";
 
-/** @param {any} state @param {any} site */
+/** @param {State} state @param {Site} site */
 export function networkMap(state, site) {
   const offer = offerOf(state.analysisData, state.method);
   if (!offer) return [];
@@ -65,11 +65,11 @@ const CLASS_MAPS = {
   },
 };
 
-/** @param {any} state @param {import("../../sites/methods.js").Offer} offer */
+/** @param {State} state @param {import("../../sites/methods.js").Offer} offer */
 function forClass(state, offer) {
   const { rule, words, paper } = CLASS_MAPS[state.method];
   const target = targetOf(state);
-  const entry = state.analysisData.predictions.find((/** @type {any} */ one) => one.index === target);
+  const entry = state.analysisData.predictions.find((one) => one.index === target);
   return [
     h("h3", {}, offer.title),
     h(
@@ -86,7 +86,7 @@ function forClass(state, offer) {
   ];
 }
 
-/** For a word that was written: through the encoder and the decoder. @param {any} state */
+/** For a word that was written: through the encoder and the decoder. @param {State} state */
 function forWord(state) {
   return [
     h("h3", {}, "Relevance for a word"),
@@ -113,7 +113,7 @@ function dino() {
   ];
 }
 
-/** @param {any} site */
+/** @param {Site} site */
 function received(site) {
   return [
     h("h3", {}, "Attention received"),
@@ -123,7 +123,7 @@ function received(site) {
       "A row of attention says what one token looks at and sums to 1. The mean over all rows says what all of them look at: it sums to 1 again, and a patch above its even share draws more attention than the others.",
     ),
     formula(sub("r", "j"), "=", over("1", "N"), sub("∑", "i"), sub("p", row("i", "j"))),
-    h("p", {}, `An even share is ${number(1 / site.keys)} here.`),
+    h("p", {}, `An even share is ${number(1 / (site.keys ?? 1))} here.`),
   ];
 }
 
@@ -145,7 +145,7 @@ function tokenLengths() {
   ];
 }
 
-/** @param {any} site */
+/** @param {Site} site */
 function rollout(site) {
   return [
     h("h3", {}, "Attention rollout"),
@@ -176,7 +176,7 @@ function rollout(site) {
     h(
       "p",
       {},
-      `Shown is the class token's row of R on the ${site.grid.rows} × ${site.grid.columns} patches, heads averaged. It is about where information can flow, not about any one class.`,
+      `Shown is the class token's row of R on the ${site.grid?.rows} × ${site.grid?.columns} patches, heads averaged. It is about where information can flow, not about any one class.`,
     ),
     h("p", { class: "quiet" }, "Abnar & Zuidema 2020."),
   ];

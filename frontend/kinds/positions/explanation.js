@@ -3,21 +3,21 @@
 import { h } from "../../ui/dom.js";
 import { number } from "../../ui/format.js";
 import { formula, over, row, sub, sup, text } from "../../explain/mathml.js";
-import { quoted } from "../words/picture.js";
+import { quoted } from "../../sites/words.js";
 import { positionCell, positionsAsked, positionsAt, positionsInside } from "../../sites/positions.js";
-import { wordOf } from "../../sites/sites.js";
+import { isWriting, wordOf } from "../../sites/sites.js";
 import { bars } from "../../explain/walkthrough.js";
 
 const BASE = 10000; // of Vaswani et al. 2017, section 3.5
 const ROUNDING = 1e-3;
 
-/** @param {any} state @param {any} site @param {import("../../state/session.js").Session} session @returns {Promise<Element[]>} */
+/** @param {State} state @param {Site} site @param {Session} session @returns {Promise<Element[]>} */
 export async function positions(state, site, session) {
   const words = positionsAt(site, state.analysisData);
-  return words === "photo" ? ofPlaces(state, session) : ofWords(state, site, session, words);
+  return words === "photo" || !isWriting(site) ? ofPlaces(state, session) : ofWords(state, site, session, words);
 }
 
-/** @param {any} state @param {import("../../state/session.js").Session} session */
+/** @param {State} state @param {Session} session */
 async function ofPlaces(state, session) {
   const cell = positionCell(state);
   const { values, vector } = await session.positions(positionsAsked(state, cell));
@@ -45,13 +45,13 @@ async function ofPlaces(state, session) {
     h(
       "p",
       {},
-      "Without positions a small ViT of this project's made 42.1 % errors on CIFAR-10, with learned ones 35.5 % (docs/claims.md, claim 6).",
+      "Without positions a small ViT of this project's has an error rate of 42.1 % on CIFAR-10, with learned ones 35.5 % (docs/claims.md, claim 6).",
     ),
     h("p", { class: "quiet" }, "Vaswani et al. 2017, section 3.5; Dosovitskiy et al. 2020, appendix D.4 and figure 7."),
   ].filter((one) => one instanceof Element);
 }
 
-/** @param {any} state @param {any} site @param {import("../../state/session.js").Session} session @param {string | null} words */
+/** @param {State} state @param {WritingSite} site @param {Session} session @param {string | null} words */
 async function ofWords(state, site, session, words) {
   const { labels } = await session.positions({ words });
   const word = Math.min(wordOf(state, site), labels.key.length - 1);

@@ -2,8 +2,8 @@
 
 import { h, put, svg } from "../../ui/dom.js";
 import { number } from "../../ui/format.js";
-import { quoted } from "../words/picture.js";
-import { isWordMatrix, ownWords, siteTitle, tokenName } from "../../sites/sites.js";
+import { quoted } from "../../sites/words.js";
+import { isInner, isWordMatrix, ownWords, siteTitle, tokenName } from "../../sites/sites.js";
 
 /**
  * @typedef {{kind: "positions" | "attention" | "feed-forward" | "other", module: string, site: string | null}} Sum
@@ -33,9 +33,10 @@ export function sumsOf({ sums, tokens, before, added, after }, token) {
   return sums
     .map((sum, i) => {
       const at = i * tokens + token;
-      return { ...sum, share: added[at] / before[at], length: after[at] };
+      const share = before[at] > 0 ? added[at] / before[at] : null; // where nothing stood there is no share of it
+      return { ...sum, share, added: added[at], length: after[at] };
     })
-    .filter(({ share }) => share > 0);
+    .filter((sum) => sum.added > 0);
 }
 
 /** The middle of the tokens' lengths at the end. @param {Stream} stream */
@@ -46,7 +47,7 @@ export function medianLength({ sums, tokens, after }) {
 
 /**
  * Fills itself, at once where the numbers are at hand.
- * @param {any} state @param {any} site @param {number} token @param {import("../../state/session.js").Session} session
+ * @param {State} state @param {Site} site @param {number} token @param {Session} session
  */
 export function throughTheNetwork(state, site, token, session) {
   const root = h("section", { class: "stream", "aria-label": "Through the network" });
@@ -61,28 +62,28 @@ export function throughTheNetwork(state, site, token, session) {
   return root;
 }
 
-/** @param {any} state @param {Stream} stream @param {any} site @param {number} token */
+/** @param {State} state @param {Stream} stream @param {Site} site @param {number} token */
 function lines({ analysisData: { sites } }, stream, site, token) {
   const rows = sumsOf(stream, token);
-  const largest = Math.max(...rows.map(({ share }) => share));
+  const largest = Math.max(1e-9, ...rows.map(({ share }) => share ?? 0));
   const last = rows.at(-1)?.length ?? 0;
   return [
     h("h3", {}, "Through the network"),
     h(
       "p",
       { class: "quiet" },
-      `What each layer adds to ${nameOf(token, site)}: its length beside that of what was there, and the length then. Attention brings it from other tokens; the feed-forward layer works on each token alone.`,
+      `What each layer adds to ${nameOf(token, site)}: the length of the update relative to the token, and the token's length after it. Attention brings it from other tokens; the feed-forward layer works on each token alone.`,
     ),
     h(
       "table",
       { class: "stream-rows" },
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "added"), h("th", { scope: "col", colspan: 2 }, "beside what was there"), h("th", { scope: "col" }, "length"))),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "added"), h("th", { scope: "col", colspan: 2 }, "relative to the token"), h("th", { scope: "col" }, "length"))),
       h("tbody", {}, rows.map((row) => line(row, largest, site, sites))),
     ),
     h(
       "p",
       { class: "quiet" },
-      `At the end its length is ${number(last)}; the middle of all tokens is ${number(medianLength(stream))}.`,
+      `At the end its length is ${number(last)}; the median of all tokens is ${number(medianLength(stream))}.`,
       site.grid
         ? " A patch that has become much longer than the others often holds something of the whole photo and little of its place (Darcet et al. 2024)."
         : "",
@@ -90,28 +91,29 @@ function lines({ analysisData: { sites } }, stream, site, token) {
   ];
 }
 
-/** @param {number} token @param {any} site */
+/** @param {number} token @param {Site} site */
 function nameOf(token, site) {
   if (!site.query_labels) return tokenName(token, site);
   const word = quoted(site.query_labels[token]);
   return isWordMatrix(site) && ownWords(site) ? `the word ${word}` : `the writing of ${word}`;
 }
 
-/** @param {ReturnType<typeof sumsOf>[number]} row @param {number} largest @param {any} shown @param {any[]} sites */
+/** @param {ReturnType<typeof sumsOf>[number]} row @param {number} largest @param {any} shown @param {Site[]} sites */
 function line({ kind, site: id, share, length }, largest, shown, sites) {
   const site = sites.find((one) => one.id === id);
-  const name = site ? siteTitle(site).toLowerCase() : NAMES[kind];
+  const words = kind === "other" && sites.some((one) => isInner(one, sites));
+  const name = site ? siteTitle(site).toLowerCase() : words ? "its words, projected" : NAMES[kind];
   const bar = svg(
     "svg",
     { class: `stream-bar ${kind}`, viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" },
-    svg("rect", { width: Math.max(0.5, (100 * share) / largest), height: 8 }),
+    svg("rect", { width: share === null ? 100 : Math.max(0.5, (100 * share) / largest), height: 8 }),
   );
   return h(
     "tr",
     { class: id === shown.id ? "chosen" : "" },
     h("th", { scope: "row" }, name),
     h("td", { class: "bar-cell" }, bar),
-    h("td", {}, number(share)),
+    h("td", {}, share === null ? "all of it" : number(share)),
     h("td", {}, number(length)),
   );
 }

@@ -6,7 +6,7 @@ import { formula, row, sub, sup } from "../../explain/mathml.js";
 import { walkthrough } from "../../explain/walkthrough.js";
 import { meansOf } from "./strips.js";
 
-/** @type {import("../kind.js").Explanation} */
+/** @type {Explanation} */
 export async function explanation(state, site, session) {
   const { rows, columns } = meansOf(await session.strips(site));
   const { hover } = state;

@@ -12,7 +12,7 @@ export const stripGate = {
   glyph: () => "strips",
   here: "This gate",
   tab: null,
-  meaning: "one cell a gate · its bar: how much it varies",
+  meaning: "one cell per gate; bar: how much it varies",
   number: "spread of the gate",
   explanation,
   async picture(_, site, session) {

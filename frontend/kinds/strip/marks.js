@@ -9,7 +9,7 @@ const WIDTH = 0.045;
 
 /**
  * One rectangle a row and one a column, in the colours of both strips' common range.
- * @param {import("../../geometry.js").Geometry} geometry @param {import("../../sites/picture.js").Picture} picture
+ * @param {import("../../geometry.js").Geometry} geometry @param {Picture} picture
  * @param {import("../../paint/colormap.js").Table} table
  */
 export function stripMarks(geometry, { edges, grid }, table) {

@@ -15,7 +15,7 @@ const SIX_NUMBERS =
 const DISPLACED =
   "The network chooses for every pixel of its output a point of the picture, and reads it there. No six numbers give these points: each was displaced on its own, as by a flow or a spline. What comes after it sees only what was read.";
 
-/** @type {import("../kind.js").Explanation} */
+/** @type {Explanation} */
 export async function spatialTransformer(state, site, session) {
   const { theta, grid, input, output, align_corners: centres } = await session.grid(site);
   const numbers = theta?.map((/** @type {number[]} */ line) => line.map(number));
@@ -24,7 +24,7 @@ export async function spatialTransformer(state, site, session) {
   return [
     h("h3", {}, "A network that moves its window"),
     h("p", {}, theta ? SIX_NUMBERS : DISPLACED),
-    theta && formula(matrix([["x"], ["y"]]), "=", matrix(numbers), matrix([["x′"], ["y′"], ["1"]])),
+    numbers && formula(matrix([["x"], ["y"]]), "=", matrix(numbers), matrix([["x′"], ["y′"], ["1"]])),
     h(
       "p",
       {},
@@ -46,7 +46,7 @@ export async function spatialTransformer(state, site, session) {
   ].filter(Boolean);
 }
 
-/** Where a picture is read more than once: this window beside the one before. @type {import("../kind.js").Explanation} */
+/** Where a picture is read more than once: this window beside the one before. @type {Explanation} */
 async function secondLook({ analysisData: { sites } }, site, session) {
   const looks = sameInput(sites, site);
   const order = looks.indexOf(site);

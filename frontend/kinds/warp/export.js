@@ -6,7 +6,7 @@ import { channelMean } from "../../sites/sites.js";
 
 /**
  * The grid on the photo, with lines as on the page: its first row in the strongest ink.
- * @param {CanvasRenderingContext2D} context @param {import("../../geometry.js").Geometry} geometry @param {any} sampling
+ * @param {CanvasRenderingContext2D} context @param {import("../../geometry.js").Geometry} geometry @param {Sampling} sampling
  * @param {import("../../paint/colormap.js").Table} table @param {number} scale canvas pixels a photo pixel
  */
 export function drawGrid(context, geometry, sampling, table, scale) {

@@ -10,7 +10,7 @@ export const spatialTransformer = {
   glyph: () => "grid",
   here: "This grid",
   tab: null,
-  meaning: "one cell a sampling grid · where it lies on what it reads",
+  meaning: "one cell per sampling grid: where it lies on its input",
   number: "",
   explanation,
   picture: async (_, site, session) => gridPicture(site, await session.grid(site)),

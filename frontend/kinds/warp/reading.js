@@ -4,7 +4,7 @@ import { h } from "../../ui/dom.js";
 import { number, percent } from "../../ui/format.js";
 import { decompose } from "./theta.js";
 
-/** @type {import("../kind.js").SiteKind["reading"]} */
+/** @param {State} _ @param {Site} site @param {Session} session */
 export async function reading(_, site, session) {
   const { theta } = await session.grid(site);
   if (!theta) return h("p", { class: "note" }, site.note);

@@ -5,14 +5,14 @@ import { h } from "../../ui/dom.js";
 import { number, percent } from "../../ui/format.js";
 import { formula, over, root, row, sub, text } from "../../explain/mathml.js";
 import { headName, headOf } from "../../sites/picture.js";
-import { quoted } from "./picture.js";
+import { quoted } from "../../sites/words.js";
 import { isCross, isMasked, ownWords, wordOf } from "../../sites/sites.js";
 import { throughTheNetwork } from "../stream/explanation.js";
 import { walkthrough } from "../../explain/walkthrough.js";
 
 const SHOWN = 4;
 
-/** @type {import("../registry.js").Explanation} */
+/** @type {Explanation} */
 export async function words(state, site, session) {
   const word = wordOf(state, site);
   const shares = isCross(site) ? [] : await strongest(state, site, session, word);
@@ -34,14 +34,14 @@ export async function words(state, site, session) {
   ].filter(Boolean);
 }
 
-/** @param {any} site */
+/** @param {Site} site */
 function title(site) {
   if (isCross(site)) return "Looking at the photo to write a word";
   if (isMasked(site)) return "Looking back at the words before";
   return ownWords(site) ? "Reading the sentence" : "Looking at the sentence to write a word";
 }
 
-/** @param {any} state @param {any} site */
+/** @param {State} state @param {CrossSite | WordSite} site */
 function meaning(state, site) {
   const word = quoted(site.query_labels[wordOf(state, site)]);
   if (isCross(site))
@@ -56,7 +56,7 @@ function meaning(state, site) {
   return [`The query comes from the words written so far, the keys from the words read. The row of ${word} says which of them it was written from.`];
 }
 
-/** What the chosen row looks at most. @param {any} state @param {any} site @param {import("../../state/session.js").Session} session @param {number} word */
+/** What the chosen row looks at most. @param {State} state @param {WordSite} site @param {Session} session @param {number} word */
 async function strongest(state, site, session, word) {
   const source = await session.attention(site);
   const head = headOf(state, source.heads);

@@ -1,13 +1,13 @@
 // A matrix of words drawn on a canvas, for the saved picture.
 
 import { colour, normalise } from "../../paint/colormap.js";
-import { shownWord } from "./picture.js";
+import { shownWord } from "../../sites/words.js";
 
 const CELL = 28;
 const FONT = '13px system-ui, "Segoe UI", sans-serif';
 const GAP = 6;
 
-/** @param {CanvasRenderingContext2D} context @param {import("../../sites/picture.js").Picture} picture */
+/** @param {CanvasRenderingContext2D} context @param {Picture} picture */
 export function matrixSize(context, { labels, grid }) {
   context.font = FONT;
   const widest = (/** @type {string[]} */ words) =>
@@ -17,7 +17,7 @@ export function matrixSize(context, { labels, grid }) {
   return { left, top, width: left + grid.columns * CELL + top, height: top + grid.rows * CELL };
 }
 
-/** @param {CanvasRenderingContext2D} context @param {import("../../sites/picture.js").Picture} picture @param {import("../../paint/colormap.js").Table} table @param {number} x @param {number} y */
+/** @param {CanvasRenderingContext2D} context @param {Picture} picture @param {import("../../paint/colormap.js").Table} table @param {number} x @param {number} y */
 export function drawMatrix(context, picture, table, x, y) {
   const { labels, grid, values, low, high } = picture;
   if (!labels) return;

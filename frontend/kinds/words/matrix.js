@@ -2,7 +2,7 @@
 
 import { normalise, paintCells } from "../../paint/colormap.js";
 import { h, put } from "../../ui/dom.js";
-import { isMark, shownWord } from "./picture.js";
+import { isMark, shownWord } from "../../sites/words.js";
 
 const LARGEST_CELL_PX = 44;
 const SMALLEST_CELL_PX = 14;
@@ -11,7 +11,7 @@ const ABOVE_PX = 10; // of the slanted names, beyond their own height
 
 /**
  * @typedef {object} WordMatrix
- * @property {import("../../sites/picture.js").Picture} picture  with labels
+ * @property {Picture} picture  with labels
  * @property {import("../../paint/colormap.js").Table} table
  * @property {number} width  px at hand
  * @property {number} height
@@ -19,7 +19,7 @@ const ABOVE_PX = 10; // of the slanted names, beyond their own height
  */
 
 /**
- * @param {{choose: (row: number) => void, hover: (cell: import("../../geometry.js").Cell | null) => void}} on
+ * @param {{choose: (row: number) => void, hover: (cell: Cell | null) => void}} on
  */
 export function createMatrix(on) {
   const cells = h("canvas", { class: "cells", role: "img" });
@@ -29,7 +29,7 @@ export function createMatrix(on) {
   const above = h("div", { class: "matrix-above", "aria-hidden": "true" });
   const beside = h("div", { class: "matrix-beside", "aria-hidden": "true" });
   const root = h("div", { class: "matrix" }, h("div", { class: "matrix-corner" }), above, beside, body);
-  /** @type {import("../../sites/picture.js").Picture | null} */
+  /** @type {Picture | null} */
   let shown = null;
   let size = 0;
 
@@ -78,7 +78,7 @@ export function createMatrix(on) {
       });
   }
 
-  /** @param {PointerEvent} event @returns {import("../../geometry.js").Cell | null} */
+  /** @param {PointerEvent} event @returns {Cell | null} */
   function cellUnder(event) {
     if (!shown || !size) return null;
     const box = cells.getBoundingClientRect();
@@ -91,7 +91,7 @@ export function createMatrix(on) {
     return inside && !(shown.labels?.masked && cell.column > cell.row) ? cell : null;
   }
 
-  /** @param {import("../../geometry.js").Cell | null} cell */
+  /** @param {Cell | null} cell */
   function point(cell) {
     hovered.hidden = !cell;
     if (cell) Object.assign(hovered.style, { left: `${cell.column * size}px`, top: `${cell.row * size}px` });

@@ -4,13 +4,12 @@ import { extent } from "../../paint/colormap.js";
 import { number, percent } from "../../ui/format.js";
 import { POSITION_CLAIM } from "../../sites/positions.js";
 import { headsPicture, matrixPicture } from "../../sites/picture.js";
-import { isMasked, ownWords, wordOf } from "../../sites/sites.js";
-
-/** @typedef {import("../../sites/picture.js").Picture} Picture */
+import { quoted } from "../../sites/words.js";
+import { classesOf, isMasked, ownWords, wordOf } from "../../sites/sites.js";
 
 /**
  * What was looked at to write the chosen word.
- * @param {any} state @param {any} site
+ * @param {State} state @param {CrossSite} site
  * @param {{shape: number[], data: Float32Array}} map  (head, row, column); NaN where no key lies
  * @returns {Picture}
  */
@@ -19,7 +18,7 @@ export function wordPicture(state, site, map) {
   return headsPicture(state, site, map, `where the network looked to write ${word}`);
 }
 
-/** Words against words. @param {any} state @param {any} site @param {import("../../sites/attention_rows.js").AttentionSource} source @returns {Picture} */
+/** Words against words. @param {State} state @param {WordSite} site @param {import("../../sites/attention_rows.js").AttentionSource} source @returns {Picture} */
 export function wordMatrixPicture(state, site, source) {
   const masked = isMasked(site);
   const word = wordOf(state, site);
@@ -29,7 +28,7 @@ export function wordMatrixPicture(state, site, source) {
   return { ...picture, sentence: `${picture.sentence} ${strongest(site, picture.values, word)}` };
 }
 
-/** How alike the positions of words are. @param {any} state @param {any} site @param {any} found as the API tells it @returns {Picture} */
+/** How alike the positions of words are. @param {State} state @param {WritingSite} site @param {any} found as the API tells it @returns {Picture} */
 export function wordPositionsPicture(state, site, { values, labels, words }) {
   const named = labels.query;
   const word = Math.min(wordOf(state, site), named.length - 1);
@@ -58,14 +57,14 @@ const POSITIONS_OF = { source: "the sentence's words", read: "the words that the
 /** @param {string} text */
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
-/** @param {any} site @param {boolean} masked */
+/** @param {WordSite} site @param {boolean} masked */
 function whatRows(site, masked) {
   if (masked) return "each word written (row) looks at the words before it (columns)";
   if (ownWords(site)) return "each word read (row) looks at all of them (columns)";
   return "each word written (row) looks at the words read (columns)";
 }
 
-/** What the chosen row looks at most. @param {any} site @param {Float32Array} values @param {number} word */
+/** What the chosen row looks at most. @param {WordSite} site @param {Float32Array} values @param {number} word */
 function strongest(site, values, word) {
   const row = values.subarray(word * site.keys, (word + 1) * site.keys);
   const best = row.indexOf(extent(row)[1]);
@@ -74,43 +73,35 @@ function strongest(site, values, word) {
 
 /**
  * The class of every place.
- * @param {any} analysis @param {{shape: number[], data: ArrayLike<number>}} mask  (row, column)
+ * @param {Analysis} analysis @param {{shape: number[], data: ArrayLike<number>}} mask  (row, column)
  * @returns {Picture}
  */
 export function maskPicture({ output }, { shape, data }) {
   const [rows, columns] = shape;
-  const shares = output.classes
-    .filter((/** @type {any} */ entry) => entry.share > 0)
-    .sort((/** @type {any} */ a, /** @type {any} */ b) => b.share - a.share)
+  const classes = classesOf(output);
+  const shares = [...classes]
+    .filter((/** @type {MaskClass} */ entry) => entry.share > 0)
+    .sort((a, b) => b.share - a.share)
     .slice(0, 4)
-    .map((/** @type {any} */ entry) => `${entry.label} ${percent(entry.share)}`);
+    .map((/** @type {MaskClass} */ entry) => `${entry.label} ${percent(entry.share)}`);
   return {
     form: "mask",
     claim: "mask",
     values: Float32Array.from(data),
     grid: { rows, columns },
     low: 0,
-    high: output.classes.length - 1,
+    high: classes.length - 1,
     scale: "",
     sentence: `The mask, the most likely class at every place: ${shares.join(", ")}.`,
     marked: null,
     prefix: null,
-    classes: output.classes,
+    classes,
   };
 }
 
-/** What is at a cell, in words, where it is no plain number. @param {Picture} picture @param {import("../../geometry.js").Cell} cell */
+/** What is at a cell, in words, where it is no plain number. @param {Picture} picture @param {Cell} cell */
 export function cellWords({ form, values, grid, classes, labels }, { row, column }) {
   if (form === "mask" && classes) return classes[values[row * grid.columns + column]]?.label ?? "";
   if (!labels) return "";
   return `${labels.rows[row]} ← ${labels.columns[column]}`;
 }
-
-/** A word in a sentence; the marks of a sentence's ends are no words. @param {string} word */
-export const quoted = (word) => ({ "<end>": "the end", "<start>": "the start" })[word] ?? `“${word}”`;
-
-/** A word as it stands in a list. @param {string} word */
-export const shownWord = (word) => ({ "<end>": "end", "<start>": "start", "<unknown>": "unknown" })[word] ?? word;
-
-/** Whether it is a mark and no word. @param {string} word */
-export const isMark = (word) => /^<.*>$/.test(word);

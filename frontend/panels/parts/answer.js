@@ -1,14 +1,15 @@
 // What the network says: its classes, or the shares of its mask.
 
 import { h } from "../../ui/dom.js";
+import { classesOf, wordsOf } from "../../sites/sites.js";
 import { percent } from "../../ui/format.js";
 import { fitting, isForClass, targetOf } from "../../sites/methods.js";
 
-/** @param {any} state @param {(patch: any) => void} set @returns {(Element | false)[]} */
+/** @param {State} state @param {(patch: any) => void} set @returns {(Element | false)[]} */
 export function answer(state, set) {
   const { analysisData: analysis } = state;
   if (analysis.output?.kind === "mask") return maskAnswer(analysis.output);
-  if (analysis.output?.words) return wordAnswer(analysis.output);
+  if (wordsOf(analysis.output).length) return wordAnswer(analysis.output);
   const { predictions: rows } = analysis;
   if (!rows.length) return [];
   const asked = isForClass(state) ? targetOf(state) : null;
@@ -18,14 +19,14 @@ export function answer(state, set) {
     h(
       "ol",
       { class: "predictions" },
-      rows.map((/** @type {any} */ entry) =>
+      rows.map((entry) =>
         first ? whyPrediction(entry, entry.index === asked, state, first, set) : h("li", {}, ...bar(entry)),
       ),
     ),
   ];
 }
 
-/** A prediction that, pressed, shows the map for its class. @param {any} entry @param {boolean} asked @param {any} state @param {string} first @param {(patch: any) => void} set */
+/** A prediction that, pressed, shows the map for its class. @param {any} entry @param {boolean} asked @param {State} state @param {string} first @param {(patch: any) => void} set */
 function whyPrediction(entry, asked, state, first, set) {
   const shown = isForClass(state) ? state.method : first;
   return h(
@@ -45,7 +46,7 @@ function whyPrediction(entry, asked, state, first, set) {
   );
 }
 
-/** Its name, its score and a bar as long. @param {any} entry */
+/** Its name, its score and a bar as long. @param {{label: string, score: number, index: number}} entry */
 function bar({ label, index, score }) {
   const length = h("i");
   length.style.width = `${100 * score}%`;
@@ -60,30 +61,31 @@ function bar({ label, index, score }) {
   ];
 }
 
-/** How sure the network was of each word it wrote. @param {any} output */
-function wordAnswer({ words }) {
+/** How sure the network was of each word it wrote. @param {Output} output */
+function wordAnswer(output) {
+  const words = wordsOf(output);
   return [
     h("h3", {}, "How sure it was of each word"),
     h(
       "ol",
       { class: "predictions word-scores" },
-      words.map((/** @type {any} */ word) => h("li", {}, ...bar({ ...word, label: word.text }))),
+      words.map((/** @type {Word} */ word) => h("li", {}, ...bar({ ...word, label: word.text }))),
     ),
   ];
 }
 
-/** The largest classes of a mask, with their colours. @param {any} output */
-function maskAnswer({ classes }) {
-  const shown = classes
-    .filter((/** @type {any} */ entry) => entry.share > 0)
-    .sort((/** @type {any} */ a, /** @type {any} */ b) => b.share - a.share)
+/** The largest classes of a mask, with their colours. @param {Output} output */
+function maskAnswer(output) {
+  const shown = classesOf(output)
+    .filter((/** @type {MaskClass} */ entry) => entry.share > 0)
+    .sort((a, b) => b.share - a.share)
     .slice(0, 8);
   return [
     h("h3", {}, "The network says"),
     h(
       "ul",
       { class: "mask-classes" },
-      shown.map((/** @type {any} */ entry) =>
+      shown.map((/** @type {MaskClass} */ entry) =>
         h("li", {}, swatch(entry), h("span", {}, entry.label), h("span", { class: "number" }, percent(entry.share))),
       ),
     ),

@@ -7,7 +7,7 @@ import { number } from "../../ui/format.js";
 
 const SHOWN = 6;
 
-/** @param {HTMLElement} root @param {import("../../view/keep_picture.js").Context} context @param {any} site */
+/** @param {HTMLElement} root @param {Context} context @param {Site} site */
 export async function showChannels(root, { store, session }, site) {
   const gate = (await session.gate(site).catch(() => null))?.data;
   if (!gate || siteOf(store.get()) !== site || !store.get().tables) return;
@@ -29,7 +29,7 @@ export async function showChannels(root, { store, session }, site) {
   markChannel(root, store.get());
 }
 
-/** @param {import("../../view/keep_picture.js").Context} context @param {any} site @param {Float32Array} gate @param {number} channel */
+/** @param {Context} context @param {Site} site @param {Float32Array} gate @param {number} channel */
 function thumb({ store, session }, site, gate, channel) {
   const canvas = h("canvas", { class: "cells" });
   session
@@ -54,7 +54,7 @@ function thumb({ store, session }, site, gate, channel) {
   );
 }
 
-/** @param {HTMLElement} root @param {any} state */
+/** @param {HTMLElement} root @param {State} state */
 export function markChannel(root, { channel }) {
   for (const button of root.querySelectorAll(".channel-thumb")) {
     const { dataset } = /** @type {HTMLElement} */ (button);

@@ -4,14 +4,14 @@ import { COLORMAPS } from "../../paint/colormap.js";
 import { askingGrid, siteOf } from "../../view/keep_picture.js";
 import { possible } from "../../sites/methods.js";
 import { positionCell } from "../../sites/positions.js";
-import { askedGrid, cellOf, isScattered, placeOf, visit, wordOf } from "../../sites/sites.js";
+import { askedGrid, cellOf, isScattered, isWriting, placeOf, visit, wordOf } from "../../sites/sites.js";
 import { tabsOf } from "../../kinds/registry.js";
 import { shownToken } from "../../sites/picture.js";
 
 /** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
-/** @param {import("../../view/keep_picture.js").Context} context @param {{toggle: () => void}} help */
+/** @param {Context} context @param {{toggle: () => void}} help */
 export function mountKeyboard({ store }, help) {
   const press = (/** @type {string} */ id) => document.getElementById(id)?.click();
 
@@ -52,7 +52,7 @@ export function mountKeyboard({ store }, help) {
   /** @param {number} by */
   function moveSite(by) {
     const { analysisData: analysis, site } = store.get();
-    const at = analysis?.sites.findIndex((/** @type {any} */ one) => one.id === site) ?? -1;
+    const at = analysis?.sites.findIndex((/** @type {Site} */ one) => one.id === site) ?? -1;
     const next = analysis?.sites[at + by];
     if (next) store.set(visit(store.get(), next));
   }
@@ -70,10 +70,10 @@ export function mountKeyboard({ store }, help) {
   /** @param {[number, number]} by (row, column) */
   function moveQuery([down, right]) {
     const site = siteOf(store.get());
-    if (site?.query_labels) return moveWord(site, down + right);
+    if (isWriting(site)) return moveWord(site, down + right);
     const asksPositions = store.get().method === "positions";
     const grid = asksPositions ? askingGrid(store.get()) : site && askedGrid(site, store.get().direction);
-    if (!grid) return;
+    if (!grid || !site) return;
     const { rows, columns } = grid;
     const { query, direction } = store.get();
     const from = asksPositions
@@ -90,7 +90,7 @@ export function mountKeyboard({ store }, help) {
     store.set({ query: from ? moved : start, method: asksPositions ? "positions" : "site", hover: null });
   }
 
-  /** @param {any} site @param {number} by */
+  /** @param {WritingSite} site @param {number} by */
   function moveWord(site, by) {
     const word = Math.min(site.queries - 1, Math.max(0, wordOf(store.get(), site) + by));
     store.set({ word, method: store.get().method === "positions" ? "positions" : "site" });

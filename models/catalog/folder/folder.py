@@ -23,7 +23,13 @@ from fovea.models.catalog.folder.model_file import NEEDED, PREPROCESSING, TOP, C
 from fovea.models.catalog.folder.toml_lines import line_of, syntax_error
 from fovea.models.catalog.spec import ModelSpec
 from fovea.models.catalog.weights import shards
-from fovea.models.catalog.weights.weights import InvalidModelFile, UnsafeCheckpoint, how_to
+from fovea.models.catalog.weights.weights import (
+    CorruptWeights,
+    InvalidModelFile,
+    UnsafeCheckpoint,
+    how_to,
+    unreadable,
+)
 from fovea.models.preprocessing import Fit, Preprocessing
 
 log = logging.getLogger("fovea.models")
@@ -46,7 +52,8 @@ class Entry:
     are mistakes, or if they are on the hub; then the spec names the repository.
 
     arguments: for the builder, those of the configuration file included. pickle: the name of the
-    weights file, if it is a pickle.
+    weights file, if it is a pickle. unreadable: why that file cannot be read, if it cannot.
+    labelled: whether the file itself names the classes.
     """
 
     spec: ModelSpec
@@ -55,9 +62,14 @@ class Entry:
     weights: Path | None = None
     mistakes: tuple[Mistake, ...] = ()
     pickle: str | None = None
+    sha256: str | None = None
+    unreadable: str | None = None
+    labelled: bool = False
 
-    def error(self) -> InvalidModelFile | UnsafeCheckpoint:
+    def error(self) -> InvalidModelFile | UnsafeCheckpoint | CorruptWeights:
         """Why it cannot be used."""
+        if self.unreadable is not None and len(self.mistakes) == 1:
+            return CorruptWeights(self.unreadable, "Make the file readable, or supply it again.")
         text = f"{self.spec.id}.toml: {'; '.join(str(mistake) for mistake in self.mistakes)}"
         if self.pickle is not None and len(self.mistakes) == 1:
             return UnsafeCheckpoint(text, how_to(self.pickle))
@@ -113,7 +125,10 @@ class _Reader:
         arguments = {**(values["config"] or {}), **(values["arguments"] or {})}
         if values["config"] is not None and not builder.startswith("transformers:"):
             self._say("only a transformers builder takes a `config` file", "config")
-        if builder and (wrong := builders.problem(builder, arguments)) is not None:
+        if (
+            builder
+            and (wrong := builders.problem(builder, arguments, self.path.parent)) is not None
+        ):
             self._say(f"builder: {wrong}", "builder")
             builder = ""
         for key in ("builder", "weights"):
@@ -121,13 +136,20 @@ class _Reader:
                 self._say(f"there is no `{key}`; it is {NEEDED[key]}")
         preprocessing = self._preprocessing(builder, values["preprocessing"])
         spec = _spec(self.path.stem, {**values, "labels": self._labels(values)}, preprocessing)
-        weights = values["weights"]
+        weights, why = values["weights"], None
         if isinstance(weights, Hosted):
             spec = replace(spec, source="hub", repository=weights.repository)
             entry = Entry(spec, builder, arguments)
         else:
             size = shards.size_bytes(weights) if weights else None
+            if weights and not shards.is_index(weights):
+                why = unreadable(weights)
+            if why is not None:
+                self._say(f"weights: {why}", "weights")
             entry = Entry(replace(spec, size_bytes=size), builder, arguments, weights)
+        entry = replace(
+            entry, sha256=values["sha256"], unreadable=why, labelled=values["labels"] is not None
+        )
         if self.mistakes:
             self.mistakes.sort(key=lambda mistake: mistake.line or 0)
             return _refused(entry, self.mistakes, self.pickle)

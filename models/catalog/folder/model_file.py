@@ -15,7 +15,7 @@ from fovea.models.catalog.weights import shards
 from fovea.models.catalog.weights.weights import PICKLES, CorruptWeights, how_to
 from fovea.models.preprocessing import INTERPOLATIONS
 
-TASKS = ("classification", "segmentation", "features")
+TASKS = ("classification", "segmentation", "features", "captioning")
 CROPS = ("centre", "centre-down", "squash")
 LONGEST_SIDE_PX = 4096
 
@@ -52,6 +52,12 @@ def _text(file: Path, value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise Wrong("it is a text in quotes")
     return value.strip()
+
+
+def _checksum(file: Path, value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9a-fA-F]{64}", value):
+        raise Wrong("it is the SHA-256 checksum of the weights: 64 hexadecimal digits")
+    return value.lower()
 
 
 def _table(file: Path, value: Any) -> dict[str, Any]:
@@ -179,7 +185,7 @@ def _per_channel(positive: bool) -> Check:
 TOP: dict[str, Check] = {
     "builder": _text, "weights": _weights, "config": _config, "title": _text, "summary": _text,
     "task": _one_of(*TASKS), "labels": _label_list, "licence": _text, "citation": _text,
-    "arguments": _table, "preprocessing": _preprocessing,
+    "sha256": _checksum, "arguments": _table, "preprocessing": _preprocessing,
 }  # fmt: skip
 
 PREPROCESSING: dict[str, Check] = {

@@ -12,6 +12,7 @@ WeightsError
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -106,6 +107,46 @@ def read(path: Path, expected_sha256: str | None = None) -> tuple[dict[str, Tens
             f"{path.name}: not a readable safetensors file ({error})",
             "Supply the weights as safetensors; other formats can run code when they are opened.",
         ) from error
+
+
+def may_not_be_read(path: Path | None) -> bool:
+    """Whether the file is there and its permissions keep this process from reading it."""
+    return path is not None and not os.access(path, os.R_OK)
+
+
+def unreadable(path: Path) -> str | None:
+    """Why a safetensors file cannot be read, as far as its header tells; None if it can."""
+    if may_not_be_read(path):
+        return f"{path.name} cannot be read (permission): chmod 644 {path.name}"
+    try:
+        with path.open("rb") as file:
+            start = file.read(512)
+        if not start:
+            return f"{path.name} has no bytes"
+        if is_pickle(start):
+            return None  # Named as what it is when it is read.
+        with safetensors.safe_open(path, "pt"):
+            return None
+    except OSError as error:
+        return f"{path.name} cannot be read ({error.strerror or 'an error of the disk'})"
+    except safetensors.SafetensorError as error:
+        return f"{path.name}: not a readable safetensors file ({error})"
+
+
+def expected_beside(path: Path) -> str | None:
+    """The checksum in `<file>.sha256` beside a file, as sha256sum writes it; None without one."""
+    beside = path.with_name(path.name + ".sha256")
+    try:
+        words = beside.read_text("utf-8").split() if beside.is_file() else []
+    except (OSError, UnicodeDecodeError):
+        words = ["unreadable"]
+    if not words:
+        return None
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", words[0]):
+        raise CorruptWeights(
+            f"{beside.name} holds no SHA-256 checksum", f"Write it with: sha256sum {path.name}"
+        )
+    return words[0].lower()
 
 
 def fill(module: nn.Module, tensors: dict[str, Tensor], file: str) -> None:

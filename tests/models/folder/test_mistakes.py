@@ -27,7 +27,7 @@ pretrained = true
 size = [224, 0]
 mean = [0.5, 0.5]
 std = 0
-interpolation = "nearest"
+interpolation = "nearby"
 crop = "middle"
 resize = "big"
 licence = "mit"
@@ -45,8 +45,8 @@ def test_all_mistakes_are_told_at_once_with_line_and_choices(
     assert "did you mean `weights`" in told[3]
     assert "classification, segmentation, features" in told[4]
     assert "one a line" in told[5]
-    assert "bilinear, bicubic" in told[15]
-    assert "centre, squash" in told[16]
+    assert "bilinear, bicubic, nearest" in told[15]
+    assert "centre, centre-down, squash" in told[16]
     assert "above the first [table]" in told[18]
     (missing,) = [mistake.message for mistake in entry.mistakes if mistake.line is None]
     assert (
@@ -79,7 +79,7 @@ def test_all_mistakes_are_told_at_once_with_line_and_choices(
         ('config = "config.json"\nbuilder = "timm:test_vit"\n', 1, "there is no file"),
         ("[nonsense]\nx = 1\n", 1, "there is no key `nonsense`"),
         ('summary = """\ntask = \n"""\ntask = "x"\n', 4, "'x' is none of"),
-        ("preprocessing.crop = 'no'\n", 1, "'no' is none of centre, squash"),
+        ("preprocessing.crop = 'no'\n", 1, "'no' is none of centre, centre-down, squash"),
     ],
 )
 def test_a_mistake_is_told_where_it_stands(

@@ -68,7 +68,7 @@ def test_weights_that_are_not_here_and_weights_of_chance(
     assert told("doctor", small, "--random-weights", "--json", "--repeats", "1") == 0
     report = json.loads(capsys.readouterr().out)
     assert {site["layout"] for site in report["sites"]} == {"global"}
-    assert "Weights of chance" in report["notes"][0]
+    assert "Random weights" in report["notes"][0]
 
 
 @pytest.mark.usefixtures("here")

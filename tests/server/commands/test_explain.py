@@ -15,13 +15,13 @@ import pytest
 import torch
 from PIL import Image
 
+from fovea import overlay
 from fovea.models.kinds.attention.rows import rows
 from fovea.models.maps.gradients import relevance
 from fovea.models.maps.rollout import rollout
 from fovea.models.preprocessing import prepare
 from fovea.models.running.inference import run, run_for_class
 from fovea.server.commands.planning import plan
-from fovea.server.wire import render
 from tests.hub import a_hub
 from tests.server.commands.conftest import SAMPLES, SUNFLOWER, UNSET, told
 from tests.server.conftest import VIT
@@ -69,7 +69,7 @@ def test_values_and_picture_are_the_librarys_own(
     assert told("explain", SUNFLOWER, "--model", "vit", "-o", tmp_path / "s.png") == 0
     picture, photo = pixels_of(tmp_path / "s.png"), pixels_of(SUNFLOWER)
     assert picture.shape == photo.shape
-    drawn = render.overlay(values, photo, geometry, "viridis", 0.6)
+    drawn = overlay(rollout(trace), SUNFLOWER, geometry)
     assert np.array_equal(picture, np.asarray(drawn))
     with Image.open(tmp_path / "s.png") as file:
         assert "Rollout" in file.info["Description"]

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from fovea.models.catalog.catalog import Catalog
+from fovea.models.catalog.shipped import bundled
 from fovea.models.preprocessing import prepare
 from fovea.models.running.inference import run
 from fovea.server.wire.masks import palette
@@ -87,7 +88,10 @@ def test_what_is_read_is_a_picture_where_it_is_one(tmp_path: Path) -> None:
     assert told(*asked, "-o", tmp_path / "w.npy") == 0
     values = np.load(tmp_path / "w.npy")
     assert values.shape == (1, 28, 28)
-    expected = np.rint(values[0].clip(0, 1) * 255)
+    # The values are the network's own; the picture has their normalisation undone.
+    wanted = bundled()["stn_digits"].preprocessing
+    assert wanted is not None
+    expected = np.rint((values[0] * wanted.std[0] + wanted.mean[0]).clip(0, 1) * 255)
     assert np.abs(pixels_of(tmp_path / "w.png")[..., 0] - expected).max() <= 1
     # A feature map is none: its 48 channels stand side by side, seven by seven.
     asked = ("explain", SIGN, "--model", "stn_signs", "--map", "warped")

@@ -1,0 +1,1 @@
+"""What takes too long for the tests: `make soak` and `make fuzz`."""
