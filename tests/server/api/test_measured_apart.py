@@ -1,4 +1,4 @@
-"""A score on photos kept apart is told beside the accuracy; a card tells the whole preprocessing."""
+"""A score on photos kept apart is told beside the accuracy; cards tell all of preprocessing."""
 
 import json
 from dataclasses import asdict
