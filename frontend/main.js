@@ -72,7 +72,7 @@ mountInspector(place("inspector"), context, {
   how: mountHow,
 });
 const help = mountHelp(place("layers"));
-mountActions(place("actions"), context, help, mountCompare(place("layers"), context));
+mountActions(place("actions"), context, help, mountCompare(place("layers"), context), place("layers"));
 mountKeyboard(context, help);
 keepAddress();
 keepTitle();

@@ -15,9 +15,11 @@
  * @property {(site: any) => number} bytes  that this takes, about
  * @property {(site: any) => number} rank  which is shown first beside other networks, the lowest; Infinity: it cannot be
  * @property {(ask: Ask, cell: Cell | null) => Promise<any>} onPhoto  its map as JSON, beside other networks
+ * @property {(state: any, site: any, session: Session) => Promise<Asked | null> | Asked | null} numbers  where the API has the picture's values; null where they are no array
  * @property {((site: any, session: Session) => Promise<[string, any][]>) | null} facts  what Numbers says instead of the map's facts
  */
 
+/** @typedef {{path: string, asked: Record<string, string | number>, map: string | null}} Asked  below the site's address; map: on the command line */
 /** @typedef {(what: "attention" | "gate" | "features", asked: Record<string, string | number>) => Promise<any>} Ask */
 
 /** About what a gate takes. */

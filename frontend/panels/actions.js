@@ -1,13 +1,13 @@
 // The page's own actions: compare, export, copy the link, theme, help.
 
 import { h } from "../ui/dom.js";
-import { exportPicture } from "../view/export.js";
+import { mountFigures } from "./figures.js";
 import { icon } from "../ui/icons.js";
 
 const NEXT_THEME = /** @type {const} */ ({ system: "light", light: "dark", dark: "system" });
 
-/** @param {HTMLElement} root @param {Context} context @param {{toggle: () => void}} help @param {{open: () => void}} compare */
-export function mountActions(root, { store, session }, help, compare) {
+/** @param {HTMLElement} root @param {Context} context @param {{toggle: () => void}} help @param {{open: () => void}} compare @param {HTMLElement} layers */
+export function mountActions(root, { store, session }, help, compare, layers) {
   const told = h("span", { class: "told", role: "status" });
   const button = (
     /** @type {string} */ id,
@@ -23,7 +23,7 @@ export function mountActions(root, { store, session }, help, compare) {
   root.append(
     told,
     button("compare", "compare", "Compare networks on this photo", compare.open),
-    button("export", "export", "Save the picture as PNG", () => save()),
+    button("export", "export", "Export: pictures, numbers, commands", () => figures.open()),
     button("link", "link", "Copy a link to this view", () => copy()),
     button("theme", "theme", "Theme: as the system", () =>
       store.set({ theme: NEXT_THEME[store.get().theme] }),
@@ -31,16 +31,12 @@ export function mountActions(root, { store, session }, help, compare) {
     button("help", "help", "Keys and help", help.toggle),
   );
 
+  const figures = mountFigures(layers, { store, session }, tell);
+
   /** @param {string} text */
   function tell(text) {
     told.textContent = text;
     setTimeout(() => (told.textContent = ""), 2500);
-  }
-
-  async function save() {
-    const state = store.get();
-    const { picture, tables } = state;
-    if (picture && tables && (await exportPicture({ ...state, picture, tables }, session))) tell("Saved");
   }
 
   async function copy() {

@@ -21,17 +21,48 @@ const LONGEST_BAR = 256;
 const SHORTEST_BAR = 96;
 const NOTHING = { width: 0, height: 0 };
 
-/** @param {Drawn} state @param {Session} session @returns {Promise<boolean>} whether there was something to save */
-export async function exportPicture(state, session) {
-  const canvas = compose(state, await beside(state, session));
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
-  if (!blob) return false;
+/** How many pixels a pixel of the figure can be saved as, across and down. */
+export const TIMES = [1, 2, 3, 4];
+const MOST_PIXELS_ACROSS = 16384; // of a canvas, in every browser
+const MOST_PIXELS = 2 ** 28;
+
+/** The largest of these that a canvas has room for. @param {State} state */
+export function timesThatFit({ photo }) {
+  if (!photo) return 4;
+  const { width, height } = photo.bitmap;
+  const scale = Math.max(1, Math.ceil(SMALLEST_WIDTH / width));
+  const fits = (/** @type {number} */ times) =>
+    Math.max(width, 1.25 * height) * scale * times <= MOST_PIXELS_ACROSS && 1.25 * width * height * (scale * times) ** 2 <= MOST_PIXELS;
+  return TIMES.findLast(fits) ?? 1;
+}
+
+/** @param {Drawn} state @param {string} ending */
+export const fileName = (state, ending) =>
+  `fovea-${state.sample ?? (state.photo ? "photo" : "sentence")}-${siteOf(state)?.id ?? ""}.${ending}`;
+
+/** @param {Blob} blob @param {string} name */
+export function saveBlob(blob, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
-  link.download = `fovea-${state.sample ?? (state.photo ? "photo" : "sentence")}-${siteOf(state)?.id ?? ""}.png`;
+  link.download = name;
   link.click();
-  URL.revokeObjectURL(link.href);
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+/** @param {Drawn} state @param {Session} session @param {number} [times] @returns {Promise<boolean>} whether there was something to save */
+export async function exportPicture(state, session, times = 1) {
+  const canvas = compose(state, await beside(state, session), times);
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+  if (!blob) return false;
+  saveBlob(blob, fileName(state, "png"));
   return true;
+}
+
+/** What is shown, saved as it is. @param {Context} context */
+export async function exportShown({ store, session }) {
+  const state = store.get();
+  const { picture, tables } = state;
+  return Boolean(picture && tables && (await exportPicture({ ...state, picture, tables }, session)));
 }
 
 /** @typedef {{sampling: Sampling | null, warped: ImageBitmap | Tensor}} Read  a sampling grid and what was read with it */
@@ -44,8 +75,8 @@ async function beside(state, session) {
   return { sampling: throughEarlier(grid, samplersBefore(state.analysisData.sites, site.id)), warped };
 }
 
-/** @param {Drawn} state @param {Read | null} read */
-function compose(state, read) {
+/** @param {Drawn} state @param {Read | null} read @param {number} times */
+function compose(state, read, times) {
   const { photo, picture, tables, colormap, analysisData } = state;
   const table = tables[colormap];
   const canvas = document.createElement("canvas");
@@ -60,15 +91,17 @@ function compose(state, read) {
   context.font = FONT;
   const lines = wrap(context, told(state), width - 2 * MARGIN);
   const legendHeight = picture.form === "map" || picture.labels ? legendSize(context, state, width) : 0;
-  canvas.width = width;
-  canvas.height = height + 2 * MARGIN + lines.length * LINE + legendHeight;
+  const whole = height + 2 * MARGIN + lines.length * LINE + legendHeight;
+  canvas.width = width * times;
+  canvas.height = whole * times;
+  context.scale(times, times);
   context.fillStyle = "white";
-  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.fillRect(0, 0, width, whole);
   if (photo) context.drawImage(photo.bitmap, 0, 0, image.width, image.height);
   if (picture.form === "mask") drawMask(context, state, scale);
   if (picture.labels) drawMatrix(context, picture, table, MARGIN, image.height + MARGIN);
   if (picture.form === "map") {
-    context.drawImage(overlayOf(state, image.width, image.height), 0, 0);
+    context.drawImage(overlayOf(state, image.width * times, image.height * times), 0, 0, image.width, image.height);
     if (picture.marked)
       outline(context, cellOutline(fromAnalysis(analysisData), picture.marked, picture.markedGrid ?? picture.grid), scale);
   }
@@ -86,7 +119,7 @@ function compose(state, read) {
 }
 
 /** What stands under the picture. @param {Drawn} state */
-function told({ picture, model, analysisData: analysis }) {
+export function told({ picture, model, analysisData: analysis }) {
   const wrote = analysis.output && "words" in analysis.output ? `“${analysis.output.text}”.` : "";
   const read = analysis.text != null ? `“${analysis.text}” →` : "";
   return [read, wrote, picture.sentence, `${model}, ${picture.claim}.`].filter(Boolean).join(" ");
@@ -109,7 +142,7 @@ function drawMask(context, { picture, analysisData: analysis, opacity }, scale) 
 }
 
 /** @param {Drawn} state @param {number} width @param {number} height */
-function overlayOf({ picture, analysisData, tables, colormap, opacity, smooth }, width, height) {
+export function overlayOf({ picture, analysisData, tables, colormap, opacity, smooth }, width, height) {
   const canvas = document.createElement("canvas");
   Object.assign(canvas, { width, height });
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
@@ -144,7 +177,7 @@ function outline(context, path, scale) {
 }
 
 /** The words of a legend: beside the bar the two ends, and after them what they are the ends of. @param {Drawn} state */
-const legendWords = ({ picture, clip }) => ({
+export const legendWords = ({ picture, clip }) => ({
   low: number(picture.low),
   high: `${clip ? "≥ " : ""}${number(picture.high)}`,
   scale: `(${picture.scale})`,

@@ -3,6 +3,7 @@
 import { isCross, isMasked, isPlaced, isScattered, isWordMatrix, askedGrid, cellOf, wordOf } from "../../sites/sites.js";
 import * as pictures from "../../sites/picture.js";
 import { wordMatrixPicture, wordPicture } from "../words/picture.js";
+import { writeQuery } from "../../state/store.js";
 import { explanation } from "./explanation.js";
 import { reading } from "./reading.js";
 
@@ -41,4 +42,14 @@ export const attention = {
   },
   onPhoto: (ask, cell) => ask("attention", cell ? { query: `${cell.row},${cell.column}` } : {}),
   facts: null,
+  numbers(state, site) {
+    const { direction } = state;
+    const ask = (/** @type {string | number} */ query) => ({ query, ...(direction === "to" && !isCross(site) && !isWordMatrix(site) ? { direction } : {}) });
+    const asked = isCross(site)
+      ? ask(wordOf(state, site))
+      : isWordMatrix(site) || !askedGrid(site, direction)
+        ? ask("all")
+        : ask(isScattered(site) ? writeQuery(cellOf(pictures.askedQuery(state), site, direction)) : pictures.shownToken(state, site));
+    return { path: "attention", asked: { ...asked, head: pictures.headOf(state, site.heads) }, map: "attention" };
+  },
 };

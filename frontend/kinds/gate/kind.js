@@ -29,6 +29,10 @@ export const channelGate = {
     return pictures.channelPicture(site, gate, channel, await session.feature(site, channel));
   },
   reading: null,
+  async numbers(state, site, session) {
+    const channel = pictures.channelOf(state, (await session.gate(site)).data);
+    return { path: "features", asked: { channel }, map: null };
+  },
   rank: () => 4,
   async onPhoto(ask) {
     const { values } = await ask("gate", {});
@@ -49,6 +53,7 @@ export const spatialGate = {
       { class: "quiet" },
       `The mask lies between ${number(picture.low)} and ${number(picture.high)}: bright places pass, dark places are held back.`,
     ),
+  numbers: () => ({ path: "gate", asked: {}, map: "spatial-gate" }),
   rank: () => 2,
   onPhoto: gateOnPhoto,
 };

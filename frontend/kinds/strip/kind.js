@@ -38,6 +38,7 @@ export const stripGate = {
   rank: () => 3,
   onPhoto: gateOnPhoto,
   facts: null,
+  numbers: () => ({ path: "gate", asked: {}, map: "strip-gate" }),
 };
 
 /** @param {Float32Array} values */

@@ -19,5 +19,6 @@ export const spatialTransformer = {
   bytes: () => 0,
   rank: () => Infinity,
   onPhoto: gateOnPhoto,
+  numbers: () => ({ path: "grid", asked: {}, map: "grid" }),
   facts: async (site, session) => thetaFacts((await session.grid(site)).theta),
 };

@@ -1,6 +1,7 @@
 // The keys. They change the state or press the button a pointer would press.
 
 import { COLORMAPS } from "../../paint/colormap.js";
+import { exportShown } from "../../view/export.js";
 import { askingGrid, siteOf } from "../../view/keep_picture.js";
 import { possible } from "../../sites/methods.js";
 import { positionCell } from "../../sites/positions.js";
@@ -12,7 +13,7 @@ import { shownToken } from "../../sites/picture.js";
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 /** @param {Context} context @param {{toggle: () => void}} help */
-export function mountKeyboard({ store }, help) {
+export function mountKeyboard({ store, session }, help) {
   const press = (/** @type {string} */ id) => document.getElementById(id)?.click();
 
   /** @type {Record<string, () => void>} */
@@ -32,7 +33,7 @@ export function mountKeyboard({ store }, help) {
     o: () => press("open"),
     "/": () => press("model"),
     v: () => press("compare"),
-    e: () => press("export"),
+    e: () => exportShown({ store, session }),
     t: () => press("theme"),
     "?": help.toggle,
     Escape: () => store.set({ query: "cls", hover: null }),

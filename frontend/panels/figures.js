@@ -1,0 +1,101 @@
+// The dialog of everything that can be taken away: the picture at a size, as a drawing or a page, its numbers, and the
+// commands that give those again.
+
+import { h, put } from "../ui/dom.js";
+import { icon } from "../ui/icons.js";
+import { exportPicture, fileName, saveBlob, TIMES, timesThatFit } from "../view/export.js";
+import { figurePage, figureSvg } from "../view/export_svg.js";
+import { addressOf, asCommand, asCurl, asPython, NPY, numbersOf } from "../view/numbers_of.js";
+
+/** @param {HTMLElement} root @param {Context} context @param {(text: string) => void} tell */
+export function mountFigures(root, { store, session }, tell) {
+  const body = h("div", { class: "figures-body" });
+  const close = h("button", { type: "button", class: "button plain", "aria-label": "Close", onclick: () => dialog.close() }, icon("close"));
+  const dialog = h(
+    "dialog",
+    {
+      class: "help figures",
+      id: "figures",
+      "aria-label": "Export",
+      onclick: (/** @type {Event} */ event) => {
+        if (event.target === dialog) dialog.close();
+      },
+    },
+    h("div", { class: "help-body" }, h("div", { class: "help-head" }, h("h2", {}, "Export"), close), body),
+  );
+  root.append(dialog);
+
+  /** @returns {Drawn | null} */
+  function drawn() {
+    const state = store.get();
+    const { picture, tables } = state;
+    return picture && tables && { ...state, picture, tables };
+  }
+
+  /** @param {string} id @param {string} text @param {() => any} act @param {string | null} [reason] why it is not to be had */
+  const button = (id, text, act, reason = null) =>
+    h("button", { type: "button", class: "button", id, disabled: reason !== null, title: reason, onclick: act }, text);
+
+  /** @param {string} content @param {string} type @param {string} ending */
+  const save = (content, type, ending) => {
+    const state = drawn();
+    if (state) saveBlob(new Blob([content], { type }), fileName(state, ending));
+  };
+
+  async function open() {
+    const state = drawn();
+    if (!state) return;
+    const numbers = await numbersOf(state, session);
+    const fit = timesThatFit(state);
+    const onPhoto = state.picture.form === "map" && state.photo;
+    const reason = onPhoto ? null : "For maps that lie on a photo";
+    put(
+      body,
+      h("h3", {}, "Picture"),
+      h("p", { class: "figure-choices" },
+        TIMES.map((times) =>
+          button(`png-${times}`, `PNG ${times}×`, () => exportPicture(state, session, times), times <= fit ? null : "More pixels than a browser draws"),
+        ),
+        button("svg", "SVG", () => save(figureSvg(state), "image/svg+xml", "svg"), reason),
+        button("html", "HTML", () => save(figurePage(state), "text/html", "html"), reason),
+      ),
+      h("p", { class: "quiet" }, "Legend and sentence are part of each; in SVG and HTML as text. For a PDF, print the HTML file."),
+      ...(numbers ? ofNumbers(state, numbers) : [h("p", { class: "quiet" }, "What is shown is no array of numbers.")]),
+    );
+    dialog.showModal();
+  }
+
+  /** @param {Drawn} state @param {import("../view/numbers_of.js").Numbers} numbers */
+  function ofNumbers(state, numbers) {
+    const address = addressOf(state, numbers);
+    const command = asCommand(state, numbers);
+    /** @param {string} accept @param {string} ending */
+    const fetched = async (accept, ending) => {
+      const answer = await fetch(address, { headers: { Accept: accept } }).catch(() => null);
+      if (!answer?.ok) return tell("The server did not give the numbers");
+      saveBlob(await answer.blob(), fileName(state, ending));
+    };
+    return [
+      h("h3", {}, "Numbers"),
+      h("p", { class: "figure-choices" },
+        button("npy", "npy", () => fetched(NPY, "npy")),
+        button("csv", "CSV", () => fetched("text/csv", "csv"), numbers.path === "mask" ? "A mask is npy only" : null),
+      ),
+      h("h3", {}, "The same numbers again"),
+      ...copyable("curl", "curl", asCurl(address)),
+      ...copyable("python", "Python", asPython(address)),
+      ...(command ? copyable("command", "Command line", command) : [h("p", { class: "quiet" }, "The command line has no such map.")]),
+    ];
+  }
+
+  /** @param {string} id @param {string} name @param {string} text */
+  function copyable(id, name, text) {
+    const code = h("pre", { id: `as-${id}`, tabindex: 0, "aria-label": name }, text);
+    const copy = async () => {
+      await navigator.clipboard.writeText(text).then(() => tell("Copied"), () => getSelection()?.selectAllChildren(code));
+    };
+    return [h("div", { class: "copy-head" }, h("span", {}, name), button(`copy-${id}`, "Copy", copy)), code];
+  }
+
+  return { open };
+}
