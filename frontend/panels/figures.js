@@ -14,7 +14,7 @@ export function mountFigures(root, { store, session }, tell) {
   const dialog = h(
     "dialog",
     {
-      class: "help figures",
+      class: "help export-sheet",
       id: "figures",
       "aria-label": "Export",
       onclick: (/** @type {Event} */ event) => {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import shlex
 import subprocess
 import sys
@@ -43,6 +42,7 @@ def taken(page: Page, button: str, folder: Path) -> Path:
 
 
 def run(command: list[str], folder: Path) -> np.ndarray:
+    (folder / "map.npy").unlink(missing_ok=True)
     subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=240)
     return np.load(folder / "map.npy")
 
@@ -68,7 +68,6 @@ def test_every_copied_command_gives_the_pictures_numbers(watched: Watched, tmp_p
     words[2] = str(SAMPLES / words[2])
     made = run([sys.executable, "-m", "fovea", *words[1:]], tmp_path)
     np.testing.assert_allclose(made, expected, atol=1e-6)
-    os.remove(tmp_path / "map.npy")
 
 
 def test_a_drawing_has_its_words_as_text(watched: Watched, tmp_path: Path) -> None:
