@@ -17,7 +17,7 @@
     └── Unable            the server cannot, for now
         ├── RateLimited · QueueFull · NotReady · ShuttingDown · OutOfMemory · DiskFull
         ├── ModelNotLocal · CorruptWeights · UnsuitableModel · InvalidModelFile
-        └── DownloadsRefused · DownloadCancelled · CacheFull · Internal
+        └── DownloadsRefused · DownloadCancelled · JobCancelled · CacheFull · Internal
 
 `detail` is written for the person who reads it: no path, no stack trace, and what to do in `hint`.
 Rendered as RFC 9457 problem details.
@@ -380,6 +380,11 @@ class InvalidModelFile(Unable):
 class DownloadCancelled(Unable):
     slug, title = "download-cancelled", "The download was cancelled"
     hint = "What came so far is kept; the next download goes on from there."
+
+
+class JobCancelled(Unable):
+    slug, title = "job-cancelled", "The work was cancelled"
+    hint = "Ask for it again; what it had found was not kept."
 
 
 class Internal(Unable):
