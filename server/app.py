@@ -24,7 +24,17 @@ from fovea.server.http.context import Context, problem_response
 from fovea.server.http.forwarded import Forwarded
 from fovea.server.http.limits import BodyLimits
 from fovea.server.http.metrics import Metrics
-from fovea.server.http.routes import analyses, batches, health, jobs, maps, models, sites, what_if
+from fovea.server.http.routes import (
+    analyses,
+    batches,
+    health,
+    jobs,
+    maps,
+    models,
+    sites,
+    sweeps,
+    what_if,
+)
 from fovea.server.http.security import MAKER_HEADER, Security, Trust, security_headers
 from fovea.server.settings import Settings, load
 
@@ -32,7 +42,7 @@ log = logging.getLogger("fovea.models")
 
 ROUTERS = tuple(
     routes.router
-    for routes in (analyses, what_if, batches, sites, maps, models, jobs, health, pages)
+    for routes in (analyses, what_if, sweeps, batches, sites, maps, models, jobs, health, pages)
 )
 
 DESCRIPTION = """

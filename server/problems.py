@@ -12,7 +12,7 @@
     │   ├── EditRefused
     │   └── ForeignHost · CrossSite · Unauthorised · NotYours
     ├── Missing           the thing asked for is not here
-    │   ├── NotFound · UnknownModel · UnknownAnalysis · AnalysisGone · UnknownJob
+    │   ├── NotFound · UnknownModel · UnknownAnalysis · AnalysisGone · UnknownJob · UnknownResult
     │   └── UnknownSite · WrongKind · UnknownMap · UnknownFigure · UnknownProblem
     └── Unable            the server cannot, for now
         ├── RateLimited · QueueFull · NotReady · ShuttingDown · OutOfMemory · DiskFull
@@ -278,6 +278,11 @@ class AnalysisGone(Missing):
 class UnknownJob(Missing):
     slug, title = "unknown-job", "There is no job of that name"
     hint = "Jobs do not outlive the server, and long-finished ones are forgotten."
+
+
+class UnknownResult(Missing):
+    slug, title = "unknown-result", "No such result is kept"
+    hint = "POST the question again; the job that answers it says where its result is."
 
 
 class UnknownSite(Missing):
