@@ -68,8 +68,9 @@ FRONTEND_FLOORS = (
 # Which parts of the project a part may import besides itself.
 PARTS: dict[str, tuple[str, ...]] = {
     "fovea.models": (),
-    "fovea.server": ("fovea.models",),
-    "fovea": ("fovea.models", "fovea.server"),
+    "fovea.client": ("fovea.models",),
+    "fovea.server": ("fovea.models", "fovea.client"),
+    "fovea": ("fovea.models", "fovea.client", "fovea.server"),
     "training": ("fovea",),
     "benchmarks": ("fovea",),
 }
@@ -95,6 +96,7 @@ OUTSIDE = (
     Outside("fovea.models.evidence", only=("torch",)),
     Outside("fovea.models.mechanisms", only=("torch",)),
     Outside("fovea.models.networks", only=("torch",)),
+    Outside("fovea.client", only=("httpx", "numpy", "PIL")),
     Outside("fovea.server.engine", never=WEB_FRAMEWORKS),
     Outside("fovea.server.answers", never=WEB_FRAMEWORKS),
     Outside("fovea.server.http.routes", never=("torch", "timm")),

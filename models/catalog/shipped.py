@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import nn
 
 from fovea.models import networks
-from fovea.models.catalog.spec import ModelSpec
+from fovea.models.catalog.spec import MeasuredApart, ModelSpec
 from fovea.models.catalog.weights import weights
 from fovea.models.preprocessing import Preprocessing
 
@@ -48,6 +48,7 @@ def spec_from_card(path: Path) -> ModelSpec:
         parameters=card["parameters"],
         size_bytes=path.with_suffix(".safetensors").stat().st_size,
         metrics=card["metrics"],
+        apart=MeasuredApart(**card["measured_apart"]) if "measured_apart" in card else None,
         licence=card["licence"],
         citation=card["citation"],
         sha256=card["sha256"],

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -51,8 +50,8 @@ def drawn_signs(labels: list[str]) -> tuple[Tensor, Tensor]:
     """The signs among the page's samples, (sign, 3, 32, 32) on 0..1, and their labels."""
     names = {"sign_no_entry": "no entry", "sign_priority": "priority road"}
     files = (ROOT / "frontend/samples" / f"{name}.png" for name in names)
-    pictures = [np.asarray(fit_square(Image.open(file).convert("RGB"), 32)) for file in files]
-    signs = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2) / 255
+    pictures = [fit_square(Image.open(file).convert("RGB"), 32) for file in files]
+    signs = torch.stack(pictures) / 255
     return signs, torch.tensor([labels.index(name) for name in names.values()])
 
 
