@@ -139,6 +139,9 @@ def test_compiled_parts_and_empty_networks_are_problems() -> None:
 def test_a_classifier_of_transformers_from_a_models_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    from fovea.models.catalog.torchvision_operators import declare_missing_operators
+
+    declare_missing_operators()
     transformers = pytest.importorskip("transformers")
     config = transformers.ViTConfig(
         image_size=32,
