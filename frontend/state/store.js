@@ -20,6 +20,7 @@ import { COLORMAPS } from "../paint/colormap.js";
  * @property {number | null} word  the chosen word of those that were written or read
  * @property {typeof COLORMAPS[number]} colormap
  * @property {number} opacity
+ * @property {"value" | "even"} fade  whether opacity grows with the value
  * @property {boolean} smooth
  * @property {boolean} clip  whether colours end below the peaks
  * @property {number} beams  how many beginnings a model that writes follows at once
@@ -36,6 +37,7 @@ import { COLORMAPS } from "../paint/colormap.js";
  * @property {Analysis} analysisData  the shown analysis, as the API gives it
  * @property {{blob: Blob, bitmap: ImageBitmap} | null} photo
  * @property {Cell | null} hover
+ * @property {boolean} bare  whether the photo is shown alone, for as long as a key is held
  * @property {Picture | null} picture
  * @property {Record<string, number>} summaries  one number a site, by its id
  * @property {number} attempt  counts up to draw once more what could not be drawn
@@ -90,10 +92,11 @@ const FIELDS = {
   word: { initial: null, ...whole },
   colormap: { initial: "inferno", ...oneOf(COLORMAPS) },
   opacity: {
-    initial: 0.6,
+    initial: 0.8,
     read: (value) => (Number(value) >= 0 && Number(value) <= 1 ? Number(value) : undefined),
     write: (value) => String(Math.round(value * 100) / 100),
   },
+  fade: { initial: "value", ...oneOf(["value", "even"]) },
   smooth: flag,
   clip: flag,
   outline: { ...flag, initial: true },

@@ -29,6 +29,7 @@ export function mountKeyboard({ store }, help) {
     "-": () => changeOpacity(-0.1),
     "+": () => changeOpacity(0.1),
     "=": () => changeOpacity(0.1),
+    b: () => store.set({ bare: true }),
     o: () => press("open"),
     "/": () => press("model"),
     v: () => press("compare"),
@@ -48,6 +49,10 @@ export function mountKeyboard({ store }, help) {
     else return;
     event.preventDefault();
   });
+
+  const bare = (/** @type {boolean} */ on) => store.set({ bare: on });
+  addEventListener("keyup", ({ key }) => key === "b" && bare(false));
+  addEventListener("blur", () => bare(false));
 
   /** @param {number} by */
   function moveSite(by) {
