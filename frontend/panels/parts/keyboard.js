@@ -41,7 +41,7 @@ export function mountKeyboard({ store }, help) {
 
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    if (/** @type {HTMLElement} */ (event.target).closest("input, select, textarea")) return;
+    if (/** @type {HTMLElement} */ (event.target).closest("input:not([type=checkbox]), select, textarea")) return;
     const { key } = event;
     if (key in ARROWS) moveQuery(ARROWS[key]);
     else if (/^[1-5]$/.test(key)) openTab(Number(key) - 1);
