@@ -39,6 +39,7 @@ const store = createStore(
     photo: null,
     hover: null,
     bare: false,
+    labels: null,
     picture: null,
     summaries: {},
     attempt: 0,

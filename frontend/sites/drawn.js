@@ -5,7 +5,7 @@ import { DIVERGING, isSigned, opacities } from "../paint/colormap.js";
 
 /** With zero in the middle of the colours, where values lie on both sides of it. @template {Picture} P @param {P} picture @returns {P} */
 export function balanced(picture) {
-  if (!isSigned(picture)) return picture;
+  if (!isSigned(picture) || picture.low === -picture.high) return picture;
   const end = Math.max(-picture.low, picture.high);
   return { ...picture, low: -end, high: end, scale: `${picture.scale}, zero in the middle` };
 }
