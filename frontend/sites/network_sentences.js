@@ -25,7 +25,7 @@ export function className(state) {
   const { analysisData: analysis } = state;
   if (forWords(analysis)) return wordsOf(analysis.output)[writtenWord(state)]?.text ?? "";
   const first = labelOf(state, targetOf(state));
-  return state.against === null ? first : `${first}” minus “${labelOf(state, state.against)}`;
+  return state.against == null ? first : `${first}” minus “${labelOf(state, state.against)}`;
 }
 
 /** A class by its label, where that is known. @param {State} state @param {number | null} index */
@@ -36,7 +36,7 @@ export const labelOf = ({ analysisData, labels }, index) =>
 export const lacksLabel = (state) =>
   !state.labels &&
   [targetOf(state), state.against].some(
-    (index) => index !== null && !state.analysisData.predictions.some((one) => one.index === index),
+    (index) => index != null && !state.analysisData.predictions.some((one) => one.index === index),
   );
 
 /** The place of the chosen word among those that were written. @param {State} state */

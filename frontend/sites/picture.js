@@ -116,7 +116,7 @@ export function placePicture(state, site, cell, map) {
  */
 export function networkPicture(state, { shape, data }) {
   const end = Math.max(...extent(data).map(Math.abs));
-  const signed = isForClass(state) && state.against !== null && end > 0;
+  const signed = isForClass(state) && state.against != null && end > 0;
   return mapPicture({
     claim: offerOf(state.analysisData, state.method)?.claim ?? "",
     values: data,
