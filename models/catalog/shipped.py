@@ -23,6 +23,7 @@ ORDER = (
     "cbam_resnet",
     "cbam_resnet_spatial_first",
     "cbam_resnet_parallel",
+    "coord_resnet",
     "sa_resnet",
     "sa_unet",
     "stn_digits",

@@ -212,6 +212,9 @@ class InferenceThreads:
                     self._first_is_idle = self._first_is_idle and index != 0
                     if not wanted[0].plain:
                         self._alone.add(id(wanted[0].loaded))
+                    if self._jobs:
+                        # The others were asleep while the first was to go first.
+                        self._changed.notify_all()
                     return wanted
 
     def _can_run(self, job: _Job) -> bool:
