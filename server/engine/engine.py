@@ -36,6 +36,7 @@ from fovea.server.engine.conclude import conclude, learn_of, to_input
 from fovea.server.engine.device import pick_device
 from fovea.server.engine.downloads import Downloads
 from fovea.server.engine.inference import Again, InferenceThreads
+from fovea.server.engine.results import Results
 from fovea.server.engine.shelf import Shelf
 from fovea.server.engine.store import Store
 from fovea.server.engine.threads import use_one_core
@@ -92,6 +93,7 @@ class Engine:
         # Larger batches gain nothing on a CPU, and alone every photo gets the same bits every time.
         max_batch = settings.max_batch or (GPU_BATCH if on_gpu else 1)
         self.store = Store(settings.trace_budget_bytes)
+        self.results = Results(self.store)
         self.shelf = Shelf(
             catalog, self.device, settings.model_budget_bytes, Downloads.of(settings)
         )
@@ -253,6 +255,7 @@ class Engine:
         """Finish what is under way, then end the threads."""
         self._closing = True
         self._warm_up.cancel()
+        self.shelf.jobs.close()
         tasks = [underway.task for underway in self._underway.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=self.settings.shutdown_timeout_s)
