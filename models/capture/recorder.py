@@ -82,7 +82,7 @@ class _Watch(TorchFunctionMode):
         self.recording = recording
         # What is expected of this pass, or what is learnt of it.
         self._learns = learns and recording.edits is None
-        self._plan: list[learnt.Step] | None = None
+        self._expected: list[learnt.Step] | None = None
         self._at = 0
         self._key: learnt.Key = ()
         self._steps: list[learnt.Step] | None = None
@@ -122,7 +122,7 @@ class _Watch(TorchFunctionMode):
             return None
         started_by = recording.module(), recording.enter()
         # The order of calls is no longer that of one thread.
-        self._plan, self._steps, self._learns = None, None, False
+        self._expected, self._steps, self._learns = None, None, False
 
         @contextmanager
         def carried() -> Iterator[None]:
@@ -142,8 +142,8 @@ class _Watch(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        if self._plan is not None:
-            step = self._plan[self._at]
+        if self._expected is not None:
+            step = self._expected[self._at]
             self._at += 1
             # A property's function is made anew for every call, and equals the last one.
             if not ((func is step.func or func == step.func) and shape_of(args) == step.shape):
@@ -154,9 +154,9 @@ class _Watch(TorchFunctionMode):
             return self._learning(func, args, kwargs)
         elif self._learns and not self._entered:
             self._key = learnt.key_of(self.recording.root, func, args)
-            self._plan = learnt.plan_for(self.recording.root, self._key)
+            self._expected = learnt.plan_for(self.recording.root, self._key)
             self._at = 1
-            if self._plan is None:
+            if self._expected is None:
                 self._steps = []
                 return self._learning(func, args, kwargs)
         return self._look_on(func, args, kwargs)
@@ -170,7 +170,7 @@ class _Watch(TorchFunctionMode):
     def _surprised(self) -> None:
         """This pass is not as the last one was."""
         learnt.forget(self.recording.root, self._key)
-        self._plan, self._learns = None, False
+        self._expected, self._learns = None, False
 
     def _learning(
         self, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any] | None
@@ -196,7 +196,7 @@ class _Watch(TorchFunctionMode):
         """The pass is over: what it called is expected of the next one."""
         if self._steps is not None:
             learnt.learn(self.recording.root, self._key, self._steps)
-        elif self._plan is not None and self._at < len(self._plan) - 1:
+        elif self._expected is not None and self._at < len(self._expected) - 1:
             learnt.forget(self.recording.root, self._key)
 
     def _look_on(self, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> Any:

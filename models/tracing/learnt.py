@@ -41,7 +41,7 @@ _plans: WeakKeyDictionary[nn.Module, dict[Key, list[Step]]] = WeakKeyDictionary(
 
 def shape_of(args: tuple[Any, ...]) -> torch.Size | None:
     """The shape of the first argument, where that is a plain tensor."""
-    one = args[0] if args else None
+    one: Any = args[0] if args else None
     return one.shape if type(one) in (Tensor, nn.Parameter) else None
 
 
