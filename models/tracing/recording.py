@@ -13,7 +13,14 @@ from weakref import proxy, ref
 import torch
 from torch import Tensor, nn
 
-from fovea.models.records import Attention, Kind, Site, Tensors, Trace, Unseen
+from fovea.models.records import (
+    Attention,
+    Kind,
+    Site,
+    Tensors,
+    Trace,
+    Unseen,
+)
 from fovea.models.tracing import editing
 from fovea.models.tracing.audit import unseen_of
 from fovea.models.tracing.call_stack import (
@@ -201,6 +208,8 @@ class Recording:
                 continue
             start, after = origin.start, self.origins.get(made[0])
             if after is not None and start is not None and after.start is None:
+                if after.produced_by == "strip":  # unless another one completes it
+                    start.became = "strip"
                 self.origins.set(made[0], replace(after, start=start))
             elif after is None:
                 if origin.produced_by == "softmax" and name_of(func).strip("_") in _CHANGES:
