@@ -38,6 +38,7 @@ const store = createStore(
     analysisData: null,
     photo: null,
     hover: null,
+    labels: null,
     picture: null,
     summaries: {},
     attempt: 0,

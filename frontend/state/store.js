@@ -13,6 +13,7 @@ import { COLORMAPS } from "../paint/colormap.js";
  * @property {string | null} site
  * @property {string} method  "site", "mask", or the name of one of the analysis's maps
  * @property {number | null} target  the class a saliency map is for; null: the predicted one
+ * @property {number | null} against  the class whose map is taken away from it
  * @property {Query} query
  * @property {"from" | "to"} direction
  * @property {import("../sites/attention_rows.js").Head} head
@@ -37,6 +38,7 @@ import { COLORMAPS } from "../paint/colormap.js";
  * @property {{blob: Blob, bitmap: ImageBitmap} | null} photo
  * @property {Cell | null} hover
  * @property {Picture | null} picture
+ * @property {string[] | null} labels  of the classes of the shown network, once they were wanted
  * @property {Record<string, number>} summaries  one number a site, by its id
  * @property {number} attempt  counts up to draw once more what could not be drawn
  * @property {Blob[]} own  photos that were brought, in their order
@@ -79,6 +81,7 @@ const FIELDS = {
   site: { initial: null, ...text },
   method: { initial: "site", read: (value) => (/^[a-z-]{1,40}$/.test(value) ? value : undefined), write: String },
   target: { initial: null, ...whole },
+  against: { initial: null, ...whole },
   query: { initial: "cls", read: readQuery, write: writeQuery },
   direction: { initial: "from", ...oneOf(["from", "to"]) },
   head: {
