@@ -183,10 +183,11 @@ class _Watch(TorchFunctionMode):
         at = len(steps)
         steps.append(learnt.Step(func, shape, False))
         result = self._look_on(func, args, kwargs)
-        named = kwargs and not all(
+        named = bool(kwargs) and not all(
             recording.constants.holds(one) for one in tree_leaves(kwargs) if isinstance(one, Tensor)
         )
         known = (self._begun or self._weights) and self._known(args)
+        named |= shape is None and bool(args) and isinstance(args[0], Tensor)  # of no plain shape
         # Functions that it called itself, under the mode, are steps of their own.
         if not (entering or named or known or before != recording.changes or len(steps) > at + 1):
             steps[at] = learnt.Step(func, shape, True)

@@ -42,12 +42,15 @@ _plans: WeakKeyDictionary[nn.Module, dict[Key, list[Step]]] = WeakKeyDictionary(
 def shape_of(args: tuple[Any, ...]) -> torch.Size | None:
     """The shape of the first argument, where that is a plain tensor."""
     one: Any = args[0] if args else None
-    return one.shape if type(one) in (Tensor, nn.Parameter) else None
+    if type(one) not in (Tensor, nn.Parameter) or one.is_nested:
+        return None
+    return one.shape  # type: ignore[no-any-return]
 
 
 def key_of(root: nn.Module, func: Callable[..., Any], args: tuple[Any, ...]) -> Key:
     """What tells passes apart at their first call."""
-    shapes = tuple(tuple(one.shape) for one in args if isinstance(one, Tensor))
+    tensors = [one for one in args if isinstance(one, Tensor)]
+    shapes = tuple(None if one.is_nested else tuple(one.shape) for one in tensors)
     modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled(), root.training
     return (func, shapes, *modes)
 
