@@ -38,6 +38,7 @@ const store = createStore(
     analysisData: null,
     photo: null,
     hover: null,
+    bare: false,
     labels: null,
     picture: null,
     summaries: {},

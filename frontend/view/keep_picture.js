@@ -8,6 +8,7 @@ import * as pictures from "../sites/picture.js";
 import { maskPicture, wordPositionsPicture } from "../kinds/words/picture.js";
 import { positionCell, positionGrid, positionsAsked, positionsAt } from "../sites/positions.js";
 import { kindOf } from "../kinds/registry.js";
+import { balanced } from "../sites/drawn.js";
 import { askedGrid, isWriting } from "../sites/sites.js";
 
 const MADE_FROM = [
@@ -47,7 +48,7 @@ export function keepPicture({ store, session }) {
     try {
       const made = await make(state, session);
       if (mine !== turn) return;
-      const picture = made && state.clip ? pictures.clipPeaks(made) : made;
+      const picture = made && balanced(state.clip ? pictures.clipPeaks(made) : made);
       store.set({ picture, pending: false, error: null });
     } catch (error) {
       if (mine === turn) store.set({ error: asProblem(error), pending: false });
