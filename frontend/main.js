@@ -57,7 +57,6 @@ const place = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document
 
 keepTheme();
 keepPicture(context);
-mountPhoto(place("photo-controls"), context);
 mountModels(place("model-controls"), context);
 mountDepth(place("depth"), context);
 mountStage(place("stage"), context);
@@ -65,6 +64,7 @@ mountSentence(place("stage"), context);
 mountWords(place("words"), context);
 mountNotice(place("stage"), context);
 mountCaption(place("caption"), context);
+mountPhoto(place("photo-controls"), place("caption"), context);
 mountInspector(place("inspector"), context, {
   look: mountLook,
   heads: mountHeads,
