@@ -7,6 +7,7 @@ import { writtenWord } from "../sites/network_sentences.js";
 import * as pictures from "../sites/picture.js";
 import { maskPicture, wordPositionsPicture } from "../kinds/words/picture.js";
 import { positionCell, positionGrid, positionsAsked, positionsAt } from "../sites/positions.js";
+import { said } from "../kinds/edits.js";
 import { kindOf } from "../kinds/registry.js";
 import { askedGrid, isWriting } from "../sites/sites.js";
 
@@ -46,7 +47,8 @@ export function keepPicture({ store, session }) {
     try {
       const made = await make(state, session);
       if (mine !== turn) return;
-      const picture = made && state.clip ? pictures.clipPeaks(made) : made;
+      const clipped = made && state.clip ? pictures.clipPeaks(made) : made;
+      const picture = clipped && afterEdits(clipped, state);
       store.set({ picture, pending: false, error: null });
     } catch (error) {
       if (mine === turn) store.set({ error: asProblem(error), pending: false });
@@ -55,6 +57,12 @@ export function keepPicture({ store, session }) {
     }
   });
   store.on(["analysisData", "site"], () => whenIdle(() => prefetch({ store, session })));
+}
+
+/** The sentence of an edited analysis' picture says what was changed. @param {Picture} picture @param {State} state @returns {Picture} */
+function afterEdits(picture, { analysisData: { of, edits, sites } }) {
+  if (!of) return picture;
+  return { ...picture, sentence: `${picture.sentence} · edited: ${edits.map((edit) => said(edit, sites)).join("; ")}` };
 }
 
 /** The query, or the default one where the shown site has no such place or token. @param {State} state */

@@ -5,6 +5,7 @@ import { number } from "../../ui/format.js";
 import * as pictures from "../../sites/picture.js";
 import { gateOnPhoto, SMALL } from "../kind.js";
 import { channelGate as channels, spatialGate as places } from "./explanation.js";
+import { whatIf } from "./what_if.js";
 
 const GATE = {
   here: "This gate",
@@ -14,6 +15,7 @@ const GATE = {
   ahead: (site, session) => session.gate(site),
   bytes: () => SMALL,
   facts: null,
+  whatIf,
 };
 
 /** @type {import("../kind.js").SiteKind} */
