@@ -92,7 +92,7 @@ def test_a_head_switched_off_changes_the_answer_as_the_api_says(watched: Watched
     page.get_by_role("button", name="Switch head 2 off").click()
     expect(page.locator(".edits li")).to_contain_text("heads 0, 2 off")
     shows(watched, edited(watched, {**one, "heads": [0, 2]}))
-    expect(page.locator("#sentence")).to_contain_text("edited: Layer 5")
+    expect(page.locator("#sentence")).to_contain_text("edited: Attention 0")
 
 
 def test_the_stage_draws_the_edited_map_and_the_one_before(watched: Watched) -> None:
@@ -119,11 +119,11 @@ def test_undo_remove_and_reset(watched: Watched) -> None:
     expect(page.locator(".edits li")).to_have_count(1)
     page.get_by_role("button", name="Shuffle").click()
     expect(page.locator(".edits li")).to_have_count(2)
-    assert made(page) == ["Layer 5: layer skipped", "Positions shuffled"]
+    assert made(page) == ["Attention 0: layer skipped", "Positions shuffled"]
     page.get_by_role("button", name="Undo").click()
     expect(page.locator(".edits li")).to_have_count(1)
     shows(watched, edited(watched, {"edit": "skip", "site": "s05"}))
-    page.get_by_role("button", name="Remove: Layer 5: layer skipped").click()
+    page.get_by_role("button", name="Remove: Attention 0: layer skipped").click()
     expect(page.locator(".edits li")).to_have_count(0)
     expect(page.locator(".changes")).to_have_count(0)
     page.get_by_role("button", name="Undo").click()
@@ -191,7 +191,8 @@ def test_theta_is_made_the_identity_typed_and_dragged(watched: Watched) -> None:
     # A corner dragged to the opposite one makes the window smaller, about that corner.
     corner = page.get_by_role("button", name="Corner, lower right").bounding_box()
     drawing = page.locator(".theta-drawing").bounding_box()
-    assert corner and drawing
+    assert corner
+    assert drawing
     x, y = corner["x"] + corner["width"] / 2, corner["y"] + corner["height"] / 2
     by = drawing["width"] / 3  # one unit of −1…1
     page.mouse.move(x, y)
@@ -256,7 +257,7 @@ def test_a_refusal_stands_where_it_was_asked_for_and_changes_nothing(watched: Wa
     if problem.get("hint"):
         expect(note).to_contain_text(problem["hint"])
     assert told(page) == rows
-    assert made(page) == ["Layer 5: head 1 off"]
+    assert made(page) == ["Attention 0: head 1 off"]
     page.get_by_role("button", name="Switch head 1 off").click()
     expect(page.locator(".edits li")).to_have_count(0)
     expect(page.get_by_role("alert")).to_have_count(0)
