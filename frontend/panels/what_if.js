@@ -15,13 +15,36 @@ export function mountWhatIf(root, { store, session }) {
   /** @type {import("../kinds/edits.js").WhatIf} */
   const what = { edits: session.edits, change: session.changeEdits, set: store.set, session, problem };
 
-  const DRAWN_FROM = ["analysisData", "site", "tab", "edits", "edited", "unedited", "editing", "editProblem"];
-  store.on([...DRAWN_FROM, "past"], (state) => {
-    if (state.tab === "what-if" && state.analysisData) drawOutcome(state);
+  const DRAWN_FROM = ["analysisData", "site", "tab", "edits", "edited", "editProblem"];
+  store.on([...DRAWN_FROM, "unedited", "past"], () => draw(drawOutcome));
+  store.on([...DRAWN_FROM, "brush", "query", "tables", "colormap", "word"], () => draw(drawControls));
+  store.on(["editing"], ({ editing }) => {
+    for (const part of [outcome, controls]) part.setAttribute("aria-busy", String(editing != null));
   });
-  store.on([...DRAWN_FROM, "brush", "query", "tables", "colormap", "word"], (state) => {
-    if (state.tab === "what-if" && state.analysisData) drawControls(state);
-  });
+
+  // A button that is being pressed stays until it is let go, or its click would be lost.
+  let pressed = false;
+  /** @type {Set<(state: State) => void>} */
+  const waiting = new Set();
+  root.addEventListener("pointerdown", () => (pressed = true));
+  for (const end of ["pointerup", "pointercancel"])
+    addEventListener(end, () => {
+      pressed = false;
+      setTimeout(() => {
+        const parts = [...waiting];
+        waiting.clear();
+        parts.forEach(draw);
+      });
+    });
+
+  /** @param {(state: State) => void} part */
+  function draw(part) {
+    const state = store.get();
+    if (state.tab !== "what-if" || !state.analysisData) return;
+    if (pressed) waiting.add(part);
+    else part(state);
+  }
+
   // Leaving the tab ends brushing: the pointer asks again.
   store.on(["tab"], (state) => {
     if (state.tab !== "what-if" && state.brush) store.set({ brush: null });
@@ -40,8 +63,7 @@ export function mountWhatIf(root, { store, session }) {
 
   /** @param {State} state */
   function drawOutcome(state) {
-    const { edits, edited, unedited, editing, past } = state;
-    outcome.setAttribute("aria-busy", String(editing != null));
+    const { edits, edited, unedited, past } = state;
     keepingFocus(
       outcome,
       h("h3", {}, edited ? "What has been changed" : "What if?"),
@@ -102,7 +124,6 @@ export function mountWhatIf(root, { store, session }) {
   function drawControls(state) {
     const site = siteOf(state);
     const own = site && kindOf(site).whatIf;
-    controls.setAttribute("aria-busy", String(state.editing != null));
     wanted = keepingFocus(
       controls,
       ...(site && own ? own(state, site, what) : []),
