@@ -1,6 +1,6 @@
 // Lists of edits: what a switch does to one, and an edit in words. Pure functions.
 
-import { siteTitle } from "../sites/sites.js";
+import { attends, siteTitle } from "../sites/sites.js";
 
 /** @typedef {"heads" | "channels" | "cells" | "keys" | "tokens"} Listed */
 
@@ -74,7 +74,7 @@ export function said(edit, sites) {
   /** @type {Record<string, () => string>} */
   const words = {
     off: () => `${heads} off`,
-    mean: () => (site?.kind === "attention" ? `${heads}, the mean of the output` : `${channels}, the mean factor`),
+    mean: () => (site && attends(site) ? `${heads}, the mean of the output` : `${channels}, the mean factor`),
     uniform: () => "every key looked at equally",
     self: () => "every token looks at itself alone",
     block: () => `${patches(edit.keys ?? [])} blocked as keys`,

@@ -62,7 +62,8 @@ export function keepPicture({ store, session }) {
 /** The sentence of an edited analysis' picture says what was changed. @param {Picture} picture @param {State} state @returns {Picture} */
 function afterEdits(picture, { analysisData: { of, edits, sites } }) {
   if (!of) return picture;
-  return { ...picture, sentence: `${picture.sentence} · edited: ${edits.map((edit) => said(edit, sites)).join("; ")}` };
+  const what = edits.map((edit) => said(edit, sites)).join("; ");
+  return { ...picture, sentence: `${picture.sentence.replace(/\.$/, "")}. Edited: ${what}.` };
 }
 
 /** The query, or the default one where the shown site has no such place or token. @param {State} state */

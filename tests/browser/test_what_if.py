@@ -105,24 +105,24 @@ def test_a_head_switched_off_changes_the_answer_as_the_api_says(watched: Watched
     page.get_by_role("button", name="Switch head 2 off").click()
     has(page, "heads 0, 2 off")
     shows(watched, edited(watched, {**one, "heads": [0, 2]}))
-    expect(page.locator("#sentence")).to_contain_text("edited: Attention 0")
+    expect(page.locator("#sentence")).to_contain_text("Edited: Attention 0")
 
 
 def test_the_stage_draws_the_edited_map_and_the_one_before(watched: Watched) -> None:
     view = f"{VIT}&site=s06&query=cls&renderer=canvas"
     page = watched.open(view)
     page.get_by_role("button", name="Look equally").click()
-    expect(page.locator("#sentence")).to_contain_text("edited", timeout=SLOW_MS)
+    expect(page.locator("#sentence")).to_contain_text("Edited:", timeout=SLOW_MS)
     answer = edited(watched, {"edit": "uniform", "site": "s06"})
     rows, columns = 14, 14
     even = seen_cells(page, answer, rows, columns).reshape(-1, 3)
     assert np.ptp(even.astype(int), axis=0).max() <= 2  # equal shares have one colour
     page.get_by_role("radio", name="Before").click()
-    expect(page.locator("#sentence")).not_to_contain_text("edited", timeout=SLOW_MS)
+    expect(page.locator("#sentence")).not_to_contain_text("Edited:", timeout=SLOW_MS)
     before = seen_cells(page, answer, rows, columns).reshape(-1, 3)
     assert np.ptp(before.astype(int), axis=0).max() > 50
     page.get_by_role("radio", name="After").click()
-    expect(page.locator("#sentence")).to_contain_text("edited", timeout=SLOW_MS)
+    expect(page.locator("#sentence")).to_contain_text("Edited:", timeout=SLOW_MS)
 
 
 def test_undo_remove_and_reset(watched: Watched) -> None:
@@ -142,7 +142,7 @@ def test_undo_remove_and_reset(watched: Watched) -> None:
     has_edits(page, 1)
     page.get_by_role("button", name="Reset").click()
     has_edits(page, 0)
-    assert "edited" not in sentence(page)
+    assert "Edited" not in sentence(page)
     page.wait_for_url(lambda url: "edits=" not in url)
 
 
@@ -155,7 +155,7 @@ def test_the_address_restores_the_edits(watched: Watched) -> None:
     assert edits_in(page) == [{"edit": "temperature", "site": "s05", "temperature": 2}]
     rows, drawn = told(page), sentence(page)
     page.reload()
-    expect(page.locator("#sentence")).to_contain_text("edited", timeout=SLOW_MS)
+    expect(page.locator("#sentence")).to_contain_text("Edited:", timeout=SLOW_MS)
     has(page, "scores divided by 2")
     assert told(page) == rows
     assert sentence(page) == drawn
@@ -280,4 +280,4 @@ def test_a_link_with_edits_that_make_no_sense_says_so(watched: Watched) -> None:
     edits = urllib.parse.quote(json.dumps([{"edit": "shut", "site": "s05", "channels": [0]}]))
     page = watched.open(f"?sample=sunflower&model=vit&edits={edits}")
     expect(page.locator(".what-if-outcome").get_by_role("alert")).to_contain_text("s05")
-    assert "edited" not in sentence(page)
+    assert "Edited" not in sentence(page)

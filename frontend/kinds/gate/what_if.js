@@ -5,9 +5,11 @@ import { number } from "../../ui/format.js";
 import { editOf, replaced, toggled } from "../edits.js";
 
 /** @param {State} state @param {GateSite} site @param {import("../edits.js").WhatIf} what @returns {Element[]} */
-export function whatIf(state, site, what) {
+export const ofChannels = (state, site, what) => [channels(state, site, what), ...ofPlaces(state, site, what)];
+
+/** @param {State} _ @param {GateSite} site @param {import("../edits.js").WhatIf} what @returns {Element[]} */
+export function ofPlaces(_, site, what) {
   return [
-    ...(site.kind === "channel-gate" ? [channels(state, site, what)] : []),
     h(
       "section",
       { class: "group" },
