@@ -23,14 +23,15 @@ from fovea.server.http.context import Context, problem_response
 from fovea.server.http.forwarded import Forwarded
 from fovea.server.http.limits import BodyLimits
 from fovea.server.http.metrics import Metrics
-from fovea.server.http.routes import analyses, health, jobs, maps, models, sites, what_if
+from fovea.server.http.routes import analyses, health, jobs, maps, models, sites, sweeps, what_if
 from fovea.server.http.security import MAKER_HEADER, Security, Trust, security_headers
 from fovea.server.settings import Settings, load
 
 log = logging.getLogger("fovea.models")
 
 ROUTERS = tuple(
-    routes.router for routes in (analyses, what_if, sites, maps, models, jobs, health, pages)
+    routes.router
+    for routes in (analyses, what_if, sweeps, sites, maps, models, jobs, health, pages)
 )
 
 DESCRIPTION = """

@@ -12,12 +12,12 @@
     │   ├── EditRefused
     │   └── ForeignHost · CrossSite · Unauthorised · NotYours
     ├── Missing           the thing asked for is not here
-    │   ├── NotFound · UnknownModel · UnknownAnalysis · AnalysisGone · UnknownJob
+    │   ├── NotFound · UnknownModel · UnknownAnalysis · AnalysisGone · UnknownJob · UnknownResult
     │   └── UnknownSite · WrongKind · UnknownMap · UnknownFigure · UnknownProblem
     └── Unable            the server cannot, for now
         ├── RateLimited · QueueFull · NotReady · ShuttingDown · OutOfMemory · DiskFull
         ├── ModelNotLocal · CorruptWeights · UnsuitableModel · InvalidModelFile
-        └── DownloadsRefused · DownloadCancelled · CacheFull · Internal
+        └── DownloadsRefused · DownloadCancelled · JobCancelled · CacheFull · Internal
 
 `detail` is written for the person who reads it: no path, no stack trace, and what to do in `hint`.
 Rendered as RFC 9457 problem details.
@@ -280,6 +280,11 @@ class UnknownJob(Missing):
     hint = "Jobs do not outlive the server, and long-finished ones are forgotten."
 
 
+class UnknownResult(Missing):
+    slug, title = "unknown-result", "No such result is kept"
+    hint = "POST the question again; the job that answers it says where its result is."
+
+
 class UnknownSite(Missing):
     slug, title = "unknown-site", "The network has no such site"
 
@@ -380,6 +385,11 @@ class InvalidModelFile(Unable):
 class DownloadCancelled(Unable):
     slug, title = "download-cancelled", "The download was cancelled"
     hint = "What came so far is kept; the next download goes on from there."
+
+
+class JobCancelled(Unable):
+    slug, title = "job-cancelled", "The work was cancelled"
+    hint = "Ask for it again; what it had found was not kept."
 
 
 class Internal(Unable):

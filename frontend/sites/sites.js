@@ -14,7 +14,7 @@ export const isWordMatrix = (site) =>
   attends(site) && site.query_labels != null && site.key_labels != null;
 
 /** Whose queries are words. @param {Site | null} site @returns {site is WritingSite} */
-export const isWriting = (site) => site?.kind === "attention" && site.query_labels != null;
+export const isWriting = (site) => site != null && "query_labels" in site && site.query_labels != null;
 
 /** Each word looks at those that were written before it: key i + 1 is what was written at i. @param {Site} site @returns {site is WordSite} */
 export const isMasked = (site) =>
@@ -172,4 +172,4 @@ export const wordsOf = (output) => (output && "words" in output ? output.words :
 export const classesOf = (output) => (output && "classes" in output ? output.classes : []);
 
 /** @param {Site} site @returns {site is WarpSite} */
-const isWarp = (site) => site.kind === "spatial-transformer";
+const isWarp = (site) => "input_grid" in site && site.input_grid != null;

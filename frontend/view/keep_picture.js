@@ -70,7 +70,7 @@ function afterEdits(picture, { analysisData: { of, edits, sites } }) {
 function knownQuery(state) {
   const { query, direction } = state;
   const site = siteOf(state);
-  if (query === "cls" || site?.kind !== "attention") return query;
+  if (query === "cls" || !site || !("queries" in site) || site.queries == null) return query;
   if ("token" in query) return query.token < site.queries ? query : "cls";
   const grid = askingGrid(state) ?? askedGrid(site, direction);
   return !grid || (query.row < grid.rows && query.column < grid.columns) ? query : "cls";

@@ -22,6 +22,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from fovea.models.capture.outline import shapes_of
 from fovea.models.capture.recorder import _Watch, capture
 from fovea.models.records import Kind, Site, Tensors
+from fovea.models.tracing.checkpointing import without_checkpoints
 from fovea.models.tracing.recording import Recording
 from fovea.models.tracing.stopping import check
 
@@ -199,7 +200,7 @@ def replay(
     the ids of those that are into `outline.awaited` first: the pass ends where it has them, and
     the gradient at `photo` is zero then. The trace that is yielded has every
     site with its shapes, but tensors only outside the blocks. Other threads may run the module
-    meanwhile: they see it plain.
+    meanwhile: they see it plain. Gradient checkpointing is switched off.
     """
     outline = _Outline(module)
     replaced = [block for block in blocks.values() if "forward" not in vars(block)]
@@ -207,7 +208,7 @@ def replay(
         for path, block in blocks.items():
             if block in replaced:
                 block.forward = _wrapped(path, block, outline, on_block)
-        with _Watch(outline, fused=False):
+        with without_checkpoints(), _Watch(outline, fused=False):
             yield outline
     finally:
         for block in replaced:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,6 +13,43 @@ from fovea.models.evidence.cells import of_photo
 from fovea.models.evidence.fills import FILLS, filled
 from fovea.models.geometry import Geometry
 from fovea.models.records import PatchGrid
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Hiding:
+    """A photo whose cells can be hidden, some at a time.
+
+    photo, instead: uint8 (3, row, column), what stands in a cell and what stands there once it is
+    hidden. cells: int64 (row, column), the cell of each pixel, −1: none.
+    """
+
+    photo: Tensor
+    instead: Tensor
+    cells: Tensor
+    grid: PatchGrid
+
+    def without(self, hidden: Iterable[tuple[int, int]]) -> Tensor:
+        """The photo with the pixels of these cells, (row, column), replaced."""
+        chosen = torch.zeros(self.grid.rows * self.grid.columns + 1, dtype=torch.bool)
+        for row, column in hidden:
+            chosen[row * self.grid.columns + column] = True
+        # −1, what no cell covers, is the last entry, which is never hidden.
+        return torch.where(chosen[self.cells], self.instead, self.photo)
+
+
+def hiding(
+    photo: Tensor, geometry: Geometry, grid: PatchGrid, fill: str = "mean", seed: int = 0
+) -> Hiding:
+    """A photo, uint8 (3, row, column), whose cells on this grid can be hidden.
+
+    fill: the photo's mean colour, its blur, grey, or noise that `seed` fixes. Raises RefusedEdit
+    for another fill.
+    """
+    if fill not in FILLS:
+        raise RefusedEdit(f"There is no fill {fill[:50]!r}.", f"Valid: {', '.join(FILLS)}.")
+    instead = filled(photo.float() / 255, fill, seed)  # type: ignore[arg-type]
+    painted = (instead * 255).round().clamp(0, 255).to(torch.uint8)
+    return Hiding(photo, painted, of_photo(grid, geometry), grid)
 
 
 def hide_cells(
@@ -24,15 +62,6 @@ def hide_cells(
 ) -> Tensor:
     """The photo, uint8 (3, row, column), with the pixels of these cells replaced.
 
-    geometry, grid: of the site whose cells (row, column) are named. fill: the photo's mean colour,
-    its blur, grey, or noise that `seed` fixes. Raises RefusedEdit for another fill.
+    geometry, grid: of the site whose cells (row, column) are named; the rest as for `hiding`.
     """
-    if fill not in FILLS:
-        raise RefusedEdit(f"There is no fill {fill[:50]!r}.", f"Valid: {', '.join(FILLS)}.")
-    hidden = torch.zeros(grid.rows * grid.columns + 1, dtype=torch.bool)
-    for row, column in cells:
-        hidden[row * grid.columns + column] = True
-    # −1, what no cell covers, is the last entry, which is never hidden.
-    where = hidden[of_photo(grid, geometry)]
-    instead = filled(photo.float() / 255, fill, seed)  # type: ignore[arg-type]
-    return torch.where(where, (instead * 255).round().clamp(0, 255).to(torch.uint8), photo)
+    return hiding(photo, geometry, grid, fill, seed).without(cells)

@@ -13,18 +13,31 @@ from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from threading import Event, Lock
 from time import monotonic
 from typing import Literal
 
-from fovea.server.problems import DownloadCancelled, Internal, Problem, ShuttingDown, UnknownJob
+from fovea.server.problems import (
+    DownloadCancelled,
+    Internal,
+    JobCancelled,
+    Problem,
+    QueueFull,
+    ShuttingDown,
+    UnknownJob,
+)
 
 log = logging.getLogger("fovea.jobs")
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
+Kind = Literal["download", "sweep", "evidence"]
 
 AT_A_TIME = 2
+"""Downloads, and besides them so many jobs whose passes go through the networks."""
+MOST_WAITING = 32
+"""Jobs of passes; more are refused until some have ended."""
 KEPT = 200
 """Finished jobs that can still be asked about."""
 RATE_OVER_S = 5.0
@@ -32,7 +45,9 @@ SAMPLE_EVERY_S = 0.1
 EVENTS_EVERY_S = 0.25
 
 Report = Callable[[int, int | None], None]
-"""Called by the work with (bytes received, bytes in total or None)."""
+"""Called by the work with how far it is and how far it goes, None where that is not known: bytes of
+a download, passes of a sweep.
+"""
 Work = Callable[[Report, Callable[[], bool]], None]
 """The work of a job: given a Report, and whether it has been cancelled; raises a Problem."""
 
@@ -79,11 +94,17 @@ class Meter:
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """One piece of work. model: what it is about; finished: set once nothing more will change."""
+    """One piece of work. model: what it is about; finished: set once nothing more will change.
 
-    kind: str
+    analysis: what it is of, None for a download. result: the path at which it answers once it is
+    done, by which two jobs of one kind that would do the same are known.
+    """
+
+    kind: Kind
     model: str
     work: Work
+    analysis: str | None = None
+    result: str | None = None
     id: str = field(default_factory=lambda: secrets.token_hex(6))
     state: State = "queued"
     problem: Problem | None = None
@@ -106,21 +127,35 @@ class Jobs:
     """The jobs of a server; a few run at a time, in the order in which they were asked for."""
 
     def __init__(self, at_a_time: int = AT_A_TIME) -> None:
-        self._threads = ThreadPoolExecutor(at_a_time, thread_name_prefix="job")
+        self._downloads = ThreadPoolExecutor(at_a_time, thread_name_prefix="job")
+        self._passes = ThreadPoolExecutor(at_a_time, thread_name_prefix="passes")
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._closed = False
 
-    def start(self, kind: str, model: str, work: Work) -> Job:
+    def start(
+        self,
+        kind: Kind,
+        model: str,
+        work: Work,
+        analysis: str | None = None,
+        result: str | None = None,
+    ) -> Job:
         """A new job, or the one that does the same already."""
-        if (same := self.active(kind, model)) is not None:
+        if (same := self.active(kind, model, result)) is not None:
             return same
         if self._closed:
             raise ShuttingDown("The server is stopping.")
-        job = Job(kind, model, work)
+        job = Job(kind, model, work, analysis, result)
+        if kind != "download" and sum(map(self._beside(job), self._jobs.values())) >= MOST_WAITING:
+            raise QueueFull(
+                f"{MOST_WAITING} sweeps and measurements are under way.", limit=MOST_WAITING
+            )
         self._jobs[job.id] = job
         self._forget()
         loop = asyncio.get_running_loop()
-        self._threads.submit(self._run, job, loop)
+        threads = self._downloads if kind == "download" else self._passes
+        # The thread asks in the name of the client that asked for the job (engine/turns.py).
+        threads.submit(copy_context().run, self._run, job, loop)
         return job
 
     def get(self, id: str) -> Job:
@@ -129,13 +164,13 @@ class Jobs:
             raise UnknownJob(f"There is no job {id[:50]!r}.")
         return self._jobs[id]
 
-    def active(self, kind: str, model: str) -> Job | None:
+    def active(self, kind: Kind, model: str, result: str | None = None) -> Job | None:
         """The unfinished job that does this."""
         return next(
             (
                 job
                 for job in tuple(self._jobs.values())
-                if job.active and (job.kind, job.model) == (kind, model)
+                if job.active and (job.kind, job.model, job.result) == (kind, model, result)
             ),
             None,
         )
@@ -144,15 +179,23 @@ class Jobs:
         """How many are to be begun before it, itself included; None for one that waits no more."""
         if job.state != "queued":
             return None
-        waiting = [other.id for other in tuple(self._jobs.values()) if other.state == "queued"]
+        before = filter(self._beside(job), tuple(self._jobs.values()))
+        waiting = [other.id for other in before if other.state == "queued"]
         return waiting.index(job.id) + 1 if job.id in waiting else None
 
     def cancel(self, job: Job) -> None:
-        """Ends an unfinished job; its thread follows at the next piece that comes."""
+        """Ends an unfinished job; its thread follows at the next piece, or the next pass."""
         job.cancelled.set()
-        self._end(
-            job, "cancelled", DownloadCancelled(f"The download of {job.model} was cancelled.")
-        )
+        problem: Problem = JobCancelled(f"The {job.kind} of {job.model} was cancelled.")
+        if job.kind == "download":
+            problem = DownloadCancelled(f"The download of {job.model} was cancelled.")
+        self._end(job, "cancelled", problem)
+
+    @staticmethod
+    def _beside(job: Job) -> Callable[[Job], bool]:
+        """Whether an unfinished job waits for the same threads."""
+        downloads = job.kind == "download"
+        return lambda other: other.active and (other.kind == "download") == downloads
 
     async def follow(self, job: Job) -> AsyncIterator[None]:
         """Yields at once, then whenever there may be news, and last when the job has ended."""
@@ -171,7 +214,8 @@ class Jobs:
         for job in self._jobs.values():
             if job.active:
                 self.cancel(job)
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._downloads, self._passes):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, job: Job, loop: asyncio.AbstractEventLoop) -> None:
         """In a thread: the work, and how it ended."""

@@ -21,13 +21,13 @@ from fovea.models.catalog.spec import LoadedModel, ModelSpec
 from fovea.models.catalog.weights import weights
 from fovea.server import problems
 from fovea.server.engine.downloads import Downloads
-from fovea.server.engine.jobs import Job, Jobs, Report
+from fovea.server.engine.jobs import Job, Jobs, Kind, Report
 from fovea.server.engine.threads import use_one_core
 
 log = logging.getLogger("fovea.models")
 
 LOADERS = 2
-DOWNLOAD = "download"
+DOWNLOAD: Kind = "download"
 LONGEST_NAME = 200
 """Bytes; no model has a longer one, and no file system takes much more."""
 

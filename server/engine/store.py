@@ -49,6 +49,11 @@ class Store:
             raise AnalysisGone("The analysis was dropped to make room for newer ones.")
         raise UnknownAnalysis(f"There is no analysis {analysis[:64]!r}.")
 
+    def serial(self, analysis: str) -> str | None:
+        """Of a kept analysis, which does not count as used by this; None of others."""
+        kept = self._kept.get(analysis)
+        return None if kept is None else kept.serial
+
     def put(self, analysis: Analysis) -> None:
         """Keep it, and drop the least recently used ones until the budget holds again."""
         self._gone.pop(analysis.id, None)

@@ -62,10 +62,18 @@ def array_to_npy(values: NDArray[Any]) -> bytes:
 
 
 def to_csv(array: NamedArray, budget_bytes: int) -> bytes:
-    """A line a value, after its place on each axis; the first line names the columns."""
-    check_budget(array.values.size * BYTES_PER_VALUE * (1 + array.values.ndim), budget_bytes, "CSV")
-    lines = [",".join((*array.axes, array.name))]
-    lines += [",".join((*map(str, place), str(one))) for place, one in np.ndenumerate(array.values)]
+    """A line a value, after its place on each axis; the first line names the columns.
+
+    Other arrays over the same axes are further columns.
+    """
+    same = (array.values.shape, tuple(array.axes))
+    beside = {name: one for name, (one, axes) in array.more.items() if (one.shape, axes) == same}
+    columns = array.values.ndim + 1 + len(beside)
+    check_budget(array.values.size * BYTES_PER_VALUE * columns, budget_bytes, "CSV")
+    lines = [",".join((*array.axes, array.name, *beside))]
+    for place, one in np.ndenumerate(array.values):
+        others = (str(other[place]) for other in beside.values())
+        lines.append(",".join((*map(str, place), str(one), *others)))
     encoded = ("\r\n".join(lines) + "\r\n").encode()
     check_budget(len(encoded), budget_bytes, "CSV")
     return encoded

@@ -213,6 +213,7 @@ MODEL_SUMMARY: dict[str, Any] = {
     "parameters": 5717416,
     "size_bytes": 22883656,
     "metrics": {},
+    "measured_apart": None,
     "licence": "apache-2.0",
     "reason": None,
     "default": False,
@@ -230,6 +231,9 @@ MODEL_CARD: dict[str, Any] = {
         "std": [0.5, 0.5, 0.5],
         "channels": 3,
         "fit": "crop",
+        "order": "rgb",
+        "stretch_px": None,
+        "centre_down": False,
     },
     "labels": ["tench, Tinca tinca", "goldfish, Carassius auratus"],
     "progress": None,
@@ -278,3 +282,37 @@ EDITS = [
     {"edit": "off", "site": "s05", "heads": [0]},
     {"edit": "block", "site": "s10", "queries": ["cls"], "keys": [[5, 9]]},
 ]
+
+SWEEP_JOB: dict[str, Any] = {
+    **JOB,
+    "kind": "sweep",
+    "done": 12,
+    "total": 37,
+    "result": None,
+    "analysis": "3f0c51a2b7d94e60c1ab",
+    "received_bytes": 0,
+    "total_bytes": None,
+    "bytes_per_s": None,
+    "seconds_left": None,
+    "links": {
+        **JOB["links"],
+        "analysis": "/v1/analyses/3f0c51a2b7d94e60c1ab",
+        "result": None,
+    },
+}
+
+SWEEP: dict[str, Any] = {
+    "over": "heads",
+    "target": {"index": 285, "label": "Egyptian cat"},
+    "whole": {"logit": 11.2, "score": 0.82},
+    "sites": [{"id": "s00", "layer": 0, "name": "blocks.0.attn"}],
+    "missing": [],
+    "sentence": "How far the logit of Egyptian cat falls when a head is off; most by head 1 of "
+    "s00, +0.31",
+    "axes": ["layer", "head"],
+    "shape": [1, 3],
+    "values": [[-0.02, 0.31, 0.11]],
+    "prefix_values": None,
+    "non_finite": 0,
+    "probability": [[-0.001, 0.04, 0.01]],
+}

@@ -4,12 +4,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import BaseModel, Field
 
 from fovea.server.engine.jobs import Job as KeptJob
-from fovea.server.engine.jobs import Jobs, State
+from fovea.server.engine.jobs import Jobs, Kind, State
 from fovea.server.wire.addresses import address
 from fovea.server.wire.schemas import Problem
 
@@ -18,15 +16,25 @@ class JobLinks(BaseModel, extra="forbid"):
     self: str
     events: str
     model: str
+    analysis: str | None = None
+    result: str | None = Field(default=None, description="where the result is, once it is done")
 
 
 class Job(BaseModel, extra="forbid"):
     id: str
-    kind: Literal["download"]
+    kind: Kind
     model: str
     state: State
     queue_position: int | None = Field(description="1 is next; null: it waits no more")
-    received_bytes: int = Field(description="with what an earlier download brought")
+    done: int | None = Field(
+        default=None, description="passes made so far, of a sweep or evidence; null: a download"
+    )
+    total: int | None = Field(default=None, description="passes in all; null: not known")
+    result: str | None = Field(
+        default=None, description="the address that answers what was found; null until it is done"
+    )
+    analysis: str | None = Field(default=None, description="what it is of; null: a download")
+    received_bytes: int = Field(description="of a download, with what an earlier one brought")
     total_bytes: int | None
     bytes_per_s: float | None = Field(description="over the last seconds; null: not known")
     seconds_left: float | None = Field(description="at this rate; null: not known")
@@ -43,18 +51,29 @@ def job(kept: KeptJob, jobs: Jobs) -> Job:
     problem = None
     if kept.state == "failed" and kept.problem is not None:
         problem = Problem.model_validate(kept.problem.body(here, kept.id))
+    download = kept.kind == "download"
+    counted = (kept.meter.received, kept.meter.total)
+    result = address(kept.result) if kept.result and kept.state == "done" else None
     return Job(
         id=kept.id,
-        kind="download",
+        kind=kept.kind,
         model=kept.model,
         state=kept.state,
         queue_position=jobs.position(kept),
-        received_bytes=kept.meter.received,
-        total_bytes=kept.meter.total,
-        bytes_per_s=None if rate is None else round(rate, 1),
+        done=None if download else counted[0],
+        total=None if download else counted[1],
+        result=result,
+        analysis=kept.analysis,
+        received_bytes=counted[0] if download else 0,
+        total_bytes=counted[1] if download else None,
+        bytes_per_s=round(rate, 1) if download and rate is not None else None,
         seconds_left=None if left is None else round(left, 2),
         problem=problem,
         links=JobLinks(
-            self=here, events=f"{here}/events", model=address(f"/v1/models/{kept.model}")
+            self=here,
+            events=f"{here}/events",
+            model=address(f"/v1/models/{kept.model}"),
+            analysis=address(f"/v1/analyses/{kept.analysis}") if kept.analysis else None,
+            result=result,
         ),
     )

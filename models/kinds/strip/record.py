@@ -9,7 +9,7 @@ from torch import Tensor
 from fovea.models.records import Site, Tensors
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Strips(Tensors):
     """Two factors, one along each axis: y(i, j) = x(i, j) · rows(i) · columns(j).
 

@@ -49,7 +49,9 @@ JobOf = Annotated[Job, Depends(_job)]
     },
 )
 async def read_job(engine: EngineOf, job: JobOf) -> Response:
-    """How far it is: bytes, rate, time left, place in the queue; why it failed if it did."""
+    """How far it is: bytes or passes, rate, time left, place in the queue; where the result is, or
+    why it failed.
+    """
     return answer(job, engine.shelf.jobs)
 
 
@@ -84,7 +86,8 @@ async def follow_job(request: Request, engine: EngineOf, job: JobOf) -> Response
     },
 )
 async def cancel_job(engine: EngineOf, job: JobOf) -> Response:
-    """End it. What came so far is kept, and the next download goes on from there.
+    """End it. What came of a download so far is kept, and the next one goes on from there; a sweep
+    makes no further passes.
 
     A job that has ended already stays as it is.
     """

@@ -5,6 +5,7 @@ import threading
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from fovea.models.capture import capture
 from fovea.models.capture.module_calls import calls, last_picture
@@ -161,3 +162,55 @@ def test_the_last_feature_map_is_that_of_the_last_stage() -> None:
     assert torch.equal(output, network(photo))
     patches = nn.Sequential(nn.Conv2d(3, 4, 8, stride=8), nn.Flatten())
     assert last_picture(patches, photo)[0] is None
+
+
+class Checkpointed(nn.Module):
+    """Two checkpoints, each round two blocks and what stands between them.
+
+    reentrant: which of torch's two ways to checkpoint; None for none.
+    """
+
+    def __init__(self, dim: int = 8) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(nn.TransformerEncoderLayer(dim, 2, 16) for _ in range(4))
+        self.head = nn.Linear(dim, 5)
+        self.reentrant: bool | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        for first, second in (self.blocks[:2], self.blocks[2:]):
+
+            def pair(x: Tensor, first: nn.Module = first, second: nn.Module = second) -> Tensor:
+                return second(first(x).tanh())
+
+            if self.reentrant is None:
+                x = pair(x)
+            else:
+                x = checkpoint(pair, x, use_reentrant=self.reentrant)
+        return self.head(x.mean(1))
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_gradients_under_checkpointing_are_those_without(reentrant: bool) -> None:
+    torch.manual_seed(0)
+    network = Checkpointed().eval()
+    photo = torch.randn(1, 6, 8, requires_grad=True)
+    expected, gradient = streamed(network, photo)
+    network.reentrant = reentrant
+    sites, again = streamed(network, photo)
+    assert torch.equal(gradient, again)
+    assert len(sites) == len(expected) == 4
+    for one, other in zip(sites, expected, strict=True):
+        assert one.attention.output_gradient is not None
+        assert other.attention.output_gradient is not None
+        assert torch.equal(one.attention.output_gradient, other.attention.output_gradient)
+    # Afterwards a checkpoint is one again: it saves its input alone.
+    network.reentrant = False
+    saved: list[Tensor] = []
+
+    def pack(tensor: Tensor) -> Tensor:
+        saved.append(tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        checkpoint(torch.tanh, photo, use_reentrant=False)
+    assert [one is photo for one in saved] == [True]

@@ -1,0 +1,123 @@
+"""What each part of a network is worth: the edits of a sweep, one for each part.
+
+The effect of a part on a class is its logit with the whole network less that without the part.
+Patches of a photo are hidden one block at a time (Zeiler & Fergus 2014, section 4.2, occlusion).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from fovea.models.editing.plan import ON
+from fovea.models.edits import Edit, RefusedEdit, off, open_gate, shut, skip
+from fovea.models.records import PatchGrid, Site, Trace
+
+Over = Literal["heads", "layers", "channels", "patches"]
+OVERS: tuple[str, ...] = get_args(Over)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """place: its index in the result · edit: what takes it away · kind: which result it is of."""
+
+    place: tuple[int, ...]
+    edit: Edit
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """axes, shape: of the result, NaN where there is no such part · sites: those that are swept."""
+
+    axes: tuple[str, ...]
+    shape: tuple[int, ...]
+    parts: tuple[Part, ...]
+    sites: tuple[Site, ...]
+
+
+def parts_of(trace: Trace, over: Over, site: str | None = None) -> Sweep:
+    """The parts of a network that are taken away one at a time; of one site where it is named.
+
+    heads: `off` → (layer, head) · layers: `skip` → (layer,) · channels: of gates, `shut` and, of
+    the kind "open", `open` → (site, channel). Raises RefusedEdit where there is none, or for a site
+    that has none; UnknownSite. Patches are no parts of the network: `blocks`.
+    """
+    wanted = "gate" if over == "channels" else "attention"
+    named = (trace.site(site),) if site is not None else trace.sites
+    sites = tuple(one for one in named if _has(one, over, wanted))
+    if not sites:
+        what = "channels of a gate" if over == "channels" else f"attention with {over}"
+        whose = f"Site {site} has no" if site is not None else "This network has no"
+        able = [one.id for one in trace.sites if _has(one, over, wanted)]
+        raise RefusedEdit(
+            f"{whose} {what}.", f"These sites have: {', '.join(able)}." if able else ""
+        )
+    if over == "layers":
+        skips = tuple(Part((row,), skip(one.id)) for row, one in enumerate(sites))
+        return Sweep(("layer",), (len(sites),), skips, sites)
+    if over == "heads":
+        heads = [one.heads or 0 for one in sites]
+        parts = tuple(
+            Part((row, head), off(one.id, [head]))
+            for row, one in enumerate(sites)
+            for head in range(heads[row])
+        )
+        return Sweep(("layer", "head"), (len(sites), max(heads)), parts, sites)
+    channels = [one.channels or 0 for one in sites]
+    parts = tuple(
+        Part((row, channel), make(one.id, channels=[channel]), kind)
+        for kind, make in (("", shut), ("open", open_gate))
+        for row, one in enumerate(sites)
+        for channel in range(channels[row])
+    )
+    return Sweep(("site", "channel"), (len(sites), max(channels)), parts, sites)
+
+
+def _has(site: Site, over: Over, wanted: str) -> bool:
+    if ON.get(site.kind) != wanted:
+        return False
+    return over != "channels" or (site.kind == "channel-gate" and bool(site.channels))
+
+
+def blocks(grid: PatchGrid, block: int = 1, stride: int | None = None) -> list[Tensor]:
+    """The blocks of cells that are hidden one at a time: bool (row, column) each.
+
+    block: cells each way, cut off at the border · stride: from one to the next, block if not given.
+    Raises ValueError where they leave cells out, or are larger than the grid.
+    """
+    stride = block if stride is None else stride
+    if not 1 <= block <= max(grid.rows, grid.columns):
+        raise ValueError(
+            f"block={block} is no number of cells of a grid of {grid.rows} × {grid.columns}"
+        )
+    if not 1 <= stride <= block:
+        raise ValueError(f"stride={stride} leaves cells out; valid: 1 to {block}")
+    return list(_blocks(grid, block, stride))
+
+
+def _blocks(grid: PatchGrid, block: int, stride: int) -> Iterator[Tensor]:
+    def starts(cells: int) -> Iterator[int]:
+        for start in range(0, cells, stride):
+            yield start
+            if start + block >= cells:
+                return
+
+    for top in starts(grid.rows):
+        for left in starts(grid.columns):
+            hidden = torch.zeros(grid.rows, grid.columns, dtype=torch.bool)
+            hidden[top : top + block, left : left + block] = True
+            yield hidden
+
+
+def spread_over(hidden: Sequence[Tensor], effects: Tensor) -> Tensor:
+    """The effect of each cell: the mean of those of the blocks that cover it, (row, column).
+
+    effects: (block,), as `blocks` gives them.
+    """
+    masks = torch.stack(list(hidden)).double()
+    return (masks * effects.double()[:, None, None]).sum(0) / masks.sum(0)

@@ -1,0 +1,81 @@
+"""Gradient checkpointing (`torch.utils.checkpoint`), switched off for one thread.
+
+A checkpoint lets go of what its function saves, and calls the function again in the backward pass.
+Where the blocks of a network are replayed anyway (`models/capture/replay.py`) that saves nothing,
+and the second call would meet other blocks than the first. The function is then called plainly;
+numbers and gradients are the same.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch.utils.checkpoint as checkpoints
+
+_lock = threading.RLock()
+_plain = threading.local()
+_users = 0
+_undo: list[Callable[[], None]] = []
+
+
+def _is_plain() -> bool:
+    return getattr(_plain, "depth", 0) > 0
+
+
+def _reentrant(original: Any) -> Any:
+    class Checkpoint:
+        """In the place of `CheckpointFunction`, which `checkpoint(use_reentrant=True)` applies."""
+
+        @staticmethod
+        def apply(function: Callable[..., Any], preserve: bool, *args: Any) -> Any:
+            return function(*args) if _is_plain() else original.apply(function, preserve, *args)
+
+    return Checkpoint
+
+
+def _without_reentrant(original: Callable[..., Iterator[None]]) -> Callable[..., Iterator[None]]:
+    def generator(*args: Any, **kwargs: Any) -> Iterator[None]:
+        """`checkpoint` runs its function between the two halves of this."""
+        if _is_plain():
+            yield
+        else:
+            yield from original(*args, **kwargs)
+
+    return generator
+
+
+_PARTS = {
+    "CheckpointFunction": _reentrant,
+    "_checkpoint_without_reentrant_generator": _without_reentrant,
+}
+"""What `checkpoint` looks up when it is called; so a name imported from torch earlier works too."""
+
+
+def _restore(name: str, original: Any) -> Callable[[], None]:
+    return lambda: setattr(checkpoints, name, original)
+
+
+@contextmanager
+def without_checkpoints() -> Iterator[None]:
+    """What this thread checkpoints in here, it calls plainly. Other threads notice nothing."""
+    global _users
+    with _lock:
+        _users += 1
+        if _users == 1:
+            for name, made in _PARTS.items():
+                original = getattr(checkpoints, name, None)
+                if original is not None:
+                    setattr(checkpoints, name, made(original))
+                    _undo.append(_restore(name, original))
+    _plain.depth = getattr(_plain, "depth", 0) + 1
+    try:
+        yield
+    finally:
+        _plain.depth -= 1
+        with _lock:
+            _users -= 1
+            while not _users and _undo:
+                _undo.pop()()

@@ -1,0 +1,129 @@
+"""The passes of a long piece of work, one batch after the other through the inference queue.
+
+So whoever asks for something else meanwhile has a turn between two of them. Used by the thread of a
+job (jobs.py); cancelling the job ends the pass that runs, and no other is begun.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from dataclasses import dataclass
+from time import sleep
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from fovea.models.catalog.spec import LoadedModel
+from fovea.models.running.outputs import tensor_of
+from fovea.server.engine import editing
+from fovea.server.engine.analysis import Analysis
+from fovea.server.engine.engine import Engine
+from fovea.server.engine.inference import Again
+from fovea.server.engine.jobs import Job, Kind, Report
+from fovea.server.problems import JobCancelled, QueueFull
+
+T = TypeVar("T")
+
+BATCH = 8
+"""Pictures in one pass: few enough that others do not wait for long."""
+LOOK_EVERY_S = 0.05
+
+
+@dataclass(eq=False)
+class Passes:
+    """What a job's thread asks the network through. total: passes in all, as far as is known."""
+
+    engine: Engine
+    analysis: Analysis
+    loop: asyncio.AbstractEventLoop
+    report: Report
+    stopped: Callable[[], bool]
+    total: int = 0
+    done: int = 0
+
+    def begin(self, total: int) -> LoadedModel:
+        """The network, loaded again if it had to make room."""
+        self.total = total
+        self.report(0, total)
+        return self.on_loop(lambda: self.engine.shelf.get(self.analysis.model.id))
+
+    def ask(self, loaded: LoadedModel, ask: Again[T], inputs: Tensor, steps: int = 1) -> T:
+        """What `ask` gives in its turn; it counts as so many steps.
+
+        Raises JobCancelled once the job is, and UnknownAnalysis once its analysis is forgotten.
+        """
+        self.on_loop(self._still_kept)
+        found = self._wait(self.engine.inference.submit_again(loaded, inputs, ask))
+        self.done += steps
+        self.report(self.done, max(self.total, self.done))
+        return found
+
+    def logits(self, loaded: LoadedModel, inputs: Tensor) -> Tensor:
+        """(picture, class) on the CPU of as many pictures as there are, a batch at a time, with the
+        edits of an edited analysis. inputs: prepared, (picture, channel, row, column).
+        """
+        ask = editing.under(self.analysis, logits_of)
+        return torch.cat([self.ask(loaded, ask, one, len(one)) for one in inputs.split(BATCH)])
+
+    def on_loop(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What a coroutine of the engine gives; it waits its turn where the queue is full."""
+        while True:
+            try:
+                return self._wait(asyncio.run_coroutine_threadsafe(make(), self.loop))
+            except QueueFull as full:
+                self._check()
+                sleep(full.retry_after_s or 1)
+
+    async def _still_kept(self) -> None:
+        self.engine.store.get(self.analysis.id)
+
+    def _check(self) -> None:
+        if self.stopped():
+            raise JobCancelled(f"The work on {self.analysis.model.id} was cancelled.")
+
+    def _wait(self, future: Future[T]) -> T:
+        while True:
+            try:
+                self._check()
+                return future.result(timeout=LOOK_EVERY_S)
+            except TimeoutError:
+                if future.done():
+                    raise
+            except JobCancelled:
+                future.cancel()
+                raise
+
+
+def start(
+    engine: Engine, kind: Kind, analysis: Analysis, path: str, work: Callable[[Passes], Any]
+) -> Job:
+    """The job that does this work and keeps what it finds under `path`; one that is done at once
+    where that is kept already.
+    """
+    loop = asyncio.get_running_loop()
+
+    def run(report: Report, stopped: Callable[[], bool]) -> None:
+        passes = Passes(engine, analysis, loop, report, stopped)
+        found = work(passes)
+
+        async def keep() -> None:
+            engine.results.put(path, analysis.id, analysis.serial, found)
+
+        passes.on_loop(keep)
+
+    def nothing(report: Report, stopped: Callable[[], bool]) -> None:
+        report(1, 1)
+
+    known = engine.results.find(path) is not None
+    return engine.shelf.jobs.start(
+        kind, analysis.model.id, nothing if known else run, analysis.id, path
+    )
+
+
+def logits_of(loaded: LoadedModel, inputs: Tensor) -> Tensor:
+    """One plain pass that keeps nothing of what attends: (picture, class) on the CPU."""
+    with torch.inference_mode():
+        return tensor_of(loaded.module(inputs)).float().cpu()

@@ -1,0 +1,126 @@
+"""What each part is worth: sweeps, which are jobs, and what they found."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import Field
+
+from fovea.server import problems
+from fovea.server.answers import sweeps
+from fovea.server.answers.named_array import NamedArray
+from fovea.server.answers.subject import learned_of
+from fovea.server.engine.passes import start
+from fovea.server.engine.results import result_id
+from fovea.server.http.answering import in_thread
+from fovea.server.http.parameters import ONLY_KNOWN, REPRESENTATION
+from fovea.server.http.routes.common import (
+    AnalysisOf,
+    EngineOf,
+    StyleOf,
+    answer_array,
+    documented,
+    refusals,
+)
+from fovea.server.http.routes.jobs import answer
+from fovea.server.wire import examples, job_schemas, schemas
+from fovea.server.wire.asking import Strict
+from fovea.server.wire.negotiation import CSV, JPEG, JSON, NPY, PNG, SAFETENSORS, WEBP
+
+router = APIRouter(prefix="/v1/analyses/{id}/sweeps", tags=["what if"], dependencies=[ONLY_KNOWN])
+
+
+class Sweep(Strict):
+    """Which parts are taken away, one at a time."""
+
+    over: Literal["heads", "layers", "channels", "patches"] = Field(examples=["heads"])
+    site: str | None = Field(None, description="only this one; patches: whose cells")
+    target: str | int | None = Field(None, description="the class; the predicted one if left out")
+    fill: str = Field("mean", description="patches: mean, blur, grey or noise")
+    block: int = Field(1, ge=1, le=1024, description="patches: cells each way, hidden together")
+    stride: int | None = Field(
+        None, ge=1, le=1024, description="patches: cells from one block to the next; block"
+    )
+    map: str | None = Field(
+        None,
+        description="patches: the map whose ρ with the effects is told; rollout, or else the first "
+        "over the photo",
+    )
+    options: dict[str, Any] = Field({}, description="patches: of that map")
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=job_schemas.Job,
+    openapi_extra={
+        "requestBody": {"content": {JSON: {"example": {"over": "heads", "target": "tabby"}}}}
+    },
+    responses={
+        202: {"content": {JSON: {"example": examples.SWEEP_JOB}}},
+        **refusals(
+            problems.UnknownAnalysis,
+            problems.AnalysisGone,
+            problems.UnknownSite,
+            problems.UnknownMap,
+            problems.MapNotPossible,
+            problems.EditRefused,
+            problems.InvalidParameter,
+            problems.QueueFull,
+        ),
+    },
+)
+async def sweep_analysis(engine: EngineOf, analysis: AnalysisOf, body: Sweep) -> Response:
+    """Take away each head, layer, channel or patch, one at a time: how far the answer falls.
+
+    A job; its `result` answers an array. What makes no sense is refused before any pass.
+    """
+    target = None if body.target is None else str(body.target)
+    asked = sweeps.Asked(**{**body.model_dump(), "target": target})
+    subject = await learned_of(engine, analysis)
+    work = await in_thread(sweeps.planned, analysis, subject, asked)
+    path = f"/v1/analyses/{analysis.id}/sweeps/{result_id('sweep', body.model_dump())}"
+    return answer(start(engine, "sweep", analysis, path, work), engine.shelf.jobs, 202)
+
+
+@router.get(
+    "/{sweep}",
+    response_model=schemas.NamedArray,
+    dependencies=[REPRESENTATION],
+    responses=documented(
+        examples.SWEEP,
+        PNG,
+        NPY,
+        SAFETENSORS,
+        JPEG,
+        WEBP,
+        CSV,
+        kinds=(
+            problems.UnknownAnalysis,
+            problems.AnalysisGone,
+            problems.UnknownResult,
+            problems.NotAcceptable,
+            problems.TooLargeForJson,
+        ),
+    ),
+)
+async def read_sweep(
+    request: Request,
+    engine: EngineOf,
+    analysis: AnalysisOf,
+    sweep: Annotated[str, Path(description="a sweep", examples=["9c1e5b70a4d2c3f1"])],
+    style: StyleOf,
+) -> Response:
+    """The effect of each part: the class's logit with the whole network less that without the part.
+
+    `probability` beside `values` is the same of the probability. Positive: the part speaks for the
+    class.
+    """
+    path = f"/v1/analyses/{analysis.id}/sweeps/{sweep}"
+    found: NamedArray = engine.results.get(path)
+
+    async def compute() -> NamedArray:
+        return found
+
+    return await answer_array(request, engine, analysis, style, compute, claim="saliency")
