@@ -46,6 +46,8 @@ const store = createStore(
     editProblem: null,
     brush: null,
     hover: null,
+    bare: false,
+    labels: null,
     picture: null,
     summaries: {},
     attempt: 0,

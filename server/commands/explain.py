@@ -108,7 +108,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         "alone with its words where it is of words)",
     )
     written.add_argument(
-        "--colormap", choices=("viridis", "inferno", "cividis", "magma"), default="viridis"
+        "--colormap",
+        choices=("viridis", "inferno", "cividis", "magma", "coolwarm"),
+        default="viridis",
     )
     written.add_argument(
         "--opacity", type=asking.share, default=0.6, metavar="SHARE", help="of the map (0.6)"

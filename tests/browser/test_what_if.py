@@ -109,7 +109,7 @@ def test_a_head_switched_off_changes_the_answer_as_the_api_says(watched: Watched
 
 
 def test_the_stage_draws_the_edited_map_and_the_one_before(watched: Watched) -> None:
-    view = f"{VIT}&site=s06&query=cls&renderer=canvas"
+    view = f"{VIT}&site=s06&query=cls&renderer=canvas&fade=even"
     page = watched.open(view)
     page.get_by_role("button", name="Look equally").click()
     expect(page.locator("#sentence")).to_contain_text("Edited:", timeout=SLOW_MS)
