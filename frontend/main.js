@@ -19,6 +19,7 @@ import { mountNumbers } from "./panels/numbers.js";
 import { mountPhoto } from "./panels/photo.js";
 import { mountSentence } from "./panels/sentence.js";
 import { mountStage } from "./panels/stage.js";
+import { mountWhatIf } from "./panels/what_if.js";
 import { mountWords } from "./panels/words.js";
 import { keepPicture } from "./view/keep_picture.js";
 import { sampleFor, sampleName } from "./api/samples.js";
@@ -37,6 +38,13 @@ const store = createStore(
     tables: null,
     analysisData: null,
     photo: null,
+    base: null,
+    basePhoto: null,
+    edited: null,
+    past: [],
+    editing: null,
+    editProblem: null,
+    brush: null,
     hover: null,
     bare: false,
     labels: null,
@@ -71,6 +79,7 @@ mountInspector(place("inspector"), context, {
   channels: mountChannels,
   numbers: mountNumbers,
   how: mountHow,
+  "what-if": mountWhatIf,
 });
 const help = mountHelp(place("layers"));
 mountActions(place("actions"), context, help, mountCompare(place("layers"), context));
@@ -148,6 +157,7 @@ function keepAddress() {
     shown = stepOf(view);
     store.set(view);
     if (!same) openView();
+    else session.restoreEdits();
   });
 }
 
