@@ -25,6 +25,7 @@ WEB_FRAMEWORKS = ("fastapi", "starlette", "uvicorn")
 FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "fovea.models": (
         ("version", "showing"),
+        ("grids",),
         ("records", "mechanisms", "edits"),
         ("geometry", "networks", "tracing"),
         ("preprocessing", "kinds"),
@@ -87,6 +88,7 @@ class Outside:
 
 OUTSIDE = (
     Outside("fovea.models", never=(*WEB_FRAMEWORKS, "pydantic", "pydantic_settings", "PIL")),
+    Outside("fovea.models.grids", only=("torch",)),
     Outside("fovea.models.records", only=("torch",)),
     Outside("fovea.models.geometry", only=()),
     Outside("fovea.models.tracing", only=("torch",)),
