@@ -17,6 +17,7 @@
  * @property {(ask: Ask, cell: Cell | null) => Promise<any>} onPhoto  its map as JSON, beside other networks
  * @property {(state: any, site: any, session: Session) => Promise<Asked | null> | Asked | null} numbers  where the API has the picture's values; null where they are no array
  * @property {((site: any, session: Session) => Promise<[string, any][]>) | null} facts  what Numbers says instead of the map's facts
+ * @property {((state: any, site: any, what: import("./edits.js").WhatIf) => Element[]) | null} whatIf  what can be changed of a site; null: nothing yet
  */
 
 /** @typedef {{path: string, asked: Record<string, string | number>, map: string | null}} Asked  below the site's address; map: on the command line */

@@ -1,23 +1,26 @@
 // The stage: the photo at its true shape with the overlay on it, and the pointer that asks.
 
-import { colour, extent, normalise, paintCells } from "../paint/colormap.js";
+import { colour, normalise, paintCells, paintValues } from "../paint/colormap.js";
 import { h, put, svg } from "../ui/dom.js";
 import { askingGrid, pointerGrid, siteOf } from "../view/keep_picture.js";
 import { cellAt, crop, fromAnalysis } from "../geometry.js";
+import { opacitiesOf, said, tableOf } from "../sites/drawn.js";
 import { hintFor } from "../view/hints.js";
 import { createLens } from "../paint/lens.js";
 import { stripMarks } from "../kinds/strip/marks.js";
 import { cellOutline, samplePoint, samplingLines, throughEarlier } from "../paint/marks.js";
 import { maskPaths } from "../paint/mask_marks.js";
+import { brushSite } from "../kinds/network/what_if.js";
 import { createMatrix } from "../kinds/words/matrix.js";
 import { POSITION_CLAIM } from "../sites/positions.js";
 import { createOverlay } from "../paint/overlay/overlay.js";
 import { watchPointer } from "../ui/pointer.js";
 import { channelMean, classesOf, isOnFeatures, samplersBefore } from "../sites/sites.js";
 
-const STACKED = matchMedia("(max-width: 860px)"); // as in style/layout.css: the stage is as high as what is in it
+const STACKED = matchMedia("(max-width: 860px) and (orientation: portrait), (max-width: 860px) and (min-height: 501px)"); // as in style/layout.css: the stage is as high as what is in it
 const GAP_PX = 24;
 const LABEL_PX = 28;
+const NOTHING = new Float32Array(256);
 
 /** @param {HTMLElement} root @param {Context} context */
 export function mountStage(root, { store, session }) {
@@ -79,7 +82,7 @@ export function mountStage(root, { store, session }) {
   function drawWords(width, height) {
     const { picture, tables, colormap } = store.get();
     if (tables && picture?.labels)
-      words.draw({ picture, table: tables[colormap], width, height, word: picture.labels.word });
+      words.draw({ picture, table: tableOf({ tables, colormap }, picture), width, height, word: picture.labels.word });
   }
   new ResizeObserver(layout).observe(root);
 
@@ -94,9 +97,10 @@ export function mountStage(root, { store, session }) {
     layout();
   });
 
-  const DRAWN_FROM = ["picture", "tables", "colormap", "opacity", "smooth"];
+  const DRAWN_FROM = ["picture", "tables", "colormap", "opacity", "fade", "smooth"];
   store.on(DRAWN_FROM, (state) => draw(state));
-  store.on([...DRAWN_FROM, "hover", "query", "outline"], (state) => mark(state));
+  store.on(["bare"], ({ bare }) => frame.classList.toggle("bare", bare));
+  store.on([...DRAWN_FROM, "hover", "query", "outline", "brush"], (state) => mark(state));
   store.on(["analysisData"], async ({ analysisData: analysis }) => {
     if (analysis.output?.kind !== "mask") return;
     await session.mask().catch(() => null); // what needs it says what went wrong
@@ -107,21 +111,24 @@ export function mountStage(root, { store, session }) {
   );
 
   /** @param {State} state */
-  function draw({ picture, tables, colormap, opacity, smooth }) {
+  function draw({ picture, tables, colormap, opacity, fade, smooth }) {
     if (!picture || !tables || !geometry) return overlay.draw(null);
     hint.textContent = hintFor(store.get(), picture);
     if (!store.get().photo) return; // a sentence, which has a view of its own
-    photo.setAttribute("aria-label", picture.sentence);
+    photo.setAttribute("aria-label", said({ smooth, fade }, picture));
     show(picture);
+    const table = tableOf({ tables, colormap }, picture);
+    const opacities = opacitiesOf({ opacity, fade }, picture);
     const { bitmap } = /** @type {any} */ (store.get().photo);
-    lens.draw({ picture, bitmap, geometry, table: tables[colormap], opacity });
+    lens.draw({ picture, bitmap, geometry, table, opacities });
     if (picture.form === "grid") return overlay.draw(null);
     if (picture.labels) return layout();
     const values = normalise(picture.values, picture.low, picture.high);
-    if (picture.form === "matrix") return paintCells(cells, values, picture.grid.columns, tables[colormap]);
+    if (picture.form === "matrix") return paintCells(cells, values, picture.grid.columns, table);
     // A mask is drawn as shapes; what the overlay adds to it is the dimming outside of the crop.
-    const seen = picture.form === "mask" ? 0 : opacity;
-    overlay.draw({ values, grid: picture.grid, geometry, table: tables[colormap], opacity: seen, smooth });
+    const mask = picture.form === "mask";
+    const drawn = { opacities: mask ? NOTHING : opacities, hatching: mask ? 0 : opacity };
+    overlay.draw({ values, grid: picture.grid, geometry, table, ...drawn, smooth });
   }
 
   store.on(["tables", "colormap"], ({ tables, colormap }) => {
@@ -162,7 +169,7 @@ export function mountStage(root, { store, session }) {
     if (!bitmap || siteOf(store.get()) !== site || !tables) return;
     if (!(bitmap instanceof ImageBitmap)) {
       const { shape, data } = channelMean(bitmap);
-      return paintCells(cells, normalise(data, ...extent(data)), shape[1], tables[colormap]);
+      return paintValues(cells, data, shape[1], tables, colormap);
     }
     Object.assign(cells, { width: bitmap.width, height: bitmap.height });
     cells.getContext("2d").drawImage(bitmap, 0, 0);
@@ -188,7 +195,18 @@ export function mountStage(root, { store, session }) {
         paths.push(stroke(outline, "halo"), stroke(outline, "query"));
       }
     }
+    paths.push(...brushMarks());
     put(marks, paths);
+  }
+
+  /** The patches that were brushed. */
+  function brushMarks() {
+    const { brush } = store.get();
+    const grid = brush?.length ? brushSite(store.get())?.grid : null;
+    if (!brush || !grid || !geometry) return [];
+    const whole = /** @type {import("../geometry.js").Geometry} */ (geometry);
+    const path = brush.map((cell) => cellOutline(whole, cell, grid)).join("");
+    return [stroke(path, "halo thin"), stroke(path, "brushed")];
   }
 
   /** The network's mask: its areas where it is what is shown, and its border. @param {Picture} picture */
@@ -245,10 +263,32 @@ export function mountStage(root, { store, session }) {
     if (!same(cell, store.get().hover)) store.set({ hover: cell });
   }
 
+  let brushed = false; // whether the pointer moved while it was down: the click that follows is no choice
+
+  /** @param {Cell[]} brush @param {Cell | null} cell */
+  function brushOne(brush, cell) {
+    if (cell && !brushed) {
+      const others = brush.filter((one) => !same(one, cell));
+      store.set({ brush: others.length < brush.length ? others : [...brush, cell] });
+    }
+    brushed = false;
+  }
+
   watchPointer(frame, {
-    ask: (event) => hover(cellUnder(event)),
+    ask(event) {
+      const { brush } = store.get();
+      if (!brush) return hover(cellUnder(event));
+      const cell = cellUnder(event, brushSite(store.get())?.grid);
+      hover(cell);
+      const down = event.pointerType !== "mouse" || event.buttons & 1;
+      if (!cell || !down || brush.some((one) => same(one, cell))) return;
+      brushed = true;
+      store.set({ brush: [...brush, cell] });
+    },
     leave: () => hover(null),
     pin(event) {
+      const { brush } = store.get();
+      if (brush) return brushOne(brush, cellUnder(event, brushSite(store.get())?.grid));
       const asked = askingGrid(store.get());
       const cell = asked && cellUnder(event, asked);
       if (cell) store.set({ query: same(cell, store.get().query) ? "cls" : cell });

@@ -2,6 +2,7 @@
 
 import { fromAnalysis } from "../geometry.js";
 import { cellOutline } from "../paint/marks.js";
+import { tableOf } from "../sites/drawn.js";
 import { number } from "../ui/format.js";
 import { legendWords, overlayOf, told } from "./export.js";
 
@@ -28,7 +29,7 @@ export function figureSvg(state) {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${whole}" width="${width}" height="${whole}" font-family="system-ui, sans-serif" font-size="14" fill="#1b1c1e">`,
     `<title>${escaped(told(state))}</title>`,
-    `<defs><linearGradient id="scale">${stops(state.tables[state.colormap])}</linearGradient></defs>`,
+    `<defs><linearGradient id="scale">${stops(tableOf(state, picture))}</linearGradient></defs>`,
     `<rect width="${width}" height="${whole}" fill="white"/>`,
     image(photoCanvas(photo.bitmap), width, height),
     image(overlayOf(state, across, down), width, height),

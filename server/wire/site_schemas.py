@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, GetJsonSchemaHandler, SerializerFunctionWrapHandler, model_serializer
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
+from fovea.models.grids import PatchGrid
 from fovea.models.kinds.registry import SITE_KINDS
 from fovea.models.methods.making.queries import key_grid, query_grid, windows, word_labels
-from fovea.models.records import Attention, PatchGrid, Site, Trace
+from fovea.models.records import Attention, Site, Trace
 from fovea.models.running.tasks import Sentence
 from fovea.server.wire.map_schemas import Offer
 from fovea.server.wire.outputs import Schema
@@ -41,6 +44,16 @@ class Grid(Schema):
         description="pixels that a cell was made from, with the cell's middle; more than the "
         "stride where patches overlap",
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, made: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Its fields, which a serializer of one's own hides from OpenAPI."""
+        plain = cast("CoreSchema", {key: made[key] for key in made if key != "serialization"})
+        described = handler(plain)
+        handler.resolve_ref_schema(described)["required"] = ["rows", "columns"]
+        return described
 
     @model_serializer(mode="wrap")
     def _said(self, made: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import { wordMatrixPicture, wordPicture } from "../words/picture.js";
 import { writeQuery } from "../../state/store.js";
 import { explanation } from "./explanation.js";
 import { reading } from "./reading.js";
+import { whatIf } from "./what_if.js";
 
 /** @type {import("../kind.js").SiteKind} */
 export const attention = {
@@ -52,4 +53,5 @@ export const attention = {
         : ask(isScattered(site) ? writeQuery(cellOf(pictures.askedQuery(state), site, direction)) : pictures.shownToken(state, site));
     return { path: "attention", asked: { ...asked, head: pictures.headOf(state, site.heads) }, map: "attention" };
   },
+  whatIf,
 };

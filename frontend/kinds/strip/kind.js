@@ -39,6 +39,7 @@ export const stripGate = {
   onPhoto: gateOnPhoto,
   facts: null,
   numbers: () => ({ path: "gate", asked: {}, map: "strip-gate" }),
+  whatIf: null,
 };
 
 /** @param {Float32Array} values */

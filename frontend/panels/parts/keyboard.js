@@ -30,25 +30,31 @@ export function mountKeyboard({ store, session }, help) {
     "-": () => changeOpacity(-0.1),
     "+": () => changeOpacity(0.1),
     "=": () => changeOpacity(0.1),
+    b: () => store.set({ bare: true }),
     o: () => press("open"),
     "/": () => press("model"),
     v: () => press("compare"),
     e: () => exportShown({ store, session }),
     t: () => press("theme"),
     "?": help.toggle,
-    Escape: () => store.set({ query: "cls", hover: null }),
+    Escape: () => store.set({ query: "cls", hover: null, brush: store.get().brush && [] }),
+    w: () => session.showUnedited(!store.get().unedited),
   };
 
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    if (/** @type {HTMLElement} */ (event.target).closest("input, select, textarea")) return;
+    if (/** @type {HTMLElement} */ (event.target).closest("input:not([type=checkbox]), select, textarea")) return;
     const { key } = event;
     if (key in ARROWS) moveQuery(ARROWS[key]);
-    else if (/^[1-5]$/.test(key)) openTab(Number(key) - 1);
+    else if (/^[1-6]$/.test(key)) openTab(Number(key) - 1);
     else if (key in keys) keys[key]();
     else return;
     event.preventDefault();
   });
+
+  const bare = (/** @type {boolean} */ on) => store.set({ bare: on });
+  addEventListener("keyup", ({ key }) => key === "b" && bare(false));
+  addEventListener("blur", () => bare(false));
 
   /** @param {number} by */
   function moveSite(by) {
