@@ -86,6 +86,8 @@ const at = (/** @type {string} */ id) => `v1/analyses/${encodeURIComponent(id)}`
 const site = (/** @type {string} */ id, /** @type {string} */ name) =>
   `${at(id)}/sites/${encodeURIComponent(name)}`;
 
+/** What is at an address of the API, as a file. @param {string} address @param {string} accept */
+export const fileAt = async (address, accept) => new Blob([await bytes(address, accept)], { type: accept });
 /** @returns {Promise<Sample[]>} */
 export const samples = () => json("samples/samples.json");
 export const samplePhoto = async (/** @type {string} */ file, /** @type {AbortSignal} */ signal) =>

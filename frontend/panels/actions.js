@@ -1,7 +1,7 @@
 // The page's own actions: compare, export, copy the link, theme, help.
 
 import { h } from "../ui/dom.js";
-import { mountFigures } from "./figures.js";
+import { mountFigures } from "./parts/figures.js";
 import { icon } from "../ui/icons.js";
 
 const NEXT_THEME = /** @type {const} */ ({ system: "light", light: "dark", dark: "system" });

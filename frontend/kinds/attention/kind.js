@@ -3,10 +3,12 @@
 import { isCross, isMasked, isPlaced, isScattered, isWordMatrix, askedGrid, cellOf, wordOf } from "../../sites/sites.js";
 import * as pictures from "../../sites/picture.js";
 import { wordMatrixPicture, wordPicture } from "../words/picture.js";
-import { writeQuery } from "../../state/store.js";
 import { explanation } from "./explanation.js";
 import { reading } from "./reading.js";
 import { whatIf } from "./what_if.js";
+
+/** As the API writes it. @param {Cell} cell */
+const place = ({ row, column }) => `${row},${column}`;
 
 /** @type {import("../kind.js").SiteKind} */
 export const attention = {
@@ -50,7 +52,7 @@ export const attention = {
       ? ask(wordOf(state, site))
       : isWordMatrix(site) || !askedGrid(site, direction)
         ? ask("all")
-        : ask(isScattered(site) ? writeQuery(cellOf(pictures.askedQuery(state), site, direction)) : pictures.shownToken(state, site));
+        : ask(isScattered(site) ? place(cellOf(pictures.askedQuery(state), site, direction)) : pictures.shownToken(state, site));
     return { path: "attention", asked: { ...asked, head: pictures.headOf(state, site.heads) }, map: "attention" };
   },
   whatIf,

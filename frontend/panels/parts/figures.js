@@ -1,11 +1,12 @@
 // The dialog of everything that can be taken away: the picture at a size, as a drawing or a page, its numbers, and the
 // commands that give those again.
 
-import { h, put } from "../ui/dom.js";
-import { icon } from "../ui/icons.js";
-import { exportPicture, fileName, saveBlob, TIMES, timesThatFit } from "../view/export.js";
-import { figurePage, figureSvg } from "../view/export_svg.js";
-import { addressOf, asCommand, asCurl, asPython, NPY, numbersOf } from "../view/numbers_of.js";
+import { fileAt } from "../../api/api.js";
+import { h, put } from "../../ui/dom.js";
+import { icon } from "../../ui/icons.js";
+import { exportPicture, fileName, saveBlob, TIMES, timesThatFit } from "../../view/export.js";
+import { figurePage, figureSvg } from "../../view/export_svg.js";
+import { addressOf, asCommand, asCurl, asPython, NPY, numbersOf } from "../../view/numbers_of.js";
 
 /** @param {HTMLElement} root @param {Context} context @param {(text: string) => void} tell */
 export function mountFigures(root, { store, session }, tell) {
@@ -71,9 +72,9 @@ export function mountFigures(root, { store, session }, tell) {
     const command = asCommand(state, numbers);
     /** @param {string} accept @param {string} ending */
     const fetched = async (accept, ending) => {
-      const answer = await fetch(address, { headers: { Accept: accept } }).catch(() => null);
-      if (!answer?.ok) return tell("The server did not give the numbers");
-      saveBlob(await answer.blob(), fileName(state, ending));
+      const file = await fileAt(address, accept).catch(() => null);
+      if (!file) return tell("The server did not give the numbers");
+      saveBlob(file, fileName(state, ending));
     };
     return [
       h("h3", {}, "Numbers"),
