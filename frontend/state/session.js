@@ -288,6 +288,7 @@ export function createSession(store) {
       if (store.get().analysisData?.model === card.id) store.set({ labels: card.labels ?? [] });
       return card.labels ?? [];
     },
+    fileAt: api.fileAt,
     searchModels: api.searchModels,
     modelCard: api.model,
   };

@@ -1,7 +1,6 @@
 // The dialog of everything that can be taken away: the picture at a size, as a drawing or a page, its numbers, and the
 // commands that give those again.
 
-import { fileAt } from "../../api/api.js";
 import { h, put } from "../../ui/dom.js";
 import { icon } from "../../ui/icons.js";
 import { exportPicture, fileName, saveBlob, TIMES, timesThatFit } from "../../view/export.js";
@@ -66,13 +65,13 @@ export function mountFigures(root, { store, session }, tell) {
     dialog.showModal();
   }
 
-  /** @param {Drawn} state @param {import("../view/numbers_of.js").Numbers} numbers */
+  /** @param {Drawn} state @param {import("../../view/numbers_of.js").Numbers} numbers */
   function ofNumbers(state, numbers) {
     const address = addressOf(state, numbers);
     const command = asCommand(state, numbers);
     /** @param {string} accept @param {string} ending */
     const fetched = async (accept, ending) => {
-      const file = await fileAt(address, accept).catch(() => null);
+      const file = await session.fileAt(address, accept).catch(() => null);
       if (!file) return tell("The server did not give the numbers");
       saveBlob(file, fileName(state, ending));
     };
