@@ -23,7 +23,17 @@ from fovea.server.http.context import Context, problem_response
 from fovea.server.http.forwarded import Forwarded
 from fovea.server.http.limits import BodyLimits
 from fovea.server.http.metrics import Metrics
-from fovea.server.http.routes import analyses, health, jobs, maps, models, sites, sweeps, what_if
+from fovea.server.http.routes import (
+    analyses,
+    evidence,
+    health,
+    jobs,
+    maps,
+    models,
+    sites,
+    sweeps,
+    what_if,
+)
 from fovea.server.http.security import MAKER_HEADER, Security, Trust, security_headers
 from fovea.server.settings import Settings, load
 
@@ -31,7 +41,7 @@ log = logging.getLogger("fovea.models")
 
 ROUTERS = tuple(
     routes.router
-    for routes in (analyses, what_if, sweeps, sites, maps, models, jobs, health, pages)
+    for routes in (analyses, what_if, sweeps, evidence, sites, maps, models, jobs, health, pages)
 )
 
 DESCRIPTION = """

@@ -50,7 +50,26 @@ def road(
     shares: Sequence[float] = SHARES,
     seed: int = 0,
 ) -> float:
-    """(LeRF − MoRF) / 2, the mean over `shares` of hidden cells; higher is better.
+    """(LeRF − MoRF) / 2, the mean over `shares` of hidden cells; higher is better. The rest as for
+    `road_pairs`.
+    """
+    return road_score(road_pairs(picture, cells, ranked, score, shares, seed))
+
+
+def road_score(pairs: Sequence[tuple[float, float, float]]) -> float:
+    """The same from pairs that are there already."""
+    return sum(lerf - morf for _, morf, lerf in pairs) / len(pairs) / 2
+
+
+def road_pairs(
+    picture: Tensor,
+    cells: Tensor,
+    ranked: Tensor,
+    score: Score,
+    shares: Sequence[float] = SHARES,
+    seed: int = 0,
+) -> list[tuple[float, float, float]]:
+    """(share, MoRF, LeRF) for each share of hidden cells.
 
     MoRF: the class' probability with the highest cells hidden; LeRF: with the lowest. picture,
     cells, ranked: as for `evidence.curves.curve`.
@@ -58,15 +77,15 @@ def road(
     place = torch.empty_like(ranked)
     place[ranked] = torch.arange(len(ranked))
     when = torch.where(cells >= 0, place.to(cells.device)[cells.clamp(min=0)], -1)
-    total = 0.0
+    pairs = []
     for share in shares:
         count = round(share * len(ranked))
         most = (when >= 0) & (when < count)
         least = when >= len(ranked) - count
         pair = [imputed(picture, hidden, seed=seed) for hidden in (most, least)]
         morf, lerf = score(torch.stack(pair)).double().cpu().tolist()
-        total += lerf - morf
-    return total / len(shares) / 2
+        pairs.append((share, morf, lerf))
+    return pairs
 
 
 def _neighbours(values: Tensor) -> Tensor:
