@@ -59,7 +59,7 @@ def test_deletion_is_what_a_loop_over_the_ranked_cells_gives(
     assert {"random", "centre", "edges"} == found["baseline_curves"].keys()
 
 
-@pytest.mark.parametrize("measure", ["insertion", "road", "random-weights"])
+@pytest.mark.parametrize("measure", ["insertion", "random-weights"])
 def test_every_measure_has_its_baselines(
     site: Running, analysis: dict[str, Any], measure: str
 ) -> None:
@@ -75,6 +75,15 @@ def test_every_measure_has_its_baselines(
         # The last block first; the class token and the positions last.
         assert (found["curve"][0]["layer"], found["curve"][-1]["layer"]) == ("head", "")
         assert found["score"] == found["curve"][-1]["rho"]
+
+
+def test_road_has_both_orders(site: Running, picture: Callable[[int], bytes]) -> None:
+    digit = site.analyse(picture(3), "stn_digits")
+    found = measured(site, digit, map="grad-cam", measure="road")
+    gains = [point["least"] - point["probability"] for point in found["curve"]]
+    assert len(gains) == 9
+    assert found["score"] == pytest.approx(sum(gains) / 18, abs=1e-9)
+    assert found["baselines"]["random"]["n"] == 5
 
 
 def test_a_map_of_gradients_is_measured_for_its_class(
