@@ -38,6 +38,8 @@ const store = createStore(
     analysisData: null,
     photo: null,
     hover: null,
+    bare: false,
+    labels: null,
     picture: null,
     summaries: {},
     attempt: 0,

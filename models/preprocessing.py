@@ -110,10 +110,7 @@ def locate(width: int, height: int, preprocessing: Preprocessing, orientation: i
 
 
 def resize(photo: Tensor, height: int, width: int, interpolation: Interpolation) -> Tensor:
-    """A uint8 photo (3, row, column) of another size, with antialiasing but for `nearest`.
-
-    Training prepares its photos with this too, so that the score on a card is of what is served.
-    """
+    """A uint8 photo (3, row, column) of another size, with antialiasing but for `nearest`."""
     if interpolation in ("bilinear", "bicubic"):
         sized: Tensor = F.interpolate(
             photo[None], size=(height, width), mode=interpolation, antialias=True
@@ -150,11 +147,12 @@ def _weights(given: int, wanted: int, interpolation: Interpolation) -> Tensor:
     return (weights / weights.sum(1, keepdim=True)).float()
 
 
-def prepare(photo: Tensor, preprocessing: Preprocessing) -> tuple[Tensor, Geometry]:
-    """The network's input (1, channels, height, width), float32, and where it lies on the photo.
+def cut(photo: Tensor, preprocessing: Preprocessing) -> tuple[Tensor, Geometry]:
+    """What of a photo the network sees, uint8 (3, height, width), and where it lies on the photo.
 
     photo: uint8 (3, height, width), upright sRGB. It is resized with antialiasing, as Pillow does
     it and networks are trained, on its bytes: a photo of many megapixels is never held as floats.
+    Training and serving both come here, so that a card's score is of what is served.
     """
     if photo.dtype != torch.uint8 or photo.ndim != 3 or photo.shape[0] != 3:
         raise ValueError(
@@ -163,10 +161,19 @@ def prepare(photo: Tensor, preprocessing: Preprocessing) -> tuple[Tensor, Geomet
     _, height, width = photo.shape
     geometry = locate(width, height, preprocessing)
     resized_width, resized_height = preprocessing.resized(width, height)
-    resized = resize(photo, resized_height, resized_width, preprocessing.interpolation)[None]
+    resized = resize(photo, resized_height, resized_width, preprocessing.interpolation)
     left, top = (-round(row[2]) for row in geometry.image_to_input)
-    crop = resized[..., top : top + geometry.input_height, left : left + geometry.input_width]
-    pixels = crop.to(torch.float32) / 255
+    crop = resized[:, top : top + geometry.input_height, left : left + geometry.input_width]
+    return crop, geometry
+
+
+def prepare(photo: Tensor, preprocessing: Preprocessing) -> tuple[Tensor, Geometry]:
+    """The network's input (1, channels, height, width), float32, and where it lies on the photo.
+
+    photo: uint8 (3, height, width), upright sRGB; `cut` says how it is resized.
+    """
+    crop, geometry = cut(photo, preprocessing)
+    pixels = crop[None].to(torch.float32) / 255
     if preprocessing.channels == 1:
         pixels = (pixels * pixels.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
     if preprocessing.order == "bgr":

@@ -209,7 +209,7 @@ export async function wordsAtPlace(id, siteId, { row, column }) {
 /** The class of every place, (row, column). @param {string} id */
 export const mask = async (id) => parseNpy(await bytes(`${at(id)}/mask`, "application/x-npy"));
 
-/** A map of the whole network. @param {string} id @param {string} method @param {Record<string, string | number>} parameters */
+/** A map of the whole network. @param {string} id @param {string} method @param {Record<string, string | number | null>} parameters */
 export const map = async (id, method, parameters) =>
   parseNpy(await bytes(`${at(id)}/maps/${method}${query(parameters)}`, "application/x-npy"));
 

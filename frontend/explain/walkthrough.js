@@ -1,6 +1,6 @@
 // The steps that the server tells of a site, each with its numbers as a strip of bars or a small map.
 
-import { extent, normalise, paintCells } from "../paint/colormap.js";
+import { extent, paintValues } from "../paint/colormap.js";
 import { h, put, svg } from "../ui/dom.js";
 import { number } from "../ui/format.js";
 
@@ -156,7 +156,7 @@ export function bars(step, values, marked) {
 function map({ tables, colormap }, step, values, columns) {
   const canvas = h("canvas", { class: "cells", role: "img", "aria-label": `${step.name}: a map` });
   const [low, high] = extent(values);
-  if (tables) paintCells(canvas, normalise(values, low, high), columns, tables[colormap]);
+  if (tables) paintValues(canvas, values, columns, tables, colormap);
   return h(
     "figure",
     { class: "small-map" },

@@ -2,6 +2,9 @@
 
 export const COLORMAPS = /** @type {const} */ (["viridis", "inferno", "cividis", "magma"]);
 
+/** For values on both sides of zero, which is its middle. */
+export const DIVERGING = "coolwarm";
+
 /** Outside what the network saw: this colour at this alpha. NaN: stripes of these greys, this many pixels wide. */
 export const DIM = { colour: [10, 11, 13], alpha: 0.66 };
 export const HATCH = { dark: 70, light: 150, width: 4 };
@@ -11,7 +14,7 @@ export const HATCH = { dark: 70, light: 150, width: 4 };
 /** @param {Record<string, string>} json @returns {Record<string, Table>} */
 export function parseTables(json) {
   return Object.fromEntries(
-    COLORMAPS.map((name) => {
+    [...COLORMAPS, DIVERGING].map((name) => {
       const bytes = json[name].match(/../g) ?? [];
       return [name, Uint8Array.from(bytes, (digits) => parseInt(digits, 16))];
     }),
@@ -57,6 +60,34 @@ export function range(values, clip) {
 /** The table's step for a normalised value. @param {number} t */
 export const step = (t) => Math.floor(t * 255 + 0.5);
 
+/** Whether values lie on both sides of zero, which then has a colour of its own. @param {{low: number, high: number}} ends */
+export const isSigned = ({ low, high }) => low < 0 && high > 0;
+
+/** The values at both ends of the colours: zero in the middle where they lie on both sides of it. @param {Float32Array} values */
+export function endsOf(values) {
+  const [low, high] = extent(values);
+  const end = Math.max(-low, high);
+  return isSigned({ low, high }) ? { low: -end, high: end } : { low, high };
+}
+
+/** Values in colours of their own, one pixel a cell. @param {HTMLCanvasElement} canvas @param {Float32Array} values @param {number} columns @param {Record<string, Table>} tables @param {string} colormap */
+export function paintValues(canvas, values, columns, tables, colormap) {
+  const ends = endsOf(values);
+  const table = tables[isSigned(ends) ? DIVERGING : colormap];
+  paintCells(canvas, normalise(values, ends.low, ends.high), columns, table);
+}
+
+/**
+ * How opaque each of the 256 steps is drawn, 0…1: all alike, or growing with the value; with its distance from zero
+ * where the colours diverge, so that the photo shows where nothing is.
+ * @param {number} opacity @param {"value" | "even"} fade @param {boolean} signed
+ */
+export const opacities = (opacity, fade, signed) =>
+  Float32Array.from({ length: 256 }, (_, i) => {
+    if (fade === "even") return opacity;
+    return opacity * (signed ? Math.abs(2 * (i / 255) - 1) : i / 255);
+  });
+
 /** @param {Table} table @param {number} t @returns {[number, number, number]} */
 export function colour(table, t) {
   const at = 3 * step(t);
@@ -72,8 +103,9 @@ export function gradient(table) {
 /**
  * Draws values one pixel a cell; the canvas is scaled by CSS. The quick way for small multiples.
  * @param {HTMLCanvasElement} canvas @param {Float32Array} t normalised @param {number} columns @param {Table} table
+ * @param {Float32Array} [opacities]  of the table's steps; opaque if not said
  */
-export function paintCells(canvas, t, columns, table) {
+export function paintCells(canvas, t, columns, table, opacities) {
   const rows = t.length / columns;
   canvas.width = columns;
   canvas.height = rows;
@@ -82,7 +114,7 @@ export function paintCells(canvas, t, columns, table) {
   for (let i = 0; i < t.length; i++) {
     if (Number.isNaN(t[i])) continue;
     image.data.set(colour(table, t[i]), 4 * i);
-    image.data[4 * i + 3] = 255;
+    image.data[4 * i + 3] = opacities ? Math.round(255 * opacities[step(t[i])]) : 255;
   }
   context.putImageData(image, 0, 0);
 }

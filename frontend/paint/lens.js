@@ -1,6 +1,6 @@
 // A small window enlarged: where attention stays within a few cells of the photo, they are shown large in a corner.
 
-import { colour, normalise } from "./colormap.js";
+import { colour, normalise, step } from "./colormap.js";
 import { cellBox, filledBox } from "../geometry.js";
 import { h } from "../ui/dom.js";
 
@@ -21,8 +21,8 @@ export function createLens(frame) {
   frame.append(figure);
 
   return {
-    /** @param {{picture: Picture, bitmap: ImageBitmap, geometry: import("../geometry.js").Geometry, table: import("./colormap.js").Table, opacity: number}} drawing */
-    draw({ picture, bitmap, geometry, table, opacity }) {
+    /** @param {{picture: Picture, bitmap: ImageBitmap, geometry: import("../geometry.js").Geometry, table: import("./colormap.js").Table, opacities: Float32Array}} drawing */
+    draw({ picture, bitmap, geometry, table, opacities }) {
       const box = smallWindow(picture);
       figure.hidden = !box;
       if (!box) return;
@@ -35,11 +35,11 @@ export function createLens(frame) {
       const [, , x1, y1] = cellBox(geometry, box.top + box.rows - 1, box.left + box.columns - 1, grid);
       context.drawImage(bitmap, x0, y0, x1 - x0, y1 - y0, 0, 0, canvas.width, canvas.height);
       const t = normalise(values, low, high);
-      context.globalAlpha = opacity;
       for (let row = 0; row < box.rows; row++) {
         for (let column = 0; column < box.columns; column++) {
           const value = t[(box.top + row) * grid.columns + box.left + column];
           if (Number.isNaN(value)) continue;
+          context.globalAlpha = opacities[step(value)];
           context.fillStyle = `rgb(${colour(table, value).join(" ")})`;
           context.fillRect(column * cell, row * cell, cell, cell);
         }

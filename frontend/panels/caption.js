@@ -1,7 +1,8 @@
 // Under the stage: the sentence that says what is drawn, the legend with its numbers, and how it is drawn.
 
-import { COLORMAPS, gradient } from "../paint/colormap.js";
+import { COLORMAPS, DIVERGING, gradient, isSigned } from "../paint/colormap.js";
 import { h, put } from "../ui/dom.js";
+import { said, tableOf } from "../sites/drawn.js";
 import { swatch } from "./parts/answer.js";
 import { number, percent } from "../ui/format.js";
 import { cellWords } from "../kinds/words/picture.js";
@@ -30,7 +31,13 @@ export function mountCaption(root, { store }) {
     "select",
     { id: "colormap", "aria-label": "Colormap", onchange: () => store.set({ colormap: colormap.value }) },
     COLORMAPS.map((name) => h("option", { value: name }, name)),
+    h("option", { value: DIVERGING, hidden: true }, DIVERGING),
   );
+  const fade = h("input", {
+    type: "checkbox",
+    id: "fade",
+    onchange: () => store.set({ fade: fade.checked ? "value" : "even" }),
+  });
   const smooth = h("input", {
     type: "checkbox",
     id: "smooth",
@@ -40,6 +47,12 @@ export function mountCaption(root, { store }) {
     "div",
     { class: "drawing" },
     h("label", { class: "range" }, h("span", { class: "quiet" }, "opacity"), opacity),
+    h(
+      "label",
+      { class: "check", title: "Opacity grows with the value, so that the photo shows where there is little; b held: the bare photo" },
+      fade,
+      "by value",
+    ),
     colormap,
     h(
       "label",
@@ -67,25 +80,25 @@ export function mountCaption(root, { store }) {
   root.append(h("div", { class: "said" }, sentence, here), h("div", { class: "scale" }, legend, classes, controls));
 
   root.classList.add("empty");
-  store.on(["picture", "smooth"], ({ picture, smooth: on }) => {
+  store.on(["picture", "smooth", "fade"], (state) => {
+    const { picture } = state;
     root.classList.toggle("waiting", !picture); // what is said is of what is shown
     if (!picture) return void (sentence.textContent = "");
     root.classList.remove("empty");
-    sentence.textContent =
-      picture.sentence + (on && picture.form === "map" ? " Smoothed between patches." : "");
+    sentence.textContent = said(state, picture);
     const coloured = picture.form !== "grid";
     const mask = picture.form === "mask";
     legend.hidden = !coloured || mask;
     controls.hidden = !coloured;
     classes.hidden = !mask;
     opacity.parentElement.hidden = picture.form === "matrix";
-    smooth.parentElement.hidden = picture.form !== "map";
+    fade.parentElement.hidden = smooth.parentElement.hidden = picture.form !== "map";
     colormap.hidden = clip.parentElement.hidden = mask;
     if (picture.classes) put(classes, legendOf(picture.classes));
     if (!coloured || mask) return;
     low.textContent = number(picture.low);
     high.textContent = `${clip.checked ? "≥ " : ""}${number(picture.high)}`;
-    scale.textContent = picture.scale;
+    scale.textContent = picture.scale + (picture.form === "map" && state.fade === "value" ? " · opacity by value" : "");
   });
 
   store.on(["picture", "hover", "query"], ({ picture, hover }) => {
@@ -100,18 +113,22 @@ export function mountCaption(root, { store }) {
     marker.style.left = `${span > 0 ? 100 * Math.min(1, Math.max(0, (value - picture.low) / span)) : 0}%`;
   });
 
-  store.on(["tables", "colormap"], (state) => {
-    if (state.tables) bar.style.background = gradient(state.tables[state.colormap]);
+  store.on(["tables", "colormap", "picture"], ({ tables, colormap: chosen, picture }) => {
+    if (!tables || !picture) return;
+    bar.style.background = gradient(tableOf({ tables, colormap: chosen }, picture));
+    colormap.disabled = isSigned(picture); // zero has its own colour in one table only
+    colormap.value = colormap.disabled ? DIVERGING : chosen;
   });
   const controlsFromState = () => {
     const state = store.get();
     opacity.value = String(state.opacity);
-    colormap.value = state.colormap;
+    fade.checked = state.fade === "value";
+    if (!colormap.disabled) colormap.value = state.colormap;
     smooth.checked = state.smooth;
     clip.checked = state.clip;
   };
   controlsFromState();
-  store.on(["opacity", "colormap", "smooth", "clip"], controlsFromState);
+  store.on(["opacity", "fade", "colormap", "smooth", "clip"], controlsFromState);
 }
 
 /** The classes that are there, largest first. @param {{index: number, label: string, share: number, colour: string}[]} classes */

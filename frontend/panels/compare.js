@@ -1,7 +1,7 @@
 // Compare: the photo seen by up to four networks side by side, all asked about the same place.
 
+import { endsOf } from "../paint/colormap.js";
 import { comparableSites, firstOf, MOST, moved, outline, paint, suggested } from "../view/comparison.js";
-import { extent } from "../paint/colormap.js";
 import { h, put } from "../ui/dom.js";
 import { fromAnalysis } from "../geometry.js";
 import { number, percent } from "../ui/format.js";
@@ -172,7 +172,7 @@ export function mountCompare(root, { store, session }) {
       const place = `${card.at + 1} of ${card.sites.length}`;
       if (name) name.textContent = `${siteTitle(site)} · ${place}`;
       const sentence = card.root.querySelector(".sentence");
-      const [low, high] = extent(map.values);
+      const { low, high } = endsOf(map.values);
       if (sentence) sentence.textContent = `${map.sentence}. Colours from ${number(low)} to ${number(high)}.`;
       draw(card, null);
     } catch (/** @type {any} */ error) {
@@ -182,10 +182,10 @@ export function mountCompare(root, { store, session }) {
 
   /** @param {Card} card @param {[number, number] | null} pointed */
   function draw(card, pointed) {
-    const { tables, colormap, opacity, photo } = store.get();
+    const { tables, colormap, opacity, fade, photo } = store.get();
     if (!card.map || !tables || !photo) return;
     const geometry = fromAnalysis(card.analysis);
-    paint(card.canvas, photo.bitmap, geometry, card.map, tables[colormap], opacity);
+    paint(card.canvas, photo.bitmap, geometry, card.map, { tables, colormap, opacity, fade });
     const value = card.root.querySelector(".value");
     if (value) value.textContent = "";
     if (asked && card.map.asked) outline(card.canvas, geometry, card.map.asked, asked, true);

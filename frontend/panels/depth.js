@@ -46,7 +46,7 @@ export function mountDepth(root, { store }) {
         title: titleOf(site),
         onclick: () => store.set(visit(store.get(), site)),
       },
-      h("span", { class: "spark" }, "theta" in site && site.theta ? windowOf(site.theta, site.input_grid) : h("i")),
+      h("span", { class: "spark" }, "theta" in site && site.theta && site.input_grid ? windowOf(site.theta, site.input_grid) : h("i")),
       icon(kindOf(site).glyph(site)),
       h("span", { class: "layer" }, site.layer),
     );

@@ -31,6 +31,7 @@ const KEYS = [
   ["r", "rollout through all layers, or this layer"],
   ["c", "next colormap"],
   ["− +", "less or more of the overlay"],
+  ["b", "held: the bare photo"],
   ["1 … 5", "tabs"],
   ["o", "open a photo"],
   ["/", "choose a model"],

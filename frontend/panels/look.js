@@ -3,6 +3,7 @@
 import { answer } from "./parts/answer.js";
 import { controls } from "../kinds/attention/controls.js";
 import { markChannel, showChannels } from "./parts/channel_thumbs.js";
+import { mountClassSearch } from "./parts/class_search.js";
 import { h, put } from "../ui/dom.js";
 import { siteOf } from "../view/keep_picture.js";
 import { POSITION_CLAIM } from "../sites/positions.js";
@@ -12,9 +13,11 @@ import { kindOf } from "../kinds/registry.js";
 /** @param {HTMLElement} root @param {Context} context */
 export function mountLook(root, { store, session }) {
   const says = h("div", { class: "group" });
+  const asking = h("div", { class: "group" });
   const choices = h("div", { class: "group controls" });
   const reading = h("div", { class: "group" });
-  root.append(says, choices, reading);
+  root.append(says, asking, choices, reading);
+  mountClassSearch(asking, { store, session });
 
   store.on(["analysisData", "method", "target"], (state) => {
     put(

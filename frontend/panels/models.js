@@ -108,6 +108,7 @@ export function mountModels(root, { store, session }) {
       height ? `${width} × ${height} px` : model.reads === "text" && "reads sentences",
       model.parameters && `${count(model.parameters)} parameters`,
       accuracy(model.metrics),
+      apart(model.measured_apart),
     ];
     const button = h(
       "button",
@@ -200,6 +201,12 @@ function statusText({ status, size_bytes: bytes }) {
   if (status === "ready") return bytes ? `ready, ${size(bytes)}` : "ready";
   if (status === "available") return bytes ? `downloads ${size(bytes)}` : "downloads when chosen";
   return status === "loading" ? "loading…" : "unavailable here";
+}
+
+/** A second score, on photos that neither trained nor chose the model. @param {Model["measured_apart"]} measured */
+function apart(measured) {
+  if (!measured) return "";
+  return `${percent(measured.top1)} on ${measured.photos.toLocaleString("en")} other photos, ${measured.by}`;
 }
 
 /** @param {Model["metrics"]} metrics */

@@ -1,5 +1,6 @@
 // For a model that reads: its sentence, to be changed, and its attention as matrices of words.
 
+import { tableOf } from "../sites/drawn.js";
 import { h, put } from "../ui/dom.js";
 import { siteOf } from "../view/keep_picture.js";
 import { createMatrix } from "../kinds/words/matrix.js";
@@ -150,7 +151,7 @@ export function mountSentence(root, { store, session }) {
       const sameWords = same(site.query_labels, siteOf(state)?.query_labels);
       const word = sameWords ? wordOf(state, site) : null;
       const picture = words ? wordPositionsPicture(state, site, source) : wordMatrixPicture(state, site, source);
-      matrix.draw({ picture, table: tables[colormap], width, height, word });
+      matrix.draw({ picture, table: tableOf({ tables, colormap }, picture), width, height, word });
     }
   }
 }

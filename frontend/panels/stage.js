@@ -1,9 +1,10 @@
 // The stage: the photo at its true shape with the overlay on it, and the pointer that asks.
 
-import { colour, extent, normalise, paintCells } from "../paint/colormap.js";
+import { colour, normalise, paintCells, paintValues } from "../paint/colormap.js";
 import { h, put, svg } from "../ui/dom.js";
 import { askingGrid, pointerGrid, siteOf } from "../view/keep_picture.js";
 import { cellAt, crop, fromAnalysis } from "../geometry.js";
+import { opacitiesOf, said, tableOf } from "../sites/drawn.js";
 import { hintFor } from "../view/hints.js";
 import { createLens } from "../paint/lens.js";
 import { stripMarks } from "../kinds/strip/marks.js";
@@ -18,6 +19,7 @@ import { channelMean, classesOf, isOnFeatures, samplersBefore } from "../sites/s
 const STACKED = matchMedia("(max-width: 860px)"); // as in style/layout.css: the stage is as high as what is in it
 const GAP_PX = 24;
 const LABEL_PX = 28;
+const NOTHING = new Float32Array(256);
 
 /** @param {HTMLElement} root @param {Context} context */
 export function mountStage(root, { store, session }) {
@@ -79,7 +81,7 @@ export function mountStage(root, { store, session }) {
   function drawWords(width, height) {
     const { picture, tables, colormap } = store.get();
     if (tables && picture?.labels)
-      words.draw({ picture, table: tables[colormap], width, height, word: picture.labels.word });
+      words.draw({ picture, table: tableOf({ tables, colormap }, picture), width, height, word: picture.labels.word });
   }
   new ResizeObserver(layout).observe(root);
 
@@ -94,8 +96,9 @@ export function mountStage(root, { store, session }) {
     layout();
   });
 
-  const DRAWN_FROM = ["picture", "tables", "colormap", "opacity", "smooth"];
+  const DRAWN_FROM = ["picture", "tables", "colormap", "opacity", "fade", "smooth"];
   store.on(DRAWN_FROM, (state) => draw(state));
+  store.on(["bare"], ({ bare }) => frame.classList.toggle("bare", bare));
   store.on([...DRAWN_FROM, "hover", "query", "outline"], (state) => mark(state));
   store.on(["analysisData"], async ({ analysisData: analysis }) => {
     if (analysis.output?.kind !== "mask") return;
@@ -107,21 +110,24 @@ export function mountStage(root, { store, session }) {
   );
 
   /** @param {State} state */
-  function draw({ picture, tables, colormap, opacity, smooth }) {
+  function draw({ picture, tables, colormap, opacity, fade, smooth }) {
     if (!picture || !tables || !geometry) return overlay.draw(null);
     hint.textContent = hintFor(store.get(), picture);
     if (!store.get().photo) return; // a sentence, which has a view of its own
-    photo.setAttribute("aria-label", picture.sentence);
+    photo.setAttribute("aria-label", said({ smooth, fade }, picture));
     show(picture);
+    const table = tableOf({ tables, colormap }, picture);
+    const opacities = opacitiesOf({ opacity, fade }, picture);
     const { bitmap } = /** @type {any} */ (store.get().photo);
-    lens.draw({ picture, bitmap, geometry, table: tables[colormap], opacity });
+    lens.draw({ picture, bitmap, geometry, table, opacities });
     if (picture.form === "grid") return overlay.draw(null);
     if (picture.labels) return layout();
     const values = normalise(picture.values, picture.low, picture.high);
-    if (picture.form === "matrix") return paintCells(cells, values, picture.grid.columns, tables[colormap]);
+    if (picture.form === "matrix") return paintCells(cells, values, picture.grid.columns, table);
     // A mask is drawn as shapes; what the overlay adds to it is the dimming outside of the crop.
-    const seen = picture.form === "mask" ? 0 : opacity;
-    overlay.draw({ values, grid: picture.grid, geometry, table: tables[colormap], opacity: seen, smooth });
+    const mask = picture.form === "mask";
+    const drawn = { opacities: mask ? NOTHING : opacities, hatching: mask ? 0 : opacity };
+    overlay.draw({ values, grid: picture.grid, geometry, table, ...drawn, smooth });
   }
 
   store.on(["tables", "colormap"], ({ tables, colormap }) => {
@@ -162,7 +168,7 @@ export function mountStage(root, { store, session }) {
     if (!bitmap || siteOf(store.get()) !== site || !tables) return;
     if (!(bitmap instanceof ImageBitmap)) {
       const { shape, data } = channelMean(bitmap);
-      return paintCells(cells, normalise(data, ...extent(data)), shape[1], tables[colormap]);
+      return paintValues(cells, data, shape[1], tables, colormap);
     }
     Object.assign(cells, { width: bitmap.width, height: bitmap.height });
     cells.getContext("2d").drawImage(bitmap, 0, 0);

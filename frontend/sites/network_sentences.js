@@ -24,10 +24,20 @@ export function networkSentence(state) {
 export function className(state) {
   const { analysisData: analysis } = state;
   if (forWords(analysis)) return wordsOf(analysis.output)[writtenWord(state)]?.text ?? "";
-  const target = targetOf(state);
-  const known = analysis.predictions.find((one) => one.index === target);
-  return known?.label ?? `class ${target}`;
+  const first = labelOf(state, targetOf(state));
+  return state.against == null ? first : `${first}” minus “${labelOf(state, state.against)}`;
 }
+
+/** A class by its label, where that is known. @param {State} state @param {number | null} index */
+export const labelOf = ({ analysisData, labels }, index) =>
+  analysisData.predictions.find((one) => one.index === index)?.label ?? labels?.[index ?? -1] ?? `class ${index}`;
+
+/** Whether a class is shown that is none of the answers, so that its label is to be asked for. @param {State} state */
+export const lacksLabel = (state) =>
+  !state.labels &&
+  [targetOf(state), state.against].some(
+    (index) => index != null && !state.analysisData.predictions.some((one) => one.index === index),
+  );
 
 /** The place of the chosen word among those that were written. @param {State} state */
 export function writtenWord({ word, analysisData: analysis }) {

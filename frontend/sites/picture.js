@@ -3,7 +3,7 @@
 import { focus, fuse, matrix } from "./attention_rows.js";
 import { extent, range } from "../paint/colormap.js";
 import { number } from "../ui/format.js";
-import { offerOf } from "./methods.js";
+import { isForClass, offerOf } from "./methods.js";
 import { networkSentence } from "./network_sentences.js";
 import { POSITION_CLAIM } from "./positions.js";
 import { askedGrid, attends, isOnFeatures, isScattered, onGrid, placeOf, tokenName, tokenOf } from "./sites.js";
@@ -109,13 +109,20 @@ export function placePicture(state, site, cell, map) {
   });
 }
 
-/** A map of the whole network. @param {State} state @param {{shape: number[], data: Float32Array}} map @returns {Picture} */
+/**
+ * A map of the whole network. Of two classes' difference the colours end as far below zero as above it, so that zero
+ * is their middle.
+ * @param {State} state @param {{shape: number[], data: Float32Array}} map @returns {Picture}
+ */
 export function networkPicture(state, { shape, data }) {
+  const end = Math.max(...extent(data).map(Math.abs));
+  const signed = isForClass(state) && state.against != null && end > 0;
   return mapPicture({
     claim: offerOf(state.analysisData, state.method)?.claim ?? "",
     values: data,
     grid: knownGrid(shape, state.analysisData?.sites),
     sentence: networkSentence(state),
+    ...(signed && { low: -end, high: end, scale: "this map, zero in the middle" }),
   });
 }
 

@@ -60,7 +60,7 @@ export function fetching(cache, current, store) {
         api.wordsAtPlace(current(), site.id, cell),
       ),
     mask: () => cache().get("mask", () => api.mask(current())),
-    /** @param {string} method @param {Record<string, number | string>} asked the class, the word or the layer that it is for */
+    /** @param {string} method @param {Record<string, number | string | null>} asked the class, the word or the layer that it is for */
     map: (method, asked) =>
       cache().get(`map ${method} ${JSON.stringify(asked)}`, () => api.map(current(), method, asked)),
     /** @param {Record<string, string | number | null>} asked a place, or which words, and one of them */

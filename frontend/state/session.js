@@ -65,7 +65,8 @@ export function createSession(store) {
       model: analysis.model,
       site: kept ? site : firstSite(analysis),
       ...(linked ? {} : { query: "cls", hover: null }),
-      ...(linked ? {} : { target: null, word: null }),
+      ...(linked ? {} : { target: null, against: null, word: null }),
+      ...(analysis.model === store.get().analysisData?.model ? {} : { labels: null }),
       ...(sameModel ? {} : { method: firstMethod(analysis), head: "mean", channel: null }),
       summaries: {},
       picture: null,
@@ -235,6 +236,14 @@ export function createSession(store) {
       store.set({ error: null, attempt: store.get().attempt + 1 });
     },
     ...fetching(() => ({ get: (key, load) => cache.get(key, () => remembering(load)), peek: (key) => cache.peek(key) }), current, store),
+    /** The names of the classes that the shown network tells apart, fetched when they are first wanted. */
+    async labels() {
+      const { labels, analysisData } = store.get();
+      if (labels) return labels;
+      const card = await api.model(analysisData.model);
+      if (store.get().analysisData?.model === card.id) store.set({ labels: card.labels ?? [] });
+      return card.labels ?? [];
+    },
     searchModels: api.searchModels,
     modelCard: api.model,
   };

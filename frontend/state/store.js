@@ -13,6 +13,7 @@ import { COLORMAPS } from "../paint/colormap.js";
  * @property {string | null} site
  * @property {string} method  "site", "mask", or the name of one of the analysis's maps
  * @property {number | null} target  the class a saliency map is for; null: the predicted one
+ * @property {number | null} against  the class whose map is taken away from it
  * @property {Query} query
  * @property {"from" | "to"} direction
  * @property {import("../sites/attention_rows.js").Head} head
@@ -20,6 +21,7 @@ import { COLORMAPS } from "../paint/colormap.js";
  * @property {number | null} word  the chosen word of those that were written or read
  * @property {typeof COLORMAPS[number]} colormap
  * @property {number} opacity
+ * @property {"value" | "even"} fade  whether opacity grows with the value
  * @property {boolean} smooth
  * @property {boolean} clip  whether colours end below the peaks
  * @property {number} beams  how many beginnings a model that writes follows at once
@@ -36,7 +38,9 @@ import { COLORMAPS } from "../paint/colormap.js";
  * @property {Analysis} analysisData  the shown analysis, as the API gives it
  * @property {{blob: Blob, bitmap: ImageBitmap} | null} photo
  * @property {Cell | null} hover
+ * @property {boolean} bare  whether the photo is shown alone, for as long as a key is held
  * @property {Picture | null} picture
+ * @property {string[] | null} labels  of the classes of the shown network, once they were wanted
  * @property {Record<string, number>} summaries  one number a site, by its id
  * @property {number} attempt  counts up to draw once more what could not be drawn
  * @property {Blob[]} own  photos that were brought, in their order
@@ -79,6 +83,7 @@ const FIELDS = {
   site: { initial: null, ...text },
   method: { initial: "site", read: (value) => (/^[a-z-]{1,40}$/.test(value) ? value : undefined), write: String },
   target: { initial: null, ...whole },
+  against: { initial: null, ...whole },
   query: { initial: "cls", read: readQuery, write: writeQuery },
   direction: { initial: "from", ...oneOf(["from", "to"]) },
   head: {
@@ -90,10 +95,11 @@ const FIELDS = {
   word: { initial: null, ...whole },
   colormap: { initial: "inferno", ...oneOf(COLORMAPS) },
   opacity: {
-    initial: 0.6,
+    initial: 0.8,
     read: (value) => (Number(value) >= 0 && Number(value) <= 1 ? Number(value) : undefined),
     write: (value) => String(Math.round(value * 100) / 100),
   },
+  fade: { initial: "value", ...oneOf(["value", "even"]) },
   smooth: flag,
   clip: flag,
   outline: { ...flag, initial: true },

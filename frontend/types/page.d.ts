@@ -8,11 +8,9 @@ import type { State as PageState, Store as PageStore } from "../state/store.js";
 import type { Picture as PagePicture } from "../sites/picture.js";
 
 declare global {
-  /** Of patches or places. The server writes it by hand, so OpenAPI does not list its fields. */
-  type Grid = { rows: number; columns: number; depth?: number };
-  type GridNames = "grid" | "query_grid" | "key_grid" | "input_grid" | "output_grid";
-  type SiteOnWire = Omit<wire.SiteSummary, GridNames> & Record<"grid" | "query_grid" | "key_grid", Grid | null> &
-    Partial<Record<"input_grid" | "output_grid", Grid | null>>;
+  /** Of patches or places; the server leaves out what is plain. */
+  type Grid = Pick<wire.Grid, "rows" | "columns"> & Partial<wire.Grid>;
+  type SiteOnWire = wire.SiteSummary;
   type Prediction = wire.Prediction;
   /** A download; what the page itself says of one that the server does not know has less to tell. */
   type Job = Pick<wire.Job, "state" | "received_bytes" | "total_bytes"> &

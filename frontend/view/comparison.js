@@ -1,6 +1,7 @@
 // The same photo seen by several networks: which of them, which of their sites, and a picture of each.
 
-import { extent, HATCH, normalise, paintCells } from "../paint/colormap.js";
+import { endsOf, HATCH, normalise, paintCells } from "../paint/colormap.js";
+import { opacitiesOf, tableOf } from "../sites/drawn.js";
 import { cellAt, cellBox, crop } from "../geometry.js";
 import { kindOf } from "../kinds/registry.js";
 
@@ -38,9 +39,9 @@ export function suggested(models, shown, kindOf) {
 /**
  * A map on its photo: exact cells, hatched where there is no number, dimmed where the network saw nothing.
  * @param {HTMLCanvasElement} canvas @param {ImageBitmap} photo @param {import("../geometry.js").Geometry} geometry
- * @param {{values: Float32Array, columns: number}} map @param {import("../paint/colormap.js").Table} table @param {number} opacity
+ * @param {{values: Float32Array, columns: number}} map @param {Pick<State, "colormap" | "opacity" | "fade"> & {tables: NonNullable<State["tables"]>}} drawing
  */
-export function paint(canvas, photo, geometry, { values, columns }, table, opacity) {
+export function paint(canvas, photo, geometry, { values, columns }, drawing) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const { width, height } = canvas;
   const scale = width / geometry.imageWidth;
@@ -48,9 +49,10 @@ export function paint(canvas, photo, geometry, { values, columns }, table, opaci
   context.clearRect(0, 0, width, height);
   context.drawImage(photo, 0, 0, width, height);
   const cells = document.createElement("canvas");
-  paintCells(cells, normalise(values, ...extent(values)), columns, table);
+  const ends = endsOf(values);
+  const t = normalise(values, ends.low, ends.high);
+  paintCells(cells, t, columns, tableOf(drawing, ends), opacitiesOf(drawing, ends));
   context.imageSmoothingEnabled = false;
-  context.globalAlpha = opacity;
   context.drawImage(cells, left, top, right - left, bottom - top);
   const [cellWidth, cellHeight] = [(right - left) / cells.width, (bottom - top) / cells.height];
   context.beginPath();
@@ -58,6 +60,7 @@ export function paint(canvas, photo, geometry, { values, columns }, table, opaci
     if (Number.isNaN(values[i]))
       context.rect(left + (i % columns) * cellWidth, top + Math.floor(i / columns) * cellHeight, cellWidth, cellHeight);
   context.fillStyle = hatching(context);
+  context.globalAlpha = drawing.opacity;
   context.fill();
   context.globalAlpha = 1;
   context.fillStyle = DIM;

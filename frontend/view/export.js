@@ -2,6 +2,7 @@
 
 import { normalise } from "../paint/colormap.js";
 import { siteOf } from "./keep_picture.js";
+import { opacitiesOf, said, tableOf } from "../sites/drawn.js";
 import { drawGrid, warpedCanvas } from "../kinds/warp/export.js";
 import { drawMatrix, matrixSize } from "../kinds/words/export.js";
 import { number } from "../ui/format.js";
@@ -46,8 +47,8 @@ async function beside(state, session) {
 
 /** @param {Drawn} state @param {Read | null} read */
 function compose(state, read) {
-  const { photo, picture, tables, colormap, analysisData } = state;
-  const table = tables[colormap];
+  const { photo, picture, analysisData } = state;
+  const table = tableOf(state, picture);
   const canvas = document.createElement("canvas");
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const scale = photo ? Math.max(1, Math.ceil(SMALLEST_WIDTH / photo.bitmap.width)) : 1;
@@ -86,10 +87,10 @@ function compose(state, read) {
 }
 
 /** What stands under the picture. @param {Drawn} state */
-function told({ picture, model, analysisData: analysis }) {
+function told({ picture, model, analysisData: analysis, smooth, fade }) {
   const wrote = analysis.output && "words" in analysis.output ? `“${analysis.output.text}”.` : "";
   const read = analysis.text != null ? `“${analysis.text}” →` : "";
-  return [read, wrote, picture.sentence, `${model}, ${picture.claim}.`].filter(Boolean).join(" ");
+  return [read, wrote, said({ smooth, fade }, picture), `${model}, ${picture.claim}.`].filter(Boolean).join(" ");
 }
 
 /** @param {CanvasRenderingContext2D} context @param {Drawn} state @param {number} scale */
@@ -109,7 +110,8 @@ function drawMask(context, { picture, analysisData: analysis, opacity }, scale) 
 }
 
 /** @param {Drawn} state @param {number} width @param {number} height */
-function overlayOf({ picture, analysisData, tables, colormap, opacity, smooth }, width, height) {
+function overlayOf(state, width, height) {
+  const { picture, analysisData, opacity, smooth } = state;
   const canvas = document.createElement("canvas");
   Object.assign(canvas, { width, height });
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
@@ -119,8 +121,9 @@ function overlayOf({ picture, analysisData, tables, colormap, opacity, smooth },
     values,
     grid: picture.grid,
     geometry: fromAnalysis(analysisData),
-    table: tables[colormap],
-    opacity,
+    table: tableOf(state, picture),
+    opacities: opacitiesOf(state, picture),
+    hatching: opacity,
     smooth,
   };
   paint(image, prepare(drawing, width, height));

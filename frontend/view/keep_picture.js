@@ -2,12 +2,13 @@
 // is likely asked for next is fetched while the page is idle.
 
 import { asProblem } from "../api/api.js";
-import { forWords, offerOf, shownMethod, targetOf } from "../sites/methods.js";
-import { writtenWord } from "../sites/network_sentences.js";
+import { forWords, isForClass, offerOf, shownMethod, targetOf } from "../sites/methods.js";
+import { lacksLabel, writtenWord } from "../sites/network_sentences.js";
 import * as pictures from "../sites/picture.js";
 import { maskPicture, wordPositionsPicture } from "../kinds/words/picture.js";
 import { positionCell, positionGrid, positionsAsked, positionsAt } from "../sites/positions.js";
 import { kindOf } from "../kinds/registry.js";
+import { balanced } from "../sites/drawn.js";
 import { askedGrid, isWriting } from "../sites/sites.js";
 
 const MADE_FROM = [
@@ -16,6 +17,7 @@ const MADE_FROM = [
   "site",
   "method",
   "target",
+  "against",
   "query",
   "direction",
   "head",
@@ -46,7 +48,7 @@ export function keepPicture({ store, session }) {
     try {
       const made = await make(state, session);
       if (mine !== turn) return;
-      const picture = made && state.clip ? pictures.clipPeaks(made) : made;
+      const picture = made && balanced(state.clip ? pictures.clipPeaks(made) : made);
       store.set({ picture, pending: false, error: null });
     } catch (error) {
       if (mine === turn) store.set({ error: asProblem(error), pending: false });
@@ -87,7 +89,7 @@ async function make(state, session) {
   const method = shownMethod(state, site);
   if (method === "mask") return maskPicture(state.analysisData, await session.mask());
   if (method === "positions") return positions(state, site, session);
-  if (method !== "site") return pictures.networkPicture(state, await session.map(method, askedOf(state)));
+  if (method !== "site") return whole(state, method, session);
   return kindOf(site).picture(state, site, session);
 }
 
@@ -99,12 +101,22 @@ async function positions(state, site, session) {
   return pictures.positionPicture(cell, await session.positions(positionsAsked(state, cell)));
 }
 
-/** What a map of the whole network is for. @param {State} state @returns {Record<string, number | string>} */
-function askedOf(state) {
+/** A map of the network, with the label of the class that it is for. @param {State} state @param {string} method @param {Session} session */
+async function whole(state, method, session) {
+  const named = isForClass(state) && !forWords(state.analysisData) && lacksLabel(state);
+  const [map, labels] = await Promise.all([
+    session.map(method, askedOf(state)),
+    named ? session.labels().catch(() => null) : state.labels,
+  ]);
+  return pictures.networkPicture({ ...state, labels }, map);
+}
+
+/** What a map of the whole network is for. @param {State} state @returns {Record<string, number | string | null>} */
+export function askedOf(state) {
   const offer = offerOf(state.analysisData, state.method);
   if (offer?.kinds.length) return { site: state.site ?? "" };
   if (!offer?.for_class) return {};
-  return forWords(state.analysisData) ? { word: writtenWord(state) } : { target: targetOf(state) };
+  return forWords(state.analysisData) ? { word: writtenWord(state) } : { target: targetOf(state), against: state.against };
 }
 
 /** Fetches the neighbours of the shown site first, then all, and notes each site's number for the depth strip. @param {Context} context */

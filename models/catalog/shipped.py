@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import nn
 
 from fovea.models import networks
-from fovea.models.catalog.spec import ModelSpec
+from fovea.models.catalog.spec import MeasuredApart, ModelSpec
 from fovea.models.catalog.weights import weights
 from fovea.models.preprocessing import Preprocessing
 
@@ -23,6 +23,7 @@ ORDER = (
     "cbam_resnet",
     "cbam_resnet_spatial_first",
     "cbam_resnet_parallel",
+    "coord_resnet",
     "sa_resnet",
     "sa_unet",
     "stn_digits",
@@ -48,6 +49,7 @@ def spec_from_card(path: Path) -> ModelSpec:
         parameters=card["parameters"],
         size_bytes=path.with_suffix(".safetensors").stat().st_size,
         metrics=card["metrics"],
+        apart=MeasuredApart(**card["measured_apart"]) if "measured_apart" in card else None,
         licence=card["licence"],
         citation=card["citation"],
         sha256=card["sha256"],

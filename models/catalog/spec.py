@@ -17,6 +17,18 @@ Source = Literal["bundled", "local", "hub"]
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredApart:
+    """A score on photos that had no part in training or in the choice of what ships.
+
+    top1: on 0…1. photos: how many. by: whose measurement it is.
+    """
+
+    top1: float
+    photos: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSpec:
     """One row of the catalogue.
 
@@ -25,7 +37,8 @@ class ModelSpec:
     input; None where the network is given a sentence. labels: names of the classes in order (of a
     network that writes, its vocabulary), None where unknown. sha256: checksum the weights must
     have. network: (name, arguments) for `models/networks`, None for timm's. card: everything
-    else that its card says. reason: why it cannot be used, None if it can.
+    else that its card says. apart: its score on photos kept apart, where there is one. reason: why
+    it cannot be used, None if it can.
     """
 
     id: str
@@ -45,6 +58,7 @@ class ModelSpec:
     repository: str | None = None
     network: tuple[str, Mapping[str, Any]] | None = None
     card: Mapping[str, Any] = field(default_factory=dict)
+    apart: MeasuredApart | None = None
     reason: str | None = None
 
     @property

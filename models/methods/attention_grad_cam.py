@@ -41,7 +41,7 @@ METHOD = Method(
     claim="saliency",
     equation="last layer: w_h = mean over patches of ∇A[h, 0, P:]; (mean_h w_h A[h, 0, P:])⁺",
     paper="Selvaraju et al. 2017, eq. 1 and 2; Chefer et al. 2021",
-    options=(options.TARGET,),
+    options=(options.TARGET, options.AGAINST),
     check=_check,
     make=_make,
     sentence=_sentence,

@@ -17,20 +17,44 @@ if TYPE_CHECKING:
 
 
 def for_class(name: str, make: MakeForClass, subject: Subject, chosen: Options) -> Ask:
-    """The map called `name` for the class that is chosen. make: (module, photo, class, layouts)."""
-    from fovea.models.methods.making.choosing import target_of
+    """The map called `name` for the class that is chosen; minus the map for a second class where
+    `against` names one. make: (module, photo, class, layouts).
+    """
+    from fovea.models.methods.making.choosing import other_class, target_of
 
     index = target_of(subject, chosen["target"])
     label = subject.label(index)
+    about: dict[str, object] = {"method": name, "target": {"index": index, "label": label}}
+    if chosen["against"] is None:
+        return Ask(
+            f"{name}/{index}",
+            lambda module, photo, layouts: make(module, photo, index, layouts),
+            lambda found: _told(found, label, about),
+        )
+    other = other_class(subject, chosen["against"], index)
+    against = subject.label(other)
 
-    def then(found: Map) -> Made:
-        return _told(found, label, {"method": name, "target": {"index": index, "label": label}})
+    def run(module: nn.Module, photo: Tensor, layouts: Layouts) -> Map:
+        return _minus(make(module, photo, index, layouts), make(module, photo, other, layouts))
 
     return Ask(
-        f"{name}/{index}",
-        lambda module, photo, layouts: make(module, photo, index, layouts),
-        then,
+        f"{name}/{index} against {other}",
+        run,
+        lambda found: _told(
+            found,
+            f"{label} minus {against}",
+            {**about, "against": {"index": other, "label": against}},
+        ),
     )
+
+
+def _minus(first: Map, second: Map) -> Map:
+    """The difference of two maps over the same places, those on tokens without a place too."""
+    from dataclasses import replace
+
+    both = first.prefix is not None and second.prefix is not None
+    prefix = first.prefix - second.prefix if both else None  # type: ignore[operator]
+    return replace(first, values=first.values - second.values, prefix=prefix)
 
 
 def _told(found: Map, label: str, about: Mapping[str, object]) -> Made:

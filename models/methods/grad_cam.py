@@ -62,7 +62,7 @@ METHOD = Method(
     equation="on the last feature map F with rows and columns: "
     "(Σ_c (mean over places of ∂y/∂F_c)·F_c)⁺",
     paper="Selvaraju et al. 2017, eq. 1 and 2",
-    options=(options.TARGET,),
+    options=(options.TARGET, options.AGAINST),
     check=_check,
     make=_make,
     sentence=_sentence,

@@ -43,7 +43,7 @@ METHOD = Method(
     equation="as rollout with E_l = (mean_h A⊙∇A)⁺ in place of the fused A_l, clamped after the "
     "mean",
     paper="after Abnar & Zuidema 2020",
-    options=(options.TARGET,),
+    options=(options.TARGET, options.AGAINST),
     check=_check,
     make=_make,
     sentence=_sentence,

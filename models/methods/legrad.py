@@ -53,7 +53,7 @@ METHOD = Method(
     equation="s_l = head(norm(mean over tokens of x_l)), x_l the output of block l; mean over "
     "layers, heads and queries of (∂s_l/∂A_l)⁺, without the P prefix columns",
     paper="Bousselham et al. 2024, arXiv 2404.03214",
-    options=(options.TARGET,),
+    options=(options.TARGET, options.AGAINST),
     check=_check,
     make=_make,
     sentence=_sentence,

@@ -58,6 +58,14 @@ TARGET = _option(
     "the class that the map is for, by its label or number; the predicted one if left out",
     "CLASS",
 )
+AGAINST = _option(
+    "against",
+    "string",
+    None,
+    "a second class, by its label or number: the map for the first class minus the map for this "
+    "one, negative where this one counts for more",
+    "CLASS",
+)
 WORD = _option(
     "word",
     "string",

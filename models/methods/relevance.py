@@ -46,11 +46,12 @@ def _make(subject: Subject, chosen: Options) -> Ask:
         if chosen["word"] is not None:
             raise BadOption(f"{subject.name} writes no words, so word names nothing.")
         return for_class("relevance", relevance, subject, chosen)
-    if chosen["target"] is not None:
-        raise BadOption(
-            f"{subject.name} writes words and names no classes, so target names nothing.",
-            hint="Name a word: word=0.",
-        )
+    for name in ("target", "against"):
+        if chosen[name] is not None:
+            raise BadOption(
+                f"{subject.name} writes words and names no classes, so {name} names nothing.",
+                hint="Name a word: word=0.",
+            )
     return for_word("relevance", subject, chosen)
 
 
@@ -78,7 +79,7 @@ METHOD = Method(
     equation="Ē_l = mean_h (∇A⊙A)⁺, clamped before the mean; R ← R + Ē_l R; the class token's row. "
     "For a word: the rules of encoder and decoder",
     paper="Chefer, Gur & Wolf, ICCV 2021, eq. 5 and 6; for a word 5 to 11",
-    options=(options.TARGET, options.WORD),
+    options=(options.TARGET, options.AGAINST, options.WORD),
     check=_check,
     make=_make,
     sentence=_sentence,

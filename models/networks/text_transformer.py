@@ -67,11 +67,14 @@ class TextTransformer(nn.Module):
         logits: Tensor = self.decoder(memory, target, mask)
         return logits
 
-    def generate(self, source: Tensor, longest: int = 40, beams: int = 1) -> Tensor:
+    def generate(
+        self, source: Tensor, longest: int = 40, beams: int = 1, no_repeat_ngram: int = 0
+    ) -> Tensor:
         """The translations: int64 (batch, length) from START to END, PAD after END.
 
         source: int64 (batch, word), ending with END · longest: words at most, END included · beams:
-        1 is greedy. Gradients are not kept.
+        1 is greedy · no_repeat_ngram: so many words never stand twice in the same order; 0 lets
+        them. Gradients are not kept.
         """
         memory, mask = self.read(source)
         memory = memory.detach()
@@ -81,4 +84,5 @@ class TextTransformer(nn.Module):
             source.device,
             beams,
             longest,
+            no_repeat_ngram=no_repeat_ngram,
         )

@@ -54,6 +54,21 @@ def task_of(name: str) -> Task:
     return TASKS.get(name, TASKS["classification"])
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How a network that writes looks for its words.
+
+    beams: how many beginnings it follows at once; with 1 every word is the likeliest one.
+    no_repeat_ngram: so many words never stand twice in the same order in one text; 0 lets them.
+    """
+
+    beams: int = 1
+    no_repeat_ngram: int = 0
+
+
+GREEDY = Search()
+
+
 # What comes out ---------------------------------------------------------------------------------
 
 
@@ -87,14 +102,14 @@ class Sentence:
     written: word t is what row t of its decoder wrote; the last one is the end where it came to
     one. read: what the decoder was given at each of these places: the start, then each word before.
     source: the sentence that the network was given, with its end; empty where that was a photo.
-    beams: how many beginnings it followed at once.
+    search: how it looked for its words.
     """
 
     written: tuple[Word, ...]
     read: tuple[str, ...]
     source: tuple[str, ...] = ()
     joined_by: str = " "
-    beams: int = 1
+    search: Search = GREEDY
 
     @property
     def words(self) -> tuple[Word, ...]:
@@ -154,7 +169,7 @@ def sentence_of(
     words: Tensor,
     labels: Sequence[str],
     source: Sequence[str] = (),
-    beams: int = 1,
+    search: Search = GREEDY,
 ) -> Sentence:
     """logits: (length, word) of a pass over `words` (length + 1), from the start on."""
     probabilities = logits.float().softmax(-1).cpu()
@@ -165,7 +180,7 @@ def sentence_of(
     )
     read = tuple(labels[index] for index in indices[:-1])
     given = (*source, labels[END]) if source else ()
-    return Sentence(written, read, given, "" if spelled(labels) else " ", beams)
+    return Sentence(written, read, given, "" if spelled(labels) else " ", search)
 
 
 # Words in and out -------------------------------------------------------------------------------
@@ -210,12 +225,11 @@ def ids_of(words: Sequence[str], labels: Sequence[str]) -> Tensor:
     return torch.tensor([[*(labels.index(word) for word in words), END]], dtype=torch.int64)
 
 
-def write(module: nn.Module, inputs: Tensor, beams: int = 1) -> Tensor:
-    """What the network writes about one photo or sentence: (1, word) from the start to the end.
-
-    beams: how many beginnings are followed at once; with 1 every word is the likeliest one.
-    """
-    options = {"beams": beams} if beams > 1 else {}
+def write(module: nn.Module, inputs: Tensor, search: Search = GREEDY) -> Tensor:
+    """What the network writes about one photo or sentence: (1, word) from the start to the end."""
+    options = {} if search.beams == 1 else {"beams": search.beams}
+    if search.no_repeat_ngram:
+        options["no_repeat_ngram"] = search.no_repeat_ngram
     with torch.inference_mode():
         generated: Tensor = module.generate(inputs, **options)  # type: ignore[operator]
     ends = (generated[0] == END).nonzero().flatten().tolist()

@@ -259,6 +259,7 @@ def as_picture(analysis: Analysis, array: NamedArray) -> NamedArray:
         np.asarray(one, np.float32)[:, None, None]
         for one in (preprocessing.std, preprocessing.mean)
     )
-    return replace(
-        array, values=array.values * std + mean, about={**array.about, "values_are": "picture"}
-    )
+    values = array.values * std + mean
+    if preprocessing.order == "bgr":
+        values = values[::-1]  # a picture is red first, whatever its network reads
+    return replace(array, values=values, about={**array.about, "values_are": "picture"})

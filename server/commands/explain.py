@@ -34,6 +34,7 @@ from fovea.server.commands.planning import (
 )
 
 if TYPE_CHECKING:
+    from fovea.models.running.tasks import Search
     from fovea.server.engine.engine import Engine
 
 SUMMARY = "draw a map on photos or of sentences, or save its values"
@@ -83,6 +84,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", metavar="ID", help="see `fovea models` (the first of them)")
     asking.add(parser)
+    add_search(parser)
     written = parser.add_argument_group("what is written")
     written.add_argument(
         "-o",
@@ -106,13 +108,36 @@ def add(parser: argparse.ArgumentParser) -> None:
         "alone with its words where it is of words)",
     )
     written.add_argument(
-        "--colormap", choices=("viridis", "inferno", "cividis", "magma"), default="viridis"
+        "--colormap",
+        choices=("viridis", "inferno", "cividis", "magma", "coolwarm"),
+        default="viridis",
     )
     written.add_argument(
         "--opacity", type=asking.share, default=0.6, metavar="SHARE", help="of the map (0.6)"
     )
     add_machine(parser)
     add_offline(parser)
+
+
+def add_search(parser: argparse.ArgumentParser) -> None:
+    """How a network that writes looks for its words."""
+    search = parser.add_argument_group("of a network that writes")
+    search.add_argument(
+        "--beams",
+        type=int,
+        choices=range(1, 6),
+        default=1,
+        metavar="1…5",
+        help="how many beginnings are followed at once; with 1 each word is the likeliest (1)",
+    )
+    search.add_argument(
+        "--no-repeat-ngram",
+        type=int,
+        choices=range(11),
+        default=0,
+        metavar="0…10",
+        help="so many words never stand twice in the same order; with 0 they may (0)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -155,6 +180,7 @@ async def _work_through(
     """Writes one file after another; (records of what was made, (work, reason) of failures)."""
     from tqdm import tqdm
 
+    from fovea.models.running.tasks import Search
     from fovea.server.commands.session import loaded, looking
     from fovea.server.problems import BadPhoto, BadText, OutOfMemory, WrongInput
 
@@ -167,6 +193,7 @@ async def _work_through(
             reads: Literal["photo", "text"] = "text" if options.text else "photo"
             model = options.model or await engine.default_model(reads)
             await loaded(engine, model)
+            search = Search(options.beams, options.no_repeat_ngram)
             # disable=None: a bar where a person watches, nothing in a log.
             with tqdm(
                 work,
@@ -175,7 +202,7 @@ async def _work_through(
             ) as bar:
                 for one in bar:
                     try:
-                        records, line = await _explain(engine, one, model, asked)
+                        records, line = await _explain(engine, one, model, search, asked)
                     except WrongInput:
                         raise
                     # What is asked for is the same for all: only what is theirs is forgiven.
@@ -191,10 +218,10 @@ async def _work_through(
 
 
 async def _explain(
-    engine: Engine, work: Work, model: str, asked: list[argparse.Namespace]
+    engine: Engine, work: Work, model: str, search: Search, asked: list[argparse.Namespace]
 ) -> tuple[list[dict[str, Any]], str]:
     """Looks once, writes a file for each map; (a record a map, a line that says so)."""
-    analysis = await engine.analyse(work.read(), model)
+    analysis = await engine.analyse(work.read(), model, search)
     records = []
     for named, output in zip_longest(asked, work.outputs):
         options = await asking.with_map(engine, analysis, named)

@@ -31,7 +31,7 @@ def page(analysis: Analysis, array: NamedArray, table: Colormap, opacity: float)
     sentence, or where the map is of words, a table of all values.
     """
     on_photo = analysis.text is None and array.covers_input and array.values.ndim == 2
-    low, high = render.scale(array.values)
+    low, high = render.scale(array.values, table)
     colours = render.heatmap(_ramp(), table)
     filled = Template(PAGE.read_text("utf-8")).substitute(
         title=html.escape(f"{array.sentence} · {analysis.model.id}"),
@@ -55,7 +55,7 @@ def _figure(analysis: Analysis, array: NamedArray, table: Colormap, on_photo: bo
         drawn = words.as_table(array, labels, table)
     else:
         png = render.to_picture(array, None, None, "heatmap", table, 1.0)
-        low, high = render.scale(array.values)
+        low, high = render.scale(array.values, table)
         drawn = (
             f'<img class="map" src="{_uri(png, "image/png")}" '
             f'alt="The map, from {low:.4g} to {high:.4g}">'
@@ -74,8 +74,8 @@ def _figure(analysis: Analysis, array: NamedArray, table: Colormap, on_photo: bo
 
 
 def _ramp() -> Array:
-    """One row from low to high."""
-    return np.linspace(0, 1, 256, dtype=np.float32)[None]
+    """One row from low to high, with zero in its middle."""
+    return np.linspace(-1, 1, 256, dtype=np.float32)[None]
 
 
 def _uri(content: bytes, media: str) -> str:

@@ -12,7 +12,7 @@ from fovea.models.catalog.spec import LoadedModel, ModelSpec
 from fovea.models.edits import Edit
 from fovea.models.geometry import Geometry
 from fovea.models.records import Trace
-from fovea.models.running.tasks import Mask, Output, Sentence, task_of
+from fovea.models.running.tasks import GREEDY, Mask, Output, Search, Sentence, task_of
 from fovea.server.intake.given import Given, Text
 from fovea.server.intake.imaging import Photo
 from fovea.server.problems import MapNotPossible, NotFound
@@ -79,14 +79,14 @@ class Analysis:
         return self.output if isinstance(self.output, Sentence) else None
 
 
-def analysis_id(given: Given, loaded: LoadedModel, key: bytes, beams: int = 1) -> str:
+def analysis_id(given: Given, loaded: LoadedModel, key: bytes, search: Search = GREEDY) -> str:
     """The same pixels or words, network, weights and preprocessing give the same id on servers with
     the same key (up to 64 bytes), and nobody without it can tell the id from the photo.
 
-    beams: how many beginnings a network that writes follows.
+    search: how a network that writes looks for its words.
     """
     spec = loaded.spec
     parts = [given.digest, spec.id, loaded.revision, repr(spec.preprocessing)]
-    if beams > 1 and task_of(spec.task).writes:
-        parts.append(f"beams={beams}")
+    if search != GREEDY and task_of(spec.task).writes:
+        parts.append(repr(search))
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=10, key=key).hexdigest()

@@ -118,7 +118,7 @@ def output(outcome: Outcome, spec: ModelSpec, source: tuple[str, ...]) -> tasks.
     """What the network answers with that is no class: a mask or words."""
     if outcome.words is not None:
         return tasks.sentence_of(
-            outcome.logits, outcome.words, spec.labels or (), source, outcome.beams
+            outcome.logits, outcome.words, spec.labels or (), source, outcome.search
         )
     if spec.task == "segmentation" and outcome.logits.ndim == 3:
         return tasks.mask_of(outcome.logits, spec.labels)

@@ -1,7 +1,7 @@
 """What work on a photo takes in memory at its peak, told before it is begun.
 
-Bytes a pixel, measured with benchmarks/work_memory.py and rounded up: the copies that Pillow, numpy
-and the encoders make of a picture while they work on it.
+Bytes a pixel, an upper bound that was counted from the copies: those that Pillow, numpy and the
+encoders make of a picture while they work on it. No benchmark of the repository measures it.
 """
 
 from __future__ import annotations

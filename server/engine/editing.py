@@ -20,7 +20,7 @@ from fovea.models.editing.plan import checked
 from fovea.models.editing.run import Edited, edited
 from fovea.models.edits import Edit, RefusedEdit, to_json
 from fovea.models.running.inference import run
-from fovea.models.running.tasks import task_of, write
+from fovea.models.running.tasks import GREEDY, task_of, write
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.inference import Again, Outcome
 from fovea.server.intake.imaging import Photo
@@ -112,11 +112,11 @@ def outcome_of(analysis: Analysis, edits: Sequence[Edit], notes: list[str]) -> A
 
     def ask(loaded: LoadedModel, inputs: Tensor) -> Outcome:
         started = perf_counter()
-        beams = 1 if analysis.sentence is None else analysis.sentence.beams
+        search = GREEDY if analysis.sentence is None else analysis.sentence.search
         writes = task_of(loaded.spec.task).writes
         given = _given(analysis, inputs)
         with running(loaded, analysis, edits, given) as edited_network:
-            words = write(loaded.module, inputs, beams) if writes else None
+            words = write(loaded.module, inputs, search) if writes else None
             read = None if words is None else words[:, :-1]
             logits, (trace,) = run(loaded.module, inputs, loaded.layouts, read)
             notes.extend(edited_network.notes)
@@ -128,7 +128,7 @@ def outcome_of(analysis: Analysis, edits: Sequence[Edit], notes: list[str]) -> A
             seconds * 1000,
             1,
             None if words is None else words[0].cpu(),
-            beams,
+            search,
         )
 
     return ask

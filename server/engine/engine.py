@@ -26,7 +26,7 @@ from fovea.models.edits import Edit, RefusedEdit
 from fovea.models.maps.propagation import NotPossible
 from fovea.models.methods.base import Probe
 from fovea.models.records import Site
-from fovea.models.running.tasks import task_of
+from fovea.models.running.tasks import GREEDY, Search, task_of
 from fovea.models.tracing.operations import Workings
 from fovea.server.engine import costs, editing
 from fovea.server.engine.admission import Place, Places
@@ -122,12 +122,12 @@ class Engine:
         self,
         sent: bytes | str,
         model: str | None,
-        beams: int = 1,
+        search: Search = GREEDY,
         on_read: Callable[[], None] = lambda: None,
     ) -> Analysis:
         """The analysis of a photo's bytes or of a sentence, from the store if it is kept; raises a
-        Problem. beams: how many beginnings a network that writes follows. on_read: called as soon
-        as the bytes are not needed any more.
+        Problem. search: how a network that writes looks for its words. on_read: called as soon as
+        the bytes are not needed any more.
         """
         async with AsyncExitStack() as stack:
             place = stack.enter_context(self._admission())
@@ -149,11 +149,11 @@ class Engine:
                 model = await self.default_model(reads)
             loaded = await self._network(model, place)
             given = await self._in_thread(given_to, loaded.spec, read)
-            key = analysis_id(given, loaded, self.settings.key, beams)
+            key = analysis_id(given, loaded, self.settings.key, search)
             if kept := self.store.find(key):
                 return kept
             given = self.store.photo(given.digest) or given
-            return await self._once(key, lambda: self._make(key, given, loaded, decode_ms, beams))
+            return await self._once(key, lambda: self._make(key, given, loaded, decode_ms, search))
 
     async def edited(self, analysis: Analysis, edits: tuple[Edit, ...]) -> Analysis:
         """The analysis of the same photo or sentence by the network with these edits.
@@ -307,12 +307,12 @@ class Engine:
                 underway.task.cancel()
 
     async def _make(
-        self, key: str, given: Given, loaded: LoadedModel, decode_ms: float, beams: int
+        self, key: str, given: Given, loaded: LoadedModel, decode_ms: float, search: Search
     ) -> Analysis:
         started = perf_counter()
         inputs, geometry = await self._in_thread(to_input, given, loaded.spec)
         preprocess_ms = (perf_counter() - started) * 1000
-        outcome = await asyncio.wrap_future(self.inference.submit(loaded, inputs, beams))
+        outcome = await asyncio.wrap_future(self.inference.submit(loaded, inputs, search))
         before = {"decode": decode_ms, "preprocess": preprocess_ms}
         analysis = await self._in_thread(conclude, key, given, loaded, geometry, outcome, before)
         self.store.put(analysis)

@@ -27,7 +27,7 @@ from fovea.models.edits import RefusedEdit
 from fovea.models.maps.propagation import NotPossible
 from fovea.models.records import Trace
 from fovea.models.running.inference import run
-from fovea.models.running.tasks import task_of, write
+from fovea.models.running.tasks import GREEDY, Search, task_of, write
 from fovea.models.tracing.stopping import Abandoned, stoppable
 from fovea.server.engine.threads import ALL_CORES, use_cores
 from fovea.server.engine.turns import CLIENT, Turns
@@ -71,14 +71,14 @@ class Outcome:
     forward_ms: float
     batch: int
     words: Tensor | None = None
-    beams: int = 1
+    search: Search = GREEDY
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Job:
     loaded: LoadedModel
     inputs: Tensor
-    beams: int = 1
+    search: Search = GREEDY
     ask: Again[Any] | None = None
     future: Answer[Any] = field(default_factory=Answer)
     submitted: float = field(default_factory=perf_counter)
@@ -140,9 +140,11 @@ class InferenceThreads:
         ahead = (self.waiting + self._running) * self._pass_s / self.count
         return max(1, min(LONGEST_WAIT_S, ceil(ahead)))
 
-    def submit(self, loaded: LoadedModel, inputs: Tensor, beams: int = 1) -> Future[Outcome]:
-        """inputs: (1, channel, height, width), or (1, word). beams: for a network that writes."""
-        return self._enqueue(_Job(loaded, inputs, beams))
+    def submit(
+        self, loaded: LoadedModel, inputs: Tensor, search: Search = GREEDY
+    ) -> Future[Outcome]:
+        """inputs: (1, channel, height, width), or (1, word). search: of a network that writes."""
+        return self._enqueue(_Job(loaded, inputs, search))
 
     def submit_again(self, loaded: LoadedModel, inputs: Tensor, ask: Again[T]) -> Future[T]:
         """Something that the network itself has to be run for; the future may raise NotPossible."""
@@ -210,6 +212,9 @@ class InferenceThreads:
                     self._first_is_idle = self._first_is_idle and index != 0
                     if not wanted[0].plain:
                         self._alone.add(id(wanted[0].loaded))
+                    if self._jobs:
+                        # The others were asleep while the first was to go first.
+                        self._changed.notify_all()
                     return wanted
 
     def _can_run(self, job: _Job) -> bool:
@@ -240,9 +245,9 @@ class InferenceThreads:
         loaded, ask = jobs[0].loaded, jobs[0].ask
         if ask is not None:
             return [ask(loaded, inputs)]
-        beams = jobs[0].beams
+        search = jobs[0].search
         writes = task_of(loaded.spec.task).writes
-        words = write(loaded.module, inputs, beams) if writes else None
+        words = write(loaded.module, inputs, search) if writes else None
         read = None if words is None else words[:, :-1]
         logits, traces = run(loaded.module, inputs, loaded.layouts, read)
         logits = logits.float().cpu()  # Also waits for the device, so that the time is honest.
@@ -255,7 +260,7 @@ class InferenceThreads:
                 forward_ms,
                 len(jobs),
                 None if words is None else words[0].cpu(),
-                beams,
+                search,
             )
             for job, row, trace in zip(jobs, logits, traces, strict=True)
         ]

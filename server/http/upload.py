@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from time import monotonic
 
 import orjson
@@ -20,6 +20,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
+from fovea.models.running.tasks import Search
 from fovea.server.engine.budget import Budget, Share
 from fovea.server.http.parameters import unknown_name
 from fovea.server.problems import (
@@ -37,8 +38,14 @@ MAX_HEADER_BYTES = 16_384
 """File names of several kilobytes are strange, but they are ignored anyway."""
 
 MOST_BEAMS = 5
-FIELDS = ("image", "text", "model", "beams")
-KEYS = ("text", "model", "beams")
+LONGEST_NGRAM = 10
+"""Words in a row that may be kept from standing twice."""
+
+SEARCHED = {"beams": (1, MOST_BEAMS), "no_repeat_ngram": (0, LONGEST_NGRAM)}
+"""What may be said of the search for words, and from which number to which."""
+
+KEYS = ("text", "model", *SEARCHED)
+FIELDS = ("image", *KEYS)
 
 MAX_FIELD_BYTES = 65_536
 """Every field of a form but the photo, and a body of JSON."""
@@ -50,25 +57,30 @@ STALLED_BYTES = 32_768
 
 @dataclass(eq=False, slots=True)
 class Upload:
-    """The photo's bytes or the sentence; the model and the beams where the body names them."""
+    """The photo's bytes or the sentence; the model and the search where the body names them.
+
+    search: of SEARCHED what the body says.
+    """
 
     given: bytes | str
     model: str | None = None
-    beams: int | None = None
+    search: Mapping[str, int] = field(default_factory=dict)
     share: Share | None = None
 
     def with_query(
-        self, query: Mapping[str, str], model: str | None, beams: int
-    ) -> tuple[str | None, int]:
-        """(model, beams) of the body or the query. Raises InvalidParameter where they differ."""
-        for name, own, asked in (("model", self.model, model), ("beams", self.beams, beams)):
+        self, query: Mapping[str, str], model: str | None, search: Search
+    ) -> tuple[str | None, Search]:
+        """(model, search) of the body or the query. Raises InvalidParameter where they differ."""
+        said = {"model": model, **asdict(search)}
+        for name, own in {"model": self.model, **self.search}.items():
+            asked = said[name]
             if own is not None and name in query and own != asked:
                 raise InvalidParameter(
                     f"{name} is {str(asked)[:50]!r} in the address and {str(own)[:50]!r} in the "
                     "body; give it once.",
                     parameter=name,
                 )
-        return self.model or model, self.beams or beams
+        return self.model or model, replace(search, **self.search)
 
     def take(self) -> bytes | str:
         """What was sent, held here no longer."""
@@ -81,16 +93,19 @@ class Upload:
             self.share.keep(0)
 
 
-def _beams(value: object) -> int | None:
-    """How many beginnings are followed, as a field or a key has it."""
-    if value is None:
-        return None
+def _search(sent: Mapping[str, object]) -> dict[str, int]:
+    """What fields or keys say of SEARCHED."""
+    return {name: _whole(name, sent[name]) for name in SEARCHED if sent.get(name) is not None}
+
+
+def _whole(name: str, value: object) -> int:
+    least, most = SEARCHED[name]
     whole = isinstance(value, int) and not isinstance(value, bool)
     text = str(value).strip() if whole or isinstance(value, str) else ""
-    if text.isdecimal() and 1 <= int(text[:9]) <= MOST_BEAMS:
+    if text.isdecimal() and least <= int(text[:9]) <= most:
         return int(text)
     raise InvalidParameter(
-        f"beams={str(value)[:50]!r} is no whole number from 1 to {MOST_BEAMS}.", limit=MOST_BEAMS
+        f"{name}={str(value)[:50]!r} is no whole number from {least} to {most}.", limit=most
     )
 
 
@@ -175,7 +190,7 @@ def _field_too_large(name: str) -> TooLarge:
 
 
 def _read_json(body: bytes) -> Upload:
-    """{"text": a sentence, "model": an id or left out}."""
+    """{"text": a sentence, "model": an id or left out}, and what is said of the search."""
     try:
         sent = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -190,7 +205,7 @@ def _read_json(body: bytes) -> Upload:
         raise MissingText("The body has no text.")
     if not isinstance(text, str) or not isinstance(model, str | None):
         raise MalformedBody("text and model are strings.")
-    return Upload(text, model or None, _beams(sent.get("beams")))
+    return Upload(text, model or None, _search(sent))
 
 
 @dataclass(eq=False, slots=True)
@@ -273,8 +288,13 @@ async def _read_form(request: Request, boundary: bytes, uploads: Budget) -> Uplo
             raise MalformedBody("The form has both an image and a text; one of them is looked at.")
         raise MissingImage("The form has no file part named 'image' and no field 'text'.")
     model = form.parts.get("model", b"").decode("utf-8", "replace").strip() or None
-    sent = form.parts.get("beams")
-    beams = None if sent is None else _beams(sent.decode("utf-8", "replace"))
+    search = _search(
+        {
+            name: form.parts[name].decode("utf-8", "replace")
+            for name in SEARCHED
+            if name in form.parts
+        }
+    )
     if "image" in form.parts:
-        return Upload(bytes(form.parts["image"]), model, beams)
-    return Upload(form.parts["text"].decode("utf-8", "replace"), model, beams)
+        return Upload(bytes(form.parts["image"]), model, search)
+    return Upload(form.parts["text"].decode("utf-8", "replace"), model, search)

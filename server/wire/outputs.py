@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -30,6 +30,9 @@ class CaptionOutput(Schema):
     text: str
     words: list[Word]
     beams: int = Field(description="how many beginnings were followed at once")
+    no_repeat_ngram: int = Field(
+        0, description="so many words were kept from standing twice in the same order; 0: none"
+    )
     cut: bool = Field(False, description="stopped at the most words, before its end")
     repeated: str | None = Field(None, description="three words that it says more than once")
 
@@ -40,6 +43,11 @@ class SequenceOutput(Schema):
     text: str
     words: list[Word]
     beams: int = Field(description="how many beginnings were followed at once")
+    no_repeat_ngram: int = Field(
+        0, description="so many words were kept from standing twice in the same order; 0: none"
+    )
+    cut: bool = Field(False, description="stopped at the most words, before its end")
+    repeated: str | None = Field(None, description="three words that it says more than once")
 
 
 class MaskClass(Schema):
@@ -92,6 +100,12 @@ def output(
             for i, (label, count) in enumerate(zip(found.labels, found.counts, strict=True))
         ]
         return MaskOutput(kind="mask", classes=classes, href=f"{analysis}/mask")
+    searched: dict[str, Any] = {
+        "beams": found.search.beams,
+        "no_repeat_ngram": found.search.no_repeat_ngram,
+        "cut": found.cut,
+        "repeated": found.repeated,
+    }
     words = [Word(index=w.index, text=w.text, score=w.score) for w in found.words]
     if found.source:
         return SequenceOutput(
@@ -99,15 +113,13 @@ def output(
             source=list(found.source),
             text=found.text,
             words=words,
-            beams=found.beams,
+            **searched,
         )
     return CaptionOutput(
         kind="caption",
         text=found.text,
         words=words,
-        beams=found.beams,
-        cut=found.cut,
-        repeated=found.repeated,
+        **searched,
     )
 
 

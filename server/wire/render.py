@@ -1,8 +1,8 @@
 """Named arrays → pictures. Only here are values normalised, and the picture says how.
 
 A value becomes a colour by its place between the smallest and the largest finite value of this map
-alone. What is not a number is hatched, never coloured. Cells are drawn as exact squares, without
-smoothing.
+alone; a table that diverges has zero in its middle. What is not a number is hatched, never
+coloured. Cells are drawn as exact squares, without smoothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from fovea.server.wire.negotiation import PNG
 from fovea.server.wire.pictures import Pixels, assembled, encoded, shrunk, size_at, strips
 
 Render = Literal["overlay", "heatmap", "raw16"]
-Colormap = Literal["viridis", "inferno", "cividis", "magma"]
+Colormap = Literal["viridis", "inferno", "cividis", "magma", "coolwarm"]
+DIVERGING: Colormap = "coolwarm"
+"""For values on both sides of zero: zero is drawn in the middle of its colours."""
 
 COLORMAPS_FILE = Path(__file__).with_name("colormaps.json")
 HEATMAP_PX = 512
@@ -59,7 +61,7 @@ def to_picture(
     photo, geometry: what an overlay is laid on; None where the network read a sentence. width: of
     an overlay, where it is to be smaller than the photo.
     """
-    low, high = scale(array.values)
+    low, high = scale(array.values, None if render == "raw16" else table)
     if render == "raw16":
         if media != PNG:
             raise NotAcceptable("Only PNG has 16 bits a pixel.", acceptable=[PNG])
@@ -81,10 +83,16 @@ def to_picture(
     return encoded(image, media, array.sentence, legend)
 
 
-def scale(values: Array) -> tuple[float, float]:
-    """The smallest and the largest finite value; (0, 0) where there is none."""
+def scale(values: Array, table: Colormap | None = None) -> tuple[float, float]:
+    """The values at both ends of the colours: the smallest and the largest finite one, or as far
+    from zero on either side where the table diverges; (0, 0) where there is none.
+    """
     finite = values[np.isfinite(values)]
-    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    if not finite.size:
+        return 0.0, 0.0
+    low, high = float(finite.min()), float(finite.max())
+    end = max(-low, high)
+    return (-end, end) if table == DIVERGING else (low, high)
 
 
 def _plane(values: Array) -> Array:
@@ -100,9 +108,9 @@ def _plane(values: Array) -> Array:
     return tiles.swapaxes(1, 2).reshape(tiles.shape[0] * maps.shape[1], -1)
 
 
-def _levels(values: Array, top: int) -> NDArray[np.uint16]:
-    """Each value as a level 0…top between smallest and largest; what is not finite is 0."""
-    low, high = scale(values)
+def _levels(values: Array, top: int, table: Colormap | None = None) -> NDArray[np.uint16]:
+    """Each value as a level 0…top between the ends of its scale; what is not finite is no level."""
+    low, high = scale(values, table)
     span = (high - low) or 1.0
     share = (np.where(np.isfinite(values), values, low).astype(np.float64) - low) / span
     return np.rint(share * top).astype(np.uint16)
@@ -142,7 +150,7 @@ def _coloured(
 
     top: of the first pixel row in the picture, so that hatching goes on from strip to strip.
     """
-    cells = colormap(table)[_levels(values, 255)]
+    cells = colormap(table)[_levels(values, 255, table)]
     # A row of cells is coloured once, however many rows of pixels it has.
     used, row_of = np.unique(rows, return_inverse=True)
     pixels: Pixels = cells[used][:, columns][row_of]

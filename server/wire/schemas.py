@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -95,6 +96,12 @@ class Analysis(Schema):
     )
 
 
+class MeasuredApart(Schema):
+    top1: float = Field(description="the share of photos whose class came first, on 0…1")
+    photos: int = Field(description="how many; none was trained on or chosen by")
+    by: str = Field(description="whose measurement it is")
+
+
 class ModelSummary(Schema):
     id: str
     title: str
@@ -107,7 +114,10 @@ class ModelSummary(Schema):
     status: Status
     parameters: int | None
     size_bytes: int | None
-    metrics: dict[str, Any]
+    metrics: dict[str, Any] = Field(description="on the validation part, as served")
+    measured_apart: MeasuredApart | None = Field(
+        None, description="a second score, on photos kept apart from training and choosing"
+    )
     licence: str | None
     reason: str | None = Field(None, description="why it is unavailable")
     default: bool = Field(False, description="whether a photo without a model is given to it")
@@ -121,6 +131,15 @@ class Preprocessing(Schema):
     std: list[float]
     channels: int
     fit: str
+    order: str = Field(description="of three channels: rgb or bgr")
+    stretch_px: list[int] | None = Field(
+        description="[height, width] that a photo is resized to, whatever its shape, before the "
+        "centre is cut out; null where it keeps its shape"
+    )
+    centre_down: bool = Field(
+        description="whether half a pixel of margin is left off at the top and left; else it is "
+        "rounded to even"
+    )
 
 
 class Progress(Schema):
@@ -329,6 +348,9 @@ def preprocessing_of(wanted: Wanted | None) -> Preprocessing | None:
         std=list(wanted.std),
         channels=wanted.channels,
         fit=wanted.fit,
+        order=wanted.order,
+        stretch_px=None if wanted.stretch_px is None else list(wanted.stretch_px),
+        centre_down=wanted.centre_down,
     )
 
 
@@ -343,4 +365,5 @@ def _summary_fields(spec: ModelSpec) -> dict[str, Any]:
         "reads": task_of(spec.task).reads,
         "input_size": spec.preprocessing and list(spec.preprocessing.crop_px),
         "metrics": dict(spec.metrics),
+        "measured_apart": None if spec.apart is None else asdict(spec.apart),
     }

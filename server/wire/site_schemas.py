@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, GetJsonSchemaHandler, SerializerFunctionWrapHandler, model_serializer
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from fovea.models.kinds.registry import SITE_KINDS
 from fovea.models.methods.making.queries import key_grid, query_grid, windows, word_labels
@@ -41,6 +43,16 @@ class Grid(Schema):
         description="pixels that a cell was made from, with the cell's middle; more than the "
         "stride where patches overlap",
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, made: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Its fields, which a serializer of one's own hides from OpenAPI."""
+        plain = cast("CoreSchema", {key: made[key] for key in made if key != "serialization"})
+        described = handler(plain)
+        handler.resolve_ref_schema(described)["required"] = ["rows", "columns"]
+        return described
 
     @model_serializer(mode="wrap")
     def _said(self, made: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -64,19 +64,34 @@ def analysis_of(page: Page) -> str:
 
 
 def colour_cells(server: str, values: NDArray[np.float64], colormap: str) -> NDArray[np.float64]:
-    """(row, column, 3): the colour of each value, placed between the smallest and the largest."""
-    digits = get(server, "/vendor/colormaps.json")[colormap]
+    """(row, column, 3): the colour of each value; of values on both sides of zero the one table
+    that diverges.
+    """
+    signed = values.min() < 0 < values.max()
+    digits = get(server, "/vendor/colormaps.json")["coolwarm" if signed else colormap]
     table = np.frombuffer(bytes.fromhex(digits), dtype=np.uint8).reshape(256, 3)
+    return table[np.floor(placed(values) * 255 + 0.5).astype(int)].astype(np.float64)
+
+
+def placed(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """0…1 between the ends of the colours: zero is in the middle where it lies among the values."""
     low, high = values.min(), values.max()
-    steps = np.floor((values - low) / (high - low) * 255 + 0.5).astype(int)
-    return table[steps].astype(np.float64)
+    if low < 0 < high:
+        high = max(-low, high)
+        low = -high
+    return np.asarray((values - low) / (high - low))
 
 
 def expected_cells(
     server: str, values: NDArray[np.float64], colormap: str, opacity: float
 ) -> NDArray[np.float64]:
-    """(row, column, 3): what each cell must look like over grey."""
-    return colour_cells(server, values, colormap) * opacity + GREY * (1 - opacity)
+    """(row, column, 3): what each cell must look like over grey: its opacity grows with its value,
+    or with its distance from zero.
+    """
+    signed = values.min() < 0 < values.max()
+    shares = np.abs(2 * placed(values) - 1) if signed else placed(values)
+    alpha = opacity * shares[..., None]
+    return colour_cells(server, values, colormap) * alpha + GREY * (1 - alpha)
 
 
 def cell_centre(

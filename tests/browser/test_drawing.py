@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import urllib.request
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from tests.browser.looking import (
     expected_cells,
     get,
     pixels,
+    placed,
     seen_cells,
 )
 
@@ -184,6 +186,44 @@ def test_export_is_the_photo_with_the_map_and_its_sentence(
         photo = np.array(Image.open(io.BytesIO(answer.read())).convert("RGB")).astype(float)
     for row, column in ((2, 3), (7, 7), (11, 9)):
         x, y = cell_centre(analysis, row, column, *values.shape)
-        wanted = 0.6 * colours[row, column] + 0.4 * photo[int(y), int(x)]
+        alpha = 0.8 * placed(values)[row, column]
+        wanted = alpha * colours[row, column] + (1 - alpha) * photo[int(y), int(x)]
         # The photo is enlarged by the browser's own smoothing.
         assert np.abs(exported[int(2 * y), int(2 * x)] - wanted).max() < 12
+
+
+def test_the_photo_shows_where_there_is_little(watched: Watched, attending: Attending) -> None:
+    """Opacity grows with the value, unless it is to be even; a held key shows the photo alone."""
+    page = watched.open(f"?sample=chelsea&model={attending.model}&site={attending.site(4)}")
+    expect(page.locator("#sentence")).to_contain_text("Opacity grows with the value.")
+    expect(page.locator(".legend").first).to_contain_text("opacity by value")
+    values = attention(watched, attending.site(4), query="cls", head="mean")
+    analysis = get(watched.server, f"/v1/analyses/{analysis_of(page)}")
+    wanted = expected_cells(watched.server, values, "inferno", 0.8)
+    shown = seen_cells(page, analysis, *values.shape).astype(float)
+    assert np.abs(shown - wanted).max() <= 6
+
+    page.locator("#fade").uncheck()
+    expect(page).to_have_url(re.compile("fade=even"))
+    expect(page.locator("#sentence")).not_to_contain_text("Opacity")
+    even = colour_cells(watched.server, values, "inferno") * 0.8 + 128 * 0.2
+    shown = seen_cells(page, analysis, *values.shape).astype(float)
+    assert np.abs(shown - even).max() <= 6
+
+    page.keyboard.down("b")
+    expect(page.locator("#frame .overlay")).to_be_hidden()
+    expect(page.locator("#frame .photo")).to_be_visible()
+    page.keyboard.up("b")
+    expect(page.locator("#frame .overlay")).to_be_visible()
+
+
+def test_values_on_both_sides_of_zero_diverge_from_it(watched: Watched) -> None:
+    page = watched.open("?sample=sunflower&model=vit&method=positions&query=3,4")
+    expect(page.locator("#sentence")).to_contain_text("distance from zero")
+    low, high = page.locator(".legend .number").all_inner_texts()[:2]
+    assert low == f"−{high}"
+    expect(page.locator(".legend").first).to_contain_text("zero in the middle")
+    expect(page.locator("#colormap")).to_have_value("coolwarm")
+    expect(page.locator("#colormap")).to_be_disabled()
+    page.get_by_role("radio", name="Rollout", exact=True).click()
+    expect(page.locator("#colormap")).to_have_value("inferno")

@@ -34,7 +34,8 @@ function painted(values, smooth = false) {
       [0, 0.5, 0],
     ],
     table: tables.viridis,
-    opacity: 1,
+    opacities: new Float32Array(256).fill(1),
+    hatching: 1,
     smooth,
   });
   return (x, y) => [...image.data.slice(4 * (6 * y + x), 4 * (6 * y + x) + 4)];

@@ -86,7 +86,9 @@ def running(settings: Settings, catalog: Catalog | None = None) -> Iterator[Runn
     thread.start()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
-        with httpx.Client(base_url=url, timeout=60) as client:
+        # Connections are let go before the server does, so that no request meets a closing one.
+        kept = httpx.Limits(keepalive_expiry=5)
+        with httpx.Client(base_url=url, timeout=60, limits=kept) as client:
             until(lambda: server.started)
             yield Running(url, client, app)
     finally:

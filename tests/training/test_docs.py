@@ -31,6 +31,20 @@ def test_a_row_is_what_the_card_says(card: Path) -> None:
     assert float(number[1]) == pytest.approx(measured, abs=0.5001 * 10**-decimals)
 
 
+APART = re.compile(r"^\| `(\w+)` \| ([\d.]+) % \|$", re.M)
+
+
+def test_the_scores_measured_apart_are_those_of_the_cards() -> None:
+    told = dict(APART.findall((ROOT / "docs" / "training.md").read_text("utf-8")))
+    cards = [json.loads(path.read_text("utf-8")) for path in CARDS]
+    apart = {card["id"]: card["measured_apart"] for card in cards if "measured_apart" in card}
+    photos = {card["id"] for card in cards if card["data"].startswith("Caltech-101")}
+    assert set(told) == set(apart) == photos
+    for model, measured in apart.items():
+        assert f"{100 * measured['top1']:.1f}" == told[model]
+        assert measured.keys() == {"top1", "photos", "by"}
+
+
 def test_the_page_tells_the_errors_that_were_measured() -> None:
     page = (ROOT / "frontend" / "kinds" / "positions" / "explanation.js").read_text("utf-8")
     variants = json.loads((ROOT / "docs/claims/positions.json").read_text("utf-8"))["variants"]

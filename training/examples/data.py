@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from fovea.models.preprocessing import Preprocessing, cut
+
 CANVAS_PX = 128
 DEFAULT_DATA_DIR = Path("data")
 
@@ -67,24 +69,24 @@ def readable(name: str) -> str:
     return name.replace("_", " ").strip()
 
 
-def fit_square(photo: Image.Image, size_px: int) -> Image.Image:
-    """Resize the short side to size_px (bicubic, antialiased) and keep the centre square."""
-    width, height = photo.size
-    scale = size_px / min(width, height)
-    resized = photo.resize(
-        (max(size_px, round(width * scale)), max(size_px, round(height * scale))),
-        Image.Resampling.BICUBIC,
-    )
-    left, top = (resized.width - size_px) // 2, (resized.height - size_px) // 2
-    return resized.crop((left, top, left + size_px, top + size_px))
+def fit_square(photo: Image.Image, size_px: int) -> Tensor:
+    """The centre square of an RGB photo whose short side became size_px, uint8 (3, row, column).
+
+    By the very steps that serve a photo, so that a network learns from what it will be shown.
+    """
+    wanted = Preprocessing(size_px, (size_px, size_px), "bicubic", _AS_IT_IS, _ONE)
+    return cut(torch.from_numpy(np.array(photo)).permute(2, 0, 1), wanted)[0]
+
+
+_AS_IT_IS, _ONE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+"""Mean and deviation of a photo that is not normalised: a crop is, once it is resampled."""
 
 
 def decode(files: Sequence[bytes], size_px: int) -> Tensor:
     """JPEG files as uint8 (file, 3, size_px, size_px)."""
     pictures = torch.empty((len(files), 3, size_px, size_px), dtype=torch.uint8)
     for index, content in enumerate(files):
-        photo = fit_square(Image.open(BytesIO(content)).convert("RGB"), size_px)
-        pictures[index] = torch.from_numpy(np.array(photo)).permute(2, 0, 1)
+        pictures[index] = fit_square(Image.open(BytesIO(content)).convert("RGB"), size_px)
     return pictures
 
 

@@ -33,8 +33,8 @@ export function paint(image, frame) {
   const lookup = frame.smooth ? smoothValue : cellValue;
   const copies = !frame.smooth && b === 0 && d === 0 && !frame.values.some(Number.isNaN);
   let painted = NaN; // the row of cells that the pixel row before lies in, −1 outside
-  const alpha = Math.round(frame.opacity * 255);
-  const palette = paletteOf(frame.table, alpha);
+  const palette = paletteOf(frame.table, frame.opacities);
+  const alpha = Math.round(frame.hatching * 255);
   const dim = packed(DIM.colour[0], DIM.colour[1], DIM.colour[2], Math.round(DIM.alpha * 255));
   const stripes = [HATCH.dark, HATCH.light].map((grey) => packed(grey, grey, grey, alpha));
   for (let y = 0; y < height; y++) {
@@ -81,10 +81,10 @@ function smoothValue({ values, rows, columns }, row, column) {
   return upper * (1 - y + top) + lower * (y - top);
 }
 
-/** @param {import("../colormap.js").Table} table @param {number} alpha */
-function paletteOf(table, alpha) {
+/** @param {import("../colormap.js").Table} table @param {Float32Array} opacities */
+function paletteOf(table, opacities) {
   return Uint32Array.from({ length: 256 }, (_, i) =>
-    packed(table[3 * i], table[3 * i + 1], table[3 * i + 2], alpha),
+    packed(table[3 * i], table[3 * i + 1], table[3 * i + 2], Math.round(255 * opacities[i])),
   );
 }
 

@@ -12,7 +12,8 @@ import { createWebglRenderer } from "./webgl.js";
  * @property {import("../../geometry.js").PatchGrid} grid
  * @property {import("../../geometry.js").Geometry} geometry
  * @property {import("../colormap.js").Table} table
- * @property {number} opacity
+ * @property {Float32Array} opacities  one for each step of the table
+ * @property {number} hatching  the opacity of what is undefined
  * @property {boolean} smooth  bilinear between cell centres instead of exact cells
  *
  * @typedef {object} Frame  a Drawing made ready for one canvas size
@@ -22,7 +23,8 @@ import { createWebglRenderer } from "./webgl.js";
  * @property {number[][]} toCell  canvas pixel to cell units
  * @property {[number, number, number, number]} [seen]  what was looked at, in cell units: top, left, bottom, right; all cells if not said
  * @property {import("../colormap.js").Table} table
- * @property {number} opacity
+ * @property {Float32Array} opacities
+ * @property {number} hatching
  * @property {boolean} smooth
  *
  * @typedef {object} Renderer
@@ -83,10 +85,10 @@ export function createOverlay(parent, wanted = "auto") {
 }
 
 /** @param {Drawing} drawing @param {number} width @param {number} height @returns {Frame} */
-export function prepare({ values, grid, geometry, table, opacity, smooth }, width, height) {
+export function prepare({ values, grid, geometry, table, opacities, hatching, smooth }, width, height) {
   const toCell = canvasToCell(geometry, grid, width, height);
   const seen = seenCells(geometry, grid);
-  return { values, rows: grid.rows, columns: grid.columns, toCell, seen, table, opacity, smooth };
+  return { values, rows: grid.rows, columns: grid.columns, toCell, seen, table, opacities, hatching, smooth };
 }
 
 /** @param {HTMLElement} parent */

@@ -17,7 +17,7 @@ uniform sampler2D colours;
 uniform ivec2 grid;           // (columns, rows)
 uniform vec4 seen;            // top, left, bottom, right, in cells
 uniform vec3 toColumn, toRow;
-uniform float height, opacity, hatchWidth;
+uniform float height, hatching, hatchWidth;
 uniform bool smoothly;
 uniform vec4 dim;
 uniform vec2 hatch;
@@ -40,12 +40,12 @@ void main() {
     return;
   }
   vec2 value = smoothly ? bilinear(cell) : texelFetch(map, clamp(ivec2(floor(cell)), ivec2(0), grid - 1), 0).rg;
-  vec3 colour = texelFetch(colours, ivec2(int(value.r * 255.0 + 0.5), 0), 0).rgb;
+  vec4 colour = texelFetch(colours, ivec2(int(value.r * 255.0 + 0.5), 0), 0);
   if (value.g < 1.0) {
     float stripe = mod(floor((floor(at.x) + floor(at.y)) / hatchWidth), 2.0);
-    colour = vec3(mix(hatch.x, hatch.y, stripe));
+    colour = vec4(vec3(mix(hatch.x, hatch.y, stripe)), hatching);
   }
-  pixel = vec4(colour * opacity, opacity);
+  pixel = vec4(colour.rgb * colour.a, colour.a);
 }`;
 
 /**
@@ -65,7 +65,7 @@ export function createWebglRenderer(canvas) {
   gl.useProgram(program);
   const at = (/** @type {string} */ name) => gl.getUniformLocation(program, name);
   const places = Object.fromEntries(
-    ["grid", "seen", "toColumn", "toRow", "height", "opacity", "smoothly"].map((name) => [name, at(name)]),
+    ["grid", "seen", "toColumn", "toRow", "height", "hatching", "smoothly"].map((name) => [name, at(name)]),
   );
   gl.uniform1i(at("map"), 0);
   gl.uniform1i(at("colours"), 1);
@@ -78,28 +78,27 @@ export function createWebglRenderer(canvas) {
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
   }
-  /** @type {import("../colormap.js").Table | null} */
-  let table = null;
+  /** @type {import("./overlay.js").Frame | null} */
+  let before = null;
 
   return {
     draw(frame) {
-      const { values, rows, columns, toCell, opacity, smooth } = frame;
+      const { values, rows, columns, toCell, hatching, smooth } = frame;
       const seen = frame.seen ?? [0, 0, rows, columns];
       gl.viewport(0, 0, canvas.width, canvas.height);
       gl.activeTexture(gl.TEXTURE0);
       gl.texImage2D(gl.TEXTURE_2D, 0, gl.RG32F, columns, rows, 0, gl.RG, gl.FLOAT, withValidity(values));
-      if (frame.table !== table) {
-        table = frame.table;
+      if (frame.table !== before?.table || frame.opacities !== before.opacities) {
+        before = frame;
         gl.activeTexture(gl.TEXTURE1);
-        gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
-        gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGB8, 256, 1, 0, gl.RGB, gl.UNSIGNED_BYTE, table);
+        gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, 256, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, withOpacities(frame));
       }
       gl.uniform2i(places.grid, columns, rows);
       gl.uniform4f(places.seen, seen[0], seen[1], seen[2], seen[3]);
       gl.uniform3fv(places.toColumn, toCell[0]);
       gl.uniform3fv(places.toRow, toCell[1]);
       gl.uniform1f(places.height, canvas.height);
-      gl.uniform1f(places.opacity, opacity);
+      gl.uniform1f(places.hatching, hatching);
       gl.uniform1i(places.smoothly, smooth ? 1 : 0);
       gl.drawArrays(gl.TRIANGLES, 0, 3);
     },
@@ -111,6 +110,16 @@ export function createWebglRenderer(canvas) {
       gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4)); // gl.finish may return early
     },
   };
+}
+
+/** @param {import("./overlay.js").Frame} frame */
+function withOpacities({ table, opacities }) {
+  const steps = new Uint8Array(4 * opacities.length);
+  for (let i = 0; i < opacities.length; i++) {
+    steps.set(table.subarray(3 * i, 3 * i + 3), 4 * i);
+    steps[4 * i + 3] = Math.round(255 * opacities[i]);
+  }
+  return steps;
 }
 
 /** (value, defined) pairs: a shader cannot be trusted to tell NaN. @param {Float32Array} values */

@@ -39,7 +39,7 @@ function whyPrediction(entry, asked, state, first, set) {
         class: "why",
         "aria-pressed": String(asked),
         title: asked ? "Back to what was shown" : `What counted for “${entry.label}”?`,
-        onclick: () => set(asked ? { method: "site" } : { method: shown, target: entry.index }),
+        onclick: () => set(asked ? { method: "site", against: null } : { method: shown, target: entry.index, against: null }),
       },
       ...bar(entry),
     ),

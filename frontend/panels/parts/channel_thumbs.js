@@ -1,6 +1,6 @@
 // The channels that a gate lets through most and least, as small pictures that can be chosen.
 
-import { extent, normalise, paintCells } from "../../paint/colormap.js";
+import { paintValues } from "../../paint/colormap.js";
 import { h, put } from "../../ui/dom.js";
 import { siteOf } from "../../view/keep_picture.js";
 import { number } from "../../ui/format.js";
@@ -37,7 +37,7 @@ function thumb({ store, session }, site, gate, channel) {
     .then((/** @type {any} */ map) => {
       const { tables, colormap } = store.get();
       if (tables)
-        paintCells(canvas, normalise(map.data, ...extent(map.data)), map.shape.at(-1), tables[colormap]);
+        paintValues(canvas, map.data, map.shape.at(-1), tables, colormap);
     })
     .catch(() => canvas.remove());
   return h(

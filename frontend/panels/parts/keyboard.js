@@ -29,6 +29,7 @@ export function mountKeyboard({ store }, help) {
     "-": () => changeOpacity(-0.1),
     "+": () => changeOpacity(0.1),
     "=": () => changeOpacity(0.1),
+    b: () => store.set({ bare: true }),
     o: () => press("open"),
     "/": () => press("model"),
     v: () => press("compare"),
@@ -40,7 +41,7 @@ export function mountKeyboard({ store }, help) {
 
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    if (/** @type {HTMLElement} */ (event.target).closest("input, select, textarea")) return;
+    if (/** @type {HTMLElement} */ (event.target).closest("input:not([type=checkbox]), select, textarea")) return;
     const { key } = event;
     if (key in ARROWS) moveQuery(ARROWS[key]);
     else if (/^[1-5]$/.test(key)) openTab(Number(key) - 1);
@@ -48,6 +49,10 @@ export function mountKeyboard({ store }, help) {
     else return;
     event.preventDefault();
   });
+
+  const bare = (/** @type {boolean} */ on) => store.set({ bare: on });
+  addEventListener("keyup", ({ key }) => key === "b" && bare(false));
+  addEventListener("blur", () => bare(false));
 
   /** @param {number} by */
   function moveSite(by) {

@@ -97,9 +97,25 @@ def target_of(subject: Subject, target: str | None) -> int:
     """The index of a class by its number or its label; the predicted one if none is named."""
     require_classes(subject)
     assert subject.predicted is not None
-    if target is None:
-        return subject.predicted
-    text = target.strip()
+    return subject.predicted if target is None else _class_of(subject, "target", target)
+
+
+def other_class(subject: Subject, against: str, index: int) -> int:
+    """The index of the class that the class `index` is held against; raises BadOption where it is
+    the same one.
+    """
+    other = _class_of(subject, "against", against)
+    if other == index:
+        raise BadOption(
+            f"against={against[:50]!r} is the class that the map is for, so nothing would be left.",
+            hint="Name another class in against, or in target.",
+        )
+    return other
+
+
+def _class_of(subject: Subject, option: str, given: str) -> int:
+    """The index of a class by its number or its label; raises BadOption, which names `option`."""
+    text = given.strip()
     count = None if subject.labels is None else len(subject.labels)
     if text.isdecimal() and count is not None and int(text[:9]) < count:
         return int(text)
@@ -110,7 +126,7 @@ def target_of(subject: Subject, target: str | None) -> int:
             return index
     valid = f"0 to {count - 1}, or a label" if count else "the predicted class only"
     raise BadOption(
-        f"target={text[:50]!r} is no class of {subject.name}; valid: {valid}."
+        f"{option}={text[:50]!r} is no class of {subject.name}; valid: {valid}."
         f"{did_you_mean(text, names)}",
         hint="The labels are in the model's card, GET /v1/models/{model}.",
     )

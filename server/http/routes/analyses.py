@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from fovea.models.methods.base import Subject
+from fovea.models.running.tasks import Search
 from fovea.server import problems
 from fovea.server.answers.named_array import NamedArray
 from fovea.server.answers.subject import learned_of
@@ -27,7 +28,7 @@ from fovea.server.http.routes.common import (
     documented,
     refusals,
 )
-from fovea.server.http.upload import MOST_BEAMS
+from fovea.server.http.upload import LONGEST_NGRAM, MOST_BEAMS
 from fovea.server.wire import encode, examples, masks, outputs, schemas
 from fovea.server.wire.negotiation import CSV, JPEG, JSON, NPY, PNG, WEBP
 from fovea.server.wire.pictures import PICTURES, size_at
@@ -54,6 +55,11 @@ _UPLOAD: dict[str, Any] = {
                         },
                         "model": {"type": "string", "example": examples.MODEL},
                         "beams": {"type": "integer", "minimum": 1, "maximum": MOST_BEAMS},
+                        "no_repeat_ngram": {
+                            "type": "integer",
+                            "minimum": 0,
+                            "maximum": LONGEST_NGRAM,
+                        },
                     },
                 }
             },
@@ -65,6 +71,11 @@ _UPLOAD: dict[str, Any] = {
                         "text": {"type": "string"},
                         "model": {"type": "string"},
                         "beams": {"type": "integer", "minimum": 1, "maximum": MOST_BEAMS},
+                        "no_repeat_ngram": {
+                            "type": "integer",
+                            "minimum": 0,
+                            "maximum": LONGEST_NGRAM,
+                        },
                     },
                     "additionalProperties": False,
                 },
@@ -117,6 +128,15 @@ async def analyse(
             "each word is the likeliest one",
         ),
     ] = 1,
+    no_repeat_ngram: Annotated[
+        int,
+        Query(
+            ge=0,
+            le=LONGEST_NGRAM,
+            description="for models that write: so many words never stand twice in the same order; "
+            "with 0 they may",
+        ),
+    ] = 0,
 ) -> Response:
     """Look at a photo, or read a sentence, with a network and keep what it attended to.
 
@@ -124,8 +144,9 @@ async def analyse(
     computed again.
     """
     async with upload.read(request, engine.uploads, engine.settings.max_upload_bytes) as sent:
-        chosen, followed = sent.with_query(request.query_params, model, beams)
-        asked = engine.analyse(sent.take(), chosen, followed, sent.done)
+        search = Search(beams, no_repeat_ngram)
+        chosen, search = sent.with_query(request.query_params, model, search)
+        asked = engine.analyse(sent.take(), chosen, search, sent.done)
 
         async def analysed() -> tuple[Analysis, Subject]:
             kept = await asked

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from fovea.models.preprocessing import prepare
@@ -46,6 +47,33 @@ def test_maps_for_a_class(site: Running, analysis: dict[str, Any], method: str) 
     assert other["target"]["label"] in other["sentence"]
     refused = site.client.get(path, params={"target": "no such thing"})
     assert (refused.status_code, refused.json()["type"]) == (422, "/problems/invalid-parameter")
+
+
+@pytest.mark.parametrize("method", [*FOR_A_CLASS, "head-importance"])
+def test_the_difference_of_two_classes(
+    site: Running, analysis: dict[str, Any], method: str
+) -> None:
+    """Values of the one minus values of the other, bit for bit, with both classes named."""
+    path = at(analysis, f"/maps/{method}")
+
+    def values(**asked: int | str) -> NDArray[np.float32]:
+        return np.array(site.client.get(path, params=asked).json()["values"], np.float32)
+
+    label = site.client.get(f"/v1/models/{analysis['model']}").json()["labels"][7].split(",")[0]
+    answer = site.client.get(path, params={"target": 3, "against": label}).json()
+    assert answer["target"]["index"] == 3
+    assert answer["against"]["index"] == 7
+    named = [answer[one]["label"] for one in ("target", "against")]
+    assert named[1].split(",")[0] == label
+    assert answer["sentence"].endswith(f"for {named[0]} minus {named[1]}")
+    difference = np.array(answer["values"], np.float32)
+    np.testing.assert_array_equal(difference, values(target=3) - values(target=7))
+    assert np.abs(difference).max() > 0
+    np.testing.assert_array_equal(difference, -values(target=7, against=3))
+    for against in ("3", "no such thing", "1e9"):
+        refused = site.client.get(path, params={"target": 3, "against": against})
+        assert (refused.status_code, refused.json()["type"]) == (422, "/problems/invalid-parameter")
+        assert refused.json()["detail"].startswith(f"against={against!r}")
 
 
 def test_rollout_as_vit_explain_defines_it(site: Running, analysis: dict[str, Any]) -> None:

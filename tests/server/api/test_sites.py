@@ -224,5 +224,6 @@ FITTING = {
     "attention": ("attention", "attention?query=all&head=all", "steps", "projections"),
     "channel-gate": ("gate", "features?channel=0", "steps"),
     "spatial-gate": ("gate", "features?channel=0", "steps"),
+    "strip-gate": ("gate", "features?channel=0", "steps"),
     "spatial-transformer": ("grid", "grid/warped", "steps"),
 }

@@ -85,6 +85,11 @@ def test_a_class_and_a_token(tmp_path: Path, vit: Any, sunflower: tuple[Any, Any
     _, for_class = run_for_class(vit.module, inputs, garfield, vit.layouts)
     expected = relevance(for_class).values.numpy()
     assert np.abs(np.load(out) - expected).max() < 1e-4 * expected.max()
+    assert told(*common, "relevance", "--target", "Garfield", "--against", "sunflower") == 0
+    sunflowers = vit.spec.labels.index("sunflower")
+    _, other = run_for_class(vit.module, inputs, sunflowers, vit.layouts)
+    expected = expected - relevance(other).values.numpy()
+    assert np.abs(np.load(out) - expected).max() < 1e-4 * np.abs(expected).max()
 
     assert told(*common, "attention", "--query", "5,9", "--layer", "2", "--head", "1") == 0
     third = [site for site in trace.sites if site.kind == "attention"][2]

@@ -135,6 +135,48 @@ def test_a_caption_by_beam_search(
     assert (wrong.status_code, wrong.json()["type"]) == (422, "/problems/invalid-parameter")
 
 
+def test_phrases_are_kept_from_standing_twice(
+    site: Running, pixels: np.ndarray, caption: dict[str, Any]
+) -> None:
+    module = build(Writers().spec(CAPTIONER))
+
+    def asked(query: dict[str, Any], **fields: str) -> dict[str, Any]:
+        response = site.client.post(
+            "/v1/analyses",
+            params=query,
+            files={"image": png_of(pixels)},
+            data={"model": CAPTIONER, **fields},
+        )
+        assert response.status_code == 201, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    for size in (1, 2):
+        answer = asked({"no_repeat_ngram": size})
+        words = [word["index"] for word in answer["output"]["words"]]
+        phrases = [tuple(words[at : at + size]) for at in range(len(words) - size + 1)]
+        assert len(set(phrases)) == len(phrases)
+        wanted = module.generate(network_input(pixels), no_repeat_ngram=size)[0].tolist()  # type: ignore[operator]
+        assert words == [index for index in wanted if index > 2]
+        assert answer["output"]["no_repeat_ngram"] == size
+        assert answer["id"] != caption["id"]
+        assert asked({}, no_repeat_ngram=str(size))["id"] == answer["id"]
+    assert caption["output"]["no_repeat_ngram"] == 0
+    for wrong in ("-1", "11", "two"):
+        for given in ({"params": {"no_repeat_ngram": wrong}}, {"data": {"no_repeat_ngram": wrong}}):
+            answer = site.client.post("/v1/analyses", files={"image": png_of(pixels)}, **given)
+            assert (answer.status_code, answer.json()["type"]) == (
+                422,
+                "/problems/invalid-parameter",
+            )
+
+
+def test_an_answer_that_was_cut_says_so(caption: dict[str, Any]) -> None:
+    output, warnings = caption["output"], " ".join(caption["warnings"])
+    assert output["cut"] == ("cut at" in warnings)
+    assert (output["repeated"] is not None) == ("more than once" in warnings)
+
+
 def test_beams_make_no_difference_to_what_writes_nothing(
     site: Running, pixels: np.ndarray, walls: dict[str, Any]
 ) -> None:

@@ -103,3 +103,15 @@ def test_pictures_of_one_and_of_three_channels() -> None:
     assert np.asarray(grey).tolist() == [[0, 128, 255, 0]]
     colour = Image.open(io.BytesIO(render.picture(np.ones((3, 2, 2), np.float32))))
     assert (colour.mode, colour.size) == ("RGB", (2, 2))
+
+
+def test_a_table_that_diverges_has_zero_in_its_middle() -> None:
+    values = np.array([[-1.0, 0.0, 4.0]])
+    drawn = render.heatmap(values, "coolwarm")
+    size = drawn.shape[1] // 3
+    minus, zero, plus = (tuple(drawn[0, size * at].tolist()) for at in range(3))
+    assert render.scale(values, "coolwarm") == (-4.0, 4.0)
+    assert zero == (221, 221, 221)  # Moreland 2009: neutral between (59, 76, 192) and (180, 4, 38)
+    assert plus == (180, 4, 38)
+    assert minus[2] > minus[0], "below zero is blue"
+    assert render.scale(values, "viridis") == (-1.0, 4.0)
