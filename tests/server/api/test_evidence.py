@@ -78,8 +78,8 @@ def test_every_measure_has_its_baselines(
 
 
 def test_road_has_both_orders(site: Running, picture: Callable[[int], bytes]) -> None:
-    digit = site.analyse(picture(3), "stn_digits")
-    found = measured(site, digit, map="grad-cam", measure="road")
+    small = site.analyse(picture(3), "cbam_resnet")
+    found = measured(site, small, map="grad-cam", measure="road")
     gains = [point["least"] - point["probability"] for point in found["curve"]]
     assert len(gains) == 9
     assert found["score"] == pytest.approx(sum(gains) / 18, abs=1e-9)
