@@ -58,7 +58,7 @@ examples:
   fovea explain cat.jpg --map rollout --map relevance -o maps/      one pass, two files
   fovea explain cat.jpg --json | jq '.[0].values'              values instead of a file
   curl -s ADDRESS | fovea explain - -o map.png                a photo from a pipe
-  fovea explain cat.jpg --edit '{{"edit": "off", "site": "s03"}}' -o without.png
+  fovea explain cat.jpg --edit '{{"edit": "off", "site": "s05"}}' -o without.png
   fovea explain cat.jpg --variant vit-explain -o cat.png      rollout as that tool defines it
   fovea explain cat.jpg --model captioner --map attention --word 1 -o where.png
   fovea explain --model text_transformer --text "the cat sees a dog" -o words.html
@@ -86,6 +86,15 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", metavar="ID", help="see `fovea models` (the first of them)")
     asking.add(parser)
+    parser.add_argument(
+        "--edit",
+        action="append",
+        type=_edit,
+        dest="edits",
+        metavar="JSON",
+        help="look with something changed, as docs/what-if.md says: "
+        """'{"edit": "off", "site": "s03", "heads": [0]}'; may be given more than once""",
+    )
     add_search(parser)
     written = parser.add_argument_group("what is written")
     written.add_argument(
@@ -239,6 +248,8 @@ async def _explain(
 ) -> tuple[list[dict[str, Any]], str]:
     """Looks once, writes a file for each map; (a record a map, a line that says so)."""
     analysis = await engine.analyse(work.read(), model, search)
+    if edits := asked[0].edits:
+        analysis = await engine.edited(analysis, tuple(edits))
     records = []
     for named, output in zip_longest(asked, work.outputs):
         options = await asking.with_map(engine, analysis, named)

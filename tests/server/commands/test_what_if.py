@@ -13,12 +13,12 @@ from fovea.server.commands.cli import main
 
 SAMPLES = Path(__file__).parents[3] / "frontend" / "samples"
 PHOTO = SAMPLES / "sunflower.jpg"
-FOLDER_EDIT = json.dumps({"edit": "block", "site": "s03", "queries": ["cls"], "keys": [[0, 0]]})
+FOLDER_EDIT = json.dumps({"edit": "block", "site": "s05", "queries": ["cls"], "keys": [[0, 0]]})
 
 
 def test_explain_looks_with_an_edit(tmp_path: Path) -> None:
     out = tmp_path / "row.npy"
-    asked = ["--model", "vit", "--map", "attention", "--site", "s03", "--query", "cls"]
+    asked = ["--model", "vit", "--map", "attention", "--site", "s05", "--query", "cls"]
     main(["explain", str(PHOTO), *asked, "--edit", FOLDER_EDIT, "-o", str(out)])
     values = np.load(out)
     assert values[0, 0] == 0
@@ -43,7 +43,7 @@ def test_sweep_writes_one_table_of_all_photos(tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["sweep", str(tmp_path), "--model", "vit", "--over", "layers", "-o", str(out)])
     assert ended.value.code == 1  # for the one that is no photo; the others are done
-    rows = list(csv.DictReader(out.open(encoding="utf-8")))
+    rows = list(csv.DictReader(out.read_text(encoding="utf-8").splitlines()))
     photos = [Path(row["photo"]).name for row in rows]
     assert set(photos) == {"a.jpg", "b.jpg"}
     assert photos.count("a.jpg") == photos.count("b.jpg") > 1
