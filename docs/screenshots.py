@@ -96,6 +96,21 @@ SHOTS = (
     Shot("mask", "sa_unet", "sample=room_bricks&method=mask"),
     Shot("mask-attention", "sa_unet", "sample=room_bricks&method=site", hover=(0.5, 0.35)),
     Shot("grad-cam", "se_resnet", "sample=sunflower&method=grad-cam", dark=False),
+    Shot(
+        "what-if",
+        VIT,
+        "sample=chelsea&site=s05&query=5,6&tab=what-if&edits="
+        '[{"edit":"off","site":"s05","heads":[0,2]},{"edit":"skip","site":"s07"}]',
+        wait_for=".changes",
+    ),
+    Shot(
+        "what-if-theta",
+        "stn_digits",
+        "sample=digit_turned&tab=what-if&edits="
+        '[{"edit":"theta","site":"s01","theta":[[0.5,0.5,0],[-0.5,0.5,0]]}]',
+        dark=False,
+        wait_for=".changes",
+    ),
     Shot("models", VIT, "sample=chelsea", dark=False, click="#model", wait_for=".card"),
     Shot("phone", VIT, "sample=chelsea", phone=True),
     Shot("phone-heads", VIT, "sample=chelsea", phone=True, dark=False, click="#tab-heads"),

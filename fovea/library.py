@@ -17,6 +17,7 @@ from fovea.models.editing.hide import hide_cells
 from fovea.models.editing.run import edit
 from fovea.models.edits import Edit, RefusedEdit
 from fovea.models.geometry import Geometry
+from fovea.models.grids import PatchGrid
 from fovea.models.kinds.attention.rows import columns, fuse, rows
 from fovea.models.kinds.attention.windows import looked_at_by, looks_at
 from fovea.models.kinds.step import Step
@@ -31,7 +32,7 @@ from fovea.models.methods.making.positions import positions_of as positions
 from fovea.models.methods.making.token_lengths import token_lengths
 from fovea.models.methods.making.tokens import attention
 from fovea.models.preprocessing import Preprocessing
-from fovea.models.records import Attention, Map, PatchGrid, Site, Trace
+from fovea.models.records import Attention, Map, Site, Trace
 from fovea.models.running.inference import run_for_stream as stream
 from fovea.models.running.observing import Observation, capture
 from fovea.models.running.steps import steps

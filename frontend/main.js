@@ -19,6 +19,7 @@ import { mountNumbers } from "./panels/numbers.js";
 import { mountPhoto } from "./panels/photo.js";
 import { mountSentence } from "./panels/sentence.js";
 import { mountStage } from "./panels/stage.js";
+import { mountWhatIf } from "./panels/what_if.js";
 import { mountWords } from "./panels/words.js";
 import { keepPicture } from "./view/keep_picture.js";
 import { sampleFor, sampleName } from "./api/samples.js";
@@ -37,6 +38,13 @@ const store = createStore(
     tables: null,
     analysisData: null,
     photo: null,
+    base: null,
+    basePhoto: null,
+    edited: null,
+    past: [],
+    editing: null,
+    editProblem: null,
+    brush: null,
     hover: null,
     bare: false,
     labels: null,
@@ -57,7 +65,6 @@ const place = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document
 
 keepTheme();
 keepPicture(context);
-mountPhoto(place("photo-controls"), context);
 mountModels(place("model-controls"), context);
 mountDepth(place("depth"), context);
 mountStage(place("stage"), context);
@@ -65,12 +72,14 @@ mountSentence(place("stage"), context);
 mountWords(place("words"), context);
 mountNotice(place("stage"), context);
 mountCaption(place("caption"), context);
+mountPhoto(place("photo-controls"), place("caption"), context);
 mountInspector(place("inspector"), context, {
   look: mountLook,
   heads: mountHeads,
   channels: mountChannels,
   numbers: mountNumbers,
   how: mountHow,
+  "what-if": mountWhatIf,
 });
 const help = mountHelp(place("layers"));
 mountActions(place("actions"), context, help, mountCompare(place("layers"), context));
@@ -148,6 +157,7 @@ function keepAddress() {
     shown = stepOf(view);
     store.set(view);
     if (!same) openView();
+    else session.restoreEdits();
   });
 }
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from fovea.models.records import Axis, PatchGrid
+from fovea.models.grids import Axis, PatchGrid
 
 Affine = tuple[tuple[float, float, float], tuple[float, float, float]]
 """2×3: (x, y) → (a·x + b·y + c, d·x + e·y + f)."""

@@ -16,6 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from fovea.models.catalog.catalog import Catalog
 from fovea.server import problems
+from fovea.server.engine.batches import Batches
 from fovea.server.engine.engine import Engine
 from fovea.server.http import contract, pages
 from fovea.server.http.answering import in_thread, tagged
@@ -25,6 +26,7 @@ from fovea.server.http.limits import BodyLimits
 from fovea.server.http.metrics import Metrics
 from fovea.server.http.routes import (
     analyses,
+    batches,
     evidence,
     health,
     jobs,
@@ -41,7 +43,19 @@ log = logging.getLogger("fovea.models")
 
 ROUTERS = tuple(
     routes.router
-    for routes in (analyses, what_if, sweeps, evidence, sites, maps, models, jobs, health, pages)
+    for routes in (
+        analyses,
+        what_if,
+        sweeps,
+        evidence,
+        batches,
+        sites,
+        maps,
+        models,
+        jobs,
+        health,
+        pages,
+    )  # fmt: skip
 )
 
 DESCRIPTION = """
@@ -65,6 +79,7 @@ def create_app(settings: Settings | None = None, catalog: Catalog | None = None)
         engine = Engine(networks, settings)
         metrics.watch(engine)
         app.state.engine, app.state.metrics = engine, metrics
+        app.state.batches = Batches(engine)
         complaining = asyncio.create_task(asyncio.to_thread(_complain, networks))
         try:
             yield
@@ -102,7 +117,10 @@ def create_app(settings: Settings | None = None, catalog: Catalog | None = None)
             expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID", MAKER_HEADER],
         )
     app.add_middleware(
-        BodyLimits, max_bytes=settings.max_upload_bytes, timeout_s=settings.upload_timeout_s
+        BodyLimits,
+        max_bytes=settings.max_upload_bytes,
+        timeout_s=settings.upload_timeout_s,
+        batch_bytes=settings.batch_bytes,
     )
     app.add_middleware(Forwarded, root_path=settings.root_path, trusted=settings.trusted_proxies)
     contract.document(app, settings)

@@ -103,6 +103,15 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(
         32 * MEBIBYTE, ge=1024, description="Largest request body in bytes."
     )
+    batch_photos: int = Field(
+        500, ge=1, le=100_000, description="Most photos in one batch (`POST /v1/batches`)."
+    )
+    batch_bytes: int = Field(
+        2048 * MEBIBYTE,
+        ge=1024,
+        description="Largest body of a batch; it is never held whole. Each photo of it may have "
+        "FOVEA_MAX_UPLOAD_BYTES.",
+    )
     max_pixels: int = Field(
         64_000_000, ge=1, description="Largest photo in pixels (width × height)."
     )

@@ -25,6 +25,7 @@ WEB_FRAMEWORKS = ("fastapi", "starlette", "uvicorn")
 FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "fovea.models": (
         ("version", "showing"),
+        ("grids",),
         ("records", "mechanisms", "edits"),
         ("geometry", "networks", "tracing"),
         ("preprocessing", "kinds"),
@@ -68,8 +69,9 @@ FRONTEND_FLOORS = (
 # Which parts of the project a part may import besides itself.
 PARTS: dict[str, tuple[str, ...]] = {
     "fovea.models": (),
-    "fovea.server": ("fovea.models",),
-    "fovea": ("fovea.models", "fovea.server"),
+    "fovea.client": ("fovea.models",),
+    "fovea.server": ("fovea.models", "fovea.client"),
+    "fovea": ("fovea.models", "fovea.client", "fovea.server"),
     "training": ("fovea",),
     "benchmarks": ("fovea",),
 }
@@ -86,6 +88,7 @@ class Outside:
 
 OUTSIDE = (
     Outside("fovea.models", never=(*WEB_FRAMEWORKS, "pydantic", "pydantic_settings", "PIL")),
+    Outside("fovea.models.grids", only=("torch",)),
     Outside("fovea.models.records", only=("torch",)),
     Outside("fovea.models.geometry", only=()),
     Outside("fovea.models.tracing", only=("torch",)),
@@ -95,6 +98,7 @@ OUTSIDE = (
     Outside("fovea.models.evidence", only=("torch",)),
     Outside("fovea.models.mechanisms", only=("torch",)),
     Outside("fovea.models.networks", only=("torch",)),
+    Outside("fovea.client", only=("httpx", "numpy", "PIL")),
     Outside("fovea.server.engine", never=WEB_FRAMEWORKS),
     Outside("fovea.server.answers", never=WEB_FRAMEWORKS),
     Outside("fovea.server.http.routes", never=("torch", "timm")),

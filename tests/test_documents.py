@@ -85,6 +85,22 @@ def server() -> Iterator[Running]:
         yield started
 
 
+def test_the_python_of_the_client_runs_when_pasted(
+    folder: Path, server: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "CHANGELOG.md").symlink_to(ROOT / "CHANGELOG.md")
+    page = (ROOT / "docs/client.md").read_text("utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    block = block.replace("http://127.0.0.1:8000", server.url)
+    exec(compile(block, "client.md", "exec"), {})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["sunflower", "(14, 14)"]
+    assert lines[3:] == ["sunflower.jpg seen", "CHANGELOG.md unsupported-format", lines[-1]]
+    assert len(lines) == 6
+    with Image.open(folder / "relevance.png") as picture:
+        assert picture.size == (480, 360)
+
+
 def asked(page: str) -> list[str]:
     """The calls of curl on a page, each on one line."""
     return re.findall(r"^    (curl .+)$", page.replace("\\\n      ", ""), re.M)

@@ -12,9 +12,9 @@ from PIL import Image
 
 import fovea
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.grids import PatchGrid
 from fovea.models.maps.gradients import gradient_rollout, relevance
 from fovea.models.maps.rollout import rollout
-from fovea.models.records import PatchGrid
 from fovea.models.running.inference import run, run_for_class
 from fovea.server.wire import render
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from fovea.models.tracing.call_stack import calling_module, module_paths
+from fovea.models.tracing.call_stack import calling_module, module_paths, parts_of
 
 SOFTMAX = "softmax"
 SIGMOID = "sigmoid"
@@ -66,7 +66,7 @@ class Count(TorchDispatchMode):
     def __init__(self, module: nn.Module) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.uses: list[Use] = []
-        self._paths = module_paths(module)
+        self._paths = module_paths(parts_of(module))
         self._open: dict[int, tuple[weakref.ref[Tensor], Use]] = {}
 
     def _keep(self, tensor: Tensor, use: Use) -> None:

@@ -144,6 +144,13 @@ export async function analyseText(text, modelId, beams, signal) {
 }
 
 /** @type {(id: string, signal: AbortSignal) => Promise<Analysis>} */
+/** The analysis with these edits, which is one of its own. @param {string} id @param {Edit[]} edits @param {AbortSignal} signal @returns {Promise<Analysis>} */
+export async function edit(id, edits, signal) {
+  const body = JSON.stringify({ edits });
+  const headers = { "Content-Type": "application/json" };
+  return (await request(`${at(id)}/edits`, { method: "POST", body, headers, signal })).json();
+}
+
 export const analysis = (/** @type {string} */ id, /** @type {AbortSignal} */ signal) => json(at(id), signal);
 export const photo = async (/** @type {string} */ id) => (await request(`${at(id)}/image`)).blob();
 

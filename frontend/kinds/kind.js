@@ -16,6 +16,7 @@
  * @property {(site: any) => number} rank  which is shown first beside other networks, the lowest; Infinity: it cannot be
  * @property {(ask: Ask, cell: Cell | null) => Promise<any>} onPhoto  its map as JSON, beside other networks
  * @property {((site: any, session: Session) => Promise<[string, any][]>) | null} facts  what Numbers says instead of the map's facts
+ * @property {((state: any, site: any, what: import("./edits.js").WhatIf) => Element[]) | null} whatIf  what can be changed of a site; null: nothing yet
  */
 
 /** @typedef {(what: "attention" | "gate" | "features", asked: Record<string, string | number>) => Promise<any>} Ask */

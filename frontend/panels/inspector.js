@@ -11,6 +11,7 @@ const TITLES = {
   channels: "Channels",
   numbers: "Numbers",
   how: "How it works",
+  "what-if": "What if",
 };
 
 /**

@@ -4,24 +4,28 @@ import { h, put } from "../ui/dom.js";
 import { icon } from "../ui/icons.js";
 import { sampleName, sampleUrl } from "../api/samples.js";
 
-/** @param {HTMLElement} root @param {Context} context */
-export function mountPhoto(root, { store, session }) {
+/** @param {HTMLElement} root @param {HTMLElement} below  where the photos that were brought stand in a row, if several @param {Context} context */
+export function mountPhoto(root, below, { store, session }) {
   const chooser = h("input", {
     type: "file",
     accept: "image/*",
+    multiple: true,
     hidden: true,
     id: "file",
     onchange: () => {
-      const [file] = chooser.files;
-      if (file) session.openPhoto(file);
+      bring([...chooser.files]);
       chooser.value = "";
     },
   });
   const title = h("span", { class: "label" }, "Samples");
   const list = h("div", { class: "sample-list" });
+  const own = h("div", { class: "sample-list own", hidden: true });
+  const film = h("div", { class: "filmstrip", role: "group", "aria-label": "Your photos", hidden: true });
+  below.prepend(film);
   const menu = h(
     "div",
     { id: "samples", popover: "auto", class: "menu", "aria-label": "Samples" },
+    own,
     list,
     h(
       "p",
@@ -74,10 +78,54 @@ export function mountPhoto(root, { store, session }) {
     );
   });
 
-  acceptDrops((file) => session.openPhoto(file));
+  store.on(["own", "photo"], ({ own: photos, photo }) => {
+    own.hidden = !photos.length;
+    film.hidden = photos.length < 2;
+    const buttons = () =>
+      photos.map((blob, at) =>
+        h(
+          "button",
+          {
+            type: "button",
+            class: "sample",
+            "aria-current": photo?.blob === blob ? "true" : null,
+            onclick: () => {
+              menu.hidePopover();
+              session.openPhoto(blob);
+            },
+          },
+          h("img", { src: urlOf(blob), alt: "", width: 96, height: 72 }),
+          h("span", {}, nameOf(blob, at)),
+        ),
+      );
+    put(own, buttons());
+    put(film, buttons());
+  });
+
+  /** Opens the first of the photos and keeps all of them while the page is open. @param {Blob[]} files */
+  function bring(files) {
+    if (!files.length) return;
+    store.set({ own: [...store.get().own, ...files] });
+    session.openPhoto(files[0]);
+  }
+
+  acceptDrops(bring);
 }
 
-/** @param {(file: Blob) => void} open */
+/** @type {WeakMap<Blob, string>} */
+const urls = new WeakMap();
+
+/** Where a photo of one's own can be seen in small. @param {Blob} blob */
+function urlOf(blob) {
+  const url = urls.get(blob) ?? URL.createObjectURL(blob);
+  urls.set(blob, url);
+  return url;
+}
+
+/** @param {Blob} blob @param {number} at */
+const nameOf = (blob, at) => (blob instanceof File && blob.name) || `Your photo ${at + 1}`;
+
+/** @param {(files: Blob[]) => void} open */
 function acceptDrops(open) {
   let depth = 0; // dragenter and dragleave also come for every child
   const dragging = (/** @type {boolean} */ on) => document.documentElement.classList.toggle("dropping", on);
@@ -92,11 +140,9 @@ function acceptDrops(open) {
     event.preventDefault();
     depth = 0;
     dragging(false);
-    const file = event.dataTransfer?.files[0];
-    if (file) open(file);
+    open([...(event.dataTransfer?.files ?? [])]);
   });
   addEventListener("paste", (event) => {
-    const file = [...(event.clipboardData?.files ?? [])][0];
-    if (file) open(file);
+    open([...(event.clipboardData?.files ?? [])]);
   });
 }

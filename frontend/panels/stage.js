@@ -10,13 +10,14 @@ import { createLens } from "../paint/lens.js";
 import { stripMarks } from "../kinds/strip/marks.js";
 import { cellOutline, samplePoint, samplingLines, throughEarlier } from "../paint/marks.js";
 import { maskPaths } from "../paint/mask_marks.js";
+import { brushSite } from "../kinds/network/what_if.js";
 import { createMatrix } from "../kinds/words/matrix.js";
 import { POSITION_CLAIM } from "../sites/positions.js";
 import { createOverlay } from "../paint/overlay/overlay.js";
 import { watchPointer } from "../ui/pointer.js";
 import { channelMean, classesOf, isOnFeatures, samplersBefore } from "../sites/sites.js";
 
-const STACKED = matchMedia("(max-width: 860px)"); // as in style/layout.css: the stage is as high as what is in it
+const STACKED = matchMedia("(max-width: 860px) and (orientation: portrait), (max-width: 860px) and (min-height: 501px)"); // as in style/layout.css: the stage is as high as what is in it
 const GAP_PX = 24;
 const LABEL_PX = 28;
 const NOTHING = new Float32Array(256);
@@ -99,7 +100,7 @@ export function mountStage(root, { store, session }) {
   const DRAWN_FROM = ["picture", "tables", "colormap", "opacity", "fade", "smooth"];
   store.on(DRAWN_FROM, (state) => draw(state));
   store.on(["bare"], ({ bare }) => frame.classList.toggle("bare", bare));
-  store.on([...DRAWN_FROM, "hover", "query", "outline"], (state) => mark(state));
+  store.on([...DRAWN_FROM, "hover", "query", "outline", "brush"], (state) => mark(state));
   store.on(["analysisData"], async ({ analysisData: analysis }) => {
     if (analysis.output?.kind !== "mask") return;
     await session.mask().catch(() => null); // what needs it says what went wrong
@@ -194,7 +195,18 @@ export function mountStage(root, { store, session }) {
         paths.push(stroke(outline, "halo"), stroke(outline, "query"));
       }
     }
+    paths.push(...brushMarks());
     put(marks, paths);
+  }
+
+  /** The patches that were brushed. */
+  function brushMarks() {
+    const { brush } = store.get();
+    const grid = brush?.length ? brushSite(store.get())?.grid : null;
+    if (!brush || !grid || !geometry) return [];
+    const whole = /** @type {import("../geometry.js").Geometry} */ (geometry);
+    const path = brush.map((cell) => cellOutline(whole, cell, grid)).join("");
+    return [stroke(path, "halo thin"), stroke(path, "brushed")];
   }
 
   /** The network's mask: its areas where it is what is shown, and its border. @param {Picture} picture */
@@ -251,10 +263,32 @@ export function mountStage(root, { store, session }) {
     if (!same(cell, store.get().hover)) store.set({ hover: cell });
   }
 
+  let brushed = false; // whether the pointer moved while it was down: the click that follows is no choice
+
+  /** @param {Cell[]} brush @param {Cell | null} cell */
+  function brushOne(brush, cell) {
+    if (cell && !brushed) {
+      const others = brush.filter((one) => !same(one, cell));
+      store.set({ brush: others.length < brush.length ? others : [...brush, cell] });
+    }
+    brushed = false;
+  }
+
   watchPointer(frame, {
-    ask: (event) => hover(cellUnder(event)),
+    ask(event) {
+      const { brush } = store.get();
+      if (!brush) return hover(cellUnder(event));
+      const cell = cellUnder(event, brushSite(store.get())?.grid);
+      hover(cell);
+      const down = event.pointerType !== "mouse" || event.buttons & 1;
+      if (!cell || !down || brush.some((one) => same(one, cell))) return;
+      brushed = true;
+      store.set({ brush: [...brush, cell] });
+    },
     leave: () => hover(null),
     pin(event) {
+      const { brush } = store.get();
+      if (brush) return brushOne(brush, cellUnder(event, brushSite(store.get())?.grid));
       const asked = askingGrid(store.get());
       const cell = asked && cellUnder(event, asked);
       if (cell) store.set({ query: same(cell, store.get().query) ? "cls" : cell });

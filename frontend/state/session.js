@@ -4,6 +4,7 @@
 import * as api from "../api/api.js";
 import { Cache } from "./cache.js";
 import { comparing } from "./comparing.js";
+import { editing, lookEdited } from "./editing.js";
 import { kindOf } from "../kinds/registry.js";
 import { fetching } from "./fetching.js";
 import { kindOfModel, modelFor, sampleFor, sampleName } from "../api/samples.js";
@@ -26,6 +27,8 @@ const FORGOTTEN = ["unknown-analysis", "analysis-gone"];
 /** @param {import("./store.js").Store} store */
 export function createSession(store) {
   let cache = new Cache(); // of the shown analysis; a late answer for an older one lands in the older one's
+  /** @type {Map<string, Cache>} */
+  const caches = new Map(); // of the analysis before edits and of those after, so that going back and forth is at once
   let controller = new AbortController();
   /** @type {{blob: Blob, sample: string | null} | null} */
   let lastPhoto = null; // what a model that looks at photos is shown after one that reads
@@ -50,15 +53,37 @@ export function createSession(store) {
    * The only place where another analysis comes on screen: until then the last good picture stays.
    * @param {Analysis} analysis @param {{blob: Blob, bitmap: ImageBitmap} | null} photo null for a sentence @param {Opening} opening
    */
-  function show(analysis, photo, { sample, linked }) {
-    cache = new Cache();
+  async function show(analysis, photo, { sample, linked }) {
+    const edits = linked ? store.get().edits : [];
+    const { signal } = controller;
+    const asked = edits.length
+      ? await lookEdited(analysis, photo, edits, signal).catch((error) => api.asProblem(error))
+      : null;
+    if (signal.aborted) return;
+    const refused = asked instanceof api.Problem;
+    const edited = refused ? null : asked;
+    const { unedited } = store.get();
+    const shown = edited && !unedited ? edited : { analysis, photo };
+    what.forgetEditing();
+    caches.clear();
+    cache = cacheOf(shown.analysis);
     if (photo) lastPhoto = { blob: photo.blob, sample };
     const { site, model } = store.get();
     const sameModel = linked || analysis.model === model;
     const kept = sameModel && analysis.sites.some((/** @type {Site} */ candidate) => candidate.id === site);
     store.set({
-      analysisData: analysis,
-      photo,
+      analysisData: shown.analysis,
+      photo: shown.photo,
+      base: analysis,
+      basePhoto: photo,
+      edits: edited ? edits : [],
+      edited,
+      unedited: edited ? unedited : false,
+      past: [],
+      brush: null,
+      editing: null,
+      editProblem: refused ? { group: "list", problem: asked } : null,
+      ...(refused ? { tab: "what-if" } : {}),
       sample,
       text: analysis.text,
       analysis: sample || analysis.text != null ? null : analysis.id,
@@ -74,13 +99,27 @@ export function createSession(store) {
     });
   }
 
+  /** @param {Analysis} analysis */
+  function cacheOf({ id }) {
+    const kept = caches.get(id) ?? new Cache();
+    caches.set(id, kept);
+    return kept;
+  }
+
+  /** The other of before and after, where the view stays. @param {Analysis} analysis @param {import("./editing.js").Shown} photo @param {Partial<State>} patch */
+  function swap(analysis, photo, patch) {
+    cache = cacheOf(analysis);
+    store.set({ ...patch, analysisData: analysis, photo, summaries: {}, error: null });
+  }
+  const what = editing(store, swap, remembering);
+
   /** @param {Blob} blob @param {string | null} model @param {AbortSignal} signal @param {Opening} opening */
   async function analyse(blob, model, signal, opening) {
     const stopWatching = watchDownload(model, signal);
     try {
       const analysis = await api.analyse(blob, model, store.get().beams, signal);
       const bitmap = await createImageBitmap(await api.photo(analysis.id));
-      if (!signal.aborted) show(analysis, { blob, bitmap }, opening);
+      if (!signal.aborted) await show(analysis, { blob, bitmap }, opening);
     } finally {
       stopWatching();
     }
@@ -89,7 +128,7 @@ export function createSession(store) {
   /** @param {string} text @param {string} model @param {AbortSignal} signal @param {boolean} linked */
   async function readText(text, model, signal, linked) {
     const analysis = await api.analyseText(text, model, store.get().beams, signal);
-    if (!signal.aborted) show(analysis, null, { sample: null, linked });
+    if (!signal.aborted) await show(analysis, null, { sample: null, linked });
   }
 
   /** Shows how far a download has come, while an analysis waits for its weights. @param {string | null} id @param {AbortSignal} signal */
@@ -133,13 +172,15 @@ export function createSession(store) {
   }
 
   async function postAgain() {
-    const { text, model, beams, sample, photo, analysisData } = store.get();
+    const { text, model, beams, sample, basePhoto, base, edits } = store.get();
     const { signal } = controller;
     const analysis =
       text != null
         ? await api.analyseText(text, model ?? "", beams, signal)
         : lastPhoto && (await api.analyse(lastPhoto.blob, model, beams, signal));
-    if (analysis && analysis.id !== analysisData.id) show(analysis, photo, { sample, linked: true });
+    if (!analysis) return;
+    if (analysis.id !== base?.id) await show(analysis, basePhoto, { sample, linked: true });
+    else if (edits.length) await api.edit(analysis.id, edits, signal);
   }
 
   const current = () => store.get().analysisData.id;
@@ -177,11 +218,13 @@ export function createSession(store) {
     /** @param {string} id */
     openAnalysis(id) {
       return exclusively("Opening the analysis", async (signal) => {
-        const analysis = await api.analysis(id, signal);
+        const found = await api.analysis(id, signal);
+        if (found.of) store.set({ edits: found.edits, unedited: false });
+        const analysis = found.of ? await api.analysis(found.of, signal) : found;
         if (analysis.text != null) return show(analysis, null, { sample: null, linked: true });
-        const blob = await api.photo(id);
+        const blob = await api.photo(analysis.id);
         const bitmap = await createImageBitmap(blob);
-        if (!signal.aborted) show(analysis, { blob, bitmap }, { sample: null, linked: true });
+        if (!signal.aborted) await show(analysis, { blob, bitmap }, { sample: null, linked: true });
       });
     },
     /** @param {string} model */
@@ -202,6 +245,7 @@ export function createSession(store) {
       });
     },
     cancel: () => controller.abort(),
+    ...what,
     ...comparing(() => lastPhoto?.blob ?? null),
     /** The kind of picture that a model was trained on. @param {string} id */
     kindOfModel: (id) => kindOfModel(id, store.get().samples),

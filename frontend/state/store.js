@@ -26,6 +26,8 @@ import { COLORMAPS } from "../paint/colormap.js";
  * @property {boolean} clip  whether colours end below the peaks
  * @property {number} beams  how many beginnings a model that writes follows at once
  * @property {boolean} outline  whether the border of the network's mask is drawn
+ * @property {Edit[]} edits  what is changed in the network, or in the photo, before it looks
+ * @property {boolean} unedited  whether, for all the edits, the analysis before them is on the stage
  * @property {string} tab
  * @property {"system" | "light" | "dark"} theme
  * @property {"auto" | "webgl" | "canvas"} renderer  who draws the overlay; auto: WebGL2 where a GPU runs it
@@ -37,6 +39,13 @@ import { COLORMAPS } from "../paint/colormap.js";
  * @property {Record<string, import("../paint/colormap.js").Table> | null} tables
  * @property {Analysis} analysisData  the shown analysis, as the API gives it
  * @property {{blob: Blob, bitmap: ImageBitmap} | null} photo
+ * @property {Analysis | null} base  the analysis without edits; analysisData is this one or the edited one
+ * @property {{blob: Blob, bitmap: ImageBitmap} | null} basePhoto  its photo, with nothing hidden
+ * @property {{analysis: Analysis, photo: {blob: Blob, bitmap: ImageBitmap} | null} | null} edited
+ * @property {Edit[][]} past  the lists of edits before this one, which undo returns to
+ * @property {string | null} editing  the group of controls whose edit is on its way
+ * @property {{group: string, problem: Problem} | null} editProblem
+ * @property {Cell[] | null} brush  the patches brushed on the photo; null where the pointer does not brush
  * @property {Cell | null} hover
  * @property {boolean} bare  whether the photo is shown alone, for as long as a key is held
  * @property {Picture | null} picture
@@ -103,16 +112,28 @@ const FIELDS = {
   smooth: flag,
   clip: flag,
   outline: { ...flag, initial: true },
+  edits: { initial: [], read: readEdits, write: (value) => JSON.stringify(value) },
+  unedited: flag,
   beams: {
     initial: 1,
     read: (value) => (/^[1-5]$/.test(value) ? Number(value) : undefined),
     write: String,
   },
-  tab: { initial: "look", ...oneOf(["look", "heads", "channels", "numbers", "how"]) },
+  tab: { initial: "look", ...oneOf(["look", "heads", "channels", "numbers", "how", "what-if"]) },
   theme: { initial: "system", ...oneOf(["system", "light", "dark"]) },
   renderer: { initial: "auto", ...oneOf(["auto", "webgl", "canvas"]) },
   rows: { initial: "projections", ...oneOf(["projections", "matrix"]) },
 };
+
+/** A list of edits as the API takes them; whether they make sense the server says. @param {string} value @returns {Edit[] | undefined} */
+function readEdits(value) {
+  try {
+    const edits = JSON.parse(value);
+    return Array.isArray(edits) && edits.every((one) => typeof one?.edit === "string") ? edits : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /** What of the state is in the address. */
 export const VIEW = Object.keys(FIELDS);

@@ -49,6 +49,24 @@ declare global {
   type WordSite = AttentionSite & { query_labels: string[]; key_labels: string[] };
   /** Whose rows are words. */
   type WritingSite = AttentionSite & { query_labels: string[] };
+  /** A change of the network or of the photo, as the API takes it (docs/what-if.md). */
+  type Edit = {
+    edit: string;
+    site?: string;
+    heads?: number[];
+    channels?: number[];
+    cells?: number[][];
+    queries?: (string | number | number[])[];
+    keys?: (string | number | number[])[];
+    tokens?: (string | number | number[])[];
+    temperature?: number;
+    value?: number;
+    theta?: number[][];
+    fill?: string;
+    seed?: number;
+  };
+  type Change = wire.Change;
+  type ClassChange = wire.ClassChange;
   type Output = wire.Analysis["output"];
   /** Where each place of a spatial transformer's output was read: (row, column) of points (x, y) from −1 to 1. */
   type Sampling = Pick<wire.SamplingGrid, "theta" | "align_corners"> & {
@@ -59,7 +77,7 @@ declare global {
   };
   type Written = wire.CaptionOutput | wire.SequenceOutput;
   type Cell = { row: number; column: number };
-  type Analysis = Omit<wire.Analysis, "sites"> & { sites: Site[] };
+  type Analysis = Omit<wire.Analysis, "sites" | "edits"> & { sites: Site[]; edits: Edit[] };
   /** An array as the page has it: rows in C order. */
   type Tensor = { shape: number[]; data: Float32Array };
   /** A row of samples/samples.json. */

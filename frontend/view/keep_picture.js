@@ -7,6 +7,7 @@ import { lacksLabel, writtenWord } from "../sites/network_sentences.js";
 import * as pictures from "../sites/picture.js";
 import { maskPicture, wordPositionsPicture } from "../kinds/words/picture.js";
 import { positionCell, positionGrid, positionsAsked, positionsAt } from "../sites/positions.js";
+import { said } from "../kinds/edits.js";
 import { kindOf } from "../kinds/registry.js";
 import { balanced } from "../sites/drawn.js";
 import { askedGrid, isWriting } from "../sites/sites.js";
@@ -48,7 +49,8 @@ export function keepPicture({ store, session }) {
     try {
       const made = await make(state, session);
       if (mine !== turn) return;
-      const picture = made && balanced(state.clip ? pictures.clipPeaks(made) : made);
+      const drawn = made && balanced(state.clip ? pictures.clipPeaks(made) : made);
+      const picture = drawn && afterEdits(drawn, state);
       store.set({ picture, pending: false, error: null });
     } catch (error) {
       if (mine === turn) store.set({ error: asProblem(error), pending: false });
@@ -57,6 +59,13 @@ export function keepPicture({ store, session }) {
     }
   });
   store.on(["analysisData", "site"], () => whenIdle(() => prefetch({ store, session })));
+}
+
+/** The sentence of an edited analysis' picture says what was changed. @param {Picture} picture @param {State} state @returns {Picture} */
+function afterEdits(picture, { analysisData: { of, edits, sites } }) {
+  if (!of) return picture;
+  const what = edits.map((edit) => said(edit, sites)).join("; ");
+  return { ...picture, sentence: `${picture.sentence.replace(/\.$/, "")}. Edited: ${what}.` };
 }
 
 /** The query, or the default one where the shown site has no such place or token. @param {State} state */

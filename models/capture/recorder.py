@@ -21,11 +21,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 
 from fovea.models.kinds.attention.kernels import Kernels, is_operator, name_of
 from fovea.models.kinds.registry import FOLLOWS, STARTS, Handler, handler_of
-from fovea.models.tracing import torch_paths
+from fovea.models.tracing import learnt, torch_paths
 from fovea.models.tracing.call_stack import is_running
+from fovea.models.tracing.learnt import shape_of
 from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.recording import Recording
 from fovea.models.tracing.stopping import Abandoned
@@ -71,12 +73,19 @@ class _Watch(TorchFunctionMode):
     """Passes every torch function through unchanged; a few have a handler that looks on.
 
     fused: whether torch's modules may take their fused kernels, as they would unwatched; what
-    looks at the steps in between needs the other way.
+    looks at the steps in between needs the other way. learns: whether calls at which an earlier
+    pass saw nothing are passed on at once (`models/tracing/learnt.py`).
     """
 
-    def __init__(self, recording: Recording, *, fused: bool = True) -> None:
+    def __init__(self, recording: Recording, *, fused: bool = True, learns: bool = False) -> None:
         super().__init__()
         self.recording = recording
+        # What is expected of this pass, or what is learnt of it.
+        self._learns = learns and recording.edits is None
+        self._expected: list[learnt.Step] | None = None
+        self._at = 0
+        self._key: learnt.Key = ()
+        self._steps: list[learnt.Step] | None = None
         # An edit acts on the steps in between, too.
         self.takes_fused_paths = fused and recording.edits is None
         # Asked for every function that is called.
@@ -112,6 +121,8 @@ class _Watch(TorchFunctionMode):
         if not is_running(recording.paths):
             return None
         started_by = recording.module(), recording.enter()
+        # The order of calls is no longer that of one thread.
+        self._expected, self._steps, self._learns = None, None, False
 
         @contextmanager
         def carried() -> Iterator[None]:
@@ -131,7 +142,66 @@ class _Watch(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        if not self._entered or (func in _ENTRIES and args and args[0].shape[1] <= _COLOURS):
+        if self._expected is not None:
+            step = self._expected[self._at]
+            self._at += 1
+            # A property's function is made anew for every call, and equals the last one.
+            if not ((func is step.func or func == step.func) and shape_of(args) == step.shape):
+                self._surprised()
+            elif step.idle:
+                return func(*args, **kwargs) if kwargs else func(*args)
+        elif self._steps is not None:
+            return self._learning(func, args, kwargs)
+        elif self._learns and not self._entered:
+            self._key = learnt.key_of(self.recording.root, func, args)
+            self._expected = learnt.plan_for(self.recording.root, self._key)
+            self._at = 1
+            if self._expected is None:
+                self._steps = []
+                return self._learning(func, args, kwargs)
+        return self._look_on(func, args, kwargs)
+
+    def _is_entry(self, func: Function, args: tuple[Any, ...]) -> bool:
+        """Whether the network may be entered here."""
+        if not self._entered:
+            return True
+        return func in _ENTRIES and bool(args) and args[0].shape[1] <= _COLOURS
+
+    def _surprised(self) -> None:
+        """This pass is not as the last one was."""
+        learnt.forget(self.recording.root, self._key)
+        self._expected, self._learns = None, False
+
+    def _learning(
+        self, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any] | None
+    ) -> Any:
+        """The call as ever, and whether there was anything to see."""
+        recording, shape = self.recording, shape_of(args)
+        entering = self._is_entry(func, args)
+        before, steps = recording.changes, self._steps
+        assert steps is not None
+        at = len(steps)
+        steps.append(learnt.Step(func, shape, False))
+        result = self._look_on(func, args, kwargs)
+        named = bool(kwargs) and not all(
+            recording.constants.holds(one) for one in tree_leaves(kwargs) if isinstance(one, Tensor)
+        )
+        known = (self._begun or self._weights) and self._known(args)
+        named |= shape is None and bool(args) and isinstance(args[0], Tensor)  # of no plain shape
+        # Functions that it called itself, under the mode, are steps of their own.
+        if not (entering or named or known or before != recording.changes or len(steps) > at + 1):
+            steps[at] = learnt.Step(func, shape, True)
+        return result
+
+    def learn(self) -> None:
+        """The pass is over: what it called is expected of the next one."""
+        if self._steps is not None:
+            learnt.learn(self.recording.root, self._key, self._steps)
+        elif self._expected is not None and self._at < len(self._expected) - 1:
+            learnt.forget(self.recording.root, self._key)
+
+    def _look_on(self, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> Any:
+        if self._is_entry(func, args):
             self._entered = True
             self.recording.enter()
         handler = STARTS.get(func)
@@ -254,12 +324,14 @@ def capture(
         kernels=named,
         entries=entries,
     )
-    for path, part in module.named_modules():
+    for path, part in recording.parts:
         if isinstance(part, torch.jit.ScriptModule):
             reason = "TorchScript does not pass through Python: nothing in there is seen"
             recording.miss("part", type(part).__name__, reason, module=path)
     try:
-        with _Watch(recording):
+        watch = _Watch(recording, learns=True)
+        with watch:
             yield recording
+        watch.learn()
     finally:
         recording.leave()

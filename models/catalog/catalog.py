@@ -19,9 +19,10 @@ from fovea.models.catalog.shipped import bundled
 from fovea.models.catalog.spec import LoadedModel, ModelSpec
 from fovea.models.catalog.weights import hub, shards, weights
 from fovea.models.catalog.weights.transfer import Progress
+from fovea.models.networks.decoder import SPECIAL
 from fovea.models.preprocessing import blank
 from fovea.models.running.outputs import tensor_of
-from fovea.models.running.tasks import survey
+from fovea.models.running.tasks import survey, task_of
 
 READABLE = "Let the server's user read it: chmod a+r."
 
@@ -172,6 +173,7 @@ class Catalog:
             spec, sha256=checksum, parameters=sum(p.numel() for p in module.parameters())
         )
         module = module.eval().requires_grad_(False)
+        _check_writes(spec, module)
         try:
             layouts = survey(module, spec.task, blank(spec.preprocessing))
             if entry is not None and entry.labelled:
@@ -299,6 +301,24 @@ def _expected(sha256: str | None) -> Callable[[Path], str | None]:
         return sha256 or weights.expected_beside(file) or hub.announced_sha256(file)
 
     return of
+
+
+def _check_writes(spec: ModelSpec, module: nn.Module) -> None:
+    """Raises where a network that is to write cannot be asked to, or its words have no names."""
+    if not task_of(spec.task).writes:
+        return
+    if not callable(getattr(module, "generate", None)):
+        raise weights.InvalidModelFile(
+            f"{spec.id}: its task is {spec.task}, and its network has no method `generate`",
+            "Give it `generate(photos)`, which returns the words' numbers (photo, word) from "
+            f"{SPECIAL[1]} to {SPECIAL[2]}, and `forward(photos, words)`, which returns logits "
+            "(photo, place, word).",
+        )
+    if spec.labels is None or len(spec.labels) <= len(SPECIAL):
+        raise weights.InvalidModelFile(
+            f"{spec.id}: its task is {spec.task}, and its words have no names",
+            f"Name its vocabulary as `labels`; the first are {', '.join(SPECIAL)}.",
+        )
 
 
 def _check_labels(spec: ModelSpec, module: nn.Module) -> None:

@@ -43,7 +43,9 @@ def declare_missing_operators() -> tuple[str, ...]:
             if name not in _SCHEMAS or name in declared:
                 raise
             # What a failed import leaves behind would be taken for the whole.
-            for module in [one for one in sys.modules if one.partition(".")[0] == "torchvision"]:
+            for module in [
+                one for one in list(sys.modules) if one.partition(".")[0] == "torchvision"
+            ]:
                 del sys.modules[module]
             torch.library.define(f"torchvision::{name}", _SCHEMAS[name])
             declared.append(name)

@@ -12,7 +12,7 @@ from fovea.models.edits import RefusedEdit
 from fovea.models.evidence.cells import of_photo
 from fovea.models.evidence.fills import FILLS, filled
 from fovea.models.geometry import Geometry
-from fovea.models.records import PatchGrid
+from fovea.models.grids import PatchGrid
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -27,7 +27,7 @@ from fovea.models.places.positions import positions
 from fovea.models.records import Kind, Tensors, Trace
 from fovea.models.running.again import Again, count_of, photos_of
 from fovea.models.running.observing import capture
-from fovea.models.tracing.call_stack import calling_module, module_paths
+from fovea.models.tracing.call_stack import calling_module, module_paths, parts_of
 from fovea.models.tracing.editing import Counting, Plan, activated
 from fovea.models.tracing.entry import Entries
 from fovea.models.tracing.recording import Recording
@@ -124,7 +124,7 @@ def edited(
     before any pass of the given input.
     """
     found = checked(edits, trace, layouts, _photos(given))
-    plan = Plan(module, module_paths(module), found.changes)
+    plan = Plan(module, module_paths(parts_of(module)), found.changes)
     with activated(plan), _editing(module, plan, _sums_of(module, found, trace, given)):
         yield Edited(module, plan)
 
@@ -143,11 +143,12 @@ def edit(module: nn.Module, *edits: Edit) -> Iterator[Edited]:
                 "was prepared.",
                 "fovea.hide_cells gives the photo to prepare.",
             )
-    plan = Plan(module, module_paths(module), {})
+    parts = parts_of(module)
+    plan = Plan(module, module_paths(parts), {})
     sums = _Sums({}, ())
 
     def prepare() -> None:
-        entry = Entries(module, plan.paths).now()
+        entry = Entries(parts).now()
         if entry is None or photos_of(entry) is None:
             return
         plan.prepare = None

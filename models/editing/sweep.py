@@ -15,7 +15,8 @@ from torch import Tensor
 
 from fovea.models.editing.plan import ON
 from fovea.models.edits import Edit, RefusedEdit, off, open_gate, shut, skip
-from fovea.models.records import PatchGrid, Site, Trace
+from fovea.models.grids import PatchGrid
+from fovea.models.records import Site, Trace
 
 Over = Literal["heads", "layers", "channels", "patches"]
 OVERS: tuple[str, ...] = get_args(Over)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from fovea.models.geometry import Geometry, seen_along
-from fovea.models.records import Axis, PatchGrid
+from fovea.models.grids import Axis, PatchGrid
 
 
 def of_input(grid: PatchGrid, height: int, width: int) -> Tensor:

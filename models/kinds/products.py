@@ -35,13 +35,14 @@ def product_of(watch: Watch, one: Any, other: Any) -> Product | None:
     recording = watch.recording
     if not (isinstance(one, Tensor) and isinstance(other, Tensor)):
         return None
-    if not (one.is_floating_point() and other.is_floating_point()):
-        return None
     if max(one.ndim, other.ndim) < 3:
         return None
-    for factor, features in sorted(
-        ((one, other), (other, one)), key=lambda pair: without_expansion(pair[0]).numel()
-    ):
+    if not (one.is_floating_point() and other.is_floating_point()):
+        return None
+    pairs = ((one, other), (other, one))
+    if without_expansion(other).numel() < without_expansion(one).numel():
+        pairs = pairs[::-1]
+    for factor, features in pairs:
         origin = recording.origins.get(factor)
         known, map_known = factor_of(origin), recording.origins.get(features)
         if map_known is not None and map_known.produced_by in ("softmax", "weighted"):

@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fovea.models.grids import Cells
 from fovea.models.kinds.attention.windows import token_at
-from fovea.models.records import Cells, Map
+from fovea.models.records import Map
 
 
 def similarity(vectors: Tensor, cells: Cells, row: int, column: int) -> Map:

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from fovea.models.grids import Layout, PatchGrid
 from fovea.models.kinds.attention.rows import query_blocks, rows
 from fovea.models.kinds.attention.windows import NoPlace, is_placed, window_of
-from fovea.models.records import Attention, Layout, PatchGrid
+from fovea.models.records import Attention
 
 
 def entropy(attention: Attention) -> Tensor:

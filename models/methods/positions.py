@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from fovea.models.grids import Words
     from fovea.models.places.layout import Layouts
     from fovea.models.places.positions import Positions
-    from fovea.models.records import Site, Words
+    from fovea.models.records import Site
 
 KINDS = ("attention",)
 

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from fovea.models.capture.recorder import capture
+from fovea.models.grids import Cells
 from fovea.models.kinds.attention.signature import folded_heads_of
 from fovea.models.places import rules
 from fovea.models.places.given import (
@@ -35,7 +36,7 @@ from fovea.models.places.given import (
 from fovea.models.places.shadows import LOST, NOWHERE, Lost, Shadow, nowhere
 from fovea.models.places.sliding import PICTURES, slide_of
 from fovea.models.places.tokens import Seen, seen_at
-from fovea.models.records import Cells, Trace
+from fovea.models.records import Trace
 from fovea.models.tracing.entry import RandomState
 from fovea.models.tracing.recording import Recording
 from fovea.models.tracing.torch_paths import inside

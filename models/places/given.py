@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fovea.models.grids import Axis, Cells, PatchGrid
 from fovea.models.places.shadows import NOWHERE, new_grid
-from fovea.models.records import Axis, Cells, PatchGrid
 
 GRIDS = ("image_grid_thw", "video_grid_thw", "grid_thw", "image_grid_hws", "spatial_shapes")
 """What processors call the numbers of rows and columns of the patches that they cut."""

@@ -16,11 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fovea.models.grids import Cells, Layout, PatchGrid
 from fovea.models.places.follow import NOWHERE, Followed, follow_call
 from fovea.models.places.shadows import axes_of, coordinates
 from fovea.models.places.sliding import Window, new_shape
 from fovea.models.places.tokens import Seen
-from fovea.models.records import Attention, Cells, Layout, PatchGrid, Site, Trace
+from fovea.models.records import Attention, Site, Trace
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from fovea.models.records import Cells, PatchGrid, Site
+from fovea.models.grids import Cells, PatchGrid
+from fovea.models.records import Site
 
 LayoutKind = Literal[
     "global",

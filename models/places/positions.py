@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fovea.models.grids import Cells, PatchGrid, Words
 from fovea.models.places.follow import Follow, follow_with
 from fovea.models.places.shadows import Shadow, constant, nowhere
-from fovea.models.records import Cells, PatchGrid, Words
 from fovea.models.tracing.call_stack import calling_module
 from fovea.models.tracing.recording import Recording
 

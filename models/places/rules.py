@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fovea.models.grids import Axis, Cells, PatchGrid
 from fovea.models.places.shadows import (
     LOST,
     NOWHERE,
@@ -26,7 +27,6 @@ from fovea.models.places.shadows import (
     whole_picture,
 )
 from fovea.models.places.sliding import Slide, evenly, mixed, picture_axes
-from fovea.models.records import Axis, Cells, PatchGrid
 from fovea.models.tracing.equations import spelled
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fovea.models.records import Axis, Cells, PatchGrid
+from fovea.models.grids import Axis, Cells, PatchGrid
 
 NOWHERE = -1
 """The cell of class, distillation and register tokens, of object queries and of padding."""

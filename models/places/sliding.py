@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fovea.models.grids import Axis, Cells, PatchGrid
 from fovea.models.places.shadows import NOWHERE, axes_of, coordinates
-from fovea.models.records import Axis, Cells, PatchGrid
 
 Slide = Callable[[int, Axis, int, int], Axis]
 """(which spatial axis, the axis before, cells along it before, and after) → the axis after."""

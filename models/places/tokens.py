@@ -13,10 +13,10 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
+from fovea.models.grids import Cells, Layout, PatchGrid
 from fovea.models.kinds.attention.kernels import is_operator
 from fovea.models.kinds.attention.weighing import Weighing, weighing_of
 from fovea.models.places.shadows import Lost, Shadow, constant, nowhere
-from fovea.models.records import Cells, Layout, PatchGrid
 from fovea.models.tracing.origins import Origins
 
 Shadows = Callable[[object], Shadow]

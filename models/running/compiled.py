@@ -23,9 +23,17 @@ def is_script(module: nn.Module) -> bool:
 
 def compiled_parts(module: nn.Module) -> tuple[str, ...]:
     """The paths of the outermost compiled parts; "" is the network as a whole."""
+    if not any(map(is_compiled, module.modules())):  # asked for every pass that is watched
+        return ()
     found: list[str] = []
-    for name, part in module.named_modules():
-        inside = any(not outer or name.startswith(f"{outer}.") for outer in found)
-        if not inside and is_compiled(part):
-            found.append(name)
+    seen, unvisited = {id(module)}, [("", module)]
+    while unvisited:
+        path, part = unvisited.pop()
+        if is_compiled(part):
+            found.append(path)
+            continue
+        for name, child in reversed(part._modules.items()):
+            if child is not None and id(child) not in seen:
+                seen.add(id(child))
+                unvisited.append((f"{path}.{name}" if path else name, child))
     return tuple(found)

@@ -21,10 +21,10 @@ import torch
 from torch import Tensor, nn
 
 from fovea.models.capture import capture
+from fovea.models.grids import Layout, Words
 from fovea.models.networks.decoder import END, SPECIAL, START, UNKNOWN
 from fovea.models.places import layout
 from fovea.models.places.layout import Layouts, Placement, around
-from fovea.models.records import Layout, Words
 
 FIRST_WORD = len(SPECIAL)
 """Labels of a network that writes: the special ones, then its words."""

@@ -32,6 +32,11 @@ def _reason(start: Start) -> str | None:
             return f"a softmax goes into {became}, which does not sum over what it normalised"
         return None  # probabilities that are returned, ranked, or made a loss of
     if start.what == "factor":
+        if became == "strip":
+            return (
+                "it has one value for each row, or for each column, and no second factor has the "
+                "others: half of a strip gate, or a gate on a map whose axes were turned"
+            )
         if became in _PRODUCTS:
             if start.alike:
                 return "it has one value for each entry, none for each channel or place (GLU)"

@@ -9,6 +9,7 @@ threads that run the same module.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
@@ -31,19 +32,30 @@ class Call(NamedTuple):
     kwargs: dict[str, Any]
 
 
-def module_paths(root: nn.Module) -> dict[int, str]:
-    """The path of every submodule by the identity of the module; one of them where it is shared."""
-    paths, unvisited = {id(root): ""}, [("", root)]
+Parts = Sequence[tuple[str, nn.Module]]
+"""All modules of a network with their paths."""
+
+
+def parts_of(root: nn.Module) -> Parts:
+    """The network itself and every submodule, with one path each where several lead to it."""
+    seen, unvisited = {id(root)}, [("", root)]
+    found: list[tuple[str, nn.Module]] = [("", root)]
     while unvisited:
         prefix, module = unvisited.pop()
         # _modules, not named_modules(): this runs for every capture, and that takes twice as long.
         for name, child in module._modules.items():
-            if child is not None and id(child) not in paths:
+            if child is not None and id(child) not in seen:
                 # A compiled part is called as it was before it was compiled.
                 path = prefix[:-1] if name == "_orig_mod" else prefix + name
-                paths[id(child)] = path
+                seen.add(id(child))
+                found.append((path, child))
                 unvisited.append((f"{path}." if path else "", child))
-    return paths
+    return found
+
+
+def module_paths(parts: Parts) -> dict[int, str]:
+    """The path of every module by its identity."""
+    return {id(module): path for path, module in parts}
 
 
 def calling_module(paths: dict[int, str]) -> str:

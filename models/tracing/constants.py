@@ -22,12 +22,10 @@ class Constants:
     others are let go as ever.
     """
 
-    def __init__(self, root: nn.Module) -> None:
+    def __init__(self, parts: Iterable[nn.Module]) -> None:
         self.known: dict[int, Any] = {}
-        unvisited = [root]
-        while unvisited:  # not modules(): this runs for every capture, and that takes much longer
-            module = unvisited.pop()
-            unvisited += [child for child in module._modules.values() if child is not None]
+        self.changes = 0
+        for module in parts:
             if module._buffers and "running_mean" not in module._buffers:
                 for buffer in module._buffers.values():
                     if buffer is not None:
@@ -42,6 +40,7 @@ class Constants:
     def add(self, tensor: Tensor) -> None:
         """Remember a tensor as constant while it lives."""
         key, known = id(tensor), self.known
+        self.changes += 1
         known[key] = weakref.ref(tensor, lambda _: known.pop(key, None))
 
     def follow(self, args: Iterable[Any], kwargs: dict[str, Any], result: Any) -> None:
@@ -52,4 +51,5 @@ class Constants:
             for one in made:
                 self.add(one)
         elif not made or any(one is given[0] for one in made):
+            self.changes += 1
             self.known.pop(id(given[0]), None)  # written to, with something that is not constant

@@ -23,6 +23,8 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from fovea.models.tracing.call_stack import Parts, module_paths
+
 _CALL = nn.Module._call_impl.__code__
 
 
@@ -133,28 +135,32 @@ class Entry:
 class Entries:
     """Recognises the calls of one network and remembers the one that is running."""
 
-    def __init__(self, root: nn.Module, paths: Mapping[int, str]) -> None:
-        self._root, self._paths = root, paths
+    def __init__(self, parts: Parts) -> None:
+        self._parts, self._paths = parts, module_paths(parts)
         self._codes: frozenset[CodeType] | None = None
         self._now: Entry | None = None
 
     def _known(self) -> frozenset[CodeType]:
         if self._codes is None:
-            kinds = {type(part) for part in self._root.modules()}
+            kinds = {type(part) for _, part in self._parts}
             self._codes = frozenset({_CALL}).union(*[set(_methods_of(kind)) for kind in kinds])
         return self._codes
 
     def now(self) -> Entry | None:
         """The call of the network that this thread is in; None outside of all."""
         codes, found = self._known(), []
-        frame: FrameType | None = sys._getframe(1)
+        running = None if self._now is None else self._now.frame
+        frame: FrameType | None = sys._getframe(1) if running is not None else None
+        while frame is not None:
+            if frame is running:
+                return self._now
+            frame = frame.f_back
+        frame = sys._getframe(1)
         while frame is not None:
             if frame.f_code in codes:
                 found.append(frame)
             frame = frame.f_back
         for outer in reversed(found):
-            if self._now is not None and outer is self._now.frame:
-                return self._now
             entry = self._entry_of(outer)
             if entry is not None:
                 entry.late = self._now is not None and entry.method is not None
@@ -184,10 +190,11 @@ class Entries:
             {name: as_it_is(value) for name, value in kwargs.items()},
             RandomState.now(),
             {
-                (self._paths[id(part)], name): buffer
-                for part in self._root.modules()
+                (path, name): buffer
+                for path, part in self._parts
+                if part._buffers
                 for name, buffer in part._buffers.items()
-                if buffer is not None and id(part) in self._paths
+                if buffer is not None
             },
             frame=frame,
         )

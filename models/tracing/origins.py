@@ -117,16 +117,19 @@ class Origins:
     """Origins by the identity of live tensors. Holds no tensor alive that is looked for here.
 
     begin: called where something begins that is to become a site, or to be named; None for what is
-    neither. weights: what may weigh values, beside whatever else a tensor is.
+    neither. weights: what may weigh values, beside whatever else a tensor is. changes: how often a
+    tensor was given an origin.
     """
 
     def __init__(self, begin: Callable[[Origin], Start | None] = lambda _: None) -> None:
         self.known: dict[int, tuple[weakref.ref[Tensor], Origin]] = {}
         self.weights: dict[int, tuple[weakref.ref[Tensor], Origin]] = {}
+        self.changes = 0
         self._begin = begin
 
     def set(self, tensor: Tensor, origin: Origin) -> None:
         known = self.known
+        self.changes += 1
         if origin.size < 0:
             known = self.weights
         elif origin.start is None:

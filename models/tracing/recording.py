@@ -13,10 +13,23 @@ from weakref import proxy, ref
 import torch
 from torch import Tensor, nn
 
-from fovea.models.records import Attention, Kind, Site, Tensors, Trace, Unseen
+from fovea.models.records import (
+    Attention,
+    Kind,
+    Site,
+    Tensors,
+    Trace,
+    Unseen,
+)
 from fovea.models.tracing import editing
 from fovea.models.tracing.audit import unseen_of
-from fovea.models.tracing.call_stack import call_of, calling_module, module_paths, place_in_code
+from fovea.models.tracing.call_stack import (
+    call_of,
+    calling_module,
+    module_paths,
+    parts_of,
+    place_in_code,
+)
 from fovea.models.tracing.constants import Constants
 from fovea.models.tracing.entry import Entries, Entry
 from fovea.models.tracing.origins import Origin, Origins, Start
@@ -59,7 +72,8 @@ class Recording:
         self.kernels = kernels or {}
         # Not the method itself: a recording is gone as soon as nobody holds it.
         self.origins = Origins(partial(Recording._begin, proxy(self)))
-        self.constants = Constants(module)
+        self.parts = parts_of(module)
+        self.constants = Constants(part for _, part in self.parts)
         # The function that the network is calling now.
         self.running: Any = None
         self.given: Sequence[Any] = ()
@@ -68,13 +82,13 @@ class Recording:
         # For each site, how the network was entered when it was found, if that was asked for: the
         # same object for all sites of one call.
         self.calls: list[Entry | None] = []
-        self._module = module
+        self.root = module
         # What another thread of the same call was started by: (module path, entry), by thread.
         self.carried: dict[int, tuple[str, Entry | None]] = {}
         plan = editing.active()
         self.edits = None if plan is None else editing.Lookup(plan)
-        self.paths = module_paths(module)
-        self._entries = Entries(module, self.paths) if entries else None
+        self.paths = module_paths(self.parts)
+        self._entries = Entries(self.parts) if entries else None
         self._sites: list[Site] = []
         self._starts: list[Start] = []
         self._missed: list[Unseen] = []
@@ -166,7 +180,7 @@ class Recording:
         if self.constants.holds(tensor):
             return True
         if self._learned is None:
-            held = (*self._module.parameters(), *self._module.buffers())
+            held = (*self.root.parameters(), *self.root.buffers())
             self._learned = {one.untyped_storage().data_ptr() for one in held}
         return not is_wrapped(tensor) and tensor.untyped_storage().data_ptr() in self._learned
 
@@ -174,6 +188,12 @@ class Recording:
     def told(self) -> int:
         """How many sites there are, and how many were named that are none."""
         return len(self._sites) + len(self._missed)
+
+    @property
+    def changes(self) -> int:
+        """Grows with all that is noted of a pass."""
+        noted = len(self._sites) + len(self._missed) + len(self._starts)
+        return noted + self.origins.changes + self.constants.changes
 
     def follow(
         self, known: Sequence[tuple[Tensor, Origin]], func: Any, args: Any, result: Any
@@ -188,6 +208,8 @@ class Recording:
                 continue
             start, after = origin.start, self.origins.get(made[0])
             if after is not None and start is not None and after.start is None:
+                if after.produced_by == "strip":  # unless another one completes it
+                    start.became = "strip"
                 self.origins.set(made[0], replace(after, start=start))
             elif after is None:
                 if origin.produced_by == "softmax" and name_of(func).strip("_") in _CHANGES:
@@ -248,7 +270,7 @@ class Recording:
 
     def photos(self) -> int | None:
         """How many photos the network was given together; None where nobody can tell."""
-        call = call_of(self._module)
+        call = call_of(self.root)
         given = () if call is None else (*call.args, *call.kwargs.values())
         pictures = (one for one in given if isinstance(one, Tensor) and one.ndim == 4)
         picture = next(pictures, None)

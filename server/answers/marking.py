@@ -10,12 +10,12 @@ from torch import Tensor
 
 from fovea.models.evidence.baselines import centre, edges, mean_of_cells
 from fovea.models.evidence.cells import of_input
+from fovea.models.grids import PatchGrid
 from fovea.models.maps.propagation import NotPossible
 from fovea.models.methods import registry
 from fovea.models.methods.base import Method, Subject, refusal
 from fovea.models.methods.making.choosing import target_of
 from fovea.models.preprocessing import Preprocessing
-from fovea.models.records import PatchGrid
 from fovea.server.answers import methods
 from fovea.server.answers.named_array import NamedArray
 from fovea.server.engine.analysis import Analysis

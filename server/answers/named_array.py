@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fovea.models.records import PatchGrid
+from fovea.models.grids import PatchGrid
 
 Array = NDArray[np.float32]
 

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from fovea.models.catalog.spec import LoadedModel
+from fovea.models.grids import PatchGrid
 from fovea.models.kinds.attention.steps import attention_steps
 from fovea.models.kinds.attention.windows import token_at
 from fovea.models.kinds.kind import At
@@ -25,7 +26,7 @@ from fovea.models.methods.making.queries import (
     placed_query,
     window_index,
 )
-from fovea.models.records import PatchGrid, Site
+from fovea.models.records import Site
 from fovea.models.running.inference import run_for_workings
 from fovea.models.running.tasks import Sentence
 from fovea.models.tracing.operations import Workings

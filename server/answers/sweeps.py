@@ -19,9 +19,10 @@ from fovea.models.evidence.baselines import centre, random_map
 from fovea.models.evidence.fills import FILLS
 from fovea.models.evidence.place import spread_of
 from fovea.models.evidence.ranking import spearman
+from fovea.models.grids import PatchGrid
 from fovea.models.methods.base import BadOption, Subject, did_you_mean
 from fovea.models.preprocessing import prepare
-from fovea.models.records import PatchGrid, Site
+from fovea.models.records import Site
 from fovea.server.answers.marking import class_of, marking, marks_of, on_grid
 from fovea.server.answers.named_array import NamedArray
 from fovea.server.engine import editing

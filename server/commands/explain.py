@@ -9,7 +9,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fovea.server.commands import asking, pictures, writing
+from fovea.server.commands import asking, pictures, remote, writing
 from fovea.server.commands.common import (
     DONE,
     FAILED,
@@ -62,6 +62,7 @@ examples:
   fovea explain cat.jpg --variant vit-explain -o cat.png      rollout as that tool defines it
   fovea explain cat.jpg --model captioner --map attention --word 1 -o where.png
   fovea explain --model text_transformer --text "the cat sees a dog" -o words.html
+  fovea explain cat.jpg --server http://gpu.example:8000 -o cat.png      a server looks
   fovea explain --text "the cat sees a dog" --map relevance --word chien -o dog.npy
 
 Several photos, a folder, a pattern, several --map or several --text are written into a folder.
@@ -128,6 +129,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     add_machine(parser)
     add_offline(parser)
+    parser.add_argument(
+        "--server",
+        metavar="URL",
+        help="a Fovea server that looks and draws instead of this machine (its FOVEA_TOKEN is read "
+        "from the environment)",
+    )
 
 
 def add_search(parser: argparse.ArgumentParser) -> None:
@@ -172,7 +179,10 @@ def run(options: argparse.Namespace) -> int:
     work = planned(options, [one.map or "" for one in asked])
     for number, one_map in enumerate(asked):
         pictures.check(one_map, [each.outputs[number] for each in work if each.outputs])
-    told, failed = asyncio.run(_work_through(work, options, asked))
+    if options.server:
+        told, failed = remote.work_through(work, options, asked)
+    else:
+        told, failed = asyncio.run(_work_through(work, options, asked))
     for one, reason in failed:
         say(f"{one}: {reason}")
     if failed and len(work) > 1:

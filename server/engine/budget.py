@@ -56,8 +56,16 @@ class Budget:
 
     @asynccontextmanager
     async def hold(self, nbytes: int) -> AsyncIterator[Share]:
-        """So many bytes while the block runs. Raises TooManyPixels where they are more than there
-        are in all, QueueFull where too many wait or it takes too long.
+        """So many bytes while the block runs; raises as `take` does."""
+        share = await self.take(nbytes)
+        try:
+            yield share
+        finally:
+            share.keep(0)
+
+    async def take(self, nbytes: int) -> Share:
+        """So many bytes until they are given back (`keep(0)`). Raises TooManyPixels where they are
+        more than there are in all, QueueFull where too many wait or it takes too long.
         """
         if nbytes > self.nbytes:
             raise TooManyPixels(
@@ -68,11 +76,7 @@ class Budget:
                 actual=nbytes,
             )
         await self._take(nbytes)
-        share = Share(self, nbytes)
-        try:
-            yield share
-        finally:
-            share.keep(0)
+        return Share(self, nbytes)
 
     def give(self, nbytes: int) -> None:
         """Frees bytes: for the first who waits, and for those behind that fit beside him."""

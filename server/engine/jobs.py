@@ -33,7 +33,7 @@ from fovea.server.problems import (
 log = logging.getLogger("fovea.jobs")
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
-Kind = Literal["download", "sweep", "evidence"]
+Kind = Literal["download", "sweep", "evidence", "batch"]
 
 AT_A_TIME = 2
 """Downloads, and besides them so many jobs whose passes go through the networks."""
@@ -98,12 +98,13 @@ class Job:
     """One piece of work. model: what it is about; finished: set once nothing more will change.
 
     analysis: what it is of, None for a download. result: the path at which it answers once it is
-    done, by which two jobs of one kind that would do the same are known.
+    done, by which two jobs of one kind that would do the same are known. work: None where tasks of
+    the event loop do it, which `stop` ends at once.
     """
 
     kind: Kind
     model: str
-    work: Work
+    work: Work | None
     analysis: str | None = None
     result: str | None = None
     id: str = field(default_factory=lambda: secrets.token_hex(6))
@@ -112,6 +113,7 @@ class Job:
     meter: Meter = field(default_factory=Meter)
     finished: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: Event = field(default_factory=Event)
+    stop: Callable[[], None] | None = None
 
     @property
     def active(self) -> bool:
@@ -161,6 +163,18 @@ class Jobs:
         threads.submit(copy_context().run, self._run, job, loop)
         return job
 
+    def accept(self, job: Job) -> None:
+        """Takes on a job whose work is done by tasks of the event loop; it is running already."""
+        if self._closed:
+            raise ShuttingDown("The server is stopping.")
+        self._jobs[job.id] = job
+        self._forget()
+        self._begin(job)
+
+    def finish(self, job: Job, problem: Problem | None = None) -> None:
+        """The work of an accepted job has ended, by a problem or well."""
+        self._end(job, "done" if problem is None else "failed", problem)
+
     def get(self, id: str) -> Job:
         """The job of this id; raises UnknownJob."""
         if id not in self._jobs:
@@ -187,12 +201,16 @@ class Jobs:
         return waiting.index(job.id) + 1 if job.id in waiting else None
 
     def cancel(self, job: Job) -> None:
-        """Ends an unfinished job; its thread follows at the next piece, or the next pass."""
+        """Ends an unfinished job; its thread follows at the next piece, or the next pass, tasks of
+        the event loop at once.
+        """
         job.cancelled.set()
         problem: Problem = JobCancelled(f"The {job.kind} of {job.model} was cancelled.")
         if job.kind == "download":
             problem = DownloadCancelled(f"The download of {job.model} was cancelled.")
         self._end(job, "cancelled", problem)
+        if job.stop is not None:
+            job.stop()
 
     @staticmethod
     def _beside(job: Job) -> Callable[[Job], bool]:
@@ -227,7 +245,8 @@ class Jobs:
         ended: tuple[State, Problem | None]
         try:
             loop.call_soon_threadsafe(self._begin, job)
-            job.work(job.meter.report, job.cancelled.is_set)
+            if job.work is not None:
+                job.work(job.meter.report, job.cancelled.is_set)
             ended = "done", None
         except Problem as problem:
             ended = "failed", problem

@@ -54,7 +54,7 @@ class Shelf:
 
     async def get(self, model: str) -> LoadedModel:
         """The network of this name, loaded if need be; raises a Problem where it cannot be."""
-        model = self._aliases.get(model) or await self._resolve(model)
+        model = await self.resolve(model)
         if model in self._loaded:
             self._loaded.move_to_end(model)
             return self._loaded[model]
@@ -74,7 +74,7 @@ class Shelf:
         """The job that brings a model's weights here, begun if need be; raises a Problem where it
         is clear already that it cannot.
         """
-        model = self._aliases.get(model) or await self._resolve(model)
+        model = await self.resolve(model)
         if (job := self.downloading(model)) is not None:
             return job
         spec = await asyncio.to_thread(find, self.catalog, model)
@@ -96,8 +96,10 @@ class Shelf:
         self.jobs.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _resolve(self, model: str) -> str:
-        """The id of the model that is also known by this name."""
+    async def resolve(self, model: str) -> str:
+        """The id of the model that is also known by this name; raises UnknownModel."""
+        if model in self._aliases:
+            return self._aliases[model]
         spec = await asyncio.to_thread(find, self.catalog, model)
         self._aliases[model] = spec.id
         return spec.id

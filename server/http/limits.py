@@ -1,4 +1,5 @@
-"""Limits on the request body, kept while it streams in: bytes (413) and time (408).
+"""Limits on the request body, kept while it streams in: bytes (413) and time (408). A batch has a
+limit of its own, and its time begins anew with every piece: it waits while its photos are seen.
 
 A pure ASGI middleware around `receive`: nothing is buffered, and a body without a length or with a
 wrong one is treated like any other. The problem is raised where the body is read, so that a handler
@@ -16,6 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fovea.server.problems import Problem, TooLarge, UploadTimeout
 
+BATCHES = "/v1/batches"
+
 LINGER_S = 1.0
 """How long a refused upload is still read, so that the client learns why before its pipe breaks."""
 
@@ -23,13 +26,18 @@ LINGER_S = 1.0
 class BodyLimits:
     """Raises TooLarge or UploadTimeout from `receive`."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int, timeout_s: float) -> None:
-        self.app, self.max_bytes, self.timeout_s = app, max_bytes, timeout_s
+    def __init__(
+        self, app: ASGIApp, max_bytes: int, timeout_s: float, batch_bytes: int | None = None
+    ) -> None:
+        self.app, self.timeout_s = app, timeout_s
+        self.max_bytes, self.batch_bytes = max_bytes, batch_bytes or max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        batch = scope["path"] == BATCHES
+        most = self.batch_bytes if batch else self.max_bytes
         deadline = monotonic() + self.timeout_s
         declared = _declared_length(scope)
         received = 0
@@ -39,10 +47,11 @@ class BodyLimits:
             nonlocal received, complete
             if complete:  # Only the news of a disconnect is still to come; it has no deadline.
                 return await receive()
-            if declared > self.max_bytes:
-                raise self._too_large(declared)
+            if declared > most:
+                raise _too_large(most, declared)
+            left = self.timeout_s if batch else max(0.0, deadline - monotonic())
             try:
-                message = await asyncio.wait_for(receive(), max(0.0, deadline - monotonic()))
+                message = await asyncio.wait_for(receive(), left)
             except TimeoutError:
                 raise UploadTimeout(
                     f"The upload was not complete after {self.timeout_s:g} s.",
@@ -50,20 +59,21 @@ class BodyLimits:
                     headers={"Connection": "close"},
                 ) from None
             received += len(message.get("body", b""))
-            if received > self.max_bytes:
-                raise self._too_large(received)
+            if received > most:
+                raise _too_large(most, received)
             complete = not message.get("more_body", False)
             return message
 
         await self.app(scope, limited, _lingering(receive, send, lambda: complete))
 
-    def _too_large(self, actual: int) -> Problem:
-        return TooLarge(
-            f"The upload is larger than {self.max_bytes:,} bytes.",
-            limit=self.max_bytes,
-            actual=actual,
-            headers={"Connection": "close"},
-        )
+
+def _too_large(limit: int, actual: int) -> Problem:
+    return TooLarge(
+        f"The upload is larger than {limit:,} bytes.",
+        limit=limit,
+        actual=actual,
+        headers={"Connection": "close"},
+    )
 
 
 def _declared_length(scope: Scope) -> int:

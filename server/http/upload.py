@@ -15,13 +15,12 @@ from dataclasses import asdict, dataclass, field, replace
 from time import monotonic
 
 import orjson
-from python_multipart import MultipartParser
-from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
 from fovea.models.running.tasks import Search
 from fovea.server.engine.budget import Budget, Share
+from fovea.server.http.form import Form
 from fovea.server.http.parameters import unknown_name
 from fovea.server.problems import (
     InvalidParameter,
@@ -34,9 +33,6 @@ from fovea.server.problems import (
 )
 
 MAX_PARTS = 8
-MAX_HEADER_BYTES = 16_384
-"""File names of several kilobytes are strange, but they are ignored anyway."""
-
 MOST_BEAMS = 5
 LONGEST_NGRAM = 10
 """Words in a row that may be kept from standing twice."""
@@ -133,7 +129,7 @@ async def read(request: Request, uploads: Budget, max_bytes: int) -> AsyncIterat
             upload = await _read_form(request, options.get(b"boundary", b""), uploads)
         elif photo:
             body = bytearray()
-            async for chunk in _chunks(request, uploads):
+            async for chunk in chunks(request, uploads):
                 body += chunk
             upload = Upload(bytes(body))
         else:
@@ -142,7 +138,7 @@ async def read(request: Request, uploads: Budget, max_bytes: int) -> AsyncIterat
         yield upload
 
 
-async def _chunks(request: Request, uploads: Budget) -> AsyncIterator[bytes]:
+async def chunks(request: Request, uploads: Budget) -> AsyncIterator[bytes]:
     """The body as it comes; gives up a stalled one where others wait for its memory."""
     stream = aiter(request.stream())
     since, received = monotonic(), 0
@@ -174,14 +170,15 @@ async def _chunks(request: Request, uploads: Budget) -> AsyncIterator[bytes]:
 
 async def _small_body(request: Request, uploads: Budget) -> bytes:
     body = bytearray()
-    async for chunk in _chunks(request, uploads):
+    async for chunk in chunks(request, uploads):
         body += chunk
         if len(body) > MAX_FIELD_BYTES:
-            raise _field_too_large("The body")
+            raise field_too_large("The body")
     return bytes(body)
 
 
-def _field_too_large(name: str) -> TooLarge:
+def field_too_large(name: str) -> TooLarge:
+    """The problem of a field that is no photo; name: "The field 'model'"."""
     return TooLarge(
         f"{name} is larger than {MAX_FIELD_BYTES:,} bytes.",
         limit=MAX_FIELD_BYTES,
@@ -208,78 +205,36 @@ def _read_json(body: bytes) -> Upload:
     return Upload(text, model or None, _search(sent))
 
 
-@dataclass(eq=False, slots=True)
-class _Form:
-    """Collects the parts of a form by name; the methods are the parser's callbacks."""
+class _Form(Form):
+    """Collects the parts of a form by name."""
 
-    parts: dict[str, bytearray] = field(default_factory=dict)
-    complete: bool = False
-    _header: bytearray = field(default_factory=bytearray)
-    _value: bytearray = field(default_factory=bytearray)
-    _disposition: bytes = b""
-    _name: str = ""
-    _current: bytearray = field(default_factory=bytearray)
+    def __init__(self, boundary: bytes) -> None:
+        super().__init__(boundary)
+        self.parts: dict[str, bytearray] = {}
+        self._name = ""
 
-    def on_part_begin(self) -> None:
-        self._disposition = b""
-
-    def on_header_field(self, data: bytes, start: int, end: int) -> None:
-        self._header += data[start:end]
-
-    def on_header_value(self, data: bytes, start: int, end: int) -> None:
-        self._value += data[start:end]
-
-    def on_header_end(self) -> None:
-        if self._header.lower() == b"content-disposition":
-            self._disposition = bytes(self._value)
-        self._header.clear()
-        self._value.clear()
-
-    def on_headers_finished(self) -> None:
-        name = parse_options_header(self._disposition)[1].get(b"name")
-        if name is None:
-            raise MalformedBody("A part of the form has no name.")
-        if len(self.parts) >= MAX_PARTS or name.decode("latin-1") in self.parts:
+    def begin(self, name: str, filename: str) -> None:
+        if len(self.parts) >= MAX_PARTS or name in self.parts:
             raise MalformedBody(
                 "The form has too many parts or one twice; 'image' and 'model' are enough.",
+                hint="Many photos at once are sent to /v1/batches.",
                 limit=MAX_PARTS,
             )
-        self._name = name.decode("latin-1")
-        self._current = self.parts[self._name] = bytearray()
+        self._name = name
+        self.parts[name] = bytearray()
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        self._current += memoryview(data)[start:end]
-        if len(self._current) > MAX_FIELD_BYTES and self._name != "image":
-            raise _field_too_large(f"The field {self._name[:50]!r}")
-
-    def on_end(self) -> None:
-        self.complete = True
+        current = self.parts[self._name]
+        current += memoryview(data)[start:end]
+        if len(current) > MAX_FIELD_BYTES and self._name != "image":
+            raise field_too_large(f"The field {self._name[:50]!r}")
 
 
 async def _read_form(request: Request, boundary: bytes, uploads: Budget) -> Upload:
-    if not boundary:
-        raise MalformedBody("The form's Content-Type names no boundary.")
-    form = _Form()
-    try:
-        parser = MultipartParser(
-            boundary,
-            {
-                "on_part_begin": form.on_part_begin,
-                "on_header_field": form.on_header_field,
-                "on_header_value": form.on_header_value,
-                "on_header_end": form.on_header_end,
-                "on_headers_finished": form.on_headers_finished,
-                "on_part_data": form.on_part_data,
-                "on_end": form.on_end,
-            },
-            max_header_size=MAX_HEADER_BYTES,
-        )
-        async for chunk in _chunks(request, uploads):
-            parser.write(chunk)
-    except FormParserError as error:
-        raise MalformedBody("The form is not well-formed multipart/form-data.") from error
-    if not form.complete:
-        raise MalformedBody("The form ends before its last part does.")
+    form = _Form(boundary)
+    async for chunk in chunks(request, uploads):
+        form.write(chunk)
+    form.end()
     for name in form.parts:
         if name not in FIELDS:
             raise unknown_name("field", name, FIELDS)

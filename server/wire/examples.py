@@ -258,6 +258,57 @@ JOB: dict[str, Any] = {
     },
 }
 
+BATCH: dict[str, Any] = {
+    "id": "5d0c77a1be92",
+    "model": MODEL,
+    "state": "done",
+    "photos": [
+        {
+            "name": "cat.jpg",
+            "analysis": "3f0c51a2b7d94e60c1ab",
+            "href": "/v1/analyses/3f0c51a2b7d94e60c1ab",
+            "problem": None,
+        },
+        {
+            "name": "notes.txt",
+            "analysis": None,
+            "href": None,
+            "problem": {
+                "type": "/problems/unsupported-format",
+                "title": "Not a photo format that is accepted here",
+                "status": 415,
+                "detail": "The file is no photo.",
+                "instance": "/v1/batches/5d0c77a1be92",
+                "request_id": "5d0c77a1be92",
+            },
+        },
+    ],
+}
+
+BATCH_JOB: dict[str, Any] = {
+    "id": BATCH["id"],
+    "kind": "batch",
+    "model": MODEL,
+    "state": "running",
+    "queue_position": None,
+    "done": 5,
+    "total": 12,
+    "result": None,
+    "analysis": None,
+    "received_bytes": 0,
+    "total_bytes": None,
+    "bytes_per_s": None,
+    "seconds_left": 1.4,
+    "problem": None,
+    "links": {
+        "self": "/v1/jobs/5d0c77a1be92",
+        "events": "/v1/jobs/5d0c77a1be92/events",
+        "model": f"/v1/models/{MODEL}",
+        "analysis": None,
+        "result": None,
+    },
+}
+
 STREAM = {
     "site": "s03",
     "sentence": "What each layer adds to the 3 tokens of site s03",

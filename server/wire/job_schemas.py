@@ -27,13 +27,16 @@ class Job(BaseModel, extra="forbid"):
     state: State
     queue_position: int | None = Field(description="1 is next; null: it waits no more")
     done: int | None = Field(
-        default=None, description="passes made so far, of a sweep or evidence; null: a download"
+        default=None,
+        description="passes made so far, or photos seen of a batch; null: a download",
     )
     total: int | None = Field(default=None, description="passes in all; null: not known")
     result: str | None = Field(
         default=None, description="the address that answers what was found; null until it is done"
     )
-    analysis: str | None = Field(default=None, description="what it is of; null: a download")
+    analysis: str | None = Field(
+        default=None, description="what it is of; null: a download, a batch"
+    )
     received_bytes: int = Field(description="of a download, with what an earlier one brought")
     total_bytes: int | None
     bytes_per_s: float | None = Field(description="over the last seconds; null: not known")

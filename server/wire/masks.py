@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fovea.models.geometry import Geometry
-from fovea.models.records import PatchGrid
+from fovea.models.grids import PatchGrid
 from fovea.server.wire.negotiation import PNG
 from fovea.server.wire.outputs import colour_of
 from fovea.server.wire.pictures import Pixels, assembled, encoded, shrunk, size_at, strips

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fovea.models.geometry import Geometry, seen_along
-from fovea.models.records import Axis, PatchGrid
+from fovea.models.grids import Axis, PatchGrid
 from fovea.server.answers.named_array import Array, NamedArray
 from fovea.server.problems import InvalidParameter, NotAcceptable
 from fovea.server.wire.negotiation import PNG

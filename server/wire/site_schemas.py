@@ -10,9 +10,10 @@ from pydantic import Field, GetJsonSchemaHandler, SerializerFunctionWrapHandler,
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from fovea.models.grids import PatchGrid
 from fovea.models.kinds.registry import SITE_KINDS
 from fovea.models.methods.making.queries import key_grid, query_grid, windows, word_labels
-from fovea.models.records import Attention, PatchGrid, Site, Trace
+from fovea.models.records import Attention, Site, Trace
 from fovea.models.running.tasks import Sentence
 from fovea.server.wire.map_schemas import Offer
 from fovea.server.wire.outputs import Schema

@@ -110,3 +110,53 @@ def test_what_is_shown_is_in_the_names_of_its_buttons(watched: Watched) -> None:
     page = watched.open("?sample=sunflower&model=se_resnet")
     expect(page.get_by_role("button", name="Samples: Sunflower")).to_be_visible()
     expect(page.get_by_role("button", name="Model: SE-ResNet · Caltech-101")).to_be_visible()
+
+
+def test_photos_that_come_together_queue(watched: Watched) -> None:
+    page = watched.open("?sample=sunflower&model=se_resnet")
+    files = [str(ROOT / "frontend/samples" / name) for name in ("coffee.jpg", "rocket.jpg")]
+    page.locator("#file").set_input_files(files)
+    film = page.get_by_role("group", name="Your photos")
+    expect(film.get_by_role("button")).to_have_count(2)
+    expect(film.locator("[aria-current]")).to_contain_text("coffee.jpg")
+    film.get_by_role("button", name="rocket.jpg").click()
+    expect(film.locator("[aria-current]")).to_contain_text("rocket.jpg")
+
+    page.locator("[popovertarget=samples]").click()
+    page.locator("#samples .sample", has_text="Sunflower").click()
+    expect(page).to_have_url(re.compile("sample=sunflower"))
+    page.locator("[popovertarget=samples]").click()
+    page.locator("#samples .own .sample", has_text="coffee.jpg").click()
+    expect(film.locator("[aria-current]")).to_contain_text("coffee.jpg")
+
+
+def test_another_map_does_not_move_the_photo(watched: Watched) -> None:
+    page = watched.open("?sample=sunflower&model=vit")
+    before = page.locator("#frame").bounding_box()
+    page.get_by_role("radio", name="Positions", exact=True).click()
+    expect(page.locator("#sentence")).to_contain_text("The photo plays no part")
+    assert page.locator("#frame").bounding_box() == before
+
+
+@pytest.mark.parametrize("size", [(844, 390), (640, 400)])
+def test_wide_and_low_the_legend_stands_beside_the_photo(
+    watched: Watched, size: tuple[int, int]
+) -> None:
+    """A phone on its side, a page at 200 %: strip and legend are there without scrolling."""
+    width, height = size
+    watched.page.set_viewport_size({"width": width, "height": height})
+    page = watched.open("?sample=sunflower&model=vit")
+    for place in ("#frame", "#depth", "#sentence", ".legend-bar"):
+        box = page.locator(place).bounding_box()
+        assert box
+        right, bottom = box["x"] + box["width"], box["y"] + box["height"]
+        assert min(box["x"], box["y"]) >= 0 <= width - right, (place, box)
+        assert bottom <= height, (place, box)
+
+
+def test_the_side_grows_with_the_screen(watched: Watched) -> None:
+    watched.page.set_viewport_size({"width": 3840, "height": 2160})
+    page = watched.open("?sample=sunflower&model=vit")
+    box = page.locator("#inspector").bounding_box()
+    assert box
+    assert box["width"] == 800

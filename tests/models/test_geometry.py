@@ -11,8 +11,8 @@ import torch
 from PIL import Image, ImageOps
 
 from fovea.models.geometry import Geometry, apply, cell_of, inverse, token_of, upright
+from fovea.models.grids import Axis, PatchGrid
 from fovea.models.preprocessing import Preprocessing, locate, prepare
-from fovea.models.records import Axis, PatchGrid
 
 CASES = json.loads((Path(__file__).parents[1] / "data" / "geometry_cases.json").read_text("utf-8"))
 

@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from fovea.models.records import Attention, Gate, PatchGrid, Sampling, Site, Trace
+from fovea.models.grids import PatchGrid
+from fovea.models.records import (
+    Attention,
+    Gate,
+    Sampling,
+    Site,
+    Trace,
+)
 
 
 def gate_site(id: str = "s00", photos: int = 1) -> Site:

@@ -8,8 +8,16 @@ import torch
 from PIL import Image
 
 from fovea.models import records, showing
+from fovea.models.grids import PatchGrid
 from fovea.models.networks import build
-from fovea.models.records import Attention, Gate, Map, PatchGrid, Sampling, Site, Trace
+from fovea.models.records import (
+    Attention,
+    Gate,
+    Map,
+    Sampling,
+    Site,
+    Trace,
+)
 from fovea.server.wire import render
 
 

@@ -39,7 +39,8 @@ def test_the_scores_measured_apart_are_those_of_the_cards() -> None:
     cards = [json.loads(path.read_text("utf-8")) for path in CARDS]
     apart = {card["id"]: card["measured_apart"] for card in cards if "measured_apart" in card}
     photos = {card["id"] for card in cards if card["data"].startswith("Caltech-101")}
-    assert set(told) == set(apart) == photos
+    assert apart
+    assert set(told) == set(apart) <= photos
     for model, measured in apart.items():
         assert f"{100 * measured['top1']:.1f}" == told[model]
         assert measured.keys() == {"top1", "photos", "by"}

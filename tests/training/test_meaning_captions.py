@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from fovea.models.grids import PatchGrid
 from fovea.models.networks import build
 from fovea.models.networks.decoder import END, START
-from fovea.models.records import PatchGrid
 from training.claims.meaning_captions import (
     Box,
     cell_shares,

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from fovea.models.capture import capture
+from fovea.models.grids import PatchGrid
 from fovea.models.kinds.attention.rows import rows
 from fovea.models.networks import build
-from fovea.models.records import PatchGrid
 from training.claims.meaning_rooms import gaussians
 from training.claims.results import DOCS
 from training.examples.data import CANVAS_PX, data_folder

@@ -11,9 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fovea.models.grids import PatchGrid
 from fovea.models.kinds.attention.rows import rows
 from fovea.models.places.layout import survey
-from fovea.models.records import PatchGrid, Site
+from fovea.models.records import Site
 from fovea.models.running.inference import run
 from training.claims.results import write_figures
 from training.examples.rooms.collection import HELD_OUT_FROM, draw_rooms

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from fovea.models.grids import PatchGrid
 from fovea.models.maps.statistics import attention_distance, cell_centres, distances
 from fovea.models.networks.cifar_resnet import STAGE_BLOCKS, STAGE_CHANNELS, CifarResNet
-from fovea.models.records import PatchGrid
 from fovea.models.running.inference import run
 from training.claims.claim import Claim
 from training.claims.small import residual, vit

@@ -5,6 +5,7 @@ import * as pictures from "../../sites/picture.js";
 import { wordMatrixPicture, wordPicture } from "../words/picture.js";
 import { explanation } from "./explanation.js";
 import { reading } from "./reading.js";
+import { whatIf } from "./what_if.js";
 
 /** @type {import("../kind.js").SiteKind} */
 export const attention = {
@@ -41,4 +42,5 @@ export const attention = {
   },
   onPhoto: (ask, cell) => ask("attention", cell ? { query: `${cell.row},${cell.column}` } : {}),
   facts: null,
+  whatIf,
 };

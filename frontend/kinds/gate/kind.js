@@ -5,6 +5,7 @@ import { number } from "../../ui/format.js";
 import * as pictures from "../../sites/picture.js";
 import { gateOnPhoto, SMALL } from "../kind.js";
 import { channelGate as channels, spatialGate as places } from "./explanation.js";
+import { ofChannels, ofPlaces } from "./what_if.js";
 
 const GATE = {
   here: "This gate",
@@ -22,6 +23,7 @@ export const channelGate = {
   glyph: () => "channels",
   tab: "channels",
   explanation: channels,
+  whatIf: ofChannels,
   async picture(state, site, session) {
     const gate = (await session.gate(site)).data;
     if (!session.shows(state.analysisData)) return null; // another one has come meanwhile
@@ -42,6 +44,7 @@ export const spatialGate = {
   glyph: () => "mask",
   tab: null,
   explanation: places,
+  whatIf: ofPlaces,
   picture: async (_, site, session) => pictures.spatialGatePicture(site, await session.gate(site)),
   reading: ({ picture }) =>
     h(

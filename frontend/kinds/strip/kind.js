@@ -38,6 +38,7 @@ export const stripGate = {
   rank: () => 3,
   onPhoto: gateOnPhoto,
   facts: null,
+  whatIf: null,
 };
 
 /** @param {Float32Array} values */

@@ -4,6 +4,7 @@ import { gridPicture } from "../../sites/picture.js";
 import { gateOnPhoto } from "../kind.js";
 import { spatialTransformer as explanation } from "./explanation.js";
 import { reading, thetaFacts } from "./reading.js";
+import { whatIf } from "./what_if.js";
 
 /** @type {import("../kind.js").SiteKind} */
 export const spatialTransformer = {
@@ -19,5 +20,6 @@ export const spatialTransformer = {
   bytes: () => 0,
   rank: () => Infinity,
   onPhoto: gateOnPhoto,
+  whatIf,
   facts: async (site, session) => thetaFacts((await session.grid(site)).theta),
 };

@@ -12,7 +12,7 @@ import { shownToken } from "../../sites/picture.js";
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 /** @param {Context} context @param {{toggle: () => void}} help */
-export function mountKeyboard({ store }, help) {
+export function mountKeyboard({ store, session }, help) {
   const press = (/** @type {string} */ id) => document.getElementById(id)?.click();
 
   /** @type {Record<string, () => void>} */
@@ -36,7 +36,8 @@ export function mountKeyboard({ store }, help) {
     e: () => press("export"),
     t: () => press("theme"),
     "?": help.toggle,
-    Escape: () => store.set({ query: "cls", hover: null }),
+    Escape: () => store.set({ query: "cls", hover: null, brush: store.get().brush && [] }),
+    w: () => session.showUnedited(!store.get().unedited),
   };
 
   addEventListener("keydown", (event) => {
@@ -44,7 +45,7 @@ export function mountKeyboard({ store }, help) {
     if (/** @type {HTMLElement} */ (event.target).closest("input:not([type=checkbox]), select, textarea")) return;
     const { key } = event;
     if (key in ARROWS) moveQuery(ARROWS[key]);
-    else if (/^[1-5]$/.test(key)) openTab(Number(key) - 1);
+    else if (/^[1-6]$/.test(key)) openTab(Number(key) - 1);
     else if (key in keys) keys[key]();
     else return;
     event.preventDefault();

@@ -9,9 +9,10 @@ from typing import Literal
 from torch import Tensor
 
 from fovea.models.edits import Edit, RefusedEdit, Token
+from fovea.models.grids import Cells
 from fovea.models.kinds.attention.edit import Blocked, Change, Where
 from fovea.models.kinds.attention.weighing import CHANGED
-from fovea.models.records import Cells, Site
+from fovea.models.records import Site
 
 KINDS = ("attention",)
 SCORES = frozenset(("block", "temperature", "drop"))

@@ -11,8 +11,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from fovea.models.grids import Cells, Layout
 from fovea.models.kinds.attention.rows import column_means, columns, rows
-from fovea.models.records import Attention, Cells, Layout
+from fovea.models.records import Attention
 
 
 class NoPlace(LookupError):

@@ -32,6 +32,8 @@ class Spread:
 
 def without_expansion(factor: Tensor) -> Tensor:
     """`factor` with every axis that was only expanded (stride 0) narrowed to one entry again."""
+    if 0 not in factor.stride():
+        return factor
     for axis in range(factor.ndim):
         if factor.shape[axis] > 1 and factor.stride(axis) == 0:
             factor = factor.narrow(axis, 0, 1)
@@ -57,14 +59,16 @@ def spread_of(factor: Tensor, features: Tensor, axes: str | None) -> Spread | No
     tokens = features.ndim == 3
     if tokens:  # tokens stand where rows and columns would
         factor, features = factor[:, :, None], features[:, :, None]
-    sizes = list(zip(factor.shape, features.shape, strict=True))
-    if any(own not in (1, whole) for own, whole in sizes):
+    own, whole = tuple(factor.shape), tuple(features.shape)
+    if any(one not in (1, all_) for one, all_ in zip(own, whole, strict=True)):
         return None
     if axes is None:
-        axes = _guessed(tuple(factor.shape[1:]), tuple(features.shape[1:]))
-    varies = {axes[i - 1] for i in (1, 2, 3) if factor.shape[i] > 1}
-    back = (0, *(axes.index(letter) + 1 for letter in USUAL))
+        axes = _guessed(own[1:], whole[1:])
+    varies = {axes[i - 1] for i in (1, 2, 3) if own[i] > 1}
     letters = "".join(letter for letter in USUAL if letter in varies)
+    if axes == USUAL:
+        return Spread(letters, factor, features, tokens)
+    back = (0, *(axes.index(letter) + 1 for letter in USUAL))
     return Spread(letters, factor.permute(back), features.permute(back), tokens, back)
 
 

@@ -52,13 +52,13 @@ def recognise(watch: Watch, product: Product) -> bool | Origin:
     _, _, rows, columns = spread.features.shape
     if spread.tokens or known.normaliser or rows < 2 or columns < 2:
         return False
+    along = _along(spread.varies)
+    if along is None and len(known.parts) != 2:
+        return False
     origin = watch.recording.origins.get(product.map)
     features = spread.features.detach().clone() if watch.recording.features else None
-    if len(known.parts) == 2:
+    if along is None or len(known.parts) == 2:
         return _both(watch, product, features, axes_of(origin) or USUAL)
-    along = _along(spread.varies)
-    if along is None:
-        return False
     axes = axes_of(origin) or USUAL
     own = Half(along, spread.factor.detach().clone(), features, known, axes)
     first = None if origin is None else origin.about

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from fovea.models.grids import PatchGrid
 from fovea.models.kinds.kind import SiteKind
 from fovea.models.kinds.leading import back_from, tensors_of
 from fovea.models.kinds.warp.chain import read_through
 from fovea.models.kinds.warp.signature import KIND
 from fovea.models.kinds.warp.steps import sampling_steps
-from fovea.models.records import PatchGrid, Site, Trace
+from fovea.models.records import Site, Trace
 from fovea.models.tracing.operations import Called
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from fovea.models.grids import Cells
 from fovea.models.kinds.attention.rows import columns, fuse, rows
 from fovea.models.kinds.attention.windows import looked_at_by, looks_at
 from fovea.models.methods.base import Made
@@ -23,7 +24,7 @@ from fovea.models.methods.making.queries import (
     windows,
     word_labels,
 )
-from fovea.models.records import Cells, Map, Site
+from fovea.models.records import Map, Site
 from fovea.models.running.tasks import Sentence
 
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
+from fovea.models.grids import Words
 from fovea.models.kinds.attention.windows import token_at
 from fovea.models.maps.positions import similarity, similarity_of_words
 from fovea.models.methods.base import BadOption, Made
 from fovea.models.methods.making.queries import middle_of, parse_place, parse_word
 from fovea.models.places.layout import merged
 from fovea.models.places.positions import Positions, positions
-from fovea.models.records import Words
 
 
 def positions_of(

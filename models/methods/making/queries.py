@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fovea.models.geometry import token_of
+from fovea.models.grids import Cells, PatchGrid
 from fovea.models.kinds.attention import rows as attention_maps
 from fovea.models.kinds.attention.windows import NoPlace, token_at, window_of
 from fovea.models.methods.base import BadOption, Subject
 from fovea.models.methods.making.choosing import place_of
-from fovea.models.records import Attention, Cells, PatchGrid, Site
+from fovea.models.records import Attention, Site
 from fovea.models.running.tasks import Sentence
 
 Direction = Literal["from", "to"]

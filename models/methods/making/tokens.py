@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from fovea.models.geometry import token_of
+from fovea.models.grids import Cells
 from fovea.models.kinds.attention.rows import Fusion, columns, fuse, rows
 from fovea.models.kinds.attention.windows import looked_at_by, looks_at
-from fovea.models.records import Cells, Map, Site, Trace
+from fovea.models.records import Map, Site, Trace
 
 Query = str | tuple[int, ...] | int | None
 """The class token as "cls", a place as (row, column), of a video or a volume as (depth, row,

@@ -11,10 +11,11 @@ from benchmarks.coverage.counting import SOFTMAX, count
 from benchmarks.coverage.small_transformers import transformers_families
 from fovea.models.capture import capture
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.grids import PatchGrid
 from fovea.models.kinds.attention.rows import rows
 from fovea.models.places.layout import place, survey
 from fovea.models.places.layout_kinds import layout_kind
-from fovea.models.records import Attention, PatchGrid, Trace
+from fovea.models.records import Attention, Trace
 
 declare_missing_operators()
 

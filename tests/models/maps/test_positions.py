@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from fovea.models.grids import Cells, PatchGrid
 from fovea.models.maps.positions import similarity, similarity_of_words
-from fovea.models.records import Cells, PatchGrid
 
 GRID = PatchGrid(3, 4)
 VECTORS = torch.randn(13, 6, generator=torch.Generator().manual_seed(0))

@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from fovea.models.grids import PatchGrid
 from fovea.models.maps.propagation import NoChain
 from fovea.models.maps.rollout import rollout
-from fovea.models.records import Attention, Gate, PatchGrid, Site, Trace
+from fovea.models.records import Attention, Gate, Site, Trace
 
 
 def trace_of(tokens: int, grid: PatchGrid, prefix: int, layers: int = 4, heads: int = 3) -> Trace:

@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from fovea.models.grids import Cells, Layout, PatchGrid
 from fovea.models.kinds.attention.rows import columns, rows
 from fovea.models.kinds.attention.windows import NoPlace
 from fovea.models.maps.statistics import attention_distance, entropy, entropy_share
-from fovea.models.records import Attention, Cells, Layout, PatchGrid
+from fovea.models.records import Attention
 from tests.models.maps.conftest import Exact, close
 
 

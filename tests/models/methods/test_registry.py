@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import torch
 
+from fovea.models.grids import Cells, Layout, PatchGrid
 from fovea.models.kinds.attention.rows import rows
 from fovea.models.maps.propagation import NotPossible
 from fovea.models.methods import registry
 from fovea.models.methods.base import BadOption, Made, Subject
 from fovea.models.methods.making.choosing import target_of
 from fovea.models.methods.table import table
-from fovea.models.records import Attention, Cells, Layout, PatchGrid, Site, Trace
+from fovea.models.records import Attention, Site, Trace
 
 METHODS = Path(registry.__file__).parent
 LABELS = ("Egyptian cat", "tabby, tabby cat", "3")

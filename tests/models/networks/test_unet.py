@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from fovea.models.grids import PatchGrid
 from fovea.models.mechanisms.feature_map_attention import FeatureMapAttention
 from fovea.models.networks import build
-from fovea.models.records import PatchGrid
 from fovea.models.running.inference import run
 
 

@@ -5,8 +5,9 @@ import torch
 from torch import Tensor, nn
 
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.grids import Cells, PatchGrid
 from fovea.models.places.layout import merged, survey
-from fovea.models.records import Cells, PatchGrid, Trace
+from fovea.models.records import Trace
 from fovea.models.running.inference import run
 
 declare_missing_operators()

@@ -7,10 +7,11 @@ from torch import Tensor, nn
 
 from fovea.models.capture import capture
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.grids import Cells, Layout, PatchGrid
 from fovea.models.kinds.attention.windows import NoPlace, looks_at
 from fovea.models.places.layout import place, survey
 from fovea.models.places.layout_kinds import layout_kind
-from fovea.models.records import Attention, Cells, Layout, PatchGrid, Site
+from fovea.models.records import Attention, Site
 from fovea.models.running.inference import run
 
 declare_missing_operators()

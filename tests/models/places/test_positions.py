@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.grids import PatchGrid
 from fovea.models.methods.making.positions import positions_of
 from fovea.models.networks import build
 from fovea.models.places.positions import positions
-from fovea.models.records import PatchGrid
 
 PHOTO = torch.randn(1, 3, 32, 48)
 DIM = 8

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
 from fovea.models.geometry import Geometry
-from fovea.models.records import PatchGrid
+from fovea.models.grids import PatchGrid
 from fovea.models.running.observing import capture
 
 declare_missing_operators()  # before timm, which imports torchvision

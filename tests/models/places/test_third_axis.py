@@ -14,9 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.grids import PatchGrid
 from fovea.models.maps.propagation import NotPossible
 from fovea.models.maps.rollout import rollout
-from fovea.models.records import PatchGrid, Site, Trace
+from fovea.models.records import Site, Trace
 from fovea.models.running.observing import capture
 
 declare_missing_operators()

@@ -16,9 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fovea.models.grids import PatchGrid
 from fovea.models.maps.gradients import relevance
 from fovea.models.maps.rollout import rollout
-from fovea.models.records import PatchGrid
 from fovea.models.running.inference import run, run_for_class
 from fovea.models.running.observing import capture
 

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from fovea.models.grids import PatchGrid
 from fovea.models.maps.gradients import relevance
 from fovea.models.maps.propagation import NotPossible
 from fovea.models.maps.rollout import rollout
-from fovea.models.records import PatchGrid, Trace
+from fovea.models.records import Trace
 from fovea.models.running.inference import run, run_for_class
 from fovea.models.running.observing import capture
 

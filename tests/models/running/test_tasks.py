@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from fovea.models import networks
+from fovea.models.grids import PatchGrid
 from fovea.models.kinds.attention.rows import rows
 from fovea.models.networks.decoder import END
 from fovea.models.preprocessing import Preprocessing, blank
-from fovea.models.records import PatchGrid
 from fovea.models.running import tasks
 from fovea.models.running.inference import run
 

@@ -10,10 +10,17 @@ from safetensors.numpy import load
 
 from fovea.models.catalog.spec import ModelSpec
 from fovea.models.geometry import Geometry
+from fovea.models.grids import Cells, Layout, PatchGrid
 from fovea.models.methods.base import BadOption
 from fovea.models.methods.making import queries
 from fovea.models.preprocessing import Preprocessing
-from fovea.models.records import Attention, Cells, Gate, Layout, PatchGrid, Sampling, Site, Trace
+from fovea.models.records import (
+    Attention,
+    Gate,
+    Sampling,
+    Site,
+    Trace,
+)
 from fovea.server import problems
 from fovea.server.answers import views
 from fovea.server.engine.analysis import Analysis

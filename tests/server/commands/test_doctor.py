@@ -134,3 +134,38 @@ def test_compiled_parts_and_empty_networks_are_problems() -> None:
     assert problems == []
     assert "places of 1 of 1 attention sites" in notes[0]
     assert "Capture is slow here" in notes[1]
+
+
+def test_a_classifier_of_transformers_from_a_models_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from fovea.models.catalog.torchvision_operators import declare_missing_operators
+
+    declare_missing_operators()
+    transformers = pytest.importorskip("transformers")
+    config = transformers.ViTConfig(
+        image_size=32,
+        patch_size=8,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        id2label={0: "Siamese", 1: "Persian", 2: "other"},
+    )
+    torch.manual_seed(0)
+    transformers.ViTForImageClassification(config).save_pretrained(tmp_path)
+    (tmp_path / "cats.toml").write_text(
+        'builder = "transformers:ViTForImageClassification"\nweights = "model.safetensors"\n'
+        'config = "config.json"\n'
+        "[preprocessing]\nsize = 32\nmean = [0.5, 0.5, 0.5]\nstd = [0.5, 0.5, 0.5]\n"
+    )
+    monkeypatch.setenv("FOVEA_MODELS_DIR", str(tmp_path))
+    monkeypatch.setenv("FOVEA_OFFLINE", "1")
+    assert told("doctor", "cats", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["problems"] == []
+    assert [(site["kind"], site["grid"], site["heads"]) for site in report["sites"]] == [
+        ("attention", [4, 4], 2)
+    ] * 2
+    assert report["cost"]["same_output"]
+    assert {one["name"] for one in report["maps"] if one["possible"]} >= {"rollout", "relevance"}

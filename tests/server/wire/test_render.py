@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from fovea.models.geometry import Geometry
-from fovea.models.records import PatchGrid
+from fovea.models.grids import PatchGrid
 from fovea.server.answers.named_array import Array, NamedArray
 from fovea.server.problems import InvalidParameter
 from fovea.server.wire import render

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from fovea.models.grids import PatchGrid
 from fovea.models.networks import build
-from fovea.models.records import PatchGrid
 from training.claims.meaning_rooms import gaussians, looking, meaning_in_rooms, wall_shares
 from training.examples.rooms.collection import Rooms
 from training.loop.export import load_network, write_card, write_weights

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.grids import Layout
 from fovea.models.kinds.attention.windows import NoPlace, looked_at_by, looks_at, received
-from fovea.models.records import Attention, Layout
+from fovea.models.records import Attention
 from fovea.models.running.inference import run
 
 declare_missing_operators()

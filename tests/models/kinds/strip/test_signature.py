@@ -8,11 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fovea.models.capture import capture
+from fovea.models.grids import PatchGrid
 from fovea.models.kinds.strip.record import Strips, strips_of
 from fovea.models.mechanisms.coordinate_attention import CoordinateAttention
 from fovea.models.mechanisms.squeeze_excitation import SqueezeExcitation
 from fovea.models.places.layout import place
-from fovea.models.records import PatchGrid
 
 CHANNELS, ROWS, COLUMNS = 6, 5, 7
 
@@ -156,3 +156,45 @@ def test_in_a_network_with_other_gates() -> None:
         module(torch.randn(2, CHANNELS, ROWS, COLUMNS))
     assert [site.kind for site in recording.trace.sites] == ["strip-gate", "channel-gate"]
     assert isinstance(recording.trace.sites[0].tensors, Strips)
+
+
+LONE: dict[str, Any] = {
+    "one strip": lambda x: (x * x.mean(3, keepdim=True).sigmoid()).relu(),
+    "a turned map": lambda x: (
+        (turned := x.permute(0, 2, 1, 3)) * turned.mean(1, keepdim=True).sigmoid()
+    ).permute(0, 2, 1, 3),
+}
+
+
+@pytest.mark.parametrize("write", LONE.values(), ids=LONE)
+def test_half_of_a_strip_gate_is_named(write: Any) -> None:
+    for _ in range(2):  # a later pass names it, too
+        with capture(nn.Identity()) as recording:
+            write(torch.randn(2, CHANNELS, ROWS, COLUMNS))
+        assert recording.trace.sites == ()
+        (unseen,) = recording.trace.unseen
+        assert (unseen.what, unseen.operation) == ("gate", "sigmoid")
+        assert "no second factor" in unseen.reason
+
+
+@pytest.mark.parametrize("write", WRITINGS.values(), ids=WRITINGS)
+def test_of_two_strips_nothing_is_unseen(write: Any) -> None:
+    module = Strip(write)
+    with torch.no_grad(), capture(module) as recording:
+        module(torch.randn(2, CHANNELS, ROWS, COLUMNS))
+    assert recording.trace.unseen == ()
+
+
+@pytest.mark.parametrize(
+    "product",
+    [
+        lambda x: F.glu(x, 1),
+        lambda x: x[:, :3] * x[:, 3:].sigmoid(),
+        lambda x: F.silu(x) * x.tanh(),
+    ],
+    ids=["glu", "by hand", "swiglu"],
+)
+def test_products_of_equals_are_not_named(product: Any) -> None:
+    with capture(nn.Identity()) as recording:
+        product(torch.randn(2, CHANNELS, ROWS, COLUMNS)).relu()
+    assert recording.trace.unseen == ()

@@ -1,0 +1,98 @@
+// What can be changed of an attention: heads off, every key alike, another temperature, the layer skipped.
+
+import { h } from "../../ui/dom.js";
+import { normalise, paintCells, range } from "../../paint/colormap.js";
+import { editOf, replaced, toggled } from "../edits.js";
+import { drawable, headMaps } from "./head_maps.js";
+
+/** @param {State} state @param {AttentionSite} site @param {import("../edits.js").WhatIf} what @returns {Element[]} */
+export function whatIf(state, site, what) {
+  return [
+    h("section", { class: "group" }, h("h3", {}, "Heads"), sheet(state, site, what), what.problem("heads")),
+    h(
+      "section",
+      { class: "group" },
+      h("h3", {}, "The whole layer"),
+      h(
+        "div",
+        { class: "row" },
+        whole("uniform", "Look equally", "Every query looks equally at every key", site, what),
+        site.queries === site.keys && whole("self", "Look at itself", "Every token looks at itself alone", site, what),
+        whole("skip", "Skip the layer", "What this attention adds is zero", site, what),
+      ),
+      temperature(site, what),
+      what.problem("layer"),
+    ),
+  ];
+}
+
+/** A head a button, with its map; pressed while it is off. @param {State} state @param {AttentionSite} site @param {import("../edits.js").WhatIf} what */
+function sheet(state, site, what) {
+  const off = editOf(what.edits(), "off", site.id)?.heads ?? [];
+  const buttons = Array.from({ length: site.heads }, (_, head) =>
+    h(
+      "button",
+      {
+        type: "button",
+        class: "switch",
+        "aria-pressed": String(off.includes(head)),
+        "aria-label": `Switch head ${head} off`,
+        title: `Head ${head}: ${off.includes(head) ? "off; press to switch it on" : "press to switch it off"}`,
+        onclick: () => what.change(toggled(what.edits(), { edit: "off", site: site.id, heads: [head] }, "heads"), "heads"),
+      },
+      h("canvas", { class: "cells", "aria-hidden": "true" }),
+      h("span", { class: "number" }, off.includes(head) ? `${head} off` : String(head)),
+    ),
+  );
+  const root = h("div", { class: "switches", role: "group", "aria-label": "Heads: press to switch off" }, buttons);
+  paintMaps(root, state, site, what.session);
+  return root;
+}
+
+/** @param {HTMLElement} root @param {State} state @param {AttentionSite} site @param {Session} session */
+async function paintMaps(root, state, site, session) {
+  const table = state.tables?.[state.colormap];
+  if (!table || !drawable(site)) return;
+  const maps = await headMaps({ ...state, hover: null }, site, session).catch(() => null);
+  if (!maps) return;
+  for (const [head, canvas] of root.querySelectorAll("canvas").entries()) {
+    const values = maps.of(head);
+    paintCells(canvas, normalise(values, ...range(values, state.clip)), maps.columns, table);
+  }
+}
+
+/** @param {string} name @param {string} text @param {string} title @param {AttentionSite} site @param {import("../edits.js").WhatIf} what */
+function whole(name, text, title, site, what) {
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "button",
+      title,
+      "aria-pressed": String(Boolean(editOf(what.edits(), name, site.id))),
+      onclick: () => what.change(replaced(what.edits(), { edit: name, site: site.id }), "layer"),
+    },
+    text,
+  );
+}
+
+/** @param {AttentionSite} site @param {import("../edits.js").WhatIf} what */
+function temperature(site, what) {
+  const held = editOf(what.edits(), "temperature", site.id)?.temperature ?? 1;
+  const field = h("input", { type: "number", class: "small-number", min: 0.01, step: "any", value: held, "aria-label": "Temperature" });
+  const others = () => what.edits().filter(({ edit, site: at }) => edit !== "temperature" || at !== site.id);
+  return h(
+    "form",
+    {
+      class: "row",
+      onsubmit: (/** @type {Event} */ event) => {
+        event.preventDefault();
+        const value = Number(field.value);
+        what.change(value === 1 ? others() : [...others(), { edit: "temperature", site: site.id, temperature: value }], "layer");
+      },
+    },
+    h("label", { class: "row" }, "Divide the scores by", field),
+    h("button", { type: "submit", class: "button" }, "Apply"),
+  );
+}
+

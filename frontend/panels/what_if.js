@@ -1,0 +1,153 @@
+// What if: what can be changed of the shown site, what has been changed, and what the network then says.
+
+import { h, put, segmented } from "../ui/dom.js";
+import { said } from "../kinds/edits.js";
+import { patches, positions } from "../kinds/network/what_if.js";
+import { kindOf } from "../kinds/registry.js";
+import { siteOf } from "../view/keep_picture.js";
+import { changed } from "./parts/change.js";
+
+/** @param {HTMLElement} root @param {Context} context */
+export function mountWhatIf(root, { store, session }) {
+  const outcome = h("div", { class: "group what-if-outcome" });
+  const controls = h("div", { class: "group what-if-controls" });
+  root.append(outcome, controls);
+  /** @type {import("../kinds/edits.js").WhatIf} */
+  const what = { edits: session.edits, change: session.changeEdits, set: store.set, session, problem };
+
+  const DRAWN_FROM = ["analysisData", "site", "tab", "edits", "edited", "editProblem"];
+  store.on([...DRAWN_FROM, "unedited", "past"], () => draw(drawOutcome));
+  store.on([...DRAWN_FROM, "brush", "query", "tables", "colormap", "word"], () => draw(drawControls));
+  store.on(["editing"], ({ editing }) => {
+    for (const part of [outcome, controls]) part.setAttribute("aria-busy", String(editing != null));
+  });
+
+  // A button that is being pressed stays until it is let go, or its click would be lost.
+  let pressed = false;
+  /** @type {Set<(state: State) => void>} */
+  const waiting = new Set();
+  root.addEventListener("pointerdown", () => (pressed = true));
+  for (const end of ["pointerup", "pointercancel"])
+    addEventListener(end, () => {
+      pressed = false;
+      setTimeout(() => {
+        const parts = [...waiting];
+        waiting.clear();
+        parts.forEach(draw);
+      });
+    });
+
+  /** @param {(state: State) => void} part */
+  function draw(part) {
+    const state = store.get();
+    if (state.tab !== "what-if" || !state.analysisData) return;
+    if (pressed) waiting.add(part);
+    else part(state);
+  }
+
+  // Leaving the tab ends brushing: the pointer asks again.
+  store.on(["tab"], (state) => {
+    if (state.tab !== "what-if" && state.brush) store.set({ brush: null });
+  });
+  // Bars come a moment after the rest.
+  let wanted = "";
+  controls.addEventListener("filled", () => wanted && focusOn(controls, wanted));
+
+  /** Why the last edit of this group was refused, in the server's words. @param {string} group */
+  function problem(group) {
+    const { editProblem } = store.get();
+    if (editProblem?.group !== group) return null;
+    const { title, detail, hint } = editProblem.problem;
+    return h("p", { class: "note", role: "alert" }, h("b", {}, `${title}. `), `${detail} ${hint ?? ""}`);
+  }
+
+  /** @param {State} state */
+  function drawOutcome(state) {
+    const { edits, edited, unedited, past } = state;
+    keepingFocus(
+      outcome,
+      h("h3", {}, edited ? "What has been changed" : "What if?"),
+      !edits.length && h("p", { class: "quiet" }, "Change something below: the same network looks at the same photo again, and its answers stand side by side."),
+      edits.length > 0 && h("ul", { class: "edits" }, edits.map((edit, at) => made(edit, at, state))),
+      (edits.length > 0 || past.length > 0) &&
+        h(
+          "div",
+          { class: "row" },
+          h("button", { type: "button", class: "button", disabled: !past.length, onclick: session.undoEdit }, "Undo"),
+          h("button", { type: "button", class: "button", disabled: !edits.length, onclick: () => session.changeEdits([], "list") }, "Reset"),
+          edited &&
+            segmented(
+              "The stage shows",
+              [
+                { value: true, text: "Before", title: "The stage shows the network as it is" },
+                { value: false, text: "After", title: "The stage shows the edited network" },
+              ],
+              unedited,
+              session.showUnedited,
+            ),
+        ),
+      problem("list"),
+      ...(edited?.analysis.change ? changed(edited.analysis.change) : []),
+      ...(edited ? fresh(state) : []),
+    );
+  }
+
+  /** What the edited pass had to say that the plain one had not. @param {State} state */
+  function fresh({ base, edited }) {
+    const known = (base?.warnings ?? []).map(String);
+    return (edited?.analysis.warnings ?? [])
+      .filter((warning) => !known.includes(String(warning)))
+      .map((warning) => h("p", { class: "quiet" }, String(warning)));
+  }
+
+  /** @param {Edit} edit @param {number} at @param {State} state */
+  function made(edit, at, { analysisData: analysis }) {
+    const text = said(edit, analysis.sites);
+    return h(
+      "li",
+      {},
+      h("span", {}, text),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "button plain",
+          "aria-label": `Remove: ${text}`,
+          onclick: () => session.changeEdits(session.edits().toSpliced(at, 1), "list"),
+        },
+        "Remove",
+      ),
+    );
+  }
+
+  /** @param {State} state */
+  function drawControls(state) {
+    const site = siteOf(state);
+    const own = site && kindOf(site).whatIf;
+    wanted = keepingFocus(
+      controls,
+      ...(site && own ? own(state, site, what) : []),
+      site && !own && h("p", { class: "note" }, "Nothing can be changed at this kind of gate yet; the photo and the positions can."),
+      ...patches(state, what),
+      ...positions(state, what),
+    );
+  }
+}
+
+/** Replaces what is in an element; whatever had the focus has it again. Gives that one's name. @param {HTMLElement} root @param {...any} children */
+function keepingFocus(root, ...children) {
+  const active = document.activeElement;
+  const name = active && root.contains(active) ? nameOf(active) : "";
+  put(root, ...children);
+  if (name) focusOn(root, name);
+  return name;
+}
+
+/** @param {Element} element */
+const nameOf = (element) => element.getAttribute("aria-label") ?? element.textContent ?? "";
+
+/** @param {HTMLElement} root @param {string} name */
+function focusOn(root, name) {
+  const all = /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("button, input, select, [tabindex]"));
+  for (const one of all) if (nameOf(one) === name) return one.focus({ preventScroll: true });
+}

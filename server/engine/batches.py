@@ -1,0 +1,193 @@
+"""Many photos seen by one network, as one job: an entry a photo, in the order in which they came.
+
+Photos are looked at while later ones are still being sent. A photo that fails is an entry with a
+problem and stops none of the others; where the queue is full the next ones wait for their turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from fovea.server.engine.budget import Share
+from fovea.server.engine.engine import Engine
+from fovea.server.engine.jobs import KEPT, Job
+from fovea.server.problems import (
+    Internal,
+    JobCancelled,
+    Problem,
+    QueueFull,
+    UnknownJob,
+)
+
+log = logging.getLogger("fovea.batches")
+
+AT_A_TIME = 4
+"""Batches in work; more are refused until one has ended."""
+BESIDE_EACH_OTHER = 4
+"""Photos of one batch that hold a place of the queue, or as many as two passes take."""
+TURN_S = 0.1
+"""So long a photo waits that found the queue full, before it asks again."""
+
+
+@dataclass(eq=False, slots=True)
+class Entry:
+    """A photo: its file's name, and what became of it; neither while it is on its way."""
+
+    name: str
+    analysis: str | None = None
+    problem: Problem | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Batch:
+    """maker: the key of who may forget what it makes. share: the bytes of its photos on their way.
+    done: photos that have an analysis or a problem.
+    """
+
+    job: Job
+    maker: str
+    share: Share
+    slots: asyncio.Semaphore
+    entries: list[Entry] = field(default_factory=list)
+    complete: bool = False
+    held: int = 0
+    done: int = 0
+    progress: asyncio.Event = field(default_factory=asyncio.Event)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _fresh: set[str] = field(default_factory=set)
+
+    def problem_of(self, entry: Entry) -> Problem | None:
+        """Why there is no analysis; None for one that has it or is on its way."""
+        if entry.analysis is None and entry.problem is None and not self.job.active:
+            return JobCancelled("The batch was cancelled before this photo's turn.")
+        return entry.problem
+
+
+class Batches:
+    """The batches of a server, the newest ones; used from the event loop."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._kept: OrderedDict[str, Batch] = OrderedDict()
+        two_passes = 2 * engine.inference.max_batch
+        most = max(1, engine.places.most_of_one // 2)
+        self._beside = min(most, max(BESIDE_EACH_OTHER, two_passes))
+
+    def get(self, id: str) -> Batch:
+        """The batch of this job; raises UnknownJob."""
+        if id not in self._kept:
+            raise UnknownJob(f"There is no batch {id[:50]!r}.")
+        return self._kept[id]
+
+    async def begin(self, model: str, maker: str, share: Share) -> Batch:
+        """A new batch without photos. It gives its share back when it has ended.
+
+        Raises UnknownModel, and QueueFull where enough batches are in work.
+        """
+        model = await self._engine.shelf.resolve(model)
+        active = sum(one.job.active for one in self._kept.values())
+        if active >= AT_A_TIME:
+            raise QueueFull(
+                f"{active} batches are in work already.",
+                limit=AT_A_TIME,
+                actual=active,
+                headers={"Retry-After": str(self._engine.inference.wait_s)},
+            )
+        job = Job("batch", model, None)
+        job.result = f"/v1/batches/{job.id}"
+        batch = Batch(job, maker, share, asyncio.Semaphore(self._beside))
+        job.stop = lambda: self._stop(batch)
+        self._engine.shelf.jobs.accept(job)
+        self._kept[job.id] = batch
+        self._forget()
+        task = asyncio.create_task(self._until_ended(batch))
+        # Not in the task: one that is cancelled before its first step runs no `finally`.
+        task.add_done_callback(lambda _: share.keep(0))
+        batch._tasks.add(task)
+        return batch
+
+    def add(self, batch: Batch, name: str, photo: bytes | Problem) -> None:
+        """One more photo, or what is wrong with it already."""
+        entry = Entry(name)
+        batch.entries.append(entry)
+        if isinstance(photo, Problem):
+            entry.problem = photo
+            batch.done += 1
+            self._tell(batch)
+            return
+        batch.held += len(photo)
+        task = asyncio.create_task(self._look(batch, entry, photo))
+        batch._tasks.add(task)
+        task.add_done_callback(batch._tasks.discard)
+
+    async def room(self, batch: Batch, nbytes: int) -> None:
+        """Waits until so many more bytes of photos have room, or nothing more can be freed."""
+        while batch.held and batch.held + nbytes > batch.share.nbytes and batch.job.active:
+            batch.progress.clear()
+            await batch.progress.wait()
+
+    def close(self, batch: Batch) -> None:
+        """All photos have come: the batch ends with the last of them."""
+        batch.complete = True
+        batch.share.keep(batch.held)
+        self._tell(batch)
+
+    def refuse(self, batch: Batch) -> None:
+        """The request turned out to be none: what it has made so far is forgotten."""
+        self._engine.shelf.jobs.cancel(batch.job)
+        self._kept.pop(batch.job.id, None)
+        for analysis in batch._fresh:
+            if self._engine.store.find(analysis) is not None:
+                self._engine.store.forget(analysis, batch.maker)
+
+    async def _look(self, batch: Batch, entry: Entry, photo: bytes) -> None:
+        engine = self._engine
+        try:
+            async with batch.slots:
+                while entry.analysis is None:
+                    try:
+                        found = await engine.analyse(photo, batch.job.model)
+                    except QueueFull:
+                        await asyncio.sleep(TURN_S)
+                        continue
+                    if batch.maker not in engine.store.makers(found.id):
+                        batch._fresh.add(found.id)
+                    engine.store.made_by(found.id, batch.maker)
+                    entry.analysis = found.id
+        except Problem as problem:
+            entry.problem = problem
+        except Exception:
+            log.exception("a photo of batch %s failed", batch.job.id)
+            entry.problem = Internal("The server met an error that it did not foresee.")
+        finally:
+            batch.held -= len(photo)
+            batch.done += 1
+            if batch.complete:
+                batch.share.keep(batch.held)
+            self._tell(batch)
+
+    def _tell(self, batch: Batch) -> None:
+        """How far it is."""
+        total = len(batch.entries) if batch.complete else None
+        batch.job.meter.report(batch.done, total)
+        batch.progress.set()
+
+    async def _until_ended(self, batch: Batch) -> None:
+        while not batch.complete or batch.done < len(batch.entries):
+            batch.progress.clear()
+            await batch.progress.wait()
+        self._engine.shelf.jobs.finish(batch.job)
+
+    def _stop(self, batch: Batch) -> None:
+        """Takes its photos along, out of the queue or in the middle of a pass."""
+        for task in tuple(batch._tasks):
+            task.cancel()
+        batch.progress.set()
+
+    def _forget(self) -> None:
+        ended = [id for id, batch in self._kept.items() if not batch.job.active]
+        for id in ended[: max(0, len(ended) - KEPT)]:
+            del self._kept[id]

@@ -1,0 +1,128 @@
+"""What a pass teaches about the next one: nothing is missed where the next one is another."""
+
+import threading
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from fovea.models.capture import capture
+from fovea.models.tracing import learnt
+
+
+class Network(nn.Module):
+    """A gate, then attention where `attends` says so, in steps that look alike until it comes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.squeeze = nn.Conv2d(3, 8, 4, 4), nn.Linear(8, 8)
+        self.norm = nn.LayerNorm(8)
+        self.attends = True
+
+    def forward(self, photo: Tensor) -> Tensor:
+        x = self.stem(photo).relu()
+        x = x * self.squeeze(x.mean((2, 3))).sigmoid()[:, :, None, None]
+        x = self.norm(x.flatten(2).transpose(1, 2))
+        weights = (x @ x.transpose(1, 2)).softmax(-1)
+        x = weights @ x if self.attends else x + weights.amax(-1, keepdim=True)
+        return self.norm(x).mean(1)
+
+
+@pytest.fixture
+def network() -> Network:
+    torch.manual_seed(0)
+    return Network().eval()
+
+
+def kinds(module: nn.Module, *given: Tensor) -> list[str]:
+    with torch.no_grad(), capture(module) as recording:
+        module(*given)
+    return [site.kind for site in recording.trace.sites]
+
+
+def plans(module: nn.Module) -> list[list[learnt.Step]]:
+    return list(learnt._plans.get(module, {}).values())
+
+
+def test_later_passes_see_what_the_first_one_saw(network: Network) -> None:
+    for photo in torch.randn(3, 1, 3, 16, 24):
+        with torch.no_grad(), capture(network) as recording:
+            output = network(photo)
+        gate, attention = recording.trace.sites
+        assert torch.equal(output, network(photo))
+        x = network.stem(photo).relu()
+        factors = network.squeeze(x.mean((2, 3))).sigmoid()
+        assert torch.equal(gate.gate.values.flatten(), factors.flatten())
+        assert attention.attention.shape == (1, 1, 24, 24)
+    (plan,) = plans(network)
+    # Convolution, its relu and the norms lead to nothing; they are passed on.
+    assert sum(step.idle for step in plan) >= 3
+
+
+def test_another_way_through_the_network_is_looked_at(network: Network) -> None:
+    photo = torch.randn(1, 3, 16, 24)
+    network.attends = False
+    for _ in range(2):
+        assert kinds(network, photo) == ["channel-gate"]
+    network.attends = True
+    for _ in range(3):
+        assert kinds(network, photo) == ["channel-gate", "attention"]
+    network.attends = False
+    assert kinds(network, photo) == ["channel-gate"]
+
+
+def test_another_size_is_another_pass(network: Network) -> None:
+    small, large = torch.randn(1, 3, 4, 4), torch.randn(1, 3, 16, 24)
+    # One place and one token: nothing to choose from.
+    assert kinds(network, small) == kinds(network, small)
+    assert kinds(network, large) == ["channel-gate", "attention"]
+    assert len(plans(network)) == 2
+    for _ in range(learnt.MOST_PLANS + 2):
+        large = torch.cat((large, large[:, :, :4]), 2)
+        assert kinds(network, large) == ["channel-gate", "attention"]
+    assert len(plans(network)) == learnt.MOST_PLANS
+
+
+class ByHand(nn.Module):
+    """Weighs values with a product of what it is given: a distribution, or not."""
+
+    def forward(self, one: Tensor, other: Tensor, values: Tensor) -> Tensor:
+        return torch.matmul(torch.matmul(one, other), other=values)
+
+
+def test_what_only_the_values_tell_is_looked_at_in_every_pass() -> None:
+    network = ByHand()
+    one, other, values = torch.randn(3, 1, 6, 6)
+    assert kinds(network, one, other, values) == []
+    assert kinds(network, one.softmax(-1), torch.eye(6)[None], values) == ["attention"]
+    assert kinds(network, one, other, values) == []
+
+
+def test_a_pass_that_fails_teaches_nothing(network: Network) -> None:
+    with pytest.raises(RuntimeError), capture(network):
+        network(torch.randn(1, 5, 16, 24))
+    assert not plans(network)
+
+
+class Threaded(nn.Module):
+    """Two attentions at once."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = [x, x]
+
+        def attend(index: int) -> None:
+            found[index] = torch.nn.functional.scaled_dot_product_attention(x, x, x)
+
+        threads = [threading.Thread(target=attend, args=(index,)) for index in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return (found[0] + found[1]).relu()
+
+
+def test_calls_in_threads_have_no_order_to_learn() -> None:
+    network = Threaded()
+    for _ in range(3):
+        assert kinds(network, torch.randn(1, 2, 5, 4)) == ["attention", "attention"]
+    assert not plans(network)
