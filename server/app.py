@@ -55,7 +55,7 @@ ROUTERS = tuple(
         jobs,
         health,
         pages,
-    )  # fmt: skip
+    )
 )
 
 DESCRIPTION = """
