@@ -23,7 +23,7 @@ from fovea.server.wire.negotiation import JSON
 router = APIRouter(prefix="/v1/analyses/{id}/evidence", tags=["what if"], dependencies=[ONLY_KNOWN])
 
 
-class Evidence(Strict):
+class Measurement(Strict):
     """Which map is measured, and how."""
 
     map: str = Field(examples=["rollout"])
@@ -64,7 +64,7 @@ class Evidence(Strict):
         ),
     },
 )
-async def measure_map(engine: EngineOf, analysis: AnalysisOf, body: Evidence) -> Response:
+async def measure_map(engine: EngineOf, analysis: AnalysisOf, body: Measurement) -> Response:
     """Does what a map marks count? Deletion, insertion, ROAD, random weights, or a known truth.
 
     A job; its `result` answers a score between those of maps that know nothing of the network.
