@@ -27,6 +27,7 @@ from fovea.server.http.metrics import Metrics
 from fovea.server.http.routes import (
     analyses,
     batches,
+    evidence,
     health,
     jobs,
     maps,
@@ -42,7 +43,19 @@ log = logging.getLogger("fovea.models")
 
 ROUTERS = tuple(
     routes.router
-    for routes in (analyses, what_if, sweeps, batches, sites, maps, models, jobs, health, pages)
+    for routes in (
+        analyses,
+        what_if,
+        sweeps,
+        evidence,
+        batches,
+        sites,
+        maps,
+        models,
+        jobs,
+        health,
+        pages,
+    )
 )
 
 DESCRIPTION = """

@@ -67,10 +67,23 @@ def curve(
 def rise(values: Tensor, inputs: Tensor, score: Score, seed: int = 0) -> tuple[float, float]:
     """(deletion, insertion) as Petsiuk et al. published them, for comparison with their figures.
 
+    The area is (Σy − y₀/2 − y_n/2) / n of each `rise_curve`.
+    """
+    deleted, inserted = (
+        rise_curve(values, inputs, score, insertion=insertion, seed=seed)
+        for insertion in (False, True)
+    )
+    return mean_height(deleted), mean_height(inserted)
+
+
+def rise_curve(
+    values: Tensor, inputs: Tensor, score: Score, *, insertion: bool, seed: int = 0, batch: int = 8
+) -> Curve:
+    """The curve of RISE's protocol.
+
     values: the map, (row, column), enlarged bilinearly to the input. inputs: the normalised input,
     (channel, row, column). Pixels go to zero after normalisation, 224 at a time at 224 × 224 and in
-    as many steps elsewhere; insertion begins with a blur of 11 × 11, σ = 5. The area is
-    (Σy − y₀/2 − y_n/2) / n.
+    as many steps elsewhere; insertion begins with a blur of 11 × 11, σ = 5.
     """
     height, width = inputs.shape[1:]
     large = F.interpolate(
@@ -79,13 +92,12 @@ def rise(values: Tensor, inputs: Tensor, score: Score, seed: int = 0) -> tuple[f
     pixels = torch.arange(height * width, device=inputs.device).view(height, width)
     a_step = max(1, round(height * width / RISE_STEPS))
     counts = [*range(0, height * width, a_step), height * width]
-    ranked = order(large, seed)
-    deleted = curve(inputs, torch.zeros_like(inputs), pixels, ranked, counts, score)
-    inserted = curve(_rise_blur(inputs), inputs, pixels, ranked, counts, score)
-    return _mean_height(deleted), _mean_height(inserted)
+    start, end = (_rise_blur(inputs), inputs) if insertion else (inputs, torch.zeros_like(inputs))
+    return curve(start, end, pixels, order(large, seed), counts, score, batch)
 
 
-def _mean_height(found: Curve) -> float:
+def mean_height(found: Curve) -> float:
+    """(Σy − y₀/2 − y_n/2) / n: the area of evenly spaced probabilities."""
     y = found.probabilities
     return (sum(y) - y[0] / 2 - y[-1] / 2) / (len(y) - 1)
 

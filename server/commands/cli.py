@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from fovea.models.version import VERSION
-from fovea.server.commands import convert, doctor, explain, models, serve
+from fovea.server.commands import convert, doctor, evidence, explain, models, serve, sweep
 from fovea.server.commands.common import Stop, say, tolerate_encoding
 from fovea.server.commands.parsing import Parser
 from fovea.server.commands.serve import address, listen
@@ -21,6 +21,8 @@ COMMANDS = {
     "models": models,
     "doctor": doctor,
     "explain": explain,
+    "sweep": sweep,
+    "evidence": evidence,
     "convert": convert,
 }
 

@@ -34,6 +34,7 @@ from fovea.server.commands.planning import (
 )
 
 if TYPE_CHECKING:
+    from fovea.models.edits import Edit
     from fovea.models.running.tasks import Search
     from fovea.server.engine.engine import Engine
 
@@ -57,6 +58,7 @@ examples:
   fovea explain cat.jpg --map rollout --map relevance -o maps/      one pass, two files
   fovea explain cat.jpg --json | jq '.[0].values'              values instead of a file
   curl -s ADDRESS | fovea explain - -o map.png                a photo from a pipe
+  fovea explain cat.jpg --edit '{{"edit": "off", "site": "s05"}}' -o without.png
   fovea explain cat.jpg --variant vit-explain -o cat.png      rollout as that tool defines it
   fovea explain cat.jpg --model captioner --map attention --word 1 -o where.png
   fovea explain --model text_transformer --text "the cat sees a dog" -o words.html
@@ -85,6 +87,15 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", metavar="ID", help="see `fovea models` (the first of them)")
     asking.add(parser)
+    parser.add_argument(
+        "--edit",
+        action="append",
+        type=_edit,
+        dest="edits",
+        metavar="JSON",
+        help="look with something changed, as docs/what-if.md says: "
+        """'{"edit": "off", "site": "s03", "heads": [0]}'; may be given more than once""",
+    )
     add_search(parser)
     written = parser.add_argument_group("what is written")
     written.add_argument(
@@ -145,6 +156,21 @@ def add_search(parser: argparse.ArgumentParser) -> None:
         metavar="0…10",
         help="so many words never stand twice in the same order; with 0 they may (0)",
     )
+
+
+def _edit(text: str) -> Edit:
+    """An edit, for argparse."""
+    from fovea.models.edits import RefusedEdit, from_json
+
+    try:
+        given = json.loads(text)
+        if not isinstance(given, dict):
+            raise ValueError(text)
+        return from_json(given)
+    except RefusedEdit as error:
+        raise argparse.ArgumentTypeError(f"{error} {error.hint}".strip()) from error
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text[:100]!r} is no JSON object") from error
 
 
 def run(options: argparse.Namespace) -> int:
@@ -232,6 +258,8 @@ async def _explain(
 ) -> tuple[list[dict[str, Any]], str]:
     """Looks once, writes a file for each map; (a record a map, a line that says so)."""
     analysis = await engine.analyse(work.read(), model, search)
+    if edits := asked[0].edits:
+        analysis = await engine.edited(analysis, tuple(edits))
     records = []
     for named, output in zip_longest(asked, work.outputs):
         options = await asking.with_map(engine, analysis, named)

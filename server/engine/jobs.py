@@ -19,6 +19,7 @@ from threading import Event, Lock
 from time import monotonic
 from typing import Literal
 
+from fovea.server.engine.threads import use_one_core
 from fovea.server.problems import (
     DownloadCancelled,
     Internal,
@@ -130,7 +131,9 @@ class Jobs:
 
     def __init__(self, at_a_time: int = AT_A_TIME) -> None:
         self._downloads = ThreadPoolExecutor(at_a_time, thread_name_prefix="job")
-        self._passes = ThreadPoolExecutor(at_a_time, thread_name_prefix="passes")
+        self._passes = ThreadPoolExecutor(
+            at_a_time, thread_name_prefix="passes", initializer=use_one_core
+        )
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._closed = False
 

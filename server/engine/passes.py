@@ -71,10 +71,10 @@ class Passes:
     def on_loop(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """What a coroutine of the engine gives; it waits its turn where the queue is full."""
         while True:
+            self._check()
             try:
                 return self._wait(asyncio.run_coroutine_threadsafe(make(), self.loop))
             except QueueFull as full:
-                self._check()
                 sleep(full.retry_after_s or 1)
 
     async def _still_kept(self) -> None:

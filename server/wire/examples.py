@@ -367,3 +367,33 @@ SWEEP: dict[str, Any] = {
     "non_finite": 0,
     "probability": [[-0.001, 0.04, 0.01]],
 }
+
+EVIDENCE_JOB: dict[str, Any] = {**SWEEP_JOB, "kind": "evidence", "done": 40, "total": 192}
+
+EVIDENCE: dict[str, Any] = {
+    "measure": "deletion",
+    "map": "rollout",
+    "map_sentence": "Where the class token's attention comes from, through all layers",
+    "target": {"index": 285, "label": "Egyptian cat"},
+    "grid": [14, 14],
+    "seed": 0,
+    "score": 0.21,
+    "better": "lower",
+    "fill": "mean",
+    "protocol": None,
+    "curve": [{"share": 0.0, "probability": 0.82}, {"share": 1.0, "probability": 0.001}],
+    "baselines": {"random": {"mean": 0.41, "spread": 0.03, "n": 5}, "centre": 0.35, "edges": 0.38},
+    "place": {
+        "against_random": 1.5,
+        "against_centre": 1.3,
+        "against_edges": 1.4,
+        "deviations": 6.7,
+        "beyond_chance": True,
+    },
+    "sentence": "Hiding what this map marks lowers the answer 1.5 times as fast as hiding at "
+    "random, 1.3 times as fast as hiding from the middle.",
+    "sentence_key": "evidence-deletion-both",
+    "sentence_english": "Hiding what this map marks lowers the answer {random} times as fast as "
+    "hiding at random, {centre} times as fast as hiding from the middle.",
+    "sentence_parameters": {"random": "1.5", "centre": "1.3"},
+}

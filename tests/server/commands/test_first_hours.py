@@ -177,7 +177,12 @@ def test_the_shell_is_told_how_a_line_could_go_on(tmp_path: Path) -> None:
 def test_every_command_is_refused_an_option_that_it_has_not(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    arguments = {"doctor": ["vit"], "convert": ["a.pth", "a.safetensors"]}
+    arguments = {
+        "doctor": ["vit"],
+        "convert": ["a.pth", "a.safetensors"],
+        "sweep": ["a.jpg", "--over", "heads"],
+        "evidence": ["a.jpg", "--map", "rollout", "--measure", "deletion"],
+    }
     for name in COMMANDS:
         assert told(name, *arguments.get(name, []), "--no-such-thing") == 2
         assert "there is no option --no-such-thing" in capsys.readouterr().err

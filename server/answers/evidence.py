@@ -1,0 +1,136 @@
+"""Evidence for a map: does what it marks count? Always beside maps that know nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fovea.models.evidence.fills import FILLS
+from fovea.models.methods.base import BadOption, Subject, did_you_mean
+from fovea.server.answers.marking import (
+    class_of,
+    marking,
+    marks_of,
+    normalisation,
+)
+from fovea.server.answers.measures import BY_NAME, Asked, Measure, Scene, told_of
+from fovea.server.answers.verdicts import Found
+from fovea.server.engine.analysis import Analysis
+from fovea.server.engine.conclude import to_input
+from fovea.server.engine.passes import Passes
+
+MOST_STEPS = 4096
+
+
+def planned(analysis: Analysis, subject: Subject, asked: Asked) -> Callable[[Passes], Found]:
+    """The work that a measurement is; raises BadOption, UnknownMethod or MapNotPossible for what
+    makes no sense, before any pass.
+    """
+    target = class_of(analysis, subject, asked.target)
+    own, given = marking(subject, asked.map, asked.options, asked.target)
+    _check(analysis, asked)
+    mask = None if asked.mask is None else mask_of(asked.mask, analysis)
+
+    def work(passes: Passes) -> Found:
+        loaded = passes.begin(0)
+        inputs, _ = to_input(analysis.photo, loaded.spec)
+        marks = marks_of(passes, own.name, given)
+        assert loaded.spec.preprocessing is not None
+        mean, std = normalisation(loaded.spec.preprocessing)
+        scene = Scene(
+            passes, loaded, analysis, subject, asked, own, given, marks, inputs,
+            inputs[0] * std + mean, target,
+        )  # fmt: skip
+        return {**told_of(scene), **BY_NAME[asked.measure](scene, mask)}
+
+    return work
+
+
+# What makes no sense ----------------------------------------------------------------------------
+
+_HEEDED: dict[str, tuple[Measure, ...]] = {
+    "fill": ("deletion", "insertion"),
+    "steps": ("deletion", "insertion"),
+    "protocol": ("deletion", "insertion"),
+    "mask": ("truth",),
+}
+
+
+def _check(analysis: Analysis, asked: Asked) -> None:
+    for name, measures in _HEEDED.items():
+        if getattr(asked, name) is not None and asked.measure not in measures:
+            raise BadOption(f"{asked.measure} does not heed {name!r}; {' and '.join(measures)} do.")
+    if asked.measure == "truth" and asked.mask is None:
+        raise BadOption(
+            "truth needs a mask: what is there on the photo.",
+            hint='"mask": rows of 0 and 1 as large as the photo, or {"boxes": [[left, top, right, '
+            "bottom]]} in its pixels.",
+        )
+    if asked.fill is not None and asked.fill not in FILLS:
+        raise BadOption(
+            f"There is no fill {asked.fill[:50]!r}; valid: {', '.join(FILLS)}."
+            f"{did_you_mean(asked.fill, FILLS)}",
+            valid=FILLS,
+        )
+    if asked.protocol not in (None, "rise"):
+        raise BadOption(f"There is no protocol {asked.protocol[:50]!r}; valid: rise.")
+    if asked.protocol == "rise" and (asked.fill is not None or asked.steps is not None):
+        raise BadOption("protocol=rise has a fill and steps of its own; leave them out.")
+    if asked.steps is not None and not 2 <= asked.steps <= MOST_STEPS:
+        limit = 2 if asked.steps < 2 else MOST_STEPS
+        raise BadOption(
+            f"steps={asked.steps} is out of range; valid: 2, the two ends of a curve, to "
+            f"{MOST_STEPS}.",
+            limit=limit,
+            actual=asked.steps,
+        )
+
+
+def mask_of(given: Any, analysis: Analysis) -> Tensor:
+    """Bool (row, column) over the photo; raises BadOption for one of another size, or an empty one.
+
+    given: rows of 0 and 1, or {"boxes": [[left, top, right, bottom], …]} in pixels of the photo.
+    """
+    photo, _ = analysis.view
+    if isinstance(given, Mapping):
+        mask = _boxes(given, photo.height, photo.width)
+    else:
+        try:
+            values = torch.tensor(given, dtype=torch.float64)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise BadOption("mask is no rows of numbers, all of one length.") from error
+        if values.shape != (photo.height, photo.width):
+            size = " × ".join(map(str, values.shape))
+            raise BadOption(
+                f"mask is {size}; the photo has {photo.height} rows and {photo.width} columns."
+            )
+        mask = values > 0
+    if not bool(mask.any()):
+        raise BadOption("mask is empty: there is nothing to point at.")
+    return mask
+
+
+def _boxes(given: Mapping[str, Any], height: int, width: int) -> Tensor:
+    boxes = given.get("boxes")
+    mask = torch.zeros(height, width, dtype=torch.bool)
+    try:
+        if set(given) != {"boxes"} or not isinstance(boxes, Sequence):
+            raise ValueError
+        for left, top, right, bottom in boxes:
+            if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+                raise BadOption(
+                    f"The box [{left}, {top}, {right}, {bottom}] does not lie on the photo, "
+                    f"{width} × {height} pixels, or is empty."
+                )
+            mask[round(top) : max(round(bottom), round(top) + 1),
+                 round(left) : max(round(right), round(left) + 1)] = True  # fmt: skip
+    except (TypeError, ValueError) as error:
+        if isinstance(error, BadOption):
+            raise
+        raise BadOption(
+            'mask is rows of 0 and 1, or {"boxes": [[left, top, right, bottom]]}.'
+        ) from error
+    return mask

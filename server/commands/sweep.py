@@ -1,0 +1,57 @@
+"""`fovea sweep`: what each head, layer, channel or patch is worth, in one table."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from fovea.server.commands import tables
+
+SUMMARY = "how far the answer falls without each head, layer, channel or patch"
+DESCRIPTION = "Take the parts of a network, or of photos, away one at a time."
+EPILOG = """\
+examples:
+  fovea sweep cat.jpg --model vit --over heads
+  fovea sweep photos/ --over layers -o layers.csv
+  fovea sweep cat.jpg --over patches --fill blur -o patches.html
+
+A row a part: the class's logit, and its probability, with everything there less those without it.
+"""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """What can be said behind `fovea sweep`."""
+    tables.add(parser)
+    parser.add_argument("--over", required=True, choices=("heads", "layers", "channels", "patches"))
+    parser.add_argument("--site", metavar="ID", help="only this one; patches: whose cells")
+    parser.add_argument(
+        "--fill", choices=("mean", "blur", "grey", "noise"), default="mean", help="patches (mean)"
+    )
+    parser.add_argument("--block", type=int, default=1, metavar="N", help="patches: cells each way")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints or writes the table; 1 if a photo failed."""
+    from fovea.server.answers import sweeps
+
+    asked = sweeps.Asked(options.over, options.site, options.target, options.fill, options.block)
+    return tables.work_through(
+        options, lambda analysis, subject: sweeps.planned(analysis, subject, asked), _rows, "sweep"
+    )
+
+
+def _rows(photo: str, found: Any) -> list[tables.Row]:
+    import numpy as np
+
+    probability = found.more["probability"][0]
+    target = found.about["target"]["label"]
+    return [
+        {
+            "photo": photo,
+            "class": target,
+            **dict(zip(found.axes, place, strict=True)),
+            "logit": f"{value:.6g}",
+            "probability": f"{probability[place]:.6g}",
+        }
+        for place, value in np.ndenumerate(found.values)
+    ]

@@ -1,0 +1,98 @@
+"""Is it true: evidence for a map, which is a job, and what was found."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import Field
+
+from fovea.server import problems
+from fovea.server.answers import evidence, measures
+from fovea.server.answers.subject import learned_of
+from fovea.server.engine.passes import start
+from fovea.server.engine.results import result_id
+from fovea.server.http.answering import in_thread, tagged
+from fovea.server.http.parameters import ONLY_KNOWN
+from fovea.server.http.routes.common import AnalysisOf, EngineOf, documented, refusals
+from fovea.server.http.routes.jobs import answer
+from fovea.server.wire import evidence_schemas, examples, job_schemas
+from fovea.server.wire.asking import Strict
+from fovea.server.wire.negotiation import JSON
+
+router = APIRouter(prefix="/v1/analyses/{id}/evidence", tags=["what if"], dependencies=[ONLY_KNOWN])
+
+
+class Measurement(Strict):
+    """Which map is measured, and how."""
+
+    map: str = Field(examples=["rollout"])
+    measure: measures.Measure = Field(examples=["deletion"])
+    options: dict[str, Any] = Field({}, description="of the map")
+    target: str | int | None = Field(None, description="the class; the predicted one if left out")
+    fill: str | None = Field(
+        None,
+        description="what hidden cells show: mean, blur, grey, noise; insertion begins with it",
+    )
+    steps: int | None = Field(None, description="at most so many passes for one curve (24)")
+    protocol: str | None = Field(None, description="rise: as Petsiuk et al. 2018, to the pixel")
+    mask: Any = Field(
+        None,
+        description="truth: rows of 0 and 1 as large as the photo, or "
+        '{"boxes": [[left, top, right, bottom]]} in its pixels',
+        examples=[{"boxes": [[10, 20, 110, 90]]}],
+    )
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=job_schemas.Job,
+    openapi_extra={
+        "requestBody": {"content": {JSON: {"example": {"map": "rollout", "measure": "deletion"}}}}
+    },
+    responses={
+        202: {"content": {JSON: {"example": examples.EVIDENCE_JOB}}},
+        **refusals(
+            problems.UnknownAnalysis,
+            problems.AnalysisGone,
+            problems.UnknownSite,
+            problems.UnknownMap,
+            problems.MapNotPossible,
+            problems.InvalidParameter,
+            problems.QueueFull,
+        ),
+    },
+)
+async def measure_map(engine: EngineOf, analysis: AnalysisOf, body: Measurement) -> Response:
+    """Does what a map marks count? Deletion, insertion, ROAD, random weights, or a known truth.
+
+    A job; its `result` answers a score between those of maps that know nothing of the network.
+    """
+    said = body.model_dump()
+    target = None if body.target is None else str(body.target)
+    asked = measures.Asked(**{**said, "target": target})
+    subject = await learned_of(engine, analysis)
+    work = await in_thread(evidence.planned, analysis, subject, asked)
+    path = f"/v1/analyses/{analysis.id}/evidence/{result_id('evidence', said)}"
+    return answer(start(engine, "evidence", analysis, path, work), engine.shelf.jobs, 202)
+
+
+@router.get(
+    "/{evidence}",
+    response_model=evidence_schemas.Evidence,
+    responses=documented(
+        examples.EVIDENCE,
+        kinds=(problems.UnknownAnalysis, problems.AnalysisGone, problems.UnknownResult),
+    ),
+)
+async def read_evidence(
+    request: Request,
+    engine: EngineOf,
+    analysis: AnalysisOf,
+    evidence: Annotated[str, Path(description="a measurement", examples=["9c1e5b70a4d2c3f1"])],
+) -> Response:
+    """The score, its curve, the baselines' and one sentence that says what they mean together."""
+    found = engine.results.get(f"/v1/analyses/{analysis.id}/evidence/{evidence}")
+    body = evidence_schemas.Evidence.model_validate(found)
+    return tagged(request, body.model_dump_json().encode())
