@@ -16,6 +16,7 @@ from torch import Tensor
 from fovea.models.editing.plan import ON
 from fovea.models.edits import Edit, RefusedEdit, off, open_gate, shut, skip
 from fovea.models.grids import PatchGrid
+from fovea.models.kinds.gate.edit import has_a_factor_a_channel
 from fovea.models.records import Site, Trace
 
 Over = Literal["heads", "layers", "channels", "patches"]
@@ -82,7 +83,7 @@ def parts_of(trace: Trace, over: Over, site: str | None = None) -> Sweep:
 def _has(site: Site, over: Over, wanted: str) -> bool:
     if ON.get(site.kind) != wanted:
         return False
-    return over != "channels" or (site.kind == "channel-gate" and bool(site.channels))
+    return over != "channels" or has_a_factor_a_channel(site)
 
 
 def blocks(grid: PatchGrid, block: int = 1, stride: int | None = None) -> list[Tensor]:

@@ -57,6 +57,11 @@ KINDS = ("channel-gate", "spatial-gate")
 _VALUES: dict[str, float | Literal["mean"]] = {"open": 1.0, "shut": 0.0, "mean": "mean"}
 
 
+def has_a_factor_a_channel(site: Site) -> bool:
+    """Whether channels can be named in edits of this site."""
+    return site.kind == "channel-gate" and bool(site.channels)
+
+
 def planned(edits: Sequence[Edit], site: Site) -> Change:
     """What the edits do at this gate, in their order; raises RefusedEdit."""
     return Change(tuple(_factor(edit, site) for edit in edits))
