@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from fovea.server.wire.render import Colormap, colormap
 from tests.browser.conftest import Watched
 from tests.browser.looking import analysis_of
 
 pytestmark = pytest.mark.browser
 
-FIRST_OF_VIRIDIS = (68, 1, 84)
 WHITE = 255
 
 
@@ -32,25 +32,26 @@ def saved(page: Page, folder: Path) -> NDArray[np.int64]:
 
 
 @pytest.mark.parametrize(
-    "view",
+    ("view", "table"),
     [
-        "sample=sunflower&model=vit&method=rollout",
-        "sample=sunflower&model=vit&head=0",
-        "sample=chelsea&model=se_resnet",
-        "sample=sunflower&model=vit&method=positions",
-        "model=text_transformer",
+        ("sample=sunflower&model=vit&method=rollout", "viridis"),
+        ("sample=sunflower&model=vit&head=0", "viridis"),
+        ("sample=chelsea&model=se_resnet", "coolwarm"),  # a feature map has both signs
+        ("sample=sunflower&model=vit&method=positions", "coolwarm"),
+        ("model=text_transformer", "viridis"),
     ],
 )
 def test_the_legends_numbers_are_not_printed_over(
-    watched: Watched, tmp_path: Path, view: str
+    watched: Watched, tmp_path: Path, view: str, table: Colormap
 ) -> None:
     picture = saved(watched.open(f"?{view}&colormap=viridis"), tmp_path)
-    first = (np.abs(picture - FIRST_OF_VIRIDIS).max(-1) == 0).sum(0)
-    bars = np.flatnonzero((picture[:, :, None] == FIRST_OF_VIRIDIS).all(-1).any((1, 2)))
+    first_colour = colormap(table)[0].astype(int)
+    first = (np.abs(picture - first_colour).max(-1) == 0).sum(0)
+    bars = np.flatnonzero((picture[:, :, None] == first_colour).all(-1).any((1, 2)))
     assert first.any()
     # The bar's first columns are the only twelve rows of exactly that colour below the picture.
     bottom = picture[bars.max() - 5 :]
-    start = int(np.flatnonzero((bottom[0] == FIRST_OF_VIRIDIS).all(-1))[0])
+    start = int(np.flatnonzero((bottom[0] == first_colour).all(-1))[0])
     line = picture[bars.max() - 11 : bars.max() + 1]
     assert (line[:, start - 6 : start] == WHITE).all(), "something is printed into the bar"
     assert (line[:, 16 : start - 6] < 128).any(), "the smallest value stands before it"
