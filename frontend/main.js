@@ -82,8 +82,8 @@ mountInspector(place("inspector"), context, {
   "what-if": mountWhatIf,
 });
 const help = mountHelp(place("layers"));
-mountActions(place("actions"), context, help, mountCompare(place("layers"), context), place("layers"));
-mountKeyboard(context, help);
+const actions = mountActions(place("actions"), context, help, mountCompare(place("layers"), context), place("layers"));
+mountKeyboard(context, help, actions);
 keepAddress();
 keepTitle();
 start();

@@ -3,6 +3,7 @@
 import { h } from "../ui/dom.js";
 import { mountFigures } from "./parts/figures.js";
 import { icon } from "../ui/icons.js";
+import { exportShown } from "../view/export.js";
 
 const NEXT_THEME = /** @type {const} */ ({ system: "light", light: "dark", dark: "system" });
 
@@ -39,6 +40,10 @@ export function mountActions(root, { store, session }, help, compare, layers) {
     setTimeout(() => (told.textContent = ""), 2500);
   }
 
+  async function save() {
+    if (await exportShown({ store, session })) tell("Saved");
+  }
+
   async function copy() {
     try {
       await navigator.clipboard.writeText(location.href);
@@ -62,4 +67,5 @@ export function mountActions(root, { store, session }, help, compare, layers) {
   };
   name();
   store.on(["theme"], name);
+  return { save };
 }

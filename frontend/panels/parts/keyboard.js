@@ -1,7 +1,6 @@
 // The keys. They change the state or press the button a pointer would press.
 
 import { COLORMAPS } from "../../paint/colormap.js";
-import { exportShown } from "../../view/export.js";
 import { askingGrid, siteOf } from "../../view/keep_picture.js";
 import { possible } from "../../sites/methods.js";
 import { positionCell } from "../../sites/positions.js";
@@ -12,8 +11,8 @@ import { shownToken } from "../../sites/picture.js";
 /** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
-/** @param {Context} context @param {{toggle: () => void}} help */
-export function mountKeyboard({ store, session }, help) {
+/** @param {Context} context @param {{toggle: () => void}} help @param {{save: () => void}} actions */
+export function mountKeyboard({ store, session }, help, actions) {
   const press = (/** @type {string} */ id) => document.getElementById(id)?.click();
 
   /** @type {Record<string, () => void>} */
@@ -34,7 +33,7 @@ export function mountKeyboard({ store, session }, help) {
     o: () => press("open"),
     "/": () => press("model"),
     v: () => press("compare"),
-    e: () => exportShown({ store, session }),
+    e: actions.save,
     t: () => press("theme"),
     "?": help.toggle,
     Escape: () => store.set({ query: "cls", hover: null, brush: store.get().brush && [] }),
