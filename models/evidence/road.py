@@ -20,7 +20,7 @@ NOISE = 0.01
 ACROSS = 1 / 12
 """The weight of a neighbour across a corner; one beside has twice as much."""
 MOST_ROUNDS = 4000
-PRECISION = 1e-4
+PRECISION = 1e-5
 """Of the whole, far below the noise."""
 
 
