@@ -1,5 +1,6 @@
 // The state of the page in one place. What makes a view is also in the address, so that every view is a link.
 
+import { LANGUAGES } from "../language/language.js";
 import { COLORMAPS } from "../paint/colormap.js";
 
 /**
@@ -30,6 +31,7 @@ import { COLORMAPS } from "../paint/colormap.js";
  * @property {boolean} unedited  whether, for all the edits, the analysis before them is on the stage
  * @property {string} tab
  * @property {"system" | "light" | "dark"} theme
+ * @property {string | null} lang  the language, where the address says one; else see language/language.js
  * @property {"auto" | "webgl" | "canvas"} renderer  who draws the overlay; auto: WebGL2 where a GPU runs it
  * @property {"projections" | "matrix"} rows  where rows come from; matrix is there to be measured against
  *
@@ -122,6 +124,7 @@ const FIELDS = {
   },
   tab: { initial: "look", ...oneOf(["look", "heads", "channels", "numbers", "how", "what-if"]) },
   theme: { initial: "system", ...oneOf(["system", "light", "dark"]) },
+  lang: { initial: null, ...oneOf(Object.keys(LANGUAGES)) },
   renderer: { initial: "auto", ...oneOf(["auto", "webgl", "canvas"]) },
   rows: { initial: "projections", ...oneOf(["projections", "matrix"]) },
 };
