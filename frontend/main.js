@@ -23,6 +23,7 @@ import { mountSentence } from "./panels/sentence.js";
 import { mountStage } from "./panels/stage.js";
 import { mountWhatIf } from "./panels/what_if.js";
 import { mountWords } from "./panels/words.js";
+import { resolve, SHOWN_FROM } from "./kinds/shown.js";
 import { keepPicture } from "./view/keep_picture.js";
 import { sampleFor, sampleName } from "./api/samples.js";
 import { createSession } from "./state/session.js";
@@ -48,6 +49,7 @@ const store = createStore(
     editProblem: null,
     brush: null,
     hover: null,
+    shown: null,
     bare: false,
     labels: null,
     picture: null,
@@ -60,6 +62,7 @@ const store = createStore(
     textProblem: null,
     downloads: {},
   })),
+  { from: SHOWN_FROM, derive: (state) => ({ shown: resolve(state) }) },
 );
 const session = createSession(store);
 const context = { store, session };

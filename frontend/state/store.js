@@ -49,6 +49,7 @@ import { COLORMAPS } from "../paint/colormap.js";
  * @property {{group: string, problem: Problem} | null} editProblem
  * @property {Cell[] | null} brush  the patches brushed on the photo; null where the pointer does not brush
  * @property {Cell | null} hover
+ * @property {Shown | null} shown  what all of this comes to: which site, which map, who asks
  * @property {boolean} bare  whether the photo is shown alone, for as long as a key is held
  * @property {Picture | null} picture
  * @property {string[] | null} labels  of the classes of the shown network, once they were wanted
@@ -181,8 +182,10 @@ export function writeView(view) {
 /**
  * @template {object} State
  * @param {State} initial
+ * @param {{from: string[], derive: (state: State) => Partial<State>}} [resolved]  what follows from these keys: made once
+ * for each change of them, before any listener hears of it
  */
-export function createStore(initial) {
+export function createStore(initial, resolved) {
   let state = initial;
   /** @type {Set<(state: State, changed: Set<string>) => void>} */
   const listeners = new Set();
@@ -197,6 +200,7 @@ export function createStore(initial) {
       );
       if (changed.size === 0) return;
       state = { ...state, ...patch };
+      if (resolved?.from.some((key) => changed.has(key))) state = { ...state, ...resolved.derive(state) };
       for (const listener of listeners) listener(state, changed);
     },
     /**

@@ -99,7 +99,7 @@ function nameOf(token, site) {
   return isWordMatrix(site) && ownWords(site) ? say("the word {word}", { word }) : say("the writing of {word}", { word });
 }
 
-/** @param {ReturnType<typeof sumsOf>[number]} row @param {number} largest @param {any} shown @param {Site[]} sites */
+/** @param {ReturnType<typeof sumsOf>[number]} row @param {number} largest @param {Site} shown @param {Site[]} sites */
 function line({ kind, site: id, share, length }, largest, shown, sites) {
   const site = sites.find((one) => one.id === id);
   const words = kind === "other" && sites.some((one) => isInner(one, sites));
