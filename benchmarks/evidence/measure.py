@@ -61,7 +61,8 @@ def measure(name: str, data: Path, runs: Path, get: Callable[[str], LoadedModel]
     plan, file = PLANS[name], runs / f"{name}.jsonl"
     file.parent.mkdir(parents=True, exist_ok=True)
     done = {line["key"] for line in lines(file)}
-    loaded, learned = get(name), {}
+    loaded = get(name)
+    learned: dict[Any, Any] = {}
     sets = {one: load(data, one, most) for one, most in plan.photos.items()}
     tasks: dict[str, Callable[[], dict[str, Any]]] = {}
     for one, photos in sets.items():
@@ -88,7 +89,7 @@ def _mosaics(loaded: LoadedModel, photos: list[Photo], most: int) -> list[tuple[
     """Fours of different classes, of photos named right alone; one of them is asked for."""
     right = [photo for photo in photos if predicted(loaded, photo) == photo.label]
     draw = random.Random(0)
-    found = []
+    found: list[tuple[list[Photo], int]] = []
     while len(found) < most:
         four = draw.sample(right, 4)
         if len({photo.label for photo in four}) == 4:

@@ -127,7 +127,7 @@ def _down(fine: Tensor, mask: Tensor) -> Tensor:
 def _gathered(fine: Tensor, axis: int) -> Tensor:
     pairs = fine.unflatten(axis, (-1, 2))
     first, second = pairs.select(axis + 1, 0), pairs.select(axis + 1, 1)
-    found = 0.75 * (first + second)
+    found: Tensor = 0.75 * (first + second)
     length = found.shape[axis]
     found.narrow(axis, 0, length - 1).add_(first.narrow(axis, 1, length - 1), alpha=0.25)
     found.narrow(axis, 1, length - 1).add_(second.narrow(axis, 0, length - 1), alpha=0.25)
