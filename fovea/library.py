@@ -27,9 +27,9 @@ from fovea.models.maps.mass import dino
 from fovea.models.maps.propagation import NotPossible
 from fovea.models.maps.rollout import rollout, vit_explain
 from fovea.models.maps.statistics import attention_distance, entropy, entropy_share
-from fovea.models.methods.listing import maps
 from fovea.models.methods.making import for_class as explain
 from fovea.models.methods.making.grad_cam import grad_cam
+from fovea.models.methods.making.listing import maps
 from fovea.models.methods.making.positions import positions_of as positions
 from fovea.models.methods.making.token_lengths import token_lengths
 from fovea.models.methods.making.tokens import attention
