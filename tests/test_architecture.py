@@ -57,11 +57,11 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 
 FRONTEND_FLOORS = (
-    ("geometry.js", "ui", "api"),
+    ("geometry.js", "ui", "api", "language"),
     ("paint",),
     ("sites", "explain"),
     ("kinds",),
-    ("state", "view"),
+    ("state", "view", "learn"),
     ("panels",),
     ("main.js",),
 )
