@@ -57,7 +57,8 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 
 FRONTEND_FLOORS = (
-    ("geometry.js", "ui", "api", "language"),
+    ("language",),
+    ("geometry.js", "ui", "api"),
     ("paint",),
     ("sites", "explain"),
     ("kinds",),

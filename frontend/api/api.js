@@ -1,5 +1,6 @@
 // The only module that talks to the server. Failures become Problems with the server's own words (RFC 9457).
 
+import { language } from "../language/language.js";
 import { parseNpy } from "./npy.js";
 import { parseSafetensors } from "./safetensors.js";
 import { sampleUrl } from "./samples.js";
@@ -58,7 +59,9 @@ const pause = (ms, signal) =>
 /** @param {string} path @param {RequestInit} init */
 async function once(path, init) {
   try {
-    return await fetch(new URL(path, ROOT), init);
+    const headers = new Headers(init.headers);
+    headers.set("Accept-Language", language);
+    return await fetch(new URL(path, ROOT), { ...init, headers });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new Problem({

@@ -24,7 +24,7 @@ const SPOKEN = 5;
 /** Bars are no wider than this. */
 const BAR_PX = 10;
 
-/** @type {{site: any, nodes: Node[]} | null} */
+/** @type {{site: Site, nodes: Node[]} | null} */
 let last = null; // shown, faintly, until the next ones are there
 
 /**

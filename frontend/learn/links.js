@@ -33,3 +33,11 @@ export function showsOf(site, analysis, model, gates = gatesOf(model)) {
   if (isInner(site, analysis.sites)) return "inner";
   return model?.mechanisms?.includes("feature-map-attention") ? "feature-map-attention" : "attention";
 }
+
+/** The address of a chapter, from the page, with what is open there. @param {string} slug @param {Analysis} analysis @param {string | null} sample */
+export function lessonAddress(slug, { id, of, model, text }, sample) {
+  const asked = new URLSearchParams();
+  if (text == null) asked.set("photo", sample ?? of ?? id);
+  if (!slug) asked.set("model", model);
+  return `learn/${slug}${asked.size ? `?${asked}` : ""}`;
+}

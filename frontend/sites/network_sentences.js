@@ -1,21 +1,20 @@
 // What a map of the network shows, in one sentence: the server's, with what is chosen filled in.
 
-import { forWords, offerOf, targetOf } from "./methods.js";
+import { forWords, targetOf } from "./methods.js";
 import { wordOf, wordsOf } from "./sites.js";
 
-/** @param {string} english @param {Record<string, any>} parameters */
+/** @param {string} english @param {Record<string, unknown>} parameters */
 const fill = (english, parameters) =>
   english.replace(/\{(\w+)\}/g, (all, /** @type {string} */ name) => String(parameters[name] ?? all));
 
 /** @param {State} state */
 export function networkSentence(state) {
-  const { analysisData: analysis, method } = state;
-  const offer = offerOf(analysis, method);
-  if (!offer) return "";
-  const site = analysis.sites.find((/** @type {Site} */ one) => one.id === state.site);
+  const { shown } = state;
+  if (!shown?.offer) return "";
+  const { offer, analysis, site } = shown;
   const chosen = {
     ...(offer.for_class && { [forWords(analysis) ? "word" : "class"]: className(state) }),
-    ...(offer.kinds.length && site && { layer: site.layer, who: site.query_labels ? "words" : "tokens" }),
+    ...(offer.kinds.length && { layer: site.layer, who: site.query_labels ? "words" : "tokens" }),
   };
   return `${fill(offer.sentence_english, { ...offer.sentence_parameters, ...chosen })}.`;
 }
@@ -39,7 +38,7 @@ export const lacksLabel = (state) =>
     (index) => index != null && !state.analysisData.predictions.some((one) => one.index === index),
   );
 
-/** The place of the chosen word among those that were written. @param {State} state */
+/** The place of the chosen word among those that were written. @param {Pick<State, "word" | "analysisData">} state */
 export function writtenWord({ word, analysisData: analysis }) {
   const words = wordsOf(analysis.output);
   const labels = words.map((one) => one.text);

@@ -3,7 +3,7 @@
 import { focus, fuse, matrix } from "./attention_rows.js";
 import { extent, range } from "../paint/colormap.js";
 import { number } from "../ui/format.js";
-import { isForClass, offerOf } from "./methods.js";
+import { isForClass } from "./methods.js";
 import { networkSentence } from "./network_sentences.js";
 import { POSITION_CLAIM } from "./positions.js";
 import { askedGrid, attends, isOnFeatures, isScattered, onGrid, placeOf, tokenName, tokenOf } from "./sites.js";
@@ -118,7 +118,7 @@ export function networkPicture(state, { shape, data }) {
   const end = Math.max(...extent(data).map(Math.abs));
   const signed = isForClass(state) && state.against != null && end > 0;
   return mapPicture({
-    claim: offerOf(state.analysisData, state.method)?.claim ?? "",
+    claim: state.shown?.offer?.claim ?? "",
     values: data,
     grid: knownGrid(shape, state.analysisData?.sites),
     sentence: networkSentence(state),
@@ -222,7 +222,7 @@ export function shownToken(state, site) {
   return tokenOf(askedQuery(state), site) ?? tokenOf("cls", site) ?? 0;
 }
 
-/** The chosen head, or the mean where this site has no such head. @param {State} state @param {number} heads */
+/** The chosen head, or the mean where this site has no such head. @param {Pick<State, "head">} state @param {number} heads */
 export const headOf = (state, heads) =>
   typeof state.head === "number" && state.head >= heads ? "mean" : state.head;
 
@@ -241,18 +241,19 @@ export function channelOf(state, gate) {
 
 /**
  * One number for the depth strip, 0…1: how concentrated attention is, how much a gate varies.
- * @param {Site} site @param {any} data an attention source, a place's attention or a gate
+ * @param {Site} site @param {Ahead} data
  */
 export function summary(site, data) {
-  if (isScattered(site)) {
+  if (isScattered(site) && "data" in data) {
     const reached = data.data.filter((/** @type {number} */ value) => !Number.isNaN(value));
     return focus(reached, site.heads);
   }
-  if (attends(site)) {
+  if (attends(site) && "row" in data) {
     // Of words the last: where they are masked, the first could look at one place only.
     const token = site.query_labels ? site.queries - 1 : (tokenOf("cls", site) ?? 0);
     return focus(data.row(token), data.heads);
   }
+  if (!("data" in data)) return 0;
   const [low, high] = extent(data.data);
   return high - low;
 }

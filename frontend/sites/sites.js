@@ -1,7 +1,5 @@
 // What a site is called, drawn as and can show.
 
-/** @typedef {any} Site  a site of an analysis, as the API gives it */
-
 /** Whether queries look at keys there. @param {Site} site @returns {site is AttentionSite} */
 export const attends = (site) => site?.heads != null;
 
@@ -58,7 +56,7 @@ export function wordOf({ word }, site) {
 /** @param {Site} site */
 export const siteTitle = (site) => `${site.title} ${site.layer}`;
 
-/** A site that looks from every token at every token, at known places. @param {Site} site */
+/** A site that looks from every token at every token, at known places. @param {Site} site @returns {site is PlacedSite} */
 export const isPlaced = (site) => attends(site) && site.grid != null;
 
 /** Whether any token may be the query. @param {Site} site */
@@ -121,8 +119,8 @@ export function samplersBefore(sites, id) {
 export const sameInput = (sites, site) =>
   sites.filter((one) => one.reads_through && one.reads_through.join() === site.reads_through?.join());
 
-/** Whether a spatial transformer reads a feature map and no picture. @param {Site} site */
-export const isOnFeatures = (site) => site?.reads_through != null && site.channels > 3;
+/** Whether a spatial transformer reads a feature map and no picture. @param {Site | null} site */
+export const isOnFeatures = (site) => site?.reads_through != null && (site.channels ?? 0) > 3;
 
 /** The mean over channels. @param {{shape: number[], data: Float32Array}} map (channel, row, column) */
 export function channelMean({ shape: [channels, rows, columns], data }) {

@@ -23,11 +23,11 @@ export function comparing(shownPhoto) {
     async mapOf(analysis, site, point, signal) {
       const grid = askedGrid(site, "from");
       const cell = point && grid && cellAt(fromAnalysis(analysis), ...point, grid);
-      /** @type {import("../kinds/kind.js").Ask} */
+      /** @type {Ask} */
       const ask = (what, asked) => api.siteMap(analysis.id, site.id, what, asked, signal);
       const answer = await kindOf(site).onPhoto(ask, cell || null);
       const [rows, columns] = answer.shape;
-      const values = Float32Array.from(answer.values.flat(), (/** @type {number | null} */ value) => value ?? NaN);
+      const values = Float32Array.from(answer.values.flat(), (value) => value ?? NaN);
       return { values, rows, columns, sentence: answer.sentence, asked: grid };
     },
   };

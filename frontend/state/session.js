@@ -307,7 +307,7 @@ function firstSite({ sites, text }) {
   if (attention.length) return attention[Math.floor(attention.length / 2)].id;
   const ranks = sites.map((/** @type {Site} */ site) => kindOf(site).rank(site));
   const best = Math.min(...ranks);
-  const shown = best < Infinity ? sites.filter((/** @type {any} */ _, /** @type {number} */ i) => ranks[i] === best) : null;
+  const shown = best < Infinity ? sites.filter((_, i) => ranks[i] === best) : null;
   // Of several looks at the photo, the last is what the network goes by.
   const look = sites.findLast((/** @type {Site} */ site) => site.reads_through?.length === 0);
   return (shown?.[Math.floor(shown.length / 2)] ?? look ?? sites[0])?.id ?? null;

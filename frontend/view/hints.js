@@ -1,7 +1,5 @@
 // The one line that says what to do with what is shown.
 
-import { askingGrid, siteOf } from "./keep_picture.js";
-import { shownMethod } from "../sites/methods.js";
 import { attends, isCross } from "../sites/sites.js";
 
 const TOUCH = matchMedia("(hover: none)");
@@ -9,7 +7,7 @@ const TOUCH = matchMedia("(hover: none)");
 /** @param {State} state @param {Picture} picture */
 export function hintFor(state, picture) {
   const { query } = state;
-  const site = siteOf(state);
+  const site = state.shown?.site;
   if (picture.form === "matrix") return picture.labels ? "Choose a word to see its row; move over a cell to read it." : "";
   if (picture.form === "grid")
     return `${TOUCH.matches ? "Touch" : "Move over"} the right picture to see where each pixel was read.`;
@@ -18,9 +16,9 @@ export function hintFor(state, picture) {
     return site && attends(site)
       ? "Move over the photo to read the class. Choose Attention to ask what a place looks at."
       : "Move over the photo to read the class.";
-  if (site && isCross(site) && shownMethod(state, site) === "site")
+  if (site && isCross(site) && state.shown?.method === "site")
     return TOUCH.matches ? "Choose a word below." : "Choose a word below, or go through them with ← and →.";
-  const asks = ["attention map", "position similarity"].includes(picture.claim) && askingGrid(state);
+  const asks = ["attention map", "position similarity"].includes(picture.claim) && state.shown?.asks;
   if (!asks) return TOUCH.matches ? "Press and hold to read a number." : "Move over the photo to read its numbers.";
   if (TOUCH.matches)
     return query === "cls" ? "Press and hold a patch to ask it. Tap to pin it." : "Pinned. Tap it again to let go.";

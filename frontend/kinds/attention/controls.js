@@ -1,18 +1,19 @@
 // What can be chosen of the shown site: what is shown, who asks, which way, which heads.
 
 import { h, segmented } from "../../ui/dom.js";
-import { fitting, forWords, shownMethod } from "../../sites/methods.js";
+import { fitting, forWords } from "../../sites/methods.js";
 import { headOf } from "../../sites/picture.js";
-import { kindOf } from "../registry.js";
 import { askedGrid, attends, wordsOf } from "../../sites/sites.js";
 
-/** @param {State} state @param {Site} site @param {(patch: any) => void} set @param {(beams: number) => void} chooseBeams */
-export function controls(state, site, set, chooseBeams) {
-  const method = shownMethod(state, site);
+/** @typedef {(patch: Partial<State>) => void} Set  changes the state */
+
+/** @param {Resolved} state @param {Set} set @param {(beams: number) => void} chooseBeams */
+export function controls(state, set, chooseBeams) {
+  const { site, method } = state.shown;
   const own = attends(site) && method === "site";
   return [
-    showControl(state, site, set),
-    classMethod(state, site, set),
+    showControl(state, set),
+    classMethod(state, set),
     own && askedGrid(site, state.direction) && whoAsks(state, site, set),
     own && askedGrid(site, state.direction) && whichWay(state, set),
     own && site.heads > 1 && heads(state, site, set),
@@ -24,17 +25,16 @@ export function controls(state, site, set, chooseBeams) {
 /** A map as a button. @param {import("../../sites/methods.js").Offer} map */
 const choice = ({ name, title, summary }) => ({ value: name, text: title, title: summary });
 
-/** The layer, the mask, or a map of the whole network. @param {State} state @param {Site} site @param {(patch: any) => void} set */
-function showControl(state, site, set) {
-  const { analysisData: analysis } = state;
-  const method = shownMethod(state, site);
+/** The layer, the mask, or a map of the whole network. @param {Resolved} state @param {Set} set */
+function showControl(state, set) {
+  const { analysis, site, kind, method } = state.shown;
   const maps = fitting(analysis, site);
   const forClass = maps.filter((map) => map.for_class);
   const choices = [
     analysis.output?.kind === "mask" && { value: "mask", text: "Mask", title: "The class of every place" },
     {
       value: "site",
-      text: analysis.output?.kind === "mask" && attends(site) ? "Attention" : kindOf(site).here,
+      text: analysis.output?.kind === "mask" && attends(site) ? "Attention" : kind.here,
     },
     ...maps.filter((map) => !map.for_class).map(choice),
     forClass.length > 0 && {
@@ -42,18 +42,17 @@ function showControl(state, site, set) {
       text: forWords(analysis) ? "For the word" : forClass.length > 1 ? "For a class" : forClass[0].title,
       title: forClass[0].summary,
     },
-  ].filter(Boolean);
+  ].filter((one) => one !== false);
   if (choices.length < 2) return false;
   const chosen = forClass.some(({ name }) => name === method) ? forClass[0].name : method;
   return row(
     "Show",
-    segmented("Show", /** @type {any} */ (choices), chosen, (/** @type {any} */ value) => set({ method: value })),
+    segmented("Show", choices, chosen, (value) => set({ method: value })),
   );
 }
 
-/** Which map for a class, and what it is in a sentence. @param {State} state @param {Site} site @param {(patch: any) => void} set */
-function classMethod({ analysisData: analysis, method }, site, set) {
-  const shown = fitting(analysis, site).find(({ name }) => name === method);
+/** Which map for a class, and what it is in a sentence. @param {Resolved} state @param {Set} set */
+function classMethod({ shown: { analysis, site, method, offer: shown } }, set) {
   if (!shown) return false;
   const choices = fitting(analysis, site).filter((map) => map.for_class).map(choice);
   return h(
@@ -63,13 +62,13 @@ function classMethod({ analysisData: analysis, method }, site, set) {
       choices.length > 1 &&
       row(
         "Method",
-        segmented("Method", choices, method, (/** @type {any} */ value) => set({ method: value })),
+        segmented("Method", choices, method, (value) => set({ method: value })),
       ),
     h("p", { class: "quiet" }, `${shown.summary} (${shown.paper}).`),
   );
 }
 
-/** @param {State} state @param {Site} site @param {(patch: any) => void} set */
+/** @param {State} state @param {Site} site @param {Set} set */
 function whoAsks({ query }, site, set) {
   return row(
     "Query",
@@ -95,25 +94,27 @@ function whoAsks({ query }, site, set) {
   );
 }
 
-/** @param {State} state @param {(patch: any) => void} set */
+/** @param {State} state @param {Set} set */
 function whichWay({ direction }, set) {
   return row(
     "Direction",
     segmented(
       "Direction",
-      [
+      /** @type {{value: State["direction"], text: string, title: string}[]} */ ([
         { value: "from", text: "looks at", title: "A row of the attention matrix" },
         { value: "to", text: "is looked at by", title: "A column of the attention matrix" },
-      ],
+      ]),
       direction,
-      (/** @type {any} */ value) => set({ direction: value }),
+      (value) => set({ direction: value }),
     ),
   );
 }
 
-/** @param {State} state @param {AttentionSite} site @param {(patch: any) => void} set */
+/** @param {State} state @param {AttentionSite} site @param {Set} set */
 function heads(state, site, set) {
+  /** @type {{value: import("../../sites/attention_rows.js").Head, text: string, title: string}[]} */
   const each = Array.from({ length: site.heads }, (_, i) => ({ value: i, text: String(i), title: `Head ${i} alone` }));
+  /** @type {typeof each} */
   const fused = [
     { value: "mean", text: "mean", title: "The mean over all heads" },
     { value: "max", text: "max", title: "The largest of all heads, place by place" },
@@ -121,9 +122,7 @@ function heads(state, site, set) {
   ];
   return row(
     "Heads",
-    segmented("Heads", /** @type {any} */ ([...fused, ...each]), headOf(state, site.heads), (/** @type {any} */ value) =>
-      set({ head: value }),
-    ),
+    segmented("Heads", [...fused, ...each], headOf(state, site.heads), (value) => set({ head: value })),
   );
 }
 
@@ -140,7 +139,7 @@ function search({ analysisData: analysis }, choose) {
   return row("Search", segmented("Search", choices, analysis.output && "beams" in analysis.output ? analysis.output.beams : 1, choose));
 }
 
-/** @param {State} state @param {(patch: any) => void} set */
+/** @param {State} state @param {Set} set */
 function outline(state, set) {
   const box = h("input", { type: "checkbox", id: "outline", onchange: () => set({ outline: box.checked }) });
   box.checked = state.outline;

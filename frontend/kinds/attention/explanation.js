@@ -104,7 +104,7 @@ function askedPlace(state, site) {
   return place && typeof place === "object" && "row" in place && askedGrid(site, "from") ? { query: `${place.row},${place.column}` } : {};
 }
 
-/** The pinned or hovered query, and as key what is under the pointer, else what it looks at most. @param {State} state @param {Site} site @param {any} source */
+/** The pinned or hovered query, and as key what is under the pointer, else what it looks at most. @param {State} state @param {Site} site @param {import("../../sites/attention_rows.js").AttentionSource} source */
 function askedPair(state, site, source) {
   const asked = shownToken(state, site);
   const pinned = state.query !== "cls";

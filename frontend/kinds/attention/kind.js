@@ -10,7 +10,7 @@ import { whatIf } from "./what_if.js";
 /** As the API writes it. @param {Cell} cell */
 const place = ({ row, column }) => `${row},${column}`;
 
-/** @type {import("../kind.js").SiteKind} */
+/** @type {SiteKind<AttentionSite>} */
 export const attention = {
   glyph(site) {
     if (isCross(site)) return "cross";
@@ -44,7 +44,6 @@ export const attention = {
     return isPlaced(site) ? 0 : 1;
   },
   onPhoto: (ask, cell) => ask("attention", cell ? { query: `${cell.row},${cell.column}` } : {}),
-  facts: null,
   numbers(state, site) {
     const { direction } = state;
     const ask = (/** @type {string | number} */ query) => ({ query, ...(direction === "to" && !isCross(site) && !isWordMatrix(site) ? { direction } : {}) });

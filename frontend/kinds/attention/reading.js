@@ -2,13 +2,12 @@
 
 import { h } from "../../ui/dom.js";
 import { percent } from "../../ui/format.js";
-import { shownMethod } from "../../sites/methods.js";
 import { isCross, isInner, isMasked, isWordMatrix, prefixName } from "../../sites/sites.js";
 
 /** @param {Drawn} state @param {Site} site */
 export function reading(state, site) {
   const { picture, direction, analysisData: analysis } = state;
-  const own = shownMethod(state, site) === "site";
+  const own = state.shown.method === "site";
   if (isCross(site)) return words("Each word is written with a look at the photo. Choose a word below the photo.");
   if (isMasked(site))
     return words("A word may look only at the words before it, so the matrix is a triangle: what is above its diagonal did not exist yet.");

@@ -14,10 +14,9 @@ const GATE = {
   /** @param {Site} site @param {Session} session */
   ahead: (site, session) => session.gate(site),
   bytes: () => SMALL,
-  facts: null,
 };
 
-/** @type {import("../kind.js").SiteKind} */
+/** @type {SiteKind<GateSite>} */
 export const channelGate = {
   ...GATE,
   glyph: () => "channels",
@@ -30,19 +29,18 @@ export const channelGate = {
     const channel = pictures.channelOf(state, gate);
     return pictures.channelPicture(site, gate, channel, await session.feature(site, channel));
   },
-  reading: null,
   async numbers(state, site, session) {
     const channel = pictures.channelOf(state, (await session.gate(site)).data);
     return { path: "features", asked: { channel }, map: null };
   },
   rank: () => 4,
   async onPhoto(ask) {
-    const { values } = await ask("gate", {});
-    return ask("features", { channel: values.indexOf(Math.max(...values)) });
+    const factors = (await ask("gate", {})).values.flat().map((factor) => factor ?? -Infinity);
+    return ask("features", { channel: factors.indexOf(Math.max(...factors)) });
   },
 };
 
-/** @type {import("../kind.js").SiteKind} */
+/** @type {SiteKind<GateSite>} */
 export const spatialGate = {
   ...GATE,
   glyph: () => "mask",

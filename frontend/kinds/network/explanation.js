@@ -3,12 +3,12 @@
 import { h } from "../../ui/dom.js";
 import { number, percent } from "../../ui/format.js";
 import { formula, over, row, sub, sup, text } from "../../explain/mathml.js";
-import { forWords, offerOf, targetOf } from "../../sites/methods.js";
+import { forWords, targetOf } from "../../sites/methods.js";
 import { className } from "../../sites/network_sentences.js";
 
-/** @param {State} state @param {Site} site */
+/** @param {Resolved} state @param {Site} site @returns {Element[]} */
 export function networkMap(state, site) {
-  const offer = offerOf(state.analysisData, state.method);
+  const { offer } = state.shown;
   if (!offer) return [];
   if (offer.name in CLASS_MAPS) return forWords(state.analysisData) ? forWord(state) : forClass(state, offer);
   const of = { dino, received: () => received(site), rollout: () => rollout(site), "token-lengths": tokenLengths };
@@ -67,7 +67,7 @@ const CLASS_MAPS = {
 
 /** @param {State} state @param {import("../../sites/methods.js").Offer} offer */
 function forClass(state, offer) {
-  const { rule, words, paper } = CLASS_MAPS[state.method];
+  const { rule, words, paper } = CLASS_MAPS[offer.name];
   const target = targetOf(state);
   const entry = state.analysisData.predictions.find((one) => one.index === target);
   return [

@@ -4,23 +4,23 @@ import { h } from "../../ui/dom.js";
 import { number } from "../../ui/format.js";
 import { formula, over, row, sub, sup, text } from "../../explain/mathml.js";
 import { quoted } from "../../sites/words.js";
-import { positionCell, positionsAsked, positionsAt, positionsInside } from "../../sites/positions.js";
 import { isWriting, wordOf } from "../../sites/sites.js";
 import { bars } from "../../explain/walkthrough.js";
 
 const BASE = 10000; // of Vaswani et al. 2017, section 3.5
 const ROUNDING = 1e-3;
 
-/** @param {State} state @param {Site} site @param {Session} session @returns {Promise<Element[]>} */
-export async function positions(state, site, session) {
-  const words = positionsAt(site, state.analysisData);
-  return words === "photo" || !isWriting(site) ? ofPlaces(state, session) : ofWords(state, site, session, words);
+/** @param {Resolved} state @param {Session} session @returns {Promise<Element[]>} */
+export async function positions(state, session) {
+  const { site, positions: shown } = state.shown;
+  if (!shown) return [];
+  return shown.of === "photo" || !isWriting(site) ? ofPlaces(shown, session) : ofWords(state, site, session, shown.of);
 }
 
-/** @param {State} state @param {Session} session */
-async function ofPlaces(state, session) {
-  const cell = positionCell(state);
-  const { values, vector } = await session.positions(positionsAsked(state, cell));
+/** @param {ShownPositions} shown @param {Session} session */
+async function ofPlaces({ cell, inside, parameters }, session) {
+  const { values, vector } = await session.positions(parameters);
+  /** @type {[string, number][]} */
   const beside = [
     ["its left neighbour", values[cell.row][cell.column - 1]],
     ["its right neighbour", values[cell.row][cell.column + 1]],
@@ -36,7 +36,7 @@ async function ofPlaces(state, session) {
       {},
       "Attention does not know where its tokens are: with the patches shuffled, it would find the same. So the network adds to every patch a vector for its place. The photo plays no part in it.",
     ),
-    positionsInside(state) &&
+    inside &&
       h("p", {}, "Here they are of the smaller pieces inside a patch, and the same in every patch: they know where in their patch they are, not where on the photo."),
     formula(sub("x", "i"), "←", sub("x", "i"), "+", sub("p", "i")),
     h("h3", {}, `The vector of row ${cell.row}, column ${cell.column}`),
@@ -56,6 +56,7 @@ async function ofWords(state, site, session, words) {
   const { labels } = await session.positions({ words });
   const word = Math.min(wordOf(state, site), labels.key.length - 1);
   const { values, vector } = await session.positions({ words, query: word });
+  /** @type {[string, number][]} */
   const beside = [-1, 1, 2, 3]
     .filter((by) => labels.key[word + by])
     .map((by) => [`${quoted(labels.key[word + by])}, ${away(by)}`, values[word + by]]);
@@ -104,7 +105,7 @@ const isSinusoidal = (vector, place) =>
 /** @param {number} by */
 const away = (by) => (by === -1 ? "the word before" : by === 1 ? "the word after" : `${by} words on`);
 
-/** @param {any[][]} beside [name, cosine] */
+/** @param {[string, number][]} beside */
 function howAlike(beside) {
   return [
     h("h3", {}, "How alike two are"),

@@ -98,7 +98,7 @@ function nameOf(token, site) {
   return isWordMatrix(site) && ownWords(site) ? `the word ${word}` : `the writing of ${word}`;
 }
 
-/** @param {ReturnType<typeof sumsOf>[number]} row @param {number} largest @param {any} shown @param {Site[]} sites */
+/** @param {ReturnType<typeof sumsOf>[number]} row @param {number} largest @param {Site} shown @param {Site[]} sites */
 function line({ kind, site: id, share, length }, largest, shown, sites) {
   const site = sites.find((one) => one.id === id);
   const words = kind === "other" && sites.some((one) => isInner(one, sites));

@@ -7,7 +7,7 @@ import { gateOnPhoto, SMALL } from "../kind.js";
 import { explanation } from "./explanation.js";
 import { meansOf } from "./strips.js";
 
-/** @type {import("../kind.js").SiteKind} */
+/** @type {SiteKind} */
 export const stripGate = {
   glyph: () => "strips",
   here: "This gate",
@@ -37,9 +37,7 @@ export const stripGate = {
   bytes: () => SMALL,
   rank: () => 3,
   onPhoto: gateOnPhoto,
-  facts: null,
   numbers: () => ({ path: "gate", asked: {}, map: "strip-gate" }),
-  whatIf: null,
 };
 
 /** @param {Float32Array} values */

@@ -6,7 +6,7 @@ import { spatialTransformer as explanation } from "./explanation.js";
 import { reading, thetaFacts } from "./reading.js";
 import { whatIf } from "./what_if.js";
 
-/** @type {import("../kind.js").SiteKind} */
+/** @type {SiteKind<WarpSite>} */
 export const spatialTransformer = {
   glyph: () => "grid",
   here: "This grid",
@@ -16,7 +16,6 @@ export const spatialTransformer = {
   explanation,
   picture: async (_, site, session) => gridPicture(site, await session.grid(site)),
   reading,
-  ahead: null,
   bytes: () => 0,
   rank: () => Infinity,
   onPhoto: gateOnPhoto,

@@ -6,16 +6,16 @@ import { number, percent } from "../../ui/format.js";
 import { formula, over, root, row, sub, text } from "../../explain/mathml.js";
 import { headName, headOf } from "../../sites/picture.js";
 import { quoted } from "../../sites/words.js";
-import { isCross, isMasked, ownWords, wordOf } from "../../sites/sites.js";
+import { isCross, isMasked, isWordMatrix, ownWords, wordOf } from "../../sites/sites.js";
 import { throughTheNetwork } from "../stream/explanation.js";
 import { walkthrough } from "../../explain/walkthrough.js";
 
 const SHOWN = 4;
 
-/** @type {Explanation} */
+/** @param {State} state @param {WritingSite} site @param {Session} session @returns {Promise<Element[]>} */
 export async function words(state, site, session) {
   const word = wordOf(state, site);
-  const shares = isCross(site) ? [] : await strongest(state, site, session, word);
+  const shares = isWordMatrix(site) ? await strongest(state, site, session, word) : [];
   return [
     h("h3", {}, title(site)),
     h("p", {}, ...meaning(state, site)),
@@ -31,7 +31,7 @@ export async function words(state, site, session) {
     }),
     throughTheNetwork(state, site, word, session),
     h("p", { class: "quiet" }, "Vaswani et al. 2017, section 3.2.3."),
-  ].filter(Boolean);
+  ].filter((one) => one instanceof Element);
 }
 
 /** @param {Site} site */
@@ -41,7 +41,7 @@ function title(site) {
   return ownWords(site) ? "Reading the sentence" : "Looking at the sentence to write a word";
 }
 
-/** @param {State} state @param {CrossSite | WordSite} site */
+/** @param {State} state @param {WritingSite} site */
 function meaning(state, site) {
   const word = quoted(site.query_labels[wordOf(state, site)]);
   if (isCross(site))
