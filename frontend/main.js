@@ -2,6 +2,7 @@
 
 import * as api from "./api/api.js";
 import { parseTables } from "./paint/colormap.js";
+import { say, sayDocument } from "./language/language.js";
 import { mountKeyboard } from "./panels/parts/keyboard.js";
 import { mountActions } from "./panels/actions.js";
 import { mountCaption } from "./panels/caption.js";
@@ -12,6 +13,7 @@ import { mountHeads } from "./panels/heads.js";
 import { mountHelp } from "./panels/help.js";
 import { mountHow } from "./panels/how.js";
 import { mountInspector } from "./panels/inspector.js";
+import { mountLanguage } from "./panels/language.js";
 import { mountLook } from "./panels/look.js";
 import { mountModels } from "./panels/models.js";
 import { mountNotice } from "./panels/notice.js";
@@ -21,6 +23,7 @@ import { mountSentence } from "./panels/sentence.js";
 import { mountStage } from "./panels/stage.js";
 import { mountWhatIf } from "./panels/what_if.js";
 import { mountWords } from "./panels/words.js";
+import { resolve, SHOWN_FROM } from "./kinds/shown.js";
 import { keepPicture } from "./view/keep_picture.js";
 import { sampleFor, sampleName } from "./api/samples.js";
 import { createSession } from "./state/session.js";
@@ -46,6 +49,7 @@ const store = createStore(
     editProblem: null,
     brush: null,
     hover: null,
+    shown: null,
     bare: false,
     labels: null,
     picture: null,
@@ -58,14 +62,18 @@ const store = createStore(
     textProblem: null,
     downloads: {},
   })),
+  { from: SHOWN_FROM, derive: (state) => ({ shown: resolve(state) }) },
 );
 const session = createSession(store);
 const context = { store, session };
 const place = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
+sayDocument(document);
+place("stage").dataset.drop = say("Drop the photo anywhere");
 keepTheme();
 keepPicture(context);
 mountModels(place("model-controls"), context);
+mountLanguage(place("language"), context);
 mountDepth(place("depth"), context);
 mountStage(place("stage"), context);
 mountSentence(place("stage"), context);

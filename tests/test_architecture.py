@@ -58,6 +58,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 
 FRONTEND_FLOORS = (
+    ("language",),
     ("geometry.js", "ui", "api"),
     ("paint",),
     ("sites", "explain"),

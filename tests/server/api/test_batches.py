@@ -82,6 +82,7 @@ def test_cancelled_half_way_nothing_is_left_running(
 ) -> None:
     on, catalog = turnstile
     photos = [(f"{n}.png", picture(n)) for n in range(12)]
+    before = len(catalog.network.batches)
     job = on.client.post("/v1/batches", files=files(photos)).json()
     until(lambda: on.engine.admitted)
     answer = on.client.delete(job["links"]["self"]).json()
@@ -94,7 +95,8 @@ def test_cancelled_half_way_nothing_is_left_running(
     entries = on.client.get(f"/v1/batches/{job['id']}").json()["photos"]
     assert len(entries) == 12
     assert {one["problem"]["type"] for one in entries} == {"/problems/job-cancelled"}
-    assert len(catalog.network.batches) == passes <= 6
+    # Those under way end; how many those are depends on the machine's cores.
+    assert len(catalog.network.batches) == passes < before + len(photos)
     assert len(on.engine.store) == 0
 
 
