@@ -60,13 +60,13 @@ def keys_of(source: str) -> Iterator[tuple[int, str]]:
     tree = ast.parse(source)
     skipped = {id(node) for node in _without_sentences(tree)}
     for node in ast.walk(tree):
-        if (
-            id(node) not in skipped
-            and (key := key_of(node))
-            and WORDS.search(key)
-            and not CODE.fullmatch(key)
-        ):
-            yield node.lineno, key  # type: ignore[attr-defined]
+        match node:
+            case ast.keyword(arg="title", value=ast.Constant(value=str(title)) as text):
+                if title != "Fovea":
+                    yield text.lineno, title
+        key = None if id(node) in skipped else key_of(node)
+        if key and WORDS.search(key) and not CODE.fullmatch(key):
+            yield getattr(node, "lineno", 0), key
 
 
 def key_of(node: ast.AST) -> str | None:
