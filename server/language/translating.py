@@ -4,8 +4,8 @@ Sentences are made all over the project, many of them around numbers and names. 
 key: `zh.json` holds the template of each sentence, `{}` where the code fills something in, beside
 its translation, `{0}` for the first of these. A finished sentence is matched against the templates;
 what was filled in is translated in turn, where it is a sentence, a term or a class itself.
-`zh_names.json` has what stands in data and not in code: classes of the networks that ship, samples,
-cards.
+`zh_names.json` has what stands in data and not in code: classes and cards of the networks that
+ship, samples, what argparse and pydantic say.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ VERBATIM = ("valid: ", "Known: ", "one of: ", "=", "`", "'")
 SHORT = 12
 """A template with fewer fixed letters and one hole is of a term; its hole holds no list."""
 
-SENTENCE_END = re.compile(r"(?<=[.!?]) +(?=[A-Z“])|(?<=;) +|\n+")
+SENTENCE_END = re.compile(r"(?<=[.!?]) +(?=[A-Z“])|(?<=;) +")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def template(key: str, translation: str) -> Template:
     weight = sum(sum(c.isalpha() for c in part) for part in parts)
     hole = "(.*?)"  # Nothing may be filled in, as where nothing is meant.
     if weight < SHORT:
-        hole = "([^,;]+?)" if len(parts) == 2 else "(.+?)"
+        hole = "((?:(?!  )[^,;])+?)" if len(parts) == 2 else "(.+?)"
     return Template(
         re.compile(hole.join(map(re.escape, parts)), re.DOTALL),
         translation,
@@ -76,9 +76,9 @@ class Catalogue:
     """The sentences of one language."""
 
     def __init__(self, rows: Mapping[str, str], names: Mapping[str, str]) -> None:
-        plain = {key: said.format() for key, said in rows.items() if HOLE not in key}
-        self.plain = {**names, **plain}
-        holed = [template(key, said) for key, said in rows.items() if HOLE in key]
+        both = {**names, **rows}
+        self.plain = {key: said.format() for key, said in both.items() if HOLE not in key}
+        holed = [template(key, said) for key, said in both.items() if HOLE in key]
         self.templates = sorted(holed, key=lambda one: (-one.weight, -one.fixed))
         self._found = lru_cache(maxsize=8192)(self._find)
 
@@ -94,20 +94,30 @@ class Catalogue:
                 return one, found.groups()
         return None
 
+    def whole(self, text: str) -> str | None:
+        """The translation of exactly this sentence; None where it is not known."""
+        if text in self.plain:
+            return self.plain[text]
+        if not (found := self.match(text)):
+            return None
+        one, filled = found
+        return one.translation.format(
+            *(
+                text if verbatim or text[:1] in ("'", '"') else self.translated(text)
+                for text, verbatim in zip(filled, one.verbatim, strict=True)
+            )
+        )
+
     def _find(self, text: str) -> str | None:
         core = text.strip(" ")
         if not core:
             return None
-        if core in self.plain:
-            return self.plain[core]
-        if found := self.match(core):
-            one, filled = found
-            return one.translation.format(
-                *(
-                    text if verbatim or text[:1] in ("'", '"') else self.translated(text)
-                    for text, verbatim in zip(filled, one.verbatim, strict=True)
-                )
-            )
+        if core.endswith(".") and core[:-1] in self.plain:
+            return f"{self.plain[core[:-1]]}。"
+        if said := self.whole(core):
+            return said
+        if core.endswith(".") and (said := self.whole(core[:-1])):
+            return f"{said}。"
         return self._in_pieces(core)
 
     def _in_pieces(self, text: str) -> str | None:
