@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fovea.models.closest import did_you_mean
 from fovea.models.methods import (
     attention,
     attention_grad_cam,
@@ -20,7 +21,7 @@ from fovea.models.methods import (
     token_lengths,
     warped,
 )
-from fovea.models.methods.base import Method, Option, Subject, did_you_mean
+from fovea.models.methods.base import Method, Option, Subject
 
 METHODS: tuple[Method, ...] = (
     attention.METHOD,
