@@ -260,7 +260,8 @@ class Method:
     where one is given · make: with every option read · sentence: what it shows by default of a
     subject that can have it · probe: what `check` needs to know of the network · for_class: whether
     it is for a class, or a word, of the answer · kinds: of the sites that it can be asked of by
-    itself; empty where it is of the whole network · on_photo: whether its values are places.
+    itself; empty where it is of the whole network · on_photo: whether its values are places ·
+    order: where it stands in a list of all, the smallest first.
     """
 
     name: str
@@ -277,6 +278,7 @@ class Method:
     for_class: bool = False
     kinds: tuple[str, ...] = ()
     on_photo: bool = True
+    order: int = 1000
 
     @property
     def schema(self) -> dict[str, Any]:
