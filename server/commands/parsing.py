@@ -6,9 +6,9 @@ import argparse
 import re
 import sys
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
+from fovea.models.closest import closest
 from fovea.server.commands.spoken import LANGUAGE, spoken
 from fovea.server.language.translating import ENGLISH
 
@@ -25,8 +25,8 @@ def _argparse_said(text: str) -> str:
 
 def meant(word: str, valid: Iterable[str]) -> str:
     """The question whether the closest valid word was meant; empty where none is close."""
-    close = get_close_matches(word.lower(), list(valid), n=1)
-    return f" Did you mean {close[0]}?" if close else ""
+    found = closest(word, valid)
+    return "" if found is None else f" Did you mean {found}?"
 
 
 class Parser(argparse.ArgumentParser):

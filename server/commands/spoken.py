@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 
@@ -12,6 +13,9 @@ LANGUAGE: ContextVar[str] = ContextVar("language", default=ENGLISH)
 OPTION = "--lang"
 VARIABLES = ("FOVEA_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
 """In the order in which they count; the first that is set decides, as in every program."""
+
+DEFAULT = re.compile(r"(.+) (\([^()]+\))")
+"""What help says of an option, and the value that it has unasked."""
 
 
 class NotSpoken(ValueError):
@@ -63,9 +67,13 @@ def spoken(text: str) -> str:
 
 
 def _line(line: str, language: str) -> str:
-    """With its indentation, and with what stands before a colon, a file or a model, as it is."""
+    """With its indentation; what stands before a colon (a file, a model) and a default in brackets
+    at the end stay as they are.
+    """
     core = line.strip()
     said = translated(core, language)
+    if said == core and (default := DEFAULT.fullmatch(core)):
+        said = f"{translated(default[1], language)} {default[2]}"
     if said == core:
         before, colon, rest = core.partition(": ")
         said = f"{before}: {_line(rest, language)}" if colon else core
