@@ -7,13 +7,15 @@ import re
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 
-from fovea.server.language.translating import ENGLISH, LANGUAGES, catalogue, translated
+from fovea.server.language.translating import ENGLISH, LANGUAGES, Catalogue, catalogue
 
 LANGUAGE: ContextVar[str] = ContextVar("language", default=ENGLISH)
 OPTION = "--lang"
 VARIABLES = ("FOVEA_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
 """In the order in which they count; the first that is set decides, as in every program."""
 
+WRAPPED = re.compile(r"\n {20,}(?=\S)")
+COLUMNS = re.compile(r"( {2,}|^ +)")
 DEFAULT = re.compile(r"(.+) (\([^()]+\))")
 """What help says of an option, and the value that it has unasked."""
 
@@ -61,20 +63,25 @@ def spoken(text: str) -> str:
     language = LANGUAGE.get()
     if language == ENGLISH:
         return text
-    if whole := catalogue(language).whole(text.strip(" ")):
-        return whole
-    return "\n".join(_line(line, language) for line in text.split("\n"))
+    known = catalogue(language)
+    if "\n" in text and (whole := known.whole(text)):
+        text = WRAPPED.sub(" ", whole)  # Lines that are filled in are still English.
+    return "\n".join(_line(line, known) for line in text.split("\n"))
 
 
-def _line(line: str, language: str) -> str:
-    """With its indentation; what stands before a colon (a file, a model) and a default in brackets
-    at the end stay as they are.
-    """
-    core = line.strip()
-    said = translated(core, language)
-    if said == core and (default := DEFAULT.fullmatch(core)):
-        said = f"{translated(default[1], language)} {default[2]}"
-    if said == core:
-        before, colon, rest = core.partition(": ")
-        said = f"{before}: {_line(rest, language)}" if colon else core
-    return line.replace(core, said) if core else line
+def _line(line: str, known: Catalogue) -> str:
+    """The columns of a line, each by itself."""
+    return "".join(
+        piece if at % 2 else _piece(piece, known) for at, piece in enumerate(COLUMNS.split(line))
+    )
+
+
+def _piece(text: str, known: Catalogue) -> str:
+    """What stands before a colon (a file, a model), and a default in brackets, stay as they are."""
+    if (default := DEFAULT.fullmatch(text)) and default[1] in known.plain:
+        return f"{known.plain[default[1]]} {default[2]}"
+    said = known.translated(text)
+    if said != text:
+        return said
+    before, colon, rest = text.partition(": ")
+    return f"{before}: {_piece(rest, known)}" if colon else text

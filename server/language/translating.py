@@ -51,6 +51,9 @@ class Template:
     fixed: int
     """How many characters are."""
 
+    lines: bool
+    """Whether it has several; no other is matched with text that has."""
+
     verbatim: tuple[bool, ...]
     """Which holes are typed as they are."""
 
@@ -68,6 +71,7 @@ def template(key: str, translation: str) -> Template:
         max(parts, key=len),
         weight,
         sum(map(len, parts)),
+        "\n" in key,
         tuple(part.endswith(VERBATIM) for part in parts[:-1]),
     )
 
@@ -90,6 +94,8 @@ class Catalogue:
     def match(self, text: str) -> tuple[Template, tuple[str, ...]] | None:
         """The template of a finished sentence, and what was filled in."""
         for one in self.templates:
+            if "\n" in text and not one.lines:
+                continue
             if one.anchor in text and (found := one.pattern.fullmatch(text)):
                 return one, found.groups()
         return None
@@ -101,12 +107,13 @@ class Catalogue:
         if not (found := self.match(text)):
             return None
         one, filled = found
-        return one.translation.format(
-            *(
-                text if verbatim or text[:1] in ("'", '"') else self.translated(text)
-                for text, verbatim in zip(filled, one.verbatim, strict=True)
-            )
-        )
+        return one.translation.format(*map(self._filled, filled, one.verbatim))
+
+    def _filled(self, text: str, verbatim: bool) -> str:
+        """What is filled in, in this language where it is said and not typed."""
+        if verbatim or text[:1] in ("'", '"'):
+            return text
+        return (self.whole(text) or text) if "\n" in text else self.translated(text)
 
     def _find(self, text: str) -> str | None:
         core = text.strip(" ")

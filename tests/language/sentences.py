@@ -14,7 +14,8 @@ NOT_SAID = (
     "server/settings.py", "server/wire/schemas.py", "server/wire/site_schemas.py",
     "server/wire/map_schemas.py", "server/wire/job_schemas.py", "server/wire/batch_schemas.py",
     "server/wire/evidence_schemas.py", "server/wire/examples.py", "server/http/metrics.py",
-    "server/http/contract.py", "server/http/docs", "server/language", "models/methods/making/table.py",
+    "server/http/contract.py", "server/http/docs", "server/language",
+    "models/methods/making/table.py",
     "server/commands/reference.py",
     # What only who builds with the library can do wrong.
     "models/networks", "models/mechanisms", "models/tracing/equations.py",
