@@ -3,9 +3,7 @@
 import { isCross, isMasked, isPlaced, isScattered, isWordMatrix, askedGrid, cellOf, wordOf } from "../../sites/sites.js";
 import * as pictures from "../../sites/picture.js";
 import { wordMatrixPicture, wordPicture } from "../words/picture.js";
-import { explanation } from "./explanation.js";
 import { reading } from "./reading.js";
-import { whatIf } from "./what_if.js";
 
 /** As the API writes it. @param {Cell} cell */
 const place = ({ row, column }) => `${row},${column}`;
@@ -22,7 +20,7 @@ export const attention = {
   tab: "heads",
   meaning: "one cell per layer; bar: how focused attention is",
   number: "focus (1 − entropy / ln N)",
-  explanation,
+  explanation: async (...given) => (await import("./explanation.js")).explanation(...given),
   async picture(state, site, session) {
     if (isCross(site)) return wordPicture(state, site, await session.word(site, wordOf(state, site)));
     if (isWordMatrix(site)) return wordMatrixPicture(state, site, await session.attention(site));
@@ -54,5 +52,5 @@ export const attention = {
         : ask(isScattered(site) ? place(cellOf(pictures.askedQuery(state), site, direction)) : pictures.shownToken(state, site));
     return { path: "attention", asked: { ...asked, head: pictures.headOf(state, site.heads) }, map: "attention" };
   },
-  whatIf,
+  whatIf: () => import("./what_if.js"),
 };
