@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from fovea.models.catalog.catalog import Catalog
+from fovea.models.version import VERSION
 from fovea.server import problems
 from fovea.server.engine.batches import Batches
 from fovea.server.engine.engine import Engine
@@ -89,7 +90,7 @@ def create_app(settings: Settings | None = None, catalog: Catalog | None = None)
 
     app = FastAPI(
         title="Fovea",
-        version="1",
+        version=VERSION,
         description=DESCRIPTION,
         lifespan=lifespan,
         openapi_url=None,
