@@ -29,7 +29,7 @@ from benchmarks.browser_overlay import FLAGS, measure, serving
 from benchmarks.timing import table
 
 INDEX = Path(__file__).parents[1] / "frontend" / "index.html"
-LONG_ID = "local/tokens_1370"
+LONG_ID = "tokens_1370"
 VIEW = "?sample=sunflower&model=vit"
 SLOW = {"latency": 150, "downloadThroughput": 1.6e6 / 8, "uploadThroughput": 0.75e6 / 8}
 SITE_CLICKS, HEAD_CLICKS = 24, 24

@@ -83,6 +83,8 @@ mountInspector(place("inspector"), context, {
   "what-if": later(async () => (await import("./panels/what_if.js")).mountWhatIf),
 });
 const layers = place("layers");
+const contactSheet = later(async () => (await import("./panels/contact_sheet.js")).mountContactSheet);
+whenFirst("sheet", () => contactSheet(place("stage"), context));
 const help = opened(async () => (await import("./panels/help.js")).mountHelp(layers));
 const compare = opened(async () => (await import("./panels/compare.js")).mountCompare(layers, context));
 const actions = mountActions(place("actions"), context, help, compare, layers);
@@ -113,6 +115,16 @@ function later(load) {
     mount(root, { store: hearing, session: own });
     if (whole.get().analysisData) for (const hear of first) hear();
   };
+}
+
+/** @param {keyof State} key @param {() => void} act  when the state first has it */
+function whenFirst(key, act) {
+  let done = false;
+  store.on([key, "analysisData"], (state) => {
+    if (done || !state[key] || !state.analysisData) return;
+    done = true;
+    act();
+  });
 }
 
 /** What opens over the page, whose modules come when it is first wanted. @param {() => Promise<{open: () => void}>} load */

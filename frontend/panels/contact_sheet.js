@@ -1,7 +1,7 @@
 // The contact sheet, over the stage: every head of every layer at once, in an order, at one scale or each its own; a
 // photo beside it on which patches are pinned and a region is brushed.
 
-import { cellAt, cellBox, fromAnalysis } from "../geometry.js";
+import { cellAt, fromAnalysis } from "../geometry.js";
 import { drawable, headMaps } from "../kinds/attention/head_maps.js";
 import { ranked } from "../kinds/attention/measures.js";
 import { say } from "../language/language.js";

@@ -16,7 +16,7 @@ def test_no_module_of_the_first_view_is_found_late(watched: Watched) -> None:
     page = watched.open("?sample=chelsea")
     links = page.locator("link[rel=modulepreload]")
     preloaded = {link.get_attribute("href") for link in links.all()}
-    modules = [url.removeprefix(f"{watched.server}/") for url in asked if ".js" in url]
+    modules = [url.removeprefix(f"{watched.server}/") for url in asked if url.endswith(".js")]
     assert modules
     assert set(modules) <= preloaded
     assert len(modules) == len(set(modules))

@@ -34,9 +34,11 @@ export function mountKeyboard({ store, session }, help, actions) {
     e: actions.save,
     t: () => press("theme"),
     "?": help.open,
-    Escape: () => store.set({ query: "cls", hover: null, brush: store.get().brush && [] }),
+    a: () => store.set({ sheet: !store.get().sheet }),
+    Escape: () => (store.get().sheet ? store.set({ sheet: false }) : unpin()),
     w: () => session.showUnedited(!store.get().unedited),
   };
+  const unpin = () => store.set({ query: "cls", hover: null, brush: store.get().brush && [] });
 
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
