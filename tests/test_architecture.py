@@ -39,6 +39,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "fovea.server": (
         ("problems", "settings"),
         ("intake",),
+        ("storage",),
         ("engine",),
         ("answers",),
         ("wire",),

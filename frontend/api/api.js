@@ -1,6 +1,6 @@
 // The only module that talks to the server. Failures become Problems with the server's own words (RFC 9457).
 
-import { language } from "../language/language.js";
+import { language, say } from "../language/language.js";
 import { parseNpy } from "./npy.js";
 import { parseSafetensors } from "./safetensors.js";
 import { sampleUrl } from "./samples.js";
@@ -8,7 +8,7 @@ import { sampleUrl } from "./samples.js";
 /** What went wrong, in plain words, and what to do about it. */
 export class Problem extends Error {
   /** @param {{type?: string, title?: string, status?: number, detail?: string, hint?: string, limit?: number}} fields */
-  constructor({ type = "", title = "Something went wrong", status = 0, detail = "", hint = "", limit = 0 }) {
+  constructor({ type = "", title = say("Something went wrong"), status = 0, detail = "", hint = "", limit = 0 }) {
     super(detail || title);
     this.slug = type.split("/").pop() ?? "";
     this.title = title;
@@ -22,7 +22,7 @@ export class Problem extends Error {
 /** Whatever was thrown, as a Problem. @param {unknown} error */
 export function asProblem(error) {
   if (error instanceof Problem) return error;
-  return new Problem({ title: "The page could not show this", detail: String(error), hint: "Reload the page." });
+  return new Problem({ title: say("The page could not show this"), detail: String(error), hint: say("Reload the page.") });
 }
 
 const JOB_GOES_ON = ["queued", "running"];
@@ -41,7 +41,7 @@ async function request(path, init = {}) {
       await pause(wait * 1000, init.signal);
       continue;
     }
-    const problem = await response.json().catch(() => ({ title: `The server answered ${response.status}` }));
+    const problem = await response.json().catch(() => ({ title: say("The server answered {status}", { status: response.status }) }));
     throw new Problem({ ...problem, status: response.status });
   }
 }
@@ -63,9 +63,9 @@ async function once(path, init) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new Problem({
       type: "/problems/unreachable",
-      title: "The server does not answer",
-      detail: "The connection failed.",
-      hint: "Check that Fovea is still running, then try again.",
+      title: say("The server does not answer"),
+      detail: say("The connection failed."),
+      hint: say("Check that Fovea is still running, then try again."),
     });
   }
 }
@@ -128,7 +128,7 @@ export function followJob(job, tell) {
     });
     source.addEventListener("error", () => {
       if (source.readyState !== EventSource.CLOSED) return; // the browser connects again
-      reject(new Problem({ title: "The server does not answer", detail: "The news of the download stopped." }));
+      reject(new Problem({ title: say("The server does not answer"), detail: say("The news of the download stopped.") }));
     });
   });
 }
