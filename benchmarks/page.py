@@ -105,7 +105,7 @@ def first_view(browser: Browser, address: str, *, slow: bool, plain: bool) -> di
     session.on("Network.responseReceived", responded)
     session.on("Network.loadingFinished", finished)
     page.goto(f"{address}/{VIEW}")
-    page.wait_for_function("window.useful", timeout=120_000)
+    page.locator("#sentence:not(:empty)").wait_for(timeout=120_000)
     scripts = [bytes_of.get(one, 0) for one, kind in kinds.items() if "javascript" in kind]
     found = {
         "ms": page.evaluate("window.useful"),

@@ -40,5 +40,4 @@ def test_menus_show_small_pictures(watched: Watched) -> None:
     page.locator("[popovertarget=samples]").click()
     picture = page.locator("#samples img").first
     expect(picture).to_be_visible()
-    page.wait_for_function("document.querySelector('#samples img').naturalWidth > 0")
-    assert picture.evaluate("(image) => image.naturalWidth") == 192
+    expect(picture).to_have_js_property("naturalWidth", 192)
