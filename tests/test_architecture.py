@@ -63,7 +63,7 @@ FRONTEND_FLOORS = (
     ("paint",),
     ("sites", "explain"),
     ("kinds",),
-    ("state", "view"),
+    ("state", "view", "learn"),
     ("panels",),
     ("main.js",),
 )
