@@ -16,7 +16,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from docs.claim_tables import RESULTS, result_of, shown, spoken, write_tables
+from docs.claim_tables import RESULTS, result_of, shown, spoken, write_measured, write_tables
 
 IMAGES = Path(__file__).parent / "images" / "claims"
 INK, FAINT, DOT = "#334155", "#cbd5e1", "#0072b2"
@@ -269,6 +269,7 @@ def main() -> None:
         draw_planes().write_image(IMAGES / "features.svg")
         print("position-similarity.svg, features.svg")
     write_tables()
+    write_measured()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@ import { parseNpy } from "./npy.js";
 import { parseSafetensors } from "./safetensors.js";
 import { sampleUrl } from "./samples.js";
 
+/** Where the API lies, whatever address this page has and whatever path the server is under. */
+const ROOT = new URL("../", import.meta.url);
+
 /** What went wrong, in plain words, and what to do about it. */
 export class Problem extends Error {
   /** @param {{type?: string, title?: string, status?: number, detail?: string, hint?: string, limit?: number}} fields */
@@ -58,7 +61,7 @@ async function once(path, init) {
   try {
     const headers = new Headers(init.headers);
     headers.set("Accept-Language", language);
-    return await fetch(path, { ...init, headers });
+    return await fetch(new URL(path, ROOT), { ...init, headers });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new Problem({
@@ -88,6 +91,17 @@ const wide = (/** @type {number} */ beams) => (beams > 1 ? query({ beams }) : ""
 const at = (/** @type {string} */ id) => `v1/analyses/${encodeURIComponent(id)}`;
 const site = (/** @type {string} */ id, /** @type {string} */ name) =>
   `${at(id)}/sites/${encodeURIComponent(name)}`;
+
+/** What is at an address below an analysis, as JSON, and that address. @param {string} id @param {string} below @param {Record<string, string | number | null>} [asked] @param {AbortSignal} [signal] */
+export async function answer(id, below, asked = {}, signal = undefined) {
+  const path = `${at(id)}${below}${query(asked)}`;
+  return { path, json: await json(path, signal) };
+}
+
+/** The chapters of the lesson, in their order. */
+export const chapters = () => json("learn/chapters.json");
+/** What the claims' trainings measured: claims, by the name of the claim, or features. @param {"claims" | "features"} what */
+export const measured = (what) => json(`learn/measured/${what}.json`);
 
 /** What is at an address of the API, as a file. @param {string} address @param {string} accept */
 export const fileAt = async (address, accept) => new Blob([await bytes(address, accept)], { type: accept });
