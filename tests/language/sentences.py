@@ -37,10 +37,10 @@ NAMED = re.compile(r"\{\w*(:[^{}]*)?\}")
 """A hole that is filled in later."""
 
 CODE = re.compile(
-    r"<(div|img|t[rdh]|table|!doctype)\b.*|.*(/plain|-src|event: job|realm=|%\{).*"
+    r"<(link|script|div|img|t[rdh]|table|!doctype)\b.*|.*(/plain|-src|event: job|realm=|%\{).*"
     r"|(contiguous|mean sum|new_zeros|matmul|masked_scatter|rand randn|item|view reshape|scatter) "
     r".*"
-    r"|(private|attachment|id:|system-ui|f \*|pip|cookie|data:|:).*|JPEG X.|.*supported"
+    r"|(private|public|attachment|id:|system-ui|f \*|pip|cookie|data:|:).*|JPEG X.|.*supported"
     r"|cannot handle|unexpected end|not enough data|got end|\nDrop a photo.*",
     re.DOTALL,
 )
