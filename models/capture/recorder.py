@@ -30,6 +30,7 @@ from fovea.models.tracing.call_stack import is_running
 from fovea.models.tracing.learnt import shape_of
 from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.recording import Recording
+from fovea.models.tracing.scripted import scripted
 from fovea.models.tracing.stopping import Abandoned
 
 Function = Callable[..., Any]
@@ -324,10 +325,8 @@ def capture(
         kernels=named,
         entries=entries,
     )
-    for path, part in recording.parts:
-        if isinstance(part, torch.jit.ScriptModule):
-            reason = "TorchScript does not pass through Python: nothing in there is seen"
-            recording.miss("part", type(part).__name__, reason, module=path)
+    for path, what, reason in scripted(recording.parts):
+        recording.miss("part", what, reason, module=path)
     try:
         watch = _Watch(recording, learns=True)
         with watch:

@@ -57,6 +57,7 @@ _VIEWS = (
     "view reshape flatten unflatten squeeze unsqueeze expand expand_as"
     " contiguous clone to type type_as float half bfloat16 double view_as __getitem__"
     " dropout detach repeat tile repeat_interleave detach_ alias narrow select reshape_as cpu cuda"
+    " as_subclass"
 )
 
 
@@ -85,6 +86,8 @@ def on_linear(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     layer = isinstance(weight, Tensor) and (
         weight.shape[0] < 2 or watch.recording.is_learned(weight)
     )
+    if layer and weight.shape[0] > 1:
+        attention.note_memory(watch, args[0])
     return (_on_layer if layer else attention.on_product)(watch, func, args, kwargs)
 
 

@@ -24,7 +24,9 @@ from fovea.models.kinds.attention.weighing import (
     CHANGED,
     PART,
     Weighing,
+    is_distribution,
     unweighed,
+    unweighed_sum,
     weighing_of,
 )
 from fovea.models.kinds.following import keep_changed
@@ -245,7 +247,7 @@ def exponential(otherwise: Callable[..., Any]) -> Callable[..., Any]:
         given = args[0] if args else None
         if (
             isinstance(result, Tensor)
-            and result.ndim >= 2
+            and result.ndim >= 1
             and not watch.recording.constants.holds(given)
         ):
             watch.recording.origins.set(result, WEIGHTS)
@@ -317,10 +319,12 @@ def on_product(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     if weighing is not None:
         return weigh(watch, weighing, _product(func, args, kwargs, weighing.factor), result)
     reason = unweighed(recording.origins, operands)
+    if reason is None and len(operands) > 2 and _may_attend(recording, operands):
+        reason = "it multiplies queries, keys and values in one, without normalising anything"
     if reason is not None:
         recording.miss("attention", func.func, reason)
         return result
-    for index, (own, output, factor) in enumerate(operands):
+    for index, (own, output, factor) in enumerate(operands if len(operands) == 2 else ()):
         origin = recording.origins.get(factor)
         axis = origin.axis(factor) if origin is not None else None
         if origin is None or axis is None or origin.produced_by != "softmax":
@@ -346,6 +350,33 @@ def _may_be_scores(recording: Recording, operands: Operands) -> bool:
     return not recording.is_learned(one) and not recording.is_learned(more)
 
 
+def _may_attend(recording: Recording, operands: Operands) -> bool:
+    """Whether three tensors that the photo has a part in are multiplied and summed over twice."""
+    mine = [own for own, _, one in operands if not recording.is_learned(one)]
+    output = operands[0][1]
+    sizes = {
+        letter: size
+        for own, _, one in operands
+        for letter, size in zip(own, one.shape, strict=True)
+    }
+    summed = [letter for letter in set("".join(mine)) - set(output) if sizes[letter] >= 4]
+    return len(mine) > 2 and sum(sum(one in own for own in mine) > 1 for one in summed) > 1
+
+
+def note_memory(watch: Watch, given: Any) -> None:
+    """Names attention to vectors that are learnt: a layer whose input is a distribution over
+    them.
+    """
+    recording = watch.recording
+    origin = recording.origins.get(given)
+    if origin is None or origin.produced_by != "softmax" or given.ndim < 3:
+        return
+    last, axis = given.ndim - 1, origin.axis(given)
+    if axis == last or (origin.changed and is_distribution(given, (last,))):
+        reason = f"it looks at {given.shape[-1]} vectors that are learnt, which have no places"
+        recording.miss("attention", "linear", reason)
+
+
 on_einsum = on_product
 
 
@@ -356,6 +387,9 @@ def on_sum(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     weighing = weighing_of(origins, func.func, args, kwargs)
     if weighing is not None:
         return weigh(watch, weighing, _sum_again(func, args, kwargs, weighing), result)
+    reason = unweighed_sum(origins, args, kwargs)
+    if reason is not None:
+        watch.recording.miss("attention", func.func, reason)
     if args and (origin := origins.get(args[0])) is not None:
         keep_changed(watch, args[0], origin, result)
     return result
