@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from fovea.models.catalog.spec import LoadedModel
+from fovea.models.catalog.torchvision_operators import prepare_for_torchvision
 from fovea.models.editing.hide import hide_cells
 from fovea.models.editing.run import edit
 from fovea.models.edits import Edit, RefusedEdit
@@ -28,6 +29,7 @@ from fovea.models.maps.rollout import rollout, vit_explain
 from fovea.models.maps.statistics import attention_distance, entropy, entropy_share
 from fovea.models.methods.making import for_class as explain
 from fovea.models.methods.making.grad_cam import grad_cam
+from fovea.models.methods.making.listing import maps
 from fovea.models.methods.making.positions import positions_of as positions
 from fovea.models.methods.making.token_lengths import token_lengths
 from fovea.models.methods.making.tokens import attention
@@ -69,6 +71,7 @@ __all__ = [
     "load",
     "looked_at_by",
     "looks_at",
+    "maps",
     "overlay",
     "positions",
     "prepare",
@@ -82,6 +85,8 @@ __all__ = [
     "token_lengths",
     "vit_explain",
 ]
+
+prepare_for_torchvision()
 
 SAMPLES = Path(__file__).with_name("frontend") / "samples"
 

@@ -2,6 +2,7 @@
 
 import * as api from "./api/api.js";
 import { parseTables } from "./paint/colormap.js";
+import { say, sayDocument } from "./language/language.js";
 import { mountKeyboard } from "./panels/parts/keyboard.js";
 import { mountActions } from "./panels/actions.js";
 import { mountCaption } from "./panels/caption.js";
@@ -12,6 +13,7 @@ import { mountHeads } from "./panels/heads.js";
 import { mountHelp } from "./panels/help.js";
 import { mountHow } from "./panels/how.js";
 import { mountInspector } from "./panels/inspector.js";
+import { mountLanguage } from "./panels/language.js";
 import { mountLook } from "./panels/look.js";
 import { mountModels } from "./panels/models.js";
 import { mountNotice } from "./panels/notice.js";
@@ -21,6 +23,8 @@ import { mountSentence } from "./panels/sentence.js";
 import { mountStage } from "./panels/stage.js";
 import { mountWhatIf } from "./panels/what_if.js";
 import { mountWords } from "./panels/words.js";
+import { resolve, SHOWN_FROM } from "./kinds/shown.js";
+import { lessonAddress } from "./learn/links.js";
 import { keepPicture } from "./view/keep_picture.js";
 import { sampleFor, sampleName } from "./api/samples.js";
 import { createSession } from "./state/session.js";
@@ -46,11 +50,13 @@ const store = createStore(
     editProblem: null,
     brush: null,
     hover: null,
+    shown: null,
     bare: false,
     labels: null,
     picture: null,
     summaries: {},
     attempt: 0,
+    chapters: [],
     own: [],
     pending: false,
     busy: null,
@@ -58,14 +64,18 @@ const store = createStore(
     textProblem: null,
     downloads: {},
   })),
+  { from: SHOWN_FROM, derive: (state) => ({ shown: resolve(state) }) },
 );
 const session = createSession(store);
 const context = { store, session };
 const place = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
+sayDocument(document);
+place("stage").dataset.drop = say("Drop the photo anywhere");
 keepTheme();
 keepPicture(context);
 mountModels(place("model-controls"), context);
+mountLanguage(place("language"), context);
 mountDepth(place("depth"), context);
 mountStage(place("stage"), context);
 mountSentence(place("stage"), context);
@@ -86,12 +96,14 @@ const actions = mountActions(place("actions"), context, help, mountCompare(place
 mountKeyboard(context, help, actions);
 keepAddress();
 keepTitle();
+keepLesson();
 start();
 
 async function start() {
   try {
     const [tables, samples, models] = await Promise.all([api.colormaps(), api.samples(), api.models()]);
     store.set({ tables: parseTables(tables), samples, models });
+    api.chapters().then((chapters) => store.set({ chapters }), () => {}); // without them there is no link to the lesson
   } catch (error) {
     store.set({ error: api.asProblem(error) });
     return;
@@ -134,6 +146,13 @@ function keepTitle() {
     const photo = samples.find((one) => sampleName(one) === sample)?.title ?? "Your photo";
     const model = models.find(({ id }) => id === analysisData.model)?.title ?? analysisData.model;
     document.title = `${text != null ? `“${text}”` : photo} · ${model} · Fovea`;
+  });
+}
+
+/** The lesson opens with the photo and the network that are open here. */
+function keepLesson() {
+  store.on(["analysisData", "sample"], ({ analysisData, sample }) => {
+    if (analysisData) place("start").setAttribute("href", lessonAddress("", analysisData, sample));
   });
 }
 

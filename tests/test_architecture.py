@@ -39,6 +39,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "fovea.server": (
         ("problems", "settings"),
         ("intake",),
+        ("storage",),
         ("engine",),
         ("answers",),
         ("wire",),
@@ -57,11 +58,12 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 
 FRONTEND_FLOORS = (
+    ("language",),
     ("geometry.js", "ui", "api"),
     ("paint",),
     ("sites", "explain"),
     ("kinds",),
-    ("state", "view"),
+    ("state", "view", "learn"),
     ("panels",),
     ("main.js",),
 )

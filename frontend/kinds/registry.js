@@ -5,8 +5,6 @@ import { channelGate, spatialGate } from "./gate/kind.js";
 import { stripGate } from "./strip/kind.js";
 import { spatialTransformer } from "./warp/kind.js";
 
-/** @typedef {import("./kind.js").SiteKind} SiteKind */
-
 /** @type {Record<string, SiteKind>} */
 export const KINDS = {
   attention,

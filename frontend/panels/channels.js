@@ -2,7 +2,6 @@
 
 import { drawChart } from "../paint/charts.js";
 import { h } from "../ui/dom.js";
-import { siteOf } from "../view/keep_picture.js";
 import { number } from "../ui/format.js";
 import { kindOf } from "../kinds/registry.js";
 import { channelOf } from "../sites/picture.js";
@@ -25,11 +24,11 @@ export function mountChannels(root, { store, session }) {
   );
 
   store.on(["analysisData", "site", "tab", "theme"], async (state) => {
-    const site = siteOf(state);
+    const site = state.shown?.site;
     if (state.tab !== "channels" || !site || !hasChannels(site)) return;
     try {
       const figure = await session.figure("gate", { site: site.id });
-      if (siteOf(store.get()) !== site) return;
+      if (store.get().shown?.site !== site) return;
       await drawChart(chart, figure, (point) => store.set({ channel: Number(point.x) }));
       error.hidden = true;
     } catch (/** @type {any} */ problem) {
@@ -39,7 +38,7 @@ export function mountChannels(root, { store, session }) {
   });
 
   store.on(["picture", "channel"], async (state) => {
-    const site = siteOf(state);
+    const site = state.shown?.site;
     if (!site || !hasChannels(site) || !state.picture) return;
     const gate = session.peek(`gate ${site.id}`)?.data;
     if (!gate) return;

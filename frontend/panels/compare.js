@@ -28,6 +28,8 @@ const WIDTH_PX = 480; // of a picture; CSS makes it as wide as there is room
 export function mountCompare(root, { store, session }) {
   /** @type {Map<string, Card>} */
   const cards = new Map();
+  /** The place of each network, from when it is chosen. @type {Map<string, HTMLElement>} */
+  const places = new Map();
   let controller = new AbortController();
   /** @type {[number, number] | null} */
   let asked = null; // a place of the photo, in its pixels
@@ -62,6 +64,7 @@ export function mountCompare(root, { store, session }) {
     controller = new AbortController();
     asked = null;
     cards.clear();
+    places.clear();
     put(grid);
     const offered = suggested(models, analysis.model, session.kindOfModel);
     put(chips, offered.map(chip));
@@ -73,22 +76,23 @@ export function mountCompare(root, { store, session }) {
   const chip = ({ id, title }) =>
     h(
       "button",
-      { type: "button", class: "chip", "data-model": id, "aria-pressed": "false", onclick: () => (cards.has(id) ? remove(id) : add(id)) },
+      { type: "button", class: "chip", "data-model": id, "aria-pressed": "false", onclick: () => (places.has(id) ? remove(id) : add(id)) },
       title,
     );
 
   /** A chip is pressed while its network is shown; with four of them the others wait. */
   function markChips() {
     for (const one of chips.querySelectorAll(".chip")) {
-      const shown = cards.has(one.dataset.model);
+      const shown = places.has(one.dataset.model);
       one.setAttribute("aria-pressed", String(shown));
-      one.disabled = !shown && cards.size >= MOST;
+      one.disabled = !shown && places.size >= MOST;
     }
   }
 
   /** @param {string} model */
   function remove(model) {
-    cards.get(model)?.root.remove();
+    places.get(model)?.remove();
+    places.delete(model);
     cards.delete(model);
     markChips();
   }
@@ -97,26 +101,24 @@ export function mountCompare(root, { store, session }) {
   async function add(model) {
     const { signal } = controller;
     const title = store.get().models.find((one) => one.id === model)?.title ?? model;
-    const canvas = h("canvas", {
-      tabindex: 0,
-      role: "img",
-      "aria-label": `${title}: arrow keys ask the next place`,
-    });
-    /** @type {Card} */
-    const card = { model, analysis: /** @type {any} */ (null), sites: [], at: 0, map: null, canvas, root: h("section", { class: "compare-card", "aria-label": title }) };
-    cards.set(model, card);
-    grid.append(card.root);
-    put(card.root, h("h3", {}, title), h("p", { class: "quiet", role: "status" }, "Looking …"));
+    const root = h("section", { class: "compare-card", "aria-label": title });
+    places.set(model, root);
+    grid.append(root);
+    put(root, h("h3", {}, title), h("p", { class: "quiet", role: "status" }, "Looking …"));
     markChips();
     try {
-      card.analysis = await session.analyseWith(model, signal);
-      card.sites = comparableSites(card.analysis);
-      card.at = firstOf(card.sites);
-      if (!card.sites.length) throw new Error("This network has nothing that lies on the photo.");
+      const analysis = await session.analyseWith(model, signal);
+      const sites = comparableSites(analysis);
+      if (!sites.length) throw new Error("This network has nothing that lies on the photo.");
+      if (places.get(model) !== root) return; // taken away meanwhile
+      const canvas = h("canvas", { tabindex: 0, role: "img", "aria-label": `${title}: arrow keys ask the next place` });
+      /** @type {Card} */
+      const card = { model, analysis, sites, at: firstOf(sites), map: null, canvas, root };
+      cards.set(model, card);
       build(card, title);
       await show(card);
-    } catch (/** @type {any} */ error) {
-      if (!signal.aborted) put(card.root, h("h3", {}, title), h("p", { class: "note" }, error.message));
+    } catch (error) {
+      if (!signal.aborted) put(root, h("h3", {}, title), h("p", { class: "note" }, String(error instanceof Error ? error.message : error)));
     }
   }
 
@@ -175,8 +177,8 @@ export function mountCompare(root, { store, session }) {
       const { low, high } = endsOf(map.values);
       if (sentence) sentence.textContent = `${map.sentence}. Colours from ${number(low)} to ${number(high)}.`;
       draw(card, null);
-    } catch (/** @type {any} */ error) {
-      if (!signal.aborted) card.root.append(h("p", { class: "note" }, error.message));
+    } catch (error) {
+      if (!signal.aborted) card.root.append(h("p", { class: "note" }, String(error instanceof Error ? error.message : error)));
     }
   }
 

@@ -2,7 +2,6 @@
 
 import { normalise, paintCells, range } from "../paint/colormap.js";
 import { h, put } from "../ui/dom.js";
-import { siteOf } from "../view/keep_picture.js";
 import { number } from "../ui/format.js";
 import { drawable, headMaps } from "../kinds/attention/head_maps.js";
 import { clearAbove } from "../kinds/words/matrix.js";
@@ -49,18 +48,18 @@ export function mountHeads(root, { store, session }) {
 
   function visible() {
     const state = store.get();
-    return state.tab === "heads" && state.tables && (siteOf(state)?.heads ?? 0) > 1;
+    return state.tab === "heads" && state.tables && (state.shown?.site?.heads ?? 0) > 1;
   }
 
   async function drawSite() {
     const state = store.get();
-    const site = siteOf(state);
+    const site = state.shown?.site;
     const table = state.tables?.[state.colormap];
     if (!table) return;
     if (!site || !drawable(site)) return put(here, h("p", { class: "note" }, site?.note));
     const mine = ++turn;
     const maps = await headMaps(state, site, session).catch(() => null);
-    if (!maps || mine !== turn || siteOf(store.get()) !== site) return;
+    if (!maps || mine !== turn || store.get().shown?.site !== site) return;
     title.textContent = `${siteTitle(site)}: ${site.heads} heads`;
     const of = `${state.analysisData.id} ${site.id}`;
     if (here.children.length !== maps.heads || here.dataset.of !== of) {
@@ -97,7 +96,7 @@ export function mountHeads(root, { store, session }) {
 
   /** @param {number} head */
   function tile(head) {
-    const site = siteOf(store.get());
+    const site = store.get().shown?.site;
     const onPhoto = store.get().photo && site && !isWordMatrix(site);
     const backdrop = onPhoto ? h("canvas", { class: "backdrop" }) : null;
     return h(

@@ -1,12 +1,12 @@
 // How it works: the shown mechanism in a few lines, with this photo's own numbers.
 
+import { say } from "../language/language.js";
+import { chapterFor, lessonAddress, showsOf } from "../learn/links.js";
 import { h, put } from "../ui/dom.js";
-import { siteOf } from "../view/keep_picture.js";
-import { kindOf } from "../kinds/registry.js";
 import { networkMap } from "../kinds/network/explanation.js";
 import { positions } from "../kinds/positions/explanation.js";
+import { isWriting } from "../sites/sites.js";
 import { mask, words } from "../kinds/words/explanation.js";
-import { possible } from "../sites/methods.js";
 
 /** @param {HTMLElement} root @param {Context} context */
 export function mountHow(root, { store, session }) {
@@ -17,22 +17,30 @@ export function mountHow(root, { store, session }) {
     frame = requestAnimationFrame(() => explain());
   });
 
-  /** @param {State} state @param {Site} site @returns {Promise<Element[]>} */
-  async function explained(state, site) {
-    if (state.picture?.form === "mask") return mask();
-    if (state.method === "positions" && possible(state.method, state.analysisData, site)) return positions(state, site, session);
-    if (possible(state.method, state.analysisData, site)) return networkMap(state, site);
-    if (site.query_labels) return words(state, site, session);
-    return kindOf(site).explanation(state, site, session);
+  /** @param {Resolved} state @returns {Promise<Element[]>} */
+  async function explained(state) {
+    const { site, kind, offer, method, positions: places } = state.shown;
+    if (method === "mask") return mask();
+    if (places) return positions(state, session);
+    if (offer) return networkMap(state, site);
+    if (isWriting(site)) return words(state, site, session);
+    return kind.explanation(state, site, session);
   }
 
   async function explain() {
     const state = store.get();
-    const site = siteOf(state);
-    if (!site) return;
-    const lines = await explained(state, site).catch((/** @type {any} */ error) => [
+    const { shown } = state;
+    if (!shown) return;
+    const lines = await explained({ ...state, shown }).catch((error) => [
       h("p", { class: "note" }, error.message),
     ]);
-    if (siteOf(store.get()) === site) put(root, lines);
+    if (store.get().shown?.site === shown.site) put(root, lesson({ ...state, shown }), lines);
+  }
+
+  /** Where the lesson teaches what is shown. @param {Resolved} state */
+  function lesson({ chapters, models, analysisData, sample, shown }) {
+    const model = models.find(({ id }) => id === analysisData.model);
+    const found = chapterFor(chapters, shown.positions ? "positions" : showsOf(shown.site, analysisData, model));
+    return found && h("p", {}, h("a", { href: lessonAddress(found.slug, analysisData, sample) }, say("The chapter of the lesson about this")));
   }
 }

@@ -1,7 +1,6 @@
 // The inspector: the tabs that apply to the shown site. On a phone it is a sheet that a tab opens.
 
 import { h, moveFocus, put } from "../ui/dom.js";
-import { siteOf } from "../view/keep_picture.js";
 import { tabsOf } from "../kinds/registry.js";
 
 /** @type {Record<string, string>} */
@@ -51,7 +50,7 @@ export function mountInspector(root, context, panels) {
   }
 
   store.on(["analysisData", "site", "tab"], (state) => {
-    const applying = tabsOf(siteOf(state));
+    const applying = tabsOf(state.shown?.site ?? null);
     const shown = applying.includes(state.tab) ? state.tab : "look";
     put(
       tabs,

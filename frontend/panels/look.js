@@ -5,10 +5,8 @@ import { controls } from "../kinds/attention/controls.js";
 import { markChannel, showChannels } from "./parts/channel_thumbs.js";
 import { mountClassSearch } from "./parts/class_search.js";
 import { h, put } from "../ui/dom.js";
-import { siteOf } from "../view/keep_picture.js";
 import { POSITION_CLAIM } from "../sites/positions.js";
 import { knownWords } from "../kinds/words/sentences.js";
-import { kindOf } from "../kinds/registry.js";
 
 /** @param {HTMLElement} root @param {Context} context */
 export function mountLook(root, { store, session }) {
@@ -41,17 +39,18 @@ export function mountLook(root, { store, session }) {
   }
 
   store.on(["analysisData", "site", "head", "direction", "method", "query", "outline"], (state) => {
-    const site = siteOf(state);
-    put(choices, ...(site ? controls(state, site, store.set, session.chooseBeams) : []));
+    const { shown } = state;
+    put(choices, ...(shown ? controls({ ...state, shown }, store.set, session.chooseBeams) : []));
   });
 
   store.on(["analysisData", "site", "picture", "tables", "colormap"], (state, changed) => {
-    const site = siteOf(state);
-    const { picture, tables } = state;
-    if (!site || !picture || !tables) return;
-    if (picture.claim === "saliency" || picture.form === "mask") put(reading, wholeReading({ ...state, picture, tables }));
+    const { picture, tables, shown } = state;
+    if (!shown || !picture || !tables) return;
+    const { site, kind } = shown;
+    const drawn = { ...state, picture, tables, shown };
+    if (picture.claim === "saliency" || picture.form === "mask") put(reading, wholeReading(drawn));
     else if (picture.claim === POSITION_CLAIM) put(reading, words(ofPositions(picture)));
-    else if (kindOf(site).reading) read(state, site);
+    else if (kind.reading) read(drawn);
     else if (
       changed.has("site") ||
       changed.has("analysisData") ||
@@ -62,10 +61,11 @@ export function mountLook(root, { store, session }) {
     else markChannel(reading, state);
   });
 
-  /** What its kind says of the site. @param {State} state @param {Site} site */
-  async function read(state, site) {
-    const said = await kindOf(site).reading?.(state, site, session);
-    if (siteOf(store.get()) === site && store.get().picture === state.picture) put(reading, said);
+  /** What its kind says of the site. @param {Drawn} state */
+  async function read(state) {
+    const { site, kind } = state.shown;
+    const said = await kind.reading?.(state, site, session);
+    if (store.get().shown?.site === site && store.get().picture === state.picture) put(reading, ...[said].flat());
   }
 }
 

@@ -168,9 +168,9 @@ export function mountModels(root, { store, session }) {
   });
 }
 
-/** @param {Model[]} models @returns {[string, any[]][]} */
+/** @param {Model[]} models @returns {[string, Model[]][]} */
 function groups(models) {
-  /** @type {Map<string, any[]>} */
+  /** @type {Map<string, Model[]>} */
   const byName = new Map();
   for (const model of models) {
     const name = groupOf(model);

@@ -4,13 +4,11 @@ import { entropy } from "../sites/attention_rows.js";
 import { drawChart, heightMeans } from "../paint/charts.js";
 import { extent } from "../paint/colormap.js";
 import { h, put } from "../ui/dom.js";
-import { siteOf } from "../view/keep_picture.js";
 import { number, percent } from "../ui/format.js";
 import { cellWords } from "../kinds/words/picture.js";
 import { attends, isPlaced, isScattered, prefixName, roleOf } from "../sites/sites.js";
-import { kindOf } from "../kinds/registry.js";
 
-/** @typedef {[string, any]} Fact */
+/** @typedef {[string, Child]} Fact */
 
 /** @param {HTMLElement} root @param {Context} context */
 export function mountNumbers(root, { store, session }) {
@@ -29,10 +27,10 @@ export function mountNumbers(root, { store, session }) {
   });
 
   async function show() {
-    const { picture, hover, analysisData: analysis } = store.get();
-    const site = siteOf(store.get());
-    if (!site || !picture) return;
-    const extra = (await kindOf(site).facts?.(site, session)) ?? mapFacts(picture, hover);
+    const { picture, hover, shown } = store.get();
+    if (!shown || !picture) return;
+    const { analysis, site, kind } = shown;
+    const extra = (await kind.facts?.(site, session)) ?? mapFacts(picture, hover);
     put(
       facts,
       table("This map", extra),
@@ -44,13 +42,13 @@ export function mountNumbers(root, { store, session }) {
 
   /** Attention distance and entropy of every layer: what no single map shows. */
   async function byLayer() {
-    const site = siteOf(store.get());
+    const site = store.get().shown?.site;
     if (!site || !(isPlaced(site) || isScattered(site))) return put(charts);
     if (charts.dataset.of === `${store.get().analysisData.id} ${store.get().theme}`) return;
     charts.dataset.of = `${store.get().analysisData.id} ${store.get().theme}`;
     put(charts);
     const { maps } = store.get().analysisData;
-    const counted = maps.find((/** @type {any} */ map) => map.name === "head-importance")?.reason === null;
+    const counted = maps.find((map) => map.name === "head-importance")?.reason === null;
     for (const [name, title] of [
       ["attention-distance", "How far heads look, by layer"],
       ["entropy", "How spread heads are, by layer"],
@@ -63,8 +61,8 @@ export function mountNumbers(root, { store, session }) {
         const figure = await session.figure(name, {});
         meaning.textContent = heightMeans(figure);
         await drawChart(element, figure);
-      } catch (/** @type {any} */ problem) {
-        put(element, h("p", { class: "note" }, problem.message));
+      } catch (problem) {
+        put(element, h("p", { class: "note" }, problem instanceof Error ? problem.message : String(problem)));
       }
     }
   }

@@ -2,7 +2,6 @@
 
 import { tableOf } from "../sites/drawn.js";
 import { h, put } from "../ui/dom.js";
-import { siteOf } from "../view/keep_picture.js";
 import { createMatrix } from "../kinds/words/matrix.js";
 import { wordMatrixPicture, wordPositionsPicture } from "../kinds/words/picture.js";
 import { positionsAt } from "../sites/positions.js";
@@ -140,7 +139,7 @@ export function mountSentence(root, { store, session }) {
     for (const { sites, heading, figure, matrix, caption } of shown) {
       const site = shownOf(sites);
       const words = ofPositions() ? positionsAt(site, analysis) : null;
-      const chosen = words ? words === positionsAt(siteOf(state), analysis) : site.id === state.site;
+      const chosen = words ? words === state.shown?.positions?.of : site.id === state.site;
       heading.textContent = words ? POSITIONS[words].title : `${part(site)} · ${siteTitle(site).toLowerCase()}`;
       caption.textContent = words ? POSITIONS[words].meaning : meaning(site);
       heading.setAttribute("aria-pressed", String(chosen));
@@ -148,7 +147,7 @@ export function mountSentence(root, { store, session }) {
       const source = await (words ? session.positions({ words }) : session.attention(site)).catch(() => null);
       const now = store.get();
       if (!source || now.analysisData !== analysis || now.method !== state.method) return;
-      const sameWords = same(site.query_labels, siteOf(state)?.query_labels);
+      const sameWords = same(site.query_labels, state.shown?.site?.query_labels);
       const word = sameWords ? wordOf(state, site) : null;
       const picture = words ? wordPositionsPicture(state, site, source) : wordMatrixPicture(state, site, source);
       matrix.draw({ picture, table: tableOf({ tables, colormap }, picture), width, height, word });

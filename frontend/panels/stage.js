@@ -2,7 +2,6 @@
 
 import { colour, normalise, paintCells, paintValues } from "../paint/colormap.js";
 import { h, put, svg } from "../ui/dom.js";
-import { askingGrid, pointerGrid, siteOf } from "../view/keep_picture.js";
 import { cellAt, crop, fromAnalysis } from "../geometry.js";
 import { opacitiesOf, said, tableOf } from "../sites/drawn.js";
 import { hintFor } from "../view/hints.js";
@@ -114,13 +113,13 @@ export function mountStage(root, { store, session }) {
   function draw({ picture, tables, colormap, opacity, fade, smooth }) {
     if (!picture || !tables || !geometry) return overlay.draw(null);
     hint.textContent = hintFor(store.get(), picture);
-    if (!store.get().photo) return; // a sentence, which has a view of its own
+    const { photo: onScreen } = store.get();
+    if (!onScreen) return; // a sentence, which has a view of its own
     photo.setAttribute("aria-label", said({ smooth, fade }, picture));
     show(picture);
     const table = tableOf({ tables, colormap }, picture);
     const opacities = opacitiesOf({ opacity, fade }, picture);
-    const { bitmap } = /** @type {any} */ (store.get().photo);
-    lens.draw({ picture, bitmap, geometry, table, opacities });
+    lens.draw({ picture, bitmap: onScreen.bitmap, geometry, table, opacities });
     if (picture.form === "grid") return overlay.draw(null);
     if (picture.labels) return layout();
     const values = normalise(picture.values, picture.low, picture.high);
@@ -148,7 +147,7 @@ export function mountStage(root, { store, session }) {
     if (beside)
       label.textContent =
         picture.form === "grid"
-          ? isOnFeatures(siteOf(store.get()))
+          ? isOnFeatures(store.get().shown?.site ?? null)
             ? "what it reads there: the mean of its channels"
             : "what it reads there"
           : picture.claim === POSITION_CLAIM
@@ -162,11 +161,11 @@ export function mountStage(root, { store, session }) {
   }
 
   async function warp() {
-    const site = siteOf(store.get());
+    const site = store.get().shown?.site;
     if (!site) return;
     const bitmap = await session.warped(site).catch(() => null);
     const { tables, colormap } = store.get();
-    if (!bitmap || siteOf(store.get()) !== site || !tables) return;
+    if (!bitmap || store.get().shown?.site !== site || !tables) return;
     if (!(bitmap instanceof ImageBitmap)) {
       const { shape, data } = channelMean(bitmap);
       return paintValues(cells, data, shape[1], tables, colormap);
@@ -187,7 +186,7 @@ export function mountStage(root, { store, session }) {
     if (picture.edges) paths.push(...stripMarks(geometry, picture, tables[colormap]));
     if (picture.form === "grid") paths.push(...gridMarks(hover));
     else if (picture.form === "map") {
-      const asking = pointerGrid(store.get());
+      const asking = store.get().shown?.pointer;
       if (hover && !same(hover, picture.marked))
         paths.push(stroke(cellOutline(geometry, hover, asking ?? picture.grid), "hovered"));
       if (picture.marked) {
@@ -248,8 +247,8 @@ export function mountStage(root, { store, session }) {
     return paths;
   }
 
-  /** @param {PointerEvent} event @param {import("../geometry.js").PatchGrid | null} grid  of the map if null */
-  function cellUnder(event, grid = pointerGrid(store.get())) {
+  /** @param {PointerEvent} event @param {PatchGrid | null | undefined} grid  of the map if null */
+  function cellUnder(event, grid = store.get().shown?.pointer) {
     const { picture, analysisData: analysis } = store.get();
     if (!picture || !geometry || (picture.form !== "map" && picture.form !== "mask") || !analysis) return null;
     const box = frame.getBoundingClientRect();
@@ -289,7 +288,7 @@ export function mountStage(root, { store, session }) {
     pin(event) {
       const { brush } = store.get();
       if (brush) return brushOne(brush, cellUnder(event, brushSite(store.get())?.grid));
-      const asked = askingGrid(store.get());
+      const asked = store.get().shown?.asks;
       const cell = asked && cellUnder(event, asked);
       if (cell) store.set({ query: same(cell, store.get().query) ? "cls" : cell });
     },

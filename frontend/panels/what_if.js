@@ -3,8 +3,6 @@
 import { h, put, segmented } from "../ui/dom.js";
 import { said } from "../kinds/edits.js";
 import { patches, positions } from "../kinds/network/what_if.js";
-import { kindOf } from "../kinds/registry.js";
-import { siteOf } from "../view/keep_picture.js";
 import { changed } from "./parts/change.js";
 
 /** @param {HTMLElement} root @param {Context} context */
@@ -122,12 +120,12 @@ export function mountWhatIf(root, { store, session }) {
 
   /** @param {State} state */
   function drawControls(state) {
-    const site = siteOf(state);
-    const own = site && kindOf(site).whatIf;
+    const { shown } = state;
+    const { site, kind } = shown ?? {};
     wanted = keepingFocus(
       controls,
-      ...(site && own ? own(state, site, what) : []),
-      site && !own && h("p", { class: "note" }, "Nothing can be changed at this kind of gate yet; the photo and the positions can."),
+      ...((shown && site && kind?.whatIf?.({ ...state, shown }, site, what)) ?? []),
+      kind && !kind.whatIf && h("p", { class: "note" }, "Nothing can be changed at this kind of gate yet; the photo and the positions can."),
       ...patches(state, what),
       ...positions(state, what),
     );

@@ -3,9 +3,8 @@
 import { fuse } from "../sites/attention_rows.js";
 import { extent } from "../paint/colormap.js";
 import { h, moveFocus, put } from "../ui/dom.js";
-import { siteOf } from "../view/keep_picture.js";
 import { percent } from "../ui/format.js";
-import { forWords, shownMethod } from "../sites/methods.js";
+import { forWords } from "../sites/methods.js";
 import { writtenWord } from "../sites/network_sentences.js";
 import { headOf } from "../sites/picture.js";
 import { isMark, shownWord } from "../sites/words.js";
@@ -60,7 +59,7 @@ export function mountWords(root, { store, session }) {
   /** The word, at a site that has its row. @param {number} word */
   function choose(word) {
     const state = store.get();
-    const site = siteOf(state);
+    const site = state.shown?.site;
     const fits = site && writes(site, state.analysisData);
     const saliency = forWords(state.analysisData) && state.method === "relevance";
     const other = fits || saliency ? null : writing(state.analysisData);
@@ -71,9 +70,9 @@ export function mountWords(root, { store, session }) {
 
   /** @param {State} state */
   function mark(state) {
-    const site = siteOf(state);
+    const site = state.shown?.site;
     const saliency = forWords(state.analysisData) && state.method === "relevance";
-    const shown = site && shownMethod(state, site) === "site" && writes(site, state.analysisData);
+    const shown = site && state.shown?.method === "site" && writes(site, state.analysisData);
     const chosen = saliency ? writtenWord(state) : shown && isWriting(site) ? wordOf(state, site) : -1;
     [...list.querySelectorAll(".word")].forEach((one, i) => {
       one.setAttribute("aria-checked", String(i === chosen));
@@ -83,8 +82,8 @@ export function mountWords(root, { store, session }) {
 
   // Over the photo: how much the writing of each word looked at the place under the pointer.
   store.on(["hover", "site", "head", "method"], async (state) => {
-    const site = siteOf(state);
-    const cell = site && isCross(site) && shownMethod(state, site) === "site" ? state.hover : null;
+    const site = state.shown?.site;
+    const cell = site && isCross(site) && state.shown?.method === "site" ? state.hover : null;
     const map = site && cell && (await session.wordsAt(site, cell).catch(() => null));
     if (store.get().hover !== state.hover) return;
     const values = map && fuse(map.data, map.shape[0], headOf(state, map.shape[0]));

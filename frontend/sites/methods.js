@@ -10,18 +10,18 @@
  * @property {string} paper
  * @property {string | null} reason  why this analysis cannot have it
  * @property {string} sentence_english  with {names} of its parameters
- * @property {Record<string, any>} sentence_parameters
+ * @property {Record<string, unknown>} sentence_parameters
  * @property {boolean} for_class  for a class, or for a word that was written
  * @property {boolean} on_photo
  * @property {string[]} kinds  of the sites that it can be of by itself; empty: it is of the whole network
  */
 
-/** Where a site shows itself, an analysis has an address for that; other maps are under maps/. @param {any} view */
+/** Where a site shows itself, an analysis has an address for that; other maps are under maps/. @param {Site["views"][number]} view */
 const isMap = (view) => view.href.includes("/maps/");
 
 /** The maps that are shown in place of a site. @param {Analysis} analysis @returns {Offer[]} */
 export function offers({ maps = [], sites }) {
-  const ofSites = new Set(sites.flatMap((/** @type {Site} */ site) => (site.views ?? []).filter(isMap).map((/** @type {any} */ view) => view.name)));
+  const ofSites = new Set(sites.flatMap((site) => (site.views ?? []).filter(isMap).map((view) => view.name)));
   const whole = (/** @type {Offer} */ offer) => !offer.kinds.length && offer.on_photo && offer.claim !== "mask";
   return maps.filter((/** @type {Offer} */ offer) => whole(offer) || ofSites.has(offer.name));
 }
@@ -41,12 +41,12 @@ export function possible(method, analysis, site) {
 /** The maps that can be had at a site, in their order. @param {Analysis} analysis @param {Site | null} site */
 export const fitting = (analysis, site) => offers(analysis).filter(({ name }) => possible(name, analysis, site));
 
-/** Whether the shown map is for a class or a word. @param {State} state */
-export const isForClass = ({ method, analysisData }) => Boolean(analysisData && offerOf(analysisData, method)?.for_class);
+/** Whether the shown map is for a class or a word. @param {Pick<State, "shown">} state */
+export const isForClass = ({ shown }) => Boolean(shown?.offer?.for_class);
 
 /**
  * What is shown at a site: the chosen map, or the site itself where that map is not to be had, as behind another layer.
- * @param {State} state @param {Site | null} site
+ * @param {Pick<State, "method" | "analysisData">} state @param {Site | null} site
  */
 export function shownMethod({ method, analysisData }, site) {
   if (method === "mask") return analysisData.output?.kind === "mask" ? method : "site";
@@ -56,5 +56,5 @@ export function shownMethod({ method, analysisData }, site) {
 /** Whether maps are for words that were written, not for classes. @param {Analysis} analysis */
 export const forWords = ({ output }) => output?.kind === "caption";
 
-/** The class a map is for: the chosen one, else the predicted one. @param {State} state */
+/** The class a map is for: the chosen one, else the predicted one. @param {Pick<State, "target" | "analysisData">} state */
 export const targetOf = ({ target, analysisData }) => target ?? analysisData.predictions[0]?.index ?? null;

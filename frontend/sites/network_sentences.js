@@ -1,21 +1,21 @@
 // What a map of the network shows, in one sentence: the server's, with what is chosen filled in.
 
-import { forWords, offerOf, targetOf } from "./methods.js";
+import { say } from "../language/language.js";
+import { forWords, targetOf } from "./methods.js";
 import { wordOf, wordsOf } from "./sites.js";
 
-/** @param {string} english @param {Record<string, any>} parameters */
+/** @param {string} english @param {Record<string, unknown>} parameters */
 const fill = (english, parameters) =>
   english.replace(/\{(\w+)\}/g, (all, /** @type {string} */ name) => String(parameters[name] ?? all));
 
 /** @param {State} state */
 export function networkSentence(state) {
-  const { analysisData: analysis, method } = state;
-  const offer = offerOf(analysis, method);
-  if (!offer) return "";
-  const site = analysis.sites.find((/** @type {Site} */ one) => one.id === state.site);
+  const { shown } = state;
+  if (!shown?.offer) return "";
+  const { offer, analysis, site } = shown;
   const chosen = {
     ...(offer.for_class && { [forWords(analysis) ? "word" : "class"]: className(state) }),
-    ...(offer.kinds.length && site && { layer: site.layer, who: site.query_labels ? "words" : "tokens" }),
+    ...(offer.kinds.length && { layer: site.layer, who: site.query_labels ? "words" : "tokens" }),
   };
   return `${fill(offer.sentence_english, { ...offer.sentence_parameters, ...chosen })}.`;
 }
@@ -25,12 +25,12 @@ export function className(state) {
   const { analysisData: analysis } = state;
   if (forWords(analysis)) return wordsOf(analysis.output)[writtenWord(state)]?.text ?? "";
   const first = labelOf(state, targetOf(state));
-  return state.against == null ? first : `${first}” minus “${labelOf(state, state.against)}`;
+  return state.against == null ? first : say("{class}” minus “{other}", { class: first, other: labelOf(state, state.against) });
 }
 
 /** A class by its label, where that is known. @param {State} state @param {number | null} index */
 export const labelOf = ({ analysisData, labels }, index) =>
-  analysisData.predictions.find((one) => one.index === index)?.label ?? labels?.[index ?? -1] ?? `class ${index}`;
+  analysisData.predictions.find((one) => one.index === index)?.label ?? labels?.[index ?? -1] ?? say("class {index}", { index });
 
 /** Whether a class is shown that is none of the answers, so that its label is to be asked for. @param {State} state */
 export const lacksLabel = (state) =>
@@ -39,7 +39,7 @@ export const lacksLabel = (state) =>
     (index) => index != null && !state.analysisData.predictions.some((one) => one.index === index),
   );
 
-/** The place of the chosen word among those that were written. @param {State} state */
+/** The place of the chosen word among those that were written. @param {Pick<State, "word" | "analysisData">} state */
 export function writtenWord({ word, analysisData: analysis }) {
   const words = wordsOf(analysis.output);
   const labels = words.map((one) => one.text);

@@ -15,33 +15,31 @@ export function positionsAt(site, { sites, output }) {
   return writes || hasRollout(sites) ? "photo" : null;
 }
 
-/** Whether a site's tokens have positions of their own: the words inside the patches of a TNT. @param {State} state */
-export function positionsInside({ site: id, analysisData: { sites } }) {
-  const site = sites.find((/** @type {Site} */ one) => one.id === id);
-  return site && isInner(site, sites) && isScattered(site) ? site : null;
-}
+/** The site itself where its tokens have positions of their own: the words inside the patches of a TNT. @param {Site} site @param {Site[]} sites */
+const inner = (site, sites) => (isInner(site, sites) && isScattered(site) ? site : null);
 
-/** The grid of the patches whose positions are shown. @param {State} state */
-export function positionGrid(state) {
-  const inside = positionsInside(state);
+/** The grid of the patches whose positions are shown; null where they are of words. @param {Site} site @param {Analysis} analysis @returns {PatchGrid | null} */
+export function positionGrid(site, analysis) {
+  if (positionsAt(site, analysis) !== "photo") return null;
+  const { sites } = analysis;
+  const inside = inner(site, sites);
   if (inside) return inside.query_grid;
-  const { site, analysisData: { sites } } = state;
   const squares = sites.filter(isOfPatches);
-  const chain = squares.find((/** @type {Site} */ one) => one.prefix_tokens > 0);
-  return (chain ?? squares.find((/** @type {Site} */ one) => one.id === site))?.grid ?? null;
+  return (squares.find((one) => one.prefix_tokens > 0) ?? squares.find(({ id }) => id === site.id))?.grid ?? null;
 }
 
-/** What the API is asked for the positions of a place. @param {State} state @param {Cell} cell */
-export function positionsAsked(state, { row, column }) {
-  const inside = positionsInside(state);
-  return { query: `${row},${column}`, ...(inside ? { site: inside.id } : {}) };
-}
-
-/** The place whose position is shown: the patch under the pointer unless one is pinned, else the middle one. @param {State} state */
-export function positionCell(state) {
-  const { query, hover } = state;
-  const { rows, columns } = positionGrid(state) ?? { rows: 1, columns: 1 };
-  const asked = query === "cls" ? hover : query;
-  const inside = asked && "row" in asked && asked.row < rows && asked.column < columns;
-  return inside ? asked : { row: Math.floor(rows / 2), column: Math.floor(columns / 2) };
+/**
+ * Which positions are shown, and of which place: the asked one, else the middle one.
+ * @param {Site} site @param {Analysis} analysis @param {Query} asked @returns {ShownPositions}
+ */
+export function positionsShown(site, analysis, asked) {
+  const of = positionsAt(site, analysis);
+  const grid = positionGrid(site, analysis);
+  if (!grid) return { of, cell: { row: 0, column: 0 }, inside: false, parameters: of ? { words: of } : {} };
+  const { rows, columns } = grid;
+  const there = asked !== "cls" && "row" in asked && asked.row < rows && asked.column < columns;
+  const cell = there ? asked : { row: Math.floor(rows / 2), column: Math.floor(columns / 2) };
+  const inside = inner(site, analysis.sites);
+  const query = `${cell.row},${cell.column}`;
+  return { of, cell, inside: inside !== null, parameters: inside ? { query, site: inside.id } : { query } };
 }

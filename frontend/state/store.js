@@ -1,5 +1,6 @@
 // The state of the page in one place. What makes a view is also in the address, so that every view is a link.
 
+import { LANGUAGES } from "../language/language.js";
 import { COLORMAPS } from "../paint/colormap.js";
 
 /**
@@ -30,6 +31,7 @@ import { COLORMAPS } from "../paint/colormap.js";
  * @property {boolean} unedited  whether, for all the edits, the analysis before them is on the stage
  * @property {string} tab
  * @property {"system" | "light" | "dark"} theme
+ * @property {string | null} lang  the language, where the address says one; else see language/language.js
  * @property {"auto" | "webgl" | "canvas"} renderer  who draws the overlay; auto: WebGL2 where a GPU runs it
  * @property {"projections" | "matrix"} rows  where rows come from; matrix is there to be measured against
  *
@@ -47,10 +49,12 @@ import { COLORMAPS } from "../paint/colormap.js";
  * @property {{group: string, problem: Problem} | null} editProblem
  * @property {Cell[] | null} brush  the patches brushed on the photo; null where the pointer does not brush
  * @property {Cell | null} hover
+ * @property {Shown | null} shown  what all of this comes to: which site, which map, who asks
  * @property {boolean} bare  whether the photo is shown alone, for as long as a key is held
  * @property {Picture | null} picture
  * @property {string[] | null} labels  of the classes of the shown network, once they were wanted
  * @property {Record<string, number>} summaries  one number a site, by its id
+ * @property {import("../learn/types.js").About[]} chapters  of the lesson, in their order
  * @property {number} attempt  counts up to draw once more what could not be drawn
  * @property {Blob[]} own  photos that were brought, in their order
  * @property {boolean} pending
@@ -121,6 +125,7 @@ const FIELDS = {
   },
   tab: { initial: "look", ...oneOf(["look", "heads", "channels", "numbers", "how", "what-if"]) },
   theme: { initial: "system", ...oneOf(["system", "light", "dark"]) },
+  lang: { initial: null, ...oneOf(Object.keys(LANGUAGES)) },
   renderer: { initial: "auto", ...oneOf(["auto", "webgl", "canvas"]) },
   rows: { initial: "projections", ...oneOf(["projections", "matrix"]) },
 };
@@ -178,8 +183,10 @@ export function writeView(view) {
 /**
  * @template {object} State
  * @param {State} initial
+ * @param {{from: string[], derive: (state: State) => Partial<State>}} [resolved]  what follows from these keys: made once
+ * for each change of them, before any listener hears of it
  */
-export function createStore(initial) {
+export function createStore(initial, resolved) {
   let state = initial;
   /** @type {Set<(state: State, changed: Set<string>) => void>} */
   const listeners = new Set();
@@ -194,6 +201,7 @@ export function createStore(initial) {
       );
       if (changed.size === 0) return;
       state = { ...state, ...patch };
+      if (resolved?.from.some((key) => changed.has(key))) state = { ...state, ...resolved.derive(state) };
       for (const listener of listeners) listener(state, changed);
     },
     /**

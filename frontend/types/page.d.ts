@@ -96,9 +96,83 @@ declare global {
   type Session = PageSession;
   type Picture = PagePicture;
   /** A state that has something to draw. */
-  type Drawn = State & { picture: Picture; tables: NonNullable<State["tables"]> };
+  type Drawn = Resolved & { picture: Picture; tables: NonNullable<State["tables"]> };
   /** A mechanism in a few lines, with the shown photo's own numbers. */
-  type Explanation<S = any> = (state: State, site: S, session: Session) => Promise<Element[]>;
+  /**
+   * What is on screen, decided once for each change of the state (kinds/shown.js) and handed on: nobody else finds the
+   * shown site, asks whether a map can be had of it, or which of its places can be asked.
+   */
+  type Shown<S extends Site = Site> = {
+    analysis: Analysis;
+    site: S;
+    kind: SiteKind<S>;
+    /** "site", "mask", "positions", or the name of one of the analysis's maps: what is had, where the chosen one is not. */
+    method: string;
+    /** That map, as the server lists it; null for a site or a mask. */
+    offer: import("../sites/methods.js").Offer | null;
+    /** What that map is asked for: a class, a word, a site. */
+    parameters: Record<string, string | number | null>;
+    /** Whose positions are shown, and which place is asked; null where no positions are. */
+    positions: ShownPositions | null;
+    /** The grid whose places can be asked; null for most maps of the whole network, and for gates. */
+    asks: PatchGrid | null;
+    /** The grid on which moving over the photo asks; null where a patch is pinned. */
+    pointer: PatchGrid | null;
+    /** The chosen query, or the default one where this site has no such place or token. */
+    query: Query;
+    /** Who asks: the place under the pointer, unless one is pinned. */
+    asked: Query;
+    /** The chosen head, or the mean where this site has no such head. */
+    head: import("../sites/attention_rows.js").Head;
+    /** The row of a site whose rows are words. */
+    word: number | null;
+  };
+  type ShownPositions = { of: "photo" | "source" | "read" | null; cell: Cell; inside: boolean; parameters: Record<string, string> };
+  type PatchGrid = import("../geometry.js").PatchGrid;
+  type Query = import("../state/store.js").Query;
+  /** A site's map as JSON, asked below the site's address. */
+  type Ask = (what: "attention" | "gate" | "features", asked: Record<string, string | number>) => Promise<SiteMap>;
+  type SiteMap = { values: (number | null)[][]; shape: number[]; sentence: string };
+  /** Where the API has a picture's values, below the site's address; map: what the command line calls it. */
+  type Asked = { path: string; asked: Record<string, string | number>; map: string | null };
+  /** What a bar of the strip of sites is made from. */
+  type Ahead = Tensor | import("../sites/attention_rows.js").AttentionSource;
+  /** What the page knows of a kind of site. What its sites are called comes from the server (site.title). */
+  type SiteKind<S extends Site = Site> = {
+    /** Its name in ui/icons.js. */
+    glyph(site: S): string;
+    /** What the choice of its own map is called beside those of the whole network. */
+    here: string;
+    /** The tab that it has of its own. */
+    tab: "heads" | "channels" | null;
+    /** Of a cell of the strip of sites and of its bar. */
+    meaning: string;
+    /** What that bar's number is. */
+    number: string;
+    explanation(state: Resolved<S>, site: S, session: Session): Promise<Element[]>;
+    /** What is drawn of a site. */
+    picture(state: Resolved<S>, site: S, session: Session): Promise<Picture | null>;
+    /** What Look says below the choices; without it, its channels in small. */
+    reading?(state: Resolved<S> & Drawn, site: S, session: Session): Promise<Child | Child[]> | Child | Child[];
+    /** What its bar's number is made from; without it, it has no bar. */
+    ahead?(site: S, session: Session): Promise<Ahead>;
+    /** That this takes, about. */
+    bytes(site: S): number;
+    /** Which is shown first beside other networks, the lowest; Infinity: it cannot be. */
+    rank(site: S): number;
+    /** Its map as JSON, beside other networks. */
+    onPhoto(ask: Ask, cell: Cell | null): Promise<SiteMap>;
+    /** Where the API has the picture's values; null where they are no array. */
+    numbers(state: Resolved<S>, site: S, session: Session): Promise<Asked | null> | Asked | null;
+    /** What Numbers says instead of the map's facts. */
+    facts?(site: S, session: Session): Promise<[string, Child][]>;
+    /** What can be changed of a site; without it, nothing yet. */
+    whatIf?(state: Resolved<S>, site: S, what: import("../kinds/edits.js").WhatIf): Element[];
+  };
+  type Child = import("../ui/dom.js").Child;
+  /** A state with something on screen. */
+  type Resolved<S extends Site = Site> = State & { shown: Shown<S> };
+  type Explanation<S extends Site = Site> = SiteKind<S>["explanation"];
   type Problem = PageProblem;
   type Context = { store: Store; session: Session };
 }

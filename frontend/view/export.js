@@ -1,7 +1,8 @@
 // The picture as a PNG: the photo at its own size, the overlay drawn pixel by pixel, the legend and the sentence.
 
+import { say } from "../language/language.js";
+import { claimName } from "../sites/claims.js";
 import { normalise } from "../paint/colormap.js";
-import { siteOf } from "./keep_picture.js";
 import { opacitiesOf, said, tableOf } from "../sites/drawn.js";
 import { drawGrid, warpedCanvas } from "../kinds/warp/export.js";
 import { drawMatrix, matrixSize } from "../kinds/words/export.js";
@@ -39,7 +40,7 @@ export function timesThatFit({ photo }) {
 
 /** @param {Drawn} state @param {string} ending */
 export const fileName = (state, ending) =>
-  `fovea-${state.sample ?? (state.photo ? "photo" : "sentence")}-${siteOf(state)?.id ?? ""}.${ending}`;
+  `fovea-${state.sample ?? (state.photo ? "photo" : "sentence")}-${state.shown.site.id}.${ending}`;
 
 /** @param {Blob} blob @param {string} name */
 export function saveBlob(blob, name) {
@@ -62,16 +63,16 @@ export async function exportPicture(state, session, times = 1) {
 /** What is shown, saved as it is. @param {Context} context */
 export async function exportShown({ store, session }) {
   const state = store.get();
-  const { picture, tables } = state;
-  return Boolean(picture && tables && (await exportPicture({ ...state, picture, tables }, session)));
+  const { picture, tables, shown } = state;
+  return Boolean(picture && tables && shown && (await exportPicture({ ...state, picture, tables, shown }, session)));
 }
 
 /** @typedef {{sampling: Sampling | null, warped: ImageBitmap | Tensor}} Read  a sampling grid and what was read with it */
 
 /** Of a spatial transformer, what stands beside the photo. @param {Drawn} state @param {Session} session @returns {Promise<Read | null>} */
 async function beside(state, session) {
-  const site = siteOf(state);
-  if (state.picture.form !== "grid" || !site) return null;
+  const { site } = state.shown;
+  if (state.picture.form !== "grid") return null;
   const [grid, warped] = await Promise.all([session.grid(site), session.warped(site)]);
   return { sampling: throughEarlier(grid, samplersBefore(state.analysisData.sites, site.id)), warped };
 }
@@ -123,7 +124,7 @@ function compose(state, read, times) {
 export function told({ picture, model, analysisData: analysis, smooth, fade }) {
   const wrote = analysis.output && "words" in analysis.output ? `“${analysis.output.text}”.` : "";
   const read = analysis.text != null ? `“${analysis.text}” →` : "";
-  return [read, wrote, said({ smooth, fade }, picture), `${model}, ${picture.claim}.`].filter(Boolean).join(" ");
+  return [read, wrote, said({ smooth, fade }, picture), say("{model}, {claim}.", { model, claim: claimName(picture.claim) })].filter(Boolean).join(" ");
 }
 
 /** @param {CanvasRenderingContext2D} context @param {Drawn} state @param {number} scale */

@@ -1,11 +1,6 @@
 // Where the numbers of the shown picture come from: the API's address of them, and the same as commands that a person
 // can run. What a command gives is what the picture is drawn from.
 
-import { askedOf, siteOf } from "./keep_picture.js";
-import { kindOf } from "../kinds/registry.js";
-import { positionCell, positionsAsked, positionsAt } from "../sites/positions.js";
-import { shownMethod } from "../sites/methods.js";
-
 /**
  * @typedef {object} Numbers
  * @property {string} path  below the analysis
@@ -14,19 +9,13 @@ import { shownMethod } from "../sites/methods.js";
  * @property {Record<string, string | number | null>} options  of the command line
  */
 
-/** @param {State} state @param {Session} session @returns {Promise<Numbers | null>} null where what is shown is no array */
+/** @param {Resolved} state @param {Session} session @returns {Promise<Numbers | null>} null where what is shown is no array */
 export async function numbersOf(state, session) {
-  const site = siteOf(state);
-  if (!site) return null;
-  const method = shownMethod(state, site);
+  const { site, kind, method, offer, positions, parameters } = state.shown;
   if (method === "mask") return { path: "mask", asked: {}, map: "mask", options: {} };
-  if (method === "positions") {
-    const words = positionsAt(site, state.analysisData);
-    const asked = words === "photo" ? positionsAsked(state, positionCell(state)) : { words };
-    return { path: "maps/positions", asked, map: method, options: asked };
-  }
-  if (method !== "site") return { path: `maps/${method}`, asked: askedOf(state), map: method, options: askedOf(state) };
-  const own = await kindOf(site).numbers(state, site, session);
+  const asked = positions ? positions.parameters : parameters;
+  if (offer) return { path: `maps/${method}`, asked, map: method, options: asked };
+  const own = await kind.numbers(state, site, session);
   return own && { ...own, path: `sites/${site.id}/${own.path}`, options: { site: site.id, ...own.asked } };
 }
 

@@ -6,14 +6,19 @@ is so where torch was built for the CPU and torchvision for CUDA, since its comp
 cannot be loaded. timm imports torchvision and uses neither operator, so declaring their names is
 enough. torchvision is asked first: where it can be imported nothing is declared, since declaring an
 operator that its library brings ends the process.
+
+`from fovea import capture` cannot wait for that import, which takes as long as torch's own. It
+loads torchvision's compiled libraries alone, which is quick, and then declares what is missing.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import re
 import sys
 from functools import cache
+from pathlib import Path
 
 import torch
 
@@ -51,3 +56,22 @@ def declare_missing_operators() -> tuple[str, ...]:
             declared.append(name)
         else:
             return tuple(declared)
+
+
+@cache
+def prepare_for_torchvision() -> tuple[str, ...]:
+    """Declare what torchvision's own libraries do not bring, without importing it; returns the
+    names declared. A later `import timm` or `import torchvision` then works.
+    """
+    found = None if "torchvision" in sys.modules else importlib.util.find_spec("torchvision")
+    if found is None or found.origin is None or sys.platform == "win32":
+        return ()
+    for library in sorted(Path(found.origin).parent.glob("*.so")):
+        try:
+            torch.ops.load_library(library)
+        except OSError:
+            continue  # built for another torch: torchvision cannot load it either
+    missing = [name for name in _SCHEMAS if not hasattr(torch.ops.torchvision, name)]
+    for name in missing:
+        torch.library.define(f"torchvision::{name}", _SCHEMAS[name])
+    return tuple(missing)

@@ -6,14 +6,17 @@ a photo's own mean in place of zeros after normalisation. `rise` is their protoc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from fovea.models.evidence.ranking import order
+
+T = TypeVar("T")
 
 Score = Callable[[Tensor], Tensor]
 """(picture, channel, row, column) → the probability of the class for each: (picture,)."""
@@ -37,6 +40,52 @@ class Curve:
         return float(torch.trapezoid(heights, shares))
 
 
+def curves(
+    start: Tensor,
+    end: Tensor,
+    cells: Tensor,
+    ranked: Mapping[str, Tensor],
+    counts: Sequence[int],
+    score: Score,
+    batch: int = 8,
+) -> dict[str, Curve]:
+    """The class' probability on the way from one picture to another, a cell after the other, for
+    every order of the cells that is given by its name.
+
+    start, end: (channel, row, column). cells: int64 (row, column), which cell each pixel belongs
+    to, −1 for pixels that no cell covers: they stay as in `start`. ranked: of each name the cells
+    in the order in which they change. counts: after how many of them `score` is asked, `batch`
+    pictures at once. What is the same for all orders, no cell and every cell, is asked once:
+    `passes` says how many pictures that makes.
+
+    Deletion: from the photo to its fill. Insertion: from the blurred photo to the photo.
+    """
+    whole = len(next(iter(ranked.values())))
+    when = {name: rank_of_pixels(cells, order) for name, order in ranked.items()}
+    first = next(iter(when))
+    asked = [(name if 0 < count < whole else first, count) for count in counts for name in ranked]
+    asked = list(dict.fromkeys(asked))
+    found: dict[tuple[str, int], float] = {}
+    for some in _portions(asked, batch):
+        changed = torch.stack([when[name] < count for name, count in some])[:, None]
+        heights = score(torch.where(changed, end, start)).double().cpu().tolist()
+        found |= dict(zip(some, heights, strict=True))
+    shares = tuple(count / whole for count in counts)
+    return {
+        name: Curve(
+            shares,
+            tuple(found[name if 0 < count < whole else first, count] for count in counts),
+        )
+        for name in ranked
+    }
+
+
+def passes(orders: int, cells: int, counts: Sequence[int]) -> int:
+    """How many pictures `curves` asks about."""
+    shared = sum(count in (0, cells) for count in counts)
+    return shared + orders * (len(counts) - shared)
+
+
 def curve(
     start: Tensor,
     end: Tensor,
@@ -46,22 +95,17 @@ def curve(
     score: Score,
     batch: int = 8,
 ) -> Curve:
-    """The class' probability on the way from one picture to another, a cell after the other.
+    """The same of one order."""
+    return curves(start, end, cells, {"": ranked}, counts, score, batch)[""]
 
-    start, end: (channel, row, column). cells: int64 (row, column), which cell each pixel belongs
-    to, −1 for pixels that no cell covers: they stay as in `start`. ranked: the cells in the order
-    in which they change. counts: after how many of them `score` is asked, `batch` pictures at once.
 
-    Deletion: from the photo to its fill. Insertion: from the blurred photo to the photo.
+def rank_of_pixels(cells: Tensor, ranked: Tensor) -> Tensor:
+    """The place of each pixel's cell in an order, from 0: int64 (row, column); the number of cells
+    where no cell covers it.
     """
     place = torch.empty_like(ranked)
     place[ranked] = torch.arange(len(ranked))
-    when = torch.where(cells >= 0, place.to(cells.device)[cells.clamp(min=0)], len(ranked))
-    found: list[float] = []
-    for some in _portions(counts, batch):
-        changed = when[None, None] < torch.tensor(some, device=cells.device).view(-1, 1, 1, 1)
-        found += score(torch.where(changed, end, start)).double().cpu().tolist()
-    return Curve(tuple(count / len(ranked) for count in counts), tuple(found))
+    return torch.where(cells >= 0, place.to(cells.device)[cells.clamp(min=0)], len(ranked))
 
 
 def rise(values: Tensor, inputs: Tensor, score: Score, seed: int = 0) -> tuple[float, float]:
@@ -110,5 +154,5 @@ def _rise_blur(inputs: Tensor) -> Tensor:
     return F.conv2d(inputs[None], kernel, padding=RISE_KERNEL // 2, groups=inputs.shape[0])[0]
 
 
-def _portions(counts: Sequence[int], batch: int) -> Iterator[Sequence[int]]:
-    return (counts[start : start + batch] for start in range(0, len(counts), batch))
+def _portions(asked: Sequence[T], batch: int) -> Iterator[Sequence[T]]:
+    return (asked[start : start + batch] for start in range(0, len(asked), batch))

@@ -51,6 +51,15 @@ class NoClassToken(NotPossible):
         super().__init__("it reads the class token's row; there is no class token")
 
 
+class NotLearned(NotPossible):
+    """The trace alone does not tell whether the network can have the map."""
+
+    key = "not-learned"
+
+    def __init__(self) -> None:
+        super().__init__("only further passes of the network tell whether it can have that")
+
+
 def chain(trace: Trace) -> tuple[Site, ...]:
     """The self-attention sites that share the tokens of the last one, in order of execution.
 

@@ -205,13 +205,11 @@ class Subject:
     learned: Mapping[Probe, Any] = field(default_factory=dict)
 
     def ask(self, probe: Probe) -> Any:
-        """What a probe gave; raises what it raised, or NotPossible where it was never asked."""
-        from fovea.models.maps.propagation import NotPossible
+        """What a probe gave; raises what it raised, or NotLearned where it was never asked."""
+        from fovea.models.maps.propagation import NotLearned
 
         if probe not in self.learned:
-            raise NotPossible(
-                "only further passes of the network tell whether it can have that", "not-learned"
-            )
+            raise NotLearned
         found = self.learned[probe]
         if isinstance(found, Exception):
             raise found

@@ -50,6 +50,13 @@ class Again:
 
         self._given = with_tensors([entry.args, entry.kwargs], prepared)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the network itself was called, with the photo and nothing else."""
+        args, kwargs = self._given
+        alone = len(args) == 1 and args[0] is self.photo and not kwargs
+        return alone and not self.entry.path and self.entry.method is None
+
     def given(self, photo: Tensor | None = None) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """(args, kwargs) on memory of their own; photo: instead of the one that was given."""
         if photo is None:

@@ -288,6 +288,25 @@ class Observation(Trace):
             return tuple(Trace(part.sites) for part in self)
         return super().split(photos)
 
+    @property
+    def index(self) -> int:
+        """Which photo of the batch this is the trace of."""
+        return self._index or 0
+
+    @property
+    def network(self) -> nn.Module:
+        """The network that was watched."""
+        return self._pass.module
+
+    @property
+    def entry(self) -> Entry | None:
+        """The first call that came to a site and was given a photo, else the first that came to
+        one; None where none did.
+        """
+        calls = [call for call in self._pass.calls if call is not None]
+        with_photo = (call for call in calls if photos_of(call) is not None)
+        return next(with_photo, next(iter(calls), None))
+
     def for_class(self, target: Target = None) -> Trace:
         """The trace of one photo with the gradients of a class, which the maps for a class read.
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from fovea.models.catalog.spec import LoadedModel
 from fovea.models.evidence.baselines import RANDOM_MAPS, random_map
 from fovea.models.evidence.cells import of_input, of_photo
-from fovea.models.evidence.curves import Curve, curve, mean_height, rise_curve
+from fovea.models.evidence.curves import Curve, curves, mean_height, passes, rise_curve
 from fovea.models.evidence.fills import Fill, filled
 from fovea.models.evidence.place import place, spread_of
 from fovea.models.evidence.random_weights import layers_of, randomised
@@ -137,13 +137,12 @@ def _curves(scene: Scene, _: Tensor | None, *, insertion: bool) -> Found:
                 insertion=insertion, seed=SEED,
             )  # fmt: skip
     else:
-        scene.passes.total = len(maps) * len(counts)
+        scene.passes.total = passes(len(maps), scene.marks.values.numel(), counts)
         fill: Fill = asked.fill or ("blur" if insertion else "mean")  # type: ignore[assignment]
         instead = filled(scene.picture, fill, SEED)
         ends = (instead, scene.picture) if insertion else (scene.picture, instead)
-        for name, values in maps.items():
-            ranked = order(values, SEED)
-            found[name] = curve(*ends, scene.cells, ranked, counts, scene.of_pictures)
+        ranked = {name: order(values, SEED) for name, values in maps.items()}
+        found = curves(*ends, scene.cells, ranked, counts, scene.of_pictures)
         area = _area
     scores = {name: area(one) for name, one in found.items()}
     random = spread_of([one for name, one in scores.items() if name.startswith("random")])

@@ -77,6 +77,16 @@ def catalogue(settings: Settings | None = None) -> Catalog:
     return Catalog(chosen.weights_dir, chosen.cache_dir, chosen.models_dir, offline=chosen.offline)
 
 
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Which network."""
+    parser.add_argument(
+        "--model",
+        metavar="ID",
+        help="a network, as `fovea models` lists it (FOVEA_DEFAULT_MODEL, else vit; of sentences "
+        "text_transformer)",
+    )
+
+
 def add_machine(parser: argparse.ArgumentParser) -> None:
     """Where the work is done."""
     parser.add_argument(

@@ -22,11 +22,20 @@ centre and of the photo's edges, and what that means in a sentence.
 def add(parser: argparse.ArgumentParser) -> None:
     """What can be said behind `fovea evidence`."""
     tables.add(parser)
-    parser.add_argument("--map", required=True, metavar="NAME", help="see `fovea explain --help`")
     parser.add_argument(
-        "--measure", required=True, choices=("deletion", "insertion", "road", "random-weights")
+        "--map", required=True, metavar="NAME", help="a map, as `fovea explain --help` lists it"
     )
-    parser.add_argument("--fill", choices=("mean", "blur", "grey", "noise"))
+    parser.add_argument(
+        "--measure",
+        required=True,
+        choices=("deletion", "insertion", "road", "random-weights"),
+        help="how the map is measured (docs/what-if.md)",
+    )
+    parser.add_argument(
+        "--fill",
+        choices=("mean", "blur", "grey", "noise"),
+        help="what is hidden becomes (mean; of insertion blur)",
+    )
     parser.add_argument("--steps", type=int, metavar="N", help="most passes of a curve (24)")
     parser.add_argument("--protocol", choices=("rise",), help="as Petsiuk et al. 2018")
 

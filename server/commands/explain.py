@@ -16,6 +16,7 @@ from fovea.server.commands.common import (
     USAGE,
     Stop,
     add_machine,
+    add_model,
     add_offline,
     catalogue,
     problems_stop,
@@ -85,7 +86,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="SENTENCE",
         help="instead, for a network that reads sentences; may be given more than once",
     )
-    parser.add_argument("--model", metavar="ID", help="see `fovea models` (the first of them)")
+    add_model(parser)
     asking.add(parser)
     parser.add_argument(
         "--edit",
@@ -123,9 +124,14 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--colormap",
         choices=("viridis", "inferno", "cividis", "magma", "coolwarm"),
         default="viridis",
+        help="the colours of the map (viridis)",
     )
     written.add_argument(
-        "--opacity", type=asking.share, default=0.6, metavar="SHARE", help="of the map (0.6)"
+        "--opacity",
+        type=asking.share,
+        default=0.6,
+        metavar="SHARE",
+        help="how much of the map covers the photo (0.6)",
     )
     add_machine(parser)
     add_offline(parser)

@@ -41,7 +41,9 @@ MOST = 50
 
 def add(parser: argparse.ArgumentParser) -> None:
     """What can be said behind `fovea models`."""
-    parser.add_argument("words", nargs="*", metavar="word", help="all of them are in the name")
+    parser.add_argument(
+        "words", nargs="*", metavar="word", help="part of the name; with several, all of them"
+    )
     parser.add_argument("--json", action="store_true", help="as JSON, with titles and licences")
     parser.add_argument(
         "--limit", type=int, default=MOST, metavar="N", help=f"at most so many ({MOST})"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import ipaddress
 import json
 import logging
 import socket
 import sys
+import webbrowser
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -22,6 +24,7 @@ DESCRIPTION = "Start the server and the page. All photos stay on this machine."
 EPILOG = """\
 examples:
   fovea serve                              http://127.0.0.1:8000
+  fovea serve --open                       and a browser opens it
   fovea serve --port 0                     any free port; the first line says which
   FOVEA_WEIGHTS_DIR=weights fovea serve    with <model id>.safetensors files of your own
 
@@ -33,6 +36,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """What can be said behind `fovea serve`."""
     parser.add_argument("--host", help="address to listen on (FOVEA_HOST, 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on (FOVEA_PORT, 8000)")
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -43,13 +47,13 @@ def run(options: argparse.Namespace) -> int:
     try:
         settings = load(**{name: value for name, value in given.items() if value is not None})
         with listen(settings.host, settings.port) as listener:
-            _serve(settings, listener)
+            _serve(settings, listener, in_browser=options.open)
     except SettingsError as error:
         sys.exit(str(error))
     return DONE
 
 
-def _serve(settings: Settings, listener: socket.socket) -> None:
+def _serve(settings: Settings, listener: socket.socket, *, in_browser: bool) -> None:
     from fovea.server.settings import SettingsError, unknown_variables
 
     port = listener.getsockname()[1]
@@ -81,6 +85,12 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
 
     class Server(connections.Server):
         """Ends downloads first: they go on another time, and who follows one need not wait."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if in_browser:
+                page = address(settings, port, shown=True)
+                await asyncio.to_thread(webbrowser.open, page)
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             app.state.engine.shelf.jobs.close()

@@ -22,12 +22,26 @@ A row a part: the class's logit, and its probability, with everything there less
 def add(parser: argparse.ArgumentParser) -> None:
     """What can be said behind `fovea sweep`."""
     tables.add(parser)
-    parser.add_argument("--over", required=True, choices=("heads", "layers", "channels", "patches"))
-    parser.add_argument("--site", metavar="ID", help="only this one; patches: whose cells")
     parser.add_argument(
-        "--fill", choices=("mean", "blur", "grey", "noise"), default="mean", help="patches (mean)"
+        "--over",
+        required=True,
+        choices=("heads", "layers", "channels", "patches"),
+        help="the parts that are taken away, one at a time",
     )
-    parser.add_argument("--block", type=int, default=1, metavar="N", help="patches: cells each way")
+    parser.add_argument(
+        "--site",
+        metavar="ID",
+        help="parts of this site only; of patches: the site whose cells they are",
+    )
+    parser.add_argument(
+        "--fill",
+        choices=("mean", "blur", "grey", "noise"),
+        default="mean",
+        help="what a patch that is hidden becomes (mean)",
+    )
+    parser.add_argument(
+        "--block", type=int, default=1, metavar="N", help="hide squares of N × N cells (1)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ from fovea.server.commands.common import (
     USAGE,
     Stop,
     add_machine,
+    add_model,
     add_offline,
     catalogue,
     problems_stop,
@@ -42,7 +43,7 @@ Rows = Callable[[str, Any], list[Row]]
 def add(parser: argparse.ArgumentParser) -> None:
     """What both commands take."""
     parser.add_argument("photos", nargs="+", metavar="PHOTO", help="a photo, a folder or a pattern")
-    parser.add_argument("--model", metavar="ID", help="see `fovea models` (the first of them)")
+    add_model(parser)
     parser.add_argument("--target", metavar="CLASS", help="by number or label (the predicted one)")
     parser.add_argument(
         "-o", "--output", metavar="PATH", help="a .csv or .html of all photos (CSV, printed)"

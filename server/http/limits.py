@@ -3,13 +3,13 @@ limit of its own, and its time begins anew with every piece: it waits while its 
 
 A pure ASGI middleware around `receive`: nothing is buffered, and a body without a length or with a
 wrong one is treated like any other. The problem is raised where the body is read, so that a handler
-which never reads it is not disturbed.
+which never reads it is not disturbed. That the client learns of it while it is still sending is the
+connection's part (connections.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from time import monotonic
 
 from starlette.datastructures import Headers
@@ -18,9 +18,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fovea.server.problems import Problem, TooLarge, UploadTimeout
 
 BATCHES = "/v1/batches"
-
-LINGER_S = 1.0
-"""How long a refused upload is still read, so that the client learns why before its pipe breaks."""
 
 
 class BodyLimits:
@@ -64,7 +61,7 @@ class BodyLimits:
             complete = not message.get("more_body", False)
             return message
 
-        await self.app(scope, limited, _lingering(receive, send, lambda: complete))
+        await self.app(scope, limited, send)
 
 
 def _too_large(limit: int, actual: int) -> Problem:
@@ -79,25 +76,3 @@ def _too_large(limit: int, actual: int) -> Problem:
 def _declared_length(scope: Scope) -> int:
     declared = Headers(scope=scope).get("content-length", "")
     return int(declared) if declared.isascii() and declared.isdigit() else 0
-
-
-def _lingering(receive: Receive, send: Send, complete: Callable[[], bool]) -> Send:
-    """A `send` that holds back the end of a closing answer while the client is still uploading."""
-    closing = False
-
-    async def held(message: Message) -> None:
-        nonlocal closing
-        if message["type"] == "http.response.start":
-            closing = not complete() and (b"connection", b"close") in message["headers"]
-        elif closing and not message.get("more_body", False):
-            await send({**message, "more_body": True})
-            try:
-                async with asyncio.timeout(LINGER_S):
-                    while (await receive())["type"] != "http.disconnect":
-                        pass
-            except TimeoutError:
-                pass
-            message = {"type": "http.response.body", "body": b""}
-        await send(message)
-
-    return held

@@ -11,6 +11,7 @@ import { maskPaths } from "../../frontend/paint/mask_marks.js";
 import { fitting, shownMethod } from "../../frontend/sites/methods.js";
 import { className, networkSentence } from "../../frontend/sites/network_sentences.js";
 import { cellWords, maskPicture, wordMatrixPicture, wordPicture } from "../../frontend/kinds/words/picture.js";
+import { resolve } from "../../frontend/kinds/shown.js";
 import { positionsAt } from "../../frontend/sites/positions.js";
 import { examplesOf, knownWords } from "../../frontend/kinds/words/sentences.js";
 import {
@@ -78,7 +79,7 @@ test("a word's look at the photo is fused over heads and says the word", () => {
   const picture = wordPicture(VIEW, CROSS, { shape: [2, 2, 2], data });
   assert.deepEqual([...picture.values].map((v) => Math.round(v * 100)), [20, 20, 20, 40]);
   assert.deepEqual(picture.grid, { rows: 2, columns: 2 });
-  assert.match(picture.sentence, /Attention 5, mean of heads: where the network looked to write “dog”/);
+  assert.match(picture.sentence, /Attention 5, mean over heads: where the network looked to write “dog”/);
   assert.match(wordPicture({ ...VIEW, word: 2 }, CROSS, { shape: [2, 2, 2], data }).sentence, /to write the end/);
 });
 
@@ -173,7 +174,8 @@ test("the page shows the maps that the server lists, and no others", () => {
   assert.equal(at("no-such-map", first), "site");
   assert.equal(at("mask", first), "site");
   assert.equal(at("mask", first, { ...analysisData, output: { kind: "mask" } }), "mask");
-  const say = (method, more = {}) => networkSentence({ analysisData, method, site: "s00", target: null, ...more });
+  const state = (method, more) => ({ analysisData, method, site: "s00", target: null, query: "cls", head: "mean", ...more });
+  const say = (method, more = {}) => networkSentence({ ...state(method, more), shown: resolve(state(method, more)) });
   assert.equal(say("rollout"), "Rollout through 12 layers.");
   assert.equal(say("relevance"), "Relevance for “cat”: attention.");
   assert.equal(say("relevance", { target: 5 }), "Relevance for “dog”: attention.");
@@ -184,9 +186,10 @@ test("a map for a word names the word", () => {
   const words = [{ text: "a" }, { text: "dog" }];
   const maps = [map("relevance", "Relevance for “{word}”", { forClass: true, parameters: { word: "a" } })];
   const analysisData = { sites: [CROSS], maps, predictions: [], output: { kind: "caption", words } };
-  const state = { analysisData, method: "relevance", word: null, target: null };
+  const state = { analysisData, method: "relevance", site: CROSS.id, word: null, target: null, query: "cls", head: "mean" };
   assert.equal(className(state), "dog");
-  assert.equal(networkSentence(state), "Relevance for “dog”.");
+  assert.equal(networkSentence({ ...state, shown: resolve(state) }), "Relevance for “dog”.");
+  assert.deepEqual(resolve(state).parameters, { word: 1 });
 });
 
 test("a sentence and a word are in the address", () => {

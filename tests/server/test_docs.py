@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
+import fovea
 from fovea.server import problems
 from fovea.server.app import create_app
 from fovea.server.settings import PREFIX, Settings
@@ -77,6 +78,10 @@ def test_every_operation_says_what_it_is_and_shows_an_example(app: FastAPI) -> N
         content = success.get("content", {})
         json_content = content.get("application/json")
         assert not json_content or "example" in json_content, name
+
+
+def test_the_contract_has_the_version_of_the_package(app: FastAPI) -> None:
+    assert app.openapi()["info"]["version"] == fovea.__version__
 
 
 def test_references_of_the_contract_resolve(app: FastAPI) -> None:

@@ -5,7 +5,7 @@ import { classesOf, wordsOf } from "../../sites/sites.js";
 import { percent } from "../../ui/format.js";
 import { fitting, isForClass, targetOf } from "../../sites/methods.js";
 
-/** @param {State} state @param {(patch: any) => void} set @returns {(Element | false)[]} */
+/** @param {State} state @param {Store["set"]} set @returns {(Element | false)[]} */
 export function answer(state, set) {
   const { analysisData: analysis } = state;
   if (analysis.output?.kind === "mask") return maskAnswer(analysis.output);
@@ -26,7 +26,7 @@ export function answer(state, set) {
   ];
 }
 
-/** A prediction that, pressed, shows the map for its class. @param {any} entry @param {boolean} asked @param {State} state @param {string} first @param {(patch: any) => void} set */
+/** A prediction that, pressed, shows the map for its class. @param {Prediction} entry @param {boolean} asked @param {State} state @param {string} first @param {Store["set"]} set */
 function whyPrediction(entry, asked, state, first, set) {
   const shown = isForClass(state) ? state.method : first;
   return h(

@@ -2,7 +2,6 @@
 
 import { paintValues } from "../../paint/colormap.js";
 import { h, put } from "../../ui/dom.js";
-import { siteOf } from "../../view/keep_picture.js";
 import { number } from "../../ui/format.js";
 
 const SHOWN = 6;
@@ -10,7 +9,7 @@ const SHOWN = 6;
 /** @param {HTMLElement} root @param {Context} context @param {Site} site */
 export async function showChannels(root, { store, session }, site) {
   const gate = (await session.gate(site).catch(() => null))?.data;
-  if (!gate || siteOf(store.get()) !== site || !store.get().tables) return;
+  if (!gate || store.get().shown?.site !== site || !store.get().tables) return;
   const order = [...gate.keys()].sort((a, b) => gate[b] - gate[a]);
   const group = (/** @type {string} */ title, /** @type {number[]} */ list) => [
     h("h3", {}, title),
@@ -34,10 +33,10 @@ function thumb({ store, session }, site, gate, channel) {
   const canvas = h("canvas", { class: "cells" });
   session
     .feature(site, channel)
-    .then((/** @type {any} */ map) => {
+    .then((map) => {
       const { tables, colormap } = store.get();
       if (tables)
-        paintValues(canvas, map.data, map.shape.at(-1), tables, colormap);
+        paintValues(canvas, map.data, map.shape.at(-1) ?? 1, tables, colormap);
     })
     .catch(() => canvas.remove());
   return h(

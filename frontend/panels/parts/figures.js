@@ -28,11 +28,11 @@ export function mountFigures(root, { store, session }, tell) {
   /** @returns {Drawn | null} */
   function drawn() {
     const state = store.get();
-    const { picture, tables } = state;
-    return picture && tables && { ...state, picture, tables };
+    const { picture, tables, shown } = state;
+    return picture && tables && shown && { ...state, picture, tables, shown };
   }
 
-  /** @param {string} id @param {string} text @param {() => any} act @param {string | null} [reason] why it is not to be had */
+  /** @param {string} id @param {string} text @param {() => unknown} act @param {string | null} [reason] why it is not to be had */
   const button = (id, text, act, reason = null) =>
     h("button", { type: "button", class: "button", id, disabled: reason !== null, title: reason, onclick: act }, text);
 

@@ -1,9 +1,7 @@
 // The keys. They change the state or press the button a pointer would press.
 
 import { COLORMAPS } from "../../paint/colormap.js";
-import { askingGrid, siteOf } from "../../view/keep_picture.js";
 import { possible } from "../../sites/methods.js";
-import { positionCell } from "../../sites/positions.js";
 import { askedGrid, cellOf, isScattered, isWriting, placeOf, visit, wordOf } from "../../sites/sites.js";
 import { tabsOf } from "../../kinds/registry.js";
 import { shownToken } from "../../sites/picture.js";
@@ -58,14 +56,14 @@ export function mountKeyboard({ store, session }, help, actions) {
   /** @param {number} by */
   function moveSite(by) {
     const { analysisData: analysis, site } = store.get();
-    const at = analysis?.sites.findIndex((/** @type {Site} */ one) => one.id === site) ?? -1;
+    const at = analysis?.sites.findIndex((one) => one.id === site) ?? -1;
     const next = analysis?.sites[at + by];
     if (next) store.set(visit(store.get(), next));
   }
 
   /** Through the heads, with the mean between last and first. @param {number} by */
   function moveHead(by) {
-    const heads = siteOf(store.get())?.heads;
+    const heads = store.get().shown?.site?.heads;
     if (!heads || heads < 2) return;
     const { head } = store.get();
     const at = typeof head === "number" ? head : by > 0 ? -1 : heads;
@@ -75,15 +73,15 @@ export function mountKeyboard({ store, session }, help, actions) {
 
   /** @param {[number, number]} by (row, column) */
   function moveQuery([down, right]) {
-    const site = siteOf(store.get());
+    const { shown, query, direction } = store.get();
+    if (!shown) return;
+    const { site, positions } = shown;
     if (isWriting(site)) return moveWord(site, down + right);
-    const asksPositions = store.get().method === "positions";
-    const grid = asksPositions ? askingGrid(store.get()) : site && askedGrid(site, store.get().direction);
-    if (!grid || !site) return;
+    const grid = positions ? shown.asks : askedGrid(site, direction);
+    if (!grid) return;
     const { rows, columns } = grid;
-    const { query, direction } = store.get();
-    const from = asksPositions
-      ? positionCell(store.get())
+    const from = positions
+      ? positions.cell
       : isScattered(site)
         ? query === "cls"
           ? null
@@ -93,7 +91,7 @@ export function mountKeyboard({ store, session }, help, actions) {
     const clamp = (/** @type {number} */ value, /** @type {number} */ n) =>
       Math.min(n - 1, Math.max(0, value));
     const moved = { row: clamp(start.row + down, rows), column: clamp(start.column + right, columns) };
-    store.set({ query: from ? moved : start, method: asksPositions ? "positions" : "site", hover: null });
+    store.set({ query: from ? moved : start, method: positions ? "positions" : "site", hover: null });
   }
 
   /** @param {WritingSite} site @param {number} by */
@@ -115,7 +113,7 @@ export function mountKeyboard({ store, session }, help, actions) {
 
   /** @param {number} index */
   function openTab(index) {
-    const tab = tabsOf(siteOf(store.get()))[index];
+    const tab = tabsOf(store.get().shown?.site ?? null)[index];
     if (tab) store.set({ tab });
   }
 }

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from fovea.models import networks
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
 from fovea.models.evidence.baselines import centre, edges, mean_of_cells, random_map
-from fovea.models.evidence.curves import curve, rise
+from fovea.models.evidence.curves import curve, curves, passes, rise
 from fovea.models.evidence.fills import FILLS, blurred, filled
 from fovea.models.evidence.place import place, spread_of
 from fovea.models.evidence.random_weights import layers_of, randomised
@@ -204,6 +204,25 @@ def test_rise_by_hand() -> None:
         assert found == pytest.approx((sum(y) - y[0] / 2 - y[-1] / 2) / (len(y) - 1))
 
 
+def test_curves_of_many_maps_are_the_curves_of_each_with_their_ends_asked_once() -> None:
+    picture, hidden = seeded(3, 8, 8), torch.zeros(3, 8, 8)
+    cells = torch.arange(16).view(4, 4).repeat_interleave(2, 0).repeat_interleave(2, 1)
+    orders = {str(seed): order(seeded(4, 4, seed=seed)) for seed in range(3)}
+    counts = (0, 1, 5, 16)
+    asked: list[int] = []
+
+    def score(pictures: Tensor) -> Tensor:
+        asked.append(len(pictures))
+        return pictures.mean((1, 2, 3))
+
+    together = curves(picture, hidden, cells, orders, counts, score, batch=3)
+    assert sum(asked) == passes(3, 16, counts) == 2 + 3 * 2
+    for name, ranked in orders.items():
+        alone = curve(picture, hidden, cells, ranked, counts, score)
+        assert together[name].shares == alone.shares
+        assert together[name].probabilities == pytest.approx(alone.probabilities, abs=1e-7)
+
+
 # --- ROAD ---------------------------------------------------------------------------------------
 
 
@@ -218,11 +237,30 @@ def test_hidden_pixels_are_solved_as_grad_cam_solves_them(share: float) -> None:
     assert torch.allclose(imputed(picture, hidden, noise=0), wanted, atol=2e-5)
 
 
+@pytest.mark.filterwarnings("ignore:__array_wrap__:DeprecationWarning")
+@pytest.mark.parametrize(("side", "cell", "share"), [(224, 16, 0.9), (112, 7, 0.5), (65, 5, 0.3)])
+def test_large_holes_are_solved_as_a_direct_solver_solves_them(
+    side: int, cell: int, share: float
+) -> None:
+    """Holes of whole cells, larger than any stencil reaches, on grids that no power of two fits."""
+    declare_missing_operators()
+    from pytorch_grad_cam.metrics.road import NoisyLinearImputer
+
+    coarse = seeded(1, 3, 9, 9)
+    picture = F.interpolate(coarse, (side, side), mode="bicubic", align_corners=False)[0]
+    cells = seeded(side // cell, side // cell, seed=5) < share
+    hidden = cells.repeat_interleave(cell, 0).repeat_interleave(cell, 1)
+    wanted = NoisyLinearImputer(noise=0)(picture, (~hidden).float())
+    found = imputed(picture, torch.stack([hidden, hidden.T]), noise=0)
+    assert (found[0] - wanted).abs().max() < 1e-5
+    assert torch.equal(imputed(picture, hidden, noise=0), found[0])
+
+
 def test_what_is_all_hidden_is_the_mean_and_what_is_not_stays() -> None:
     picture = seeded(3, 6, 6)
     everything = imputed(picture, torch.ones(6, 6, dtype=torch.bool), noise=0)
     assert torch.allclose(everything, picture.mean((1, 2), keepdim=True).expand(3, 6, 6))
-    assert imputed(picture, torch.zeros(6, 6, dtype=torch.bool)) is picture
+    assert torch.equal(imputed(picture, torch.zeros(6, 6, dtype=torch.bool)), picture)
     noisy = imputed(picture, picture[0] > 0.5, noise=0.1)
     assert torch.equal(noisy[:, picture[0] <= 0.5], picture[:, picture[0] <= 0.5])
 

@@ -82,19 +82,21 @@ def test_cancelled_half_way_nothing_is_left_running(
 ) -> None:
     on, catalog = turnstile
     photos = [(f"{n}.png", picture(n)) for n in range(12)]
+    before = len(catalog.network.batches)
     job = on.client.post("/v1/batches", files=files(photos)).json()
     until(lambda: on.engine.admitted)
     answer = on.client.delete(job["links"]["self"]).json()
     assert answer["state"] == "cancelled"
     catalog.network.open.set()
-    until(lambda: not on.engine.admitted and not on.engine._underway)
+    until(lambda: not on.engine.admitted and not len(on.engine.underway))
     assert on.engine.uploads.held == 0
     until(lambda: on.engine.work.held == 0)
     passes = len(catalog.network.batches)
     entries = on.client.get(f"/v1/batches/{job['id']}").json()["photos"]
     assert len(entries) == 12
     assert {one["problem"]["type"] for one in entries} == {"/problems/job-cancelled"}
-    assert len(catalog.network.batches) == passes <= 6
+    # Those under way end; how many those are depends on the machine's cores.
+    assert len(catalog.network.batches) == passes < before + len(photos)
     assert len(on.engine.store) == 0
 
 

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,14 +58,38 @@ def test_it_says_where_it_is_answers_and_drains_when_told_to_stop(weights_dir: P
                 body = b'{"not": "a photo"}'
                 head = (
                     "POST /v1/analyses HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
+                    f"Expect: 100-continue\r\nContent-Length: {len(body)}\r\n\r\n"
                 )
-                connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body[:5])
-                time.sleep(0.3)
+                connection.sendall(head.encode())
+                assert b"100" in connection.recv(4096).split(b"\r\n")[0]
+                connection.sendall(body[:5])
                 server.send_signal(signal.SIGTERM)
-                time.sleep(0.3)
+                until(lambda: refuses(where))
                 connection.sendall(body[5:])
                 assert b"415" in connection.recv(4096).split(b"\r\n")[0]
         assert server.wait(20) in (0, -signal.SIGTERM)
+
+
+def refuses(where: tuple[str, int]) -> bool:
+    """Whether nothing listens there any more."""
+    try:
+        socket.create_connection(where, timeout=20).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_it_opens_a_browser_when_it_is_ready(tmp_path: Path) -> None:
+    """BROWSER names the browser, as on any system: here one that writes down the address."""
+    opened = tmp_path / "opened"
+    browser = tmp_path / "browser.py"
+    browser.write_text(f"import sys; open({str(opened)!r}, 'w').write(sys.argv[1])")
+    command = f"{sys.executable} {browser} %s"
+    with process("--port", "0", "--open", BROWSER=command) as server:
+        assert server.stdout is not None
+        url = re.search(r"http://127\.0\.0\.1:\d+/", server.stdout.readline())
+        assert url
+        until(lambda: opened.exists() and opened.read_text() == url[0])
 
 
 def ready(client: httpx.Client) -> bool:

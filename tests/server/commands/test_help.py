@@ -5,12 +5,11 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 
 import pytest
 
 from fovea.models.methods.registry import NAMES
-from fovea.server.commands import asking
+from fovea.server.commands import asking, reference
 from fovea.server.commands.cli import COMMANDS, main, parser
 from tests.server.commands.conftest import ROOT
 
@@ -18,18 +17,14 @@ from tests.server.commands.conftest import ROOT
 def test_help_is_quick_and_teaches() -> None:
     """Nothing heavy is imported to show it."""
     script = (
-        "import sys, time; started = time.perf_counter()\n"
+        "import sys\n"
         "from fovea.server.commands.cli import parser; parser().format_help()\n"
         "assert not {'torch', 'timm', 'fastapi', 'numpy', 'PIL', 'pydantic'} & set(sys.modules)\n"
-        "print(time.perf_counter() - started)"
     )
-    started = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout) < 2
-    assert time.perf_counter() - started < 10
 
 
 def test_each_command_has_examples_that_parse(capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,7 +41,14 @@ def test_every_map_of_the_server_is_offered() -> None:
     assert tuple(asking.HEEDED) == NAMES
     assert all(name in asking.MAPS for name in NAMES)
     page = (ROOT / "docs/cli.md").read_text("utf-8")
-    assert all(f"`{name}`" in page for name in NAMES)
+    assert reference.maps() in page
+
+
+def test_the_page_has_every_option_of_every_command() -> None:
+    page = (ROOT / "docs/cli.md").read_text("utf-8")
+    assert reference.options() in page
+    assert "`--server URL`" in reference.options()
+    assert not re.findall(r"^\|[^|]*\|\s*\|$", reference.options(), re.M), "an option without help"
 
 
 def test_every_option_of_a_map_can_be_said() -> None:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from http.client import HTTPResponse
 from pathlib import Path
 
 import httpx
@@ -123,3 +124,70 @@ def test_more_silent_connections_than_files_stop_nothing(few_files: tuple[str, P
         for _ in range(3):
             assert httpx.get(f"{url}/healthz", timeout=5).status_code == 200
     assert log.stat().st_size < 2000, log.read_text()[:2000]
+
+
+# --- answers that are given before the body has come --------------------------------------------
+
+BODY = bytes(400_000)
+
+
+def refused_at_once(line: socket.socket, *headers: str, length: int = len(BODY)) -> None:
+    """Sends the head of an upload from another site's page, which no body can make right."""
+    lines = (
+        "POST /v1/analyses HTTP/1.1",
+        "Host: localhost",
+        "Sec-Fetch-Site: cross-site",
+        "Content-Type: image/png",
+        f"Content-Length: {length}",
+        *headers,
+    )
+    line.sendall("\r\n".join((*lines, "", "")).encode())
+
+
+def until_answered(line: socket.socket) -> HTTPResponse:
+    answer = HTTPResponse(line)
+    answer.begin()
+    assert (answer.status, b"cross-site" in answer.read()) == (403, True)
+    return answer
+
+
+def test_an_early_answer_leaves_a_connection_that_can_be_used(short: Running) -> None:
+    with connect(short) as line:
+        for piece in (BODY, BODY):
+            refused_at_once(line)
+            until_answered(line)
+            for start in range(0, len(piece), 50_000):
+                line.sendall(piece[start : start + 50_000])
+        line.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answer = HTTPResponse(line)
+        answer.begin()
+        assert answer.status == 200
+
+
+def test_an_early_answer_that_closes_is_not_lost(short: Running) -> None:
+    with connect(short) as line:
+        refused_at_once(line, "Connection: close")
+        until(lambda: short.client.get("/healthz").status_code == 200)
+        # Sent whole before the answer is read: a reset would throw the answer away.
+        for start in range(0, len(BODY), 50_000):
+            line.sendall(BODY[start : start + 50_000])
+            time.sleep(0.01)
+        until_answered(line)
+        assert line.recv(1) == b""
+
+
+def test_a_body_that_never_comes_ends_as_an_upload_does(serve: Callable[..., Running]) -> None:
+    patient = serve(upload_timeout_s=DEADLINE_S)
+    for headers in ((), ("Connection: close",)):
+        with connect(patient) as line:
+            refused_at_once(line, *headers)
+            until_answered(line)
+            until(lambda line=line: hung_up_on(line))
+
+
+def hung_up_on(line: socket.socket) -> bool:
+    try:
+        line.sendall(b"x")
+    except OSError:
+        return True
+    return False

@@ -11,7 +11,7 @@ from fovea.models.running import tasks
 from fovea.server.settings import Settings
 from fovea.server.wire import outputs, schemas
 from tests.server.asking import NPY, PNG, at, npy
-from tests.server.conftest import SE, Running, png_of, running
+from tests.server.conftest import SE, Running, png_of, running, until
 from tests.server.outputs.conftest import say
 from tests.server.writers import CAPTIONER, ENGLISH, SPECIAL, TRANSLATOR, Writers, build
 
@@ -189,11 +189,7 @@ def test_the_catalogue_says_who_reads(site: Running, picture: Callable[[int], by
 def test_a_network_that_reads_can_be_the_default() -> None:
     catalog = Writers()
     with running(Settings(offline=True, default_model=TRANSLATOR), catalog) as started:
-        for _ in range(600):
-            answer = started.client.get("/readyz")
-            if answer.status_code == 200:
-                break
-        assert answer.status_code == 200, answer.text
+        until(lambda: started.client.get("/readyz").status_code == 200)
 
 
 def test_ends_are_kept_with_the_source() -> None:

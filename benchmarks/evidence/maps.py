@@ -1,0 +1,76 @@
+"""Every map that one network can have of one photo, as values on the cells of a grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fovea.models.catalog.spec import LoadedModel
+from fovea.models.grids import PatchGrid
+from fovea.models.methods.base import Made, Method, Pass, Subject
+from fovea.models.methods.probes import learn
+from fovea.models.methods.registry import METHODS
+from fovea.models.running.inference import run
+
+CLAIMS = ("attention map", "gate", "saliency", "token length")
+"""What is said to mark something on the photo. Masks, grids and positions say something else."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Seen:
+    """A photo that went through a network. scores: of its classes, (class,)."""
+
+    loaded: LoadedModel
+    inputs: Tensor
+    subject: Subject
+    scores: Tensor
+
+
+def look(loaded: LoadedModel, inputs: Tensor, learned: dict[Any, Any]) -> Seen:
+    """One pass; `learned` is filled the first time and the same for all photos of a network."""
+    logits, (trace,) = run(loaded.module, inputs, loaded.layouts)
+    if not learned:
+        given = Pass(loaded.module, inputs, loaded.layouts, trace, classes=logits.shape[-1])
+        learned |= learn(given, METHODS)
+    spec = loaded.spec
+    assert spec.preprocessing is not None
+    subject = Subject(
+        trace=trace,
+        name=spec.id,
+        labels=spec.labels,
+        predicted=int(logits[0].argmax()),
+        normalisation=(spec.preprocessing.mean, spec.preprocessing.std),
+        learned=learned,
+    )
+    return Seen(loaded, inputs, subject, logits[0].softmax(-1))
+
+
+def scored(seen: Seen) -> list[Method]:
+    """The maps over the photo that this network can have."""
+    return [
+        one
+        for one in METHODS
+        if one.on_photo and one.claim in CLAIMS and one.reason(seen.subject) is None
+    ]
+
+
+def values_of(own: Method, seen: Seen, target: int | None = None) -> tuple[Tensor, PatchGrid]:
+    """float64 (row, column), and where its cells are; by default what the product shows first.
+
+    target: the class, of a map for one.
+    """
+    given = {"target": str(target)} if own.for_class and target is not None else {}
+    with torch.no_grad():
+        made = own.make(seen.subject, own.read(given))
+    if not isinstance(made, Made):
+        found = made.run(seen.loaded.module, seen.inputs, seen.loaded.layouts)
+        with torch.no_grad():
+            made = made.then(found)
+    values = made.map.values.detach().double()
+    if values.dim() != 2 or not made.on_photo:
+        raise ValueError(f"{own.name} is no single map over the photo: {made.map.axes}")
+    grid = made.map.grid
+    return values, grid if grid is not None and grid.depth == 1 else PatchGrid(*values.shape)

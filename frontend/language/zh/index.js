@@ -1,0 +1,5 @@
+// Chinese (Simplified). One file an area of the page; each is JSON after `export default`.
+
+import page from "./page.js";
+
+export default { ...page };
