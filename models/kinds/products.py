@@ -130,8 +130,8 @@ def _of_softmax(
             keep_changed(watch, factor, origin, result)
             if alike and not watch.recording.constants.holds(other):
                 # It may weigh each channel of its values with a row of its own.
-                known = Origin("weights", size=-1, factor=factor, start=origin.start)
-                watch.recording.origins.set(result, known)
+                weights = Origin("weights", size=-1, factor=factor, start=origin.start)
+                watch.recording.origins.set(result, weights)
     return result
 
 

@@ -24,7 +24,7 @@ _known: WeakKeyDictionary[type, tuple[str, ...]] = WeakKeyDictionary()
 def _attends(value: object) -> bool:
     if not isinstance(value, torch.jit.ScriptFunction):
         return False
-    graph = str(value.inlined_graph)  # type: ignore[attr-defined]
+    graph = str(value.inlined_graph)
     return any(f"aten::{name}" in graph for name in _ATTENDS)
 
 
