@@ -223,6 +223,8 @@ def handler_of(op: Any, kernels: Mapping[str, Adapter]) -> Handler | None:
     One of ATen is looked at as the function of its name; one that nobody knows, by its shapes.
     """
     name = name_of(op)
+    if name == "flex_attention" and name not in kernels:
+        return attention.on_flex
     adapter = kernels.get(name) or OPERATORS.get(name)
     if adapter is not None:
         return attention.on_operator(adapter, op)

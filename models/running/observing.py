@@ -371,7 +371,7 @@ def capture(
         capture(model, kernels={"mylib::attention": lambda q, k, v: Attention(q, k)})
 
     What is no site and looks like one is named in `trace.unseen`. A network that `torch.compile`
-    made runs eagerly inside the `with`, and so does every other in the process meanwhile.
+    made runs eagerly inside the `with`; other threads are not touched.
     """
     given = None if isinstance(places, bool) else places
     for name in compiled_parts(module):

@@ -84,6 +84,8 @@ class Recording:
         # For each site, how the network was entered when it was found, if that was asked for: the
         # same object for all sites of one call.
         self.calls: list[Entry | None] = []
+        # Compiled functions that run as Python meanwhile.
+        self.ran_eagerly: set[str] = set()
         self.root = module
         # What another thread of the same call was started by: (module path, entry), by thread.
         self.carried: dict[int, tuple[str, Entry | None]] = {}

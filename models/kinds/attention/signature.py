@@ -9,12 +9,14 @@ from functools import partial
 from typing import Any
 
 from torch import Tensor
+from torch.nn.attention.flex_attention import flex_attention
 
 from fovea.models.kinds.attention import edit
 from fovea.models.kinds.attention.kernels import (
     FUNCTIONS,
     Adapter,
     called,
+    flex,
     looks_like_attention,
     name_of,
     named_arguments,
@@ -31,6 +33,7 @@ from fovea.models.kinds.attention.weighing import (
 )
 from fovea.models.kinds.following import keep_changed
 from fovea.models.records import Attention
+from fovea.models.tracing.compiled import EAGERLY, run_compiled
 from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.products import Operands, product_of
 from fovea.models.tracing.recording import Recording, Watch
@@ -61,6 +64,27 @@ def on_operator(adapter: Adapter, op: Any) -> Callable[..., Any]:
         return result
 
     return handler
+
+
+def on_flex(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """FlexAttention, run as it runs unwatched: compiled by itself, or written out."""
+    recording = watch.recording
+    ran = run_compiled(flex_attention.__code__)
+    if ran is None:
+        result = func(*args, **kwargs)
+        _keep(recording, flex(*args, **kwargs), result)
+        return result
+    result, options = ran
+    if options.get("return_lse") or options.get("return_aux"):
+        # Its logarithm of sums was given another base on the way out: that is made again here.
+        out = result[0]
+        _, *rest = func(*args, **kwargs)
+        recording.miss("part", "flex_attention", f"its sums: {EAGERLY}")
+    else:
+        out = result
+        rest = [out.new_empty(0), out.new_empty(0)]
+    _keep(recording, flex(*args, **kwargs), out)
+    return (out, *rest)
 
 
 def on_unknown_operator(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
