@@ -151,11 +151,17 @@ def on_attention(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     if change is not None:
         return _edited_kernel(recording, change, func, args, kwargs)
     result = func(*args, **kwargs)
-    attention = scaled_dot_product(*args, **kwargs)
-    if not recording.gradients:
-        attention = replace(attention, value=None)
+    attention = record_of_kernel(recording, *args, **kwargs)
     recording.add("attention", attention, differentiable=result, arrange=four_axes)
     return result
+
+
+def record_of_kernel(
+    recording: Recording, query: Tensor, key: Tensor, value: Tensor, *args: Any, **kwargs: Any
+) -> Attention:
+    """The record of torch's kernel; of the values only where gradients are asked for."""
+    values = value if recording.gradients else None
+    return scaled_dot_product(query, key, values, *args, **kwargs)
 
 
 def on_nested(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
