@@ -33,7 +33,7 @@ Notice = Callable[[str], None]
 """Told the name of a compiled function that runs as Python meanwhile."""
 
 _lock = threading.RLock()
-_undo: list[Callable[[], None]] = []
+_undo: list[Callable[[], Any]] = []
 _thread = threading.local()
 
 

@@ -151,14 +151,17 @@ def on_attention(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     if change is not None:
         return _edited_kernel(recording, change, func, args, kwargs)
     result = func(*args, **kwargs)
-    if not recording.gradients:  # Values are not kept then, and copying them takes time.
-        if len(args) > 2:
-            args = (*args[:2], None, *args[3:])
-        else:
-            kwargs = {**kwargs, "value": None}
-    attention = scaled_dot_product(*args, **kwargs)
+    attention = record_of_kernel(recording, *args, **kwargs)
     recording.add("attention", attention, differentiable=result, arrange=four_axes)
     return result
+
+
+def record_of_kernel(
+    recording: Recording, query: Tensor, key: Tensor, value: Tensor, *args: Any, **kwargs: Any
+) -> Attention:
+    """The record of torch's kernel; of the values only where gradients are asked for."""
+    values = value if recording.gradients else None
+    return scaled_dot_product(query, key, values, *args, **kwargs)
 
 
 def on_nested(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
