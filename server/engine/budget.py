@@ -35,8 +35,8 @@ class _Waiter:
 
 class Budget:
     """most_waiting: so many may wait at a time, for `patience_s` each. wait_s: what a refusal tells
-    as the time to come back, unless work took longer of late. newest_first: the last that came is the first to be let in, so that a
-    crowd that wants nothing does not have to be waited for.
+    as the time to come back, unless work took longer of late. newest_first: the last that came is
+    the first to be let in, so that a crowd that wants nothing does not have to be waited for.
     """
 
     def __init__(

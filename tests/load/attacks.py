@@ -59,6 +59,12 @@ def post(server: Process, data: bytes, model: str = "vit") -> httpx.Response:
     return httpx.post(f"{server.url}/v1/analyses", **asked, timeout=120, verify=False)
 
 
+def picture(address: str) -> int:
+    """The status of a picture as PNG."""
+    png = {"Accept": "image/png"}
+    return httpx.get(address, headers=png, timeout=300, verify=False).status_code
+
+
 def many(count: int, at_once: int, ask: Callable[[int], int]) -> list[int]:
     """The statuses of so many requests, so many of them at a time."""
     with ThreadPoolExecutor(at_once) as pool:
@@ -73,11 +79,7 @@ def attacks(server: Process) -> Iterator[Attack]:
 
     def overlays() -> list[int]:
         def one(n: int) -> int:
-            asked = {"opacity": n / 10}
-            png = {"Accept": "image/png"}
-            return httpx.get(
-                overlay, params=asked, headers=png, timeout=300, verify=False
-            ).status_code
+            return picture(f"{overlay}?opacity={n / 10}")
 
         return many(8, 8, one)
 
@@ -87,10 +89,7 @@ def attacks(server: Process) -> Iterator[Attack]:
     image = server.url + wide["links"]["image"]
 
     def images() -> list[int]:
-        png = {"Accept": "image/png"}
-        return many(
-            44, 44, lambda _: httpx.get(image, headers=png, timeout=300, verify=False).status_code
-        )
+        return many(44, 44, lambda _: picture(image))
 
     yield "44 photos of 16 megapixels, PNG", images
 
