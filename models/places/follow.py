@@ -39,6 +39,7 @@ from fovea.models.places.tokens import Seen, seen_at
 from fovea.models.records import Trace
 from fovea.models.tracing.entry import RandomState
 from fovea.models.tracing.recording import Recording
+from fovea.models.tracing.tensors import is_wrapped
 from fovea.models.tracing.torch_paths import inside
 
 __all__ = ["NOWHERE", "follow"]
@@ -63,6 +64,7 @@ class Follow(TorchFunctionMode):
         self.drawn = False
         self.photos, self.index = 1, 0
         self._shadows: dict[int, tuple[weakref.ref[Tensor], Shadow]] = {}
+        self._photo: Tensor | None = None
         self._chances: dict[int, weakref.ref[Tensor]] = {}
 
     def given(self, tensors: Sequence[Tensor], photo: Tensor | None, shadow: Shadow = None) -> None:
@@ -70,6 +72,7 @@ class Follow(TorchFunctionMode):
         for one in tensors:
             # What else has axes like a picture has places that are not those of the photo.
             if one is photo:
+                self._photo = one
                 self.cast(one, shadow or LOST)
             elif one.ndim > 3 and one.is_floating_point():
                 self.cast(one, Lost("they are of another picture"))
@@ -110,7 +113,16 @@ class Follow(TorchFunctionMode):
 
     def shadow(self, tensor: object) -> Shadow:
         entry = self._shadows.get(id(tensor))
-        return entry[1] if entry is not None and entry[0]() is tensor else None
+        if entry is not None and entry[0]() is tensor:
+            return entry[1]
+        photo = self._photo
+        if photo is None or tensor is photo or not isinstance(tensor, Tensor):
+            return None
+        # The photo under another name: a subclass of tensors is made without a call.
+        alike = tensor.shape == photo.shape and tensor.is_floating_point()
+        if alike and not is_wrapped(tensor) and tensor.data_ptr() == photo.data_ptr():
+            return self.shadow(photo)
+        return None
 
     def cast(self, tensor: Tensor, shadow: Shadow) -> None:
         """Give a tensor a shadow, expanded to its shape."""
