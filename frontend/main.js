@@ -21,6 +21,7 @@ import { mountNumbers } from "./panels/numbers.js";
 import { mountPhoto } from "./panels/photo.js";
 import { mountSentence } from "./panels/sentence.js";
 import { mountStage } from "./panels/stage.js";
+import { mountTruth } from "./panels/truth.js";
 import { mountWhatIf } from "./panels/what_if.js";
 import { mountWords } from "./panels/words.js";
 import { resolve, SHOWN_FROM } from "./kinds/shown.js";
@@ -88,6 +89,7 @@ mountInspector(place("inspector"), context, {
   numbers: mountNumbers,
   how: mountHow,
   "what-if": mountWhatIf,
+  truth: mountTruth,
 });
 const help = mountHelp(place("layers"));
 const actions = mountActions(place("actions"), context, help, mountCompare(place("layers"), context), place("layers"));
