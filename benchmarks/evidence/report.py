@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from math import sqrt
+from collections.abc import Mapping, Sequence
+from math import isnan, sqrt
 from statistics import fmean, stdev
 from typing import Any
 
@@ -31,7 +31,7 @@ def measured(lines: Sequence[Line]) -> dict[str, Any]:
     in the centre has on the same cells of the same photos.
     """
     photos = [line for line in lines if "scores" in line]
-    mosaics = [line for line in lines if "maps" in line]
+    mosaics = [line["maps"] for line in lines if "maps" in line]
     names = list(dict.fromkeys(name for line in photos for name in line["scores"]["deletion"]))
     maps = {name: _of_map(name, photos, mosaics) for name in names}
     first = names[0] if names else ""
@@ -39,49 +39,46 @@ def measured(lines: Sequence[Line]) -> dict[str, Any]:
         "photos": len(photos),
         "mosaics": len(mosaics),
         "minutes": round(sum(line["seconds"] for line in lines) / 60, 1),
-        "maps": dict(
-            sorted(maps.items(), key=lambda one: -(one[1]["both"] or {"mean": 0})["mean"])
-        ),
+        "maps": dict(sorted(maps.items(), key=lambda one: -(one[1]["both"] or _NONE)["mean"])),
         "baselines": {
-            name: _figures(photos, lambda line, what, name=name: line["beside"][first][what][name])
-            for name in BASELINES
+            name: _figures([_beside(line, first, name) for line in photos]) for name in BASELINES
         },
     }
 
 
+_NONE = {"mean": 0.0}
+Scores = dict[str, float]
+"""By measure, of one map on one photo."""
+
+
+def _own(line: Line, name: str) -> Scores:
+    return {what: some[name] for what, some in line["scores"].items() if name in some}
+
+
+def _beside(line: Line, name: str, baseline: str) -> Scores:
+    """Of a baseline on the cells of a map."""
+    return {what: some[baseline] for what, some in line["beside"][name].items()}
+
+
 def _of_map(name: str, photos: Sequence[Line], mosaics: Sequence[Line]) -> dict[str, Any]:
-    found = _figures(photos, lambda line, what: line["scores"][what][name])
-    gains = [
-        _both(lambda what, line=line: line["scores"][what][name])
-        - _both(lambda what, line=line: line["beside"][name][what]["centre"])
-        for line in photos
-    ]
-    found["gain"] = figure(gains)
-    for what in ("share", "highest"):
-        values = [line["maps"][name][what] for line in mosaics if name in line["maps"]]
-        found[what] = figure([one for one in values if one == one])
-    return found
-
-
-def _both(of: Callable[[str], float]) -> float:
-    return of("insertion") - of("deletion")
-
-
-def _figures(photos: Sequence[Line], of: Callable[[Line, str], float]) -> dict[str, Any]:
-    found = {
-        what: figure(list(_known(photos, lambda line, what=what: of(line, what))))
-        for what in MEASURES
+    own = [_own(line, name) for line in photos]
+    centre = [_beside(line, name, "centre") for line in photos]
+    gains = [_both(one) - _both(other) for one, other in zip(own, centre, strict=True)]
+    pointed = {
+        what: figure([one[name][what] for one in mosaics if not isnan(one[name][what])])
+        for what in ("share", "highest")
     }
-    found["both"] = figure([_both(lambda what, line=line: of(line, what)) for line in photos])
-    return found
+    return {**_figures(own), "gain": figure(gains), **pointed}
 
 
-def _known(photos: Sequence[Line], of: Callable[[Line], float]) -> Iterable[float]:
-    for line in photos:
-        try:
-            yield of(line)
-        except KeyError:  # ROAD is of some of the photos
-            continue
+def _both(scores: Scores) -> float:
+    return scores["insertion"] - scores["deletion"]
+
+
+def _figures(photos: Sequence[Scores]) -> dict[str, Any]:
+    """ROAD is of some of the photos only."""
+    found = {what: figure([one[what] for one in photos if what in one]) for what in MEASURES}
+    return {**found, "both": figure([_both(one) for one in photos])}
 
 
 def protocol() -> dict[str, Any]:
