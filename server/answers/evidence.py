@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fovea.models.evidence.fills import FILLS
-from fovea.models.judging.measures import Measure, Weighed, mask_of_boxes, told_of
+from fovea.models.judging.measures import HEEDED, Weighed, mask_of_boxes, told_of
 from fovea.models.judging.verdicts import Found
 from fovea.models.methods.base import BadOption, Subject, did_you_mean
 from fovea.server.answers.marking import (
@@ -56,18 +56,12 @@ def planned(analysis: Analysis, subject: Subject, asked: Asked) -> Callable[[Pas
 
 # What makes no sense ----------------------------------------------------------------------------
 
-_HEEDED: dict[str, tuple[Measure, ...]] = {
-    "fill": ("deletion", "insertion"),
-    "steps": ("deletion", "insertion"),
-    "protocol": ("deletion", "insertion"),
-    "mask": ("truth",),
-}
-
 
 def _check(analysis: Analysis, asked: Asked) -> None:
-    for name, measures in _HEEDED.items():
-        if getattr(asked, name) is not None and asked.measure not in measures:
-            raise BadOption(f"{asked.measure} does not heed {name!r}; {' and '.join(measures)} do.")
+    for name in ("fill", "steps", "protocol", "mask"):
+        if getattr(asked, name) is not None and asked.measure not in HEEDED[name]:
+            heeding = " and ".join(HEEDED[name])
+            raise BadOption(f"{asked.measure} does not heed {name!r}; {heeding} do.")
     if asked.measure == "truth" and asked.mask is None:
         raise BadOption(
             "truth needs a mask: what is there on the photo.",
