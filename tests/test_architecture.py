@@ -39,6 +39,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "fovea.server": (
         ("problems", "settings"),
         ("intake",),
+        ("storage",),
         ("engine",),
         ("answers",),
         ("wire",),
@@ -62,7 +63,7 @@ FRONTEND_FLOORS = (
     ("paint",),
     ("sites", "explain"),
     ("kinds",),
-    ("state", "view"),
+    ("state", "view", "learn"),
     ("panels",),
     ("main.js",),
 )
