@@ -16,7 +16,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from docs.claim_tables import RESULTS, result_of, shown, spoken, write_tables
+from docs.claim_tables import RESULTS, result_of, shown, spoken, write_measured, write_tables
 
 IMAGES = Path(__file__).parent / "images" / "claims"
 INK, FAINT, DOT = "#334155", "#cbd5e1", "#0072b2"
@@ -75,7 +75,7 @@ FIGURES: tuple[Bars | Lines, ...] = (
         "shipped_reach",
         (
             (r"vit_layer_(\d+)_farthest_head_px", "vit, farthest head"),
-            (r"vit_layer_(\d+)_mean_head_px", "vit, mean of heads"),
+            (r"vit_layer_(\d+)_mean_head_px", "vit, mean over heads"),
             (r"vit_layer_(\d+)_nearest_head_px", "vit, nearest head"),
             (r"resnet_block_(\d+)_gradient_px", "eca_resnet, by gradient"),
         ),
@@ -88,7 +88,7 @@ FIGURES: tuple[Bars | Lines, ...] = (
         "receptive_field",
         (
             (r"vit_layer_(\d+)_farthest_head_px", "ViT, farthest head"),
-            (r"vit_layer_(\d+)_mean_head_px", "ViT, mean of heads"),
+            (r"vit_layer_(\d+)_mean_head_px", "ViT, mean over heads"),
             (r"vit_layer_(\d+)_nearest_head_px", "ViT, nearest head"),
             (r"resnet_layer_(\d+)_gradient_px", "ResNet, by gradient"),
         ),
@@ -101,7 +101,7 @@ FIGURES: tuple[Bars | Lines, ...] = (
         "shipped_reach",
         (
             (r"vit_ti_layer_(\d+)_farthest_head_px", "farthest head"),
-            (r"vit_ti_layer_(\d+)_mean_head_px", "mean of heads"),
+            (r"vit_ti_layer_(\d+)_mean_head_px", "mean over heads"),
             (r"vit_ti_layer_(\d+)_nearest_head_px", "nearest head"),
         ),
         "How far a layer of ViT-Ti/16 looks",
@@ -269,6 +269,7 @@ def main() -> None:
         draw_planes().write_image(IMAGES / "features.svg")
         print("position-similarity.svg, features.svg")
     write_tables()
+    write_measured()
 
 
 if __name__ == "__main__":

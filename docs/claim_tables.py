@@ -17,6 +17,10 @@ TABLE = re.compile(
     r"(<!-- table: (?P<claim>\S+) (?P<scores>\S+) -->\n).*?(<!-- end -->)", re.DOTALL
 )
 
+MEASURED = DOCS.parent / "frontend" / "learn" / "measured"
+"""What the lesson tells of the claims: the same figures, for the page to fetch."""
+TOLD = ("gates", "positions", "receptive_field", "rooms", "scores", "spatial_transformers", "tnt")
+
 Result = Mapping[str, Any]
 
 
@@ -77,3 +81,30 @@ def write_tables() -> None:
         lambda found: f"{found[1]}{table(found['claim'], found['scores'])}{found[4]}", page
     )
     PAGE.write_text(written, encoding="utf-8")
+
+
+def measured() -> Mapping[str, bytes]:
+    """The files of MEASURED: the mean of every score of the claims, and the features of claim 8."""
+    claims = {
+        claim: {
+            name: {
+                "parameters": found["parameters"],
+                **{score: result["mean"] for score, result in found["scores"].items()},
+            }
+            for name, found in result_of(claim)["variants"].items()
+        }
+        for claim in TOLD
+    }
+    features = result_of("shipped_features")
+    kept = {key: features[key] for key in ("classes", "labels", "networks")}
+    return {
+        "claims.json": json.dumps({**claims, "reach": result_of("shipped_reach")}).encode(),
+        "features.json": json.dumps(kept).encode(),
+    }
+
+
+def write_measured() -> None:
+    """Writes the files of MEASURED."""
+    MEASURED.mkdir(parents=True, exist_ok=True)
+    for name, content in measured().items():
+        (MEASURED / name).write_bytes(content + b"\n")

@@ -1,6 +1,8 @@
 // Where on the photo: the same conversions as models/geometry.py, checked by the same table of cases.
 // Points are (x, y) in pixel-edge coordinates: pixel n covers [n, n + 1). Cells are {row, column}.
 
+import { say } from "./language/language.js";
+
 /**
  * @typedef {object} PatchGrid  without origin, stride and extent its cells share the whole input evenly
  * @property {number} rows
@@ -20,7 +22,7 @@
 /** Of an analysis of a photo. @param {Analysis} analysis @returns {Geometry} */
 export function fromAnalysis(analysis) {
   const { image, geometry } = analysis;
-  if (!image || !geometry) throw new Error("A sentence has no places on a photo.");
+  if (!image || !geometry) throw new Error(say("A sentence has no places on a photo."));
   return {
     imageWidth: image.width,
     imageHeight: image.height,

@@ -25,6 +25,7 @@ import { mountTruth } from "./panels/truth.js";
 import { mountWhatIf } from "./panels/what_if.js";
 import { mountWords } from "./panels/words.js";
 import { resolve, SHOWN_FROM } from "./kinds/shown.js";
+import { lessonAddress } from "./learn/links.js";
 import { keepPicture } from "./view/keep_picture.js";
 import { sampleFor, sampleName } from "./api/samples.js";
 import { createSession } from "./state/session.js";
@@ -56,6 +57,7 @@ const store = createStore(
     picture: null,
     summaries: {},
     attempt: 0,
+    chapters: [],
     own: [],
     pending: false,
     busy: null,
@@ -96,12 +98,14 @@ const actions = mountActions(place("actions"), context, help, mountCompare(place
 mountKeyboard(context, help, actions);
 keepAddress();
 keepTitle();
+keepLesson();
 start();
 
 async function start() {
   try {
     const [tables, samples, models] = await Promise.all([api.colormaps(), api.samples(), api.models()]);
     store.set({ tables: parseTables(tables), samples, models });
+    api.chapters().then((chapters) => store.set({ chapters }), () => {}); // without them there is no link to the lesson
   } catch (error) {
     store.set({ error: api.asProblem(error) });
     return;
@@ -144,6 +148,13 @@ function keepTitle() {
     const photo = samples.find((one) => sampleName(one) === sample)?.title ?? "Your photo";
     const model = models.find(({ id }) => id === analysisData.model)?.title ?? analysisData.model;
     document.title = `${text != null ? `“${text}”` : photo} · ${model} · Fovea`;
+  });
+}
+
+/** The lesson opens with the photo and the network that are open here. */
+function keepLesson() {
+  store.on(["analysisData", "sample"], ({ analysisData, sample }) => {
+    if (analysisData) place("start").setAttribute("href", lessonAddress("", analysisData, sample));
   });
 }
 

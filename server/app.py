@@ -19,6 +19,7 @@ from fovea.models.version import VERSION
 from fovea.server import problems
 from fovea.server.engine.batches import Batches
 from fovea.server.engine.engine import Engine
+from fovea.server.engine.recall import Recall
 from fovea.server.http import contract, pages
 from fovea.server.http.answering import in_thread, tagged
 from fovea.server.http.context import Context, problem_response
@@ -39,6 +40,7 @@ from fovea.server.http.routes import (
 )
 from fovea.server.http.security import MAKER_HEADER, Security, Trust, security_headers
 from fovea.server.settings import Settings, load
+from fovea.server.storage.archive import open_archive
 
 log = logging.getLogger("fovea.models")
 
@@ -69,7 +71,7 @@ PNG, npy or safetensors (`Accept`). Errors are problem details (RFC 9457).
 
 def create_app(settings: Settings | None = None, catalog: Catalog | None = None) -> FastAPI:
     """A server of its own; the engine lives from start-up to shutdown."""
-    settings = settings or load()
+    archive, settings = open_archive(settings or load())
     networks = catalog or Catalog(
         settings.weights_dir, settings.cache_dir, settings.models_dir, offline=settings.offline
     )
@@ -77,15 +79,19 @@ def create_app(settings: Settings | None = None, catalog: Catalog | None = None)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        engine = Engine(networks, settings)
+        engine = Engine(networks, settings, archive=archive)
         metrics.watch(engine)
         app.state.engine, app.state.metrics = engine, metrics
-        app.state.batches = Batches(engine)
+        app.state.recall = recall = Recall(engine)
+        app.state.batches = Batches(engine, recall)
+        sweeping = asyncio.create_task(archive.keep_sweeping()) if archive else None
         complaining = asyncio.create_task(asyncio.to_thread(_complain, networks))
         try:
             yield
         finally:
             await complaining
+            if sweeping:
+                sweeping.cancel()
             await engine.close()
 
     app = FastAPI(

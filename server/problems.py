@@ -15,7 +15,8 @@
     │   ├── NotFound · UnknownModel · UnknownAnalysis · AnalysisGone · UnknownJob · UnknownResult
     │   └── UnknownSite · WrongKind · UnknownMap · UnknownFigure · UnknownProblem
     └── Unable            the server cannot, for now
-        ├── RateLimited · QueueFull · NotReady · ShuttingDown · OutOfMemory · DiskFull
+        ├── RateLimited · QueueFull · NotReady · ShuttingDown · StoreUnavailable
+        ├── OutOfMemory · DiskFull
         ├── ModelNotLocal · CorruptWeights · UnsuitableModel · InvalidModelFile
         └── DownloadsRefused · DownloadCancelled · JobCancelled · CacheFull · Internal
 
@@ -266,7 +267,7 @@ class UnknownModel(Missing):
 
 class UnknownAnalysis(Missing):
     slug, title = "unknown-analysis", "There is no analysis of that name"
-    hint = "POST the photo to /v1/analyses; analyses do not outlive the server."
+    hint = "POST the photo to /v1/analyses; it was never here, or was forgotten."
 
 
 class AnalysisGone(Missing):
@@ -334,6 +335,12 @@ class NotReady(Unable):
 
 class ShuttingDown(Unable):
     slug, title = "shutting-down", "The server is stopping"
+    retry_after_s = 5
+
+
+class StoreUnavailable(Unable):
+    slug, title = "store-unavailable", "The photo store does not answer"
+    hint = "Try again in a moment; if it stays, tell whoever runs this server."
     retry_after_s = 5
 
 

@@ -144,6 +144,19 @@ class Settings(BaseSettings):
     trace_budget_bytes: int = Field(
         1024 * MEBIBYTE, ge=0, description="Memory for finished analyses; the oldest make room."
     )
+    photo_store: str = Field(
+        "memory",
+        description="Where photos outlive the process: `memory`, or an fsspec address.",
+    )
+    photo_store_bytes: int = Field(
+        10 * 1024 * MEBIBYTE, ge=MEBIBYTE, description="Most bytes of photos in FOVEA_PHOTO_STORE."
+    )
+    keep_s: float | None = Field(
+        30 * 24 * 3600.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds that a photo stays in FOVEA_PHOTO_STORE.",
+    )
     model_budget_bytes: int = Field(
         4096 * MEBIBYTE, ge=0, description="Memory for loaded networks; the least used make room."
     )
@@ -212,6 +225,13 @@ class Settings(BaseSettings):
                 "FOVEA_ALLOWED_ORIGINS: pages of other origins need a token; set FOVEA_TOKEN"
             )
         return self
+
+    @field_validator("photo_store")
+    @classmethod
+    def _store(cls, address: str) -> str:
+        if address != "memory" and "://" not in address:
+            raise ValueError("memory or an address is meant, such as file:///srv/fovea or s3://…")
+        return address
 
     @field_validator("device")
     @classmethod

@@ -40,6 +40,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "fovea.server": (
         ("problems", "settings"),
         ("intake",),
+        ("storage",),
         ("engine",),
         ("answers",),
         ("wire",),
@@ -63,7 +64,7 @@ FRONTEND_FLOORS = (
     ("paint",),
     ("sites", "explain"),
     ("kinds",),
-    ("state", "view"),
+    ("state", "view", "learn"),
     ("panels",),
     ("main.js",),
 )

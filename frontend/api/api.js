@@ -1,14 +1,17 @@
 // The only module that talks to the server. Failures become Problems with the server's own words (RFC 9457).
 
-import { language } from "../language/language.js";
+import { language, say } from "../language/language.js";
 import { parseNpy } from "./npy.js";
 import { parseSafetensors } from "./safetensors.js";
 import { sampleUrl } from "./samples.js";
 
+/** Where the API lies, whatever address this page has and whatever path the server is under. */
+const ROOT = new URL("../", import.meta.url);
+
 /** What went wrong, in plain words, and what to do about it. */
 export class Problem extends Error {
   /** @param {{type?: string, title?: string, status?: number, detail?: string, hint?: string, limit?: number}} fields */
-  constructor({ type = "", title = "Something went wrong", status = 0, detail = "", hint = "", limit = 0 }) {
+  constructor({ type = "", title = say("Something went wrong"), status = 0, detail = "", hint = "", limit = 0 }) {
     super(detail || title);
     this.slug = type.split("/").pop() ?? "";
     this.title = title;
@@ -22,7 +25,7 @@ export class Problem extends Error {
 /** Whatever was thrown, as a Problem. @param {unknown} error */
 export function asProblem(error) {
   if (error instanceof Problem) return error;
-  return new Problem({ title: "The page could not show this", detail: String(error), hint: "Reload the page." });
+  return new Problem({ title: say("The page could not show this"), detail: String(error), hint: say("Reload the page.") });
 }
 
 const JOB_GOES_ON = ["queued", "running"];
@@ -41,7 +44,7 @@ async function request(path, init = {}) {
       await pause(wait * 1000, init.signal);
       continue;
     }
-    const problem = await response.json().catch(() => ({ title: `The server answered ${response.status}` }));
+    const problem = await response.json().catch(() => ({ title: say("The server answered {status}", { status: response.status }) }));
     throw new Problem({ ...problem, status: response.status });
   }
 }
@@ -58,14 +61,14 @@ async function once(path, init) {
   try {
     const headers = new Headers(init.headers);
     headers.set("Accept-Language", language);
-    return await fetch(path, { ...init, headers });
+    return await fetch(new URL(path, ROOT), { ...init, headers });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new Problem({
       type: "/problems/unreachable",
-      title: "The server does not answer",
-      detail: "The connection failed.",
-      hint: "Check that Fovea is still running, then try again.",
+      title: say("The server does not answer"),
+      detail: say("The connection failed."),
+      hint: say("Check that Fovea is still running, then try again."),
     });
   }
 }
@@ -88,6 +91,17 @@ const wide = (/** @type {number} */ beams) => (beams > 1 ? query({ beams }) : ""
 const at = (/** @type {string} */ id) => `v1/analyses/${encodeURIComponent(id)}`;
 const site = (/** @type {string} */ id, /** @type {string} */ name) =>
   `${at(id)}/sites/${encodeURIComponent(name)}`;
+
+/** What is at an address below an analysis, as JSON, and that address. @param {string} id @param {string} below @param {Record<string, string | number | null>} [asked] @param {AbortSignal} [signal] */
+export async function answer(id, below, asked = {}, signal = undefined) {
+  const path = `${at(id)}${below}${query(asked)}`;
+  return { path, json: await json(path, signal) };
+}
+
+/** The chapters of the lesson, in their order. */
+export const chapters = () => json("learn/chapters.json");
+/** What the claims' trainings measured: claims, by the name of the claim, or features. @param {"claims" | "features"} what */
+export const measured = (what) => json(`learn/measured/${what}.json`);
 
 /** What is at an address of the API, as a file. @param {string} address @param {string} accept */
 export const fileAt = async (address, accept) => new Blob([await bytes(address, accept)], { type: accept });
@@ -137,7 +151,7 @@ export function followJob(job, tell) {
     });
     source.addEventListener("error", () => {
       if (source.readyState !== EventSource.CLOSED) return; // the browser connects again
-      reject(new Problem({ title: "The server does not answer", detail: "The news of the download stopped." }));
+      reject(new Problem({ title: say("The server does not answer"), detail: say("The news of the download stopped.") }));
     });
   });
 }

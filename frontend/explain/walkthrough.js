@@ -1,5 +1,6 @@
 // The steps that the server tells of a site, each with its numbers as a strip of bars or a small map.
 
+import { say } from "../language/language.js";
 import { extent, paintValues } from "../paint/colormap.js";
 import { h, put, svg } from "../ui/dom.js";
 import { number } from "../ui/format.js";
@@ -32,7 +33,7 @@ let last = null; // shown, faintly, until the next ones are there
  * @param {State} state @param {Site} site @param {Session} session @param {Wanted} wanted
  */
 export function walkthrough(state, site, session, wanted) {
-  const root = h("section", { class: "walkthrough", "aria-label": "Step by step" });
+  const root = h("section", { class: "walkthrough", "aria-label": say("Step by step") });
   const fill = (/** @type {{sentence: string, steps: Step[]}} */ answer) => {
     root.classList.remove("stale");
     put(root, ...lines(state, answer, wanted));
@@ -44,7 +45,7 @@ export function walkthrough(state, site, session, wanted) {
     return root;
   }
   root.classList.add("stale");
-  put(root, ...(last?.site === site ? last.nodes : [h("p", { class: "quiet" }, "Reading the steps …")]));
+  put(root, ...(last?.site === site ? last.nodes : [h("p", { class: "quiet" }, say("Reading the steps …"))]));
   setTimeout(async () => {
     if (!root.isConnected) return;
     try {
@@ -59,7 +60,7 @@ export function walkthrough(state, site, session, wanted) {
 /** @param {State} state @param {{sentence: string, steps: Step[]}} answer @param {Wanted} wanted */
 function lines(state, { sentence, steps }, wanted) {
   return [
-    h("h3", {}, wanted.title ?? "Step by step"),
+    h("h3", {}, wanted.title ?? say("Step by step")),
     h("p", { class: "quiet" }, `${sentence}.`),
     h(
       "ol",
@@ -91,7 +92,7 @@ function own({ axes, values, shape }, { channel, count, place }) {
 /** A vector as bars, a map as cells, a matrix as its rows' bars. @param {State} state @param {Step} step @param {Wanted} wanted */
 function picture(state, step, wanted) {
   const { axes, shape, values } = step;
-  if (values == null) return h("p", { class: "quiet" }, `${shape.join(" × ")} numbers`);
+  if (values == null) return h("p", { class: "quiet" }, say("{shape} numbers", { shape: shape.join(" × ") }));
   if (typeof values === "number" || shape.join() === "1") return null;
   if (shape.length === 1) {
     const { keys } = wanted;
@@ -148,20 +149,20 @@ export function bars(step, values, marked) {
       },
       drawn,
     ),
-    h("figcaption", { class: "quiet" }, `${numbers.length} numbers, ${number(low)} to ${number(high)}`),
+    h("figcaption", { class: "quiet" }, say("{n} numbers, {low} to {high}", { n: numbers.length, low: number(low), high: number(high) })),
   );
 }
 
 /** @param {State} state @param {Step} step @param {Float32Array} values @param {number} columns */
 function map({ tables, colormap }, step, values, columns) {
-  const canvas = h("canvas", { class: "cells", role: "img", "aria-label": `${step.name}: a map` });
+  const canvas = h("canvas", { class: "cells", role: "img", "aria-label": say("{name}: a map", { name: step.name }) });
   const [low, high] = extent(values);
   if (tables) paintValues(canvas, values, columns, tables, colormap);
   return h(
     "figure",
     { class: "small-map" },
     canvas,
-    h("figcaption", { class: "quiet" }, `${values.length / columns} × ${columns}, ${number(low)} to ${number(high)}`),
+    h("figcaption", { class: "quiet" }, say("{rows} × {columns}, {low} to {high}", { rows: values.length / columns, columns, low: number(low), high: number(high) })),
   );
 }
 

@@ -1,5 +1,6 @@
 // Lists of edits: what a switch does to one, and an edit in words. Pure functions.
 
+import { counted, say } from "../language/language.js";
 import { attends, siteTitle } from "../sites/sites.js";
 
 /** @typedef {"heads" | "channels" | "cells" | "keys" | "tokens"} Listed */
@@ -51,46 +52,50 @@ export function replaced(edits, edit) {
 /** @param {Edit[]} edits @param {string} name @param {string} site @returns {Edit | undefined} */
 export const editOf = (edits, name, site) => edits.find((one) => one.edit === name && one.site === site);
 
-/** @param {string} name @param {(string | number)[]} list */
-const few = (name, list) => `${name}${list.length > 1 ? "s" : ""} ${list.slice(0, 6).join(", ")}${list.length > 6 ? " …" : ""}`;
+/** @param {(string | number)[]} list */
+const few = (list) => `${list.slice(0, 6).join(", ")}${list.length > 6 ? " …" : ""}`;
 
 /** @param {(string | number | number[])[]} tokens */
 const patches = (tokens) => {
   const places = tokens.filter(Array.isArray);
   const said = [
-    ...tokens.filter((token) => !Array.isArray(token)).map((token) => (token === "cls" ? "the class token" : `token ${token}`)),
-    ...(places.length === 1 ? [`the patch at row ${places[0][0]}, column ${places[0][1]}`] : []),
-    ...(places.length > 1 ? [`${places.length} patches`] : []),
+    ...tokens.filter((token) => !Array.isArray(token)).map((token) => (token === "cls" ? say("the class token") : say("token {token}", { token }))),
+    ...(places.length === 1 ? [say("the patch at row {row}, column {column}", { row: places[0][0], column: places[0][1] })] : []),
+    ...(places.length > 1 ? [say("{n} patches", { n: places.length })] : []),
   ];
-  return said.join(", ");
+  return said.join(say(", "));
 };
 
 /** An edit in a few words. @param {Edit} edit @param {Site[]} sites */
 export function said(edit, sites) {
   const site = sites.find(({ id }) => id === edit.site);
-  const where = site ? `${siteTitle(site)}: ` : edit.site ? `${edit.site}: ` : "";
-  const heads = edit.heads ? few("head", edit.heads) : "all heads";
-  const channels = edit.channels ? few("channel", edit.channels) : edit.cells ? patches(edit.cells) : "the whole gate";
+  const where = site ? say("{site}: ", { site: siteTitle(site) }) : edit.site ? say("{site}: ", { site: edit.site }) : "";
+  const heads = edit.heads ? counted(edit.heads.length, "head {list}", "heads {list}", { list: few(edit.heads) }) : say("all heads");
+  const channels = edit.channels
+    ? counted(edit.channels.length, "channel {list}", "channels {list}", { list: few(edit.channels) })
+    : edit.cells
+      ? patches(edit.cells)
+      : say("the whole gate");
   /** @type {Record<string, () => string>} */
   const words = {
-    off: () => `${heads} off`,
-    mean: () => (site && attends(site) ? `${heads}, the mean of the output` : `${channels}, the mean factor`),
-    uniform: () => "every key looked at equally",
-    self: () => "every token looks at itself alone",
-    block: () => `${patches(edit.keys ?? [])} blocked as keys`,
-    temperature: () => `scores divided by ${edit.temperature}`,
-    drop: () => `from here on nothing looks at ${patches(edit.tokens ?? [])}`,
-    skip: () => "layer skipped",
+    off: () => say("{heads} off", { heads }),
+    mean: () => (site && attends(site) ? say("{heads}, the mean of the output", { heads }) : say("{channels}, the mean factor", { channels })),
+    uniform: () => say("every key looked at equally"),
+    self: () => say("every token looks at itself alone"),
+    block: () => say("{keys} blocked as keys", { keys: patches(edit.keys ?? []) }),
+    temperature: () => say("scores divided by {temperature}", { temperature: edit.temperature }),
+    drop: () => say("from here on nothing looks at {tokens}", { tokens: patches(edit.tokens ?? []) }),
+    skip: () => say("layer skipped"),
     set: () => `${channels} × ${edit.value}`,
-    open: () => `${channels} open`,
-    shut: () => `${channels} shut`,
-    theta: () => "another θ",
-    identity: () => "θ is the identity",
-    hide: () => `${patches(edit.cells ?? [])} of the photo hidden`,
-    "positions-off": () => "positions left out",
-    "positions-shuffle": () => "positions shuffled",
+    open: () => say("{channels} open", { channels }),
+    shut: () => say("{channels} shut", { channels }),
+    theta: () => say("another θ"),
+    identity: () => say("θ is the identity"),
+    hide: () => say("{cells} of the photo hidden", { cells: patches(edit.cells ?? []) }),
+    "positions-off": () => say("positions left out"),
+    "positions-shuffle": () => say("positions shuffled"),
   };
   const text = words[edit.edit]?.() ?? edit.edit;
-  if (edit.edit === "hide") return `${text[0].toUpperCase()}${text.slice(1)} (${edit.fill ?? "mean"})`;
+  if (edit.edit === "hide") return `${text[0].toUpperCase()}${text.slice(1)} (${say(edit.fill ?? "mean")})`;
   return where ? `${where}${text}` : `${text[0].toUpperCase()}${text.slice(1)}`;
 }

@@ -1,5 +1,7 @@
 // Plotly, loaded when the first chart is wanted, and the charts' quiet look.
 
+import { say } from "../language/language.js";
+
 /** What a chart's height means, to be written above it. @param {{layout: any}} figure @returns {string} */
 export const heightMeans = ({ layout }) => layout.yaxis?.title?.text ?? "";
 
@@ -14,7 +16,7 @@ function plotly() {
     script.onload = () => resolve(/** @type {any} */ (globalThis).Plotly);
     script.onerror = () => {
       loading = null;
-      reject(new Error("The charts could not be loaded."));
+      reject(new Error(say("The charts could not be loaded.")));
     };
     document.head.append(script);
   });

@@ -1,5 +1,6 @@
 // A small window enlarged: where attention stays within a few cells of the photo, they are shown large in a corner.
 
+import { say } from "../language/language.js";
 import { colour, normalise, step } from "./colormap.js";
 import { cellBox, filledBox } from "../geometry.js";
 import { h } from "../ui/dom.js";
@@ -16,8 +17,8 @@ export function smallWindow({ form, values, grid }) {
 
 /** @param {HTMLElement} frame */
 export function createLens(frame) {
-  const canvas = h("canvas", { role: "img", "aria-label": "The window, enlarged" });
-  const figure = h("figure", { class: "lens", hidden: true }, canvas, h("figcaption", {}, "the window, enlarged"));
+  const canvas = h("canvas", { role: "img", "aria-label": say("The window, enlarged") });
+  const figure = h("figure", { class: "lens", hidden: true }, canvas, h("figcaption", {}, say("the window, enlarged")));
   frame.append(figure);
 
   return {

@@ -26,7 +26,7 @@ const KEYS = [
   ["Esc", "back to the class token"],
   ["[ ]", "site before, site after"],
   ["h H", "next head, previous head"],
-  ["m", "mean of heads"],
+  ["m", "mean over heads"],
   ["d", "turn the direction: looks at, is looked at by"],
   ["r", "rollout through all layers, or this layer"],
   ["c", "next colormap"],

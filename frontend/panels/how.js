@@ -1,5 +1,7 @@
 // How it works: the shown mechanism in a few lines, with this photo's own numbers.
 
+import { say } from "../language/language.js";
+import { chapterFor, lessonAddress, showsOf } from "../learn/links.js";
 import { h, put } from "../ui/dom.js";
 import { networkMap } from "../kinds/network/explanation.js";
 import { positions } from "../kinds/positions/explanation.js";
@@ -32,6 +34,13 @@ export function mountHow(root, { store, session }) {
     const lines = await explained({ ...state, shown }).catch((error) => [
       h("p", { class: "note" }, error.message),
     ]);
-    if (store.get().shown?.site === shown.site) put(root, lines);
+    if (store.get().shown?.site === shown.site) put(root, lesson({ ...state, shown }), lines);
+  }
+
+  /** Where the lesson teaches what is shown. @param {Resolved} state */
+  function lesson({ chapters, models, analysisData, sample, shown }) {
+    const model = models.find(({ id }) => id === analysisData.model);
+    const found = chapterFor(chapters, shown.positions ? "positions" : showsOf(shown.site, analysisData, model));
+    return found && h("p", {}, h("a", { href: lessonAddress(found.slug, analysisData, sample) }, say("The chapter of the lesson about this")));
   }
 }

@@ -9,7 +9,7 @@ const BAR_AFTER_MS = 1000;
 /** What to do on the page, where the API's hint speaks of requests. @type {Record<string, string>} */
 const HINTS = {
   "unknown-model": "Choose one of the models above.",
-  "unknown-analysis": "An analysis lives as long as the server runs and has room for it. Open the photo again.",
+  "unknown-analysis": "It was forgotten, or the server keeps no photos and has started anew. Open the photo again.",
   "analysis-gone": "It made room for newer ones. Open the photo again.",
 };
 

@@ -1,13 +1,14 @@
 // How a picture is coloured: between which values, with which table, how opaque. One answer for the stage, the legend
 // and what is saved.
 
+import { say } from "../language/language.js";
 import { DIVERGING, isSigned, opacities } from "../paint/colormap.js";
 
 /** With zero in the middle of the colours, where values lie on both sides of it. @template {Picture} P @param {P} picture @returns {P} */
 export function balanced(picture) {
   if (!isSigned(picture) || picture.low === -picture.high) return picture;
   const end = Math.max(-picture.low, picture.high);
-  return { ...picture, low: -end, high: end, scale: `${picture.scale}, zero in the middle` };
+  return { ...picture, low: -end, high: end, scale: say("{scale}, zero in the middle", { scale: picture.scale }) };
 }
 
 /** The colours of a picture. @param {Pick<State, "colormap"> & {tables: NonNullable<State["tables"]>}} state @param {Pick<Picture, "low" | "high">} picture */
@@ -19,6 +20,6 @@ export const opacitiesOf = ({ opacity, fade }, picture) => opacities(opacity, fa
 /** What is said of a picture: what it shows, and how it is drawn. @param {Pick<State, "smooth" | "fade">} state @param {Picture} picture */
 export function said({ smooth, fade }, picture) {
   if (picture.form !== "map") return picture.sentence;
-  const growing = isSigned(picture) ? "Opacity grows with the distance from zero." : "Opacity grows with the value.";
+  const growing = isSigned(picture) ? say("Opacity grows with the distance from zero.") : say("Opacity grows with the value.");
   return [picture.sentence, fade === "value" && growing, smooth && "Smoothed between patches."].filter(Boolean).join(" ");
 }

@@ -1,5 +1,6 @@
 // What a map of the network shows, in one sentence: the server's, with what is chosen filled in.
 
+import { say } from "../language/language.js";
 import { forWords, targetOf } from "./methods.js";
 import { wordOf, wordsOf } from "./sites.js";
 
@@ -24,12 +25,12 @@ export function className(state) {
   const { analysisData: analysis } = state;
   if (forWords(analysis)) return wordsOf(analysis.output)[writtenWord(state)]?.text ?? "";
   const first = labelOf(state, targetOf(state));
-  return state.against == null ? first : `${first}” minus “${labelOf(state, state.against)}`;
+  return state.against == null ? first : say("{class}” minus “{other}", { class: first, other: labelOf(state, state.against) });
 }
 
 /** A class by its label, where that is known. @param {State} state @param {number | null} index */
 export const labelOf = ({ analysisData, labels }, index) =>
-  analysisData.predictions.find((one) => one.index === index)?.label ?? labels?.[index ?? -1] ?? `class ${index}`;
+  analysisData.predictions.find((one) => one.index === index)?.label ?? labels?.[index ?? -1] ?? say("class {index}", { index });
 
 /** Whether a class is shown that is none of the answers, so that its label is to be asked for. @param {State} state */
 export const lacksLabel = (state) =>

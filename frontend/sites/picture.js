@@ -1,5 +1,6 @@
 // What is drawn: one record for every claim, from the view and the data at hand.
 
+import { say } from "../language/language.js";
 import { focus, fuse, matrix } from "./attention_rows.js";
 import { extent, range } from "../paint/colormap.js";
 import { number } from "../ui/format.js";
@@ -33,7 +34,7 @@ import { askedGrid, attends, isOnFeatures, isScattered, onGrid, placeOf, tokenNa
  */
 export function mapPicture(made) {
   const [low, high] = extent(made.values);
-  return { form: "map", claim: "attention map", low, high, scale: "this map", marked: null, prefix: null, ...made };
+  return { form: "map", claim: "attention map", low, high, scale: say("this map"), marked: null, prefix: null, ...made };
 }
 
 /**
@@ -43,7 +44,10 @@ export function mapPicture(made) {
  * @returns {Picture}
  */
 export function attentionPicture(state, site, source) {
-  if (!site.grid) return matrixPicture(state, site, source, `every query (rows) against every key (columns). ${site.note ?? ""}`.trim());
+  if (!site.grid) {
+    const whole = matrixPicture(state, site, source, say("every query (rows) against every key (columns)"));
+    return { ...whole, sentence: `${whole.sentence} ${site.note ?? ""}`.trim() };
+  }
   const token = shownToken(state, site);
   const head = headOf(state, source.heads);
   const all = state.direction === "from" ? source.row(token) : source.column(token);
@@ -51,7 +55,7 @@ export function attentionPicture(state, site, source) {
   return mapPicture({
     values: onGrid(values, site),
     grid: site.grid,
-    sentence: `${headOfSite(site, head, source.heads)}: ${lookOf(state, tokenName(token, site))}.`,
+    sentence: sentenceOf(headOfSite(site, head, source.heads), lookOf(state, tokenName(token, site))),
     marked: placeOf(token, site),
     prefix: site.prefix_tokens ? values.slice(0, site.prefix_tokens) : null,
   });
@@ -70,8 +74,8 @@ export function matrixPicture(state, site, source, said, more) {
     form: "matrix",
     values: matrix(source, head),
     grid: { rows: source.queries, columns: source.keys },
-    scale: "this matrix",
-    sentence: `${headOfSite(site, head, source.heads)}: ${said}`,
+    scale: say("this matrix"),
+    sentence: sentenceOf(headOfSite(site, head, source.heads), said),
     ...more,
   });
 }
@@ -90,7 +94,7 @@ export function headsPicture(state, site, { shape, data }, said, more) {
   return mapPicture({
     values: fuse(data, heads, head),
     grid: knownGrid([rows, columns], [site]),
-    sentence: `${headOfSite(site, head, heads)}: ${said}.`,
+    sentence: sentenceOf(headOfSite(site, head, heads), said),
     ...more,
   });
 }
@@ -102,8 +106,8 @@ export function headsPicture(state, site, { shape, data }, said, more) {
  * @returns {Picture}
  */
 export function placePicture(state, site, cell, map) {
-  const said = lookOf(state, `the patch at row ${cell.row}, column ${cell.column}`);
-  return headsPicture(state, site, map, `${said}${site.windows ? " in its window" : ""}`, {
+  const said = lookOf(state, say("the patch at row {row}, column {column}", { row: cell.row, column: cell.column }));
+  return headsPicture(state, site, map, site.windows ? say("{look} in its window", { look: said }) : said, {
     marked: cell,
     markedGrid: askedGrid(site, state.direction) ?? undefined,
   });
@@ -122,19 +126,21 @@ export function networkPicture(state, { shape, data }) {
     values: data,
     grid: knownGrid(shape, state.analysisData?.sites),
     sentence: networkSentence(state),
-    ...(signed && { low: -end, high: end, scale: "this map, zero in the middle" }),
+    ...(signed && { low: -end, high: end, scale: say("this map, zero in the middle") }),
   });
 }
 
 /** @param {Cell} cell @param {{values: (number | null)[][], shape: number[]}} similarity as the API tells it @returns {Picture} */
 export function positionPicture(cell, { values, shape }) {
   const flat = Float32Array.from(values.flat(), (value) => value ?? NaN);
-  const apart = flat.some(Number.isNaN) ? " in its patch" : "";
+  const place = { row: cell.row, column: cell.column };
   return mapPicture({
     claim: POSITION_CLAIM,
     values: flat,
     grid: gridOf(shape),
-    sentence: `How alike the position of row ${cell.row}, column ${cell.column} is to every other's${apart}: the cosine of the vectors that tell patches where they are. The photo plays no part.`,
+    sentence: flat.some(Number.isNaN)
+      ? say("How alike the position of row {row}, column {column} is to every other's in its patch: the cosine of the vectors that tell patches where they are. The photo plays no part.", place)
+      : say("How alike the position of row {row}, column {column} is to every other's: the cosine of the vectors that tell patches where they are. The photo plays no part.", place),
     marked: cell,
   });
 }
@@ -142,17 +148,20 @@ export function positionPicture(cell, { values, shape }) {
 /** Between which bounds a gate's factors are, where that is known. @param {Site} site */
 function spanned({ range: bounds }) {
   const [low, high] = bounds ?? [0, 1];
-  return low == null || high == null ? "" : `, ${number(low)} to ${number(high)},`;
+  return low == null || high == null ? "" : say(", {low} to {high},", { low: number(low), high: number(high) });
 }
 
 /** @param {Site} site @param {{shape: number[], data: Float32Array}} gate @returns {Picture} */
 export function spatialGatePicture(site, { shape, data }) {
+  const told = { layer: site.layer, bounds: spanned(site) };
   return mapPicture({
     claim: "gate",
     values: data,
     grid: gridOf(shape),
-    scale: "this mask",
-    sentence: `Spatial gate ${site.layer}: the factor${spanned(site)} that every place of the feature map is multiplied by${site.note?.includes("mask a channel") ? ", mean over the masks of its channels" : ""}.`,
+    scale: say("this mask"),
+    sentence: hasManyMasks(site)
+      ? say("Spatial gate {layer}: the factor{bounds} that every place of the feature map is multiplied by, mean over the masks of its channels.", told)
+      : say("Spatial gate {layer}: the factor{bounds} that every place of the feature map is multiplied by.", told),
   });
 }
 
@@ -166,8 +175,8 @@ export function channelPicture(site, gate, channel, { shape, data }) {
     claim: "feature map",
     values: data,
     grid: gridOf(shape),
-    scale: "this feature map",
-    sentence: `Channel gate ${site.layer}: the feature map of channel ${channel} before the gate, which multiplies it by ${number(gate[channel])}.`,
+    scale: say("this feature map"),
+    sentence: say("Channel gate {layer}: the feature map of channel {channel} before the gate, which multiplies it by {gate}.", { layer: site.layer, channel, gate: number(gate[channel]) }),
   });
 }
 
@@ -182,8 +191,8 @@ export function gridPicture(site, sampling) {
     high: 0,
     scale: "",
     sentence: isOnFeatures(site)
-      ? `Spatial transformer ${site.layer}, on a feature map: the grid on the photo is where each place beside it was read, through what came before.`
-      : `Spatial transformer ${site.layer}: the grid on the photo is where each pixel of the picture beside it was read.`,
+      ? say("Spatial transformer {layer}, on a feature map: the grid on the photo is where each place beside it was read, through what came before.", { layer: site.layer })
+      : say("Spatial transformer {layer}: the grid on the photo is where each pixel of the picture beside it was read.", { layer: site.layer }),
     marked: null,
     prefix: null,
   };
@@ -192,7 +201,7 @@ export function gridPicture(site, sampling) {
 /** Ends the colours below the peaks, and says so. @param {Picture} picture @returns {Picture} */
 export function clipPeaks(picture) {
   const [low, high] = range(picture.values, true);
-  return { ...picture, low, high, scale: "top 5 % alike", sentence: `${picture.sentence} Peaks clipped.` };
+  return { ...picture, low, high, scale: say("top 5 % alike"), sentence: say("{sentence} Peaks clipped.", { sentence: picture.sentence }) };
 }
 
 /** The grid of an array whose last two axes are row and column. @param {number[]} shape */
@@ -208,11 +217,17 @@ function knownGrid(shape, sites = []) {
   return sites.flatMap((site) => [site.grid, site.key_grid, site.query_grid]).find(fits) ?? plain;
 }
 
+/** Whether its note, which is in the page's language, says that each channel has a mask of its own. @param {Site} site */
+const hasManyMasks = (site) => site.note?.includes(say("One mask a channel"));
+
+/** @param {string} where @param {string} what */
+const sentenceOf = (where, what) => say("{where}: {what}.", { where, what });
+
 /** @param {Site} site @param {import("./attention_rows.js").Head} head @param {number} heads */
-const headOfSite = (site, head, heads) => `Attention ${site.layer}, ${headName(head, heads)}`;
+const headOfSite = (site, head, heads) => say("Attention {layer}, {head}", { layer: site.layer, head: headName(head, heads) });
 
 /** Whose look it is, in the chosen direction. @param {State} state @param {string} name */
-const lookOf = (state, name) => (state.direction === "from" ? `what ${name} looks at` : `what looks at ${name}`);
+const lookOf = (state, name) => (state.direction === "from" ? say("what {name} looks at", { name }) : say("what looks at {name}", { name }));
 
 /** What is asked: the patch under the pointer unless one is pinned. @param {State} state @returns {import("../state/store.js").Query} */
 export const askedQuery = ({ query, hover }) => (query === "cls" && hover ? hover : query);
@@ -228,9 +243,9 @@ export const headOf = (state, heads) =>
 
 /** @param {import("./attention_rows.js").Head} head @param {number} heads */
 export function headName(head, heads) {
-  if (heads === 1) return "its one head";
-  if (typeof head === "number") return `head ${head}`;
-  return { mean: "mean of heads", max: "maximum over heads", min: "minimum over heads" }[head];
+  if (heads === 1) return say("its one head");
+  if (typeof head === "number") return say("head {head}", { head });
+  return { mean: say("mean over heads"), max: say("maximum over heads"), min: say("minimum over heads") }[head];
 }
 
 /** The channel to draw: the chosen one, else the one the gate lets through most. @param {State} state @param {Float32Array} gate */

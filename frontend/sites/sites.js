@@ -1,5 +1,7 @@
 // What a site is called, drawn as and can show.
 
+import { say } from "../language/language.js";
+
 /** Whether queries look at keys there. @param {Site} site @returns {site is AttentionSite} */
 export const attends = (site) => site?.heads != null;
 
@@ -29,12 +31,12 @@ export const ownWords = (site) => isWordMatrix(site) && site.query_labels.join("
 /** What an attention is between, in a few words. @param {Site} site */
 export function roleOf(site) {
   if (!attends(site)) return "";
-  if (isCross(site)) return "cross-attention, from words to the photo";
-  if (isMasked(site)) return "masked self-attention between words";
+  if (isCross(site)) return say("cross-attention, from words to the photo");
+  if (isMasked(site)) return say("masked self-attention between words");
   if (isWordMatrix(site)) {
-    return ownWords(site) ? "self-attention between the words read" : "cross-attention, from words to words";
+    return ownWords(site) ? say("self-attention between the words read") : say("cross-attention, from words to words");
   }
-  return site.windows ? "self-attention within windows" : "self-attention";
+  return site.windows ? say("self-attention within windows") : say("self-attention");
 }
 
 /** Whether its windows are the patches of other sites: attention inside each patch (TNT). @param {Site} site @param {Site[]} sites */
@@ -130,7 +132,7 @@ export function channelMean({ shape: [channels, rows, columns], data }) {
 }
 
 /** What prefix tokens are called. @param {number} index */
-export const prefixName = (index) => (index === 0 ? "class token" : `register token ${index}`);
+export const prefixName = (index) => (index === 0 ? say("class token") : say("register token {index}", { index }));
 
 /** The token a query means, or null where it is not in this site. @param {import("../state/store.js").Query} query @param {Site} site */
 export function tokenOf(query, site) {
@@ -159,8 +161,8 @@ export function placeOf(token, site) {
 /** @param {number} token @param {Site} site */
 export function tokenName(token, site) {
   const place = placeOf(token, site);
-  if (place) return `the patch at row ${place.row}, column ${place.column}`;
-  return token < site.prefix_tokens ? `the ${prefixName(token)}` : `token ${token}`;
+  if (place) return say("the patch at row {row}, column {column}", { row: place.row, column: place.column });
+  return token < site.prefix_tokens ? say("the {token}", { token: prefixName(token) }) : say("token {token}", { token });
 }
 
 /** The words that were written; none of a network that writes none. @param {Output} output @returns {Word[]} */

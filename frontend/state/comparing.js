@@ -1,5 +1,6 @@
 // The part of the session that looks at the shown photo with other networks, without bringing them on screen.
 
+import { say } from "../language/language.js";
 import * as api from "../api/api.js";
 import { cellAt, fromAnalysis } from "../geometry.js";
 import { kindOf } from "../kinds/registry.js";
@@ -11,7 +12,7 @@ export function comparing(shownPhoto) {
     /** The shown photo seen by another network. @param {string} model @param {AbortSignal} signal */
     analyseWith(model, signal) {
       const photo = shownPhoto();
-      if (!photo) throw new Error("There is no photo.");
+      if (!photo) throw new Error(say("There is no photo."));
       return api.analyse(photo, model, 1, signal);
     },
     /**

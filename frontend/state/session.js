@@ -1,6 +1,7 @@
 // What has been loaded, and the loading of more: photos, analyses and, for the shown analysis, whatever a panel
 // needs of its sites. Values that are at hand are given at once, so that a hover never waits.
 
+import { say } from "../language/language.js";
 import * as api from "../api/api.js";
 import { Cache } from "./cache.js";
 import { comparing } from "./comparing.js";
@@ -141,7 +142,7 @@ export function createSession(store) {
       if (signal.aborted || !store.get().busy || card.status !== "loading" || !card.progress) return;
       const { received_bytes: received, total_bytes: total } = card.progress;
       store.set({
-        busy: { text: `Loading the weights of ${card.title}`, progress: total ? received / total : null },
+        busy: { text: say("Loading the weights of {title}", { title: card.title }), progress: total ? received / total : null },
       });
     }, 1000);
     return () => clearInterval(timer);
@@ -189,7 +190,7 @@ export function createSession(store) {
   return {
     /** @param {Sample} sample a row of samples.json @param {{linked?: boolean}} [options] linked: keep the view the address asks for */
     openSample(sample, { linked = false } = {}) {
-      return exclusively(`Looking at ${sample.title}`, async (signal) => {
+      return exclusively(say("Looking at {title}", { title: sample.title }), async (signal) => {
         const { model } = store.get();
         const blob = await api.samplePhoto(sample.file, signal);
         const suitable = linked && model ? model : modelFor(sample, store.get());
@@ -198,19 +199,19 @@ export function createSession(store) {
     },
     /** @param {Blob} blob */
     openPhoto(blob) {
-      return exclusively("Looking at your photo", (signal) =>
+      return exclusively(say("Looking at your photo"), (signal) =>
         analyse(blob, store.get().model, signal, { sample: null, linked: false }),
       );
     },
     /** @param {string} text @param {{model?: string | null, linked?: boolean}} [options] */
     openText(text, { model = store.get().model, linked = false } = {}) {
-      return exclusively("Reading your sentence", (signal) => readText(text, model ?? "", signal, linked));
+      return exclusively(say("Reading your sentence"), (signal) => readText(text, model ?? "", signal, linked));
     },
     /** The same photo or sentence, written about with another search. @param {number} beams */
     chooseBeams(beams) {
       const { model, text, sample } = store.get();
       store.set({ beams });
-      return exclusively("Writing again", async (signal) => {
+      return exclusively(say("Writing again"), async (signal) => {
         if (text != null) await readText(text, model ?? "", signal, true);
         else if (lastPhoto) await analyse(lastPhoto.blob, model, signal, { sample, linked: true });
         if (!signal.aborted) store.set({ word: null });
@@ -218,7 +219,7 @@ export function createSession(store) {
     },
     /** @param {string} id */
     openAnalysis(id) {
-      return exclusively("Opening the analysis", async (signal) => {
+      return exclusively(say("Opening the analysis"), async (signal) => {
         const found = await api.analysis(id, signal);
         if (found.of) store.set({ edits: found.edits, unedited: false });
         const analysis = found.of ? await api.analysis(found.of, signal) : found;
@@ -230,7 +231,7 @@ export function createSession(store) {
     },
     /** @param {string} model */
     chooseModel(model) {
-      return exclusively("Looking with another model", async (signal) => {
+      return exclusively(say("Looking with another model"), async (signal) => {
         const { models } = store.get();
         const row = models.find((one) => one.id === model) ?? (await api.model(model));
         if (row.reads === "text") {

@@ -54,6 +54,7 @@ import { COLORMAPS } from "../paint/colormap.js";
  * @property {Picture | null} picture
  * @property {string[] | null} labels  of the classes of the shown network, once they were wanted
  * @property {Record<string, number>} summaries  one number a site, by its id
+ * @property {import("../learn/types.js").About[]} chapters  of the lesson, in their order
  * @property {number} attempt  counts up to draw once more what could not be drawn
  * @property {Blob[]} own  photos that were brought, in their order
  * @property {boolean} pending

@@ -1,5 +1,7 @@
 // Numbers and sizes in words.
 
+import { say } from "../language/language.js";
+
 /** Three significant digits, plain where it can be. @param {number} value */
 export function number(value) {
   if (!Number.isFinite(value)) return String(value);
@@ -13,9 +15,9 @@ export function number(value) {
 
 /** One decimal where a whole number would say too little. @param {number} value 0…1 */
 export function percent(value) {
-  if (value > 0 && value < 0.0005) return "< 0.1 %";
+  if (value > 0 && value < 0.0005) return say("< 0.1 %");
   const fine = value < 0.0995 || (value > 0.9905 && value < 0.9995);
-  return `${(100 * value).toFixed(fine ? 1 : 0)} %`;
+  return say("{n} %", { n: (100 * value).toFixed(fine ? 1 : 0) });
 }
 
 /** @param {number | null | undefined} bytes */
@@ -28,13 +30,13 @@ export function size(bytes) {
 /** @param {number | null | undefined} parameters */
 export function count(parameters) {
   if (parameters == null) return "";
-  if (parameters < 1e6) return `${Math.round(parameters / 1e3)} k`;
-  return `${(parameters / 1e6).toFixed(1)} M`;
+  if (parameters < 1e6) return say("{n} k", { n: Math.round(parameters / 1e3) });
+  return say("{n} M", { n: (parameters / 1e6).toFixed(1) });
 }
 
 /** @param {number} seconds */
 export function duration(seconds) {
-  if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
+  if (seconds < 60) return say("{n} s", { n: Math.max(1, Math.round(seconds)) });
   const minutes = Math.round(seconds / 60);
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return minutes < 60 ? say("{minutes} min", { minutes }) : say("{hours} h {minutes} min", { hours: Math.floor(minutes / 60), minutes: minutes % 60 });
 }

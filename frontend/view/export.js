@@ -1,5 +1,7 @@
 // The picture as a PNG: the photo at its own size, the overlay drawn pixel by pixel, the legend and the sentence.
 
+import { say } from "../language/language.js";
+import { claimName } from "../sites/claims.js";
 import { normalise } from "../paint/colormap.js";
 import { opacitiesOf, said, tableOf } from "../sites/drawn.js";
 import { drawGrid, warpedCanvas } from "../kinds/warp/export.js";
@@ -122,7 +124,7 @@ function compose(state, read, times) {
 export function told({ picture, model, analysisData: analysis, smooth, fade }) {
   const wrote = analysis.output && "words" in analysis.output ? `“${analysis.output.text}”.` : "";
   const read = analysis.text != null ? `“${analysis.text}” →` : "";
-  return [read, wrote, said({ smooth, fade }, picture), `${model}, ${picture.claim}.`].filter(Boolean).join(" ");
+  return [read, wrote, said({ smooth, fade }, picture), say("{model}, {claim}.", { model, claim: claimName(picture.claim) })].filter(Boolean).join(" ");
 }
 
 /** @param {CanvasRenderingContext2D} context @param {Drawn} state @param {number} scale */

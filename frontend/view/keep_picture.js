@@ -1,6 +1,7 @@
 // Keeps the picture in step with the view: whenever what is asked for changes, the picture is made anew, and what
 // is likely asked for next is fetched while the page is idle.
 
+import { say } from "../language/language.js";
 import { asProblem } from "../api/api.js";
 import { forWords, isForClass } from "../sites/methods.js";
 import { lacksLabel } from "../sites/network_sentences.js";
@@ -61,7 +62,7 @@ export function keepPicture({ store, session }) {
 function afterEdits(picture, { analysisData: { of, edits, sites } }) {
   if (!of) return picture;
   const what = edits.map((edit) => said(edit, sites)).join("; ");
-  return { ...picture, sentence: `${picture.sentence.replace(/\.$/, "")}. Edited: ${what}.` };
+  return { ...picture, sentence: say("{sentence} Edited: {what}.", { sentence: picture.sentence.replace(/[.。]?$/, say(".")), what }) };
 }
 
 /** @param {Resolved} state @param {Session} session */

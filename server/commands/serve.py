@@ -65,9 +65,11 @@ def _serve(settings: Settings, listener: socket.socket, *, in_browser: bool) -> 
     # Imported now, so that the line above is there while torch takes its second.
     from fovea.models.catalog.catalog import UnknownModel
     from fovea.server.app import create_app
+    from fovea.server.engine import memory
     from fovea.server.engine.device import pick_device
     from fovea.server.http import connections
 
+    memory.settle()
     write_logs(settings)
     catalog = catalogue(settings)
     try:

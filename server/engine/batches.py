@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from fovea.server.engine.budget import Share
 from fovea.server.engine.engine import Engine
 from fovea.server.engine.jobs import KEPT, Job
+from fovea.server.engine.recall import Recall
 from fovea.server.problems import (
     Internal,
     JobCancelled,
@@ -69,8 +70,8 @@ class Batch:
 class Batches:
     """The batches of a server, the newest ones; used from the event loop."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, recall: Recall) -> None:
+        self._engine, self._recall = engine, recall
         self._kept: OrderedDict[str, Batch] = OrderedDict()
         two_passes = 2 * engine.inference.max_batch
         most = max(1, engine.places.most_of_one // 2)
@@ -135,13 +136,13 @@ class Batches:
         batch.share.keep(batch.held)
         self._tell(batch)
 
-    def refuse(self, batch: Batch) -> None:
+    async def refuse(self, batch: Batch) -> None:
         """The request turned out to be none: what it has made so far is forgotten."""
         self._engine.shelf.jobs.cancel(batch.job)
         self._kept.pop(batch.job.id, None)
         for analysis in batch._fresh:
-            if self._engine.store.find(analysis) is not None:
-                self._engine.store.forget(analysis, batch.maker)
+            if await self._recall.known(analysis):
+                await self._recall.forget(analysis, batch.maker)
 
     async def _look(self, batch: Batch, entry: Entry, photo: bytes) -> None:
         engine = self._engine
@@ -153,9 +154,9 @@ class Batches:
                     except QueueFull:
                         await asyncio.sleep(TURN_S)
                         continue
-                    if batch.maker not in engine.store.makers(found.id):
+                    if not await self._recall.made(found.id, batch.maker):
                         batch._fresh.add(found.id)
-                    engine.store.made_by(found.id, batch.maker)
+                    await self._recall.sign(found.id, batch.maker)
                     entry.analysis = found.id
         except Problem as problem:
             entry.problem = problem

@@ -47,6 +47,7 @@ class Budget:
         self.nbytes, self.most_waiting, self.patience_s = nbytes, most_waiting, patience_s
         self.wait_s, self.newest_first = wait_s, newest_first
         self.held = 0
+        self.served = 0
         self.refused = 0
         self._waiting: deque[_Waiter] = deque()
 
@@ -76,6 +77,7 @@ class Budget:
                 actual=nbytes,
             )
         await self._take(nbytes)
+        self.served += 1
         return Share(self, nbytes)
 
     def give(self, nbytes: int) -> None:

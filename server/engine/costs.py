@@ -12,12 +12,20 @@ DRAWN = 9
 """Drawing over a whole photo and encoding it: the picture and the file."""
 
 
-def decoding(data: bytes, max_pixels: int) -> int:
+def decoding(data: bytes, max_pixels: int, kept: bool = False) -> int:
     """By the file's header; 0 where `decode` will refuse it: no header that is understood, or more
-    pixels than are decoded.
+    pixels than are decoded. kept: the photo is written to the photo store after that.
     """
     found = cost.of(data)
-    return 0 if found is None or found.pixels > max_pixels else found.total
+    if found is None or found.pixels > max_pixels:
+        return 0
+    upright = found.pixels * cost.PHOTO
+    return max(found.total, upright + keeping(upright)) if kept else found.total
+
+
+def keeping(nbytes: int) -> int:
+    """Encoding a photo of so many bytes for the photo store, beside the photo itself."""
+    return nbytes * DRAWN // cost.PHOTO
 
 
 def drawing(width: int, height: int) -> int:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import Any, Literal, TypeVar
@@ -28,7 +28,7 @@ from fovea.models.methods.base import Probe
 from fovea.models.records import Site
 from fovea.models.running.tasks import GREEDY, Search, task_of
 from fovea.models.tracing.operations import Workings
-from fovea.server.engine import costs, editing
+from fovea.server.engine import costs, editing, keeping, memory
 from fovea.server.engine.admission import Place, Places
 from fovea.server.engine.analysis import Analysis, analysis_id
 from fovea.server.engine.budget import UPLOADS, Budget
@@ -40,12 +40,14 @@ from fovea.server.engine.results import Results
 from fovea.server.engine.shelf import Shelf
 from fovea.server.engine.store import Store
 from fovea.server.engine.threads import use_one_core
+from fovea.server.engine.underway import Underway
 from fovea.server.intake import imaging
 from fovea.server.intake.given import Given, Text
 from fovea.server.intake.imaging import Photo
 from fovea.server.intake.text import given_to
 from fovea.server.problems import MapNotPossible, NotReady, Problem, ShuttingDown, WrongInput
 from fovea.server.settings import Settings
+from fovea.server.storage.archive import Archive
 
 log = logging.getLogger("fovea.engine")
 
@@ -70,24 +72,25 @@ async def _nothing() -> None:
     pass
 
 
-@dataclass(eq=False, slots=True)
-class _Underway:
-    """An analysis or a map in the making, and how many wait for it."""
-
-    task: asyncio.Task[Any]
-    waiters: int = 0
-
-
 class Engine:
     """One a server. All methods are called on the event loop; make it with a running one.
 
     warm_up: proves that the default network works, as a server does before it says it is ready.
+    archive: where photos outlive the process; None where they do not.
     """
 
-    def __init__(self, catalog: Catalog, settings: Settings, *, warm_up: bool = True) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        settings: Settings,
+        *,
+        warm_up: bool = True,
+        archive: Archive | None = None,
+    ) -> None:
         imaging.pin_pillow()
         self.settings = settings
         self.catalog = catalog
+        self.archive = archive
         self.device = pick_device(settings.device)
         on_gpu = self.device.type != "cpu"
         # Larger batches gain nothing on a CPU, and alone every photo gets the same bits every time.
@@ -99,6 +102,7 @@ class Engine:
         )
         self.inference = InferenceThreads(self.device, max_batch, settings.inference_threads)
         self.places = Places(settings.queue_size, self._wait_s)
+        self.inference.coming = lambda: self.places.taken
         self.answers = Places(settings.queue_size * ANSWERS, self._wait_s)
         share = int(settings.work_budget_bytes * UPLOADS)
         self.uploads = Budget(share, UPLOADS_WAITING, wait_s=self._wait_s, newest_first=True)
@@ -109,7 +113,7 @@ class Engine:
         self._threads = ThreadPoolExecutor(
             settings.decode_threads, thread_name_prefix="decode", initializer=use_one_core
         )
-        self._underway: dict[str, _Underway] = {}
+        self.underway = Underway()
         self._maps: dict[str, Any] = {}
         self._learned: dict[str, Any] = {}
         self._workings: dict[str, Workings] = {}
@@ -117,6 +121,9 @@ class Engine:
         self._closing = False
         warming = self._keep_warming_up() if warm_up else _nothing()
         self._warm_up = asyncio.create_task(warming)
+        self._tidying = asyncio.create_task(
+            memory.keep_small(lambda: self.inference.passes + self.work.served)
+        )
 
     async def analyse(
         self,
@@ -130,65 +137,90 @@ class Engine:
         the bytes are not needed any more.
         """
         async with AsyncExitStack() as stack:
-            place = stack.enter_context(self._admission())
+            place = stack.enter_context(self.admission())
             started = perf_counter()
             read: Photo | str
             if isinstance(sent, str):
                 read = sent
             else:
                 most = self.settings.max_pixels
-                cost = await self._in_thread(costs.decoding, sent, most)
+                cost = await self.in_thread(costs.decoding, sent, most, bool(self.archive))
                 share = await stack.enter_async_context(self.work.hold(cost))
-                read = await self._in_thread(imaging.decode, sent, most)
-                share.keep(read.pixels.nbytes)
+                read = await self.in_thread(imaging.decode, sent, most)
+                encoding = costs.keeping(read.pixels.nbytes) if self.archive else 0
+                share.keep(read.pixels.nbytes + encoding)
             reads: Literal["photo", "text"] = "text" if isinstance(sent, str) else "photo"
             del sent
             on_read()
             decode_ms = (perf_counter() - started) * 1000
             if model is None:
                 model = await self.default_model(reads)
-            loaded = await self._network(model, place)
-            given = await self._in_thread(given_to, loaded.spec, read)
+            loaded = await self.network(model, place)
+            if isinstance(read, Photo):  # Nothing to be done: cutting into words is for sentences.
+                given = given_to(loaded.spec, read)
+            else:
+                given = await self.in_thread(given_to, loaded.spec, read)
             key = analysis_id(given, loaded, self.settings.key, search)
-            if kept := self.store.find(key):
+            if kept := await self._here(key):
                 return kept
             given = self.store.photo(given.digest) or given
-            return await self._once(key, lambda: self._make(key, given, loaded, decode_ms, search))
+            return await self.underway.once(
+                key, lambda: self._make(key, given, loaded, decode_ms, search)
+            )
 
-    async def edited(self, analysis: Analysis, edits: tuple[Edit, ...]) -> Analysis:
-        """The analysis of the same photo or sentence by the network with these edits.
+    async def edited(self, base: Analysis, edits: tuple[Edit, ...]) -> Analysis:
+        """The analysis of the same photo or sentence by the network with these edits. base: one
+        without edits.
 
-        Raises EditRefused before any pass for edits that make no sense there. Edits of an edited
-        analysis are made besides its own.
+        Raises EditRefused before any pass for edits that make no sense there.
         """
-        edits = (*analysis.edits, *edits)
-        base = self.store.get(analysis.of) if analysis.of else analysis
-        await self._in_thread(editing.check, base, edits)
+        await self.in_thread(editing.check, base, edits)
         key = editing.edited_id(base, edits)
-        if kept := self.store.find(key):
+        if kept := await self._here(key):
             return kept
 
         async def make() -> Analysis:
-            with self._admission() as place:
-                loaded = await self._network(base.model.id, place)
-                started = perf_counter()
-                given = await self._in_thread(editing.with_hidden, base, edits) or base.text
-                assert given is not None
-                inputs, geometry = await self._in_thread(to_input, given, loaded.spec)
-                before = {"preprocess": (perf_counter() - started) * 1000}
-                notes: list[str] = []
-                ask = editing.outcome_of(base, edits, notes)
-                try:
-                    asked = self.inference.submit_again(loaded, inputs, ask)
-                    outcome = await asyncio.wrap_future(asked)
-                except RefusedEdit as error:
-                    raise editing.refused(error) from error
-            found = await self._in_thread(conclude, key, given, loaded, geometry, outcome, before)
-            found = replace(found, of=base.id, edits=edits, warnings=(*found.warnings, *notes))
+            with self.admission() as place:
+                loaded = await self.network(base.model.id, place)
+                found = await self.seen_edited(key, base, edits, loaded)
+                found = await self._keep(found, base)
             self.store.put(found)
             return found
 
-        return await self._once(key, make)
+        return await self.underway.once(key, make)
+
+    async def seen(
+        self,
+        key: str,
+        given: Given,
+        loaded: LoadedModel,
+        search: Search,
+        before_ms: Mapping[str, float],
+    ) -> Analysis:
+        """What a network sees, by one pass, in the caller's place of the queue; it is not kept."""
+        started = perf_counter()
+        inputs, geometry = await self.in_thread(to_input, given, loaded.spec)
+        before = {**before_ms, "preprocess": (perf_counter() - started) * 1000}
+        outcome = await asyncio.wrap_future(self.inference.submit(loaded, inputs, search))
+        return await self.in_thread(conclude, key, given, loaded, geometry, outcome, before)
+
+    async def seen_edited(
+        self, key: str, base: Analysis, edits: tuple[Edit, ...], loaded: LoadedModel
+    ) -> Analysis:
+        """The same with edits, which are checked already."""
+        started = perf_counter()
+        given = await self.in_thread(editing.with_hidden, base, edits) or base.text
+        assert given is not None
+        inputs, geometry = await self.in_thread(to_input, given, loaded.spec)
+        before = {"preprocess": (perf_counter() - started) * 1000}
+        notes: list[str] = []
+        ask = editing.outcome_of(base, edits, notes)
+        try:
+            outcome = await asyncio.wrap_future(self.inference.submit_again(loaded, inputs, ask))
+        except RefusedEdit as error:
+            raise editing.refused(error) from error
+        found = await self.in_thread(conclude, key, given, loaded, geometry, outcome, before)
+        return replace(found, of=base.id, edits=edits, warnings=(*found.warnings, *notes))
 
     async def again(
         self, analysis: Analysis, key: str, ask: Again[T], *, of_network: bool = False
@@ -255,13 +287,14 @@ class Engine:
         """Finish what is under way, then end the threads."""
         self._closing = True
         self._warm_up.cancel()
+        self._tidying.cancel()
         self.shelf.jobs.close()
-        tasks = [underway.task for underway in self._underway.values()]
-        if tasks:
-            await asyncio.wait(tasks, timeout=self.settings.shutdown_timeout_s)
+        await self.underway.ended(self.settings.shutdown_timeout_s)
         await asyncio.to_thread(self.inference.close)
         self._threads.shutdown(wait=False, cancel_futures=True)
         self.shelf.close()
+        if self.archive is not None:
+            self.archive.close()
 
     @property
     def admitted(self) -> int:
@@ -277,46 +310,42 @@ class Engine:
         """When to come back, in whole seconds."""
         return self.inference.wait_s
 
-    def _admission(self) -> AbstractContextManager[Place]:
+    def admission(self) -> AbstractContextManager[Place]:
         """Counts a photo in, or turns it away: the queue's bound holds for decoding as well."""
         if self._closing:
             raise ShuttingDown("The server is stopping.")
         return self.places.one()
 
-    async def _network(self, model: str, place: Place) -> LoadedModel:
+    async def network(self, model: str, place: Place) -> LoadedModel:
         """Others use the place while this one's network is loaded, or downloaded before."""
         if self.shelf.loaded(model) is not None:
             return await self.shelf.get(model)
         async with place.lent():
             return await self.shelf.get(model)
 
-    async def _once(self, key: str, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """What `make` gives, run once for all who wait; cancelled when the last of them leaves."""
-        underway = self._underway.get(key)
-        if underway is None:
-            underway = self._underway[key] = _Underway(asyncio.create_task(make()))
-        underway.waiters += 1
-        try:
-            made: T = await asyncio.shield(underway.task)
-            return made
-        finally:
-            underway.waiters -= 1
-            if not underway.waiters:
-                # Whoever asks from now on begins anew rather than joins what is being cancelled.
-                del self._underway[key]
-                underway.task.cancel()
-
     async def _make(
         self, key: str, given: Given, loaded: LoadedModel, decode_ms: float, search: Search
     ) -> Analysis:
-        started = perf_counter()
-        inputs, geometry = await self._in_thread(to_input, given, loaded.spec)
-        preprocess_ms = (perf_counter() - started) * 1000
-        outcome = await asyncio.wrap_future(self.inference.submit(loaded, inputs, search))
-        before = {"decode": decode_ms, "preprocess": preprocess_ms}
-        analysis = await self._in_thread(conclude, key, given, loaded, geometry, outcome, before)
-        self.store.put(analysis)
-        return analysis
+        found = await self.seen(key, given, loaded, search, {"decode": decode_ms})
+        found = await self._keep(found, found, search)
+        self.store.put(found)
+        return found
+
+    async def _here(self, key: str) -> Analysis | None:
+        """The analysis if it is kept, here and in the archive, where it then counts as just sent:
+        another instance may have been told to forget it.
+        """
+        kept = self.store.find(key)
+        if kept is not None and self.archive is not None and not await self.archive.refresh(key):
+            self.store.forget(key)
+            return None
+        return kept
+
+    async def _keep(self, found: Analysis, base: Analysis, search: Search = GREEDY) -> Analysis:
+        """The analysis as it is told, once the archive has what makes it again."""
+        if self.archive is None:
+            return found
+        return await keeping.keep(self.archive, found, base, search)
 
     async def _kept(
         self, kept: dict[str, T], most: int, key: str, analysis: Analysis, ask: Again[T]
@@ -326,10 +355,10 @@ class Engine:
             return kept[key]
 
         async def make() -> T:
-            with self._admission() as place:
-                loaded = await self._network(analysis.model.id, place)
+            with self.admission() as place:
+                loaded = await self.network(analysis.model.id, place)
                 given = analysis.photo or analysis.text
-                inputs, _ = await self._in_thread(to_input, given, loaded.spec)
+                inputs, _ = await self.in_thread(to_input, given, loaded.spec)
                 asked = self.inference.submit_again(loaded, inputs, ask)
                 try:
                     found = await asyncio.wrap_future(asked)
@@ -340,9 +369,9 @@ class Engine:
                 kept.pop(next(iter(kept)))
             return found
 
-        return await self._once(key, make)
+        return await self.underway.once(key, make)
 
-    async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
+    async def in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
     async def _keep_warming_up(self) -> None:
@@ -355,7 +384,7 @@ class Engine:
                 blank: Given = Photo(np.full((64, 64, 3), 128, np.uint8), "", "", ())
                 if task_of(loaded.spec.task).reads == "text":
                     blank = Text("", (loaded.spec.labels or ())[-1:])
-                inputs, _ = await self._in_thread(to_input, blank, loaded.spec)
+                inputs, _ = await self.in_thread(to_input, blank, loaded.spec)
                 outcome = await asyncio.wrap_future(self.inference.submit(loaded, inputs))
                 await self.learned(conclude("", blank, loaded, None, outcome, {}))
                 self.not_ready = None

@@ -23,7 +23,7 @@ from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.engine import Engine
 from fovea.server.engine.inference import Again
 from fovea.server.engine.jobs import Job, Kind, Report
-from fovea.server.problems import JobCancelled, QueueFull
+from fovea.server.problems import AnalysisGone, JobCancelled, QueueFull
 
 T = TypeVar("T")
 
@@ -78,7 +78,11 @@ class Passes:
                 sleep(full.retry_after_s or 1)
 
     async def _still_kept(self) -> None:
-        self.engine.store.get(self.analysis.id)
+        try:
+            self.engine.store.get(self.analysis.id)
+        except AnalysisGone:
+            if self.engine.archive is None:  # Else it only made room, and can be had again.
+                raise
 
     def _check(self) -> None:
         if self.stopped():

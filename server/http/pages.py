@@ -31,6 +31,9 @@ HERE = Path(__file__).parent
 FRONTEND = HERE.parents[1] / "frontend"
 HTML = "text/html"
 
+LESSON = FRONTEND / "learn"
+CHAPTERS = LESSON / "chapters"
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -96,6 +99,22 @@ for _path in ASSETS:
     router.add_api_route(_path, asset, methods=["GET"])
 
 
+@cache
+def _chapters() -> bytes:
+    """The lesson's contents: what every folder of chapters says of itself, in their order."""
+    found = [
+        {"slug": path.parent.name, **orjson.loads(path.read_bytes())}
+        for path in CHAPTERS.glob("*/about.json")
+    ]
+    return orjson.dumps(sorted(found, key=lambda about: about["order"]))
+
+
+@router.get("/learn/chapters.json")
+async def chapters(request: Request) -> Response:
+    """The lesson's contents."""
+    return tagged(request, await in_thread(_chapters))
+
+
 @router.get("/problems/{slug}")
 async def problem_page(request: Request, slug: str) -> Response:
     """What a problem type means: the address that problem details name as their type."""
@@ -133,6 +152,13 @@ class Page(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         if not scope["path"]:  # The prefix alone: what the page asks for would miss its last part.
             return RedirectResponse(address("/"))
+        if path == "learn" and not scope["path"].endswith("/"):
+            # What the lesson asks for lies beside it, so its address is that of a folder.
+            query = scope["query_string"].decode("latin-1")
+            return RedirectResponse(address("/learn/") + (f"?{query}" if query else ""))
+        folder, _, chapter = path.rpartition("/")
+        if folder == "learn" and "." not in chapter and (CHAPTERS / chapter).is_dir():
+            path = "learn/index.html"
         response = await super().get_response(path, scope)
         response.headers["Cache-Control"] = "no-cache"
         return response

@@ -173,7 +173,7 @@ def finished(image: Image.Image, file_format: str, notes: list[str]) -> Photo:
     pixels = np.empty((height, width, 3), np.uint8)
     stored = STORED[orientation](pixels) if orientation in STORED else pixels
     to_srgb(image, stored, notes)
-    return Photo(pixels, _digest(pixels), file_format, tuple(notes))
+    return Photo(pixels, digest_of(pixels), file_format, tuple(notes))
 
 
 def of_image(image: Image.Image, max_pixels: int) -> Photo:
@@ -285,7 +285,8 @@ def _orientation(image: Image.Image, notes: list[str]) -> int:
     return value if isinstance(value, int) else 1
 
 
-def _digest(pixels: Pixels) -> str:
+def digest_of(pixels: Pixels) -> str:
+    """Equal for equal pixels of an equal shape."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(repr(pixels.shape).encode())
     digest.update(pixels.data)

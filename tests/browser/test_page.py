@@ -91,7 +91,7 @@ def test_the_keyboard_does_all_of_it(watched: Watched, attending: Attending) -> 
     expect(said).to_contain_text("what looks at")
     page.keyboard.press("m")
     page.keyboard.press("Escape")
-    expect(said).to_contain_text("mean of heads: what looks at the class token")
+    expect(said).to_contain_text("mean over heads: what looks at the class token")
     page.keyboard.press("r")
     expect(said).to_contain_text("Rollout")
     page.keyboard.press("2")

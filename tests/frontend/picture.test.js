@@ -27,7 +27,7 @@ const uneven = fromMatrix({ shape: [2, 5, 5], data: Float32Array.from({ length: 
 
 test("the sentence says site, head, query and direction", () => {
   const say = (view) => attentionPicture({ ...VIEW, ...view }, SITE, uneven).sentence;
-  assert.equal(say({}), "Attention 7, mean of heads: what the class token looks at.");
+  assert.equal(say({}), "Attention 7, mean over heads: what the class token looks at.");
   assert.equal(
     say({ head: 1, query: { row: 1, column: 0 } }),
     "Attention 7, head 1: what the patch at row 1, column 0 looks at.",

@@ -79,7 +79,7 @@ test("a word's look at the photo is fused over heads and says the word", () => {
   const picture = wordPicture(VIEW, CROSS, { shape: [2, 2, 2], data });
   assert.deepEqual([...picture.values].map((v) => Math.round(v * 100)), [20, 20, 20, 40]);
   assert.deepEqual(picture.grid, { rows: 2, columns: 2 });
-  assert.match(picture.sentence, /Attention 5, mean of heads: where the network looked to write “dog”/);
+  assert.match(picture.sentence, /Attention 5, mean over heads: where the network looked to write “dog”/);
   assert.match(wordPicture({ ...VIEW, word: 2 }, CROSS, { shape: [2, 2, 2], data }).sentence, /to write the end/);
 });
 

@@ -1,5 +1,6 @@
 // What can be chosen of the shown site: what is shown, who asks, which way, which heads.
 
+import { say } from "../../language/language.js";
 import { h, segmented } from "../../ui/dom.js";
 import { fitting, forWords } from "../../sites/methods.js";
 import { headOf } from "../../sites/picture.js";
@@ -31,23 +32,23 @@ function showControl(state, set) {
   const maps = fitting(analysis, site);
   const forClass = maps.filter((map) => map.for_class);
   const choices = [
-    analysis.output?.kind === "mask" && { value: "mask", text: "Mask", title: "The class of every place" },
+    analysis.output?.kind === "mask" && { value: "mask", text: say("Mask"), title: say("The class of every place") },
     {
       value: "site",
-      text: analysis.output?.kind === "mask" && attends(site) ? "Attention" : kind.here,
+      text: analysis.output?.kind === "mask" && attends(site) ? say("Attention") : kind.here,
     },
     ...maps.filter((map) => !map.for_class).map(choice),
     forClass.length > 0 && {
       value: forClass[0].name,
-      text: forWords(analysis) ? "For the word" : forClass.length > 1 ? "For a class" : forClass[0].title,
+      text: forWords(analysis) ? say("For the word") : forClass.length > 1 ? say("For a class") : forClass[0].title,
       title: forClass[0].summary,
     },
   ].filter((one) => one !== false);
   if (choices.length < 2) return false;
   const chosen = forClass.some(({ name }) => name === method) ? forClass[0].name : method;
   return row(
-    "Show",
-    segmented("Show", choices, chosen, (value) => set({ method: value })),
+    say("Show"),
+    segmented(say("Show"), choices, chosen, (value) => set({ method: value })),
   );
 }
 
@@ -61,8 +62,8 @@ function classMethod({ shown: { analysis, site, method, offer: shown } }, set) {
     shown.for_class &&
       choices.length > 1 &&
       row(
-        "Method",
-        segmented("Method", choices, method, (value) => set({ method: value })),
+        say("Method"),
+        segmented(say("Method"), choices, method, (value) => set({ method: value })),
       ),
     h("p", { class: "quiet" }, `${shown.summary} (${shown.paper}).`),
     shown.measured && h("p", { class: "quiet", id: "standing" }, shown.measured.sentence),
@@ -72,7 +73,7 @@ function classMethod({ shown: { analysis, site, method, offer: shown } }, set) {
 /** @param {State} state @param {Site} site @param {Set} set */
 function whoAsks({ query }, site, set) {
   return row(
-    "Query",
+    say("Query"),
     h(
       "div",
       { class: "row" },
@@ -84,13 +85,13 @@ function whoAsks({ query }, site, set) {
           id: "class-token",
           "aria-pressed": String(query === "cls"),
           title: site.prefix_tokens
-            ? "A token without a place: the network's answer is made from it"
-            : "The patch in the middle of the photo",
+            ? say("A token without a place: the network's answer is made from it")
+            : say("The patch in the middle of the photo"),
           onclick: () => set({ query: "cls", hover: null }),
         },
-        site.prefix_tokens ? "Class token" : "Centre patch",
+        site.prefix_tokens ? say("Class token") : say("Centre patch"),
       ),
-      h("span", { class: "quiet" }, query === "cls" ? "or a patch of the photo" : "a pinned patch"),
+      h("span", { class: "quiet" }, query === "cls" ? say("or a patch of the photo") : say("a pinned patch")),
     ),
   );
 }
@@ -98,12 +99,12 @@ function whoAsks({ query }, site, set) {
 /** @param {State} state @param {Set} set */
 function whichWay({ direction }, set) {
   return row(
-    "Direction",
+    say("Direction"),
     segmented(
-      "Direction",
+      say("Direction"),
       /** @type {{value: State["direction"], text: string, title: string}[]} */ ([
-        { value: "from", text: "looks at", title: "A row of the attention matrix" },
-        { value: "to", text: "is looked at by", title: "A column of the attention matrix" },
+        { value: "from", text: say("looks at"), title: say("A row of the attention matrix") },
+        { value: "to", text: say("is looked at by"), title: say("A column of the attention matrix") },
       ]),
       direction,
       (value) => set({ direction: value }),
@@ -114,37 +115,37 @@ function whichWay({ direction }, set) {
 /** @param {State} state @param {AttentionSite} site @param {Set} set */
 function heads(state, site, set) {
   /** @type {{value: import("../../sites/attention_rows.js").Head, text: string, title: string}[]} */
-  const each = Array.from({ length: site.heads }, (_, i) => ({ value: i, text: String(i), title: `Head ${i} alone` }));
+  const each = Array.from({ length: site.heads }, (_, i) => ({ value: i, text: String(i), title: say("Head {i} alone", { i }) }));
   /** @type {typeof each} */
   const fused = [
-    { value: "mean", text: "mean", title: "The mean over all heads" },
-    { value: "max", text: "max", title: "The largest of all heads, place by place" },
-    { value: "min", text: "min", title: "The smallest of all heads, place by place" },
+    { value: "mean", text: say("mean"), title: say("The mean over all heads") },
+    { value: "max", text: say("max"), title: say("The largest of all heads, place by place") },
+    { value: "min", text: say("min"), title: say("The smallest of all heads, place by place") },
   ];
   return row(
-    "Heads",
-    segmented("Heads", [...fused, ...each], headOf(state, site.heads), (value) => set({ head: value })),
+    say("Heads"),
+    segmented(say("Heads"), [...fused, ...each], headOf(state, site.heads), (value) => set({ head: value })),
   );
 }
 
 /** How the words are searched for. @param {State} state @param {(beams: number) => void} choose */
 function search({ analysisData: analysis }, choose) {
   const choices = [
-    { value: 1, text: "greedy", title: "Each word is the likeliest one" },
+    { value: 1, text: say("greedy"), title: say("Each word is the likeliest one") },
     ...[3, 5].map((beams) => ({
       value: beams,
-      text: `${beams} beams`,
-      title: `${beams} beginnings are followed at once, and the likeliest sentence is kept`,
+      text: say("{beams} beams", { beams }),
+      title: say("{beams} beginnings are followed at once, and the likeliest sentence is kept", { beams }),
     })),
   ];
-  return row("Search", segmented("Search", choices, analysis.output && "beams" in analysis.output ? analysis.output.beams : 1, choose));
+  return row(say("Search"), segmented(say("Search"), choices, analysis.output && "beams" in analysis.output ? analysis.output.beams : 1, choose));
 }
 
 /** @param {State} state @param {Set} set */
 function outline(state, set) {
   const box = h("input", { type: "checkbox", id: "outline", onchange: () => set({ outline: box.checked }) });
   box.checked = state.outline;
-  return h("label", { class: "check" }, box, "border of the mask");
+  return h("label", { class: "check" }, box, say("border of the mask"));
 }
 
 /** @param {string} label @param {Element} control */

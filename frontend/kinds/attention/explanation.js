@@ -1,5 +1,6 @@
 // Attention in a few lines, with this photo's own numbers.
 
+import { around, say } from "../../language/language.js";
 import { h } from "../../ui/dom.js";
 import { mathOf, steps } from "../../explain/parts.js";
 import { origin, otherScores, scalingOf, scoreOf, strongest } from "./scores.js";
@@ -14,15 +15,14 @@ import { walkthrough } from "../../explain/walkthrough.js";
 export async function explanation(state, site, session) {
   const source = await session.attention(site);
   const paragraphs = [
-    h("h3", {}, "Attention"),
+    h("h3", {}, say("Attention")),
     h(
       "p",
       {},
-      "Every token asks a question, its query ",
-      mathOf("q"),
-      ", and offers an answer to others', its key ",
-      mathOf("k"),
-      ". Where they agree, the score is high. Softmax turns one query's scores into shares that sum to 1; the token then takes that mixture of the others' values.",
+      around(
+        "Every token asks a question, its query {q}, and offers an answer to others', its key {k}. Where they agree, the score is high. Softmax turns one query's scores into shares that sum to 1; the token then takes that mixture of the others' values.",
+        { q: mathOf("q"), k: mathOf("k") },
+      ),
     ),
     formula(sub("p", row("i", "j")), "=", sub(text("softmax"), "j"), "(", scoreOf(source.scores), ")"),
     h("p", { class: "quiet" }, origin(source.scores)),
@@ -34,8 +34,8 @@ export async function explanation(state, site, session) {
         "p",
         {},
         site.windows
-          ? "At this site tokens look only at those in their own window."
-          : "At this site the network adds something to the scores, asks on another grid than it looks at, or makes the matrix itself.",
+          ? say("At this site tokens look only at those in their own window.")
+          : say("At this site the network adds something to the scores, asks on another grid than it looks at, or makes the matrix itself."),
       ),
       walkthrough(state, site, session, { asked: { ...askedPlace(state, site), head: shownHead(state, source) } }),
     ];
@@ -47,20 +47,20 @@ export async function explanation(state, site, session) {
   const scaling = scalingOf(source.scores);
   return [
     ...paragraphs,
-    h("h3", {}, "This pair, in head ", String(shown)),
-    h("p", {}, `${capital(tokenName(query, site))} asks; ${tokenName(key, site)} answers.`),
+    h("h3", {}, say("This pair, in head {head}", { head: shown })),
+    h("p", {}, say("Query: {query}. Key: {key}.", { query: tokenName(query, site), key: tokenName(key, site) })),
     steps([
-      ["agreement of query and key", formula(sub("q", "i"), "·", sub("k", "j"), "=", number(pair.dot))],
+      [say("agreement of query and key"), formula(sub("q", "i"), "·", sub("k", "j"), "=", number(pair.dot))],
       ...(scaling === "none"
         ? []
         : [
             /** @type {[string, Element]} */ ([
-              scaling === "root" ? `times the scale, 1 / √${dim}` : "times the scale",
+              scaling === "root" ? say("times the scale, 1 / √{dim}", { dim }) : say("times the scale"),
               formula(number(pair.dot), "×", number(scale), "=", number(pair.scaled)),
             ]),
           ]),
       [
-        `softmax over ${source.keys} keys`,
+        say("softmax over {keys} keys", { keys: source.keys }),
         formula(
           sup("e", row(number(pair.scaled), "−", number(pair.logNormaliser))),
           "=",
@@ -71,7 +71,7 @@ export async function explanation(state, site, session) {
     h(
       "p",
       { class: "quiet" },
-      `${number(pair.logNormaliser)} = log Σ exp(score) over all keys of this query. An even share would be ${number(1 / source.keys)}. Pin a patch, then move to choose the key.`,
+      say("{logNormaliser} = log Σ exp(score) over all keys of this query. An even share would be {even}. Pin a patch, then move to choose the key.", { logNormaliser: number(pair.logNormaliser), even: number(1 / source.keys) }),
     ),
     ...otherScores(source, site, shown, query, key),
     walkthrough(state, site, session, {
@@ -117,4 +117,3 @@ function askedPair(state, site, source) {
 }
 
 /** @param {string} sentence */
-const capital = (sentence) => sentence[0].toUpperCase() + sentence.slice(1);

@@ -1,5 +1,6 @@
 // Attention on the page.
 
+import { say } from "../../language/language.js";
 import { isCross, isMasked, isPlaced, isScattered, isWordMatrix, askedGrid, cellOf, wordOf } from "../../sites/sites.js";
 import * as pictures from "../../sites/picture.js";
 import { wordMatrixPicture, wordPicture } from "../words/picture.js";
@@ -18,10 +19,10 @@ export const attention = {
     if (isWordMatrix(site)) return "matrix";
     return site.windows ? "window" : "attention";
   },
-  here: "This layer",
+  here: say("This layer"),
   tab: "heads",
-  meaning: "one cell per layer; bar: how focused attention is",
-  number: "focus (1 − entropy / ln N)",
+  meaning: say("one cell per layer; bar: how focused attention is"),
+  number: say("focus (1 − entropy / ln N)"),
   explanation,
   async picture(state, site, session) {
     if (isCross(site)) return wordPicture(state, site, await session.word(site, wordOf(state, site)));

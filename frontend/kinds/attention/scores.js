@@ -1,5 +1,6 @@
 // How a query and a key are scored: as this network does it, and the other ways there are.
 
+import { say } from "../../language/language.js";
 import { h } from "../../ui/dom.js";
 import { alternatives } from "../../explain/parts.js";
 import { number } from "../../ui/format.js";
@@ -25,10 +26,10 @@ export function scoreOf(scores) {
 /** Where the formula is from. @param {Scores} scores */
 export function origin(scores) {
   const scaling = scores ? scalingOf(scores) : "root";
-  if (scaling === "root") return "Scaled dot-product attention, Vaswani et al. 2017, equation 1.";
+  if (scaling === "root") return say("Scaled dot-product attention, Vaswani et al. 2017, equation 1.");
   if (scaling === "none")
-    return "Dot-product attention without a scale: scores are not divided by √d, as in Zhang et al. 2019, equation 1.";
-  return `Dot-product attention, Vaswani et al. 2017, with a scale s of its own: ${number(scores?.scale ?? 0)}.`;
+    return say("Dot-product attention without a scale: scores are not divided by √d, as in Zhang et al. 2019, equation 1.");
+  return say("Dot-product attention, Vaswani et al. 2017, with a scale s of its own: {scale}.", { scale: number(scores?.scale ?? 0) });
 }
 
 /**
@@ -43,24 +44,24 @@ export function otherScores(source, site, head, query, key) {
   const most = strongest(cosines);
   const choice =
     most === key
-      ? "Of all keys its cosine is the largest too."
-      : `By it this query would look most at ${tokenName(most, site)}, ${number(cosines[most])}.`;
+      ? say("Of all keys its cosine is the largest too.")
+      : say("By it this query would look most at {key}, {cosine}.", { key: tokenName(most, site), cosine: number(cosines[most]) });
   return [
-    h("h3", {}, "Other ways to score"),
+    h("h3", {}, say("Other ways to score")),
     alternatives([
       [
-        `the cosine, which leaves out how long the two vectors are. ${choice}`,
+        say("the cosine, which leaves out how long the two vectors are. {choice}", { choice }),
         formula(over(row(sub("q", "i"), "·", sub("k", "j")), row(norm("q", "i"), norm("k", "j"))), "=", number(cosines[key])),
       ],
       [
-        "the additive one, a small network that is learned: this one has none, so there is no number",
+        say("the additive score, by a small learned network; this model has no such network, so no value can be given"),
         formula(sup("v", text("T")), text("tanh"), "(", row("W", sub("q", "i")), "+", row("U", sub("k", "j")), ")"),
       ],
     ]),
     h(
       "p",
       { class: "quiet" },
-      "Graves et al. 2014, equations 5 and 6; Bahdanau et al. 2015, appendix A.1.2. A translator of this project's had an error rate of 12 % with the dot product after one pass over its sentences, 16 % with the cosine, 43 % with the additive score (docs/claims.md, claim 9).",
+      say("Graves et al. 2014, equations 5 and 6; Bahdanau et al. 2015, appendix A.1.2. A translator of this project's had an error rate of 12 % with the dot product after one pass over its sentences, 16 % with the cosine, 43 % with the additive score (docs/claims.md, claim 9)."),
     ),
   ];
 }

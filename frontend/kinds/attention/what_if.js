@@ -10,17 +10,17 @@ import { drawable, headMaps } from "./head_maps.js";
 /** @param {State} state @param {AttentionSite} site @param {import("../edits.js").WhatIf} what @returns {Element[]} */
 export function whatIf(state, site, what) {
   return [
-    h("section", { class: "group" }, h("h3", {}, "Heads"), sheet(state, site, what), everyLayer(state, what), what.problem("heads")),
+    h("section", { class: "group" }, h("h3", {}, say("Heads")), sheet(state, site, what), everyLayer(state, what), what.problem("heads")),
     h(
       "section",
       { class: "group" },
-      h("h3", {}, "The whole layer"),
+      h("h3", {}, say("The whole layer")),
       h(
         "div",
         { class: "row" },
-        whole("uniform", "Look equally", "Every query looks equally at every key", site, what),
-        site.queries === site.keys && whole("self", "Look at itself", "Every token looks at itself alone", site, what),
-        whole("skip", "Skip the layer", "What this attention adds is zero", site, what),
+        whole("uniform", say("Look equally"), say("Every query looks equally at every key"), site, what),
+        site.queries === site.keys && whole("self", say("Look at itself"), say("Every token looks at itself alone"), site, what),
+        whole("skip", say("Skip the layer"), say("What this attention adds is zero"), site, what),
       ),
       temperature(site, what),
       what.problem("layer"),
@@ -38,15 +38,17 @@ function sheet(state, site, what) {
         type: "button",
         class: "switch",
         "aria-pressed": String(off.includes(head)),
-        "aria-label": `Switch head ${head} off`,
-        title: `Head ${head}: ${off.includes(head) ? "off; press to switch it on" : "press to switch it off"}`,
+        "aria-label": say("Switch head {head} off", { head }),
+        title: off.includes(head)
+              ? say("Head {head}: off; press to switch it on", { head })
+              : say("Head {head}: press to switch it off", { head }),
         onclick: () => what.change(toggled(what.edits(), { edit: "off", site: site.id, heads: [head] }, "heads"), "heads"),
       },
       h("canvas", { class: "cells", "aria-hidden": "true" }),
-      h("span", { class: "number" }, off.includes(head) ? `${head} off` : String(head)),
+      h("span", { class: "number" }, off.includes(head) ? say("{head} off", { head }) : String(head)),
     ),
   );
-  const root = h("div", { class: "switches", role: "group", "aria-label": "Heads: press to switch off" }, buttons);
+  const root = h("div", { class: "switches", role: "group", "aria-label": say("Heads: press to switch off") }, buttons);
   paintMaps(root, state, site, what.session);
   return root;
 }
@@ -118,7 +120,7 @@ function whole(name, text, title, site, what) {
 /** @param {AttentionSite} site @param {import("../edits.js").WhatIf} what */
 function temperature(site, what) {
   const held = editOf(what.edits(), "temperature", site.id)?.temperature ?? 1;
-  const field = h("input", { type: "number", class: "small-number", min: 0.01, step: "any", value: held, "aria-label": "Temperature" });
+  const field = h("input", { type: "number", class: "small-number", min: 0.01, step: "any", value: held, "aria-label": say("Temperature") });
   const others = () => what.edits().filter(({ edit, site: at }) => edit !== "temperature" || at !== site.id);
   return h(
     "form",
@@ -130,8 +132,8 @@ function temperature(site, what) {
         what.change(value === 1 ? others() : [...others(), { edit: "temperature", site: site.id, temperature: value }], "layer");
       },
     },
-    h("label", { class: "row" }, "Divide the scores by", field),
-    h("button", { type: "submit", class: "button" }, "Apply"),
+    h("label", { class: "row" }, say("Divide the scores by"), field),
+    h("button", { type: "submit", class: "button" }, say("Apply")),
   );
 }
 

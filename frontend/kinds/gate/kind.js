@@ -1,5 +1,6 @@
 // Gates on channels and gates on places.
 
+import { say } from "../../language/language.js";
 import { h } from "../../ui/dom.js";
 import { number } from "../../ui/format.js";
 import * as pictures from "../../sites/picture.js";
@@ -8,9 +9,9 @@ import { channelGate as channels, spatialGate as places } from "./explanation.js
 import { ofChannels, ofPlaces } from "./what_if.js";
 
 const GATE = {
-  here: "This gate",
-  meaning: "one cell per gate; bar: how much it varies",
-  number: "spread of the gate",
+  here: say("This gate"),
+  meaning: say("one cell per gate; bar: how much it varies"),
+  number: say("spread of the gate"),
   /** @param {Site} site @param {Session} session */
   ahead: (site, session) => session.gate(site),
   bytes: () => SMALL,
@@ -52,7 +53,7 @@ export const spatialGate = {
     h(
       "p",
       { class: "quiet" },
-      `The mask lies between ${number(picture.low)} and ${number(picture.high)}: bright places pass, dark places are held back.`,
+      say("The mask lies between {low} and {high}: bright places pass, dark places are held back.", { low: number(picture.low), high: number(picture.high) }),
     ),
   numbers: () => ({ path: "gate", asked: {}, map: "spatial-gate" }),
   rank: () => 2,

@@ -1,5 +1,6 @@
 // What can be changed of a gate: a channel shut, open or set, by its bar; the whole gate open, shut or at its mean.
 
+import { say } from "../../language/language.js";
 import { h, put } from "../../ui/dom.js";
 import { number } from "../../ui/format.js";
 import { editOf, replaced, toggled } from "../edits.js";
@@ -13,13 +14,13 @@ export function ofPlaces(_, site, what) {
     h(
       "section",
       { class: "group" },
-      h("h3", {}, "The whole gate"),
+      h("h3", {}, say("The whole gate")),
       h(
         "div",
         { class: "row" },
-        whole("open", "Open", "Every factor is 1: as if there were no gate", site, what),
-        whole("shut", "Shut", "Every factor is 0", site, what),
-        whole("mean", "Mean", "Every factor is the mean over this photo", site, what),
+        whole("open", say("Open"), say("Every factor is 1: as if there were no gate"), site, what),
+        whole("shut", say("Shut"), say("Every factor is 0"), site, what),
+        whole("mean", say("Mean"), say("Every factor is the mean over this photo"), site, what),
       ),
       what.problem("gate"),
     ),
@@ -28,15 +29,15 @@ export function ofPlaces(_, site, what) {
 
 /** @param {State} state @param {GateSite} site @param {import("../edits.js").WhatIf} what */
 function channels(state, site, what) {
-  const bars = h("div", { class: "gate-bars", role: "group", "aria-label": "Channels: press a bar to shut it" });
-  const told = h("p", { class: "quiet number" }, "Press a bar to shut its channel, once more to leave it as it is.");
+  const bars = h("div", { class: "gate-bars", role: "group", "aria-label": say("Channels: press a bar to shut it") });
+  const told = h("p", { class: "quiet number" }, say("Press a bar to shut its channel, once more to leave it as it is."));
   fill();
-  const field = h("input", { type: "number", class: "small-number", min: 0, step: 1, value: state.channel ?? 0, "aria-label": "Channel" });
-  const value = h("input", { type: "number", class: "small-number", step: "any", value: 1, "aria-label": "Factor" });
+  const field = h("input", { type: "number", class: "small-number", min: 0, step: 1, value: state.channel ?? 0, "aria-label": say("Channel") });
+  const value = h("input", { type: "number", class: "small-number", step: "any", value: 1, "aria-label": say("Factor") });
   return h(
     "section",
     { class: "group" },
-    h("h3", {}, "Channels"),
+    h("h3", {}, say("Channels")),
     bars,
     told,
     h(
@@ -49,9 +50,9 @@ function channels(state, site, what) {
           what.change(toggled(what.edits(), edit, "channels"), "channels");
         },
       },
-      h("label", { class: "row" }, "Channel", field),
+      h("label", { class: "row" }, say("Channel"), field),
       h("label", { class: "row" }, "×", value),
-      h("button", { type: "submit", class: "button" }, "Set"),
+      h("button", { type: "submit", class: "button" }, say("Set")),
     ),
     what.problem("channels"),
   );
@@ -72,7 +73,7 @@ function channels(state, site, what) {
   function bar(channel, factor, share, shut) {
     const length = h("i");
     length.style.height = `${Math.max(4, 100 * Math.max(0, share))}%`;
-    const name = `Channel ${channel}, × ${number(factor)}`;
+    const name = say("Channel {channel}, × {factor}", { channel, factor: number(factor) });
     return h(
       "button",
       {
@@ -80,7 +81,7 @@ function channels(state, site, what) {
         "data-channel": channel,
         tabindex: channel === (state.channel ?? 0) ? 0 : -1,
         "aria-pressed": String(shut),
-        "aria-label": `Shut channel ${channel}`,
+        "aria-label": say("Shut channel {channel}", { channel }),
         title: name,
         onfocus: () => (told.textContent = name),
         onpointerenter: () => (told.textContent = name),

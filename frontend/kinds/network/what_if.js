@@ -1,5 +1,6 @@
 // What can be changed whatever the site's kind: patches of the photo hidden or not looked at, positions left out.
 
+import { say } from "../../language/language.js";
 import { h } from "../../ui/dom.js";
 import { attends } from "../../sites/sites.js";
 import { replaced, toggled } from "../edits.js";
@@ -26,8 +27,8 @@ export function patches(state, what) {
   if (!site) return [];
   const cells = chosen(state, site);
   const own = attends(site) && site.id === state.site;
-  const count = cells.length === 1 ? "1 patch" : `${cells.length} patches`;
-  const fill = h("select", { "aria-label": "What hides a patch" }, FILLS.map((name) => h("option", { value: name }, name)));
+  const count = cells.length === 1 ? "1 patch" : say("{n} patches", { n: cells.length });
+  const fill = h("select", { "aria-label": say("What hides a patch") }, FILLS.map((name) => h("option", { value: name }, name)));
   const act = (/** @type {string} */ text, /** @type {string} */ title, /** @type {() => Edit[]} */ next) =>
     h("button", { type: "button", class: "button", title, disabled: cells.length === 0, onclick: () => change(next()) }, text);
   /** @param {Edit[]} next */
@@ -40,30 +41,30 @@ export function patches(state, what) {
     h(
       "section",
       { class: "group" },
-      h("h3", {}, "Patches"),
+      h("h3", {}, say("Patches")),
       h(
         "div",
         { class: "row" },
         h(
           "button",
           { type: "button", class: "button", id: "brush", "aria-pressed": String(state.brush != null), onclick: () => what.set({ brush: state.brush ? null : [] }) },
-          "Brush on the photo",
+          say("Brush on the photo"),
         ),
-        state.brush?.length && h("button", { type: "button", class: "button plain", onclick: () => what.set({ brush: [] }) }, "Clear"),
+        state.brush?.length && h("button", { type: "button", class: "button plain", onclick: () => what.set({ brush: [] }) }, say("Clear")),
       ),
       h(
         "p",
         { class: "quiet" },
         cells.length
-          ? `${state.brush?.length ? "Brushed" : "Pinned"}: ${count}.`
+          ? `${state.brush?.length ? say("Brushed") : say("Pinned")}: ${count}.`
           : state.brush
-            ? "Press on the photo and move, or click patch by patch."
-            : "Pin a patch by a click on the photo, or brush several.",
+            ? say("Press on the photo and move, or click patch by patch.")
+            : say("Pin a patch by a click on the photo, or brush several."),
       ),
       h(
         "div",
         { class: "row" },
-        act("Hide with", "Their pixels are replaced before the network sees the photo", () =>
+        act(say("Hide with"), say("Their pixels are replaced before the network sees the photo"), () =>
           toggled(edits(), { edit: "hide", site: site.id, cells, fill: fill.value }, "cells"),
         ),
         fill,
@@ -72,10 +73,10 @@ export function patches(state, what) {
         h(
           "div",
           { class: "row" },
-          act("Block as keys", "No query of this layer may look at them (attention knockout)", () =>
+          act(say("Block as keys"), say("No query of this layer may look at them (attention knockout)"), () =>
             toggled(edits(), { edit: "block", site: site.id, keys: cells }, "keys"),
           ),
-          act("Drop from here on", "No query may look at them, in this layer and all later ones", () =>
+          act(say("Drop from here on"), say("No query may look at them, in this layer and all later ones"), () =>
             toggled(edits(), { edit: "drop", site: site.id, tokens: cells }, "tokens"),
           ),
         ),
@@ -103,12 +104,12 @@ export function positions(state, what) {
     h(
       "section",
       { class: "group" },
-      h("h3", {}, "Positions"),
+      h("h3", {}, say("Positions")),
       h(
         "div",
         { class: "row" },
-        button({ edit: "positions-off" }, "Leave out", "The vectors that tell tokens their place are zero"),
-        button({ edit: "positions-shuffle", seed: SHUFFLE_SEED }, "Shuffle", "They are permuted among the patches"),
+        button({ edit: "positions-off" }, say("Leave out"), say("The vectors that tell tokens their place are zero")),
+        button({ edit: "positions-shuffle", seed: SHUFFLE_SEED }, say("Shuffle"), say("They are permuted among the patches")),
       ),
       what.problem("positions"),
     ),

@@ -1,5 +1,6 @@
 // A token on its way through the network: what each layer adds to it, and how long it has become.
 
+import { say } from "../../language/language.js";
 import { h, put, svg } from "../../ui/dom.js";
 import { number } from "../../ui/format.js";
 import { quoted } from "../../sites/words.js";
@@ -11,7 +12,7 @@ import { isInner, isWordMatrix, ownWords, siteTitle, tokenName } from "../../sit
  */
 
 /** What is added, where it is no attention. @type {Record<string, string>} */
-const NAMES = { positions: "its position", "feed-forward": "feed-forward", other: "another layer" };
+const NAMES = { positions: say("its position"), "feed-forward": say("feed-forward"), other: say("another layer") };
 
 /** From the answer of the API. @param {{tensors: Record<string, {shape: number[], data: Float32Array}>, metadata: Record<string, string>}} answer @returns {Stream} */
 export function streamFrom({ tensors: { before, added, after }, metadata }) {
@@ -50,14 +51,14 @@ export function medianLength({ sums, tokens, after }) {
  * @param {State} state @param {Site} site @param {number} token @param {Session} session
  */
 export function throughTheNetwork(state, site, token, session) {
-  const root = h("section", { class: "stream", "aria-label": "Through the network" });
+  const root = h("section", { class: "stream", "aria-label": say("Through the network") });
   const fill = (/** @type {Stream} */ stream) => put(root, lines(state, stream, site, token));
   const here = session.peekStream(site);
   if (here) {
     fill(here);
     return root;
   }
-  put(root, h("h3", {}, "Through the network"), h("p", { class: "quiet" }, "Following it through the layers …"));
+  put(root, h("h3", {}, say("Through the network")), h("p", { class: "quiet" }, say("Following it through the layers …")));
   session.stream(site).then(fill, (/** @type {any} */ error) => put(root, h("p", { class: "note" }, error.message)));
   return root;
 }
@@ -68,24 +69,24 @@ function lines({ analysisData: { sites } }, stream, site, token) {
   const largest = Math.max(1e-9, ...rows.map(({ share }) => share ?? 0));
   const last = rows.at(-1)?.length ?? 0;
   return [
-    h("h3", {}, "Through the network"),
+    h("h3", {}, say("Through the network")),
     h(
       "p",
       { class: "quiet" },
-      `What each layer adds to ${nameOf(token, site)}: the length of the update relative to the token, and the token's length after it. Attention brings it from other tokens; the feed-forward layer works on each token alone.`,
+      say("What each layer adds to {token}: the length of the update relative to the token, and the token's length after it. Attention brings it from other tokens; the feed-forward layer works on each token alone.", { token: nameOf(token, site) }),
     ),
     h(
       "table",
       { class: "stream-rows" },
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "added"), h("th", { scope: "col", colspan: 2 }, "relative to the token"), h("th", { scope: "col" }, "length"))),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, say("added")), h("th", { scope: "col", colspan: 2 }, say("relative to the token")), h("th", { scope: "col" }, say("length")))),
       h("tbody", {}, rows.map((row) => line(row, largest, site, sites))),
     ),
     h(
       "p",
       { class: "quiet" },
-      `At the end its length is ${number(last)}; the median of all tokens is ${number(medianLength(stream))}.`,
+      say("At the end its length is {last}; the median of all tokens is {median}.", { last: number(last), median: number(medianLength(stream)) }),
       site.grid
-        ? " A patch that has become much longer than the others often holds something of the whole photo and little of its place (Darcet et al. 2024)."
+        ? ` ${say("A patch that has become much longer than the others often holds something of the whole photo and little of its place (Darcet et al. 2024).")}`
         : "",
     ),
   ];
@@ -95,14 +96,14 @@ function lines({ analysisData: { sites } }, stream, site, token) {
 function nameOf(token, site) {
   if (!site.query_labels) return tokenName(token, site);
   const word = quoted(site.query_labels[token]);
-  return isWordMatrix(site) && ownWords(site) ? `the word ${word}` : `the writing of ${word}`;
+  return isWordMatrix(site) && ownWords(site) ? say("the word {word}", { word }) : say("the writing of {word}", { word });
 }
 
 /** @param {ReturnType<typeof sumsOf>[number]} row @param {number} largest @param {Site} shown @param {Site[]} sites */
 function line({ kind, site: id, share, length }, largest, shown, sites) {
   const site = sites.find((one) => one.id === id);
   const words = kind === "other" && sites.some((one) => isInner(one, sites));
-  const name = site ? siteTitle(site).toLowerCase() : words ? "its words, projected" : NAMES[kind];
+  const name = site ? siteTitle(site).toLowerCase() : words ? say("its words, projected") : NAMES[kind];
   const bar = svg(
     "svg",
     { class: `stream-bar ${kind}`, viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" },
@@ -113,7 +114,7 @@ function line({ kind, site: id, share, length }, largest, shown, sites) {
     { class: id === shown.id ? "chosen" : "" },
     h("th", { scope: "row" }, name),
     h("td", { class: "bar-cell" }, bar),
-    h("td", {}, share === null ? "all of it" : number(share)),
+    h("td", {}, share === null ? say("all of it") : number(share)),
     h("td", {}, number(length)),
   );
 }

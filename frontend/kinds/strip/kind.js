@@ -1,5 +1,6 @@
 // Strip gates: a factor for every row and one for every column, and their product over the photo.
 
+import { say } from "../../language/language.js";
 import { h } from "../../ui/dom.js";
 import { number } from "../../ui/format.js";
 import { mapPicture } from "../../sites/picture.js";
@@ -10,10 +11,10 @@ import { meansOf } from "./strips.js";
 /** @type {SiteKind} */
 export const stripGate = {
   glyph: () => "strips",
-  here: "This gate",
+  here: say("This gate"),
   tab: null,
-  meaning: "one cell per gate; bar: how much it varies",
-  number: "spread of the gate",
+  meaning: say("one cell per gate; bar: how much it varies"),
+  number: say("spread of the gate"),
   explanation,
   async picture(_, site, session) {
     const { product, rows, columns } = meansOf(await session.strips(site));
@@ -21,8 +22,8 @@ export const stripGate = {
       claim: "gate",
       values: product,
       grid: { rows: rows.length, columns: columns.length },
-      scale: "this product",
-      sentence: `${site.title} ${site.layer}: what every place of the feature map is multiplied by, the factor of its row (left edge) times that of its column (upper edge); the mean of ${site.channels} channels.`,
+      scale: say("this product"),
+      sentence: say("{title} {layer}: what every place of the feature map is multiplied by, the factor of its row (left edge) times that of its column (upper edge); the mean of {channels} channels.", { title: site.title, layer: site.layer, channels: site.channels }),
       edges: { rows, columns },
     });
   },
@@ -31,7 +32,7 @@ export const stripGate = {
     h(
       "p",
       { class: "quiet" },
-      `The strips at the edges are the factors of the rows, ${between(picture.edges.rows)}, and of the columns, ${between(picture.edges.columns)}; their product covers the photo, ${between(picture.values)}.`,
+      say("The strips at the edges are the factors of the rows, {rows}, and of the columns, {columns}; their product covers the photo, {values}.", { rows: between(picture.edges.rows), columns: between(picture.edges.columns), values: between(picture.values) }),
     ),
   ahead: (site, session) => session.gate(site),
   bytes: () => SMALL,
@@ -41,4 +42,4 @@ export const stripGate = {
 };
 
 /** @param {Float32Array} values */
-const between = (values) => `${number(Math.min(...values))} to ${number(Math.max(...values))}`;
+const between = (values) => say("{low} to {high}", { low: number(Math.min(...values)), high: number(Math.max(...values)) });

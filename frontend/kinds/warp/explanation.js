@@ -1,5 +1,6 @@
 // The spatial transformer in a few lines, with this photo's own numbers.
 
+import { say } from "../../language/language.js";
 import { h } from "../../ui/dom.js";
 import { number, percent } from "../../ui/format.js";
 import { formula, matrix, sub, text } from "../../explain/mathml.js";
@@ -10,10 +11,10 @@ import { walkthrough } from "../../explain/walkthrough.js";
 /** @typedef {{row: number, column: number, weight: number, inside: boolean}} Neighbour */
 
 const SIX_NUMBERS =
-  "A small network looks at the picture and answers with six numbers θ. They place a grid on the picture; at each point of it the picture is read, between pixels by bilinear interpolation. What comes after it sees only what was read.";
+  say("A small network looks at the picture and answers with six numbers θ. They place a grid on the picture; at each point of it the picture is read, between pixels by bilinear interpolation. What comes after it sees only what was read.");
 
 const DISPLACED =
-  "The network chooses for every pixel of its output a point of the picture, and reads it there. No six numbers give these points: each was displaced on its own, as by a flow or a spline. What comes after it sees only what was read.";
+  say("The network chooses for every pixel of its output a point of the picture, and reads it there. No six numbers give these points: each was displaced on its own, as by a flow or a spline. What comes after it sees only what was read.");
 
 /** @type {Explanation} */
 export async function spatialTransformer(state, site, session) {
@@ -22,17 +23,17 @@ export async function spatialTransformer(state, site, session) {
   const pixel = state.hover ?? { row: Math.floor(output.rows / 2), column: Math.floor(output.columns / 2) };
   const [x, y] = grid[pixel.row][pixel.column];
   return [
-    h("h3", {}, "A network that moves its window"),
+    h("h3", {}, say("A network that moves its window")),
     h("p", {}, theta ? SIX_NUMBERS : DISPLACED),
     numbers && formula(matrix([["x"], ["y"]]), "=", matrix(numbers), matrix([["x′"], ["y′"], ["1"]])),
     h(
       "p",
       {},
-      `(x′, y′) is a pixel of the picture that is read, ${output.rows} × ${output.columns}; (x, y) is where it comes from on the ${input.rows} × ${input.columns} input. Both run from −1 to 1.`,
+      say("(x′, y′) is a pixel of the picture that is read, {rows} × {columns}; (x, y) is where it comes from on the {rows2} × {columns2} input. Both run from −1 to 1.", { rows: output.rows, columns: output.columns, rows2: input.rows, columns2: input.columns }),
     ),
     ...(await secondLook(state, site, session)),
-    h("h3", {}, `The pixel at row ${pixel.row}, column ${pixel.column}`),
-    h("p", {}, `It is read at x = ${number(x)}, y = ${number(y)}, and mixed from the four pixels around that point:`),
+    h("h3", {}, say("The pixel at row {row}, column {column}", { row: pixel.row, column: pixel.column })),
+    h("p", {}, say("It is read at x = {x}, y = {y}, and mixed from the four pixels around that point:", { x: number(x), y: number(y) })),
     h(
       "table",
       { class: "facts" },
@@ -40,9 +41,9 @@ export async function spatialTransformer(state, site, session) {
     ),
     walkthrough(state, site, session, {
       asked: { query: `${pixel.row},${pixel.column}` },
-      title: theta ? "What θ is made from, and what is read" : "What is read there",
+      title: theta ? say("What θ is made from, and what is read") : say("What is read there"),
     }),
-    h("p", { class: "quiet" }, "Move over the picture that was read to choose another. Jaderberg et al. 2015, equations 1 and 5."),
+    h("p", { class: "quiet" }, say("Move over the picture that was read to choose another. Jaderberg et al. 2015, equations 1 and 5.")),
   ].filter(Boolean);
 }
 
@@ -55,16 +56,16 @@ async function secondLook({ analysisData: { sites } }, site, session) {
   const delta = before.theta && theta && correction(before.theta, theta);
   if (!delta) return [];
   const { rotation, scale } = decompose(delta);
-  const way = rotation < 0 ? "anticlockwise" : "clockwise";
+  const way = rotation < 0 ? say("anticlockwise") : say("clockwise");
   return [
-    h("h3", {}, `Look ${order + 1} of ${looks.length}`),
+    h("h3", {}, say("Look {order} of {count}", { order: order + 1, count: looks.length })),
     h(
       "p",
       {},
-      `The picture is read more than once. Against the window before, this one is turned by ${number(Math.abs(rotation))}° ${way}, ${percent(scale[0])} as wide and ${percent(scale[1])} as high:`,
+      say("The picture is read more than once. Against the window before, this one is turned by {rotation}° {way}, {width} as wide and {height} as high:", { rotation: number(Math.abs(rotation)), way, width: percent(scale[0]), height: percent(scale[1]) }),
     ),
-    formula("θ", "=", sub("θ", text("before")), "∘", matrix(delta.map((line) => line.map(number)))),
-    h("p", { class: "quiet" }, "Every look reads the picture itself and not what the look before read. Lin and Lucey 2017."),
+    formula("θ", "=", sub("θ", text(say("before"))), "∘", matrix(delta.map((line) => line.map(number)))),
+    h("p", { class: "quiet" }, say("Every look reads the picture itself and not what the look before read. Lin and Lucey 2017.")),
   ];
 }
 
@@ -73,7 +74,7 @@ const line = ({ row, column, weight, inside }) =>
   h(
     "tr",
     {},
-    h("th", { scope: "row" }, inside ? `row ${row}, column ${column}` : "outside, which counts as 0"),
+    h("th", { scope: "row" }, inside ? say("row {row}, column {column}", { row, column }) : say("outside, which counts as 0")),
     h("td", {}, percent(weight)),
   );
 

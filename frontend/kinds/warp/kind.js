@@ -1,5 +1,6 @@
 // Spatial transformers on the page: any sampler whose points depend on the photo.
 
+import { say } from "../../language/language.js";
 import { gridPicture } from "../../sites/picture.js";
 import { gateOnPhoto } from "../kind.js";
 import { spatialTransformer as explanation } from "./explanation.js";
@@ -9,9 +10,9 @@ import { whatIf } from "./what_if.js";
 /** @type {SiteKind<WarpSite>} */
 export const spatialTransformer = {
   glyph: () => "grid",
-  here: "This grid",
+  here: say("This grid"),
   tab: null,
-  meaning: "one cell per sampling grid: where it lies on its input",
+  meaning: say("one cell per sampling grid: where it lies on its input"),
   number: "",
   explanation,
   picture: async (_, site, session) => gridPicture(site, await session.grid(site)),

@@ -1,11 +1,12 @@
 // What can be changed of a spatial transformer: θ, by its corners, by its numbers, or to the identity.
 
+import { say } from "../../language/language.js";
 import { h, svg } from "../../ui/dom.js";
 import { crop, fromAnalysis } from "../../geometry.js";
 import { editOf } from "../edits.js";
 import { corners } from "./theta.js";
 
-const NAMES = ["upper left", "upper right", "lower right", "lower left"];
+const NAMES = [say("upper left"), say("upper right"), say("lower right"), say("lower left")];
 const SIDE_PX = 200;
 const REACH = 1.5; // the drawing shows −1.5 … 1.5, so that a corner outside of the picture can be caught
 const STEP = 0.05;
@@ -23,10 +24,10 @@ export function whatIf(state, site, what) {
       type: "button",
       class: "button",
       "aria-pressed": String(identity),
-      title: "The input is read as it lies",
+      title: say("The input is read as it lies"),
       onclick: () => change(identity ? others() : [...others(), { edit: "identity", site: site.id }], "theta"),
     },
-    "Identity",
+    say("Identity"),
   );
   if (!site.theta) return [h("section", { class: "group" }, h("p", { class: "note" }, site.note ?? ""), button, what.problem("theta"))];
   const ask = (/** @type {number[][]} */ theta) => change([...others(), { edit: "theta", site: site.id, theta }], "theta");
@@ -34,11 +35,11 @@ export function whatIf(state, site, what) {
     h(
       "section",
       { class: "group" },
-      h("h3", {}, "θ by its corners"),
-      h("p", { class: "quiet" }, "Drag a corner to turn and size the window, its middle to move it. With the keyboard: Tab, then the arrow keys."),
+      h("h3", {}, say("θ by its corners")),
+      h("p", { class: "quiet" }, say("Drag a corner to turn and size the window, its middle to move it. With the keyboard: Tab, then the arrow keys.")),
       drawing(state, site, ask),
     ),
-    h("section", { class: "group" }, h("h3", {}, "θ by its numbers"), matrix(site.theta, ask), h("div", { class: "row" }, button), what.problem("theta")),
+    h("section", { class: "group" }, h("h3", {}, say("θ by its numbers")), matrix(site.theta, ask), h("div", { class: "row" }, button), what.problem("theta")),
   ];
 }
 
@@ -46,7 +47,7 @@ export function whatIf(state, site, what) {
 function matrix(theta, ask) {
   const fields = theta.map((row, i) =>
     row.map((value, j) =>
-      h("input", { type: "number", step: "any", class: "small-number", required: true, value: round(value), "aria-label": `θ, row ${i + 1}, column ${j + 1}` }),
+      h("input", { type: "number", step: "any", class: "small-number", required: true, value: round(value), "aria-label": say("θ, row {i}, column {j}", { i: i + 1, j: j + 1 }) }),
     ),
   );
   return h(
@@ -59,7 +60,7 @@ function matrix(theta, ask) {
       },
     },
     fields.flat(),
-    h("button", { type: "submit", class: "button" }, "Apply θ"),
+    h("button", { type: "submit", class: "button" }, say("Apply θ")),
   );
 }
 
@@ -74,7 +75,7 @@ function drawing(state, site, ask) {
       class: "handle-dot",
       tabindex: 0,
       role: "button",
-      "aria-label": index < 4 ? `Corner, ${name}` : "Middle of the window",
+      "aria-label": index < 4 ? say("Corner, {name}", { name }) : say("Middle of the window"),
       onpointerdown: (/** @type {PointerEvent} */ event) => drag(event, index),
       onkeydown: (/** @type {KeyboardEvent} */ event) => {
         const by = ARROWS[event.key];
@@ -88,7 +89,7 @@ function drawing(state, site, ask) {
   );
   const root = svg(
     "svg",
-    { class: "theta-drawing", viewBox: `${-REACH} ${-REACH} ${2 * REACH} ${2 * REACH}`, role: "group", "aria-label": "The window that is read" },
+    { class: "theta-drawing", viewBox: `${-REACH} ${-REACH} ${2 * REACH} ${2 * REACH}`, role: "group", "aria-label": say("The window that is read") },
     svg("rect", { x: -1, y: -1, width: 2, height: 2, class: "picture" }),
     window,
     top,

@@ -1,5 +1,6 @@
 // Networks that write, and masks, in a few lines, with this analysis's own numbers.
 
+import { say } from "../../language/language.js";
 import { fuse } from "../../sites/attention_rows.js";
 import { h } from "../../ui/dom.js";
 import { number, percent } from "../../ui/format.js";
@@ -23,22 +24,22 @@ export async function words(state, site, session) {
       ? formula(sub("p", row("i", "j")), "=", sub(text("softmax"), "j"), "(", over(row(sub("q", "i"), "·", sub("k", "j")), root("d")), "+", sub("m", row("i", "j")), ")")
       : formula(sub("p", row("i", "j")), "=", sub(text("softmax"), "j"), "(", over(row(sub("q", "i"), "·", sub("k", "j")), root("d")), ")"),
     isMasked(site) &&
-      h("p", {}, "m is 0 for the words before and −∞ for those after, so that their share is 0."),
+      h("p", {}, say("m is 0 for the words before and −∞ for those after, so that their share is 0.")),
     ...shares,
     walkthrough(state, site, session, {
       asked: { query: word, head: typeof state.head === "number" && state.head < site.heads ? state.head : 0 },
       keys: site.key_grid && { grid: site.key_grid, prefix: 0 },
     }),
     throughTheNetwork(state, site, word, session),
-    h("p", { class: "quiet" }, "Vaswani et al. 2017, section 3.2.3."),
+    h("p", { class: "quiet" }, say("Vaswani et al. 2017, section 3.2.3.")),
   ].filter((one) => one instanceof Element);
 }
 
 /** @param {Site} site */
 function title(site) {
-  if (isCross(site)) return "Looking at the photo to write a word";
-  if (isMasked(site)) return "Looking back at the words before";
-  return ownWords(site) ? "Reading the sentence" : "Looking at the sentence to write a word";
+  if (isCross(site)) return say("Looking at the photo to write a word");
+  if (isMasked(site)) return say("Looking back at the words before");
+  return ownWords(site) ? say("Reading the sentence") : say("Looking at the sentence to write a word");
 }
 
 /** @param {State} state @param {WritingSite} site */
@@ -46,14 +47,14 @@ function meaning(state, site) {
   const word = quoted(site.query_labels[wordOf(state, site)]);
   if (isCross(site))
     return [
-      `The query comes from the words so far, the keys from the ${site.keys} patches of the photo. The shares of this row add up to 1; the mixture of patches that they make is what ${word} was written from, at this layer.`,
+      say("The query comes from the words so far, the keys from the {keys} patches of the photo. The shares of this row add up to 1; the mixture of patches that they make is what {word} was written from, at this layer.", { keys: site.keys, word }),
     ];
   if (isMasked(site))
     return [
-      "A network that writes may not look ahead: when it writes a word, the later ones do not exist. In training they do, and are masked, so that all words can be learnt at once.",
+      say("A network that writes may not look ahead: when it writes a word, the later ones do not exist. In training they do, and are masked, so that all words can be learnt at once."),
     ];
-  if (ownWords(site)) return [`Every word of the sentence looks at all of them, forwards and backwards. The row of ${word} adds up to 1.`];
-  return [`The query comes from the words written so far, the keys from the words read. The row of ${word} says which of them it was written from.`];
+  if (ownWords(site)) return [say("Every word of the sentence looks at all of them, forwards and backwards. The row of {word} adds up to 1.", { word })];
+  return [say("The query comes from the words written so far, the keys from the words read. The row of {word} says which of them it was written from.", { word })];
 }
 
 /** What the chosen row looks at most. @param {State} state @param {WordSite} site @param {Session} session @param {number} word */
@@ -64,7 +65,7 @@ async function strongest(state, site, session, word) {
   const there = [...values.keys()].filter((key) => !isMasked(site) || key <= word);
   const order = there.sort((a, b) => values[b] - values[a]).slice(0, SHOWN);
   return [
-    h("h3", {}, `${quoted(site.query_labels[word])}, ${headName(head, source.heads)}`),
+    h("h3", {}, [quoted(site.query_labels[word]), headName(head, source.heads)].join(say(", "))),
     h(
       "table",
       { class: "facts" },
@@ -76,25 +77,25 @@ async function strongest(state, site, session, word) {
         ),
       ),
     ),
-    h("p", { class: "quiet" }, `An even share would be ${number(1 / (isMasked(site) ? word + 1 : source.keys))}.`),
+    h("p", { class: "quiet" }, say("An even share would be {even}.", { even: number(1 / (isMasked(site) ? word + 1 : source.keys)) })),
   ];
 }
 
 /** @returns {Element[]} */
 export function mask() {
   return [
-    h("h3", {}, "A mask"),
+    h("h3", {}, say("A mask")),
     h(
       "p",
       {},
-      "For every place the network gives one number a class. The mask shows the class with the largest; how far ahead it was is not shown.",
+      say("For every place the network gives one number a class. The mask shows the class with the largest; how far ahead it was is not shown."),
     ),
     formula(sub("m", row("x", "y")), "=", sub(text("argmax"), "c"), sub("z", row("c", ",", "x", "y"))),
     h(
       "p",
       {},
-      "On the way down the U-Net sees more of the picture at less detail, on the way up it puts the detail back. Where its coarse maps attend to themselves, every place can look at every other: choose Attention to see.",
+      say("On the way down the U-Net sees more of the picture at less detail, on the way up it puts the detail back. Where its coarse maps attend to themselves, every place can look at every other: choose Attention to see."),
     ),
-    h("p", { class: "quiet" }, "Ronneberger et al. 2015; Wang et al. 2018."),
+    h("p", { class: "quiet" }, say("Ronneberger et al. 2015; Wang et al. 2018.")),
   ];
 }

@@ -1,5 +1,6 @@
 // Pictures of networks that write or segment: a word's look at the photo, words against words, a mask.
 
+import { say } from "../../language/language.js";
 import { extent } from "../../paint/colormap.js";
 import { number, percent } from "../../ui/format.js";
 import { POSITION_CLAIM } from "../../sites/positions.js";
@@ -15,14 +16,14 @@ import { classesOf, isMasked, ownWords, wordOf } from "../../sites/sites.js";
  */
 export function wordPicture(state, site, map) {
   const word = quoted(site.query_labels[wordOf(state, site)]);
-  return headsPicture(state, site, map, `where the network looked to write ${word}`);
+  return headsPicture(state, site, map, say("where the network looked to write {word}", { word }));
 }
 
 /** Words against words. @param {State} state @param {WordSite} site @param {import("../../sites/attention_rows.js").AttentionSource} source @returns {Picture} */
 export function wordMatrixPicture(state, site, source) {
   const masked = isMasked(site);
   const word = wordOf(state, site);
-  const picture = matrixPicture(state, site, source, `${whatRows(site, masked)}.`, {
+  const picture = matrixPicture(state, site, source, whatRows(site, masked), {
     labels: { rows: site.query_labels, columns: site.key_labels, masked, word },
   });
   return { ...picture, sentence: `${picture.sentence} ${strongest(site, picture.values, word)}` };
@@ -43,8 +44,8 @@ export function wordPositionsPicture(state, site, { values, labels, words }) {
     grid: { rows: named.length, columns: named.length },
     low,
     high,
-    scale: "this matrix",
-    sentence: `How alike the positions of ${POSITIONS_OF[words]} are: the cosine of the vectors that tell words where they stand. ${capital(quoted(named[word]))} is nearest to ${quoted(named[nearest])}, ${number(values[word][nearest])}.`,
+    scale: say("this matrix"),
+    sentence: say("How alike the positions of {whose} are: the cosine of the vectors that tell words where they stand. {word} is nearest to {other}, {cosine}.", { whose: POSITIONS_OF[words], word: capital(quoted(named[word])), other: quoted(named[nearest]), cosine: number(values[word][nearest]) }),
     marked: null,
     prefix: null,
     labels: { rows: named, columns: named, masked: false, word },
@@ -52,23 +53,27 @@ export function wordPositionsPicture(state, site, { values, labels, words }) {
 }
 
 /** @type {Record<string, string>} */
-const POSITIONS_OF = { source: "the sentence's words", read: "the words that the decoder reads" };
+const POSITIONS_OF = { source: say("the sentence's words"), read: say("the words that the decoder reads") };
 
 /** @param {string} text */
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 /** @param {WordSite} site @param {boolean} masked */
 function whatRows(site, masked) {
-  if (masked) return "each word written (row) looks at the words before it (columns)";
-  if (ownWords(site)) return "each word read (row) looks at all of them (columns)";
-  return "each word written (row) looks at the words read (columns)";
+  if (masked) return say("each word written (row) looks at the words before it (columns)");
+  if (ownWords(site)) return say("each word read (row) looks at all of them (columns)");
+  return say("each word written (row) looks at the words read (columns)");
 }
 
 /** What the chosen row looks at most. @param {WordSite} site @param {Float32Array} values @param {number} word */
 function strongest(site, values, word) {
   const row = values.subarray(word * site.keys, (word + 1) * site.keys);
   const best = row.indexOf(extent(row)[1]);
-  return `${quoted(site.query_labels[word])}: most on ${quoted(site.key_labels[best])}, ${percent(row[best])}.`;
+  return say("{query}: most on {key}, {share}.", {
+    query: quoted(site.query_labels[word]),
+    key: quoted(site.key_labels[best]),
+    share: percent(row[best]),
+  });
 }
 
 /**
@@ -92,7 +97,7 @@ export function maskPicture({ output }, { shape, data }) {
     low: 0,
     high: classes.length - 1,
     scale: "",
-    sentence: `The mask, the most likely class at every place: ${shares.join(", ")}.`,
+    sentence: say("The mask, the most likely class at every place: {shares}.", { shares: shares.join(say(", ")) }),
     marked: null,
     prefix: null,
     classes,

@@ -125,9 +125,12 @@ def on_attention(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     if change is not None:
         return _edited_kernel(recording, change, func, args, kwargs)
     result = func(*args, **kwargs)
+    if not recording.gradients:  # Values are not kept then, and copying them takes time.
+        if len(args) > 2:
+            args = (*args[:2], None, *args[3:])
+        else:
+            kwargs = {**kwargs, "value": None}
     attention = scaled_dot_product(*args, **kwargs)
-    if not recording.gradients:
-        attention = replace(attention, value=None)
     recording.add("attention", attention, differentiable=result, arrange=four_axes)
     return result
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from fovea.models.methods.base import Subject
 from fovea.models.running.tasks import Search
@@ -24,6 +24,7 @@ from fovea.server.http.parameters import ONLY_KNOWN, REPRESENTATION
 from fovea.server.http.routes.common import (
     AnalysisOf,
     EngineOf,
+    RecallOf,
     WidthOf,
     documented,
     refusals,
@@ -115,6 +116,7 @@ _UPLOAD: dict[str, Any] = {
 async def analyse(
     request: Request,
     engine: EngineOf,
+    recall: RecallOf,
     model: Annotated[
         str | None,
         Query(description="a model's id; the form's field is the same", examples=[examples.MODEL]),
@@ -157,15 +159,16 @@ async def analyse(
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     kept, subject = found
     maker = security.maker_of(request) or security.new_maker()
-    engine.store.made_by(kept.id, maker)
-    body = await in_thread(schemas.analysis, kept, subject)
-    timing = ", ".join(f"{name};dur={ms}" for name, ms in body.timings_ms.items())
-    response = Response(
-        body.model_dump_json(),
-        status_code=201,
-        media_type=JSON,
-        headers={"Location": body.links.self, "Server-Timing": timing},
-    )
+    await recall.sign(kept.id, maker)
+
+    def told() -> tuple[bytes, dict[str, str]]:
+        body = schemas.analysis(kept, subject)
+        timing = ", ".join(f"{name};dur={ms}" for name, ms in body.timings_ms.items())
+        headers = {"Location": body.links.self, "Server-Timing": timing}
+        return body.model_dump_json().encode(), headers
+
+    content, headers = await in_thread(told)
+    response = Response(content, status_code=201, media_type=JSON, headers=headers)
     security.sign(response, request, maker, framed=bool(engine.settings.frame_ancestors))
     return response
 
@@ -180,11 +183,13 @@ async def analyse(
         **refusals(problems.UnknownAnalysis, problems.AnalysisGone, problems.NotAcceptable),
     },
 )
-async def read_analysis(request: Request, engine: EngineOf, analysis: AnalysisOf) -> Response:
+async def read_analysis(
+    request: Request, engine: EngineOf, recall: RecallOf, analysis: AnalysisOf
+) -> Response:
     """What was found, site by site, without the arrays; and which maps there are of it."""
 
     async def make(_: str) -> bytes:
-        before = engine.store.find(analysis.of) if analysis.of else None
+        before = await recall.before(analysis)
         subject = await learned_of(engine, analysis)
         return await in_thread(
             lambda: schemas.analysis(analysis, subject, before).model_dump_json().encode()
@@ -198,14 +203,20 @@ async def read_analysis(request: Request, engine: EngineOf, analysis: AnalysisOf
     status_code=204,
     responses=refusals(problems.UnknownAnalysis, problems.AnalysisGone, problems.NotYours),
 )
-async def forget_analysis(request: Request, engine: EngineOf, analysis: AnalysisOf) -> Response:
+async def forget_analysis(
+    request: Request,
+    recall: RecallOf,
+    id: Annotated[str, Path(description="an analysis", examples=["3f0c51a2b7d94e60c1ab"])],
+) -> Response:
     """Forget the analysis and its photo: for who made it, by the cookie or the header `Fovea-Key`
     that came with it, or for all with the server's token.
 
     Where several made the same one, it goes with the last of them.
     """
-    security.check_may_forget(request, engine.store.makers(analysis.id))
-    engine.store.forget(analysis.id, None if request.state.operator else security.maker_of(request))
+    maker, operator = security.maker_of(request), request.state.operator
+    if not operator and await recall.known(id):
+        security.check_may_forget(await recall.made(id, maker))
+    await recall.forget(id, None if operator else maker)
     return Response(status_code=204)
 
 

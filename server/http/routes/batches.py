@@ -122,7 +122,7 @@ async def send_batch(
         batches.close(batch)
     except BaseException as error:
         if batch is not None:
-            batches.refuse(batch)
+            await batches.refuse(batch)
         if isinstance(error, ClientDisconnect):
             return Response(status_code=CLIENT_CLOSED_REQUEST)
         raise

@@ -6,13 +6,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request, Response
+from starlette.requests import ClientDisconnect
 
 from fovea.models.records import Site
 from fovea.server import problems
 from fovea.server.answers.named_array import NamedArray
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.engine import Engine
-from fovea.server.http.answering import conditional, drawn, in_thread
+from fovea.server.engine.recall import Recall
+from fovea.server.http.answering import conditional, drawn, in_thread, unless_gone
 from fovea.server.wire import drawing, encode
 from fovea.server.wire.negotiation import CSV, JPEG, JSON, NPY, PNG, SAFETENSORS, WEBP
 from fovea.server.wire.pictures import PICTURES, WIDEST_PX
@@ -27,11 +29,24 @@ async def _engine(request: Request) -> Engine:
 EngineOf = Annotated[Engine, Depends(_engine)]
 
 
+async def _recall(request: Request) -> Recall:
+    recall: Recall = request.app.state.recall
+    return recall
+
+
+RecallOf = Annotated[Recall, Depends(_recall)]
+
+
 async def _analysis(
-    engine: EngineOf,
+    request: Request,
+    recall: RecallOf,
     id: Annotated[str, Path(description="an analysis", examples=["3f0c51a2b7d94e60c1ab"])],
 ) -> Analysis:
-    return engine.store.get(id)
+    """It may have to be made again, which nobody is to wait for who has left."""
+    found = await unless_gone(request, recall.get(id))
+    if found is None:
+        raise ClientDisconnect
+    return found
 
 
 AnalysisOf = Annotated[Analysis, Depends(_analysis)]

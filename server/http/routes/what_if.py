@@ -14,7 +14,7 @@ from fovea.server.answers.subject import learned_of
 from fovea.server.engine.analysis import Analysis
 from fovea.server.http import security
 from fovea.server.http.answering import CLIENT_CLOSED_REQUEST, in_thread, unless_gone
-from fovea.server.http.routes.common import AnalysisOf, EngineOf, refusals
+from fovea.server.http.routes.common import AnalysisOf, EngineOf, RecallOf, refusals
 from fovea.server.wire import examples, schemas
 from fovea.server.wire.negotiation import JSON
 
@@ -47,17 +47,18 @@ class Edits(BaseModel, extra="forbid"):
     },
 )
 async def edit_analysis(
-    request: Request, engine: EngineOf, analysis: AnalysisOf, body: Edits
+    request: Request, engine: EngineOf, recall: RecallOf, analysis: AnalysisOf, body: Edits
 ) -> Response:
     """Look again with something changed: heads off, tokens blocked, a gate shut, another θ.
 
     The answer is an analysis as any other, with `of`, `edits` and `change`; the same edits give the
-    same id. docs/what-if.md has every edit.
+    same id; edits of an edited analysis are made besides its own. docs/what-if.md has every edit.
     """
     edits = _read(body.edits)
 
     async def look() -> tuple[Analysis, Subject]:
-        kept = await engine.edited(analysis, edits)
+        base = await recall.base(analysis)
+        kept = await engine.edited(base, (*analysis.edits, *edits))
         return kept, await learned_of(engine, kept)
 
     found = await unless_gone(request, look())
@@ -65,8 +66,8 @@ async def edit_analysis(
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     kept, subject = found
     maker = security.maker_of(request) or security.new_maker()
-    engine.store.made_by(kept.id, maker)
-    before = engine.store.find(kept.of or "")
+    await recall.sign(kept.id, maker)
+    before = await recall.before(kept)
     answer = await in_thread(schemas.analysis, kept, subject, before)
     response = Response(
         answer.model_dump_json(),

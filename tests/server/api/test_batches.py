@@ -88,7 +88,7 @@ def test_cancelled_half_way_nothing_is_left_running(
     answer = on.client.delete(job["links"]["self"]).json()
     assert answer["state"] == "cancelled"
     catalog.network.open.set()
-    until(lambda: not on.engine.admitted and not on.engine._underway)
+    until(lambda: not on.engine.admitted and not len(on.engine.underway))
     assert on.engine.uploads.held == 0
     until(lambda: on.engine.work.held == 0)
     passes = len(catalog.network.batches)

@@ -1,0 +1,252 @@
+"""Photos and what was asked of them, kept where a restart and other instances find them.
+
+    photos/<name>/photo.png        the upright photo, lossless; a keyed digest of its pixels
+    photos/<name>/of/<analysis>    empty: an analysis that needs it
+    analyses/<id>/record.json      records.py
+    analyses/<id>/makers/<name>    empty: a keyed digest of the key of who may have it forgotten
+    README                         tells the store from a folder that is not mounted
+    secret                         what ids are keyed with, where no setting says so
+
+Every file is written once and by itself, so that instances which share a store need no lock. Used
+from the event loop; files are read and written by threads of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import logging
+import secrets
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from time import time
+from typing import Any, TypeVar
+
+import numpy as np
+from PIL import Image
+from pydantic import SecretStr
+
+from fovea.server.intake.imaging import Photo, digest_of
+from fovea.server.problems import StoreUnavailable
+from fovea.server.settings import Settings
+from fovea.server.storage.files import Files, Found
+from fovea.server.storage.records import Record
+
+log = logging.getLogger("fovea.storage")
+
+T = TypeVar("T")
+
+MEMORY = "memory"
+MARK = "README"
+THREADS = 8
+PATIENCE_S = 30.0
+"""So long a file may take; then the store counts as one that does not answer."""
+SWEEP_EVERY_S = 300.0
+COMPRESSION = 1
+"""Of PNG: twice as quick as the usual 6, for a tenth more bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """nbytes: of all photos together; keep_s: how long one stays that is not sent again."""
+
+    nbytes: int
+    keep_s: float | None
+
+
+class Archive:
+    """The photo store. key: what names are keyed with, so that nobody can tell a photo by them."""
+
+    def __init__(self, files: Files, key: bytes, bounds: Bounds) -> None:
+        self.files, self._key, self.bounds = files, key, bounds
+        self.dropped = 0
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="store")
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def find(self, analysis: str) -> Record | None:
+        """What is known of an analysis; None where it never was, or is forgotten."""
+        if not _is_name(analysis):
+            return None
+        data = await self.run(self.files.read, f"analyses/{analysis}/record.json")
+        if data is None:
+            await self.run(self._check_there)
+            return None
+        try:
+            return Record.from_json(data)
+        except ValueError:
+            log.warning("the record of analysis %s cannot be read", analysis)
+            return None
+
+    async def known(self, analysis: str) -> bool:
+        """Whether it has a record."""
+        if await self.run(self.files.exists, f"analyses/{analysis}/record.json"):
+            return True
+        await self.run(self._check_there)
+        return False
+
+    async def refresh(self, analysis: str) -> bool:
+        """Whether it has a record; its photo then counts as just sent."""
+        record = await self.find(analysis)
+        if record is None:
+            return False
+        if record.photo is not None:
+            await self.run(self.files.write, f"photos/{record.photo}/of/{analysis}", b"")
+        await self.run(self.files.write, f"analyses/{analysis}/record.json", record.to_json())
+        return True
+
+    async def keep(self, record: Record, photo: Photo | None) -> None:
+        """The photo first, then the record: whoever finds a record finds its photo."""
+        if photo is not None and record.photo is not None:
+            await self.run(self._keep_photo, record, photo)
+        await self.run(self.files.write, f"analyses/{record.id}/record.json", record.to_json())
+
+    async def photo_file(self, record: Record) -> bytes | None:
+        """The photo's file, for `photo_of`; None where it was dropped for room or age."""
+        return await self.run(self.files.read, f"photos/{record.photo}/photo.png")
+
+    def name_of(self, photo: Photo) -> str:
+        """Of its pixels, under the key."""
+        return self._keyed(photo.digest)
+
+    async def sign(self, analysis: str, maker: str) -> None:
+        """Somebody, known by a key of theirs, asked for it."""
+        await self.run(self.files.write, self._signature(analysis, maker), b"")
+
+    async def signed(self, analysis: str, maker: str) -> bool:
+        """Whether they did."""
+        return await self.run(self.files.exists, self._signature(analysis, maker))
+
+    async def forget(self, analysis: str, maker: str | None = None) -> bool:
+        """Whether it is gone now, with its photo unless others need that: for good, or for a maker
+        while it has no others.
+        """
+        return await self.run(self._forget, analysis, maker)
+
+    async def sweep(self) -> None:
+        """Drops photos and sentences that are too old, and the oldest photos beyond the bytes."""
+        await self.run(self._sweep, patience_s=None)
+
+    async def keep_sweeping(self) -> None:
+        """For ever; a store that does not answer is tried again."""
+        while True:
+            with suppress(StoreUnavailable):  # files.py has said so in the log.
+                await self.sweep()
+            await asyncio.sleep(SWEEP_EVERY_S)
+
+    async def run(
+        self, function: Callable[..., T], *arguments: Any, patience_s: float | None = PATIENCE_S
+    ) -> T:
+        """In a thread of the store; raises StoreUnavailable where that takes too long."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(patience_s):
+                return await loop.run_in_executor(self._threads, function, *arguments)
+        except TimeoutError:
+            raise StoreUnavailable("The photo store does not answer.") from None
+
+    def _check_there(self) -> None:
+        """A folder that is not mounted just now is not one in which nothing is."""
+        if not self.files.exists(MARK):
+            raise StoreUnavailable("The photo store is not where it was.")
+
+    def _keep_photo(self, record: Record, photo: Photo) -> None:
+        here = f"photos/{record.photo}"
+        self.files.write(f"{here}/of/{record.id}", b"")
+        if not self.files.exists(f"{here}/photo.png"):
+            self.files.write(f"{here}/photo.png", _png(photo))
+
+    def _forget(self, analysis: str, maker: str | None) -> bool:
+        files = self.files
+        if maker is not None:
+            files.delete(self._signature(analysis, maker))
+            if files.listed(f"analyses/{analysis}/makers"):
+                return False
+        data = files.read(f"analyses/{analysis}/record.json")
+        files.delete(f"analyses/{analysis}")
+        try:
+            photo = None if data is None else Record.from_json(data).photo
+        except ValueError:
+            photo = None
+        if photo is not None:
+            files.delete(f"photos/{photo}/of/{analysis}")
+            if not files.listed(f"photos/{photo}/of"):
+                files.delete(f"photos/{photo}")
+        return True
+
+    def _sweep(self) -> None:
+        photos: dict[str, list[Found]] = defaultdict(list)
+        for found in self.files.listed("photos"):
+            photos[found.name.split("/")[1]].append(found)
+        ages = {name: max(one.modified for one in some) for name, some in photos.items()}
+        total = sum(one.nbytes for some in photos.values() for one in some)
+        now = time()
+        for name in sorted(ages, key=ages.__getitem__):
+            if not (self._too_old(ages[name], now) or total > self.bounds.nbytes):
+                break
+            total -= sum(one.nbytes for one in photos[name])
+            for one in photos[name]:
+                _, _, analysis = one.name.partition("/of/")
+                if analysis:
+                    self.files.delete(f"analyses/{analysis}")
+            self.files.delete(f"photos/{name}")
+            self.dropped += 1
+        for found in self.files.listed("analyses"):
+            if found.name.endswith("/record.json") and self._too_old(found.modified, now):
+                self.files.delete(found.name.removesuffix("/record.json"))
+
+    def _too_old(self, modified: float, now: float) -> bool:
+        return self.bounds.keep_s is not None and now - modified > self.bounds.keep_s
+
+    def _signature(self, analysis: str, maker: str) -> str:
+        return f"analyses/{analysis}/makers/{self._keyed(maker)}"
+
+    def _keyed(self, text: str) -> str:
+        return hashlib.blake2b(text.encode(), digest_size=16, key=self._key).hexdigest()
+
+
+def open_archive(settings: Settings) -> tuple[Archive | None, Settings]:
+    """The store that the settings name, None for memory; and the settings with the secret that is
+    kept in it, where they have none. Raises SettingsError where it cannot be used.
+    """
+    if settings.photo_store == MEMORY:
+        return None, settings
+    files = Files(settings.photo_store)
+    files.check()
+    files.write(MARK, b"The photo store of Fovea servers: docs/hosting.md.\n")
+    if settings.secret is None:
+        # The first of all instances writes it; all read what the first has written.
+        files.create("secret", secrets.token_hex(32).encode())
+        kept = files.read("secret") or b""
+        settings = settings.model_copy(update={"secret": SecretStr(kept.decode())})
+    bounds = Bounds(settings.photo_store_bytes, settings.keep_s)
+    return Archive(files, settings.key, bounds), settings
+
+
+def _is_name(text: str) -> bool:
+    """Whether it can be the id of an analysis; what else a client writes reaches no file system."""
+    return 0 < len(text) <= 64 and text.isalnum() and text.isascii()
+
+
+def _png(photo: Photo) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(photo.pixels).save(buffer, "PNG", compress_level=COMPRESSION)
+    return buffer.getvalue()
+
+
+def photo_of(record: Record, data: bytes) -> Photo | None:
+    """The photo as it was analysed, from its file; None where its pixels are others."""
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            pixels = np.array(image)
+    except (OSError, SyntaxError, ValueError):
+        pixels = np.zeros((0, 0, 3), np.uint8)
+    if digest_of(pixels) != record.digest:
+        log.warning("the photo of analysis %s is damaged in the store", record.id)
+        return None
+    return Photo(pixels, record.digest, record.format, record.warnings)
