@@ -6,7 +6,7 @@ import { parseSafetensors } from "./safetensors.js";
 import { sampleUrl } from "./samples.js";
 
 /** Where the API lies, whatever address this page has and whatever path the server is under. */
-const ROOT = new URL("../", import.meta.url);
+const ROOT = import.meta.url.replace(/(page\/[0-9a-f]{16}\/)?api\/api\.js.*$/, "");
 
 /** What went wrong, in plain words, and what to do about it. */
 export class Problem extends Error {

@@ -32,7 +32,7 @@ export function mountInspector(root, context, panels) {
   /** @type {Record<string, HTMLElement>} */
   const bodies = {};
   root.append(handle, tabs);
-  for (const [name, mount] of Object.entries(panels)) {
+  for (const name of Object.keys(panels)) {
     bodies[name] = h("section", {
       role: "tabpanel",
       id: `panel-${name}`,
@@ -41,8 +41,16 @@ export function mountInspector(root, context, panels) {
       hidden: true,
     });
     root.append(bodies[name]);
-    mount(bodies[name], context);
   }
+  const mounted = new Set();
+
+  /** A panel is put together when it is first shown. @param {string} name */
+  function mount(name) {
+    if (mounted.has(name)) return;
+    mounted.add(name);
+    panels[name](bodies[name], context);
+  }
+  mount("look");
 
   /** @param {boolean} on */
   function open(on) {
@@ -78,5 +86,6 @@ export function mountInspector(root, context, panels) {
     // A narrow screen has no room for all of them.
     const chosen = /** @type {HTMLElement | null} */ (tabs.querySelector("[aria-selected=true]"));
     if (chosen) tabs.scrollLeft = chosen.offsetLeft + chosen.offsetWidth - tabs.clientWidth;
+    mount(shown);
   });
 }

@@ -55,10 +55,18 @@ def _sentence(kind: str, subject: Subject) -> Phrase:
 
 
 def _method(
-    kind: str, title: str, summary: str, equation: str, paper: str, *, on_photo: bool = True
+    kind: str,
+    title: str,
+    summary: str,
+    equation: str,
+    paper: str,
+    *,
+    order: int,
+    on_photo: bool = True,
 ) -> Method:
     return Method(
         name=kind,
+        order=order,
         title=title,
         summary=summary,
         claim="gate",
@@ -79,6 +87,7 @@ CHANNEL = _method(
     "The weight of every channel",
     "s_c, the factor on channel c",
     "Hu et al. 2018, eq. 3",
+    order=20,
     on_photo=False,
 )
 SPATIAL = _method(
@@ -87,6 +96,7 @@ SPATIAL = _method(
     "The weight of every place",
     "M_ij, the factor on row i, column j",
     "Woo et al. 2018, eq. 5",
+    order=30,
 )
 STRIP = _method(
     "strip-gate",
@@ -94,4 +104,5 @@ STRIP = _method(
     "The weight of every row and every column, and their product at every place",
     "g_i^h·g_j^w, a factor for row i times one for column j",
     "Hou et al. 2021, eq. 8 to 10",
+    order=40,
 )

@@ -63,6 +63,7 @@ def _sentence(subject: Subject) -> Phrase:
 
 METHOD = Method(
     name="grid",
+    order=50,
     title="Sampling grid",
     summary="Where a spatial transformer reads, as a grid on the photo",
     claim="sampling grid",

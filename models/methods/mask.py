@@ -33,6 +33,7 @@ def _sentence(subject: Subject) -> Phrase:
 
 METHOD = Method(
     name="mask",
+    order=70,
     title="Mask",
     summary="The class of every place, of a network that segments",
     claim="mask",

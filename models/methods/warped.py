@@ -32,6 +32,7 @@ def _sentence(subject: Subject) -> Phrase:
 
 METHOD = Method(
     name="warped",
+    order=60,
     title="What it reads",
     summary="What a spatial transformer reads and passes on",
     claim="picture",

@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fovea.models.closest import did_you_mean
 from fovea.models.evidence.fills import FILLS
 from fovea.models.judging.measures import HEEDED, Weighed, mask_of_boxes, told_of
 from fovea.models.judging.verdicts import Found
-from fovea.models.methods.base import BadOption, Subject, did_you_mean
+from fovea.models.methods.base import BadOption, Subject
 from fovea.server.answers.marking import (
     class_of,
     marking,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import NoReturn
+
+from fovea.models.closest import closest
 
 
 def meant(word: str, valid: Iterable[str]) -> str:
     """The question whether the closest valid word was meant; empty where none is close."""
-    close = get_close_matches(word.lower(), list(valid), n=1)
-    return f" Did you mean {close[0]}?" if close else ""
+    found = closest(word, valid)
+    return "" if found is None else f" Did you mean {found}?"
 
 
 class Parser(argparse.ArgumentParser):

@@ -96,7 +96,7 @@ class Engine:
         # Larger batches gain nothing on a CPU, and alone every photo gets the same bits every time.
         max_batch = settings.max_batch or (GPU_BATCH if on_gpu else 1)
         self.store = Store(settings.trace_budget_bytes)
-        self.results = Results(self.store)
+        self.results = Results(self.store, archive)
         self.shelf = Shelf(
             catalog, self.device, settings.model_budget_bytes, Downloads.of(settings)
         )

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 from fastapi.dependencies.models import Dependant
 
-from fovea.models.methods.base import did_you_mean
+from fovea.models.closest import did_you_mean
 from fovea.server.problems import InvalidParameter
 from fovea.server.wire.negotiation import Format
 

@@ -1,6 +1,7 @@
 // Chinese (Simplified). One file an area of the page; each is JSON after `export default`.
 
+import instrument from "./instrument.js";
 import page from "./page.js";
 import truth from "./truth.js";
 
-export default { ...page, ...truth };
+export default { ...instrument, ...page, ...truth };
