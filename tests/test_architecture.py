@@ -38,7 +38,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("judging",),
     ),
     "fovea.server": (
-        ("problems", "settings"),
+        ("problems", "settings", "language"),
         ("intake",),
         ("storage",),
         ("engine",),
