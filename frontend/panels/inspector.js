@@ -12,6 +12,7 @@ const TITLES = {
   numbers: say("Numbers"),
   how: say("How it works"),
   "what-if": say("What if"),
+  truth: say("Is it true?"),
 };
 
 /**
@@ -83,6 +84,9 @@ export function mountInspector(root, context, panels) {
       ),
     );
     for (const [name, body] of Object.entries(bodies)) body.hidden = name !== shown;
+    // A narrow screen has no room for all of them.
+    const chosen = /** @type {HTMLElement | null} */ (tabs.querySelector("[aria-selected=true]"));
+    if (chosen) tabs.scrollLeft = chosen.offsetLeft + chosen.offsetWidth - tabs.clientWidth;
     mount(shown);
   });
 }
