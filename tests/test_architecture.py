@@ -45,6 +45,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("wire",),
         ("http",),
         ("app",),
+        ("cluster",),
         ("commands",),
     ),
     "training": (
