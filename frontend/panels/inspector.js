@@ -11,6 +11,7 @@ const TITLES = {
   numbers: "Numbers",
   how: "How it works",
   "what-if": "What if",
+  truth: "Is it true?",
 };
 
 /**
@@ -31,7 +32,7 @@ export function mountInspector(root, context, panels) {
   /** @type {Record<string, HTMLElement>} */
   const bodies = {};
   root.append(handle, tabs);
-  for (const [name, mount] of Object.entries(panels)) {
+  for (const name of Object.keys(panels)) {
     bodies[name] = h("section", {
       role: "tabpanel",
       id: `panel-${name}`,
@@ -40,8 +41,16 @@ export function mountInspector(root, context, panels) {
       hidden: true,
     });
     root.append(bodies[name]);
-    mount(bodies[name], context);
   }
+  const mounted = new Set();
+
+  /** A panel is put together when it is first shown. @param {string} name */
+  function mount(name) {
+    if (mounted.has(name)) return;
+    mounted.add(name);
+    panels[name](bodies[name], context);
+  }
+  mount("look");
 
   /** @param {boolean} on */
   function open(on) {
@@ -74,5 +83,9 @@ export function mountInspector(root, context, panels) {
       ),
     );
     for (const [name, body] of Object.entries(bodies)) body.hidden = name !== shown;
+    // A narrow screen has no room for all of them.
+    const chosen = /** @type {HTMLElement | null} */ (tabs.querySelector("[aria-selected=true]"));
+    if (chosen) tabs.scrollLeft = chosen.offsetLeft + chosen.offsetWidth - tabs.clientWidth;
+    mount(shown);
   });
 }
