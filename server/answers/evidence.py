@@ -63,7 +63,7 @@ _HEEDED: dict[str, tuple[Measure, ...]] = {
 def _check(analysis: Analysis, asked: Asked) -> None:
     for name, measures in _HEEDED.items():
         if getattr(asked, name) is not None and asked.measure not in measures:
-            raise BadOption(f"{asked.measure} does not heed {name!r}; {' and '.join(measures)} do.")
+            raise BadOption(f"{asked.measure} takes no {name!r}; {' and '.join(measures)} do.")
     if asked.measure == "truth" and asked.mask is None:
         raise BadOption(
             "truth needs a mask: what is there on the photo.",
