@@ -24,7 +24,7 @@ EVERYWHERE = {
 
 
 def document(app: FastAPI, settings: Settings) -> None:
-    """Gives the application an `openapi` that tells all of it, for the prefix it is asked under."""
+    """Makes the application's `openapi` complete, addresses under the prefix of a request."""
     original = app.openapi
     del settings
 
