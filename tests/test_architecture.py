@@ -35,9 +35,10 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("editing",),
         ("catalog",),
         ("methods",),
+        ("judging",),
     ),
     "fovea.server": (
-        ("problems", "settings"),
+        ("problems", "settings", "language"),
         ("intake",),
         ("storage",),
         ("engine",),
