@@ -27,7 +27,7 @@ OF_A_FORMAT = {"406": "There is no such representation"}
 
 
 def document(app: FastAPI, settings: Settings) -> None:
-    """Gives the application an `openapi` that tells all of it, for the prefix it is asked under."""
+    """Makes the application's `openapi` complete, addresses under the prefix of a request."""
     original = app.openapi
     del settings
 
