@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Watched, open_watched
+from tests.browser.conftest import Watched
 
 pytestmark = pytest.mark.browser
 
@@ -18,7 +18,7 @@ SEEN = """() => {
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const element = node.parentElement;
     if (element.closest("pre, code, script, style, math, kbd, .known-words, [lang=en]")) continue;
-    if (element.closest("#words, .word-bars, .confidence, table.matrix, .module, [translate=no]")) continue;
+    if (element.closest("#words, .word-bars, .confidence, .sample .quiet")) continue;
     if (shown(element)) found.push(node.textContent);
   }
   for (const element of document.querySelectorAll("[aria-label], [title], [placeholder], [alt]")) {
@@ -58,8 +58,6 @@ VIEWS = (
     "?sample=digit_turned&model=stn_digits&tab=what-if",
     "?sample=room_bedroom&model=sa_unet&tab=how",
     "?sample=camera&model=captioner&tab=how",
-    "?model=text_transformer&tab=how",
-    "?model=text_transformer&tab=look",
 )
 
 
@@ -77,7 +75,7 @@ def _is_english(text: str) -> bool:
 
 def opened(watched: Watched, view: str) -> Page:
     page = watched.open(f"{view}&lang=zh")
-    page.wait_for_function("!document.querySelector('.stale, .waiting')", timeout=20_000)
+    expect(page.locator(".stale, .waiting")).to_have_count(0, timeout=30_000)
     page.wait_for_load_state("networkidle")
     return page
 
@@ -88,3 +86,18 @@ def test_no_view_has_an_english_sentence(watched: Watched) -> None:
         if found := english(opened(watched, view)):
             met[view] = found
     assert not met, "\n".join(f"{view}: {found}" for view, found in met.items())
+
+
+def test_the_switch_keeps_the_view_and_is_remembered(watched: Watched) -> None:
+    page = watched.open("?sample=sunflower&model=vit&site=s07&head=1&query=3,4")
+    assert page.evaluate("document.documentElement.lang") == "en"
+    page.get_by_role("radio", name="中文").click()
+    expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+    expect(page.locator("#sentence")).to_contain_text("第 3 行第 4 列的图块", timeout=30_000)
+    for part in ("lang=zh", "site=s07", "head=1", "query=3,4"):
+        assert part in page.url
+    expect(page.get_by_role("radio", name="中文")).to_be_focused()
+    again = watched.page.context.new_page()
+    again.goto(f"{watched.server}/?sample=sunflower&model=vit")
+    expect(again.locator("html")).to_have_attribute("lang", "zh-Hans")
+    again.close()
