@@ -47,6 +47,7 @@ def copied(tensor: Tensor) -> Tensor:
         return tensor.clone(memory_format=torch.contiguous_format)
     # What is made in inference mode may not be written to outside of it.
     inference = torch.is_inference_mode_enabled()
+    made: Tensor
     with _lock:
         storage = _free(size, inference=inference)
         if storage is not None:
