@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from threading import RLock, get_ident
@@ -303,6 +303,11 @@ class Recording:
         if not self._differentiable:
             raise ValueError("nothing to differentiate: let the input require grad")
         return self.differentiate_from([target], [torch.ones_like(target)], [])[1]
+
+    def differentiate_only(self, ids: Collection[str]) -> None:
+        """Of the other sites no gradients are wanted: they cost a pass further back."""
+        for index in [i for i in self._differentiable if self._sites[i].id not in ids]:
+            del self._differentiable[index]
 
     def differentiate_from(
         self, outputs: Sequence[Tensor], gradients: Sequence[Tensor], roots: Sequence[Tensor]
