@@ -107,7 +107,7 @@ export async function openChapter(root, frame, slug, still) {
   /** @param {import("./types.js").ChapterStep} one */
   function step({ id, formula, worked, bars }) {
     const drawn = bars && FIGURES.bars({ ...figures, numbers: () => numbers });
-    if (drawn && bars) following.push(() => drawn.update({ values: bars(data, state, looked) ?? [], caption: id === undefined ? "" : `bars-${id}` }));
+    if (drawn && bars) following.push(() => drawn.update({ values: bars(data, state, looked) ?? [], name: "numbers" }));
     return h(
       "li",
       { "data-step": id },

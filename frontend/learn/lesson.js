@@ -139,6 +139,12 @@ export class Lesson {
     });
   }
 
+  /** Queries, keys, values and outputs of an attention, (head, token, head_dim). @param {Analysis} analysis @param {Site} site */
+  async matrices(analysis, site) {
+    const { tensors } = await this.remember(`${analysis.id} ${site.id} values`, () => api.projectionsAndValues(analysis.id, site.id));
+    return tensors;
+  }
+
   /** @param {Analysis} analysis @param {Site} site @param {number} channel */
   channel(analysis, site, channel) {
     return this.remember(`${analysis.id} ${site.id} channel ${channel}`, () => api.features(analysis.id, site.id, channel));

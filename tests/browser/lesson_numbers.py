@@ -58,6 +58,37 @@ def _additive(page: Page, at: Callable[[str], Any], state: State) -> float:
     return float(np.tanh(q + k).sum())
 
 
+def _row(page: Page, at: Callable[[str], Any], through: str, name: str) -> Array:
+    return np.array(step(page, at, through, name), np.float64)
+
+
+def _softmax(scores: Array) -> Array:
+    powers = np.exp(scores - scores.max(-1, keepdims=True))
+    return np.asarray(powers / powers.sum(-1, keepdims=True))
+
+
+def _matrix(page: Page, through: str) -> Array:
+    """(head, query, key)"""
+    parts = projections(page, through)
+    scores = parts["query"] @ parts["key"].swapaxes(1, 2) / np.sqrt(parts["query"].shape[2])
+    return _softmax(scores)
+
+
+def _spread(row: Array) -> float:
+    return float(np.exp(-(row * np.log(row)).sum()))
+
+
+def _spreads(page: Page, state: State) -> tuple[list[float], float]:
+    """Of every head and of their mean, for the query in the caption."""
+    whole = _matrix(page, "d")
+    query = 1 + 14 * int(state["row"]) + int(state["column"])
+    return [_spread(row) for row in whole[:, query]], _spread(whole[:, query].mean(0))
+
+
+def _at(page: Page, state: State, row: str, column: str) -> float:
+    return float(_matrix(page, "d")[int(state["head"]), int(state[row]), int(state[column])])
+
+
 TWINS: dict[str, dict[str, Twin]] = {
     "attention": {
         **{name: shown(name) for name in ("head", "row", "column", "keyRow", "keyColumn")},
@@ -65,5 +96,35 @@ TWINS: dict[str, dict[str, Twin]] = {
         "even": lambda page, at, state: 1 / len(step(page, at, "dot", "softmax")),
         "cosine": _cosine,
         "additive": _additive,
+    },
+    "softmax": {
+        **{name: shown(name) for name in ("head", "row", "column", "keyRow", "keyColumn")},
+        "keys": lambda page, at, state: len(step(page, at, "dot", "softmax")),
+        "even": lambda page, at, state: 1 / len(step(page, at, "dot", "softmax")),
+        "logSum": lambda page, at, state: np.log(np.exp(_row(page, at, "dot", "scaled")).sum()),
+        "sum": lambda page, at, state: 1,
+        "most": lambda page, at, state: max(step(page, at, "dot", "softmax")),
+        "mostBare": lambda page, at, state: _softmax(_row(page, at, "dot", "scores")).max(),
+        "five": lambda page, at, state: sum(sorted(step(page, at, "dot", "softmax"))[-5:]),
+        "part0": lambda page, at, state: float(state["share"]) * float(state["v0"]),
+    },
+    "matrices": {
+        **{name: shown(name) for name in ("head", "row", "column")},
+        "n": lambda page, at, state: _matrix(page, "d").shape[1],
+        "cells": lambda page, at, state: _matrix(page, "d").shape[1] ** 2,
+        "rowSum": lambda page, at, state: 1,
+        "columnSum": lambda page, at, state: _matrix(page, "d")[
+            int(state["head"]), :, int(state["column"])
+        ].sum(),
+        "back": lambda page, at, state: _at(page, state, "column", "row"),
+    },
+    "heads": {
+        **{name: shown(name) for name in ("head", "row", "column")},
+        "heads": lambda page, at, state: len(step(page, at, "d", "heads")),
+        "spread": lambda page, at, state: _spreads(page, state)[0][int(state["head"])],
+        "narrowest": lambda page, at, state: min(_spreads(page, state)[0]),
+        "widest": lambda page, at, state: max(_spreads(page, state)[0]),
+        "narrow": lambda page, at, state: int(np.argmin(_spreads(page, state)[0])),
+        "meanSpread": lambda page, at, state: _spreads(page, state)[1],
     },
 }

@@ -44,7 +44,7 @@ function one(spec, values, label, marked, figures) {
           class: index === chosen || marked?.includes(index) ? "marked" : null,
         }),
   );
-  const spoken = `${named(label ?? spec.caption, figures)}: ${values.slice(0, 8).map((value) => number(value ?? NaN)).join(", ")}${values.length > 8 ? ", …" : ""}`;
+  const spoken = `${named(label ?? spec.name ?? spec.caption, figures)}: ${values.slice(0, 8).map((value) => number(value ?? NaN)).join(", ")}${values.length > 8 ? ", …" : ""}`;
   const drawing = svg("svg", { viewBox: `0 0 ${values.length} 1`, preserveAspectRatio: "none", "aria-hidden": "true" }, rects);
   const choose = (/** @type {number} */ index) => figures.set({ [spec.choose]: Math.min(values.length - 1, Math.max(0, index)) });
   const at = (/** @type {PointerEvent} */ event) => {
@@ -59,7 +59,7 @@ function one(spec, values, label, marked, figures) {
         "aria-valuemax": values.length - 1,
         "aria-valuenow": chosen ?? 0,
         "aria-valuetext": `${chosen ?? 0}: ${number(values[chosen ?? 0] ?? NaN)}`,
-        "aria-label": named(label ?? spec.caption, figures),
+        "aria-label": named(label ?? spec.name ?? spec.caption, figures),
         onpointerdown: (/** @type {PointerEvent} */ event) => choose(at(event)),
         onpointermove: (/** @type {PointerEvent} */ event) => event.buttons && choose(at(event)),
         onkeydown: (/** @type {KeyboardEvent} */ event) => {

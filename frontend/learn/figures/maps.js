@@ -42,7 +42,7 @@ function one(spec, item, index, figures) {
     item.note && h("span", { class: "quiet" }, ...rich(figures.say(item.note), figures.numbers(), figures.address)),
     range && h("span", { class: "quiet range" }, `${number(range.low)} … ${number(range.high)}`),
   ];
-  if (!spec.choose) return h("div", { class: "map" }, drawn, ...told);
+  if (!spec.choose || item.plain) return h("div", { class: "map" }, drawn, ...told);
   return h(
     "button",
     { type: "button", class: "map", "aria-pressed": String(index === spec.chosen), onclick: () => figures.set({ [spec.choose]: index }) },
