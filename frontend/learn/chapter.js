@@ -43,7 +43,7 @@ export async function openChapter(root, frame, slug, still) {
     address: frame.address,
     /** @param {Record<string, any>} patch */
     set(patch) {
-      state = { ...state, ...patch };
+      state = chapter.changed ? chapter.changed(state, patch) : { ...state, ...patch };
       draw();
       look();
     },

@@ -2,6 +2,7 @@
 
 import { h, put, svg } from "../../ui/dom.js";
 import { number } from "../../ui/format.js";
+import { rich } from "../rich.js";
 import { caption, named } from "./parts.js";
 
 /** Its spec: values, or rows of {values, label}; choose (the state that a chosen bar's number goes to), chosen, caption. @param {import("./parts.js").Figures} figures */
@@ -70,5 +71,5 @@ function one(spec, values, label, marked, figures) {
         },
       }
     : { role: "img", "aria-label": spoken };
-  return h("div", { class: "bar-row" }, label && h("span", { class: "quiet" }, figures.say(label)), h("div", { class: "bar-track", ...touchable }, drawing));
+  return h("div", { class: "bar-row" }, label && h("span", { class: "quiet" }, ...rich(figures.say(label), figures.numbers(), figures.address)), h("div", { class: "bar-track", ...touchable }, drawing));
 }

@@ -112,11 +112,11 @@ export default {
   },
 
   steps: [
-    { id: "squeeze", formula: "z_avg = mean of x_c,  z_max = max of x_c", worked: "{average},  {maximum}" },
-    { id: "shared", formula: "MLP(z) = W_1 max(0, W_0 z)", worked: "MLP(z_avg)_c = {fromAverage},  MLP(z_max)_c = {fromMaximum}" },
-    { id: "channel", formula: "M_c = σ(MLP(z_avg) + MLP(z_max))", worked: "σ({fromAverage} + {fromMaximum}) = σ({sum}) = {s}" },
-    { id: "flatten", formula: "[mean over channels; max over channels]", worked: "[{placeMean}; {placeMax}]" },
-    { id: "place", formula: "M_s = σ(f^(7×7)([avg; max]))", worked: "{conv} → {normal} → σ = {m}" },
+    { id: "squeeze", formula: "z_(avg) = AvgPool(F),  z_(max) = MaxPool(F)", worked: "{average},  {maximum}" },
+    { id: "shared", formula: "MLP(z) = W_1 max(0, W_0 z)", worked: "MLP(z_(avg))_c = {fromAverage},  MLP(z_(max))_c = {fromMaximum}" },
+    { id: "channel", formula: "M_c = σ(MLP(z_(avg)) + MLP(z_(max)))", worked: "σ({fromAverage} + {fromMaximum}) = σ({sum}) = {s}" },
+    { id: "flatten", formula: "[AvgPool_c(F); MaxPool_c(F)]", worked: "[{placeMean}; {placeMax}]" },
+    { id: "place", formula: "M_s = σ(f⁷ˣ⁷([avg; max]))", worked: "{conv} → {normal} → σ = {m}" },
     { id: "both", worked: "{s} × {m} = {both}" },
   ],
 

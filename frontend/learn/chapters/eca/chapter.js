@@ -81,9 +81,9 @@ export default {
   },
 
   steps: [
-    { id: "pool", formula: "z_c = mean over all places of x_c", worked: "z_({channel}) = {z}" },
+    { id: "pool", formula: "z_c = 1 / (H W) Σ x_c(i, j)", worked: "z_c = {z}" },
     { id: "width", formula: "k = | log_2(C) / γ + b / γ |_(odd),  γ = 2, b = 1", worked: "log_2({C}) / 2 + 1 / 2 = {exact}  →  k = {k}" },
-    { id: "convolve", formula: "u_c = Σ w_i z_(c+i)", worked: "u_({channel}) = {conv}" },
+    { id: "convolve", formula: "u_c = Σ w_i z_(c+i)", worked: "u_c = {conv}" },
     { id: "gate", formula: "s_c = σ(u_c),  y_c = s_c x_c", worked: "σ({conv}) = {s}" },
   ],
 

@@ -62,7 +62,7 @@ export default {
   },
 
   steps: [
-    { id: "squeeze", formula: "z_c = mean over all places of x_c", worked: "z_({channel}) = {z}", bars: ({ steps }) => allOf(steps, "mean") },
+    { id: "squeeze", formula: "z_c = 1 / (H W) Σ x_c(i, j)", worked: "z_c = {z}", bars: ({ steps }) => allOf(steps, "mean") },
     { id: "reduce", formula: "h = max(0, W_1 z + b_1)", worked: "max(0, {h0}) = {a0}", bars: ({ steps }) => allOf(steps, "relu") },
     { id: "excite", formula: "s = σ(W_2 h + b_2)", worked: "σ({logit}) = 1 / (1 + exp(−({logit}))) = {s}" },
     { id: "scale", formula: "y_c = s_c x_c", worked: "{s} × {z} = {y}" },
