@@ -1,5 +1,6 @@
 // Chapter 10: f, g, h and γ on a feature map; a U-Net whose walls look along walls; Dice with and without.
 
+import * as api from "../../../api/api.js";
 import { farthestLook, largest, placed, tokenAt } from "../../attending.js";
 import { asQuery, live, liveStep, valuesOf } from "../../lesson.js";
 import { onGrid } from "../../../sites/sites.js";
@@ -18,7 +19,7 @@ export default {
     const { source } = await lesson.attention(analysis, site);
     const { analysis: unet, photo } = await lesson.beside(UNET);
     const walls = /** @type {PlacedSite} */ (placed(unet).at(-1));
-    const [{ source: ofWalls }, mask] = await Promise.all([lesson.attention(unet, walls), lesson.ask(unet, "/mask", { format: "json" }).catch(() => null)]);
+    const [{ source: ofWalls }, mask] = await Promise.all([lesson.attention(unet, walls), lesson.remember(`${unet.id} mask`, () => api.mask(unet.id))]);
     const query = { row: Math.floor(site.grid.rows / 2), column: Math.floor(site.grid.columns / 2) };
     const busy = largest(ofWalls.row(Math.floor(ofWalls.keys / 2)));
     return {
@@ -79,7 +80,6 @@ export default {
   controls: (_, { off }) => [{ type: "toggle", name: "off", value: off, label: "off" }],
 
   figures({ analysis, site, source, unet, room, walls, ofWalls, mask }, { query, key, wall }, looked) {
-    const values = mask?.json.values?.flat();
     return [
       {
         type: "photo",
@@ -107,7 +107,7 @@ export default {
         label: "wall-label",
         caption: "wall-caption",
       },
-      ...(values ? [{ type: "maps", items: [{ label: "mask", values, columns: mask.json.shape[1] }] }] : []),
+      { type: "maps", items: [{ label: "mask", values: mask.data, columns: mask.shape[1] }] },
       {
         type: "facts",
         head: ["", "Dice"],

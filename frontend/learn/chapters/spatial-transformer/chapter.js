@@ -110,5 +110,5 @@ export default {
     ({ w0, w1, w2, w3 }) => [w0, w1, w2, w3].map((one) => Number(one?.value)).reduce((best, value, at, all) => (value > all[best] ? at : best), 0),
   ],
 
-  papers: [{ cite: "Jaderberg et al. 2015", title: "Spatial Transformer Networks", equation: "1, 5", formula: "(x^s, y^s) = T_θ(G)", href: "https://arxiv.org/abs/1506.02025" }],
+  papers: [{ cite: "Jaderberg et al. 2015", title: "Spatial Transformer Networks", equation: "1, 5", formula: "(xˢ, yˢ) = T_θ(G)", href: "https://arxiv.org/abs/1506.02025" }],
 };

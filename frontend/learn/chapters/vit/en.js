@@ -53,7 +53,7 @@ export default {
     },
     {
       ask: "Trained on the same small data set, which was more accurate?",
-      choices: ["The CNN", "The ViT, the Transformer"],
+      choices: ["The CNN", "The ViT"],
       because: "{cnnTop|percent} against {vitTop|percent}.",
     },
   ],

@@ -53,7 +53,7 @@ export default {
     },
     {
       ask: "用同样的小数据集训练，谁更准？",
-      choices: ["卷积网络", "ViT（Transformer）"],
+      choices: ["卷积网络", "ViT 更准"],
       because: "{cnnTop|percent} 对 {vitTop|percent}。",
     },
   ],
