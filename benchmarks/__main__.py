@@ -16,6 +16,7 @@ BENCHMARKS = {
     "serving": "photos a second, beside a plain FastAPI application",
     "devices": "whether another device gives the same answers, and how fast",
     "browser_overlay": "how fast the page draws in a real Chromium",
+    "page": "first view, pointer, switching and memory of the page in a real Chromium",
 }
 
 

@@ -6,22 +6,15 @@ import { say, sayDocument } from "./language/language.js";
 import { mountKeyboard } from "./panels/parts/keyboard.js";
 import { mountActions } from "./panels/actions.js";
 import { mountCaption } from "./panels/caption.js";
-import { mountChannels } from "./panels/channels.js";
-import { mountCompare } from "./panels/compare.js";
 import { mountDepth } from "./panels/depth.js";
-import { mountHeads } from "./panels/heads.js";
-import { mountHelp } from "./panels/help.js";
-import { mountHow } from "./panels/how.js";
 import { mountInspector } from "./panels/inspector.js";
 import { mountLanguage } from "./panels/language.js";
 import { mountLook } from "./panels/look.js";
 import { mountModels } from "./panels/models.js";
 import { mountNotice } from "./panels/notice.js";
-import { mountNumbers } from "./panels/numbers.js";
 import { mountPhoto } from "./panels/photo.js";
 import { mountSentence } from "./panels/sentence.js";
 import { mountStage } from "./panels/stage.js";
-import { mountWhatIf } from "./panels/what_if.js";
 import { mountWords } from "./panels/words.js";
 import { resolve, SHOWN_FROM } from "./kinds/shown.js";
 import { lessonAddress } from "./learn/links.js";
@@ -85,19 +78,64 @@ mountCaption(place("caption"), context);
 mountPhoto(place("photo-controls"), place("caption"), context);
 mountInspector(place("inspector"), context, {
   look: mountLook,
-  heads: mountHeads,
-  channels: mountChannels,
-  numbers: mountNumbers,
-  how: mountHow,
-  "what-if": mountWhatIf,
+  heads: later(async () => (await import("./panels/heads.js")).mountHeads),
+  channels: later(async () => (await import("./panels/channels.js")).mountChannels),
+  numbers: later(async () => (await import("./panels/numbers.js")).mountNumbers),
+  how: later(async () => (await import("./panels/how.js")).mountHow),
+  "what-if": later(async () => (await import("./panels/what_if.js")).mountWhatIf),
 });
-const help = mountHelp(place("layers"));
-const actions = mountActions(place("actions"), context, help, mountCompare(place("layers"), context), place("layers"));
+const layers = place("layers");
+const contactSheet = later(async () => (await import("./panels/contact_sheet.js")).mountContactSheet);
+whenFirst("sheet", () => contactSheet(place("stage"), context));
+const help = opened(async () => (await import("./panels/help.js")).mountHelp(layers));
+const compare = opened(async () => (await import("./panels/compare.js")).mountCompare(layers, context));
+const actions = mountActions(place("actions"), context, help, compare, layers);
 mountKeyboard(context, help, actions);
 keepAddress();
 keepTitle();
 keepLesson();
 start();
+
+/** @typedef {(root: HTMLElement, context: Context) => void} Mount */
+
+/**
+ * A panel whose modules come when it is first shown. It then hears of the state as it is.
+ * @param {() => Promise<Mount>} load @returns {Mount}
+ */
+function later(load) {
+  return async (root, { store: whole, session: own }) => {
+    const mount = await load();
+    /** @type {(() => void)[]} */
+    const first = [];
+    const hearing = {
+      ...whole,
+      /** @type {Store["on"]} */
+      on(keys, listener) {
+        whole.on(keys, listener);
+        first.push(() => listener(whole.get(), new Set(keys ?? Object.keys(whole.get()))));
+      },
+    };
+    mount(root, { store: hearing, session: own });
+    if (whole.get().analysisData) for (const hear of first) hear();
+  };
+}
+
+/** @param {keyof State} key @param {() => void} act  when the state first has it */
+function whenFirst(key, act) {
+  let done = false;
+  store.on([key, "analysisData"], (state) => {
+    if (done || !state[key] || !state.analysisData) return;
+    done = true;
+    act();
+  });
+}
+
+/** What opens over the page, whose modules come when it is first wanted. @param {() => Promise<{open: () => void}>} load */
+function opened(load) {
+  /** @type {Promise<{open: () => void}> | null} */
+  let mounted = null;
+  return { open: async () => (await (mounted ??= load())).open() };
+}
 
 async function start() {
   try {

@@ -11,11 +11,12 @@ form, which the id of an edited analysis follows from.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
+
+from fovea.models.closest import did_you_mean
 
 Token = int | str | tuple[int, int]
 """A token by its number, "cls", or the (row, column) of its cell; "all" for all of them."""
@@ -234,8 +235,7 @@ def from_json(given: Mapping[str, Any]) -> Edit:
         name = f"positions-{name}"
     rule = EDITS.get(name) if isinstance(name, str) else None
     if rule is None or not isinstance(name, str):
-        close = difflib.get_close_matches(str(name)[:50], EDITS, 1)
-        meant = f" Did you mean {close[0]!r}?" if close else ""
+        meant = did_you_mean(str(name), EDITS)
         raise RefusedEdit(
             f"There is no edit {str(name)[:50]!r}.{meant}", f"Valid: {_listed(EDITS)}."
         )

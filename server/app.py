@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
@@ -17,13 +18,18 @@ from starlette.middleware.cors import CORSMiddleware
 from fovea.models.catalog.catalog import Catalog
 from fovea.models.version import VERSION
 from fovea.server import problems
+from fovea.server.answers import kept_results
+from fovea.server.answers.long_work import begin
 from fovea.server.engine.batches import Batches
 from fovea.server.engine.engine import Engine
+from fovea.server.engine.job_store import JobStore
+from fovea.server.engine.jobs import Job, Kind
 from fovea.server.engine.recall import Recall
 from fovea.server.http import contract, pages
 from fovea.server.http.answering import in_thread, tagged
 from fovea.server.http.context import Context, problem_response
 from fovea.server.http.forwarded import Forwarded
+from fovea.server.http.language import Language
 from fovea.server.http.limits import BodyLimits
 from fovea.server.http.metrics import Metrics
 from fovea.server.http.routes import (
@@ -84,14 +90,23 @@ def create_app(settings: Settings | None = None, catalog: Catalog | None = None)
         app.state.engine, app.state.metrics = engine, metrics
         app.state.recall = recall = Recall(engine)
         app.state.batches = Batches(engine, recall)
-        sweeping = asyncio.create_task(archive.keep_sweeping()) if archive else None
+        engine.results.form = kept_results.FORM
+
+        async def again(kind: Kind, analysis: str, said: Mapping[str, Any], id: str) -> Job:
+            return await begin(engine, kind, await recall.get(analysis), said, id)
+
+        app.state.jobs = kept_jobs = JobStore(engine.shelf.jobs, archive, again)
+        kept = (archive.keep_sweeping(), kept_jobs.keep_telling()) if archive else ()
+        minding = [asyncio.create_task(one) for one in kept]
         complaining = asyncio.create_task(asyncio.to_thread(_complain, networks))
         try:
             yield
         finally:
             await complaining
-            if sweeping:
-                sweeping.cancel()
+            for task in minding:
+                task.cancel()
+            engine.shelf.jobs.close()
+            await kept_jobs.release()
             await engine.close()
 
     app = FastAPI(
@@ -129,6 +144,7 @@ def create_app(settings: Settings | None = None, catalog: Catalog | None = None)
         timeout_s=settings.upload_timeout_s,
         batch_bytes=settings.batch_bytes,
     )
+    app.add_middleware(Language)
     app.add_middleware(Forwarded, root_path=settings.root_path, trusted=settings.trusted_proxies)
     contract.document(app, settings)
     return app

@@ -18,7 +18,8 @@
         ├── RateLimited · QueueFull · NotReady · ShuttingDown · StoreUnavailable
         ├── OutOfMemory · DiskFull
         ├── ModelNotLocal · CorruptWeights · UnsuitableModel · InvalidModelFile
-        └── DownloadsRefused · DownloadCancelled · JobCancelled · CacheFull · Internal
+        ├── DownloadsRefused · DownloadCancelled · JobCancelled · JobInterrupted
+        └── CacheFull · Internal
 
 `detail` is written for the person who reads it: no path, no stack trace, and what to do in `hint`.
 Rendered as RFC 9457 problem details.
@@ -278,7 +279,7 @@ class AnalysisGone(Missing):
 
 class UnknownJob(Missing):
     slug, title = "unknown-job", "There is no job of that name"
-    hint = "Jobs do not outlive the server, and long-finished ones are forgotten."
+    hint = "Long-finished jobs are forgotten; without a photo store all are, with the server."
 
 
 class UnknownResult(Missing):
@@ -397,6 +398,11 @@ class DownloadCancelled(Unable):
 class JobCancelled(Unable):
     slug, title = "job-cancelled", "The work was cancelled"
     hint = "Ask for it again; what it had found was not kept."
+
+
+class JobInterrupted(Unable):
+    slug, title = "job-interrupted", "The server stopped before the work was done"
+    hint = "POST it again; what is done already is kept."
 
 
 class Internal(Unable):

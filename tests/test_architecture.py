@@ -24,7 +24,7 @@ WEB_FRAMEWORKS = ("fastapi", "starlette", "uvicorn")
 # From the ground up. A room is a folder with all that is in it, or a module beside the folders.
 FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
     "fovea.models": (
-        ("version", "showing"),
+        ("version", "showing", "closest"),
         ("grids",),
         ("records", "mechanisms", "edits"),
         ("geometry", "networks", "tracing"),
@@ -37,7 +37,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("methods",),
     ),
     "fovea.server": (
-        ("problems", "settings"),
+        ("problems", "settings", "language"),
         ("intake",),
         ("storage",),
         ("engine",),

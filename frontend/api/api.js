@@ -6,7 +6,7 @@ import { parseSafetensors } from "./safetensors.js";
 import { sampleUrl } from "./samples.js";
 
 /** Where the API lies, whatever address this page has and whatever path the server is under. */
-const ROOT = new URL("../", import.meta.url);
+const ROOT = import.meta.url.replace(/(page\/[0-9a-f]{16}\/)?api\/api\.js.*$/, "");
 
 /** What went wrong, in plain words, and what to do about it. */
 export class Problem extends Error {
@@ -131,7 +131,7 @@ export const cancelJob = async (path) => (await request(path, { method: "DELETE"
  */
 export function followJob(job, tell) {
   return new Promise((resolve, reject) => {
-    const source = new EventSource(job.links?.events ?? "");
+    const source = new EventSource(`${job.links?.events ?? ""}?lang=${language}`);
     source.addEventListener("job", (/** @type {MessageEvent} */ event) => {
       const news = JSON.parse(event.data);
       tell(news);

@@ -3,6 +3,9 @@
 /** Where a sample's picture lies. @param {string} file */
 export const sampleUrl = (file) => `samples/${encodeURIComponent(file)}`;
 
+/** The same, as small as a menu shows it. @param {string} file */
+export const thumbnailUrl = (file) => `samples/small/${encodeURIComponent(file)}`;
+
 /** What the address calls a sample: its file without the ending. @param {Sample} sample */
 export const sampleName = (sample) => sample.file.replace(/\.\w+$/, "");
 

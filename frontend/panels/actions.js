@@ -1,13 +1,11 @@
 // The page's own actions: compare, export, copy the link, theme, help.
 
 import { h } from "../ui/dom.js";
-import { mountFigures } from "./parts/figures.js";
 import { icon } from "../ui/icons.js";
-import { exportShown } from "../view/export.js";
 
 const NEXT_THEME = /** @type {const} */ ({ system: "light", light: "dark", dark: "system" });
 
-/** @param {HTMLElement} root @param {Context} context @param {{toggle: () => void}} help @param {{open: () => void}} compare @param {HTMLElement} layers */
+/** @param {HTMLElement} root @param {Context} context @param {{open: () => void}} help @param {{open: () => void}} compare @param {HTMLElement} layers */
 export function mountActions(root, { store, session }, help, compare, layers) {
   const told = h("span", { class: "told", role: "status" });
   const button = (
@@ -24,15 +22,20 @@ export function mountActions(root, { store, session }, help, compare, layers) {
   root.append(
     told,
     button("compare", "compare", "Compare networks on this photo", compare.open),
-    button("export", "export", "Export: pictures, numbers, commands", () => figures.open()),
+    button("export", "export", "Export: pictures, numbers, commands", async () => (await figures()).open()),
     button("link", "link", "Copy a link to this view", () => copy()),
     button("theme", "theme", "Theme: as the system", () =>
       store.set({ theme: NEXT_THEME[store.get().theme] }),
     ),
-    button("help", "help", "Keys and help", help.toggle),
+    button("help", "help", "Keys and help", help.open),
   );
 
-  const figures = mountFigures(layers, { store, session }, tell);
+  /** @type {ReturnType<typeof import("./parts/figures.js")["mountFigures"]> | null} */
+  let mounted = null;
+  async function figures() {
+    const { mountFigures } = await import("./parts/figures.js");
+    return (mounted ??= mountFigures(layers, { store, session }, tell));
+  }
 
   /** @param {string} text */
   function tell(text) {
@@ -41,6 +44,7 @@ export function mountActions(root, { store, session }, help, compare, layers) {
   }
 
   async function save() {
+    const { exportShown } = await import("../view/export.js");
     if (await exportShown({ store, session })) tell("Saved");
   }
 

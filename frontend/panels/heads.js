@@ -1,6 +1,7 @@
 // Heads as small multiples: this site's heads on the photo, and below every head of every layer.
 
 import { normalise, paintCells, range } from "../paint/colormap.js";
+import { say } from "../language/language.js";
 import { h, put } from "../ui/dom.js";
 import { number } from "../ui/format.js";
 import { drawable, headMaps } from "../kinds/attention/head_maps.js";
@@ -13,7 +14,8 @@ export function mountHeads(root, { store, session }) {
   const here = h("div", { class: "heads" });
   const all = h("table", { class: "all-heads" });
   const windows = h("p", { class: "quiet" }, "Where attention stays in windows, the window is drawn.");
-  root.append(title, here, h("h3", { class: "all-title" }, "Every layer"), windows, h("div", { class: "all-scroll" }, all));
+  const sheet = h("button", { type: "button", class: "button", id: "all-heads", onclick: () => store.set({ sheet: true }) }, say("All heads at once"));
+  root.append(title, here, h("div", { class: "all-title" }, h("h3", {}, "Every layer"), sheet), windows, h("div", { class: "all-scroll" }, all));
   let frame = 0;
   let turn = 0;
 

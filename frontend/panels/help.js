@@ -80,5 +80,5 @@ export function mountHelp(root) {
     ),
   );
   root.append(dialog);
-  return { toggle: () => (dialog.open ? dialog.close() : dialog.showModal()) };
+  return { open: () => dialog.showModal() };
 }

@@ -31,7 +31,7 @@ export function mountInspector(root, context, panels) {
   /** @type {Record<string, HTMLElement>} */
   const bodies = {};
   root.append(handle, tabs);
-  for (const [name, mount] of Object.entries(panels)) {
+  for (const name of Object.keys(panels)) {
     bodies[name] = h("section", {
       role: "tabpanel",
       id: `panel-${name}`,
@@ -40,8 +40,16 @@ export function mountInspector(root, context, panels) {
       hidden: true,
     });
     root.append(bodies[name]);
-    mount(bodies[name], context);
   }
+  const mounted = new Set();
+
+  /** A panel is put together when it is first shown. @param {string} name */
+  function mount(name) {
+    if (mounted.has(name)) return;
+    mounted.add(name);
+    panels[name](bodies[name], context);
+  }
+  mount("look");
 
   /** @param {boolean} on */
   function open(on) {
@@ -74,5 +82,6 @@ export function mountInspector(root, context, panels) {
       ),
     );
     for (const [name, body] of Object.entries(bodies)) body.hidden = name !== shown;
+    mount(shown);
   });
 }

@@ -2,7 +2,7 @@
 
 import { h, put } from "../ui/dom.js";
 import { icon } from "../ui/icons.js";
-import { sampleName, sampleUrl } from "../api/samples.js";
+import { sampleName, thumbnailUrl } from "../api/samples.js";
 
 /** @param {HTMLElement} root @param {HTMLElement} below  where the photos that were brought stand in a row, if several @param {Context} context */
 export function mountPhoto(root, below, { store, session }) {
@@ -70,7 +70,7 @@ export function mountPhoto(root, below, { store, session }) {
               session.openSample(sample);
             },
           },
-          h("img", { src: sampleUrl(sample.file), alt: "", loading: "lazy", width: 96, height: 72 }),
+          h("img", { src: thumbnailUrl(sample.file), alt: "", loading: "lazy", width: 96, height: 72 }),
           h("span", {}, sample.title),
           h("span", { class: "quiet" }, `${sample.credit} · ${sample.licence}`),
         ),

@@ -118,13 +118,22 @@ export function mountWhatIf(root, { store, session }) {
     );
   }
 
+  /** @type {Map<SiteKind, WhatIfControls>} */
+  const loaded = new Map();
+
+  /** What can be changed of a kind; its module comes when it is first wanted, and the controls are drawn again then. @param {SiteKind} kind */
+  function controlsOf(kind) {
+    if (!loaded.has(kind)) kind.whatIf?.().then((found) => (loaded.set(kind, found), draw(drawControls)));
+    return loaded.get(kind);
+  }
+
   /** @param {State} state */
   function drawControls(state) {
     const { shown } = state;
     const { site, kind } = shown ?? {};
     wanted = keepingFocus(
       controls,
-      ...((shown && site && kind?.whatIf?.({ ...state, shown }, site, what)) ?? []),
+      ...((shown && site && kind && controlsOf(kind)?.whatIf({ ...state, shown }, site, what)) ?? []),
       kind && !kind.whatIf && h("p", { class: "note" }, "Nothing can be changed at this kind of gate yet; the photo and the positions can."),
       ...patches(state, what),
       ...positions(state, what),

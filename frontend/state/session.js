@@ -119,7 +119,7 @@ export function createSession(store) {
     const stopWatching = watchDownload(model, signal);
     try {
       const analysis = await api.analyse(blob, model, store.get().beams, signal);
-      const bitmap = await createImageBitmap(await api.photo(analysis.id));
+      const bitmap = await pixelsOf(blob, analysis);
       if (!signal.aborted) await show(analysis, { blob, bitmap }, opening);
     } finally {
       stopWatching();
@@ -296,6 +296,19 @@ export function createSession(store) {
 }
 
 /** @typedef {ReturnType<typeof createSession>} Session */
+
+/**
+ * The photo's pixels as the server saw them. A JPEG is decoded here, which spares fetching it; of other formats, and
+ * where the browser turns or sizes it otherwise, the server's own picture is taken.
+ * @param {Blob} blob @param {Analysis} analysis
+ */
+async function pixelsOf(blob, { id, image }) {
+  const start = new Uint8Array(await blob.slice(0, 3).arrayBuffer());
+  const isJpeg = start[0] === 0xff && start[1] === 0xd8 && start[2] === 0xff;
+  const own = isJpeg ? await createImageBitmap(blob).catch(() => null) : null;
+  if (own && own.width === image?.width && own.height === image.height) return own;
+  return createImageBitmap(await api.photo(id));
+}
 
 /** Attention halfway is about things: early it is about edges, late it gathers in a few patches. A gate halfway still knows places. @param {Analysis} analysis */
 function firstSite({ sites, text }) {

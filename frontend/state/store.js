@@ -29,6 +29,7 @@ import { COLORMAPS } from "../paint/colormap.js";
  * @property {boolean} outline  whether the border of the network's mask is drawn
  * @property {Edit[]} edits  what is changed in the network, or in the photo, before it looks
  * @property {boolean} unedited  whether, for all the edits, the analysis before them is on the stage
+ * @property {boolean} sheet  whether all heads at once lie over the stage
  * @property {string} tab
  * @property {"system" | "light" | "dark"} theme
  * @property {string | null} lang  the language, where the address says one; else see language/language.js
@@ -118,6 +119,7 @@ const FIELDS = {
   outline: { ...flag, initial: true },
   edits: { initial: [], read: readEdits, write: (value) => JSON.stringify(value) },
   unedited: flag,
+  sheet: flag,
   beams: {
     initial: 1,
     read: (value) => (/^[1-5]$/.test(value) ? Number(value) : undefined),

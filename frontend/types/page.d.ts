@@ -167,7 +167,10 @@ declare global {
     /** What Numbers says instead of the map's facts. */
     facts?(site: S, session: Session): Promise<[string, Child][]>;
     /** What can be changed of a site; without it, nothing yet. */
-    whatIf?(state: Resolved<S>, site: S, what: import("../kinds/edits.js").WhatIf): Element[];
+    whatIf?(): Promise<WhatIfControls<S>>;
+  };
+  type WhatIfControls<S extends Site = Site> = {
+    whatIf(state: Resolved<S>, site: S, what: import("../kinds/edits.js").WhatIf): Element[];
   };
   type Child = import("../ui/dom.js").Child;
   /** A state with something on screen. */

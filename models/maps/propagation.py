@@ -71,7 +71,8 @@ def chain(trace: Trace) -> tuple[Site, ...]:
     if not square:
         raise NoChain("it needs self-attention over the patches of the photo; there is none")
     last = square[-1]
-    found = tuple(s for s in square if (s.keys, s.grid) == (last.keys, last.grid))
+    tokens = last.keys, last.grid
+    found = tuple(s for s in square if (s.keys, s.grid) == tokens)
     inside = {s.id for s in found}
     others = [s for s in trace.sites if s.id not in inside and _mixes_patches(s, last)]
     if others:

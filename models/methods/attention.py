@@ -57,6 +57,8 @@ def _sentence(subject: Subject) -> Phrase:
 
 METHOD = Method(
     name="attention",
+    order=10,
+    first=40,
     title="Attention",
     summary="What one token of a layer looks at, or what looks at it",
     claim="attention map",

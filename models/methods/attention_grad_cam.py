@@ -36,6 +36,7 @@ def _sentence(subject: Subject) -> Phrase:
 
 METHOD = Method(
     name="attention-grad-cam",
+    order=160,
     title="Attention Grad-CAM",
     summary="The last layer's class-token attention, heads weighed by their gradient",
     claim="saliency",

@@ -6,11 +6,12 @@ registry to write its help.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+
+from fovea.models.closest import did_you_mean
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -53,12 +54,6 @@ class BadOption(ValueError):
         super().__init__(message)
         self.hint, self.limit, self.actual = hint, limit, actual
         self.valid = None if valid is None else list(valid)
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A question that names the closest of the known names; empty where none is close."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +260,9 @@ class Method:
     where one is given · make: with every option read · sentence: what it shows by default of a
     subject that can have it · probe: what `check` needs to know of the network · for_class: whether
     it is for a class, or a word, of the answer · kinds: of the sites that it can be asked of by
-    itself; empty where it is of the whole network · on_photo: whether its values are places.
+    itself; empty where it is of the whole network · on_photo: whether its values are places ·
+    order: where it stands in a list of all, the smallest first · first: where no map is named, the
+    one of the smallest number that a network can have is shown; None of those that never are.
     """
 
     name: str
@@ -282,6 +279,8 @@ class Method:
     for_class: bool = False
     kinds: tuple[str, ...] = ()
     on_photo: bool = True
+    order: int = 1000
+    first: int | None = None
 
     @property
     def schema(self) -> dict[str, Any]:

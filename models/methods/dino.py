@@ -37,6 +37,7 @@ def _sentence(subject: Subject) -> Phrase:
 
 METHOD = Method(
     name="dino",
+    order=90,
     title="Top 60 %",
     summary="The fewest patches that together get 60 % of what the class token looks at",
     claim="attention map",

@@ -56,6 +56,7 @@ def _sentence(subject: Subject) -> Phrase:
 
 METHOD = Method(
     name="grad-cam",
+    order=170,
     title="Grad-CAM",
     summary="The last feature maps, each weighed by how much the class's score rises with it",
     claim="saliency",

@@ -37,6 +37,7 @@ def _sentence(subject: Subject) -> Phrase:
 
 METHOD = Method(
     name="gradient-rollout",
+    order=150,
     title="Gradient rollout",
     summary="Rollout of attention times its gradient, where that is positive",
     claim="saliency",

@@ -45,6 +45,7 @@ def _sentence(subject: Subject) -> Phrase:
 
 METHOD = Method(
     name="head-importance",
+    order=180,
     title="Head importance",
     summary="How much each head of each layer matters to the loss of a class: layer × head",
     claim="saliency",

@@ -47,6 +47,7 @@ def _sentence(subject: Subject) -> Phrase:
 
 METHOD = Method(
     name="legrad",
+    order=140,
     title="LeGrad",
     summary="The gradient of each layer's attention, where it is positive, added up over layers",
     claim="saliency",

@@ -99,6 +99,7 @@ def _sentence(subject: Subject) -> Phrase:
 
 METHOD = Method(
     name="positions",
+    order=100,
     title="Positions",
     summary="How alike the position of one token is to every other's, whatever is seen or read",
     claim="position similarity",

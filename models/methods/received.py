@@ -82,6 +82,7 @@ def _sentence(subject: Subject) -> Phrase:
 
 METHOD = Method(
     name="received",
+    order=110,
     title="Attention received",
     summary="How much each patch is looked at in one layer by all tokens that see it",
     claim="attention map",

@@ -1,51 +1,31 @@
-"""Every map of the product, in the order in which they are listed. This is the only list."""
+"""Every map of the product: each `Method` in a file of this folder. There is no other list."""
 
 from __future__ import annotations
 
-from fovea.models.methods import (
-    attention,
-    attention_grad_cam,
-    dino,
-    gates,
-    grad_cam,
-    gradient_rollout,
-    grid,
-    head_importance,
-    legrad,
-    mask,
-    positions,
-    received,
-    relevance,
-    rollout,
-    token_lengths,
-    warped,
-)
-from fovea.models.methods.base import Method, Option, Subject, did_you_mean
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
 
-METHODS: tuple[Method, ...] = (
-    attention.METHOD,
-    gates.CHANNEL,
-    gates.SPATIAL,
-    gates.STRIP,
-    grid.METHOD,
-    warped.METHOD,
-    mask.METHOD,
-    rollout.METHOD,
-    dino.METHOD,
-    positions.METHOD,
-    received.METHOD,
-    token_lengths.METHOD,
-    relevance.METHOD,
-    legrad.METHOD,
-    gradient_rollout.METHOD,
-    attention_grad_cam.METHOD,
-    grad_cam.METHOD,
-    head_importance.METHOD,
-)
+from fovea.models import methods
+from fovea.models.closest import did_you_mean
+from fovea.models.methods.base import Method, Option, Subject
+
+
+def _found() -> Iterator[Method]:
+    for module in pkgutil.iter_modules(methods.__path__):
+        name = f"{methods.__name__}.{module.name}"
+        if not module.ispkg and name != __name__:
+            yield from (v for v in vars(import_module(name)).values() if isinstance(v, Method))
+
+
+METHODS: tuple[Method, ...] = tuple(sorted(_found(), key=lambda one: (one.order, one.name)))
+"""In the order in which they are listed."""
 
 NAMES: tuple[str, ...] = tuple(method.name for method in METHODS)
 
-FIRST = ("mask", "rollout", "grid", "attention", "spatial-gate", "strip-gate", "channel-gate")
+FIRST: tuple[str, ...] = tuple(
+    one.name for one in sorted(METHODS, key=lambda one: one.first or 0) if one.first is not None
+)
 """The map that is shown of a network where none is named: the first of these that it can have."""
 
 

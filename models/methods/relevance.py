@@ -73,6 +73,7 @@ def _sentence(subject: Subject) -> Phrase:
 
 METHOD = Method(
     name="relevance",
+    order=130,
     title="Relevance",
     summary="Attention weighed by the gradient of the class, layer by layer",
     claim="saliency",

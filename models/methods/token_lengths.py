@@ -80,6 +80,7 @@ def _sentence(subject: Subject) -> Phrase:
 
 METHOD = Method(
     name="token-lengths",
+    order=120,
     title="Token length",
     summary="How long the token of each patch is as it leaves a layer; where a few are many times "
     "longer, they often hold something of the whole photo",

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fovea.models.closest import did_you_mean
 from fovea.models.evidence.fills import FILLS
-from fovea.models.methods.base import BadOption, Subject, did_you_mean
+from fovea.models.methods.base import BadOption, Subject
 from fovea.server.answers.marking import (
     class_of,
     marking,

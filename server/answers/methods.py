@@ -15,6 +15,7 @@ from fovea.models.methods.registry import method
 from fovea.server.answers.named_array import NamedArray
 from fovea.server.answers.subject import learned_of
 from fovea.server.answers.views import of_made
+from fovea.server.engine import pools
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.engine import Engine
 from fovea.server.problems import MapNotPossible
@@ -33,7 +34,8 @@ async def compute(
     options = own.read(given)
     subject = await learned_of(engine, analysis)
     try:
-        made = _made(own, subject, options)
+        # What follows from the trace alone is made here already.
+        made = await pools.run(pools.ANSWERS, _made, own, subject, options)
     except NotPossible as error:
         raise not_possible(refusal(subject, error)) from error
     if isinstance(made, Made):

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from fovea.models.catalog.spec import LoadedModel
+from fovea.models.closest import did_you_mean
 from fovea.models.editing.hide import hiding
 from fovea.models.editing.sweep import Over, Sweep, blocks, parts_of, spread_over
 from fovea.models.edits import Edit, RefusedEdit
@@ -20,7 +21,7 @@ from fovea.models.evidence.fills import FILLS
 from fovea.models.evidence.place import spread_of
 from fovea.models.evidence.ranking import spearman
 from fovea.models.grids import PatchGrid
-from fovea.models.methods.base import BadOption, Subject, did_you_mean
+from fovea.models.methods.base import BadOption, Subject
 from fovea.models.preprocessing import prepare
 from fovea.models.records import Site
 from fovea.server.answers.marking import class_of, marking, marks_of, on_grid

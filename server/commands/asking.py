@@ -165,9 +165,11 @@ async def with_map(
 async def map_of(engine: Engine, analysis: Analysis, options: argparse.Namespace) -> NamedArray:
     """The values that are asked for; raises a Problem where this network cannot have them."""
     from fovea.server.answers import methods
+    from fovea.server.engine import pools
 
     try:
-        return (await methods.compute(engine, analysis, options.map, given(options)))()
+        make = await methods.compute(engine, analysis, options.map, given(options))
+        return await pools.run(pools.ANSWERS, make)
     except BadOption as error:
         said = str(error).replace(" with word:", " with --word:")
         raise BadOption(said, hint=error.hint) from error

@@ -37,7 +37,10 @@ from fovea.server.commands.planning import (
 if TYPE_CHECKING:
     from fovea.models.edits import Edit
     from fovea.models.running.tasks import Search
+    from fovea.server.engine.analysis import Analysis
     from fovea.server.engine.engine import Engine
+
+TURN_S = 0.1
 
 SUMMARY = "draw a map on photos or of sentences, or save its values"
 DESCRIPTION = (
@@ -223,7 +226,7 @@ async def _work_through(
     from tqdm import tqdm
 
     from fovea.models.running.tasks import Search
-    from fovea.server.commands.session import loaded, looking
+    from fovea.server.commands.session import loaded, looking, overlapping
     from fovea.server.problems import BadPhoto, BadText, OutOfMemory, WrongInput
 
     # Nothing is asked for twice, so only the newest analysis is kept.
@@ -236,15 +239,17 @@ async def _work_through(
             model = options.model or await engine.default_model(reads)
             await loaded(engine, model)
             search = Search(options.beams, options.no_repeat_ngram)
+            explained = overlapping(work, lambda one: _explain(engine, one, model, search, asked))
             # disable=None: a bar where a person watches, nothing in a log.
             with tqdm(
-                work,
+                total=len(work),
                 unit="sentence" if options.text else "photo",
                 disable=None if len(work) > 1 else True,
             ) as bar:
-                for one in bar:
+                async for one, task in explained:
+                    bar.update()
                     try:
-                        records, line = await _explain(engine, one, model, search, asked)
+                        records, line = task.result()
                     except WrongInput:
                         raise
                     # What is asked for is the same for all: only what is theirs is forgiven.
@@ -263,7 +268,9 @@ async def _explain(
     engine: Engine, work: Work, model: str, search: Search, asked: list[argparse.Namespace]
 ) -> tuple[list[dict[str, Any]], str]:
     """Looks once, writes a file for each map; (a record a map, a line that says so)."""
-    analysis = await engine.analyse(work.read(), model, search)
+    from fovea.server.engine import pools
+
+    analysis = await _looked_at(engine, await asyncio.to_thread(work.read), model, search)
     if edits := asked[0].edits:
         analysis = await engine.edited(analysis, tuple(edits))
     records = []
@@ -272,9 +279,21 @@ async def _explain(
         pictures.check(options, work.outputs)
         array = await asking.map_of(engine, analysis, options)
         if output is not None:
-            content = writing.content_of(suffix_of(output), analysis, array, options)
+            given = suffix_of(output), analysis, array, options
+            content = await pools.run(pools.DRAWING, writing.content_of, *given)
             output.parent.mkdir(parents=True, exist_ok=True)
             output.write_bytes(content)
         records.append(writing.record(work, analysis, array, options.map, output))
     written = ", ".join(map(str, work.outputs))
     return records, f"{work}: {writing.answer(analysis)} → {written}"
+
+
+async def _looked_at(engine: Engine, given: bytes | str, model: str, search: Search) -> Analysis:
+    """The analysis; a photo for which there is no room beside the others waits for them."""
+    from fovea.server.problems import QueueFull
+
+    while True:
+        try:
+            return await engine.analyse(given, model, search)
+        except QueueFull:
+            await asyncio.sleep(TURN_S)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tqdm import tqdm
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from fovea.server.settings import Settings
 
 LOOK_EVERY_S = 0.1
+AHEAD = 2
+"""Photos that are read, decoded and drawn while the network looks at another."""
+
+W = TypeVar("W")
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -57,3 +63,27 @@ async def loaded(engine: Engine, model: str) -> LoadedModel:
     if bar is not None:
         bar.close()
     return await loading
+
+
+async def overlapping(
+    work: Iterable[W], make: Callable[[W], Coroutine[Any, Any, T]]
+) -> AsyncIterator[tuple[W, asyncio.Task[T]]]:
+    """Each piece with the task that makes it, ended, in order; a few later ones are under way
+    meanwhile, and are cancelled where the caller stops.
+    """
+    under_way: deque[tuple[W, asyncio.Task[T]]] = deque()
+    rest = iter(work)
+    try:
+        while True:
+            while len(under_way) <= AHEAD:
+                if (one := next(rest, None)) is None:
+                    break
+                under_way.append((one, asyncio.create_task(make(one))))
+            if not under_way:
+                return
+            await asyncio.wait({under_way[0][1]})
+            yield under_way.popleft()
+    finally:
+        for _, task in under_way:
+            task.cancel()
+        await asyncio.gather(*(task for _, task in under_way), return_exceptions=True)

@@ -7,7 +7,7 @@ import asyncio
 import csv
 import html
 import io
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,9 +110,9 @@ async def _found(engine: Engine, analysis: Analysis, plan: Plan, kind: str) -> A
     job_kind: Any = kind
     subject = await learned_of(engine, analysis)
     done: Callable[[Passes], Any] = plan(analysis, subject)
-    waits: Awaitable[None] = start(engine, job_kind, analysis, f"/{analysis.id}", done).wait()
-    await waits
-    return engine.results.get(f"/{analysis.id}")
+    job = await start(engine, job_kind, analysis, f"/{analysis.id}", done)
+    await job.wait()
+    return await engine.results.get(f"/{analysis.id}", analysis)
 
 
 def _csv(table: list[Row]) -> str:

@@ -10,8 +10,9 @@ import asyncio
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Any
 
-from fovea.server.engine.budget import Share
+from fovea.server.engine.budget import Budget, Share
 from fovea.server.engine.engine import Engine
 from fovea.server.engine.jobs import KEPT, Job
 from fovea.server.engine.recall import Recall
@@ -22,6 +23,7 @@ from fovea.server.problems import (
     QueueFull,
     UnknownJob,
 )
+from fovea.server.storage.told import problem_of_json, problem_to_json
 
 log = logging.getLogger("fovea.batches")
 
@@ -40,6 +42,11 @@ class Entry:
     name: str
     analysis: str | None = None
     problem: Problem | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As the archive keeps it."""
+        told = None if self.problem is None else problem_to_json(self.problem)
+        return {"name": self.name, "analysis": self.analysis, "problem": told}
 
 
 @dataclass(eq=False, slots=True)
@@ -63,8 +70,20 @@ class Batch:
     def problem_of(self, entry: Entry) -> Problem | None:
         """Why there is no analysis; None for one that has it or is on its way."""
         if entry.analysis is None and entry.problem is None and not self.job.active:
+            if self.job.state == "failed":
+                return self.job.problem
             return JobCancelled("The batch was cancelled before this photo's turn.")
         return entry.problem
+
+    @classmethod
+    def of_archive(cls, job: Job, entries: list[dict[str, Any]]) -> Batch:
+        """One that another instance does, or did, as it told last."""
+        found = [
+            Entry(one["name"], one["analysis"], one["problem"] and problem_of_json(one["problem"]))
+            for one in entries
+        ]
+        nobody = Share(Budget(0, 0), 0)
+        return cls(job, "", nobody, asyncio.Semaphore(1), found, complete=True)
 
 
 class Batches:
@@ -76,6 +95,10 @@ class Batches:
         two_passes = 2 * engine.inference.max_batch
         most = max(1, engine.places.most_of_one // 2)
         self._beside = min(most, max(BESIDE_EACH_OTHER, two_passes))
+
+    def find(self, id: str) -> Batch | None:
+        """The batch of this job, if this server does or did it."""
+        return self._kept.get(id)
 
     def get(self, id: str) -> Batch:
         """The batch of this job; raises UnknownJob."""
@@ -101,6 +124,7 @@ class Batches:
         job.result = f"/v1/batches/{job.id}"
         batch = Batch(job, maker, share, asyncio.Semaphore(self._beside))
         job.stop = lambda: self._stop(batch)
+        job.entries = lambda: [entry.to_json() for entry in batch.entries]
         self._engine.shelf.jobs.accept(job)
         self._kept[job.id] = batch
         self._forget()

@@ -22,6 +22,9 @@ UPLOADS = 0.125
 OVERTAKEN_S = 5.0
 """So long smaller work may pass a larger one by that does not fit yet."""
 
+SMOOTHING = 0.3
+LONGEST_WAIT_S = 60
+
 
 @dataclass(eq=False, slots=True)
 class _Waiter:
@@ -32,8 +35,8 @@ class _Waiter:
 
 class Budget:
     """most_waiting: so many may wait at a time, for `patience_s` each. wait_s: what a refusal tells
-    as the time to come back. newest_first: the last that came is the first to be let in, so that a
-    crowd that wants nothing does not have to be waited for.
+    as the time to come back, unless work took longer of late. newest_first: the last that came is
+    the first to be let in, so that a crowd that wants nothing does not have to be waited for.
     """
 
     def __init__(
@@ -47,7 +50,9 @@ class Budget:
         self.nbytes, self.most_waiting, self.patience_s = nbytes, most_waiting, patience_s
         self.wait_s, self.newest_first = wait_s, newest_first
         self.held = 0
+        self.served = 0
         self.refused = 0
+        self._seconds = 0.0
         self._waiting: deque[_Waiter] = deque()
 
     @property
@@ -76,7 +81,12 @@ class Budget:
                 actual=nbytes,
             )
         await self._take(nbytes)
+        self.served += 1
         return Share(self, nbytes)
+
+    def took(self, seconds: float) -> None:
+        """Some work held bytes for so long."""
+        self._seconds += SMOOTHING * (seconds - self._seconds)
 
     def give(self, nbytes: int) -> None:
         """Frees bytes: for the first who waits, and for those behind that fit beside him."""
@@ -114,6 +124,8 @@ class Budget:
 
     def _call(self) -> None:
         for waiter in tuple(reversed(self._waiting) if self.newest_first else self._waiting):
+            if waiter.turn.done():  # It has given up, and has not had its turn to say so.
+                continue
             if self._fits(waiter.nbytes):
                 self._waiting.remove(waiter)
                 self.held += waiter.nbytes
@@ -121,13 +133,16 @@ class Budget:
             elif not self.newest_first and monotonic() - waiter.since > OVERTAKEN_S:
                 return
 
+    def _wait_s(self) -> int:
+        return max(self.wait_s(), min(LONGEST_WAIT_S, round(self._seconds)))
+
     def _refusal(self) -> QueueFull:
         self.refused += 1
         return QueueFull(
             "The server has as much in work as its memory allows.",
             limit=self.nbytes,
             actual=self.held,
-            headers={"Retry-After": str(self.wait_s())},
+            headers={"Retry-After": str(self._wait_s())},
         )
 
 
@@ -135,10 +150,12 @@ class Share:
     """Bytes of a budget that some work holds."""
 
     def __init__(self, budget: Budget, nbytes: int) -> None:
-        self._budget, self.nbytes = budget, nbytes
+        self._budget, self.nbytes, self._since = budget, nbytes, monotonic()
 
     def keep(self, nbytes: int) -> None:
         """Holds no more than that from now on."""
         if nbytes < self.nbytes:
             freed, self.nbytes = self.nbytes - nbytes, nbytes
             self._budget.give(freed)
+            if not nbytes:
+                self._budget.took(monotonic() - self._since)

@@ -28,7 +28,7 @@ from fovea.models.methods.base import Probe
 from fovea.models.records import Site
 from fovea.models.running.tasks import GREEDY, Search, task_of
 from fovea.models.tracing.operations import Workings
-from fovea.server.engine import costs, editing, keeping
+from fovea.server.engine import costs, editing, keeping, memory
 from fovea.server.engine.admission import Place, Places
 from fovea.server.engine.analysis import Analysis, analysis_id
 from fovea.server.engine.budget import UPLOADS, Budget
@@ -96,12 +96,13 @@ class Engine:
         # Larger batches gain nothing on a CPU, and alone every photo gets the same bits every time.
         max_batch = settings.max_batch or (GPU_BATCH if on_gpu else 1)
         self.store = Store(settings.trace_budget_bytes)
-        self.results = Results(self.store)
+        self.results = Results(self.store, archive)
         self.shelf = Shelf(
             catalog, self.device, settings.model_budget_bytes, Downloads.of(settings)
         )
         self.inference = InferenceThreads(self.device, max_batch, settings.inference_threads)
         self.places = Places(settings.queue_size, self._wait_s)
+        self.inference.coming = lambda: self.places.taken
         self.answers = Places(settings.queue_size * ANSWERS, self._wait_s)
         share = int(settings.work_budget_bytes * UPLOADS)
         self.uploads = Budget(share, UPLOADS_WAITING, wait_s=self._wait_s, newest_first=True)
@@ -120,6 +121,9 @@ class Engine:
         self._closing = False
         warming = self._keep_warming_up() if warm_up else _nothing()
         self._warm_up = asyncio.create_task(warming)
+        self._tidying = asyncio.create_task(
+            memory.keep_small(lambda: self.inference.passes + self.work.served)
+        )
 
     async def analyse(
         self,
@@ -152,7 +156,10 @@ class Engine:
             if model is None:
                 model = await self.default_model(reads)
             loaded = await self.network(model, place)
-            given = await self.in_thread(given_to, loaded.spec, read)
+            if isinstance(read, Photo):  # Nothing to be done: cutting into words is for sentences.
+                given = given_to(loaded.spec, read)
+            else:
+                given = await self.in_thread(given_to, loaded.spec, read)
             key = analysis_id(given, loaded, self.settings.key, search)
             if kept := await self._here(key):
                 return kept
@@ -280,6 +287,7 @@ class Engine:
         """Finish what is under way, then end the threads."""
         self._closing = True
         self._warm_up.cancel()
+        self._tidying.cancel()
         self.shelf.jobs.close()
         await self.underway.ended(self.settings.shutdown_timeout_s)
         await asyncio.to_thread(self.inference.close)

@@ -101,12 +101,15 @@ class InferenceThreads:
 
     threads: at most so many passes side by side; unset: 1 on a GPU, up to four on a CPU.
     on_pass: told, by an inference thread, of (seconds of the pass, seconds that each waited).
+    coming: jobs in all, with those that are still being prepared. passes: made so far.
     """
 
     def __init__(self, device: torch.device, max_batch: int, threads: int | None = None) -> None:
         self.device, self.max_batch = device, max_batch
         self.count = threads or (1 if device.type != "cpu" else min(ALL_CORES, MOST_THREADS))
         self.on_pass: Callable[[float, Sequence[float]], None] = lambda seconds, waited: None
+        self.coming: Callable[[], int] = lambda: 0
+        self.passes = 0
         self.abandoned: Counter[str] = Counter()
         self._jobs: Turns[_Job] = Turns()
         self._changed = threading.Condition()
@@ -176,6 +179,7 @@ class InferenceThreads:
             # Free before anybody is told, so that who asks at once finds all cores free.
             with self._changed:
                 self._running -= 1
+                self.passes += 1
                 self._first_is_idle = self._first_is_idle or index == 0
                 if not jobs[0].plain:
                     self._alone.discard(id(jobs[0].loaded))
@@ -184,10 +188,11 @@ class InferenceThreads:
                 answer()
 
     def _cores(self) -> int:
-        """The share of each pass: all of them for one, less when others run or wait."""
+        """The share of each pass: all of them for one, less when others run, wait or will come."""
         if self.device.type != "cpu":
             return ALL_CORES
-        return max(1, ALL_CORES // min(self.count, self._running + self.waiting))
+        beside = max(self._running + self.waiting, self.coming())
+        return max(1, ALL_CORES // min(self.count, beside))
 
     def _take(self, index: int) -> list[_Job]:
         """The next jobs of one network that nobody has cancelled; empty when closed and done.

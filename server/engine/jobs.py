@@ -10,14 +10,14 @@ import asyncio
 import logging
 import secrets
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from threading import Event, Lock
 from time import monotonic
-from typing import Literal
+from typing import Any, Literal
 
 from fovea.server.engine.threads import use_one_core
 from fovea.server.problems import (
@@ -98,8 +98,10 @@ class Job:
     """One piece of work. model: what it is about; finished: set once nothing more will change.
 
     analysis: what it is of, None for a download. result: the path at which it answers once it is
-    done, by which two jobs of one kind that would do the same are known. work: None where tasks of
-    the event loop do it, which `stop` ends at once.
+    done, by which two jobs of one kind that would do the same are known. asked: what would be asked
+    to have it begun again. work: None where tasks of the event loop do it, which `stop` ends at
+    once; of a batch `entries` tells each photo.
+    interrupted: it ended because the server does. begins: how often it was begun.
     """
 
     kind: Kind
@@ -107,6 +109,7 @@ class Job:
     work: Work | None
     analysis: str | None = None
     result: str | None = None
+    asked: Mapping[str, Any] | None = None
     id: str = field(default_factory=lambda: secrets.token_hex(6))
     state: State = "queued"
     problem: Problem | None = None
@@ -114,6 +117,9 @@ class Job:
     finished: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: Event = field(default_factory=Event)
     stop: Callable[[], None] | None = None
+    entries: Callable[[], list[dict[str, Any]]] | None = None
+    interrupted: bool = False
+    begins: int = 1
 
     @property
     def active(self) -> bool:
@@ -137,6 +143,9 @@ class Jobs:
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._closed = False
 
+    def __iter__(self) -> Iterator[Job]:
+        return iter(tuple(self._jobs.values()))
+
     def start(
         self,
         kind: Kind,
@@ -144,13 +153,15 @@ class Jobs:
         work: Work,
         analysis: str | None = None,
         result: str | None = None,
+        asked: Mapping[str, Any] | None = None,
+        id: str | None = None,
     ) -> Job:
-        """A new job, or the one that does the same already."""
-        if (same := self.active(kind, model, result)) is not None:
+        """A new job, or the one that does the same already. id: of one that is begun again."""
+        if id is None and (same := self.active(kind, model, result)) is not None:
             return same
         if self._closed:
             raise ShuttingDown("The server is stopping.")
-        job = Job(kind, model, work, analysis, result)
+        job = Job(kind, model, work, analysis, result, asked, id or secrets.token_hex(6))
         if kind != "download" and sum(map(self._beside(job), self._jobs.values())) >= MOST_WAITING:
             raise QueueFull(
                 f"{MOST_WAITING} sweeps and measurements are under way.", limit=MOST_WAITING
@@ -180,6 +191,10 @@ class Jobs:
         if id not in self._jobs:
             raise UnknownJob(f"There is no job {id[:50]!r}.")
         return self._jobs[id]
+
+    def kept(self, id: str) -> Job | None:
+        """The job of this id, if this server does or did it."""
+        return self._jobs.get(id)
 
     def active(self, kind: Kind, model: str, result: str | None = None) -> Job | None:
         """The unfinished job that does this."""
@@ -234,6 +249,7 @@ class Jobs:
         self._closed = True
         for job in self._jobs.values():
             if job.active:
+                job.interrupted = True
                 self.cancel(job)
         for threads in (self._downloads, self._passes):
             threads.shutdown(wait=False, cancel_futures=True)

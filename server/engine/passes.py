@@ -7,7 +7,7 @@ job (jobs.py); cancelling the job ends the pass that runs, and no other is begun
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from time import sleep
@@ -101,11 +101,17 @@ class Passes:
                 raise
 
 
-def start(
-    engine: Engine, kind: Kind, analysis: Analysis, path: str, work: Callable[[Passes], Any]
+async def start(
+    engine: Engine,
+    kind: Kind,
+    analysis: Analysis,
+    path: str,
+    work: Callable[[Passes], Any],
+    asked: Mapping[str, Any] | None = None,
+    id: str | None = None,
 ) -> Job:
     """The job that does this work and keeps what it finds under `path`; one that is done at once
-    where that is kept already.
+    where that is kept already. asked: what to ask to have it begun again; id: of one that is.
     """
     loop = asyncio.get_running_loop()
 
@@ -113,17 +119,14 @@ def start(
         passes = Passes(engine, analysis, loop, report, stopped)
         found = work(passes)
 
-        async def keep() -> None:
-            engine.results.put(path, analysis.id, analysis.serial, found)
-
-        passes.on_loop(keep)
+        passes.on_loop(lambda: engine.results.put(path, analysis, found))
 
     def nothing(report: Report, stopped: Callable[[], bool]) -> None:
         report(1, 1)
 
-    known = engine.results.find(path) is not None
+    known = await engine.results.find(path, analysis) is not None
     return engine.shelf.jobs.start(
-        kind, analysis.model.id, nothing if known else run, analysis.id, path
+        kind, analysis.model.id, nothing if known else run, analysis.id, path, asked, id
     )
 
 

@@ -19,6 +19,7 @@ import torch
 from fovea.models.catalog.catalog import Catalog, UnknownModel
 from fovea.models.catalog.spec import LoadedModel, ModelSpec
 from fovea.models.catalog.weights import weights
+from fovea.models.closest import did_you_mean
 from fovea.server import problems
 from fovea.server.engine.downloads import Downloads
 from fovea.server.engine.jobs import Job, Jobs, Kind, Report
@@ -156,7 +157,9 @@ def find(catalog: Catalog, model: str) -> ModelSpec:
         here = [spec.id for spec in catalog.listed()]
         known = list(dict.fromkeys([*here, *error.known]))
         raise problems.UnknownModel(
-            f"There is no model {model[:100]!r}. Known: {', '.join(known)}.", known=known
+            f"There is no model {model[:100]!r}.{did_you_mean(model, known)} "
+            f"Known: {', '.join(known)}.",
+            known=known,
         ) from error
 
 

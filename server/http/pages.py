@@ -6,10 +6,7 @@ installed packages, the rest out of this repository.
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from html import escape
 from importlib.util import find_spec
@@ -17,12 +14,15 @@ from pathlib import Path
 
 import orjson
 from fastapi import APIRouter, Request, Response
+from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from fovea.server import problems
 from fovea.server.http.answering import in_thread, tagged
+from fovea.server.http.page_files import SMALL, VERSIONED, Edition, Sent, edition, sent, thumbnail
+from fovea.server.language.translating import translated
 from fovea.server.wire.addresses import address
 from fovea.server.wire.negotiation import JSON, choose, matches
 from fovea.server.wire.render import COLORMAPS_FILE
@@ -30,6 +30,8 @@ from fovea.server.wire.render import COLORMAPS_FILE
 HERE = Path(__file__).parent
 FRONTEND = HERE.parents[1] / "frontend"
 HTML = "text/html"
+ASK_AGAIN = "no-cache"
+FOR_GOOD = "public, max-age=31536000, immutable"
 
 LESSON = FRONTEND / "learn"
 CHAPTERS = LESSON / "chapters"
@@ -64,35 +66,28 @@ ASSETS: dict[str, tuple[Callable[[], Path], str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """A file in memory, and compressed."""
-
-    content: bytes
-    compressed: bytes
-    tag: str
-
-
 @cache
-def _asset(path: str) -> Asset:
-    content = ASSETS[path][0]().read_bytes()
-    tag = f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
-    return Asset(content, gzip.compress(content, compresslevel=6, mtime=0), tag)
+def _asset(path: str) -> Sent:
+    source, media_type = ASSETS[path]
+    return sent(source().read_bytes(), media_type)
 
 
 async def asset(request: Request) -> Response:
-    """One of ASSETS. The compressed bytes have an ETag of their own, as a strong one must."""
-    path = request.url.path
-    kept = await in_thread(_asset, path)
-    gzipped = "gzip" in request.headers.get("accept-encoding", "")
-    tag = f'{kept.tag[:-1]}-gzip"' if gzipped else kept.tag
-    headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
-    if matches(request.headers.get("if-none-match"), tag):
-        return Response(status_code=304, headers=headers)
+    """One of ASSETS."""
+    return answered(request.headers, await in_thread(_asset, request.url.path), ASK_AGAIN)
+
+
+def answered(headers: Headers, file: Sent, keeping: str) -> Response:
+    """A file. The compressed bytes have an ETag of their own, as a strong one must."""
+    gzipped = "gzip" in headers.get("accept-encoding", "")
+    tag = f'{file.tag[:-1]}-gzip"' if gzipped else file.tag
+    sending = {"ETag": tag, "Cache-Control": keeping, "Vary": "Accept-Encoding"}
+    if matches(headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers=sending)
     if gzipped:
-        headers["Content-Encoding"] = "gzip"
-    content = kept.compressed if gzipped else kept.content
-    return Response(content, media_type=ASSETS[path][1], headers=headers)
+        sending["Content-Encoding"] = "gzip"
+    content = file.compressed if gzipped else file.content
+    return Response(content, media_type=file.media_type, headers=sending)
 
 
 for _path in ASSETS:
@@ -127,27 +122,30 @@ async def problem_page(request: Request, slug: str) -> Response:
         facts["hint"] = kind.hint
     if choose(request.headers.get("accept"), (JSON, HTML)) == JSON:
         return tagged(request, orjson.dumps(facts))
-    return tagged(request, _problem_html(kind).encode(), HTML)
+    language = request.scope["state"]["language"]
+    return tagged(request, _problem_html(kind, language).encode(), HTML)
 
 
-def _problem_html(kind: type[problems.Problem]) -> str:
-    hint = f"<p>{escape(kind.hint)}</p>" if kind.hint else ""
+def _problem_html(kind: type[problems.Problem], language: str) -> str:
+    title, hint = (escape(translated(said or "", language)) for said in (kind.title, kind.hint))
+    api = escape(translated("The API", language))
     return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        f'<!doctype html><html lang="{language}"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>{escape(kind.title)}</title>"
+        f"<title>{title}</title>"
         '<body style="font-family: system-ui; max-width: 40rem; margin: 4rem auto">'
-        f"<p>{kind.status} · {kind.slug}</p><h1>{escape(kind.title)}</h1>{hint}"
-        '<p><a href="../docs">The API</a> · <a href="../">Fovea</a></p></body></html>'
+        f"<p>{kind.status} · {kind.slug}</p><h1>{title}</h1><p>{hint}</p>"
+        f'<p><a href="../docs">{api}</a> · <a href="../">Fovea</a></p></body></html>'
     )
 
 
 class Page(StaticFiles):
-    """The files of frontend/, asked for anew each time; unchanged ones cost a 304."""
+    """The files of frontend/: what is named by its content is kept, the rest asked for anew."""
 
     def __init__(self) -> None:
         super().__init__(directory=FRONTEND, html=True)
+        self._now: Edition | None = None
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         if not scope["path"]:  # The prefix alone: what the page asks for would miss its last part.
@@ -159,6 +157,25 @@ class Page(StaticFiles):
         folder, _, chapter = path.rpartition("/")
         if folder == "learn" and "." not in chapter and (CHAPTERS / chapter).is_dir():
             path = "learn/index.html"
+        headers = Headers(scope=scope)
+        if scope["method"] in ("GET", "HEAD") and (found := await self._known(path)):
+            return answered(headers, *found)
         response = await super().get_response(path, scope)
-        response.headers["Cache-Control"] = "no-cache"
+        response.headers["Cache-Control"] = ASK_AGAIN
         return response
+
+    async def _known(self, path: str) -> tuple[Sent, str] | None:
+        """A file that is sent compressed or small, and how long it may be kept."""
+        if (named := VERSIONED.fullmatch(path)) and self._now and named[1] == self._now.digest:
+            if named[2] in self._now.files:
+                return self._now.files[named[2]], FOR_GOOD
+            return None
+        if small := SMALL.fullmatch(path):
+            photo = FRONTEND / "samples" / small[1]
+            return (await in_thread(thumbnail, photo), ASK_AGAIN) if photo.is_file() else None
+        self._now = now = await in_thread(edition, FRONTEND)
+        if path in (".", "index.html"):
+            return now.index, ASK_AGAIN
+        # Of another version too: a page that was opened before an update may still import a module.
+        file = now.files.get(named[2] if named else path)
+        return (file, ASK_AGAIN) if file else None

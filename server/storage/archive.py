@@ -3,7 +3,9 @@
     photos/<name>/photo.png        the upright photo, lossless; a keyed digest of its pixels
     photos/<name>/of/<analysis>    empty: an analysis that needs it
     analyses/<id>/record.json      records.py
+    analyses/<id>/results/<name>   what a sweep or a measurement found
     analyses/<id>/makers/<name>    empty: a keyed digest of the key of who may have it forgotten
+    jobs/<id>/…                    engine/job_store.py
     README                         tells the store from a folder that is not mounted
     secret                         what ids are keyed with, where no setting says so
 
@@ -46,6 +48,8 @@ THREADS = 8
 PATIENCE_S = 30.0
 """So long a file may take; then the store counts as one that does not answer."""
 SWEEP_EVERY_S = 300.0
+JOBS_KEPT_S = 24 * 3600.0
+"""After its end, or after its instance told of it last."""
 COMPRESSION = 1
 """Of PNG: twice as quick as the usual 6, for a tenth more bytes."""
 
@@ -71,7 +75,7 @@ class Archive:
 
     async def find(self, analysis: str) -> Record | None:
         """What is known of an analysis; None where it never was, or is forgotten."""
-        if not _is_name(analysis):
+        if not is_name(analysis):
             return None
         data = await self.run(self.files.read, f"analyses/{analysis}/record.json")
         if data is None:
@@ -113,6 +117,14 @@ class Archive:
     def name_of(self, photo: Photo) -> str:
         """Of its pixels, under the key."""
         return self._keyed(photo.digest)
+
+    async def keep_result(self, analysis: str, path: str, data: bytes) -> None:
+        """What was found of an analysis, by the path at which it answers."""
+        await self.run(self.files.write, self._result(analysis, path), data)
+
+    async def result(self, analysis: str, path: str) -> bytes | None:
+        """The same bytes."""
+        return await self.run(self.files.read, self._result(analysis, path))
 
     async def sign(self, analysis: str, maker: str) -> None:
         """Somebody, known by a key of theirs, asked for it."""
@@ -199,9 +211,15 @@ class Archive:
         for found in self.files.listed("analyses"):
             if found.name.endswith("/record.json") and self._too_old(found.modified, now):
                 self.files.delete(found.name.removesuffix("/record.json"))
+        for found in self.files.listed("jobs"):
+            if found.name.endswith("/job.json") and now - found.modified > JOBS_KEPT_S:
+                self.files.delete(found.name.removesuffix("/job.json"))
 
     def _too_old(self, modified: float, now: float) -> bool:
         return self.bounds.keep_s is not None and now - modified > self.bounds.keep_s
+
+    def _result(self, analysis: str, path: str) -> str:
+        return f"analyses/{analysis}/results/{self._keyed(path)}"
 
     def _signature(self, analysis: str, maker: str) -> str:
         return f"analyses/{analysis}/makers/{self._keyed(maker)}"
@@ -228,7 +246,7 @@ def open_archive(settings: Settings) -> tuple[Archive | None, Settings]:
     return Archive(files, settings.key, bounds), settings
 
 
-def _is_name(text: str) -> bool:
+def is_name(text: str) -> bool:
     """Whether it can be the id of an analysis; what else a client writes reaches no file system."""
     return 0 < len(text) <= 64 and text.isalnum() and text.isascii()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, model_validator
 
-from fovea.models.methods.base import did_you_mean
+from fovea.models.closest import did_you_mean
 from fovea.server.problems import InvalidParameter
 
 

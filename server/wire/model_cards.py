@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fovea.models.catalog.catalog import Catalog
 from fovea.models.catalog.spec import ModelSpec
 from fovea.models.catalog.weights import hub
-from fovea.models.methods.base import did_you_mean
+from fovea.models.closest import did_you_mean
 from fovea.models.running.tasks import TASKS
 from fovea.server.engine.shelf import Shelf, find
 from fovea.server.problems import InvalidParameter

@@ -3,13 +3,16 @@
 import { fuse, matrix } from "../../sites/attention_rows.js";
 import { cellBox, filledBox, fromAnalysis } from "../../geometry.js";
 import { askedQuery, shownToken } from "../../sites/picture.js";
-import { answeredGrid, cellOf, isCross, isOfPatches, isScattered, isWordMatrix, onGrid, wordOf } from "../../sites/sites.js";
+import { answeredGrid, cellOf, isCross, isOfPatches, isScattered, isWordMatrix, onGrid, placeOf, wordOf } from "../../sites/sites.js";
 
 /**
  * @typedef {object} HeadMaps
  * @property {number} heads
  * @property {number} columns  of each map
  * @property {(head: number) => Float32Array} of  (row, column)
+ * @property {PatchGrid} grid  what the whole map lies on; of words, one cell a word
+ * @property {(head: number) => Float32Array} whole  (row, column) of that grid; NaN where a window does not reach
+ * @property {Cell | null} from  who asks, where that is a place of this grid
  * @property {number[] | null} area  what the maps lie on, as [left, top, right, bottom] on the photo; null for words
  */
 
@@ -21,22 +24,36 @@ export const drawable = (site) =>
 export async function headMaps(state, site, session) {
   if (isScattered(site)) {
     const cell = cellOf(askedQuery(state), site, state.direction);
-    return inWindow(state, await session.place(site, cell, state.direction), answeredGrid(site, state.direction));
+    const map = await session.place(site, cell, state.direction);
+    const { query_grid: asking, key_grid: asked } = site;
+    const same = asking.rows === asked.rows && asking.columns === asked.columns;
+    return { ...inWindow(state, map, answeredGrid(site, state.direction)), from: same ? cell : null };
   }
   const source = await session.attention(site);
   const { heads } = source;
   if (isWordMatrix(site))
-    return { heads, columns: source.keys, of: (head) => matrix(source, head), area: null };
+    return wordMaps(source);
   const toKeys = isCross(site) || state.direction === "from";
   const token = isCross(site) ? wordOf(state, site) : shownToken(state, site);
   const all = toKeys ? source.row(token) : source.column(token);
   const grid = site.grid ?? site.key_grid ?? { rows: 1, columns: source.keys };
+  const of = (/** @type {number} */ head) => onGrid(fuse(all, heads, head), site);
   return {
     heads,
     columns: grid.columns,
-    of: (head) => onGrid(fuse(all, heads, head), site),
+    of,
+    grid,
+    whole: of,
+    from: isCross(site) ? null : placeOf(token, site),
     area: boxArea(state.analysisData, grid, { top: 0, left: 0, ...grid }),
   };
+}
+
+/** Of words every row of each head. @param {import("../../sites/attention_rows.js").AttentionSource} source @returns {HeadMaps} */
+function wordMaps(source) {
+  const of = (/** @type {number} */ head) => matrix(source, head);
+  const grid = { rows: source.queries, columns: source.keys };
+  return { heads: source.heads, columns: source.keys, of, grid, whole: of, from: null, area: null };
 }
 
 /**
@@ -57,6 +74,9 @@ export function inWindow({ analysisData: analysis }, { shape: [heads, rows, colu
     heads,
     columns: box.columns,
     of: (head) => cut(fuse(data, heads, head)),
+    grid,
+    whole: (head) => fuse(data, heads, head),
+    from: null,
     area: boxArea(analysis, grid, box),
   };
 }

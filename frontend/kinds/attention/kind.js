@@ -4,9 +4,7 @@ import { say } from "../../language/language.js";
 import { isCross, isMasked, isPlaced, isScattered, isWordMatrix, askedGrid, cellOf, wordOf } from "../../sites/sites.js";
 import * as pictures from "../../sites/picture.js";
 import { wordMatrixPicture, wordPicture } from "../words/picture.js";
-import { explanation } from "./explanation.js";
 import { reading } from "./reading.js";
-import { whatIf } from "./what_if.js";
 
 /** As the API writes it. @param {Cell} cell */
 const place = ({ row, column }) => `${row},${column}`;
@@ -23,7 +21,7 @@ export const attention = {
   tab: "heads",
   meaning: say("one cell per layer; bar: how focused attention is"),
   number: say("focus (1 − entropy / ln N)"),
-  explanation,
+  explanation: async (...given) => (await import("./explanation.js")).explanation(...given),
   async picture(state, site, session) {
     if (isCross(site)) return wordPicture(state, site, await session.word(site, wordOf(state, site)));
     if (isWordMatrix(site)) return wordMatrixPicture(state, site, await session.attention(site));
@@ -55,5 +53,5 @@ export const attention = {
         : ask(isScattered(site) ? place(cellOf(pictures.askedQuery(state), site, direction)) : pictures.shownToken(state, site));
     return { path: "attention", asked: { ...asked, head: pictures.headOf(state, site.heads) }, map: "attention" };
   },
-  whatIf,
+  whatIf: () => import("./what_if.js"),
 };

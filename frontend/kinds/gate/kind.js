@@ -5,8 +5,6 @@ import { h } from "../../ui/dom.js";
 import { number } from "../../ui/format.js";
 import * as pictures from "../../sites/picture.js";
 import { gateOnPhoto, SMALL } from "../kind.js";
-import { channelGate as channels, spatialGate as places } from "./explanation.js";
-import { ofChannels, ofPlaces } from "./what_if.js";
 
 const GATE = {
   here: say("This gate"),
@@ -22,8 +20,8 @@ export const channelGate = {
   ...GATE,
   glyph: () => "channels",
   tab: "channels",
-  explanation: channels,
-  whatIf: ofChannels,
+  explanation: async (...given) => (await import("./explanation.js")).channelGate(...given),
+  whatIf: async () => ({ whatIf: (await import("./what_if.js")).ofChannels }),
   async picture(state, site, session) {
     const gate = (await session.gate(site)).data;
     if (!session.shows(state.analysisData)) return null; // another one has come meanwhile
@@ -46,8 +44,8 @@ export const spatialGate = {
   ...GATE,
   glyph: () => "mask",
   tab: null,
-  explanation: places,
-  whatIf: ofPlaces,
+  explanation: async (...given) => (await import("./explanation.js")).spatialGate(...given),
+  whatIf: async () => ({ whatIf: (await import("./what_if.js")).ofPlaces }),
   picture: async (_, site, session) => pictures.spatialGatePicture(site, await session.gate(site)),
   reading: ({ picture }) =>
     h(

@@ -5,7 +5,6 @@ import { h } from "../../ui/dom.js";
 import { number } from "../../ui/format.js";
 import { mapPicture } from "../../sites/picture.js";
 import { gateOnPhoto, SMALL } from "../kind.js";
-import { explanation } from "./explanation.js";
 import { meansOf } from "./strips.js";
 
 /** @type {SiteKind} */
@@ -15,7 +14,7 @@ export const stripGate = {
   tab: null,
   meaning: say("one cell per gate; bar: how much it varies"),
   number: say("spread of the gate"),
-  explanation,
+  explanation: async (...given) => (await import("./explanation.js")).explanation(...given),
   async picture(_, site, session) {
     const { product, rows, columns } = meansOf(await session.strips(site));
     return mapPicture({

@@ -17,7 +17,7 @@ const DISPLACED =
   say("The network chooses for every pixel of its output a point of the picture, and reads it there. No six numbers give these points: each was displaced on its own, as by a flow or a spline. What comes after it sees only what was read.");
 
 /** @type {Explanation} */
-export async function spatialTransformer(state, site, session) {
+export async function explanation(state, site, session) {
   const { theta, grid, input, output, align_corners: centres } = await session.grid(site);
   const numbers = theta?.map((/** @type {number[]} */ line) => line.map(number));
   const pixel = state.hover ?? { row: Math.floor(output.rows / 2), column: Math.floor(output.columns / 2) };

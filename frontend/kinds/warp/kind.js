@@ -3,9 +3,7 @@
 import { say } from "../../language/language.js";
 import { gridPicture } from "../../sites/picture.js";
 import { gateOnPhoto } from "../kind.js";
-import { spatialTransformer as explanation } from "./explanation.js";
 import { reading, thetaFacts } from "./reading.js";
-import { whatIf } from "./what_if.js";
 
 /** @type {SiteKind<WarpSite>} */
 export const spatialTransformer = {
@@ -14,13 +12,13 @@ export const spatialTransformer = {
   tab: null,
   meaning: say("one cell per sampling grid: where it lies on its input"),
   number: "",
-  explanation,
+  explanation: async (...given) => (await import("./explanation.js")).explanation(...given),
   picture: async (_, site, session) => gridPicture(site, await session.grid(site)),
   reading,
   bytes: () => 0,
   rank: () => Infinity,
   onPhoto: gateOnPhoto,
   numbers: () => ({ path: "grid", asked: {}, map: "grid" }),
-  whatIf,
+  whatIf: () => import("./what_if.js"),
   facts: async (site, session) => thetaFacts((await session.grid(site)).theta),
 };

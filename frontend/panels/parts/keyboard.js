@@ -9,7 +9,7 @@ import { shownToken } from "../../sites/picture.js";
 /** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
-/** @param {Context} context @param {{toggle: () => void}} help @param {{save: () => void}} actions */
+/** @param {Context} context @param {{open: () => void}} help @param {{save: () => void}} actions */
 export function mountKeyboard({ store, session }, help, actions) {
   const press = (/** @type {string} */ id) => document.getElementById(id)?.click();
 
@@ -33,10 +33,12 @@ export function mountKeyboard({ store, session }, help, actions) {
     v: () => press("compare"),
     e: actions.save,
     t: () => press("theme"),
-    "?": help.toggle,
-    Escape: () => store.set({ query: "cls", hover: null, brush: store.get().brush && [] }),
+    "?": help.open,
+    a: () => store.set({ sheet: !store.get().sheet }),
+    Escape: () => (store.get().sheet ? store.set({ sheet: false }) : unpin()),
     w: () => session.showUnedited(!store.get().unedited),
   };
+  const unpin = () => store.set({ query: "cls", hover: null, brush: store.get().brush && [] });
 
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;

@@ -9,7 +9,6 @@ The folder is trusted: a `package.module:factory` runs code that is importable h
 
 from __future__ import annotations
 
-import difflib
 import logging
 import re
 import tomllib
@@ -30,6 +29,7 @@ from fovea.models.catalog.weights.weights import (
     how_to,
     unreadable,
 )
+from fovea.models.closest import closest
 from fovea.models.preprocessing import Fit, Preprocessing
 
 log = logging.getLogger("fovea.models")
@@ -242,8 +242,8 @@ _UNKNOWN = Preprocessing(224, (224, 224), "bicubic", (0.5,) * 3, (0.5,) * 3)
 
 
 def _meant(key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=1)
-    return f"did you mean `{close[0]}`?" if close else f"there are {', '.join(known)}"
+    found = closest(key, known)
+    return f"there are {', '.join(known)}" if found is None else f"did you mean `{found}`?"
 
 
 def _spec(id: str, values: Mapping[str, Any], preprocessing: Preprocessing) -> ModelSpec:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from fovea.models.closest import did_you_mean
 from fovea.models.maps.propagation import NotPossible
-from fovea.models.methods.base import BadOption, Options, Subject, did_you_mean
+from fovea.models.methods.base import BadOption, Options, Subject
 from fovea.models.records import Site
 from fovea.models.running.tasks import Sentence
 

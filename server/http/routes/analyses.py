@@ -160,14 +160,15 @@ async def analyse(
     kept, subject = found
     maker = security.maker_of(request) or security.new_maker()
     await recall.sign(kept.id, maker)
-    body = await in_thread(schemas.analysis, kept, subject)
-    timing = ", ".join(f"{name};dur={ms}" for name, ms in body.timings_ms.items())
-    response = Response(
-        body.model_dump_json(),
-        status_code=201,
-        media_type=JSON,
-        headers={"Location": body.links.self, "Server-Timing": timing},
-    )
+
+    def told() -> tuple[bytes, dict[str, str]]:
+        body = schemas.analysis(kept, subject)
+        timing = ", ".join(f"{name};dur={ms}" for name, ms in body.timings_ms.items())
+        headers = {"Location": body.links.self, "Server-Timing": timing}
+        return body.model_dump_json().encode(), headers
+
+    content, headers = await in_thread(told)
+    response = Response(content, status_code=201, media_type=JSON, headers=headers)
     security.sign(response, request, maker, framed=bool(engine.settings.frame_ancestors))
     return response
 

@@ -13,7 +13,7 @@ from fovea.server.http import security
 from fovea.server.http.answering import CLIENT_CLOSED_REQUEST, tagged
 from fovea.server.http.batch_upload import PIECE, Bounds, Photos, Sent, boundary_of, one_model
 from fovea.server.http.parameters import ONLY_KNOWN, REPRESENTATION
-from fovea.server.http.routes.common import EngineOf, refusals
+from fovea.server.http.routes.common import EngineOf, JobsOf, refusals
 from fovea.server.http.routes.jobs import answer
 from fovea.server.wire import batch_schemas, examples, job_schemas
 from fovea.server.wire.negotiation import JSON
@@ -83,6 +83,7 @@ async def send_batch(
     request: Request,
     engine: EngineOf,
     batches: BatchesOf,
+    jobs: JobsOf,
     model: Annotated[
         str | None,
         Query(description="a model's id; the form's field is the same", examples=[examples.MODEL]),
@@ -129,6 +130,7 @@ async def send_batch(
     finally:
         if batch is None:
             share.keep(0)
+    await jobs.publish(batch.job)
     response = answer(batch.job, engine.shelf.jobs, 202)
     security.sign(response, request, maker, framed=bool(settings.frame_ancestors))
     return response
@@ -147,10 +149,15 @@ async def send_batch(
 async def read_batch(
     request: Request,
     batches: BatchesOf,
+    jobs: JobsOf,
     id: Annotated[str, Path(description="a batch", examples=[examples.BATCH["id"]])],
 ) -> Response:
     """What has become of each photo by now, in the order in which they were sent."""
-    body = batch_schemas.batch(batches.get(id))
+    batch = batches.find(id)
+    if batch is None:
+        job = await jobs.get(id)
+        batch = batches.find(id) or Batch.of_archive(job, await jobs.entries(id))
+    body = batch_schemas.batch(batch)
     return tagged(request, body.model_dump_json().encode())
 
 

@@ -13,6 +13,7 @@ from fovea.server import problems
 from fovea.server.answers.named_array import NamedArray
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.engine import Engine
+from fovea.server.engine.job_store import JobStore
 from fovea.server.engine.recall import Recall
 from fovea.server.http.answering import conditional, drawn, in_thread, unless_gone
 from fovea.server.wire import drawing, encode
@@ -35,6 +36,14 @@ async def _recall(request: Request) -> Recall:
 
 
 RecallOf = Annotated[Recall, Depends(_recall)]
+
+
+async def _jobs(request: Request) -> JobStore:
+    jobs: JobStore = request.app.state.jobs
+    return jobs
+
+
+JobsOf = Annotated[JobStore, Depends(_jobs)]
 
 
 async def _analysis(

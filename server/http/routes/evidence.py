@@ -8,13 +8,11 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
 from fovea.server import problems
-from fovea.server.answers import evidence, measures
-from fovea.server.answers.subject import learned_of
-from fovea.server.engine.passes import start
-from fovea.server.engine.results import result_id
-from fovea.server.http.answering import in_thread, tagged
+from fovea.server.answers import measures
+from fovea.server.answers.long_work import begin
+from fovea.server.http.answering import tagged
 from fovea.server.http.parameters import ONLY_KNOWN
-from fovea.server.http.routes.common import AnalysisOf, EngineOf, documented, refusals
+from fovea.server.http.routes.common import AnalysisOf, EngineOf, JobsOf, documented, refusals
 from fovea.server.http.routes.jobs import answer
 from fovea.server.wire import evidence_schemas, examples, job_schemas
 from fovea.server.wire.asking import Strict
@@ -64,18 +62,16 @@ class Measurement(Strict):
         ),
     },
 )
-async def measure_map(engine: EngineOf, analysis: AnalysisOf, body: Measurement) -> Response:
+async def measure_map(
+    engine: EngineOf, kept: JobsOf, analysis: AnalysisOf, body: Measurement
+) -> Response:
     """Does what a map marks count? Deletion, insertion, ROAD, random weights, or a known truth.
 
     A job; its `result` answers a score between those of maps that know nothing of the network.
     """
-    said = body.model_dump()
-    target = None if body.target is None else str(body.target)
-    asked = measures.Asked(**{**said, "target": target})
-    subject = await learned_of(engine, analysis)
-    work = await in_thread(evidence.planned, analysis, subject, asked)
-    path = f"/v1/analyses/{analysis.id}/evidence/{result_id('evidence', said)}"
-    return answer(start(engine, "evidence", analysis, path, work), engine.shelf.jobs, 202)
+    job = await begin(engine, "evidence", analysis, body.model_dump())
+    await kept.publish(job)
+    return answer(job, engine.shelf.jobs, 202)
 
 
 @router.get(
@@ -93,6 +89,7 @@ async def read_evidence(
     evidence: Annotated[str, Path(description="a measurement", examples=["9c1e5b70a4d2c3f1"])],
 ) -> Response:
     """The score, its curve, the baselines' and one sentence that says what they mean together."""
-    found = engine.results.get(f"/v1/analyses/{analysis.id}/evidence/{evidence}")
+    path = f"/v1/analyses/{analysis.id}/evidence/{evidence}"
+    found = await engine.results.get(path, analysis)
     body = evidence_schemas.Evidence.model_validate(found)
     return tagged(request, body.model_dump_json().encode())

@@ -10,10 +10,12 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
 from fovea.server import problems
+from fovea.server.engine.job_store import JobStore
 from fovea.server.engine.jobs import Job, Jobs
 from fovea.server.http.parameters import ONLY_KNOWN
 from fovea.server.http.routes.common import (
     EngineOf,
+    JobsOf,
     refusals,
 )
 from fovea.server.wire import examples, job_schemas
@@ -31,10 +33,10 @@ NEVER_CACHED = {"Cache-Control": "no-store"}
 
 
 async def _job(
-    engine: EngineOf,
+    jobs: JobsOf,
     id: Annotated[str, Path(description="a job", examples=[examples.JOB["id"]])],
 ) -> Job:
-    return engine.shelf.jobs.get(id)
+    return await jobs.get(id)
 
 
 JobOf = Annotated[Job, Depends(_job)]
@@ -64,7 +66,7 @@ async def read_job(engine: EngineOf, job: JobOf) -> Response:
         **refusals(problems.UnknownJob),
     },
 )
-async def follow_job(request: Request, engine: EngineOf, job: JobOf) -> Response:
+async def follow_job(request: Request, engine: EngineOf, jobs: JobsOf, job: JobOf) -> Response:
     """The job as server-sent events, whenever it has changed; the stream ends with the job.
 
     Each event is called `job`, and its data is what `GET /v1/jobs/{id}` answers. Hanging up
@@ -73,7 +75,7 @@ async def follow_job(request: Request, engine: EngineOf, job: JobOf) -> Response
     if request.headers.get("last-event-id") == LAST and not job.active:
         return Response(status_code=204, headers=NEVER_CACHED)  # A browser stops asking then.
     return StreamingResponse(
-        _stream(job, engine.shelf.jobs), media_type=EVENTS, headers=NEVER_CACHED
+        _stream(job, jobs, engine.shelf.jobs), media_type=EVENTS, headers=NEVER_CACHED
     )
 
 
@@ -85,14 +87,13 @@ async def follow_job(request: Request, engine: EngineOf, job: JobOf) -> Response
         **refusals(problems.UnknownJob),
     },
 )
-async def cancel_job(engine: EngineOf, job: JobOf) -> Response:
+async def cancel_job(engine: EngineOf, jobs: JobsOf, job: JobOf) -> Response:
     """End it. What came of a download so far is kept, and the next one goes on from there; a sweep
     makes no further passes.
 
     A job that has ended already stays as it is.
     """
-    engine.shelf.jobs.cancel(job)
-    return answer(job, engine.shelf.jobs)
+    return answer(await jobs.cancel(job), engine.shelf.jobs)
 
 
 def answer(job: Job, jobs: Jobs, status: int = 200) -> Response:
@@ -102,9 +103,9 @@ def answer(job: Job, jobs: Jobs, status: int = 200) -> Response:
     return Response(body.model_dump_json(), status, headers, JSON)
 
 
-async def _stream(job: Job, jobs: Jobs) -> AsyncIterator[str]:
+async def _stream(first: Job, kept: JobStore, jobs: Jobs) -> AsyncIterator[str]:
     before, told = "", monotonic()
-    async for _ in jobs.follow(job):
+    async for job in kept.follow(first):
         now = job_schemas.job(job, jobs).model_dump_json()
         last = f"id: {LAST}\n" if not job.active else ""
         if now != before:

@@ -131,7 +131,7 @@ async def read_figure(
         heads = None
         if figure == "head-importance":
             chosen = {} if target is None else {"target": target}
-            heads = (await methods.compute(engine, analysis, figure, chosen))()
+            heads = await in_thread(await methods.compute(engine, analysis, figure, chosen))
         asked = figures.Asked(analysis, site, head, heads)
         return await in_thread(figures.figure, asked, figure, budget)
 

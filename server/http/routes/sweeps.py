@@ -8,16 +8,13 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
 from fovea.server import problems
-from fovea.server.answers import sweeps
+from fovea.server.answers.long_work import begin
 from fovea.server.answers.named_array import NamedArray
-from fovea.server.answers.subject import learned_of
-from fovea.server.engine.passes import start
-from fovea.server.engine.results import result_id
-from fovea.server.http.answering import in_thread
 from fovea.server.http.parameters import ONLY_KNOWN, REPRESENTATION
 from fovea.server.http.routes.common import (
     AnalysisOf,
     EngineOf,
+    JobsOf,
     StyleOf,
     answer_array,
     documented,
@@ -71,17 +68,16 @@ class Sweep(Strict):
         ),
     },
 )
-async def sweep_analysis(engine: EngineOf, analysis: AnalysisOf, body: Sweep) -> Response:
+async def sweep_analysis(
+    engine: EngineOf, kept: JobsOf, analysis: AnalysisOf, body: Sweep
+) -> Response:
     """Take away each head, layer, channel or patch, one at a time: how far the answer falls.
 
     A job; its `result` answers an array. What makes no sense is refused before any pass.
     """
-    target = None if body.target is None else str(body.target)
-    asked = sweeps.Asked(**{**body.model_dump(), "target": target})
-    subject = await learned_of(engine, analysis)
-    work = await in_thread(sweeps.planned, analysis, subject, asked)
-    path = f"/v1/analyses/{analysis.id}/sweeps/{result_id('sweep', body.model_dump())}"
-    return answer(start(engine, "sweep", analysis, path, work), engine.shelf.jobs, 202)
+    job = await begin(engine, "sweep", analysis, body.model_dump())
+    await kept.publish(job)
+    return answer(job, engine.shelf.jobs, 202)
 
 
 @router.get(
@@ -118,7 +114,7 @@ async def read_sweep(
     class.
     """
     path = f"/v1/analyses/{analysis.id}/sweeps/{sweep}"
-    found: NamedArray = engine.results.get(path)
+    found: NamedArray = await engine.results.get(path, analysis)
 
     async def compute() -> NamedArray:
         return found

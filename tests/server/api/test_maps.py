@@ -3,7 +3,9 @@
 import base64
 import copy
 import io
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from fovea.models.methods import registry
+from fovea.models.methods.base import Ask, Made, Method, Options, Subject
 from fovea.models.preprocessing import prepare
+from fovea.server.answers import methods
 from fovea.server.engine.conclude import to_input
 from tests.server.asking import at
 from tests.server.conftest import WINDOWED, Running
@@ -243,3 +248,27 @@ def test_a_network_without_positions_says_so(site: Running, gated: dict[str, Any
     refused = site.client.get(at(gated, "/maps/positions"))
     assert (refused.status_code, refused.json()["type"]) == (409, "/problems/map-not-possible")
     assert "adds no position" in refused.json()["detail"]
+
+
+def test_maps_are_not_made_by_the_thread_that_answers_the_others(
+    serve: Callable[..., Running], picture: Callable[[int], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve()
+    made = server.analyse(picture(3))
+    threads = []
+    named = registry.method
+
+    def watched(name: str) -> Method:
+        own = named(name)
+
+        def make(subject: Subject, chosen: Options) -> Made | Ask:
+            threads.append(threading.current_thread().name)
+            return own.make(subject, chosen)
+
+        return replace(own, make=make)
+
+    monkeypatch.setattr(methods, "method", watched)
+    for path in ("/maps/rollout", "/maps/received", "/figures/head-importance"):
+        server.client.get(at(made, path)).raise_for_status()
+    assert len(threads) == 3
+    assert all(name.startswith("answer") for name in threads)

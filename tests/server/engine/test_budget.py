@@ -137,3 +137,40 @@ def test_a_share_can_shrink_while_it_is_held() -> None:
         assert budget.held == 0
 
     played(scenario)
+
+
+def test_bytes_freed_just_as_somebody_gives_up_are_not_lost() -> None:
+    async def scenario() -> None:
+        budget = Budget(10, most_waiting=5)
+        held = await budget.take(10)
+        leaving, following = Work(budget, 10), Work(budget, 10)
+        await settle()
+        # The wait is over at once, and who waited learns of it a step later.
+        leaving.task.cancel()
+        held.keep(0)
+        await following.begun.wait()
+        following.done.set()
+        await following.task
+        assert leaving.task.cancelled()
+        assert (budget.held, budget.waiting) == (0, 0)
+
+    played(scenario)
+
+
+def test_a_refusal_tells_how_long_work_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(budgets, "monotonic", lambda: clock[0])
+
+    async def scenario() -> None:
+        budget = Budget(10, most_waiting=0)
+        for _ in range(30):
+            share = await budget.take(10)
+            clock[0] += 7.0
+            share.keep(0)
+        share = await budget.take(10)
+        with pytest.raises(QueueFull) as refused:
+            await budget.take(1)
+        assert refused.value.headers["Retry-After"] == "7"
+        share.keep(0)
+
+    played(scenario)

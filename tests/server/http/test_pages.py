@@ -1,12 +1,18 @@
 """The page, plotly.js, colours, problems: all from here, all cached by what they are."""
 
 import json
+import re
 from html import escape
+from io import BytesIO
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from fovea.server import problems
 from tests.server.conftest import Running
+
+FRONTEND = Path(__file__).parents[3] / "frontend"
 
 
 def test_the_page_is_asked_for_anew_and_costs_a_304(site: Running) -> None:
@@ -15,6 +21,72 @@ def test_the_page_is_asked_for_anew_and_costs_a_304(site: Running) -> None:
     assert first.headers["Cache-Control"] == "no-cache"
     again = site.client.get("/", headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+def named(html: str) -> list[str]:
+    """The addresses that the page is sent with, in their order."""
+    return re.findall(r'(?:href|src)="(page/[0-9a-f]{16}/[^"]+)"', html)
+
+
+def test_what_the_page_names_may_be_kept_for_good(site: Running) -> None:
+    html = site.client.get("/").text
+    addresses = named(html)
+    assert addresses[0].endswith("/style.css")
+    for path in dict.fromkeys(addresses):
+        answer = site.client.get(f"/{path}", headers={"Accept-Encoding": "gzip"})
+        assert answer.status_code == 200, path
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert answer.headers["Content-Encoding"] == "gzip"
+        below = FRONTEND / path.split("/", 2)[2]
+        if below.suffix == ".js":
+            assert answer.content == below.read_bytes(), "what is served is what was written"
+
+
+def test_every_module_of_the_first_view_is_asked_for_at_once(site: Running) -> None:
+    html = site.client.get("/").text
+    preloaded = re.findall(r'<link rel="modulepreload" href="page/[0-9a-f]+/([^"]+)"', html)
+    assert preloaded[0] == "main.js"
+    assert len(preloaded) == len(set(preloaded))
+    for module in preloaded:  # read anew, with another pattern than the server's
+        source = (FRONTEND / module).read_text()
+        for line in source.splitlines():
+            if line.startswith(("import ", "} from ", "export ")) and ' from "' in line:
+                target = line.split(' from "')[1].split('"')[0]
+                path = (FRONTEND / module).parent.joinpath(target).resolve()
+                assert path.relative_to(FRONTEND.resolve()).as_posix() in preloaded, (module, line)
+
+
+def test_javascript_of_the_first_view_is_small(site: Running) -> None:
+    packed = 0
+    for path in dict.fromkeys(named(site.client.get("/").text)):
+        answer = site.client.get(f"/{path}", headers={"Accept-Encoding": "gzip"})
+        packed += int(answer.headers["Content-Length"]) if path.endswith(".js") else 0
+    assert packed <= 150_000
+
+
+def test_a_page_from_before_an_update_still_gets_its_modules(site: Running) -> None:
+    answer = site.client.get(f"/page/{'0' * 16}/panels/heads.js")
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "no-cache"
+    assert site.client.get(f"/page/{'0' * 16}/no.js").status_code == 404
+
+
+def test_style_is_all_sheets_in_their_order(site: Running) -> None:
+    sheets = re.findall(r'href="(style/[^"]+)"', (FRONTEND / "index.html").read_text())
+    style = site.client.get(f"/{named(site.client.get('/').text)[0]}").text
+    at = [style.index((FRONTEND / sheet).read_text()) for sheet in sheets]
+    assert len(at) > 5
+    assert at == sorted(at)
+
+
+def test_samples_have_small_pictures(site: Running) -> None:
+    small = site.client.get("/samples/small/chelsea.jpg")
+    assert small.headers["Content-Type"] == "image/webp"
+    with Image.open(BytesIO(small.content)) as image:
+        assert image.size == (192, 144)
+    assert len(small.content) < 12_000
+    assert site.client.get("/samples/small/no.jpg").status_code == 404
+    assert site.client.get("/samples/small/..%2f..%2fmain.jpg").status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/../server/app.py", "/%2e%2e/pyproject.toml", "/no.js"])

@@ -12,6 +12,7 @@ from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from fovea.server import problems
+from fovea.server.intake.containers import opens_heif
 from fovea.server.intake.imaging import decode, pin_pillow
 from tests.server.imaging.conftest import MAX_PIXELS, UPRIGHT, chunk, encoded, noise, photo, png
 from tests.server.imaging.test_profiles import P3_TO_XYZ, profile
@@ -80,7 +81,10 @@ NO_PHOTOS: dict[str, tuple[bytes | Callable[[], bytes], type[problems.Problem]]]
     "psd": (b"8BPS\0\1" + bytes(40), problems.UnsupportedFormat),
     "ico": (b"\0\0\1\0\1\0" + bytes(40), problems.UnsupportedFormat),
     "video": (b"\0\0\0\x20ftypisom" + bytes(40), problems.UnsupportedFormat),
-    "heic": (b"\0\0\0\x20ftypheic" + bytes(40), problems.UnsupportedFormat),
+    "heic": (
+        b"\0\0\0\x20ftypheic" + bytes(40),
+        problems.CorruptImage if opens_heif() else problems.UnsupportedFormat,
+    ),
     "jpeg cut": (lambda: half("JPEG"), problems.TruncatedImage),
     "png cut": (lambda: half("PNG"), problems.TruncatedImage),
     "gif cut": (lambda: half("GIF"), problems.TruncatedImage),

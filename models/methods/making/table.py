@@ -1,4 +1,4 @@
-"""The table of docs/maps.md, from the registry: `python -m fovea.models.methods.table`."""
+"""The table of docs/maps.md, from the registry: `python -m fovea.models.methods.making.table`."""
 
 from __future__ import annotations
 

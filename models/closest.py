@@ -1,0 +1,22 @@
+"""The word that was probably meant, where one is not known."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def closest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known word most like `word`, upper and lower case alike; None where none is close.
+
+    cutoff: how alike, 0 to 1, as difflib counts it.
+    """
+    lowered = {one.lower(): one for one in reversed(list(known))}
+    found = difflib.get_close_matches(word[:100].lower(), list(lowered), n=1, cutoff=cutoff)
+    return lowered[found[0]] if found else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A question that names the closest of the known words; empty where none is close."""
+    found = closest(word, known, cutoff=0.5)
+    return "" if found is None else f" Did you mean {found!r}?"

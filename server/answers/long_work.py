@@ -1,0 +1,52 @@
+"""Questions that take many passes, as jobs: asked by a client, or again after a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fovea.models.methods.base import Subject
+from fovea.server.answers import evidence, measures, sweeps
+from fovea.server.answers.subject import learned_of
+from fovea.server.engine import pools
+from fovea.server.engine.analysis import Analysis
+from fovea.server.engine.engine import Engine
+from fovea.server.engine.jobs import Job, Kind
+from fovea.server.engine.passes import Passes, start
+from fovea.server.engine.results import result_id
+
+Work = Callable[[Passes], Any]
+
+
+def _sweep(analysis: Analysis, subject: Subject, said: Mapping[str, Any]) -> Work:
+    return sweeps.planned(analysis, subject, sweeps.Asked(**_with_words(said)))
+
+
+def _evidence(analysis: Analysis, subject: Subject, said: Mapping[str, Any]) -> Work:
+    return evidence.planned(analysis, subject, measures.Asked(**_with_words(said)))
+
+
+PLANS: dict[Kind, tuple[str, Callable[[Analysis, Subject, Mapping[str, Any]], Work]]] = {
+    "sweep": ("sweeps", _sweep),
+    "evidence": ("evidence", _evidence),
+}
+"""Kind of job → the last but one part of its result's address, and what plans it."""
+
+
+async def begin(
+    engine: Engine, kind: Kind, analysis: Analysis, said: Mapping[str, Any], id: str | None = None
+) -> Job:
+    """The job that answers what was asked of an analysis. id: of one that is begun again.
+
+    Raises, before any pass, what the plan of its kind does for what makes no sense.
+    """
+    subject = await learned_of(engine, analysis)
+    folder, plan = PLANS[kind]
+    work = await pools.run(pools.ANSWERS, plan, analysis, subject, said)
+    path = f"/v1/analyses/{analysis.id}/{folder}/{result_id(kind, said)}"
+    return await start(engine, kind, analysis, path, work, said, id)
+
+
+def _with_words(said: Mapping[str, Any]) -> dict[str, Any]:
+    target = said.get("target")
+    return {**said, "target": None if target is None else str(target)}

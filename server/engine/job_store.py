@@ -1,0 +1,242 @@
+"""Jobs as every instance sees them: from memory, or from what their instance last told the archive.
+
+    jobs/<id>/job.json       what it is and how far, written every second while it is done
+    jobs/<id>/cancel         empty: somebody wants it ended
+    jobs/<id>/claims/<n>     empty: who wrote it begins the job for the n-th time
+
+An instance that stops, or is killed, tells nothing any more. Another one, or the same after its
+start, then begins a sweep or a measurement again from what was asked, and says of anything else
+that it was interrupted. Without an archive a job is known to its own process only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
+from time import time
+from typing import Any
+
+from fovea.server.engine.jobs import Job, Jobs, Kind, Meter
+from fovea.server.problems import (
+    JobCancelled,
+    JobInterrupted,
+    Problem,
+    QueueFull,
+    StoreUnavailable,
+    UnknownJob,
+)
+from fovea.server.storage.archive import Archive, is_name
+from fovea.server.storage.told import problem_of_json, problem_to_json
+
+log = logging.getLogger("fovea.jobs")
+
+BEAT_S = 1.0
+"""So often an instance tells how far its jobs are, and looks whether they are to end."""
+LOST_S = 10.0
+"""An instance that has told nothing for so long is not there any more."""
+LOOK_S = 5.0
+"""So often an instance looks for jobs that others have lost."""
+FOLLOW_S = 0.5
+MOST_BEGINS = 3
+"""A job that took its server down so many times is not begun again."""
+
+Again = Callable[[Kind, str, Mapping[str, Any], str], Awaitable[Job]]
+"""Begins a job once more: (kind, analysis, what was asked, id); raises a Problem."""
+
+
+class JobStore:
+    """Of one engine's jobs; used from the event loop."""
+
+    def __init__(self, jobs: Jobs, archive: Archive | None, again: Again) -> None:
+        self._jobs, self._archive, self._again = jobs, archive, again
+        self._told: dict[str, bytes] = {}
+        self._instance = secrets.token_hex(4)
+
+    async def publish(self, job: Job) -> None:
+        """Tells the archive; whoever was answered that there is a job finds it after a restart."""
+        if self._archive is None:
+            return
+        data = self._to_json(job)
+        await self._archive.run(self._archive.files.write, f"jobs/{job.id}/job.json", data)
+        self._told[job.id] = data
+
+    async def get(self, id: str) -> Job:
+        """The job; raises UnknownJob."""
+        if (job := self._jobs.kept(id)) is not None:
+            return job
+        told = await self._read(id)
+        if told is None:
+            return self._jobs.get(id)  # raises UnknownJob
+        if _lost(told):
+            told = await self._pick_up(told)
+        return self._jobs.kept(id) or _job_of(told)
+
+    async def entries(self, id: str) -> list[dict[str, Any]]:
+        """What became of each photo of a batch that another instance does; raises UnknownJob."""
+        told = await self._read(id)
+        if told is None or told["kind"] != "batch":
+            raise UnknownJob(f"There is no batch {id[:50]!r}.")
+        found: list[dict[str, Any]] = told["entries"]
+        return found
+
+    async def cancel(self, job: Job) -> Job:
+        """Ends it, wherever it is done; the job as it is once that has happened."""
+        if self._archive is None or self._jobs.kept(job.id) is not None:
+            self._jobs.cancel(job)
+            if self._archive is not None:
+                await self.publish(job)
+            return job
+        await self._archive.run(self._archive.files.write, f"jobs/{job.id}/cancel", b"")
+        async for now in self.follow(job):
+            if not now.active:
+                return now
+        return job
+
+    async def follow(self, job: Job) -> AsyncIterator[Job]:
+        """Yields at once, then whenever there may be news, and last when the job has ended."""
+        if self._jobs.kept(job.id) is not None:
+            async for _ in self._jobs.follow(job):
+                yield job
+            return
+        while job.active:
+            yield job
+            await asyncio.sleep(FOLLOW_S)
+            with suppress(StoreUnavailable):
+                job = await self.get(job.id)
+        yield job
+
+    async def keep_telling(self) -> None:
+        """For ever: tells of its own jobs, and picks up those that others have lost."""
+        looked = -LOOK_S
+        loop = asyncio.get_running_loop()
+        while self._archive is not None:
+            try:
+                await self._tell_of_all(self._archive)
+                if loop.time() - looked >= LOOK_S:
+                    looked = loop.time()
+                    await self._look_for_lost(self._archive)
+            except StoreUnavailable:
+                pass  # files.py has said so in the log; the next beat tries again.
+            except Exception:
+                log.exception("jobs could not be told")
+            await asyncio.sleep(BEAT_S)
+
+    async def release(self) -> None:
+        """The server stops: others may begin at once what was not done."""
+        if self._archive is None:
+            return
+        with suppress(StoreUnavailable):
+            for job in self._jobs:
+                if job.interrupted or job.active:
+                    await self.publish(job)
+
+    async def _tell_of_all(self, archive: Archive) -> None:
+        for job in self._jobs:
+            if job.kind == "download":
+                continue
+            if job.active and await archive.run(archive.files.exists, f"jobs/{job.id}/cancel"):
+                self._jobs.cancel(job)
+            if job.active or _without_beat(self._to_json(job)) != _without_beat(
+                self._told.get(job.id, b"{}")
+            ):
+                await self.publish(job)
+
+    async def _look_for_lost(self, archive: Archive) -> None:
+        for found in await archive.run(archive.files.listed, "jobs"):
+            id = found.name.split("/")[1]
+            if not found.name.endswith("/job.json") or self._jobs.kept(id) is not None:
+                continue
+            told = await self._read(id)
+            if told is not None and _lost(told):
+                await self._pick_up(told)
+
+    async def _pick_up(self, told: dict[str, Any]) -> dict[str, Any]:
+        """The job of an instance that is gone: begun here, or said to be interrupted."""
+        archive, id = self._archive, told["id"]
+        assert archive is not None
+        begins = told["begins"] + 1
+        if not await archive.run(archive.files.create, f"jobs/{id}/claims/{begins}", b""):
+            return told  # Another instance was quicker.
+        problem: Problem = JobInterrupted(
+            f"The server that did this stopped when {told['done']} of {told['total'] or '?'} "
+            f"{'photos' if told['kind'] == 'batch' else 'passes'} were done."
+        )
+        if await archive.run(archive.files.exists, f"jobs/{id}/cancel"):
+            problem = JobCancelled(f"The {told['kind']} of {told['model']} was cancelled.")
+        elif told["asked"] is not None and begins <= MOST_BEGINS:
+            try:
+                job = await self._again(told["kind"], told["analysis"], told["asked"], id)
+                job.begins = begins
+                await self.publish(job)
+                return json.loads(self._to_json(job))  # type: ignore[no-any-return]
+            except QueueFull:
+                await archive.run(archive.files.delete, f"jobs/{id}/claims/{begins}")
+                return told
+            except Problem as error:
+                problem = error
+        state = "cancelled" if isinstance(problem, JobCancelled) else "failed"
+        ended = {**told, "state": state, "problem": problem_to_json(problem), "begins": begins}
+        data = json.dumps(ended).encode()
+        await archive.run(archive.files.write, f"jobs/{id}/job.json", data)
+        return ended
+
+    async def _read(self, id: str) -> dict[str, Any] | None:
+        archive = self._archive
+        if archive is None or not is_name(id):
+            return None
+        data = await archive.run(archive.files.read, f"jobs/{id}/job.json")
+        try:
+            told: dict[str, Any] | None = None if data is None else json.loads(data)
+        except ValueError:
+            log.warning("job %s cannot be read in the archive", id)
+            return None
+        return told
+
+    def _to_json(self, job: Job) -> bytes:
+        released = job.interrupted
+        told = {
+            "id": job.id,
+            "kind": job.kind,
+            "model": job.model,
+            "analysis": job.analysis,
+            "result": job.result,
+            "asked": job.asked,
+            "state": "queued" if released else job.state,
+            "problem": None if job.problem is None or released else problem_to_json(job.problem),
+            "done": job.meter.received,
+            "total": job.meter.total,
+            "entries": job.entries() if job.entries else None,
+            "begins": job.begins,
+            "instance": self._instance,
+            "beat": 0.0 if released else time(),
+        }
+        return json.dumps(told).encode()
+
+
+def _without_beat(data: bytes) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(data)
+    told.pop("beat", None)
+    return told
+
+
+def _lost(told: Mapping[str, Any]) -> bool:
+    active = told["state"] in ("queued", "running")
+    return active and time() - told["beat"] > LOST_S
+
+
+def _job_of(told: Mapping[str, Any]) -> Job:
+    """As another instance told it last."""
+    meter = Meter()
+    meter.report(told["done"], told["total"])
+    job = Job(
+        told["kind"], told["model"], None, told["analysis"], told["result"], told["asked"],
+        told["id"], told["state"],
+        None if told["problem"] is None else problem_of_json(told["problem"]), meter,
+    )  # fmt: skip
+    if not job.active:
+        job.finished.set()
+    return job

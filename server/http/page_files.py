@@ -1,0 +1,138 @@
+"""The page's files as they are sent.
+
+A browser that finds one module after another waits a round trip for each floor of the page. So
+`index.html` is sent with the list of all modules of the first view, which are then fetched at
+once, and with one style sheet. Text is compressed once. All of this stands under an address made
+from the files' content, `page/<digest>/…`, which may be kept for good: another version has another
+address.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+
+from PIL import Image, ImageOps
+
+TYPES = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".html": "text/html",
+}
+STYLE = "style.css"
+THUMBNAIL = (192, 144)
+SMALL = re.compile(r"samples/small/([\w.-]+\.(?:jpg|png))")
+ENTRY = "main.js"
+VERSIONED = re.compile(r"page/([0-9a-f]{16})/(.+)")
+
+# Static imports only: what a module imports later is no part of the first view.
+_IMPORT = re.compile(r"""^\s*(?:import|export)\b[^"'()]*?from\s*["'](\.[^"']+)["']""", re.M)
+_BARE = re.compile(r"""^\s*import\s*["'](\.[^"']+)["']""", re.M)
+_SHEET = re.compile(r'^ *<link rel="stylesheet" href="(style/[\w.-]+)">\n', re.M)
+_PRELOAD = f'  <link rel="modulepreload" href="{ENTRY}">\n'
+_SCRIPT = f'<script type="module" src="{ENTRY}"></script>'
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A file as it goes out."""
+
+    content: bytes
+    compressed: bytes
+    media_type: str
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """All text files of the page at one moment, by their path below frontend/."""
+
+    digest: str
+    files: MappingProxyType[str, Sent]
+    index: Sent
+
+
+def sent(content: bytes, media_type: str) -> Sent:
+    """A file with its compressed form and its ETag."""
+    tag = hashlib.blake2b(content, digest_size=12).hexdigest()
+    return Sent(content, gzip.compress(content, 9, mtime=0), media_type, f'"{tag}"')
+
+
+def edition(folder: Path) -> Edition:
+    """What stands in the folder now, looked at anew: made again when a file has changed."""
+    found = (path for path in folder.rglob("*") if path.suffix in TYPES)
+    stamp = tuple((str(path), path.stat().st_mtime_ns) for path in sorted(found))
+    return _edition(folder, stamp)
+
+
+@lru_cache(maxsize=1)
+def _edition(folder: Path, stamp: tuple[tuple[str, int], ...]) -> Edition:
+    contents = {
+        Path(path).relative_to(folder).as_posix(): Path(path).read_bytes() for path, _ in stamp
+    }
+    index = contents["index.html"].decode()
+    sheets = _SHEET.findall(index)
+    contents[STYLE] = b"\n".join(contents[sheet] for sheet in sheets)
+    digest = hashlib.blake2b(digest_size=8)
+    for path, content in sorted(contents.items()):
+        digest.update(f"{path}\0{len(content)}\0".encode() + content)
+    name = digest.hexdigest()
+    files = {
+        path: sent(content, TYPES[PurePosixPath(path).suffix]) for path, content in contents.items()
+    }
+    html = _index(index, f"page/{name}", first_view(contents))
+    return Edition(name, MappingProxyType(files), sent(html.encode(), TYPES[".html"]))
+
+
+def _index(html: str, base: str, modules: list[str]) -> str:
+    """The page with one style sheet and with all modules that it begins with."""
+    preloads = "".join(f'  <link rel="modulepreload" href="{base}/{one}">\n' for one in modules)
+    first = True
+
+    def once(_: re.Match[str]) -> str:
+        nonlocal first
+        link, first = f'  <link rel="stylesheet" href="{base}/{STYLE}">\n' if first else "", False
+        return link
+
+    html = _SHEET.sub(once, html)
+    html = html.replace(_PRELOAD, preloads)
+    return html.replace(_SCRIPT, f'<script type="module" src="{base}/{ENTRY}"></script>')
+
+
+@lru_cache
+def thumbnail(photo: Path) -> Sent:
+    """A sample as small as a menu shows it, twice over for fine screens."""
+    with Image.open(photo) as image:
+        small = ImageOps.fit(image.convert("RGB"), THUMBNAIL)
+    buffer = BytesIO()
+    small.save(buffer, "WEBP", quality=72, method=6)
+    return sent(buffer.getvalue(), "image/webp")
+
+
+def first_view(contents: dict[str, bytes]) -> list[str]:
+    """The modules that main.js imports, and those that they import, nearest first."""
+    seen = [ENTRY]
+    for module in seen:  # grows while it is walked
+        found = _imports(module, contents[module].decode())
+        seen += [path for path in dict.fromkeys(found) if path in contents and path not in seen]
+    return seen
+
+
+def _imports(module: str, source: str) -> Iterator[str]:
+    for target in (*_IMPORT.findall(source), *_BARE.findall(source)):
+        parts: list[str] = []
+        for part in (PurePosixPath(module).parent / target).parts:
+            if part == "..":
+                parts.pop()
+            else:
+                parts.append(part)
+        yield "/".join(parts)

@@ -1,0 +1,43 @@
+"""What is sent before the first view: asked for at once, and nothing twice."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Watched
+
+SAMPLES = Path(__file__).parents[2] / "frontend/samples"
+
+
+def test_no_module_of_the_first_view_is_found_late(watched: Watched) -> None:
+    asked: list[str] = []
+    watched.page.on("request", lambda request: asked.append(request.url))
+    page = watched.open("?sample=chelsea")
+    links = page.locator("link[rel=modulepreload]")
+    preloaded = {link.get_attribute("href") for link in links.all()}
+    modules = [url.removeprefix(f"{watched.server}/") for url in asked if url.endswith(".js")]
+    assert modules
+    assert set(modules) <= preloaded
+    assert len(modules) == len(set(modules))
+
+
+def test_the_photo_is_not_fetched_back(watched: Watched) -> None:
+    """A JPEG is decoded here; of another format the server's picture is shown."""
+    asked: list[str] = []
+    watched.page.on("request", lambda request: asked.append(request.url))
+    page = watched.open("?sample=chelsea")
+    assert not [url for url in asked if url.endswith("/image")]
+    size = page.locator("canvas.photo").evaluate("(photo) => [photo.width, photo.height]")
+    assert size == [451, 300]
+    page.locator("#file").set_input_files(SAMPLES / "sign_priority.png")
+    expect(page).to_have_title(re.compile("Your photo"))
+    assert [url for url in asked if url.endswith("/image")]
+
+
+def test_menus_show_small_pictures(watched: Watched) -> None:
+    page = watched.open("?sample=chelsea")
+    page.locator("[popovertarget=samples]").click()
+    picture = page.locator("#samples img").first
+    expect(picture).to_be_visible()
+    expect(picture).to_have_js_property("naturalWidth", 192)
