@@ -10,6 +10,7 @@ import { kindOf } from "../kinds/registry.js";
 import { fetching } from "./fetching.js";
 import { kindOfModel, modelFor, sampleFor, sampleName } from "../api/samples.js";
 import { examplesOf } from "../kinds/words/sentences.js";
+import { working } from "./working.js";
 import { isCross, isOfPatches, isScattered } from "../sites/sites.js";
 
 /** Problems with what was typed: they are told where it was typed. */
@@ -289,6 +290,7 @@ export function createSession(store) {
       if (store.get().analysisData?.model === card.id) store.set({ labels: card.labels ?? [] });
       return card.labels ?? [];
     },
+    ...working(current, remembering),
     fileAt: api.fileAt,
     searchModels: api.searchModels,
     modelCard: api.model,

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fovea.models.evidence.baselines import centre, edges, mean_of_cells
+from fovea.models.evidence.baselines import mean_of_cells
 from fovea.models.evidence.cells import of_input
 from fovea.models.grids import PatchGrid
+from fovea.models.judging.measures import padded
 from fovea.models.maps.propagation import NotPossible
 from fovea.models.methods import registry
 from fovea.models.methods.base import Method, Subject, refusal
@@ -74,8 +75,8 @@ def marking(
             hint=f"These are: {', '.join(one.name for one in registry.METHODS if one.on_photo)}.",
         )
     given = dict(options)
-    heeds = {option.name for option in named.options}
-    if target is not None and named.for_class and "target" in heeds and "target" not in given:
+    takes = {option.name for option in named.options}
+    if target is not None and named.for_class and "target" in takes and "target" not in given:
         given["target"] = target
     read = named.read(given)
     if not read.get("site") and read.get("layer") is None and (why := named.reason(subject)):
@@ -117,25 +118,6 @@ def on_grid(marks: Marks, grid: PatchGrid, height: int, width: int) -> Tensor:
     )
     pixels = flat[of_input(marks.grid, height, width)]
     return padded(mean_of_cells(pixels, of_input(grid, height, width)), grid)
-
-
-def padded(values: Tensor, grid: PatchGrid) -> Tensor:
-    """Values of the first cells as (row, column); 0 for cells after the last that has a pixel."""
-    full = torch.zeros(grid.rows * grid.columns, dtype=torch.float64)
-    full[: len(values)] = values
-    return full.view(grid.rows, grid.columns)
-
-
-def knowing_nothing(picture: Tensor, grid: PatchGrid) -> dict[str, Tensor]:
-    """The maps that know nothing of the network but are no noise, by their names in an answer.
-
-    picture: what the network was given, 0…1, (channel, row, column).
-    """
-    of = of_input(grid, *picture.shape[1:])
-    return {
-        "centre": centre(grid.rows, grid.columns),
-        "edges": padded(edges(picture, of), grid),
-    }
 
 
 def normalisation(wanted: Preprocessing) -> tuple[Tensor, Tensor]:
