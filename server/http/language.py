@@ -102,7 +102,8 @@ class _Answer:
             if tag := headers.get("etag"):
                 headers["etag"] = f'{tag[:-1]}-{self.language}"'
             _vary(headers, self.language)
-            if self._is_json():
+            # What is sent compressed is a file of the page: no sentence of the server is in it.
+            if self._is_json() and "content-encoding" not in headers:
                 self.start = message
                 return
             await self.send(message)
