@@ -21,5 +21,8 @@ export default {
   "The photo: click pins a patch, drag brushes a region; arrows, Enter and Space do the same": "照片：单击固定图块，拖动刷选区域；方向键、回车键和空格键作用相同",
   "Asked by the class token or the middle patch.": "查询者为类别词元或中间的图块。",
   "Let go of row {row}, column {column}": "取消固定：第 {row} 行，第 {column} 列",
-  "Clear the region": "清除区域"
+  "Clear the region": "清除区域",
+  "It is not sure: {rest} goes to other answers.": "它并不确定：{rest} 的概率给了其他答案。",
+  "It knows {n} kinds of things and no others; what it sees is always called one of them.": "它只认识 {n} 类事物；无论看到什么，都会称之为其中一类。",
+  "knows {n} kinds of things": "认识 {n} 类事物"
 }
