@@ -20,6 +20,7 @@ export default [
       complexity: ["error", 25],
     },
   },
+  { files: ["frontend/language/zh/**"], rules: { "max-lines": "off" } }, // catalogues are data
   { files: ["frontend/**"], languageOptions: { globals: globals.browser } },
   { files: ["tests/**", "eslint.config.js"], languageOptions: { globals: { ...globals.node, ...globals.browser } } },
 ];

@@ -29,6 +29,7 @@ from fovea.server.http import contract, pages
 from fovea.server.http.answering import in_thread, tagged
 from fovea.server.http.context import Context, problem_response
 from fovea.server.http.forwarded import Forwarded
+from fovea.server.http.language import Language
 from fovea.server.http.limits import BodyLimits
 from fovea.server.http.metrics import Metrics
 from fovea.server.http.routes import (
@@ -143,6 +144,7 @@ def create_app(settings: Settings | None = None, catalog: Catalog | None = None)
         timeout_s=settings.upload_timeout_s,
         batch_bytes=settings.batch_bytes,
     )
+    app.add_middleware(Language)
     app.add_middleware(Forwarded, root_path=settings.root_path, trusted=settings.trusted_proxies)
     contract.document(app, settings)
     return app

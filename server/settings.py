@@ -310,9 +310,9 @@ def _shown(fault: Any) -> str:
 def unknown_variables() -> list[str]:
     """Names in the environment that look like settings and are none: probably typing mistakes.
 
-    FOVEA_DATA_DIR is one of training's (docs/training.md).
+    FOVEA_DATA_DIR is one of training's (docs/training.md), FOVEA_LANG the commands' (docs/cli.md).
     """
-    known = {PREFIX + name.upper() for name in (*Settings.model_fields, "data_dir")}
+    known = {PREFIX + name.upper() for name in (*Settings.model_fields, "data_dir", "lang")}
     return sorted(
         name for name in os.environ if name.startswith(PREFIX) and name.upper() not in known
     )

@@ -37,7 +37,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("methods",),
     ),
     "fovea.server": (
-        ("problems", "settings"),
+        ("problems", "settings", "language"),
         ("intake",),
         ("storage",),
         ("engine",),

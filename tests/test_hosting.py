@@ -55,7 +55,7 @@ def nginx(folder: Path, upstream: str, conf: str) -> Iterator[str]:
         [NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf")], stderr=subprocess.DEVNULL
     )
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
                 httpx.get(f"http://127.0.0.1:{port}/fovea/healthz")

@@ -131,7 +131,7 @@ export const cancelJob = async (path) => (await request(path, { method: "DELETE"
  */
 export function followJob(job, tell) {
   return new Promise((resolve, reject) => {
-    const source = new EventSource(job.links?.events ?? "");
+    const source = new EventSource(`${job.links?.events ?? ""}?lang=${language}`);
     source.addEventListener("job", (/** @type {MessageEvent} */ event) => {
       const news = JSON.parse(event.data);
       tell(news);

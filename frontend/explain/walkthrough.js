@@ -116,7 +116,7 @@ const orNaN = (value) => value ?? NaN;
 
 /**
  * Upwards what is above zero, downwards what is below; told in words too.
- * @param {{name: string}} step @param {(number | null)[]} values @param {number} [marked]
+ * @param {{name: string, sentence?: string}} step @param {(number | null)[]} values @param {number} [marked]
  */
 export function bars(step, values, marked) {
   const numbers = Float32Array.from(values, orNaN);
@@ -134,7 +134,7 @@ export function bars(step, values, marked) {
         })
       : null,
   );
-  const spoken = `${step.name}: ${[...numbers.subarray(0, SPOKEN)].map(number).join(", ")}${numbers.length > SPOKEN ? ", …" : ""}`;
+  const spoken = `${step.sentence ?? step.name}: ${[...numbers.subarray(0, SPOKEN)].map(number).join(", ")}${numbers.length > SPOKEN ? ", …" : ""}`;
   return h(
     "figure",
     { class: "bars" },
@@ -155,7 +155,7 @@ export function bars(step, values, marked) {
 
 /** @param {State} state @param {Step} step @param {Float32Array} values @param {number} columns */
 function map({ tables, colormap }, step, values, columns) {
-  const canvas = h("canvas", { class: "cells", role: "img", "aria-label": say("{name}: a map", { name: step.name }) });
+  const canvas = h("canvas", { class: "cells", role: "img", "aria-label": say("{name}: a map", { name: step.sentence }) });
   const [low, high] = extent(values);
   if (tables) paintValues(canvas, values, columns, tables, colormap);
   return h(

@@ -25,11 +25,12 @@ from torch.utils._pytree import tree_leaves
 
 from fovea.models.kinds.attention.kernels import Kernels, is_operator, name_of
 from fovea.models.kinds.registry import FOLLOWS, STARTS, Handler, handler_of
-from fovea.models.tracing import learnt, torch_paths
+from fovea.models.tracing import compiled, learnt, torch_paths
 from fovea.models.tracing.call_stack import is_running
 from fovea.models.tracing.learnt import shape_of
 from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.recording import Recording
+from fovea.models.tracing.scripted import scripted
 from fovea.models.tracing.stopping import Abandoned
 
 Function = Callable[..., Any]
@@ -96,7 +97,7 @@ class _Watch(TorchFunctionMode):
         self._depth = 0  # handlers may enter it again
 
     def __enter__(self) -> _Watch:
-        torch_paths.enter()
+        torch_paths.enter(self._told_of_compiled)
         self._depth += 1
         if self.recording.edits is not None and self._depth == 1:
             self.recording.edits.plan.watching += 1
@@ -114,6 +115,13 @@ class _Watch(TorchFunctionMode):
         if self.recording.edits is not None and self._depth == 0:
             self.recording.edits.plan.watching -= 1
         torch_paths.leave()
+
+    def _told_of_compiled(self, name: str) -> None:
+        """A compiled function runs as Python; it is named once."""
+        recording = self.recording
+        if name not in recording.ran_eagerly:
+            recording.ran_eagerly.add(name)
+            recording.miss("part", name, compiled.EAGERLY)
 
     def carry(self) -> torch_paths.Carry | None:
         """What this mode goes into a thread with that the network starts."""
@@ -313,8 +321,8 @@ def capture(
     from its arguments to an `Attention`. entries: note how the network was called, so that the
     call can be made again.
 
-    What `torch.compile` made runs eagerly inside the `with`, in the whole process
-    (`tracing/torch_paths.py`); TorchScript cannot be looked into, and is named in `unseen`.
+    What `torch.compile` made runs eagerly inside the `with` (`tracing/compiled.py`), but for
+    FlexAttention; TorchScript cannot be looked into, and is named in `unseen`.
     """
     named = {name_of(op): adapter for op, adapter in (kernels or {}).items()}
     recording = Recording(
@@ -324,10 +332,8 @@ def capture(
         kernels=named,
         entries=entries,
     )
-    for path, part in recording.parts:
-        if isinstance(part, torch.jit.ScriptModule):
-            reason = "TorchScript does not pass through Python: nothing in there is seen"
-            recording.miss("part", type(part).__name__, reason, module=path)
+    for path, what, reason in scripted(recording.parts):
+        recording.miss("part", what, reason, module=path)
     try:
         watch = _Watch(recording, learns=True)
         with watch:

@@ -94,7 +94,7 @@ def _site(edit: Edit, trace: Trace) -> Site:
     if on not in rule.on and "photo" not in rule.on:
         fitting = ", ".join(name for name, one in EDITS.items() if on in one.on) or "none yet"
         raise RefusedEdit(
-            f"{edit.edit!r} does not fit site {site.id}, a {site.kind.replace('-', ' ')}.",
+            f"{edit.edit!r} does not fit site {site.id}, which is of the kind {site.kind}.",
             f"These fit: {fitting}.",
         )
     if "photo" in rule.on:

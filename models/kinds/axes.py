@@ -19,6 +19,9 @@ from fovea.models.tracing.recording import Watch
 USUAL = "chw"
 """The order of a map of which nothing else is known."""
 
+LAST = "hwc"
+"""Channels last."""
+
 UNKNOWN = "?"
 """Where the batch is no longer the first axis."""
 
@@ -48,7 +51,7 @@ def turned(before: str | None, order: tuple[int, ...]) -> str:
         return UNKNOWN
     if before is None:
         # The way back from channels last; from channels first nobody goes this way.
-        before = "hwc" if order == (0, 3, 1, 2) else USUAL
+        before = LAST if order == (0, 3, 1, 2) else USUAL
     return "".join(before[axis - 1] for axis in order[1:])
 
 

@@ -128,6 +128,10 @@ def _of_softmax(
             watch.recording.origins.set(result, weighed)
         else:
             keep_changed(watch, factor, origin, result)
+            if alike and not watch.recording.constants.holds(other):
+                # It may weigh each channel of its values with a row of its own.
+                weights = Origin("weights", size=-1, factor=factor, start=origin.start)
+                watch.recording.origins.set(result, weights)
     return result
 
 

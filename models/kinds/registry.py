@@ -57,6 +57,7 @@ _VIEWS = (
     "view reshape flatten unflatten squeeze unsqueeze expand expand_as"
     " contiguous clone to type type_as float half bfloat16 double view_as __getitem__"
     " dropout detach repeat tile repeat_interleave detach_ alias narrow select reshape_as cpu cuda"
+    " as_subclass"
 )
 
 
@@ -85,6 +86,8 @@ def on_linear(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     layer = isinstance(weight, Tensor) and (
         weight.shape[0] < 2 or watch.recording.is_learned(weight)
     )
+    if layer and weight.shape[0] > 1:
+        attention.note_memory(watch, args[0])
     return (_on_layer if layer else attention.on_product)(watch, func, args, kwargs)
 
 
@@ -220,6 +223,8 @@ def handler_of(op: Any, kernels: Mapping[str, Adapter]) -> Handler | None:
     One of ATen is looked at as the function of its name; one that nobody knows, by its shapes.
     """
     name = name_of(op)
+    if name == "flex_attention" and name not in kernels:
+        return attention.on_flex
     adapter = kernels.get(name) or OPERATORS.get(name)
     if adapter is not None:
         return attention.on_operator(adapter, op)

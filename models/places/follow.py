@@ -25,7 +25,7 @@ from torch.overrides import TorchFunctionMode
 from fovea.models.capture.recorder import capture
 from fovea.models.grids import Cells
 from fovea.models.kinds.attention.signature import folded_heads_of
-from fovea.models.places import rules
+from fovea.models.places import functions, rules
 from fovea.models.places.given import (
     may_be_frames_first,
     photo_in,
@@ -39,61 +39,10 @@ from fovea.models.places.tokens import Seen, seen_at
 from fovea.models.records import Trace
 from fovea.models.tracing.entry import RandomState
 from fovea.models.tracing.recording import Recording
+from fovea.models.tracing.tensors import is_wrapped
 from fovea.models.tracing.torch_paths import inside
 
 __all__ = ["NOWHERE", "follow"]
-
-
-def _named(owners: tuple[Any, ...], names: str) -> set[Callable[..., Any]]:
-    return {getattr(owner, n) for n in names.split() for owner in owners if hasattr(owner, n)}
-
-
-_TENSORS = (Tensor, torch)
-
-_COPIES = _named(_TENSORS, "contiguous clone detach to type float half double bfloat16")
-"""What changes neither shape nor order."""
-
-_MOVES = _named(
-    _TENSORS,
-    "view reshape flatten unflatten transpose permute swapaxes swapdims squeeze unsqueeze expand"
-    " expand_as view_as movedim moveaxis roll flip chunk split tensor_split unbind narrow select"
-    " index_select gather take_along_dim __getitem__ unfold repeat tile rot90 t"
-    " repeat_interleave __iter__ masked_select swapaxes",
-) | {Tensor.T.__get__, Tensor.mT.__get__}  # type: ignore[attr-defined]
-"""What moves entries without changing them: done to the shadow just the same."""
-
-_REDUCTIONS = _named(_TENSORS, "mean sum amax amin logsumexp var std norm")
-
-_SCATTERS = _named(
-    _TENSORS,
-    "scatter scatter_ scatter_add scatter_add_ index_put index_put_ index_copy index_copy_"
-    " index_add index_add_ sort argsort topk cumsum",
-) | {F.grid_sample, *(call for call in vars(torch.fft).values() if callable(call))}
-"""What puts entries where no view explains: their cells are forgotten."""
-
-_CONSTANTS = _named(
-    _TENSORS, "new_zeros new_ones new_full new_empty zeros_like ones_like full_like empty_like"
-)
-"""What takes no more than a shape from its tensor: nothing of the photo."""
-
-_PRODUCTS = _named(_TENSORS, "matmul bmm __matmul__")
-
-_MASKED_SCATTERS = _named(_TENSORS, "masked_scatter masked_scatter_")
-
-_WHERE = _named(_TENSORS, "where")
-
-_RANDOM = _named(
-    _TENSORS,
-    "rand randn randint randperm rand_like randn_like randint_like bernoulli bernoulli_ multinomial"
-    " normal normal_ uniform_ random_ exponential_ geometric_",
-)
-"""What draws numbers."""
-
-_READINGS = _named((Tensor,), "item tolist __int__ __index__")
-"""What makes Python numbers of a tensor, by which a network may go on."""
-
-_ORDERS = _MOVES | _SCATTERS | _MASKED_SCATTERS | _WHERE
-"""What may put entries in an order that another tensor says."""
 
 
 def _dimensions(input: Tensor, dim: Any = None, keepdim: Any = False, *_: Any, **__: Any) -> Any:
@@ -115,6 +64,7 @@ class Follow(TorchFunctionMode):
         self.drawn = False
         self.photos, self.index = 1, 0
         self._shadows: dict[int, tuple[weakref.ref[Tensor], Shadow]] = {}
+        self._photo: Tensor | None = None
         self._chances: dict[int, weakref.ref[Tensor]] = {}
 
     def given(self, tensors: Sequence[Tensor], photo: Tensor | None, shadow: Shadow = None) -> None:
@@ -122,6 +72,7 @@ class Follow(TorchFunctionMode):
         for one in tensors:
             # What else has axes like a picture has places that are not those of the photo.
             if one is photo:
+                self._photo = one
                 self.cast(one, shadow or LOST)
             elif one.ndim > 3 and one.is_floating_point():
                 self.cast(one, Lost("they are of another picture"))
@@ -138,11 +89,11 @@ class Follow(TorchFunctionMode):
     ) -> None:
         given = list(tensors_in([args, list(kwargs.values())]))
         chances = [self.by_chance(one) for one in given]
-        if func in _ORDERS and any(chances[1:] if func in _MOVES else chances):
+        if func in functions.ORDERS and any(chances[1:] if func in functions.MOVES else chances):
             self.drawn |= any(isinstance(shadow, Cells) for shadow in within)
-        if any(chances) and func in _READINGS:
+        if any(chances) and func in functions.READINGS:
             self.drawn = True
-        if func in _CONSTANTS and func not in _RANDOM:
+        if func in functions.CONSTANTS and func not in functions.RANDOM:
             return
         for one in tensors_in(result):
             numbers = not one.is_floating_point()
@@ -152,7 +103,7 @@ class Follow(TorchFunctionMode):
                 for tensor, shadow in zip(given, within, strict=True)
             )
             noise = any(chances) and (numbers or not any(map(self.shadow, given)))
-            if func in _RANDOM or of_photo or noise:
+            if func in functions.RANDOM or of_photo or noise:
                 self._mark(one)
 
     def _mark(self, tensor: Tensor) -> None:
@@ -162,7 +113,16 @@ class Follow(TorchFunctionMode):
 
     def shadow(self, tensor: object) -> Shadow:
         entry = self._shadows.get(id(tensor))
-        return entry[1] if entry is not None and entry[0]() is tensor else None
+        if entry is not None and entry[0]() is tensor:
+            return entry[1]
+        photo = self._photo
+        if photo is None or tensor is photo or not isinstance(tensor, Tensor):
+            return None
+        # The photo under another name: a subclass of tensors is made without a call.
+        alike = tensor.shape == photo.shape and tensor.is_floating_point()
+        if alike and not is_wrapped(tensor) and tensor.data_ptr() == photo.data_ptr():
+            return self.shadow(photo)
+        return None
 
     def cast(self, tensor: Tensor, shadow: Shadow) -> None:
         """Give a tensor a shadow, expanded to its shape."""
@@ -196,9 +156,10 @@ class Follow(TorchFunctionMode):
         result = func(*args, **kwargs)
         if len(self.recording.trace.sites) > found:
             self._note_layout(found, func, args, kwargs)
-        if self._chances or func in _RANDOM or any(shadow is not None for shadow in within):
+        shadowed = any(shadow is not None for shadow in within)
+        if self._chances or func in functions.RANDOM or shadowed:
             self._note_chance(func, args, kwargs, within, result)
-        if any(shadow is not None for shadow in within):
+        if shadowed:
             self._follow(func, args, kwargs, before, within, result)
         return result
 
@@ -238,11 +199,11 @@ class Follow(TorchFunctionMode):
     ) -> Shadow | list[Shadow]:
         """The shadow of the result, or of each tensor in it."""
         first = before[0] if before else None
-        if func in _CONSTANTS:
+        if func in functions.CONSTANTS:
             return None
-        if func in _COPIES:
+        if func in functions.COPIES:
             return first
-        if func in _MOVES:
+        if func in functions.MOVES:
             return self._moved(func, args, kwargs, first, result)
         if func is Tensor.__setitem__:
             return rules.of_writing(first, args[0], args[1], self.shadow(args[2]))
@@ -250,14 +211,14 @@ class Follow(TorchFunctionMode):
             parts = args[0] if args else kwargs["tensors"]
             named = {name: value for name, value in kwargs.items() if name == "dim"}
             return rules.of_join(func, parts, [self.shadow(p) for p in parts], args[1:], named)
-        if func in _MASKED_SCATTERS:
+        if func in functions.MASKED_SCATTERS:
             target, mask, source = (*args, *kwargs.values())[:3]
             pair = [self.shadow(target), self.shadow(source)]
             return rules.of_scattering(target, mask, source, pair)
-        if func in _WHERE and len(args) == 3:
+        if func in functions.WHERE and len(args) == 3:
             condition, one, other = args if func is torch.where else (args[1], args[0], args[2])
             return rules.of_choice(condition, one, other, [self.shadow(one), self.shadow(other)])
-        if func in _SCATTERS or not isinstance(result, Tensor):
+        if func in functions.SCATTERS or not isinstance(result, Tensor):
             return LOST
         if func in PICTURES and result.ndim in (4, 5):
             return rules.of_picture(first, result.shape, slide_of(func, args, kwargs))
@@ -273,14 +234,14 @@ class Follow(TorchFunctionMode):
             return rules.of_linear(first)
         if func in (F.embedding, torch.embedding) and isinstance(first, Cells):
             return Cells(first.cells.unsqueeze(-1), first.grid)
-        if func in _PRODUCTS:
+        if func in functions.PRODUCTS:
             return rules.of_product(before[0], before[1], result.shape)
         if func is torch.einsum:
             ranks = [one.ndim for one in args[1:]]
             return rules.of_einsum(args[0], ranks, before[1:])
         if func is F.scaled_dot_product_attention:
             return self._attended(before, within, result)
-        if func in _REDUCTIONS:
+        if func in functions.REDUCTIONS:
             return rules.of_reduction(first, args[0], *_dimensions(*args, **kwargs))
         if args and args[0] is result and isinstance(first, Cells) and not nowhere(first.cells):
             return first  # in place

@@ -195,6 +195,10 @@ def _placement(site: Site, seen: Seen | None) -> Placement:
         note = "All its patches attend to each other, in an order of the network's own."
     elif windows > 1:
         note = f"Attention within {windows} windows."
+    elif queries.grid == keys.grid:
+        asking = len(queries.cells[queries.cells >= 0].unique())
+        answering = len(keys.cells[keys.cells >= 0].unique())
+        note = f"{asking} of the {keys.grid.cells} patches look at {answering} of them."
     else:
         size = "larger" if keys.grid.cells < queries.grid.cells else "smaller"
         note = f"{queries.grid.cells} patches look at {keys.grid.cells} {size} ones."
@@ -225,7 +229,7 @@ def are_drawn(layouts: Layouts) -> bool:
     return any(known is not None and known.drawn for known in layouts)
 
 
-def _with_arrangement(attention: Attention, arrangement: Arrangement) -> Attention:
+def _with_arrangement(attention: Attention, arrangement: Arrangement, photos: int) -> Attention:
     batch, heads, *_ = attention.shape
     parts: dict[str, Any] = {}
     for name in attention.__dataclass_fields__:
@@ -236,16 +240,19 @@ def _with_arrangement(attention: Attention, arrangement: Arrangement) -> Attenti
             if tensor.shape[:2] == (1, 1):
                 continue  # one for all
             tensor = tensor.expand(batch, heads, -1, -1)
-        parts[name] = arrangement.of(tensor)
+        parts[name] = torch.cat([arrangement.of(part) for part in tensor.chunk(photos)])
     return replace(attention, **parts)
 
 
-def _place_attention(site: Site, placement: Placement) -> Site:
+def _place_attention(site: Site, placement: Placement, photos: int) -> Site:
     attention, arrangement = site.attention, placement.arrangement
-    if arrangement is not None and not math.prod(attention.shape[:3]) % math.prod(
-        arrangement.sizes
-    ):
-        site = replace(site, tensors=_with_arrangement(attention, arrangement))
+    if arrangement is not None:
+        share, rest = divmod(attention.shape[0], photos)
+        photos = photos if share and not rest else 1  # else it is one for all photos
+        whole = math.prod(attention.shape[:3]) // photos % math.prod(arrangement.sizes) == 0
+        if whole:
+            tensors = _with_arrangement(attention, arrangement, photos)
+            site = replace(site, tensors=tensors)
     return replace(
         site,
         grid=placement.grid,
@@ -256,16 +263,17 @@ def _place_attention(site: Site, placement: Placement) -> Site:
     )
 
 
-def place(trace: Trace, layouts: Layouts) -> Trace:
-    """`trace` of one photo with the places of each site filled in.
+def place(trace: Trace, layouts: Layouts, photos: int = 1) -> Trace:
+    """`trace` with the places of each site filled in.
 
-    layouts: what `survey` found for the same network at the same input size.
+    layouts: what `survey` found for the same network at the same input size. photos: how many it is
+    a trace of; the places are those of each of them.
     """
     sites = []
     for index, site in enumerate(trace.sites):
         if isinstance(site.tensors, Attention):
             known = layouts[index] if index < len(layouts) else None
-            site = _place_attention(site, known or Placement(note=_UNKNOWN))
+            site = _place_attention(site, known or Placement(note=_UNKNOWN), photos)
         elif (size := site.tensors.map_size) is not None:
             site = replace(site, grid=PatchGrid(*size))
         sites.append(site)

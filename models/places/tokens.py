@@ -18,6 +18,7 @@ from fovea.models.kinds.attention.kernels import is_operator
 from fovea.models.kinds.attention.weighing import Weighing, weighing_of
 from fovea.models.places.shadows import Lost, Shadow, constant, nowhere
 from fovea.models.tracing.origins import Origins
+from fovea.models.tracing.tensors import is_mapped, is_wrapped
 
 Shadows = Callable[[object], Shadow]
 
@@ -128,20 +129,30 @@ def _seen(
     )
 
 
+_TRANSFORMED = Lost("a transform of torch.func (vmap, grad) hands them on as other tensors")
+
+
+def _of(shadow: Shadows, tensor: Tensor) -> Shadow:
+    """The shadow of a tensor; what a transform made of it has none, which says nothing."""
+    known = shadow(tensor)
+    lost = is_mapped(tensor) or (known is None and is_wrapped(tensor))
+    return _TRANSFORMED if lost else known
+
+
 def _of_fused(shadow: Shadows, query: Tensor, key: Tensor) -> Seen:
     leading = tuple(query.shape[:-2])
     lead = range(len(leading))
     # Fewer keys' heads than queries' are repeated in groups; one stands for all.
     shared = [None if key.shape[axis] != query.shape[axis] else axis for axis in lead]
-    queries = _tokens(shadow(query), lead, -2)
-    keys = _tokens(shadow(key), shared, -2)
+    queries = _tokens(_of(shadow, query), lead, -2)
+    keys = _tokens(_of(shadow, key), shared, -2)
     return _seen(leading, queries, keys, over_channels=keys.of_features)
 
 
 def _of_weighing(shadow: Shadows, weighing: Weighing) -> Seen:
     lead, values_lead = weighing.lead, weighing.values_lead
     query = weighing.query[0] if weighing.query else None
-    values = shadow(weighing.values)
+    values = _of(shadow, weighing.values)
     if query is not None and weighing.spread and isinstance(values, Cells):
         # Values that were weighed one by one may be others for each query: a window of its own.
         own = not constant(values.cells, query)
@@ -151,7 +162,7 @@ def _of_weighing(shadow: Shadows, weighing: Weighing) -> Seen:
         )
         query = None if own else query
     leading = tuple(weighing.factor.shape[axis] for axis in lead)
-    queries = _tokens(shadow(weighing.factor), lead, query)
+    queries = _tokens(_of(shadow, weighing.factor), lead, query)
     keys = _tokens(values, values_lead, weighing.values_key[0])
     return _seen(leading, queries, keys, over_channels=keys.of_features)
 

@@ -43,7 +43,10 @@ Target = int | Callable[[Any], Tensor] | None
 """A class by its number, a function from the network's output to a scalar, or the top class."""
 
 
-_EACH = "Each photo of the batch has an order of its own: look at one of them, trace[i]."
+_EACH = (
+    "Its tokens are in an order that is drawn in the pass, or follows from the photo, and may be "
+    "another for each photo of the batch: look at one of them, trace[i]."
+)
 _LATE = (
     "It ran in a method of the network, after another call in the same `with`: what that was given "
     "could not be read any more. Capture one such call at a time."
@@ -221,7 +224,9 @@ class _Pass:
                 run = sites[start:end]
                 layouts = self.layouts_of(self.calls[start], index, run)
                 fitting = _that_fit(layouts, run, found=self.given is None)
-                placed += place(Trace(run), fitting).sites
+                call = self.calls[start]
+                photos = count_of(call) if index is None and call is not None else 1
+                placed += place(Trace(run), fitting, photos).sites
                 start = end
         return tuple(placed)
 
@@ -366,7 +371,7 @@ def capture(
         capture(model, kernels={"mylib::attention": lambda q, k, v: Attention(q, k)})
 
     What is no site and looks like one is named in `trace.unseen`. A network that `torch.compile`
-    made runs eagerly inside the `with`, and so does every other in the process meanwhile.
+    made runs eagerly inside the `with`; other threads are not touched.
     """
     given = None if isinstance(places, bool) else places
     for name in compiled_parts(module):

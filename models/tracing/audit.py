@@ -15,6 +15,14 @@ _WEIGHING = {
     *("linear", "__matmul__", "__rmatmul__", "sum", "cumsum", "scatter_add", "index_add"),
     *("conv1d", "conv2d", "conv3d", "fold", "bilinear", "sparse_mm", "spmm", "interpolate"),
 }
+_ANSWERS = {
+    *("argmax", "argmin", "max", "min", "amax", "topk", "sort", "argsort", "log", "logit", "mean"),
+    *("multinomial", "bernoulli", "nll_loss", "cross_entropy", "binary_cross_entropy", "kl_div"),
+    *("gt", "ge", "lt", "le", "eq", "ne", "cpu", "numpy", "item", "tolist", "isnan", "isfinite"),
+    *("isinf", "any", "all", "round", "entropy", "cat", "stack", "size", "dim", "numel"),
+}
+"""What is done with probabilities that are an answer, or a decision."""
+
 _WHAT: dict[str, Literal["attention", "gate", "sampler"]] = {
     "softmax": "attention",
     "factor": "gate",
@@ -30,7 +38,9 @@ def _reason(start: Start) -> str | None:
             return "a softmax multiplies, and what is summed afterwards was not followed"
         if became in _WEIGHING:
             return f"a softmax goes into {became}, which does not sum over what it normalised"
-        return None  # probabilities that are returned, ranked, or made a loss of
+        if not became or became.strip("_") in _ANSWERS:
+            return None  # probabilities that are returned, ranked, or made a loss of
+        return f"a softmax goes into {became}, and what becomes of it there is not followed"
     if start.what == "factor":
         if became == "strip":
             return (

@@ -1,4 +1,4 @@
-"""Every product of two tensors that sums over something, written as the equation of an einsum."""
+"""Every product of tensors that sums over something, written as the equation of an einsum."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from fovea.models.tracing.equations import operands_of, spelled
 
 Operands = list[tuple[str, str, Tensor]]
-"""(own letters, the result's letters, operand) of each of two."""
+"""(own letters, the result's letters, operand) of each factor; an einsum may have more than two."""
 
 
 def _spelled(equation: str, one: Tensor, other: Tensor) -> Operands:
@@ -67,7 +67,21 @@ def _linear(one: Tensor, weight: Tensor, bias: Any = None) -> Operands:
 
 def _einsum(*args: Any) -> Operands:
     operands = operands_of(args)
-    return operands if len(operands) == 2 else []
+    return operands if len(operands) > 1 else []
+
+
+def pairs_of(operands: Operands) -> list[Operands]:
+    """Every two factors of a product as a product of their own, in either order; what the others
+    share with them is kept as if it were in the result.
+    """
+    found = []
+    for i, (own, output, one) in enumerate(operands):
+        for j, (other, _, more) in enumerate(operands):
+            if i != j:
+                rest = "".join(o for k, (o, _, _) in enumerate(operands) if k not in (i, j))
+                left = output + "".join(letter for letter in rest if letter not in output)
+                found.append([(own, left, one), (other, left, more)])
+    return found
 
 
 def _of(names: str, spell: Callable[..., Operands]) -> dict[Any, Callable[..., Operands]]:
@@ -94,7 +108,7 @@ PRODUCTS: dict[Any, Callable[..., Operands]] = {
 
 
 def product_of(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Operands:
-    """The two factors of a call with their letters; none where it is not a product of two."""
+    """The factors of a call with their letters; none where it is no product."""
     spell = PRODUCTS.get(func)
     if spell is None:
         return []

@@ -42,6 +42,8 @@ _PARTS = {"getitem", "narrow", "select", "split", "chunk", "unbind", "slice"}
 
 _TIMES = {"mul", "multiply", "rmul", "imul"}
 
+_BY_INDEX = {"index_add", "scatter_add", "scatter_reduce", "index_reduce", "segment_reduce"}
+
 _CHANGES = {
     *("tril", "triu", "where", "pow", "square", "sqrt", "relu", "threshold", "clamp", "clip"),
     *("roll", "flip", "sort", "index_fill", "scatter", "masked_scatter", "index_select", "rpow"),
@@ -82,6 +84,8 @@ class Recording:
         # For each site, how the network was entered when it was found, if that was asked for: the
         # same object for all sites of one call.
         self.calls: list[Entry | None] = []
+        # Compiled functions that run as Python meanwhile.
+        self.ran_eagerly: set[str] = set()
         self.root = module
         # What another thread of the same call was started by: (module path, entry), by thread.
         self.carried: dict[int, tuple[str, Entry | None]] = {}
@@ -223,10 +227,17 @@ class Recording:
 
     def _follow_weights(self, tensor: Tensor, origin: Origin, func: Any, made: Tensor) -> None:
         name, known = name_of(func).strip("_"), self.origins.get(made)
-        if origin.factor is not None or (known is not None and known.produced_by == "softmax"):
+        if origin.produced_by == "weighted" and name in _BY_INDEX:
+            self.miss("attention", func, "weighed values are summed by index, as over edges")
+        if origin.produced_by == "weighted" or (known and known.produced_by == "softmax"):
             return
-        if made.numel() == tensor.numel() or (made.numel() < tensor.numel() and name in _PARTS):
-            self.origins.set(made, origin)
+        if made.numel() == tensor.numel() and name in _TIMES and made.shape == tensor.shape:
+            # Changed weights, or weights of each channel of the values times these.
+            self.origins.set(made, replace(origin, factor=tensor))
+        elif made.numel() == tensor.numel() or (made.numel() < tensor.numel() and name in _PARTS):
+            self.origins.set(
+                made, replace(origin, factor=None) if origin.factor is not None else origin
+            )
         elif made.ndim == tensor.ndim and name in _TIMES:
             # Values weighed one by one, and yet to be summed.
             self.origins.set(made, Origin("weighted", size=-1, factor=tensor))

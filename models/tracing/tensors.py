@@ -11,6 +11,11 @@ def is_wrapped(tensor: Tensor) -> bool:
     return torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
+def is_mapped(tensor: Tensor) -> bool:
+    """Whether `vmap` maps over it: it has an axis that the network does not see."""
+    return is_wrapped(tensor) and plain(tensor).ndim > tensor.ndim
+
+
 def plain(tensor: Tensor) -> Tensor:
     """The values behind what a transform of `torch.func` hands round, and behind a nested tensor.
 
@@ -42,10 +47,10 @@ def kept(tensor: Tensor) -> Tensor:
 
 
 def same_storage(one: Tensor, other: Tensor) -> bool:
-    """Whether both begin at the same entry of the same memory: views of each other, mostly."""
+    """Whether both lie in the same memory: views of each other, or of a third."""
     if is_wrapped(one) or is_wrapped(other):
         one, other = plain(one), plain(other)
-    return one.data_ptr() == other.data_ptr()
+    return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
 
 
 def four_axes(tensor: Tensor) -> Tensor:

@@ -7,8 +7,7 @@ is undone with the last one:
 - `nn.MultiheadAttention`, `nn.TransformerEncoder` and its layer leave their fused kernels under any
   mode, and the numbers change with that. They are told of no mode where only ours are on.
 - `multi_head_attention_forward` hands itself over to a mode as a whole. `inside` lets it run on.
-- What `torch.compile` made does not pass through Python, and Dynamo cannot trace a function mode.
-  It runs eagerly meanwhile ("force_eager"): in the whole process, since torch knows no other way.
+- What `torch.compile` made runs as Python meanwhile (`tracing/compiled.py`).
 - A function mode belongs to its thread. What a network starts in other threads is watched there.
 
 The first three change attributes of torch for the time being, for all threads; each answers a
@@ -30,46 +29,38 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import _get_current_function_mode_stack
 
+from fovea.models.tracing import compiled
+
 Carry = Callable[[], AbstractContextManager[Any]]
 """What a mode goes into another thread with; made in the thread that it is on."""
 
 _lock = threading.RLock()
 _watching = 0
 _undo: list[Callable[[], None]] = []
-_eager: AbstractContextManager[Any] | None = None
 _asked = threading.local()
 
 
-def enter() -> None:
-    """One more pass is watched."""
+def enter(notice: compiled.Notice = lambda _: None) -> None:
+    """One more pass is watched, on this thread. notice: told what was compiled and is not now."""
     global _watching
+    compiled.watched(notice)
     with _lock:
         _watching += 1
         if _watching == 1:
             _install()
-        _run_eagerly()
+        compiled.install()
 
 
 def leave() -> None:
     """One pass less."""
-    global _watching, _eager
+    global _watching
+    compiled.unwatched()
     with _lock:
         _watching -= 1
         if not _watching:
             while _undo:
                 _undo.pop()()
-            if _eager is not None:
-                _eager.__exit__(None, None, None)
-                _eager = None
-
-
-def _run_eagerly() -> None:
-    """Compiled code runs as Python; where Dynamo is not imported there is none."""
-    global _eager
-    dynamo = sys.modules.get("torch._dynamo")
-    if _eager is None and hasattr(dynamo, "set_stance"):
-        _eager = torch.compiler.set_stance("force_eager")
-        _eager.__enter__()
+            compiled.remove()
 
 
 def _replace(owner: Any, name: str, made: Callable[[Any], Any]) -> None:
@@ -102,7 +93,9 @@ def _of_subclasses(original: Callable[..., bool]) -> Callable[..., bool]:
     def has_torch_function(relevant: Iterable[object]) -> bool:
         modes = _get_current_function_mode_stack()
         if modes and all(getattr(mode, "takes_fused_paths", False) for mode in modes):
-            return any(map(_is_subclass, relevant))
+            asks = sys._getframe(1).f_globals.get("__name__", "")
+            if asks.startswith("torch.nn.modules"):  # not an operator, which is to be seen
+                return any(map(_is_subclass, relevant))
         return original(relevant)
 
     return has_torch_function
@@ -135,11 +128,11 @@ def inside() -> Iterator[None]:
 
 def _eagerly(original: Callable[..., Any]) -> Callable[..., Any]:
     def compile(*args: Any, **kwargs: Any) -> Any:
-        compiled = original(*args, **kwargs)
+        made = original(*args, **kwargs)
         with _lock:
             if _watching:
-                _run_eagerly()  # Dynamo may have been imported just now
-        return compiled
+                compiled.install()  # Dynamo may have been imported just now
+        return made
 
     return compile
 

@@ -13,6 +13,7 @@ from fovea.server.commands import convert, doctor, evidence, explain, models, se
 from fovea.server.commands.common import Stop, say, tolerate_encoding
 from fovea.server.commands.parsing import Parser
 from fovea.server.commands.serve import address, listen
+from fovea.server.commands.spoken import LANGUAGE, OPTION, NotSpoken, language_of, spoken, taken
 
 __all__ = ["COMMANDS", "address", "listen", "main"]
 
@@ -43,9 +44,14 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit: 0 done, 1 something could not be done, 2 not understood."""
     tolerate_encoding()
+    words, asked = taken(sys.argv[1:] if arguments is None else arguments)
+    try:
+        LANGUAGE.set(language_of(asked))
+    except NotSpoken as error:
+        parser().error(str(error))
     whole = parser()
     complete(whole)
-    options, unknown = whole.parse_known_args(arguments)
+    options, unknown = whole.parse_known_args(words)
     if options.command is None:
         if unknown:
             whole.refuse(unknown[0])
@@ -93,12 +99,15 @@ def parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     whole.add_argument("--version", action="version", version=f"fovea {VERSION}")
+    whole.add_argument(
+        OPTION, metavar="LANGUAGE", help="en or zh, behind a command too (FOVEA_LANG)"
+    )
     commands = whole.add_subparsers(dest="command", metavar="command")
     for name, command in COMMANDS.items():
         command.add(
             commands.add_parser(
                 name,
-                help=command.SUMMARY,
+                help=spoken(command.SUMMARY),
                 description=command.DESCRIPTION,
                 epilog=command.EPILOG,
                 formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from fovea.server.commands.spoken import spoken
+
 if TYPE_CHECKING:
     from fovea.models.catalog.catalog import Catalog
     from fovea.server.problems import Problem
@@ -29,7 +31,12 @@ class Stop(Exception):
 
 def say(*lines: str) -> None:
     """To the error stream: what a person reads, and a pipe does not want."""
-    print(*lines, sep="\n", file=sys.stderr, flush=True)
+    print(*map(spoken, lines), sep="\n", file=sys.stderr, flush=True)
+
+
+def tell(text: str) -> None:
+    """To standard output: sentences for a person."""
+    print(spoken(text), flush=True)
 
 
 PLAIN = str.maketrans(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from fovea.server.commands.common import DONE, Stop, bytes_in_words, catalogue, problems_stop
+from fovea.server.commands.common import DONE, Stop, bytes_in_words, catalogue, problems_stop, tell
 
 SUMMARY = "write the weights of a PyTorch checkpoint as safetensors"
 DESCRIPTION = (
@@ -53,13 +53,13 @@ def run(options: argparse.Namespace) -> int:
     except NotConvertible as error:
         raise Stop(f"not converted: {error}") from error
     size = bytes_in_words(options.target.stat().st_size)
-    print(f"{options.target}: {len(done.shapes)} tensors, {size}")
+    tell(f"{options.target}: {len(done.shapes)} tensors, {size}")
     for line in in_words(done.renamed):
-        print(f"  renamed: {line}")
+        tell(f"  renamed: {line}")
     for what, names in (("left out", done.left), ("not in the checkpoint", done.missing)):
         if names:
             more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-            print(f"  {what}: {', '.join(names[:LISTED])}{more}")
+            tell(f"  {what}: {', '.join(names[:LISTED])}{more}")
     return DONE
 
 

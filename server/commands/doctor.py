@@ -17,6 +17,7 @@ from fovea.server.commands.common import (
     problems_stop,
     settings_for,
     table,
+    tell,
 )
 
 if TYPE_CHECKING:
@@ -71,7 +72,10 @@ def run(options: argparse.Namespace) -> int:
     """Prints the report; 1 if there is a problem."""
     settings = settings_for(options, default_model=options.model, offline=True)
     report = examined(options, settings)
-    print(json.dumps(report, indent=2, ensure_ascii=False) if options.json else in_words(report))
+    if options.json:
+        print(json.dumps(report, indent=2, ensure_ascii=False))
+    else:
+        tell(in_words(report))
     return FAILED if report["problems"] else DONE
 
 

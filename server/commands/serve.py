@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from fovea.server.commands.common import DONE, catalogue
+from fovea.server.commands.common import DONE, catalogue, tell
+from fovea.server.commands.spoken import spoken
 
 if TYPE_CHECKING:
     from fovea.server.settings import Settings
@@ -49,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         with listen(settings.host, settings.port) as listener:
             _serve(settings, listener, in_browser=options.open)
     except SettingsError as error:
-        sys.exit(str(error))
+        sys.exit(spoken(str(error)))
     return DONE
 
 
@@ -57,11 +58,11 @@ def _serve(settings: Settings, listener: socket.socket, *, in_browser: bool) -> 
     from fovea.server.settings import SettingsError, unknown_variables
 
     port = listener.getsockname()[1]
-    print(f"Fovea is starting at {address(settings, port, sys.stdout.isatty())}", flush=True)
+    tell(f"Fovea is starting at {address(settings, port, sys.stdout.isatty())}")
     for line in warnings(settings, sys.stdout.isatty()):
-        print(f"  {line}", flush=True)
+        tell(f"  {line}")
     for name in unknown_variables():
-        print(f"  {name} is set, but there is no such setting (docs/settings.md).", flush=True)
+        tell(f"  {name} is set, but there is no such setting (docs/settings.md).")
     # Imported now, so that the line above is there while torch takes its second.
     from fovea.models.catalog.catalog import UnknownModel
     from fovea.server.app import create_app
@@ -81,8 +82,8 @@ def _serve(settings: Settings, listener: socket.socket, *, in_browser: bool) -> 
             catalog.spec(settings.default_model)
         except UnknownModel as error:
             raise SettingsError(f"FOVEA_DEFAULT_MODEL: {error}") from error
-    print(f"  looking with: {device}; weights: {settings.weights_dir or 'bundled and hub'}")
-    print("  stop with Ctrl+C", flush=True)
+    tell(f"  looking with: {device}; weights: {settings.weights_dir or 'bundled and hub'}")
+    tell("  stop with Ctrl+C")
     app = create_app(settings, catalog)
 
     class Server(connections.Server):

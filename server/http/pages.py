@@ -22,6 +22,7 @@ from starlette.types import Scope
 from fovea.server import problems
 from fovea.server.http.answering import in_thread, tagged
 from fovea.server.http.page_files import SMALL, VERSIONED, Edition, Sent, edition, sent, thumbnail
+from fovea.server.language.translating import translated
 from fovea.server.wire.addresses import address
 from fovea.server.wire.negotiation import JSON, choose, matches
 from fovea.server.wire.render import COLORMAPS_FILE
@@ -121,19 +122,21 @@ async def problem_page(request: Request, slug: str) -> Response:
         facts["hint"] = kind.hint
     if choose(request.headers.get("accept"), (JSON, HTML)) == JSON:
         return tagged(request, orjson.dumps(facts))
-    return tagged(request, _problem_html(kind).encode(), HTML)
+    language = request.scope["state"]["language"]
+    return tagged(request, _problem_html(kind, language).encode(), HTML)
 
 
-def _problem_html(kind: type[problems.Problem]) -> str:
-    hint = f"<p>{escape(kind.hint)}</p>" if kind.hint else ""
+def _problem_html(kind: type[problems.Problem], language: str) -> str:
+    title, hint = (escape(translated(said or "", language)) for said in (kind.title, kind.hint))
+    api = escape(translated("The API", language))
     return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        f'<!doctype html><html lang="{language}"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>{escape(kind.title)}</title>"
+        f"<title>{title}</title>"
         '<body style="font-family: system-ui; max-width: 40rem; margin: 4rem auto">'
-        f"<p>{kind.status} · {kind.slug}</p><h1>{escape(kind.title)}</h1>{hint}"
-        '<p><a href="../docs">The API</a> · <a href="../">Fovea</a></p></body></html>'
+        f"<p>{kind.status} · {kind.slug}</p><h1>{title}</h1><p>{hint}</p>"
+        f'<p><a href="../docs">{api}</a> · <a href="../">Fovea</a></p></body></html>'
     )
 
 

@@ -10,6 +10,7 @@ from fastapi import Depends, Query, Request
 from fastapi.dependencies.models import Dependant
 
 from fovea.models.closest import did_you_mean
+from fovea.server.language.translating import LANGUAGES
 from fovea.server.problems import InvalidParameter
 from fovea.server.wire.negotiation import Format
 
@@ -32,6 +33,13 @@ def check_parameters(request: Request, more: Iterable[str] = ()) -> None:
     known = sorted({*_known(request), *more})
     given = Counter(name for name, _ in request.query_params.multi_items())
     for name, times in given.items():
+        if name == "lang":  # One that is spoken is read before (http/language.py).
+            raise InvalidParameter(
+                f"lang={request.query_params[name][:50]} is not spoken here; "
+                f"valid: {', '.join(LANGUAGES)}.",
+                parameter=name,
+                valid=list(LANGUAGES),
+            )
         if name not in known:
             raise unknown_name("parameter", name, known)
         if times > 1:

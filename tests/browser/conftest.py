@@ -135,7 +135,7 @@ def _own_models(folder: Path) -> Path:
 
 
 def _wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()
         try:
@@ -143,7 +143,7 @@ def _wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path)
                 return
         except OSError:
             time.sleep(0.2)
-    raise AssertionError(f"not ready after a minute:\n{log.read_text()}")
+    raise AssertionError(f"not ready after two minutes:\n{log.read_text()}")
 
 
 # For this package only: while it is open, the driver's event loop runs in this thread, and a test

@@ -41,7 +41,7 @@ async function ofPlaces({ cell, inside, parameters }, session) {
       h("p", {}, say("Here they are of the smaller pieces inside a patch, and the same in every patch: they know where in their patch they are, not where on the photo.")),
     formula(sub("x", "i"), "←", sub("x", "i"), "+", sub("p", "i")),
     h("h3", {}, say("The vector of row {row}, column {column}", { row: cell.row, column: cell.column })),
-    bars({ name: "position" }, vector),
+    bars({ name: say("position") }, vector),
     ...howAlike(beside),
     h(
       "p",
@@ -71,7 +71,7 @@ async function ofWords(state, site, session, words) {
     ),
     formula(sub("x", "i"), "←", sub("x", "i"), "+", sub("p", "i")),
     h("h3", {}, say("The vector of place {word}, where {key} stands", { word, key: quoted(labels.key[word]) })),
-    bars({ name: "position" }, vector),
+    bars({ name: say("position") }, vector),
     ...(turns ? sinusoids(vector, word) : [h("p", {}, say("These numbers were learnt."))]),
     ...howAlike(beside),
     turns && h("p", {}, say("It depends on nothing but how far apart the two stand: of each pair of numbers, cos of the angle between them remains.")),

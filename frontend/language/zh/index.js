@@ -1,6 +1,7 @@
 // Chinese (Simplified). One file an area of the page; each is JSON after `export default`.
 
 import instrument from "./instrument.js";
+import kinds from "./kinds.js";
 import page from "./page.js";
 
-export default { ...instrument, ...page };
+export default { ...kinds, ...instrument, ...page };

@@ -287,7 +287,6 @@ FUNCTIONS: dict[Callable[..., Any], Adapter] = {
 """The functions of torch that are kernels."""
 
 OPERATORS: dict[str, Adapter] = {
-    "flex_attention": flex,
     **dict.fromkeys(
         (
             "aten::scaled_dot_product_attention",

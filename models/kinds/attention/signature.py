@@ -9,12 +9,14 @@ from functools import partial
 from typing import Any
 
 from torch import Tensor
+from torch.nn.attention.flex_attention import flex_attention
 
 from fovea.models.kinds.attention import edit
 from fovea.models.kinds.attention.kernels import (
     FUNCTIONS,
     Adapter,
     called,
+    flex,
     looks_like_attention,
     name_of,
     named_arguments,
@@ -24,11 +26,14 @@ from fovea.models.kinds.attention.weighing import (
     CHANGED,
     PART,
     Weighing,
+    is_distribution,
     unweighed,
+    unweighed_sum,
     weighing_of,
 )
 from fovea.models.kinds.following import keep_changed
 from fovea.models.records import Attention
+from fovea.models.tracing.compiled import EAGERLY, run_compiled
 from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.products import Operands, product_of
 from fovea.models.tracing.recording import Recording, Watch
@@ -59,6 +64,27 @@ def on_operator(adapter: Adapter, op: Any) -> Callable[..., Any]:
         return result
 
     return handler
+
+
+def on_flex(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """FlexAttention, run as it runs unwatched: compiled by itself, or written out."""
+    recording = watch.recording
+    ran = run_compiled(flex_attention.__code__)
+    if ran is None:
+        result = func(*args, **kwargs)
+        _keep(recording, flex(*args, **kwargs), result)
+        return result
+    result, options = ran
+    if options.get("return_lse") or options.get("return_aux"):
+        # Its logarithm of sums was given another base on the way out: that is made again here.
+        out = result[0]
+        _, *rest = func(*args, **kwargs)
+        recording.miss("part", "flex_attention", f"its sums: {EAGERLY}")
+    else:
+        out = result
+        rest = [out.new_empty(0), out.new_empty(0)]
+    _keep(recording, flex(*args, **kwargs), out)
+    return (out, *rest)
 
 
 def on_unknown_operator(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
@@ -125,14 +151,17 @@ def on_attention(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     if change is not None:
         return _edited_kernel(recording, change, func, args, kwargs)
     result = func(*args, **kwargs)
-    if not recording.gradients:  # Values are not kept then, and copying them takes time.
-        if len(args) > 2:
-            args = (*args[:2], None, *args[3:])
-        else:
-            kwargs = {**kwargs, "value": None}
-    attention = scaled_dot_product(*args, **kwargs)
+    attention = record_of_kernel(recording, *args, **kwargs)
     recording.add("attention", attention, differentiable=result, arrange=four_axes)
     return result
+
+
+def record_of_kernel(
+    recording: Recording, query: Tensor, key: Tensor, value: Tensor, *args: Any, **kwargs: Any
+) -> Attention:
+    """The record of torch's kernel; of the values only where gradients are asked for."""
+    values = value if recording.gradients else None
+    return scaled_dot_product(query, key, values, *args, **kwargs)
 
 
 def on_nested(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
@@ -248,7 +277,7 @@ def exponential(otherwise: Callable[..., Any]) -> Callable[..., Any]:
         given = args[0] if args else None
         if (
             isinstance(result, Tensor)
-            and result.ndim >= 2
+            and result.ndim >= 1
             and not watch.recording.constants.holds(given)
         ):
             watch.recording.origins.set(result, WEIGHTS)
@@ -320,10 +349,12 @@ def on_product(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     if weighing is not None:
         return weigh(watch, weighing, _product(func, args, kwargs, weighing.factor), result)
     reason = unweighed(recording.origins, operands)
+    if reason is None and len(operands) > 2 and _may_attend(recording, operands):
+        reason = "it multiplies queries, keys and values in one, without normalising anything"
     if reason is not None:
         recording.miss("attention", func.func, reason)
         return result
-    for index, (own, output, factor) in enumerate(operands):
+    for index, (own, output, factor) in enumerate(operands if len(operands) == 2 else ()):
         origin = recording.origins.get(factor)
         axis = origin.axis(factor) if origin is not None else None
         if origin is None or axis is None or origin.produced_by != "softmax":
@@ -349,6 +380,33 @@ def _may_be_scores(recording: Recording, operands: Operands) -> bool:
     return not recording.is_learned(one) and not recording.is_learned(more)
 
 
+def _may_attend(recording: Recording, operands: Operands) -> bool:
+    """Whether three tensors that the photo has a part in are multiplied and summed over twice."""
+    mine = [own for own, _, one in operands if not recording.is_learned(one)]
+    output = operands[0][1]
+    sizes = {
+        letter: size
+        for own, _, one in operands
+        for letter, size in zip(own, one.shape, strict=True)
+    }
+    summed = [letter for letter in set("".join(mine)) - set(output) if sizes[letter] >= 4]
+    return len(mine) > 2 and sum(sum(one in own for own in mine) > 1 for one in summed) > 1
+
+
+def note_memory(watch: Watch, given: Any) -> None:
+    """Names attention to vectors that are learnt: a layer whose input is a distribution over
+    them.
+    """
+    recording = watch.recording
+    origin = recording.origins.get(given)
+    if origin is None or origin.produced_by != "softmax" or given.ndim < 3:
+        return
+    last, axis = given.ndim - 1, origin.axis(given)
+    if axis == last or (origin.changed and is_distribution(given, (last,))):
+        reason = f"it looks at {given.shape[-1]} vectors that are learnt, which have no places"
+        recording.miss("attention", "linear", reason)
+
+
 on_einsum = on_product
 
 
@@ -359,6 +417,9 @@ def on_sum(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     weighing = weighing_of(origins, func.func, args, kwargs)
     if weighing is not None:
         return weigh(watch, weighing, _sum_again(func, args, kwargs, weighing), result)
+    reason = unweighed_sum(origins, args, kwargs)
+    if reason is not None:
+        watch.recording.miss("attention", func.func, reason)
     if args and (origin := origins.get(args[0])) is not None:
         keep_changed(watch, args[0], origin, result)
     return result

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from fovea.models.tracing.origins import Origin, Origins
-from fovea.models.tracing.products import Operands, product_of
+from fovea.models.tracing.products import Operands, pairs_of, product_of
 from fovea.models.tracing.tensors import four_axes, plain
 
 CHANGED = "The matrix that weighs the values: changed between its softmax and the product."
@@ -94,11 +94,14 @@ def is_distribution(tensor: Tensor, axes: Sequence[int]) -> bool:
     return bool(plain((values >= 0).all() & (near | (sums == 0)).all() & near.any()))
 
 
+def _weighs(factor: Tensor, summed: Sequence[int]) -> bool:
+    """Whether a factor is a distribution over several keys."""
+    return math.prod(factor.shape[i] for i in summed) > 1 and is_distribution(factor, summed)
+
+
 def _of_product(origins: Origins, operands: Operands) -> Weighing | None:
     """Letters tell which axis is which: keys are summed over, queries are of the weights alone."""
-    if len(operands) != 2:
-        return None
-    for (own, output, factor), (other, _, values) in (operands, operands[::-1]):
+    for (own, output, factor), (other, _, values) in pairs_of(operands):
         origin = origins.get(factor)
         if origin is None or origin.produced_by != "softmax" or origin.axis(factor) is None:
             origin = origins.weights_of(factor)
@@ -108,11 +111,11 @@ def _of_product(origins: Origins, operands: Operands) -> Weighing | None:
         if not summed:
             continue
         axis = origin.axis(factor) if origin.produced_by == "softmax" else None
-        if axis is not None:
-            if axis not in summed:
-                continue
+        # What is normalised along one axis may be divided by its sum along another (slots).
+        by_hand = axis is None or origin.changed
+        if axis in summed:
             summed = [axis]  # what else is summed over are windows or heads
-        elif math.prod(factor.shape[i] for i in summed) < 2 or not is_distribution(factor, summed):
+        elif not by_hand or not _weighs(factor, summed):
             continue
         keys = math.prod(factor.shape[i] for i in summed)
         # Capitals stand for axes before those of the product: windows and heads.
@@ -140,9 +143,7 @@ def unweighed(origins: Origins, operands: Operands) -> str | None:
 
     The factor sums over its keys into a third tensor: it attends, but its rows are no distribution.
     """
-    if len(operands) != 2:
-        return None
-    for (own, output, factor), (other, _, _) in (operands, operands[::-1]):
+    for (own, output, factor), (other, _, _) in pairs_of(operands):
         if origins.weights_of(factor) is None:
             continue
         summed = [i for i, one in enumerate(own) if one in other and one not in output]
@@ -157,6 +158,19 @@ def unweighed(origins: Origins, operands: Operands) -> str | None:
             f"no distribution: their sums are {sums.min():.3g} to {sums.max():.3g}, not 1"
         )
     return None
+
+
+def unweighed_sum(origins: Origins, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str | None:
+    """The same of a sum over values that were weighed one by one: Σ exp(z) v, to be divided."""
+    origin = origins.weights_of(args[0]) if args else None
+    if origin is None or origin.factor is None:
+        return None
+    key, factor = _summed_axis(*args, **kwargs), origin.factor
+    if key is None or factor.ndim != args[0].ndim or factor.shape[key] < 4:
+        return None
+    if factor.shape == args[0].shape and (factor.ndim < 3 or key == factor.ndim - 1):
+        return None  # scores that were changed, and are summed to normalise them
+    return f"it sums {factor.shape[key]} values weighed with numbers that are no distribution"
 
 
 def _summed_axis(input: Tensor, dim: Any = None, *_: Any, **__: Any) -> int | None:
@@ -175,6 +189,8 @@ def _of_sum(origins: Origins, args: Sequence[Any], kwargs: Mapping[str, Any]) ->
     values, factor, key = args[0], origin.factor, _summed_axis(*args, **kwargs)
     if key is None or factor.ndim != values.ndim or factor.shape[key] < 2:
         return None
+    if factor.shape == values.shape and (factor.ndim < 3 or key == factor.ndim - 1):
+        return None  # not weights of values but weights that were changed, or an entropy
     if origin.size != key and (origin.size >= 0 or not is_distribution(factor, (key,))):
         return None
     spread = tuple(i for i in range(factor.ndim) if factor.shape[i] < values.shape[i])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from fovea.models.kinds.axes import UNKNOWN, USUAL
+from fovea.models.kinds.axes import LAST, UNKNOWN, USUAL
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -15,7 +15,8 @@ class Spread:
 
     varies: the letters of the axes along which the factor has values of its own, of "chw".
     tokens: whether the map was (batch, token, channel), with tokens where the channels are here.
-    order: which axis of the network's own factor stands where.
+    order: which axis of the network's own factor stands where. turned: whether the channels stand
+    between rows and columns, as tokens do in (batch, head, token, head_dim).
     """
 
     varies: str
@@ -23,6 +24,7 @@ class Spread:
     features: Tensor
     tokens: bool = False
     order: tuple[int, ...] = (0, 1, 2, 3)
+    turned: bool = False
 
     def restored(self, changed: Tensor, factor: Tensor) -> Tensor:
         """Another factor, (batch, channel, row, column), as the one that the network has."""
@@ -69,9 +71,10 @@ def spread_of(factor: Tensor, features: Tensor, axes: str | None) -> Spread | No
     if axes == USUAL:
         return Spread(letters, factor, features, tokens)
     back = (0, *(axes.index(letter) + 1 for letter in USUAL))
-    return Spread(letters, factor.permute(back), features.permute(back), tokens, back)
+    turned = axes not in (USUAL, LAST)
+    return Spread(letters, factor.permute(back), features.permute(back), tokens, back, turned)
 
 
 def _guessed(factor: tuple[int, ...], features: tuple[int, ...]) -> str:
     """Channels first, unless the factor has values along the last axis alone: channels last."""
-    return "hwc" if factor[:2] == (1, 1) and factor[2] > 1 else USUAL
+    return LAST if factor[:2] == (1, 1) and factor[2] > 1 else USUAL

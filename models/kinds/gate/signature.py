@@ -27,7 +27,7 @@ def recognise(watch: Watch, product: Product) -> bool | Changed:
 
     A factor as large as the map is a gate only where something with fewer values is in it: else it
     is a product of equals (SiLU, GLU). Of tokens a bounded factor alone counts, since norms have
-    the same shape there.
+    the same shape there; so on a turned map, which may be (batch, head, token, head_dim).
     """
     spread, factor = product.spread, product.known
     kind = _kind(spread, factor)
@@ -39,7 +39,7 @@ def recognise(watch: Watch, product: Product) -> bool | Changed:
 
 def _kind(spread: Spread, factor: Factor) -> Kind | None:
     _, channels, rows, columns = spread.features.shape
-    if factor.normaliser or (spread.tokens and not factor.bounded):
+    if factor.normaliser or ((spread.tokens or spread.turned) and not factor.bounded):
         return None
     if spread.varies == "c" and rows * columns > 1:
         return "channel-gate"

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -18,12 +14,10 @@ from fovea.models.capture import capture
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
 from fovea.models.editing.run import edit
 from fovea.models.edits import (
-    EDITS,
     Edit,
     RefusedEdit,
     block,
     drop,
-    from_json,
     hide,
     identity,
     mean,
@@ -36,74 +30,14 @@ from fovea.models.edits import (
     skip,
     temperature,
     theta,
-    to_json,
     to_self,
     uniform,
 )
 from fovea.models.kinds.attention.rows import rows
+from tests.models.editing.small_networks import PHOTO, Net, lively, net, seeded
 
 declare_missing_operators()
 import timm  # noqa: E402
-
-
-def seeded(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def lively(network: nn.Module) -> nn.Module:
-    """Without layer scales and normalisations near zero, that hide what a fresh layer adds."""
-    for parameter in network.parameters():
-        if parameter.ndim == 1 and float(parameter.detach().abs().max()) < 1e-2:
-            parameter.data = seeded(*parameter.shape) * 0.2
-    return network.eval()
-
-
-class Block(nn.Module):
-    """Self-attention whose matrix can be had in float64, fused or written out."""
-
-    def __init__(self, heads: int = 4, *, written: bool = False, causal: bool = False) -> None:
-        super().__init__()
-        self.heads, self.written, self.causal = heads, written, causal
-        self.qkv = nn.Linear(32, 96)
-        self.out = nn.Linear(32, 32)
-
-    def parts(self, x: Tensor) -> tuple[Tensor, ...]:
-        qkv = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        return tuple(qkv.unbind(0))
-
-    def forward(self, x: Tensor) -> Tensor:
-        q, k, v = self.parts(x)
-        if self.written:
-            scores = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
-            joined = scores.softmax(-1) @ v
-        else:
-            joined = F.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
-        return x + self.out(joined.transpose(1, 2).flatten(2))
-
-
-class Net(nn.Module):
-    def __init__(self, **options: Any) -> None:
-        super().__init__()
-        self.embed = nn.Conv2d(3, 32, 8, 8)
-        self.cls = nn.Parameter(torch.zeros(1, 1, 32))
-        self.pos = nn.Parameter(seeded(1, 17, 32, seed=9) * 0.5)
-        self.blocks = nn.ModuleList(Block(**options) for _ in range(2))
-        self.head = nn.Linear(32, 5)
-
-    def forward(self, photo: Tensor) -> Tensor:
-        tokens = self.embed(photo).flatten(2).transpose(1, 2)
-        x = torch.cat((self.cls.expand(len(photo), -1, -1), tokens), 1) + self.pos
-        for one in self.blocks:
-            x = one(x)
-        return self.head(x[:, 0])
-
-
-def net(**options: Any) -> Net:
-    torch.manual_seed(0)
-    return Net(**options).eval()
-
-
-PHOTO = seeded(2, 3, 32, 32, seed=4)
 
 Formula = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(scores before the softmax, A, V), (photo, head, query, …) in float64 → the heads' output."""
@@ -418,7 +352,7 @@ def test_theta_is_replaced_before_the_grid_is_made() -> None:
     [
         (off("s09"), "no site 's09'", "s00, s01"),
         (off("s00", heads=[4]), "no head 4", "0 to 3"),
-        (shut("s00"), "does not fit site s00, a attention", "block"),
+        (shut("s00"), "does not fit site s00, which is of the kind attention", "block"),
         (block("s00", keys=[[4, 0]]), "no row 4, column 0", "4 rows and 4 columns"),
         (block("s00", keys=[17]), "no key 17", "0 to 16"),
         (mean("s00", channels=[1]), "no channels", "heads"),
@@ -439,63 +373,3 @@ def test_a_photos_cells_are_hidden_elsewhere() -> None:
         edit(net(), hide("s00", [[0, 0]])),
     ):
         pass
-
-
-# --- the wire -----------------------------------------------------------------------------------
-
-
-def test_every_edit_comes_back_from_its_json() -> None:
-    changes = [
-        *(one for one, _ in CASES),
-        set_gate("s02", 0.0, channels=[4]),
-        theta("s00", [[1, 0, 0.25], [0, 1, 0]]),
-        hide("s05", [[2, 3]], fill="mean"),
-        drop("s01", ["cls", [0, 1]]),
-        skip("s01"),
-        identity("s00"),
-        shut("s00"),
-        open_gate("s00"),
-        positions_off(),
-        positions_shuffle(7),
-    ]
-    assert {one.edit for one in changes} == set(EDITS)
-    for one in changes:
-        assert from_json(to_json(one)) == one
-    assert from_json({"edit": "shuffle", "on": "positions", "seed": 7}) == positions_shuffle(7)
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"edit": "of", "site": "s00"}, "Did you mean 'off'"),
-        ({"edit": "off"}, "needs site"),
-        ({"edit": "block", "site": "s00"}, "needs keys"),
-        ({"edit": "off", "site": "s00", "head": [0]}, "does not take head"),
-        ({"edit": "off", "site": "s00", "heads": [-1]}, "whole numbers from 0"),
-        ({"edit": "off", "site": "s00", "heads": []}, "at least one"),
-        ({"edit": "set", "site": "s00", "value": float("nan")}, "finite"),
-        ({"edit": "temperature", "site": "s00", "temperature": 0}, "above 0"),
-        ({"edit": "theta", "site": "s00", "theta": [[1, 0], [0, 1]]}, "two rows of three"),
-        ({"edit": "block", "site": "s00", "keys": ["class"]}, "a list of tokens"),
-        ({"edit": "hide", "site": "s00", "cells": [[1]]}, "row, column"),
-        ({}, "no edit 'None'"),
-    ],
-)
-def test_what_is_no_edit_is_refused(given: dict[str, Any], said: str) -> None:
-    with pytest.raises(RefusedEdit, match=said.replace("[", r"\[")):
-        from_json(given)
-
-
-def test_every_edit_has_its_row_in_the_document() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "what-if.md").read_text("utf-8")
-    shown = [from_json(json.loads(one)) for one in re.findall(r"`(\{\"edit\".*?\})`", page)]
-    assert {one.edit for one in shown} == set(EDITS)
-
-
-def test_the_documents_python_runs() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "what-if.md").read_text("utf-8")
-    (block_of_code,) = re.findall(r"```python\n(.*?)```", page, re.S)
-    torch.manual_seed(0)
-    network = timm.create_model("deit_tiny_patch16_224").eval()
-    with torch.no_grad():
-        exec(block_of_code, {"model": network, "photo": seeded(1, 3, 224, 224)})

@@ -126,7 +126,7 @@ def test_each_photo_of_a_batch_has_its_own_order(name: str) -> None:
         assert torch.equal(site.layout.keys.cells[0].long(), expected)
     (whole,) = trace.sites
     assert whole.layout is None
-    assert "of its own" in whole.note
+    assert "look at one of them" in whole.note
 
 
 @pytest.mark.parametrize("name", ["by_noise", "by_score", "by_mask"])

@@ -35,7 +35,7 @@ def with_engine(scenario: Callable[[Engine, OneNetwork], Awaitable[None]], **set
         await until(lambda: engine.not_ready is None)
         networks.network.batches.clear()
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(100):
                 await scenario(engine, networks)
         finally:
             networks.network.open.set()
@@ -45,7 +45,7 @@ def with_engine(scenario: Callable[[Engine, OneNetwork], Awaitable[None]], **set
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(80):
         while not condition():
             await asyncio.sleep(0.002)
 

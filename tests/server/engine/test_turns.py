@@ -96,7 +96,7 @@ def test_what_is_given_up_in_the_queue_is_never_run() -> None:
 
 def test_photos_that_wait_share_the_cores_and_a_lone_one_has_them_all() -> None:
     with threads(2) as (inference, loaded):
-        meeting, cores = threading.Barrier(2, timeout=10), []
+        meeting, cores = threading.Barrier(2, timeout=100), []
         other = OneNetwork().load(OneNetwork.ID)
 
         def meet(loaded: LoadedModel, inputs: Any) -> None:

@@ -1,0 +1,140 @@
+"""What `torch.compile` made, while somebody watches.
+
+Dynamo does not pass through Python and cannot trace a function mode, so compiled code runs as the
+Python that it was made of (torch's stance "force_eager"). That stance is one for the process;
+threads that watch nothing are told of none, where torch still has the place to do so. A kernel that
+is compiled by itself (`torch.compile(flex_attention)`) attends as a whole: it is run compiled, as
+unwatched, with no mode on, and its arguments are what is seen.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from types import CodeType, FrameType
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import _get_current_function_mode_stack, _pop_mode_temporarily
+
+_DECIDES = "_callback_from_stance"
+"""What every compiled call asks whether it is to be compiled, in torch._dynamo.eval_frame."""
+
+_CALL = "compile_wrapper"
+"""The function that runs in the place of a compiled one."""
+
+EAGERLY = "it is compiled, and runs eagerly while it is watched, which may round differently"
+
+Notice = Callable[[str], None]
+"""Told the name of a compiled function that runs as Python meanwhile."""
+
+_lock = threading.RLock()
+_undo: list[Callable[[], Any]] = []
+_thread = threading.local()
+
+
+def _notices() -> list[Notice]:
+    """Who watches on this thread, the innermost last."""
+    found: list[Notice] = _thread.__dict__.setdefault("notices", [])
+    return found
+
+
+def watched(notice: Notice) -> None:
+    """A pass is watched on this thread from now on."""
+    _notices().append(notice)
+
+
+def unwatched() -> None:
+    """The innermost watched pass of this thread is over."""
+    _notices().pop()
+
+
+def install() -> None:
+    """Compiled code runs as Python where it is watched; where Dynamo is not imported there is none.
+
+    May be called again: Dynamo may have been imported meanwhile.
+    """
+    frames = sys.modules.get("torch._dynamo.eval_frame")
+    with _lock:
+        if _undo or frames is None or not hasattr(torch.compiler, "set_stance"):
+            return
+        before = getattr(getattr(frames, "_stance", None), "stance", None)
+        decide = getattr(frames, _DECIDES, None)
+        if decide is not None and before == "default":
+            setattr(frames, _DECIDES, functools.wraps(decide)(_by_thread(decide)))
+            _undo.append(lambda: setattr(frames, _DECIDES, decide))
+        stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+        stance.__enter__()
+        _undo.append(lambda: stance.__exit__(None, None, None))
+
+
+def remove() -> None:
+    """Nobody watches any more."""
+    with _lock:
+        while _undo:
+            _undo.pop()()
+
+
+def _by_thread(decide: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def callback(given: Any) -> Any:
+        notices = _notices()
+        if not notices or getattr(_thread, "as_compiled", False):
+            return given  # as by default
+        if given not in (None, False):
+            name = _function_of(sys._getframe(1))
+            if name is not None:
+                notices[-1](name)
+        return decide(given)
+
+    return callback
+
+
+def _function_of(frame: FrameType) -> str | None:
+    """What the compiled function is called whose call a frame is; None for a module's, which is
+    told before the pass, for torch's own, and for a kernel that runs compiled.
+    """
+    function = frame.f_locals.get("fn") if frame.f_code.co_name == _CALL else None
+    module = getattr(function, "__module__", None) or ""
+    if function is None or isinstance(function, nn.Module) or module.partition(".")[0] == "torch":
+        return None
+    if isinstance(getattr(function, "__self__", None), nn.Module):
+        return None
+    return str(getattr(function, "__qualname__", function))
+
+
+@contextmanager
+def _unseen() -> Iterator[None]:
+    """In here no mode is on, and what is compiled runs compiled."""
+    with ExitStack() as stack:
+        while _get_current_function_mode_stack():
+            stack.enter_context(_pop_mode_temporarily())
+        before = getattr(_thread, "as_compiled", False)
+        _thread.as_compiled = True
+        try:
+            yield
+        finally:
+            _thread.as_compiled = before
+
+
+def run_compiled(code: CodeType) -> tuple[Any, dict[str, Any]] | None:
+    """What the compiled call of a function gives that this thread is in, run as unwatched, and its
+    keyword arguments; None where the function was not compiled by itself.
+
+    code: of the function.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name == _CALL:
+            values = frame.f_locals
+            function, context = values.get("fn"), values.get("self")
+            if getattr(function, "__code__", None) is code and callable(context):
+                with _unseen():
+                    # Compiled already: what was compiled is found by the function's code.
+                    result = context(function)(*values["args"], **values["kwargs"])
+                return result, values["kwargs"]
+        frame = frame.f_back
+    return None

@@ -1,0 +1,65 @@
+"""What TorchScript compiled: it does not pass through Python, so nothing in it can be watched."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator
+from types import FunctionType
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import nn
+
+PART = "TorchScript does not pass through Python: nothing in there is seen"
+FUNCTION = (
+    "a function that TorchScript compiled attends or samples, and does not pass through Python"
+)
+
+_ATTENDS = ("softmax", "scaled_dot_product_attention", "grid_sampler")
+"""What is looked for in the graph of a compiled function."""
+
+_known: WeakKeyDictionary[type, tuple[str, ...]] = WeakKeyDictionary()
+
+
+def _attends(value: object) -> bool:
+    if not isinstance(value, torch.jit.ScriptFunction):
+        return False
+    graph = str(value.inlined_graph)
+    return any(f"aten::{name}" in graph for name in _ATTENDS)
+
+
+def _used_by(kind: type) -> tuple[str, ...]:
+    """The names of compiled functions that the methods of a class of modules call and that
+    attend.
+    """
+    found: dict[str, None] = {}
+    for base in kind.__mro__:
+        if base in (nn.Module, object):
+            continue
+        for method in vars(base).values():
+            function = inspect.unwrap(getattr(method, "__func__", method))
+            if not isinstance(function, FunctionType):
+                continue
+            code = function.__code__
+            seen = {name: function.__globals__.get(name) for name in code.co_names}
+            for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+                try:
+                    seen[name] = cell.cell_contents
+                except ValueError:
+                    continue  # it is not filled yet
+            found.update(dict.fromkeys(name for name, value in seen.items() if _attends(value)))
+    return tuple(found)
+
+
+def scripted(parts: Iterable[tuple[str, nn.Module]]) -> Iterator[tuple[str, str, str]]:
+    """(module path, what, why it is not seen) of what TorchScript compiled in a network."""
+    for path, part in parts:
+        if isinstance(part, torch.jit.ScriptModule):
+            yield path, type(part).__name__, PART
+            continue
+        kind = type(part)
+        names = _known.get(kind)
+        if names is None:
+            names = _known[kind] = _used_by(kind)
+        for name in names:
+            yield path, name, FUNCTION

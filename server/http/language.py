@@ -1,0 +1,156 @@
+"""Around every answer: in the language that the client asks for, by `?lang=` or Accept-Language.
+
+An answer is made in English. In another language its sentences are replaced as it leaves, so that
+nothing further in, no cache and no stored result, knows of languages; it has an ETag of its own.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, urlencode
+
+import orjson
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from fovea.server.engine import pools
+from fovea.server.language.answers import in_language
+from fovea.server.language.translating import ENGLISH, LANGUAGES, preferred
+
+PARAMETER = "lang"
+JSON_TYPES = ("application/json", "application/problem+json")
+EVENTS = "text/event-stream"
+SMALL = 1 << 16
+"""Bytes of JSON that are translated at once; more is done off the event loop."""
+
+NOT_SENTENCES = ("/openapi.json", "/vendor/")
+"""JSON of this server that is no answer: documents and tables."""
+
+
+class Language:
+    """Says the sentences of JSON and of events in the language of the request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        scope, language = _asked(scope)
+        scope["state"] = {**scope.get("state", {}), "language": language}
+        answer = _Answer(send, language, scope) if language != ENGLISH else _English(send)
+        await self.app(scope, receive, answer)
+
+
+def _asked(scope: Scope) -> tuple[Scope, str]:
+    """The scope without what only this module reads, and the language."""
+    pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    named = [value for name, value in pairs if name == PARAMETER]
+    headers = Headers(scope=scope)
+    if len(named) == 1 and named[0] in LANGUAGES:
+        language = named[0]
+        rest = [pair for pair in pairs if pair[0] != PARAMETER]
+        scope = {**scope, "query_string": urlencode(rest).encode("latin-1")}
+    else:  # A language that is not spoken stays where it is, and is refused as a parameter is.
+        language = preferred(headers.get("accept-language"))
+        scope = {**scope}
+    if language != ENGLISH and "if-none-match" in headers:
+        scope["headers"] = _tags_of(language, scope["headers"])
+    return scope, language
+
+
+def _tags_of(language: str, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """If-None-Match with the tags of this language's answers alone, as they are in English."""
+    end = f'-{language}"'
+    found = []
+    for name, value in headers:
+        if name.lower() == b"if-none-match":
+            tags = [tag.strip() for tag in value.decode("latin-1").split(",")]
+            own = [f'{tag[: -len(end)]}"' for tag in tags if tag.endswith(end)]
+            value = ", ".join(own or [tag for tag in tags if tag == "*"]).encode("latin-1")
+        if value:
+            found.append((name, value))
+    return found
+
+
+class _English:
+    """Passes an answer on; caches learn that there are others."""
+
+    def __init__(self, send: Send) -> None:
+        self.send = send
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            _vary(MutableHeaders(scope=message), ENGLISH)
+        await self.send(message)
+
+
+class _Answer:
+    """Keeps a JSON answer until it is whole, and passes it on in another language."""
+
+    def __init__(self, send: Send, language: str, scope: Scope) -> None:
+        self.send, self.language, self.scope = send, language, scope
+        self.media = ""
+        self.start: Message = {}
+        self.body: list[bytes] = []
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            self.media = headers.get("content-type", "").split(";")[0]
+            if tag := headers.get("etag"):
+                headers["etag"] = f'{tag[:-1]}-{self.language}"'
+            _vary(headers, self.language)
+            if self._is_json():
+                self.start = message
+                return
+            await self.send(message)
+        elif self.start:
+            self.body.append(message.get("body", b""))
+            if not message.get("more_body"):
+                await self._translated()
+        elif self.media == EVENTS and message.get("body"):
+            await self.send({**message, "body": _event(message["body"], self.language)})
+        else:
+            await self.send(message)
+
+    def _is_json(self) -> bool:
+        path = str(self.scope["path"])
+        return self.media in JSON_TYPES and not any(one in path for one in NOT_SENTENCES)
+
+    async def _translated(self) -> None:
+        whole = b"".join(self.body)
+        if len(whole) > SMALL:
+            whole = await pools.run(pools.ANSWERS, _translate, whole, self.language)
+        else:
+            whole = _translate(whole, self.language)
+        headers = MutableHeaders(scope=self.start)
+        if "content-length" in headers:
+            headers["content-length"] = str(len(whole))
+        if not whole:  # To HEAD; how long GET's answer would be is not known.
+            del headers["content-length"]
+        await self.send(self.start)
+        await self.send({"type": "http.response.body", "body": whole})
+
+
+def _translate(body: bytes, language: str) -> bytes:
+    return orjson.dumps(in_language(orjson.loads(body), language)) if body else body
+
+
+def _event(chunk: bytes, language: str) -> bytes:
+    """Server-sent events, with the sentences of their data translated."""
+    lines = chunk.decode().split("\n")
+    said = [
+        f"data: {_translate(line[6:].encode(), language).decode()}"
+        if line.startswith("data: {")
+        else line
+        for line in lines
+    ]
+    return "\n".join(said).encode()
+
+
+def _vary(headers: MutableHeaders, language: str) -> None:
+    media = headers.get("content-type", "").split(";")[0]
+    if media in JSON_TYPES or media == EVENTS:
+        headers.add_vary_header("Accept-Language")
+        headers["content-language"] = language

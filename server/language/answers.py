@@ -1,0 +1,47 @@
+"""Answers in another language: the sentences in a JSON answer, and nothing else of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fovea.server.language.translating import catalogue
+
+SAID = frozenset(
+    {
+        "title", "detail", "hint", "message", "reason", "summary", "sentence", "sentence_english",
+        "map_sentence", "note", "warnings", "label", "labels", "equation", "paper", "licence",
+        "credit", "by", "unit",
+    }
+)  # fmt: skip
+"""The members that hold a sentence, a class's label, or a list of them; a title of Plotly's has its
+text inside. All others are names, numbers and data.
+"""
+
+OF_WORDS = ("captioning", "sequence")
+"""Tasks whose labels are a vocabulary: words that are read and written, never translated."""
+
+
+def in_language(answer: Any, language: str) -> Any:
+    """The answer with its sentences in another language than English."""
+    return _walked(answer, "", catalogue(language).translated)
+
+
+def _walked(value: Any, name: str, say: Callable[[str], str]) -> Any:
+    match value:
+        case str() if name in SAID:
+            return say(value)
+        case dict():
+            words = value.get("task") in OF_WORDS or value.get("reads") == "text"
+            return {
+                key: one
+                if key == "labels" and words
+                else _walked(one, "title" if key == "text" and name == "title" else key, say)
+                for key, one in value.items()
+            }
+        case [str(), *_] if name in SAID:
+            return [say(one) if isinstance(one, str) else one for one in value]
+        case [dict() | list() | str(), *_]:
+            return [_walked(one, "", say) for one in value]
+        case _:
+            return value

@@ -1,0 +1,93 @@
+"""Photos of a batch: what is shown of all of them at once is what each has alone."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from fovea.models.running.observing import capture
+
+PHOTOS = torch.randn(2, 3, 32, 64, generator=torch.Generator().manual_seed(0))
+
+
+class Net(nn.Module):
+    """Eight patches; the test says how they attend, from (photo, head, token, head_dim)."""
+
+    def __init__(self, attend: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.patches = nn.Conv2d(3, 16, 16, 16)
+        self.attend = attend
+
+    def forward(self, photos: Tensor) -> Tensor:
+        tokens = self.patches(photos).flatten(2).transpose(1, 2)
+        return self.attend(tokens.unflatten(-1, (2, 8)).transpose(1, 2)).mean(-1)
+
+
+def attended(x: Tensor) -> Tensor:
+    return (x @ x.mT).softmax(-1) @ x
+
+
+HOW: dict[str, Callable[[Tensor], Tensor]] = {
+    "heads in the batch": lambda x: torch.bmm(
+        torch.bmm(x.flatten(0, 1), x.flatten(0, 1).mT).softmax(-1), x.flatten(0, 1)
+    ),
+    "groups of heads": lambda x: torch.einsum(
+        "bghij,bgjd->bghid", (x[:, :, None] @ x[:, :, None].mT).softmax(-1), x
+    ),
+    "windows after the heads": lambda x: attended(x.unflatten(2, (2, 4))),
+    "one query, a window of its own": lambda x: (
+        (x[..., None] * x.unfold(2, 3, 1)[:, :, [0, *range(6), 5]])
+        .sum(-2)
+        .softmax(-1)[..., None, :]
+        * x.unfold(2, 3, 1)[:, :, [0, *range(6), 5]]
+    ).sum(-1),
+}
+
+
+@pytest.mark.parametrize("name", HOW)
+@torch.no_grad()
+def test_a_batch_shows_each_photo_as_it_is_alone(name: str) -> None:
+    net = Net(HOW[name])
+    with capture(net) as both:
+        net(PHOTOS)
+    (whole,) = both.sites
+    alone = []
+    for index in range(2):
+        with capture(net) as trace:
+            net(PHOTOS[index : index + 1])
+        (site,) = trace.sites
+        alone.append(site.attention.probabilities)
+        assert site.layout is not None
+        assert whole.layout is not None
+        assert torch.equal(site.layout.keys.cells, whole.layout.keys.cells)
+    assert (whole.attention.probabilities - torch.cat(alone)).abs().max() < 1e-6
+
+
+@torch.no_grad()
+def test_a_subclass_of_tensors_keeps_its_places() -> None:
+    class Own(Tensor):
+        pass
+
+    class Wrapped(Net):
+        def forward(self, photos: Tensor) -> Tensor:
+            return super().forward(photos.as_subclass(Own)).as_subclass(Tensor)
+
+    net = Wrapped(attended)
+    with capture(net) as trace:
+        net(PHOTOS)
+    (site,) = trace.sites
+    assert (site.grid.rows, site.grid.columns) == (2, 4)
+
+
+@torch.no_grad()
+def test_why_tokens_have_no_places_is_true() -> None:
+    mapped = Net(lambda x: torch.vmap(attended)(x))
+    with capture(mapped) as trace:
+        mapped(PHOTOS[:1])
+    assert "torch.func" in trace.sites[0].note
+    chunks = Net(lambda x: torch.cat([(q @ x.mT).softmax(-1) @ x for q in x.split(2, 2)], 2))
+    with capture(chunks) as trace:
+        chunks(PHOTOS[:1])
+    assert trace.sites[0].note == "2 of the 8 patches look at 8 of them."
