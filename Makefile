@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-real lint format bench coverage train screenshots lock browser clean soak fuzz docker-test
+.PHONY: help serve test test-real lint format bench coverage evidence train screenshots lock browser clean soak fuzz docker-test
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -67,6 +67,11 @@ docker-test: ## Build the image, start it, post, kill it, and see it come back (
 
 coverage: $(DEV) ## Look at every architecture family of timm, torchvision and transformers; write docs/coverage.md
 	$(BIN)/python -m benchmarks.coverage $(ARGS)
+
+evidence: export FOVEA_WEIGHTS_DIR := $(or $(FOVEA_WEIGHTS_DIR),$(call beside,weights))
+evidence: export FOVEA_DATA_DIR := $(or $(FOVEA_DATA_DIR),$(call beside,data))
+evidence: $(DEV) ## Score every map on every classifier over many photos; write docs/evidence.md
+	$(BIN)/python -m benchmarks.evidence $(ARGS)
 
 train: $(DEV) ## Train a network: make train NETWORK=se_resnet
 	@test -n "$(NETWORK)" || { echo "Which one? make train NETWORK=se_resnet (training/ lists the recipes)"; exit 2; }

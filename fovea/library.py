@@ -19,6 +19,8 @@ from fovea.models.editing.run import edit
 from fovea.models.edits import Edit, RefusedEdit
 from fovea.models.geometry import Geometry
 from fovea.models.grids import PatchGrid
+from fovea.models.judging.evidence import Evidence, evidence
+from fovea.models.judging.sweeping import Effects, sweep
 from fovea.models.kinds.attention.rows import columns, fuse, rows
 from fovea.models.kinds.attention.windows import looked_at_by, looks_at
 from fovea.models.kinds.step import Step
@@ -42,6 +44,8 @@ from fovea.models.running.steps import steps
 __all__ = [
     "Attention",
     "Edit",
+    "Effects",
+    "Evidence",
     "Geometry",
     "LoadedModel",
     "Map",
@@ -62,6 +66,7 @@ __all__ = [
     "edit",
     "entropy",
     "entropy_share",
+    "evidence",
     "explain",
     "fuse",
     "grad_cam",
@@ -82,6 +87,7 @@ __all__ = [
     "sample",
     "steps",
     "stream",
+    "sweep",
     "token_lengths",
     "vit_explain",
 ]

@@ -83,6 +83,7 @@ mountInspector(place("inspector"), context, {
   numbers: later(async () => (await import("./panels/numbers.js")).mountNumbers),
   how: later(async () => (await import("./panels/how.js")).mountHow),
   "what-if": later(async () => (await import("./panels/what_if.js")).mountWhatIf),
+  truth: later(async () => (await import("./panels/truth.js")).mountTruth),
 });
 const layers = place("layers");
 const contactSheet = later(async () => (await import("./panels/contact_sheet.js")).mountContactSheet);

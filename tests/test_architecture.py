@@ -35,6 +35,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("editing",),
         ("catalog",),
         ("methods",),
+        ("judging",),
     ),
     "fovea.server": (
         ("problems", "settings", "language"),

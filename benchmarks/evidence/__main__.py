@@ -1,12 +1,24 @@
-"""`python -m benchmarks.evidence`: score every map on every classifier that ships."""
+"""`python -m benchmarks.evidence`: score every map on every classifier that ships.
+
+Writes models/evidence/measured.json and, from it, docs/evidence.md. What was measured before is not
+measured again; `--report` only writes what there is.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from pathlib import Path
 
-from benchmarks.evidence.measure import PLANS, catalogue, measure
+from benchmarks.evidence.measure import PLANS, catalogue, lines, measure
+from benchmarks.evidence.page import page
+from benchmarks.evidence.report import measured, protocol
+from fovea.models.evidence.measured import FILE
+
+PAGE = Path("docs/evidence.md")
+LEAST = 50
+"""Photos; of fewer nothing is said yet."""
 
 
 def main() -> None:
@@ -17,11 +29,24 @@ def main() -> None:
     parser.add_argument(
         "--runs", type=Path, default=Path("runs/evidence"), help="what is measured, a line a photo"
     )
+    parser.add_argument("--report", action="store_true", help="measure nothing more")
     options = parser.parse_args()
     data = Path(options.data or os.environ.get("FOVEA_DATA_DIR") or "data")
     get = catalogue()
-    for name in options.networks or PLANS:
+    for name in () if options.report else options.networks or PLANS:
         measure(name, data, options.runs, get)
+    write(options.runs)
+
+
+def write(runs: Path) -> None:
+    """The figures of all networks that were measured, and the page of them."""
+    known = {name: measured(lines(runs / f"{name}.jsonl")) for name in PLANS}
+    told = {
+        "protocol": protocol(),
+        "networks": {name: one for name, one in known.items() if one["photos"] >= LEAST},
+    }
+    FILE.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    PAGE.write_text(page(told), encoding="utf-8")
 
 
 if __name__ == "__main__":

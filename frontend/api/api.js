@@ -122,6 +122,15 @@ export const model = (/** @type {string} */ id) => json(`v1/models/${encodeURICo
 export const startDownload = async (id) =>
   (await request(`v1/models/${encodeURIComponent(id)}/download`, { method: "POST" })).json();
 
+/** Starts a measurement or a sweep of an analysis: a job. @param {string} id @param {"evidence" | "sweeps"} what @param {Record<string, any>} body */
+export async function startWork(id, what, body) {
+  const headers = { "Content-Type": "application/json" };
+  return (await request(`${at(id)}/${what}`, { method: "POST", body: JSON.stringify(body), headers })).json();
+}
+
+/** What such a job found. @param {string} path the job's result @returns {Promise<any>} */
+export const foundAt = (path) => json(path);
+
 /** @param {string} path the job's address */
 export const cancelJob = async (path) => (await request(path, { method: "DELETE" })).json();
 

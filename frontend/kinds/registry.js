@@ -22,5 +22,5 @@ export function tabsOf(site) {
   if (!site) return ["look"];
   const own = kindOf(site).tab;
   const middle = own === "heads" ? ((site.heads ?? 0) > 1 ? ["heads"] : []) : own ? [own] : [];
-  return ["look", ...middle, "numbers", "how", "what-if"];
+  return ["look", ...middle, "numbers", "how", "what-if", "truth"];
 }

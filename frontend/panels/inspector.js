@@ -11,6 +11,7 @@ const TITLES = {
   numbers: "Numbers",
   how: "How it works",
   "what-if": "What if",
+  truth: "Is it true?",
 };
 
 /**
@@ -82,6 +83,9 @@ export function mountInspector(root, context, panels) {
       ),
     );
     for (const [name, body] of Object.entries(bodies)) body.hidden = name !== shown;
+    // A narrow screen has no room for all of them.
+    const chosen = /** @type {HTMLElement | null} */ (tabs.querySelector("[aria-selected=true]"));
+    if (chosen) tabs.scrollLeft = chosen.offsetLeft + chosen.offsetWidth - tabs.clientWidth;
     mount(shown);
   });
 }

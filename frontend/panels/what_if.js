@@ -1,6 +1,7 @@
 // What if: what can be changed of the shown site, what has been changed, and what the network then says.
 
-import { h, put, segmented } from "../ui/dom.js";
+import { h, segmented } from "../ui/dom.js";
+import { focusOn, keepingFocus } from "../ui/focus.js";
 import { said } from "../kinds/edits.js";
 import { patches, positions } from "../kinds/network/what_if.js";
 import { changed } from "./parts/change.js";
@@ -45,7 +46,7 @@ export function mountWhatIf(root, { store, session }) {
 
   // Leaving the tab ends brushing: the pointer asks again.
   store.on(["tab"], (state) => {
-    if (state.tab !== "what-if" && state.brush) store.set({ brush: null });
+    if (state.tab !== "what-if" && state.tab !== "truth" && state.brush) store.set({ brush: null });
   });
   // Bars come a moment after the rest.
   let wanted = "";
@@ -139,22 +140,4 @@ export function mountWhatIf(root, { store, session }) {
       ...positions(state, what),
     );
   }
-}
-
-/** Replaces what is in an element; whatever had the focus has it again. Gives that one's name. @param {HTMLElement} root @param {...any} children */
-function keepingFocus(root, ...children) {
-  const active = document.activeElement;
-  const name = active && root.contains(active) ? nameOf(active) : "";
-  put(root, ...children);
-  if (name) focusOn(root, name);
-  return name;
-}
-
-/** @param {Element} element */
-const nameOf = (element) => element.getAttribute("aria-label") ?? element.textContent ?? "";
-
-/** @param {HTMLElement} root @param {string} name */
-function focusOn(root, name) {
-  const all = /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("button, input, select, [tabindex]"));
-  for (const one of all) if (nameOf(one) === name) return one.focus({ preventScroll: true });
 }

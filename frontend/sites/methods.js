@@ -13,6 +13,7 @@
  * @property {Record<string, unknown>} sentence_parameters
  * @property {boolean} for_class  for a class, or for a word that was written
  * @property {boolean} on_photo
+ * @property {import("../types/wire.js").Standing | null} [measured]  how it held over many photos
  * @property {string[]} kinds  of the sites that it can be of by itself; empty: it is of the whole network
  */
 
@@ -38,8 +39,11 @@ export function possible(method, analysis, site) {
   return view?.reason === null;
 }
 
-/** The maps that can be had at a site, in their order. @param {Analysis} analysis @param {Site | null} site */
-export const fitting = (analysis, site) => offers(analysis).filter(({ name }) => possible(name, analysis, site));
+/** Maps as they held over many photos of the network, the best first; those that were not measured come after. @template {Pick<Offer, "measured">} T @param {T[]} maps @returns {T[]} */
+export const byStanding = (maps) => [...maps].sort((one, other) => (one.measured?.rank ?? Infinity) - (other.measured?.rank ?? Infinity) || 0);
+
+/** The maps that can be had at a site, as they held. @param {Analysis} analysis @param {Site | null} site */
+export const fitting = (analysis, site) => byStanding(offers(analysis).filter(({ name }) => possible(name, analysis, site)));
 
 /** Whether the shown map is for a class or a word. @param {Pick<State, "shown">} state */
 export const isForClass = ({ shown }) => Boolean(shown?.offer?.for_class);

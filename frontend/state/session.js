@@ -10,7 +10,11 @@ import { kindOf } from "../kinds/registry.js";
 import { fetching } from "./fetching.js";
 import { kindOfModel, modelFor, sampleFor, sampleName } from "../api/samples.js";
 import { examplesOf } from "../kinds/words/sentences.js";
+<<<<<<< HEAD
 import { pixelsOf } from "./pixels.js";
+=======
+import { working } from "./working.js";
+>>>>>>> main
 import { isCross, isOfPatches, isScattered } from "../sites/sites.js";
 
 /** Problems with what was typed: they are told where it was typed. */
@@ -290,6 +294,7 @@ export function createSession(store) {
       if (store.get().analysisData?.model === card.id) store.set({ labels: card.labels ?? [] });
       return card.labels ?? [];
     },
+    ...working(current, remembering),
     fileAt: api.fileAt,
     searchModels: api.searchModels,
     modelCard: api.model,

@@ -125,7 +125,7 @@ const FIELDS = {
     read: (value) => (/^[1-5]$/.test(value) ? Number(value) : undefined),
     write: String,
   },
-  tab: { initial: "look", ...oneOf(["look", "heads", "channels", "numbers", "how", "what-if"]) },
+  tab: { initial: "look", ...oneOf(["look", "heads", "channels", "numbers", "how", "what-if", "truth"]) },
   theme: { initial: "system", ...oneOf(["system", "light", "dark"]) },
   lang: { initial: null, ...oneOf(Object.keys(LANGUAGES)) },
   renderer: { initial: "auto", ...oneOf(["auto", "webgl", "canvas"]) },

@@ -134,10 +134,19 @@ def rise_curve(
         values.detach().double()[None, None], (height, width), mode="bilinear", align_corners=False
     )[0, 0]
     pixels = torch.arange(height * width, device=inputs.device).view(height, width)
-    a_step = max(1, round(height * width / RISE_STEPS))
-    counts = [*range(0, height * width, a_step), height * width]
+    counts = _rise_counts(height, width)
     start, end = (_rise_blur(inputs), inputs) if insertion else (inputs, torch.zeros_like(inputs))
     return curve(start, end, pixels, order(large, seed), counts, score, batch)
+
+
+def rise_passes(height: int, width: int) -> int:
+    """How many pictures `rise_curve` asks about."""
+    return len(_rise_counts(height, width))
+
+
+def _rise_counts(height: int, width: int) -> list[int]:
+    a_step = max(1, round(height * width / RISE_STEPS))
+    return [*range(0, height * width, a_step), height * width]
 
 
 def mean_height(found: Curve) -> float:

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from fovea.models.closest import did_you_mean
 from fovea.models.evidence.fills import FILLS
+from fovea.models.judging.measures import HEEDED, Weighed, mask_of_boxes, told_of
+from fovea.models.judging.verdicts import Found
 from fovea.models.methods.base import BadOption, Subject
 from fovea.server.answers.marking import (
     class_of,
@@ -17,8 +19,7 @@ from fovea.server.answers.marking import (
     marks_of,
     normalisation,
 )
-from fovea.server.answers.measures import BY_NAME, Asked, Measure, Scene, told_of
-from fovea.server.answers.verdicts import Found
+from fovea.server.answers.measures import BY_NAME, Asked, Scene
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.conclude import to_input
 from fovea.server.engine.passes import Passes
@@ -41,29 +42,27 @@ def planned(analysis: Analysis, subject: Subject, asked: Asked) -> Callable[[Pas
         marks = marks_of(passes, own.name, given)
         assert loaded.spec.preprocessing is not None
         mean, std = normalisation(loaded.spec.preprocessing)
-        scene = Scene(
-            passes, loaded, analysis, subject, asked, own, given, marks, inputs,
-            inputs[0] * std + mean, target,
-        )  # fmt: skip
-        return {**told_of(scene), **BY_NAME[asked.measure](scene, mask)}
+
+        def score(some: Tensor) -> Tensor:
+            return passes.logits(loaded, some).softmax(-1)[:, target]
+
+        weighed = Weighed(marks.values, marks.grid, inputs[0], mean, std, score)
+        scene = Scene(passes, loaded, analysis, subject, asked, own, given, marks, inputs, weighed)
+        label = {"index": target, "label": analysis.model.label(target)}
+        told = told_of(weighed, asked.measure, own.name, marks.sentence, label)
+        return {**told, **BY_NAME[asked.measure](scene, mask)}
 
     return work
 
 
 # What makes no sense ----------------------------------------------------------------------------
 
-_HEEDED: dict[str, tuple[Measure, ...]] = {
-    "fill": ("deletion", "insertion"),
-    "steps": ("deletion", "insertion"),
-    "protocol": ("deletion", "insertion"),
-    "mask": ("truth",),
-}
-
 
 def _check(analysis: Analysis, asked: Asked) -> None:
-    for name, measures in _HEEDED.items():
-        if getattr(asked, name) is not None and asked.measure not in measures:
-            raise BadOption(f"{asked.measure} does not heed {name!r}; {' and '.join(measures)} do.")
+    for name in ("fill", "steps", "protocol", "mask"):
+        if getattr(asked, name) is not None and asked.measure not in HEEDED[name]:
+            heeding = " and ".join(HEEDED[name])
+            raise BadOption(f"{asked.measure} does not heed {name!r}; {heeding} do.")
     if asked.measure == "truth" and asked.mask is None:
         raise BadOption(
             "truth needs a mask: what is there on the photo.",
@@ -116,22 +115,19 @@ def mask_of(given: Any, analysis: Analysis) -> Tensor:
 
 def _boxes(given: Mapping[str, Any], height: int, width: int) -> Tensor:
     boxes = given.get("boxes")
-    mask = torch.zeros(height, width, dtype=torch.bool)
+    wanted = 'mask is rows of 0 and 1, or {"boxes": [[left, top, right, bottom]]}.'
+    if set(given) != {"boxes"} or not isinstance(boxes, Sequence) or not all(map(_four, boxes)):
+        raise BadOption(wanted)
     try:
-        if set(given) != {"boxes"} or not isinstance(boxes, Sequence):
-            raise ValueError
-        for left, top, right, bottom in boxes:
-            if not (0 <= left < right <= width and 0 <= top < bottom <= height):
-                raise BadOption(
-                    f"The box [{left}, {top}, {right}, {bottom}] does not lie on the photo, "
-                    f"{width} × {height} pixels, or is empty."
-                )
-            mask[round(top) : max(round(bottom), round(top) + 1),
-                 round(left) : max(round(right), round(left) + 1)] = True  # fmt: skip
-    except (TypeError, ValueError) as error:
-        if isinstance(error, BadOption):
-            raise
-        raise BadOption(
-            'mask is rows of 0 and 1, or {"boxes": [[left, top, right, bottom]]}.'
-        ) from error
-    return mask
+        return mask_of_boxes(boxes, height, width)
+    except ValueError as error:
+        raise BadOption(str(error)) from error
+
+
+def _four(box: Any) -> bool:
+    """Whether this is four numbers."""
+    return (
+        isinstance(box, Sequence)
+        and len(box) == 4
+        and all(isinstance(one, int | float) and not isinstance(one, bool) for one in box)
+    )

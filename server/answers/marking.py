@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fovea.models.evidence.baselines import centre, edges, mean_of_cells
+from fovea.models.evidence.baselines import mean_of_cells
 from fovea.models.evidence.cells import of_input
 from fovea.models.grids import PatchGrid
+from fovea.models.judging.measures import padded
 from fovea.models.maps.propagation import NotPossible
 from fovea.models.methods import registry
 from fovea.models.methods.base import Method, Subject, refusal
@@ -117,25 +118,6 @@ def on_grid(marks: Marks, grid: PatchGrid, height: int, width: int) -> Tensor:
     )
     pixels = flat[of_input(marks.grid, height, width)]
     return padded(mean_of_cells(pixels, of_input(grid, height, width)), grid)
-
-
-def padded(values: Tensor, grid: PatchGrid) -> Tensor:
-    """Values of the first cells as (row, column); 0 for cells after the last that has a pixel."""
-    full = torch.zeros(grid.rows * grid.columns, dtype=torch.float64)
-    full[: len(values)] = values
-    return full.view(grid.rows, grid.columns)
-
-
-def knowing_nothing(picture: Tensor, grid: PatchGrid) -> dict[str, Tensor]:
-    """The maps that know nothing of the network but are no noise, by their names in an answer.
-
-    picture: what the network was given, 0…1, (channel, row, column).
-    """
-    of = of_input(grid, *picture.shape[1:])
-    return {
-        "centre": centre(grid.rows, grid.columns),
-        "edges": padded(edges(picture, of), grid),
-    }
 
 
 def normalisation(wanted: Preprocessing) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -16,11 +16,15 @@ from fovea.models.closest import did_you_mean
 from fovea.models.editing.hide import hiding
 from fovea.models.editing.sweep import Over, Sweep, blocks, parts_of, spread_over
 from fovea.models.edits import Edit, RefusedEdit
-from fovea.models.evidence.baselines import centre, random_map
 from fovea.models.evidence.fills import FILLS
-from fovea.models.evidence.place import spread_of
-from fovea.models.evidence.ranking import spearman
 from fovea.models.grids import PatchGrid
+from fovea.models.judging.sweeping import (
+    Effects,
+    agreement,
+    both,
+    taken_away,
+    with_grid,
+)
 from fovea.models.methods.base import BadOption, Subject
 from fovea.models.preprocessing import prepare
 from fovea.models.records import Site
@@ -32,8 +36,6 @@ from fovea.server.engine.conclude import to_input
 from fovea.server.engine.passes import BATCH, Passes, logits_of
 from fovea.server.problems import MapNotPossible
 
-RANDOM_MAPS = 20
-"""Against whose ρ that of the shown map is seen."""
 MOST_PASSES = 10_000
 
 
@@ -51,32 +53,13 @@ class Asked:
     options: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Effects:
-    """target: the class · whole: its (logit, probability) with nothing taken away."""
-
-    analysis: Analysis
-    target: int
-    whole: tuple[float, float]
-
-    @property
-    def label(self) -> str:
-        return self.analysis.model.label(self.target)
-
-    def of(self, logits: Tensor) -> Tensor:
-        """(whole − without) of logit and probability, float64 (picture, 2)."""
-        return torch.tensor(self.whole, dtype=torch.float64) - both(logits, self.target)
-
-    def told(self, asked: Asked) -> dict[str, Any]:
-        target = {"index": self.target, "label": self.label}
-        whole = dict(zip(("logit", "score"), self.whole, strict=True))
-        return {"over": asked.over, "target": target, "whole": whole}
-
-
-def both(logits: Tensor, target: int) -> Tensor:
-    """(logit, probability) of a class, float64 (picture, 2). logits: (picture, class)."""
-    logits = logits.double()
-    return torch.stack([logits, logits.softmax(-1)], -1)[:, target]
+def _told(analysis: Analysis, asked: Asked, effects: Effects) -> dict[str, Any]:
+    """What every sweep tells of itself."""
+    return {
+        "over": asked.over,
+        "target": {"index": effects.target, "label": analysis.model.label(effects.target)},
+        "whole": dict(zip(("logit", "score"), effects.whole, strict=True)),
+    }
 
 
 def planned(analysis: Analysis, subject: Subject, asked: Asked) -> Callable[[Passes], NamedArray]:
@@ -120,36 +103,35 @@ def _parts(
     loaded = passes.begin(len(sweep.parts) + 1)
     inputs, _ = to_input(analysis.photo, loaded.spec)
     whole = both(passes.logits(loaded, inputs), target)[0]
-    effects = _Effects(analysis, target, (float(whole[0]), float(whole[1])))
-    found = {
-        kind: np.full((2, *sweep.shape), np.nan, np.float32)
-        for kind in dict.fromkeys(part.kind for part in sweep.parts)
-    }
-    missing: list[dict[str, Any]] = []
-    for part in sweep.parts:
-        try:
-            logits = passes.ask(loaded, _without(analysis, part.edit), inputs)
-        except RefusedEdit as error:
-            missing.append({"place": list(part.place), "site": part.edit.site, "why": str(error)})
-            continue
-        for array, effect in zip(found[part.kind], effects.of(logits)[0].tolist(), strict=True):
-            array[part.place] = effect
-    logit, probability = found[""]
-    more = {"probability": (probability, sweep.axes)}
-    if "open" in found:
+
+    def ask(edit: Edit) -> Tensor:
+        return passes.ask(loaded, _without(analysis, edit), inputs)
+
+    effects = taken_away(asked.over, sweep, ask, whole, target)
+    more = {"probability": (_array(effects.probability), sweep.axes)}
+    if effects.opened is not None:
+        logit, probability = effects.opened
         more |= {
-            "open": (found["open"][0], sweep.axes),
-            "open_probability": (found["open"][1], sweep.axes),
+            "open": (_array(logit), sweep.axes),
+            "open_probability": (_array(probability), sweep.axes),
         }
     about = {
-        **effects.told(asked),
-        "sites": [_told(site) for site in sweep.sites],
-        "missing": missing,
+        **_told(analysis, asked, effects),
+        "sites": [{"id": site.id, "layer": site.layer, "name": site.name} for site in sweep.sites],
+        "missing": [
+            {"place": list(one.place), "site": one.site, "why": one.why} for one in effects.missing
+        ],
     }
+    values = _array(effects.values)
+    label = analysis.model.label(target)
     return NamedArray(
-        logit, sweep.axes, _sentence(asked, effects, logit, sweep), about=about,
+        values, sweep.axes, _sentence(asked, label, values, sweep), about=about,
         covers_input=False, more=more,
     )  # fmt: skip
+
+
+def _array(values: Tensor) -> Any:
+    return values.float().numpy()
 
 
 def _without(analysis: Analysis, edit: Edit) -> Callable[[LoadedModel, Tensor], Tensor]:
@@ -162,14 +144,10 @@ def _without(analysis: Analysis, edit: Edit) -> Callable[[LoadedModel, Tensor], 
     return ask
 
 
-def _told(site: Site) -> dict[str, Any]:
-    return {"id": site.id, "layer": site.layer, "name": site.name}
-
-
-def _sentence(asked: Asked, effects: _Effects, logit: Any, sweep: Sweep) -> str:
+def _sentence(asked: Asked, label: str, logit: Any, sweep: Sweep) -> str:
     done = {"heads": "is off", "layers": "adds nothing", "channels": "is shut"}[asked.over]
     one = {"heads": "head", "layers": "layer", "channels": "channel"}[asked.over]
-    start = f"How far the logit of {effects.label} falls when a {one} {done}"
+    start = f"How far the logit of {label} falls when a {one} {done}"
     if np.isnan(logit).all():
         return f"{start}: it could not be tried"
     place = np.unravel_index(int(np.nanargmax(logit)), logit.shape)
@@ -211,25 +189,12 @@ def _planned_patches(
 
 
 def _with_grid(analysis: Analysis, named: str | None) -> Site:
-    """The site whose cells are hidden: the last that has some, where none is named."""
-    able = [
-        site
-        for site in analysis.trace.sites
-        if site.grid is not None and site.grid.depth == 1 and site.grid.cells > 1
-    ]
     if named is not None:
-        site = analysis.trace.site(named)
-        if site not in able:
-            raise editing.refused(
-                RefusedEdit(
-                    f"Site {site.id} has no grid on the photo.",
-                    f"These have: {', '.join(one.id for one in able) or 'none'}.",
-                )
-            )
-        return site
-    if not able:
-        raise editing.refused(RefusedEdit("No site of this network has a grid on the photo."))
-    return able[-1]
+        analysis.trace.site(named)
+    try:
+        return with_grid(analysis.trace.sites, named)
+    except RefusedEdit as error:
+        raise editing.refused(error) from error
 
 
 def _patches(
@@ -249,19 +214,22 @@ def _patches(
     assert wanted is not None
     inputs, _ = to_input(photo, loaded.spec)
     whole = both(passes.logits(loaded, inputs), target)[0]
-    effects = _Effects(analysis, target, (float(whole[0]), float(whole[1])))
     pixels = torch.from_numpy(photo.pixels).permute(2, 0, 1)
     hide = hiding(pixels, geometry, grid, asked.fill)
     deltas = []
     for start in range(0, len(hidden), BATCH):
         some = hidden[start : start + BATCH]
         prepared = [_prepared(hide.without(_cells(one)), loaded) for one in some]
-        deltas.append(effects.of(passes.logits(loaded, torch.cat(prepared))))
+        deltas.append(whole - both(passes.logits(loaded, torch.cat(prepared)), target))
     found = torch.cat(deltas)
     logit, probability = (spread_over(hidden, found[:, number]) for number in (0, 1))
+    effects = Effects(
+        "patches", logit, probability, ("row", "column"), (site,), target,
+        (float(whole[0]), float(whole[1])),
+    )  # fmt: skip
     height, width = inputs.shape[2:]
     about = {
-        **effects.told(asked),
+        **_told(analysis, asked, effects),
         "site": site.id,
         "fill": asked.fill,
         "block": asked.block,
@@ -269,12 +237,12 @@ def _patches(
         "agreement": _agreement(passes, beside, logit, grid, (height, width)),
     }
     return NamedArray(
-        logit.float().numpy(),
+        _array(logit),
         ("row", "column"),
-        f"How far the logit of {effects.label} falls when a patch is hidden",
+        f"How far the logit of {analysis.model.label(target)} falls when a patch is hidden",
         about=about,
         grid=grid,
-        more={"probability": (probability.float().numpy(), ("row", "column"))},
+        more={"probability": (_array(probability), ("row", "column"))},
     )
 
 
@@ -299,19 +267,10 @@ def _agreement(
     if beside is None:
         return None
     marks = marks_of(passes, *beside)
-    random = [
-        spearman(random_map(grid.rows, grid.columns, seed), effects) for seed in range(RANDOM_MAPS)
-    ]
+    values = on_grid(marks, grid, *size)
     return {
         "map": marks.name,
         "sentence": marks.sentence,
-        "rho": _number(spearman(on_grid(marks, grid, *size), effects)),
-        "centre": _number(spearman(centre(grid.rows, grid.columns), effects)),
-        "random": {name: _number(one) for name, one in asdict(spread_of(random)).items()},
-        "values": on_grid(marks, grid, *size).float().numpy(),
+        **agreement(values, effects),
+        "values": _array(values),
     }
-
-
-def _number(value: float) -> float | None:
-    """None for NaN, which JSON lacks: a map that is the same everywhere ranks nothing."""
-    return None if value != value else value

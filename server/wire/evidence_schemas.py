@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from fovea.server.answers.measures import Measure
+from fovea.models.judging.measures import Measure
 from fovea.server.wire.outputs import Schema
 
 

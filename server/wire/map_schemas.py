@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from pydantic import Field
 
+from fovea.models.evidence.measured import Verdict, standing
 from fovea.models.kinds.registry import SITE_KINDS
 from fovea.models.methods.base import Method, Phrase, Subject
 from fovea.models.methods.registry import METHODS
@@ -31,6 +32,24 @@ class Offer(Schema):
     reason_parameters: dict[str, Any] | None = None
 
 
+class Standing(Schema):
+    """How the map held on this network over many photos (docs/evidence.md)."""
+
+    rank: int = Field(description="1 is the best of this network's maps")
+    photos: int
+    score: float = Field(
+        description="insertion less deletion, the mean over photos; higher is better"
+    )
+    error: float = Field(description="its standard error")
+    verdict: Verdict = Field(
+        description="than a blob in the middle, by two standard errors of the difference"
+    )
+    sentence: str
+    sentence_key: str
+    sentence_english: str
+    sentence_parameters: dict[str, Any]
+
+
 class MapOffer(Offer):
     sentence: str = Field(description="what it shows where no option is given")
     sentence_key: str = Field(description="the same for other languages")
@@ -43,6 +62,9 @@ class MapOffer(Offer):
     on_photo: bool = Field(description="whether its values are places on the photo")
     kinds: list[str] = Field(
         description="of the sites that it can be of by itself; empty: it is of the whole network"
+    )
+    measured: Standing | None = Field(
+        None, description="null: this map was not measured on this network"
     )
 
 
@@ -70,7 +92,37 @@ def _map_offer(method: Method, subject: Subject, here: str) -> MapOffer:
         for_class=method.for_class,
         on_photo=method.on_photo,
         kinds=list(method.kinds),
+        measured=_standing(subject.name, method.name),
         **_why(reason),
+    )
+
+
+def _standing(network: str, name: str) -> Standing | None:
+    found = standing(network, name)
+    if found is None:
+        return None
+    told = {
+        "score": f"{found.score:.2f}",
+        "error": f"{found.error:.2f}",
+        "centre": f"{found.centre:.2f}",
+        "photos": found.photos,
+    }
+    english = f"It is {found.verdict} than a blob in the middle: {{score}} ± {{error}} against"
+    sentence = Phrase(
+        f"measured-{found.verdict.replace(' ', '-')}",
+        f"{english} {{centre}}, over {{photos}} photos",
+        told,
+    )
+    return Standing(
+        rank=found.rank,
+        photos=found.photos,
+        score=found.score,
+        error=found.error,
+        verdict=found.verdict,
+        sentence=f"{sentence}.",
+        sentence_key=sentence.key,
+        sentence_english=f"{sentence.english}.",
+        sentence_parameters=told,
     )
 
 

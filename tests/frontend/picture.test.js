@@ -72,9 +72,9 @@ test("an unknown place is shown as a matrix with its note", () => {
 });
 
 test("tabs that do not apply are absent", () => {
-  assert.deepEqual(tabsOf(SITE), ["look", "heads", "numbers", "how", "what-if"]);
-  assert.deepEqual(tabsOf({ ...SITE, heads: 1 }), ["look", "numbers", "how", "what-if"]);
-  assert.deepEqual(tabsOf({ kind: "channel-gate" }), ["look", "channels", "numbers", "how", "what-if"]);
+  assert.deepEqual(tabsOf(SITE), ["look", "heads", "numbers", "how", "what-if", "truth"]);
+  assert.deepEqual(tabsOf({ ...SITE, heads: 1 }), ["look", "numbers", "how", "what-if", "truth"]);
+  assert.deepEqual(tabsOf({ kind: "channel-gate" }), ["look", "channels", "numbers", "how", "what-if", "truth"]);
   assert.equal(hasRollout([SITE, SITE]), true);
   assert.equal(hasRollout([SITE, { kind: "channel-gate" }]), false);
 });

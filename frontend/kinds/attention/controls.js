@@ -66,6 +66,7 @@ function classMethod({ shown: { analysis, site, method, offer: shown } }, set) {
         segmented(say("Method"), choices, method, (value) => set({ method: value })),
       ),
     h("p", { class: "quiet" }, `${shown.summary} (${shown.paper}).`),
+    shown.measured && h("p", { class: "quiet", id: "standing" }, shown.measured.sentence),
   );
 }
 

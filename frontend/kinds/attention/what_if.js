@@ -4,12 +4,13 @@ import { say } from "../../language/language.js";
 import { h } from "../../ui/dom.js";
 import { normalise, paintCells, range } from "../../paint/colormap.js";
 import { editOf, replaced, toggled } from "../edits.js";
+import { attends, siteTitle } from "../../sites/sites.js";
 import { drawable, headMaps } from "./head_maps.js";
 
 /** @param {State} state @param {AttentionSite} site @param {import("../edits.js").WhatIf} what @returns {Element[]} */
 export function whatIf(state, site, what) {
   return [
-    h("section", { class: "group" }, h("h3", {}, say("Heads")), sheet(state, site, what), what.problem("heads")),
+    h("section", { class: "group" }, h("h3", {}, say("Heads")), sheet(state, site, what), everyLayer(state, what), what.problem("heads")),
     h(
       "section",
       { class: "group" },
@@ -50,6 +51,43 @@ function sheet(state, site, what) {
   const root = h("div", { class: "switches", role: "group", "aria-label": say("Heads: press to switch off") }, buttons);
   paintMaps(root, state, site, what.session);
   return root;
+}
+
+/** The heads of all layers as switches, a row a layer; of a network of one layer nothing. @param {State} state @param {import("../edits.js").WhatIf} what */
+function everyLayer({ analysisData: { sites } }, what) {
+  const layers = /** @type {AttentionSite[]} */ (sites.filter(attends));
+  if (layers.length < 2) return null;
+  const rows = layers.map((site) => {
+    const off = editOf(what.edits(), "off", site.id)?.heads ?? [];
+    const heads = Array.from({ length: site.heads }, (_, head) => {
+      const name = say("{layer}, head {head}", { layer: siteTitle(site), head });
+      const gone = off.includes(head);
+      return h(
+        "td",
+        {},
+        h(
+          "button",
+          {
+            type: "button",
+            class: "head-switch",
+            "aria-pressed": String(gone),
+            "aria-label": name,
+            title: gone ? say("{name}: off", { name }) : say("{name}: on", { name }),
+            onclick: () => what.change(toggled(what.edits(), { edit: "off", site: site.id, heads: [head] }, "heads"), "heads"),
+          },
+          gone ? "×" : "",
+        ),
+      );
+    });
+    return h("tr", {}, h("th", { scope: "row", class: "number quiet", title: siteTitle(site) }, site.layer), heads);
+  });
+  const open = layers.some((site) => editOf(what.edits(), "off", site.id));
+  return h(
+    "details",
+    { class: "every-layer", open },
+    h("summary", {}, say("Heads of every layer")),
+    h("table", { "aria-label": say("Heads of every layer: press to switch off") }, h("tbody", {}, rows)),
+  );
 }
 
 /** @param {HTMLElement} root @param {State} state @param {AttentionSite} site @param {Session} session */

@@ -3,5 +3,6 @@
 import instrument from "./instrument.js";
 import kinds from "./kinds.js";
 import page from "./page.js";
+import truth from "./truth.js";
 
-export default { ...kinds, ...instrument, ...page };
+export default { ...kinds, ...instrument, ...page, ...truth };

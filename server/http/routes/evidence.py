@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
+from fovea.models.judging.measures import Measure
 from fovea.server import problems
-from fovea.server.answers import measures
 from fovea.server.answers.long_work import begin
 from fovea.server.http.answering import tagged
 from fovea.server.http.parameters import ONLY_KNOWN
@@ -25,7 +25,7 @@ class Measurement(Strict):
     """Which map is measured, and how."""
 
     map: str = Field(examples=["rollout"])
-    measure: measures.Measure = Field(examples=["deletion"])
+    measure: Measure = Field(examples=["deletion"])
     options: dict[str, Any] = Field({}, description="of the map")
     target: str | int | None = Field(None, description="the class; the predicted one if left out")
     fill: str | None = Field(

@@ -26,7 +26,8 @@ def ask(site: Running, path: str, body: dict[str, Any]) -> dict[str, Any]:
     job = answer.json()
     assert answer.headers["Location"] == job["links"]["self"]
     until(
-        lambda: site.client.get(job["links"]["self"]).json()["state"] not in ("queued", "running")
+        lambda: site.client.get(job["links"]["self"]).json()["state"] not in ("queued", "running"),
+        limit_s=300,
     )
     ended: dict[str, Any] = site.client.get(job["links"]["self"]).json()
     job_schemas.Job.model_validate(ended)
