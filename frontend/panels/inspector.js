@@ -1,5 +1,6 @@
 // The inspector: the tabs that apply to the shown site. On a phone it is a sheet that a tab opens.
 
+import { say } from "../language/language.js";
 import { h, moveFocus, put } from "../ui/dom.js";
 import { tabsOf } from "../kinds/registry.js";
 
@@ -31,7 +32,7 @@ export function mountInspector(root, context, panels) {
   const tabs = h("div", { class: "tabs", role: "tablist", "aria-label": "Inspector", onkeydown: moveFocus });
   /** @type {Record<string, HTMLElement>} */
   const bodies = {};
-  root.append(handle, tabs);
+  root.append(handle, h("h2", { class: "sr-only" }, say("Inspector")), tabs);
   for (const name of Object.keys(panels)) {
     bodies[name] = h("section", {
       role: "tabpanel",

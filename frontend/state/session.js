@@ -10,11 +10,8 @@ import { kindOf } from "../kinds/registry.js";
 import { fetching } from "./fetching.js";
 import { kindOfModel, modelFor, sampleFor, sampleName } from "../api/samples.js";
 import { examplesOf } from "../kinds/words/sentences.js";
-<<<<<<< HEAD
 import { pixelsOf } from "./pixels.js";
-=======
 import { working } from "./working.js";
->>>>>>> main
 import { isCross, isOfPatches, isScattered } from "../sites/sites.js";
 
 /** Problems with what was typed: they are told where it was typed. */

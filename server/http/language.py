@@ -91,6 +91,7 @@ class _Answer:
     def __init__(self, send: Send, language: str, scope: Scope) -> None:
         self.send, self.language, self.scope = send, language, scope
         self.media = ""
+        self.packed = False
         self.start: Message = {}
         self.body: list[bytes] = []
 
@@ -98,6 +99,7 @@ class _Answer:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             self.media = headers.get("content-type", "").split(";")[0]
+            self.packed = "content-encoding" in headers  # compressed: numbers, no sentences
             if tag := headers.get("etag"):
                 headers["etag"] = f'{tag[:-1]}-{self.language}"'
             _vary(headers, self.language)
@@ -116,7 +118,11 @@ class _Answer:
 
     def _is_json(self) -> bool:
         path = str(self.scope["path"])
-        return self.media in JSON_TYPES and not any(one in path for one in NOT_SENTENCES)
+        return (
+            self.media in JSON_TYPES
+            and not self.packed
+            and not any(one in path for one in NOT_SENTENCES)
+        )
 
     async def _translated(self) -> None:
         whole = b"".join(self.body)
