@@ -179,7 +179,7 @@ def first_views(browser: Browser, ways: dict[str, tuple[str, bool]], rounds: int
     """By way and network: the rounds, the ways taking turns."""
     found: dict[str, list[dict[str, float]]] = {}
     for slow in (False, True):
-        for turn in range(-1, rounds if not slow else max(2, rounds // 2)):
+        for turn in range(-1, rounds):
             for name, (address, plain) in ways.items():
                 one = first_view(browser, address, slow=slow, plain=plain)
                 if turn >= 0:
