@@ -1,9 +1,13 @@
 // What the network says: its classes, or the shares of its mask.
 
+import { counted, say } from "../../language/language.js";
 import { h } from "../../ui/dom.js";
 import { classesOf, wordsOf } from "../../sites/sites.js";
 import { percent } from "../../ui/format.js";
 import { fitting, isForClass, targetOf } from "../../sites/methods.js";
+
+/** Below this the first answer is a guess. */
+const UNSURE = 0.5;
 
 /** @param {State} state @param {Store["set"]} set @returns {(Element | false)[]} */
 export function answer(state, set) {
@@ -15,7 +19,7 @@ export function answer(state, set) {
   const asked = isForClass(state) ? targetOf(state) : null;
   const first = fitting(analysis, null).find((map) => map.for_class)?.name;
   return [
-    h("h3", {}, "The network says"),
+    h("h3", {}, say("The network says")),
     h(
       "ol",
       { class: "predictions" },
@@ -23,7 +27,17 @@ export function answer(state, set) {
         first ? whyPrediction(entry, entry.index === asked, state, first, set) : h("li", {}, ...bar(entry)),
       ),
     ),
+    h("p", { class: "quiet", id: "knows" }, knowledge(state)),
   ];
+}
+
+/** What the network could say at all, and how sure it is of its answer. @param {State} state */
+export function knowledge({ models, analysisData: { model: id, predictions } }) {
+  const classes = models.find((one) => one.id === id)?.classes;
+  const [{ score }] = predictions;
+  const unsure = score < UNSURE && say("It is not sure: {rest} goes to other answers.", { rest: percent(1 - score) });
+  const knows = classes != null && counted(classes, "It knows {n} kind of thing and no other.", "It knows {n} kinds of things and no others; what it sees is always called one of them.");
+  return [unsure, knows].filter(Boolean).join(" ");
 }
 
 /** A prediction that, pressed, shows the map for its class. @param {Prediction} entry @param {boolean} asked @param {State} state @param {string} first @param {Store["set"]} set */
@@ -38,7 +52,7 @@ function whyPrediction(entry, asked, state, first, set) {
         type: "button",
         class: "why",
         "aria-pressed": String(asked),
-        title: asked ? "Back to what was shown" : `What counted for “${entry.label}”?`,
+        title: asked ? say("Back to what was shown") : say("What counted for “{label}”?", { label: entry.label }),
         onclick: () => set(asked ? { method: "site", against: null } : { method: shown, target: entry.index, against: null }),
       },
       ...bar(entry),
@@ -54,7 +68,7 @@ function bar({ label, index, score }) {
     h(
       "span",
       { class: "prediction" },
-      h("span", {}, label ?? `class ${index}`),
+      h("span", {}, label ?? say("class {index}", { index })),
       h("span", { class: "number" }, percent(score)),
     ),
     length,
@@ -65,7 +79,7 @@ function bar({ label, index, score }) {
 function wordAnswer(output) {
   const words = wordsOf(output);
   return [
-    h("h3", {}, "How sure it was of each word"),
+    h("h3", {}, say("How sure it was of each word")),
     h(
       "ol",
       { class: "predictions word-scores" },
@@ -81,7 +95,7 @@ function maskAnswer(output) {
     .sort((a, b) => b.share - a.share)
     .slice(0, 8);
   return [
-    h("h3", {}, "The network says"),
+    h("h3", {}, say("The network says")),
     h(
       "ul",
       { class: "mask-classes" },
@@ -89,7 +103,7 @@ function maskAnswer(output) {
         h("li", {}, swatch(entry), h("span", {}, entry.label), h("span", { class: "number" }, percent(entry.share))),
       ),
     ),
-    h("p", { class: "quiet" }, "Shares of the area that the network saw."),
+    h("p", { class: "quiet" }, say("Shares of the area that the network saw.")),
   ];
 }
 
