@@ -192,6 +192,11 @@ export async function projections(id, siteId) {
   return parseSafetensors(await bytes(`${site(id, siteId)}/projections`, "application/vnd.safetensors"));
 }
 
+/** The same, with the values and the outputs. @param {string} id @param {string} siteId */
+export async function projectionsAndValues(id, siteId) {
+  return parseSafetensors(await bytes(`${site(id, siteId)}/projections${query({ values: "true" })}`, "application/vnd.safetensors"));
+}
+
 /** What one token looks at, or is looked at by, in every head; small, where all that gives every row is large. @param {string} id @param {string} siteId @param {string} asked @param {string} direction @returns {Promise<{values: number[][][], prefix_values: number[][] | null}>} */
 export const attentionOfToken = (id, siteId, asked, direction) =>
   json(`${site(id, siteId)}/attention${query({ query: asked, direction, head: "all" })}`);

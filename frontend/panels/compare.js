@@ -222,7 +222,7 @@ export function mountCompare(root, { store, session }) {
       if (panes.get(key) !== pane || pane.sites[pane.at] !== site) return; // another one was chosen meanwhile
       pane.drawn = drawn;
       const name = pane.root.querySelector(".site-name");
-      const place = pane.sites.length > 1 ? ` · ${say("{n} of {all}", { n: pane.at + 1, all: pane.sites.length })}` : "";
+      const place = pane.sites.length > 1 ? ` · ${say("{at} of {count}", { at: pane.at + 1, count: pane.sites.length })}` : "";
       if (name) name.textContent = map ? "" : `${siteTitle(site)}${place}`;
       drawAll(null);
     } catch (error) {
@@ -291,7 +291,7 @@ export function mountCompare(root, { store, session }) {
 
 /** @param {import("../state/comparing.js").PaneMap} drawn @param {{low: number, high: number}} ends */
 const saidOf = ({ sentence }, { low, high }) =>
-  `${sentence.replace(/\.$/, "")}. ${say("Colours from {low} to {high}.", { low: number(low), high: number(high) })}`;
+  say("{sentence}. Colours from {low} to {high}.", { sentence: sentence.replace(/[.。]$/, ""), low: number(low), high: number(high) });
 
 /** What the network says, in short. @param {Analysis} analysis */
 function answerOf({ predictions: [first], output }) {

@@ -22,9 +22,12 @@ EVERYWHERE = {
 }
 """What any operation of the API may answer besides its own."""
 
+OF_A_BODY = {"400": "The body cannot be read"}
+OF_A_FORMAT = {"406": "There is no such representation"}
+
 
 def document(app: FastAPI, settings: Settings) -> None:
-    """Gives the application an `openapi` that tells all of it, for the prefix it is asked under."""
+    """Makes the application's `openapi` complete, addresses under the prefix of a request."""
     original = app.openapi
     del settings
 
@@ -58,7 +61,26 @@ def _complete(operation: dict[str, Any], *, guarded: bool) -> None:
         content.pop("application/json")
         content.update({**PROBLEM, **content})
         answers["422"]["description"] = "Invalid parameters"
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "query":
+            _say_default(parameter)
     if guarded:
         operation["security"] = [{"token": []}, {}]
-        for status, told in EVERYWHERE.items():
+        others = dict(EVERYWHERE)
+        if "requestBody" in operation:
+            others |= OF_A_BODY
+        if any(one["name"] == "format" for one in operation.get("parameters", ())):
+            others |= OF_A_FORMAT
+        for status, told in others.items():
             answers.setdefault(status, {"description": told, "content": PROBLEM})
+
+
+def _say_default(parameter: dict[str, Any]) -> None:
+    """In words: generated clients send a default that the schema names, and what an answer does not
+    heed is refused.
+    """
+    default = parameter["schema"].pop("default", None)
+    if default is not None:
+        told = str(default).lower() if isinstance(default, bool) else default
+        parts = (parameter.get("description"), f"default: {told}")
+        parameter["description"] = "; ".join(filter(None, parts))

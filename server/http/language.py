@@ -6,6 +6,7 @@ nothing further in, no cache and no stored result, knows of languages; it has an
 
 from __future__ import annotations
 
+import gzip
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
@@ -91,7 +92,6 @@ class _Answer:
     def __init__(self, send: Send, language: str, scope: Scope) -> None:
         self.send, self.language, self.scope = send, language, scope
         self.media = ""
-        self.packed = False
         self.start: Message = {}
         self.body: list[bytes] = []
 
@@ -99,11 +99,11 @@ class _Answer:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             self.media = headers.get("content-type", "").split(";")[0]
-            self.packed = "content-encoding" in headers  # compressed: numbers, no sentences
             if tag := headers.get("etag"):
                 headers["etag"] = f'{tag[:-1]}-{self.language}"'
             _vary(headers, self.language)
-            if self._is_json():
+            # What is sent compressed is a file of the page: no sentence of the server is in it.
+            if self._is_json() and "content-encoding" not in headers:
                 self.start = message
                 return
             await self.send(message)
@@ -118,19 +118,18 @@ class _Answer:
 
     def _is_json(self) -> bool:
         path = str(self.scope["path"])
-        return (
-            self.media in JSON_TYPES
-            and not self.packed
-            and not any(one in path for one in NOT_SENTENCES)
-        )
+        return self.media in JSON_TYPES and not any(one in path for one in NOT_SENTENCES)
 
     async def _translated(self) -> None:
         whole = b"".join(self.body)
+        headers = MutableHeaders(scope=self.start)
+        if headers.get("content-encoding") == "gzip":
+            del headers["content-encoding"]
+            whole = gzip.decompress(whole) if whole else whole
         if len(whole) > SMALL:
             whole = await pools.run(pools.ANSWERS, _translate, whole, self.language)
         else:
             whole = _translate(whole, self.language)
-        headers = MutableHeaders(scope=self.start)
         if "content-length" in headers:
             headers["content-length"] = str(len(whole))
         if not whole:  # To HEAD; how long GET's answer would be is not known.

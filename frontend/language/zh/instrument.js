@@ -45,7 +45,7 @@ export default {
   "{title}: arrow keys ask the next place": "{title}：方向键查询相邻的位置",
   "Site before": "上一处",
   "Site after": "下一处",
-  "{n} of {all}": "第 {n} 个，共 {all} 个",
-  "Colours from {low} to {high}.": "颜色从 {low} 到 {high}。",
+  "{at} of {count}": "第 {at} 个，共 {count} 个",
+  "{sentence}. Colours from {low} to {high}.": "{sentence}。颜色从 {low} 到 {high}。",
   "Move over a picture to read the same place in all of them; click, or use the arrow keys on one, to ask what that place looks at.": "在一张图上移动，可读出所有图中同一位置的数值；单击或用方向键，可查询该位置看向哪里。"
 }

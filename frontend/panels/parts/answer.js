@@ -19,7 +19,7 @@ export function answer(state, set) {
   const asked = isForClass(state) ? targetOf(state) : null;
   const first = fitting(analysis, null).find((map) => map.for_class)?.name;
   return [
-    h("h3", {}, "The network says"),
+    h("h3", {}, say("The network says")),
     h(
       "ol",
       { class: "predictions" },
@@ -52,7 +52,7 @@ function whyPrediction(entry, asked, state, first, set) {
         type: "button",
         class: "why",
         "aria-pressed": String(asked),
-        title: asked ? "Back to what was shown" : `What counted for “${entry.label}”?`,
+        title: asked ? say("Back to what was shown") : say("What counted for “{label}”?", { label: entry.label }),
         onclick: () => set(asked ? { method: "site", against: null } : { method: shown, target: entry.index, against: null }),
       },
       ...bar(entry),
@@ -68,7 +68,7 @@ function bar({ label, index, score }) {
     h(
       "span",
       { class: "prediction" },
-      h("span", {}, label ?? `class ${index}`),
+      h("span", {}, label ?? say("class {index}", { index })),
       h("span", { class: "number" }, percent(score)),
     ),
     length,
@@ -79,7 +79,7 @@ function bar({ label, index, score }) {
 function wordAnswer(output) {
   const words = wordsOf(output);
   return [
-    h("h3", {}, "How sure it was of each word"),
+    h("h3", {}, say("How sure it was of each word")),
     h(
       "ol",
       { class: "predictions word-scores" },
@@ -95,7 +95,7 @@ function maskAnswer(output) {
     .sort((a, b) => b.share - a.share)
     .slice(0, 8);
   return [
-    h("h3", {}, "The network says"),
+    h("h3", {}, say("The network says")),
     h(
       "ul",
       { class: "mask-classes" },
@@ -103,7 +103,7 @@ function maskAnswer(output) {
         h("li", {}, swatch(entry), h("span", {}, entry.label), h("span", { class: "number" }, percent(entry.share))),
       ),
     ),
-    h("p", { class: "quiet" }, "Shares of the area that the network saw."),
+    h("p", { class: "quiet" }, say("Shares of the area that the network saw.")),
   ];
 }
 
