@@ -58,6 +58,7 @@ def _sentence(subject: Subject) -> Phrase:
 METHOD = Method(
     name="attention",
     order=10,
+    first=40,
     title="Attention",
     summary="What one token of a layer looks at, or what looks at it",
     claim="attention map",

@@ -261,7 +261,8 @@ class Method:
     subject that can have it · probe: what `check` needs to know of the network · for_class: whether
     it is for a class, or a word, of the answer · kinds: of the sites that it can be asked of by
     itself; empty where it is of the whole network · on_photo: whether its values are places ·
-    order: where it stands in a list of all, the smallest first.
+    order: where it stands in a list of all, the smallest first · first: where no map is named, the
+    one of the smallest number that a network can have is shown; None of those that never are.
     """
 
     name: str
@@ -279,6 +280,7 @@ class Method:
     kinds: tuple[str, ...] = ()
     on_photo: bool = True
     order: int = 1000
+    first: int | None = None
 
     @property
     def schema(self) -> dict[str, Any]:

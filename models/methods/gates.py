@@ -62,11 +62,13 @@ def _method(
     paper: str,
     *,
     order: int,
+    first: int,
     on_photo: bool = True,
 ) -> Method:
     return Method(
         name=kind,
         order=order,
+        first=first,
         title=title,
         summary=summary,
         claim="gate",
@@ -88,6 +90,7 @@ CHANNEL = _method(
     "s_c, the factor on channel c",
     "Hu et al. 2018, eq. 3",
     order=20,
+    first=70,
     on_photo=False,
 )
 SPATIAL = _method(
@@ -97,6 +100,7 @@ SPATIAL = _method(
     "M_ij, the factor on row i, column j",
     "Woo et al. 2018, eq. 5",
     order=30,
+    first=50,
 )
 STRIP = _method(
     "strip-gate",
@@ -105,4 +109,5 @@ STRIP = _method(
     "g_i^h·g_j^w, a factor for row i times one for column j",
     "Hou et al. 2021, eq. 8 to 10",
     order=40,
+    first=60,
 )

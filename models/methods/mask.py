@@ -34,6 +34,7 @@ def _sentence(subject: Subject) -> Phrase:
 METHOD = Method(
     name="mask",
     order=70,
+    first=10,
     title="Mask",
     summary="The class of every place, of a network that segments",
     claim="mask",

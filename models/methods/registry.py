@@ -23,7 +23,9 @@ METHODS: tuple[Method, ...] = tuple(sorted(_found(), key=lambda one: (one.order,
 
 NAMES: tuple[str, ...] = tuple(method.name for method in METHODS)
 
-FIRST = ("mask", "rollout", "grid", "attention", "spatial-gate", "strip-gate", "channel-gate")
+FIRST: tuple[str, ...] = tuple(
+    one.name for one in sorted(METHODS, key=lambda one: one.first or 0) if one.first is not None
+)
 """The map that is shown of a network where none is named: the first of these that it can have."""
 
 

@@ -29,6 +29,7 @@ def _sentence(subject: Subject) -> Phrase:
 METHOD = Method(
     name="rollout",
     order=80,
+    first=20,
     title="Rollout",
     summary="Attention rollout: the layers multiplied, with the residual path",
     claim="attention map",

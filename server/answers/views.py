@@ -18,11 +18,11 @@ from fovea.models.maps.propagation import NotPossible
 from fovea.models.methods import options
 from fovea.models.methods.base import Made, Option, Phrase, Subject, refusal
 from fovea.models.methods.gates import gate_of
-from fovea.models.methods.grid import sampling_grid as grid_of
 from fovea.models.methods.making.attending import attended
 from fovea.models.methods.making.queries import Direction
 from fovea.models.methods.probes import additions, asks_with_words
 from fovea.models.methods.registry import method
+from fovea.models.methods.spatial_transformer import sampling_grid as grid_of
 from fovea.models.records import Site, Trace
 from fovea.server.answers.named_array import Array, NamedArray
 from fovea.server.answers.subject import subject_of

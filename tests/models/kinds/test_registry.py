@@ -10,15 +10,14 @@ from fovea.models.kinds.registry import SITE_KINDS
 
 ROOT = Path(__file__).parents[3]
 ROOMS = ("models", "server", "frontend", "fovea")
-AT_HOME = ("models/kinds/", "frontend/kinds/")
+# A chapter of the course teaches one mechanism, so it names it.
+AT_HOME = ("models/kinds/", "frontend/kinds/", "frontend/learn/")
 
 # What says names to people and asks nothing: the maps that show a kind, the table of the command
 # line, an example of the documentation, titles of what the catalogue says a network is made of.
 MAY_NAME = {
     "models/methods/gates.py": {"channel-gate", "spatial-gate", "strip-gate"},
-    "models/methods/grid.py": {"spatial-transformer"},
-    "models/methods/registry.py": {"channel-gate", "spatial-gate", "strip-gate"},
-    "server/commands/asking.py": {"channel-gate", "spatial-gate", "strip-gate", "attention"},
+    "models/methods/spatial_transformer.py": {"spatial-transformer"},
     "server/wire/examples.py": {"channel-gate", "attention"},
     "frontend/panels/models.js": {"attention", "spatial-transformer"},
 }
