@@ -4,7 +4,6 @@ import { say } from "../../language/language.js";
 import { h } from "../../ui/dom.js";
 import { number } from "../../ui/format.js";
 import { mapPicture } from "../../sites/picture.js";
-import { ofPlaces } from "../gate/what_if.js";
 import { gateOnPhoto, SMALL } from "../kind.js";
 import { meansOf } from "./strips.js";
 
@@ -39,7 +38,7 @@ export const stripGate = {
   rank: () => 3,
   onPhoto: gateOnPhoto,
   numbers: () => ({ path: "gate", asked: {}, map: "strip-gate" }),
-  whatIf: ofPlaces,
+  whatIf: async () => ({ whatIf: (await import("../gate/what_if.js")).ofPlaces }),
 };
 
 /** @param {Float32Array} values */
