@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-real lint format bench coverage evidence train screenshots lock browser clean soak fuzz docker-test
+.PHONY: help serve test test-real lint format bench coverage evidence train screenshots lock browser clean soak fuzz docker-test test-apart
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -32,6 +32,16 @@ test-real: export FOVEA_WEIGHTS_DIR := $(or $(FOVEA_WEIGHTS_DIR),$(call beside,w
 test-real: export FOVEA_DATA_DIR := $(or $(FOVEA_DATA_DIR),$(call beside,data))
 test-real: $(DEV) browser ## Run the tests that need the ImageNet ViT of FOVEA_WEIGHTS_DIR, and no others
 	$(BIN)/python -m pytest -m real $(ARGS)
+
+# Their packages want others in versions that the locks do not have, or are too heavy for every run.
+APART := build/apart
+test-apart: $(DEV) ## Run the tests that need Ray, a bucket server or a client generator
+	test -d $(APART) || $(BIN)/python -m venv --without-pip $(APART)
+	$(BIN)/python -c "import sysconfig, pathlib; ours = sysconfig.get_path('purelib'); \
+	  there = next(pathlib.Path('$(APART)/lib').glob('*/site-packages')); \
+	  (there / 'zz-shared.pth').write_text(f'{ours}\nimport site; site.addsitedir({ours!r})\n')"
+	$(BIN)/python -m pip --python $(APART)/bin/python install --quiet 'ray[serve]>=2.60' s3fs 'moto[s3]' flask flask-cors openapi-python-client
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(APART)/bin/python -m pytest tests/server/cluster tests/server/storage/test_s3.py tests/client/test_generated.py $(ARGS)
 
 lint: $(DEV) ## Check style, formatting and types
 	$(BIN)/ruff check

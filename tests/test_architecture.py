@@ -46,6 +46,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("wire",),
         ("http",),
         ("app",),
+        ("cluster",),
         ("commands",),
     ),
     "training": (

@@ -1,4 +1,4 @@
-"""The client for event loops: as synchronous.py, with `await` before what asks the server."""
+"""The client for event loops: it carries out talks.py, with `await` before what asks the server."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
-from fovea.client import asking
+from fovea.client import asking, talks
 from fovea.client.asking import Ask, PhotoLike
-from fovea.client.errors import Problem
-from fovea.client.synchronous import Seen
+from fovea.client.talks import AnalysisParts, Pause, Seen, SiteParts, Talk
 from fovea.models.edits import Edit
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
+
+T = TypeVar("T")
 
 
 class AsyncClient:
@@ -56,104 +57,75 @@ class AsyncClient:
 
     async def models(self, search: str | None = None) -> list[dict[str, Any]]:
         """The catalogue; search: words, with which the hub's models are listed too."""
-        found: list[dict[str, Any]] = (
-            await self.send(Ask("GET", "/v1/models", {"search": search}))
-        ).json()
-        return found
+        return await self.run(talks.models(search))
 
     async def analyse(self, photo: PhotoLike, model: str | None = None) -> AsyncAnalysis:
         """What a network attends to on a photo, a path or a file's bytes."""
-        return AsyncAnalysis(self, (await self.send(asking.analyse(photo, model))).json())
+        return AsyncAnalysis(self, await self.run(talks.told(asking.analyse(photo, model))))
 
     async def analysis(self, id: str) -> AsyncAnalysis:
         """One that is kept."""
-        return AsyncAnalysis(
-            self, (await self.send(Ask("GET", f"/v1/analyses/{asking.part(id)}"))).json()
-        )
+        ask = Ask("GET", f"/v1/analyses/{asking.part(id)}")
+        return AsyncAnalysis(self, await self.run(talks.told(ask)))
 
     async def batch(self, photos: Sequence[PhotoLike], model: str | None = None) -> AsyncBatch:
         """Many photos by one call: a job, of which `wait` gives an entry for each."""
-        if model is None:
-            model = next((one["id"] for one in await self.models() if one.get("default")), None)
-        return AsyncBatch(self, (await self.send(asking.batch(photos, model))).json())
+        return AsyncBatch(self, await self.run(talks.batch(photos, model)))
 
-    async def send(self, ask: Ask) -> httpx.Response:
-        """The answer to a request, asked again while the server is busy."""
-        waited = 0.0
+    async def run(self, talk: Talk[T]) -> T:
+        """What a talk comes to."""
+        talk = talks.patient(self._asking, talk)
+        answer: httpx.Response | None = None
         while True:
             try:
-                with ask.arguments() as given:
-                    answer = await self._http.request(ask.method, ask.path, **given)
-            except httpx.TransportError as error:
-                raise self._asking.unreachable(error) from error
-            again = self._asking.wait_s(answer, waited)
-            if again is None:
-                return asking.checked(answer)
-            await asyncio.sleep(again)
-            waited += again
+                step = talk.send(answer)
+            except StopIteration as done:
+                found: T = done.value
+                return found
+            if isinstance(step, Pause):
+                await asyncio.sleep(step.seconds)
+                answer = None
+            else:
+                answer = await self._request(step)
+
+    async def _request(self, ask: Ask) -> httpx.Response:
+        try:
+            with ask.arguments() as given:
+                return await self._http.request(ask.method, ask.path, **given)
+        except httpx.TransportError as error:
+            raise self._asking.unreachable(error) from error
 
 
 @dataclass(frozen=True)
-class AsyncAnalysis:
+class AsyncAnalysis(AnalysisParts):
     """A photo as a network saw it. body: what the server told of it."""
 
     client: AsyncClient
     body: Mapping[str, Any]
 
-    @property
-    def id(self) -> str:
-        return str(self.body["id"])
-
-    @property
-    def predictions(self) -> list[dict[str, Any]]:
-        """The likeliest classes: index, label, score."""
-        return list(self.body["predictions"])
-
-    @property
-    def path(self) -> str:
-        return f"/v1/analyses/{self.id}"
-
     def map(self, name: str, **options: Any) -> AsyncArray:
         """One of its maps, such as `relevance` with `target="cat"`; asked for when it is read."""
-        return AsyncArray(self.client, f"{self.path}/maps/{asking.part(name)}", options)
+        return AsyncArray(self.client, self.of_map(name), options)
 
     def site(self, id: str) -> AsyncSite:
         """A place in the network where something attends."""
-        return AsyncSite(self.client, f"{self.path}/sites/{asking.part(id)}")
+        return AsyncSite(self.client, self.of_site(id))
 
     async def edit(self, *edits: Edit | Mapping[str, Any]) -> AsyncAnalysis:
         """The photo as the network sees it with these edits (`off("s05", heads=[0])`)."""
-        return AsyncAnalysis(
-            self.client, (await self.client.send(asking.edit(self.path, edits))).json()
-        )
+        return AsyncAnalysis(self.client, await self.client.run(self.editing(edits)))
 
     async def forget(self) -> None:
         """On the server, with its photo."""
-        await self.client.send(Ask("DELETE", self.path))
+        await self.client.run(talks.answer(Ask("DELETE", self.path)))
 
 
 @dataclass(frozen=True)
-class AsyncSite:
+class AsyncSite(SiteParts["AsyncArray"]):
     """What can be asked of a site depends on its kind."""
 
     client: AsyncClient
     path: str
-
-    def attention(self, query: Any = None, **options: Any) -> AsyncArray:
-        """query: "cls", (row, column), "all" or a number; `direction=`, `head=`, `window=`."""
-        return self.of("attention", query=query, **options)
-
-    def gate(self) -> AsyncArray:
-        """The weight of each channel, or the mask over places."""
-        return self.of("gate")
-
-    def features(self, channel: int) -> AsyncArray:
-        """What a channel saw before its gate."""
-        return self.of("features", channel=channel)
-
-    def grid(self) -> AsyncArray:
-        """Where a spatial transformer reads."""
-        return self.of("grid")
 
     def of(self, what: str, **options: Any) -> AsyncArray:
         """Another array of the site, by the last part of its address."""
@@ -170,11 +142,13 @@ class AsyncArray:
 
     async def values(self) -> np.ndarray[Any, Any]:
         """The numbers."""
-        return asking.array_of(await self.read(asking.NPY))
+        return await self.client.run(talks.values(self.path, self.options))
 
     async def json(self) -> dict[str, Any]:
         """Values with their axes and a sentence that says what they are."""
-        found: dict[str, Any] = (await self.client.send(Ask("GET", self.path, self.options))).json()
+        found: dict[str, Any] = await self.client.run(
+            talks.told(Ask("GET", self.path, self.options))
+        )
         return found
 
     async def png(self, **style: Any) -> bytes:
@@ -183,12 +157,11 @@ class AsyncArray:
 
     async def overlay(self, **style: Any) -> Image.Image:
         """On the photo, for Pillow: `colormap=`, `opacity=`, `width=`."""
-        return asking.picture_of(await self.png(**{"render": "overlay", **style}))
+        return await self.client.run(talks.overlay(self.path, {**self.options, **style}))
 
     async def read(self, media: str, **style: Any) -> bytes:
         """As any of the media types that it can be had as."""
-        ask = Ask("GET", self.path, {**self.options, **style}, media)
-        return (await self.client.send(ask)).content
+        return await self.client.run(talks.read(self.path, {**self.options, **style}, media))
 
 
 @dataclass(frozen=True)
@@ -204,27 +177,17 @@ class AsyncBatch:
 
     async def state(self) -> dict[str, Any]:
         """How far it is: `state`, `done`, `total`."""
-        found: dict[str, Any] = (await self.client.send(Ask("GET", f"/v1/jobs/{self.id}"))).json()
+        found: dict[str, Any] = await self.client.run(talks.told(Ask("GET", f"/v1/jobs/{self.id}")))
         return found
 
     async def photos(self) -> list[Seen]:
         """What has become of each by now, in order."""
-        body = (await self.client.send(Ask("GET", f"/v1/batches/{self.id}"))).json()
-        return [
-            Seen(one["name"], one["analysis"], Problem(one["problem"]) if one["problem"] else None)
-            for one in body["photos"]
-        ]
+        return await self.client.run(talks.photos(self.id))
 
     async def wait(self, progress: Callable[[dict[str, Any]], None] | None = None) -> list[Seen]:
         """Until it has ended; progress: told how far it is, a few times a second."""
-        while True:
-            state = await self.state()
-            if progress is not None:
-                progress(state)
-            if state["state"] not in ("queued", "running"):
-                return await self.photos()
-            await asyncio.sleep(asking.LOOK_EVERY_S)
+        return await self.client.run(talks.wait(self.id, progress))
 
     async def cancel(self) -> None:
         """Nothing of it goes on; what was seen is kept."""
-        await self.client.send(Ask("DELETE", f"/v1/jobs/{self.id}"))
+        await self.client.run(talks.answer(Ask("DELETE", f"/v1/jobs/{self.id}")))

@@ -1,4 +1,4 @@
-"""The client. What it asks and what answers mean is in asking.py; asynchronous.py is its twin."""
+"""The client: it carries out talks.py, a request at a time."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
-from fovea.client import asking
+from fovea.client import asking, talks
 from fovea.client.asking import Ask, PhotoLike
-from fovea.client.errors import Problem
+from fovea.client.talks import AnalysisParts, Pause, Seen, SiteParts, Talk
 from fovea.models.edits import Edit
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
+
+T = TypeVar("T")
 
 
 class Client:
@@ -55,100 +57,75 @@ class Client:
 
     def models(self, search: str | None = None) -> list[dict[str, Any]]:
         """The catalogue; search: words, with which the hub's models are listed too."""
-        found: list[dict[str, Any]] = (
-            self.send(Ask("GET", "/v1/models", {"search": search}))
-        ).json()
-        return found
+        return self.run(talks.models(search))
 
     def analyse(self, photo: PhotoLike, model: str | None = None) -> Analysis:
         """What a network attends to on a photo, a path or a file's bytes."""
-        return Analysis(self, (self.send(asking.analyse(photo, model))).json())
+        return Analysis(self, self.run(talks.told(asking.analyse(photo, model))))
 
     def analysis(self, id: str) -> Analysis:
         """One that is kept."""
-        return Analysis(self, (self.send(Ask("GET", f"/v1/analyses/{asking.part(id)}"))).json())
+        ask = Ask("GET", f"/v1/analyses/{asking.part(id)}")
+        return Analysis(self, self.run(talks.told(ask)))
 
     def batch(self, photos: Sequence[PhotoLike], model: str | None = None) -> Batch:
         """Many photos by one call: a job, of which `wait` gives an entry for each."""
-        if model is None:
-            model = next((one["id"] for one in self.models() if one.get("default")), None)
-        return Batch(self, (self.send(asking.batch(photos, model))).json())
+        return Batch(self, self.run(talks.batch(photos, model)))
 
-    def send(self, ask: Ask) -> httpx.Response:
-        """The answer to a request, asked again while the server is busy."""
-        waited = 0.0
+    def run(self, talk: Talk[T]) -> T:
+        """What a talk comes to."""
+        talk = talks.patient(self._asking, talk)
+        answer: httpx.Response | None = None
         while True:
             try:
-                with ask.arguments() as given:
-                    answer = self._http.request(ask.method, ask.path, **given)
-            except httpx.TransportError as error:
-                raise self._asking.unreachable(error) from error
-            again = self._asking.wait_s(answer, waited)
-            if again is None:
-                return asking.checked(answer)
-            time.sleep(again)
-            waited += again
+                step = talk.send(answer)
+            except StopIteration as done:
+                found: T = done.value
+                return found
+            if isinstance(step, Pause):
+                time.sleep(step.seconds)
+                answer = None
+            else:
+                answer = self._request(step)
+
+    def _request(self, ask: Ask) -> httpx.Response:
+        try:
+            with ask.arguments() as given:
+                return self._http.request(ask.method, ask.path, **given)
+        except httpx.TransportError as error:
+            raise self._asking.unreachable(error) from error
 
 
 @dataclass(frozen=True)
-class Analysis:
+class Analysis(AnalysisParts):
     """A photo as a network saw it. body: what the server told of it."""
 
     client: Client
     body: Mapping[str, Any]
 
-    @property
-    def id(self) -> str:
-        return str(self.body["id"])
-
-    @property
-    def predictions(self) -> list[dict[str, Any]]:
-        """The likeliest classes: index, label, score."""
-        return list(self.body["predictions"])
-
-    @property
-    def path(self) -> str:
-        return f"/v1/analyses/{self.id}"
-
     def map(self, name: str, **options: Any) -> Array:
         """One of its maps, such as `relevance` with `target="cat"`; asked for when it is read."""
-        return Array(self.client, f"{self.path}/maps/{asking.part(name)}", options)
+        return Array(self.client, self.of_map(name), options)
 
     def site(self, id: str) -> Site:
         """A place in the network where something attends."""
-        return Site(self.client, f"{self.path}/sites/{asking.part(id)}")
+        return Site(self.client, self.of_site(id))
 
     def edit(self, *edits: Edit | Mapping[str, Any]) -> Analysis:
         """The photo as the network sees it with these edits (`off("s05", heads=[0])`)."""
-        return Analysis(self.client, (self.client.send(asking.edit(self.path, edits))).json())
+        return Analysis(self.client, self.client.run(self.editing(edits)))
 
     def forget(self) -> None:
         """On the server, with its photo."""
-        self.client.send(Ask("DELETE", self.path))
+        self.client.run(talks.answer(Ask("DELETE", self.path)))
 
 
 @dataclass(frozen=True)
-class Site:
+class Site(SiteParts["Array"]):
     """What can be asked of a site depends on its kind."""
 
     client: Client
     path: str
-
-    def attention(self, query: Any = None, **options: Any) -> Array:
-        """query: "cls", (row, column), "all" or a number; `direction=`, `head=`, `window=`."""
-        return self.of("attention", query=query, **options)
-
-    def gate(self) -> Array:
-        """The weight of each channel, or the mask over places."""
-        return self.of("gate")
-
-    def features(self, channel: int) -> Array:
-        """What a channel saw before its gate."""
-        return self.of("features", channel=channel)
-
-    def grid(self) -> Array:
-        """Where a spatial transformer reads."""
-        return self.of("grid")
 
     def of(self, what: str, **options: Any) -> Array:
         """Another array of the site, by the last part of its address."""
@@ -165,11 +142,11 @@ class Array:
 
     def values(self) -> np.ndarray[Any, Any]:
         """The numbers."""
-        return asking.array_of(self.read(asking.NPY))
+        return self.client.run(talks.values(self.path, self.options))
 
     def json(self) -> dict[str, Any]:
         """Values with their axes and a sentence that says what they are."""
-        found: dict[str, Any] = (self.client.send(Ask("GET", self.path, self.options))).json()
+        found: dict[str, Any] = self.client.run(talks.told(Ask("GET", self.path, self.options)))
         return found
 
     def png(self, **style: Any) -> bytes:
@@ -178,21 +155,11 @@ class Array:
 
     def overlay(self, **style: Any) -> Image.Image:
         """On the photo, for Pillow: `colormap=`, `opacity=`, `width=`."""
-        return asking.picture_of(self.png(**{"render": "overlay", **style}))
+        return self.client.run(talks.overlay(self.path, {**self.options, **style}))
 
     def read(self, media: str, **style: Any) -> bytes:
         """As any of the media types that it can be had as."""
-        ask = Ask("GET", self.path, {**self.options, **style}, media)
-        return (self.client.send(ask)).content
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A photo of a batch: one of `analysis` and `problem` is there once its turn was."""
-
-    name: str
-    analysis: str | None
-    problem: Problem | None
+        return self.client.run(talks.read(self.path, {**self.options, **style}, media))
 
 
 @dataclass(frozen=True)
@@ -208,27 +175,17 @@ class Batch:
 
     def state(self) -> dict[str, Any]:
         """How far it is: `state`, `done`, `total`."""
-        found: dict[str, Any] = (self.client.send(Ask("GET", f"/v1/jobs/{self.id}"))).json()
+        found: dict[str, Any] = self.client.run(talks.told(Ask("GET", f"/v1/jobs/{self.id}")))
         return found
 
     def photos(self) -> list[Seen]:
         """What has become of each by now, in order."""
-        body = (self.client.send(Ask("GET", f"/v1/batches/{self.id}"))).json()
-        return [
-            Seen(one["name"], one["analysis"], Problem(one["problem"]) if one["problem"] else None)
-            for one in body["photos"]
-        ]
+        return self.client.run(talks.photos(self.id))
 
     def wait(self, progress: Callable[[dict[str, Any]], None] | None = None) -> list[Seen]:
         """Until it has ended; progress: told how far it is, a few times a second."""
-        while True:
-            state = self.state()
-            if progress is not None:
-                progress(state)
-            if state["state"] not in ("queued", "running"):
-                return self.photos()
-            time.sleep(asking.LOOK_EVERY_S)
+        return self.client.run(talks.wait(self.id, progress))
 
     def cancel(self) -> None:
         """Nothing of it goes on; what was seen is kept."""
-        self.client.send(Ask("DELETE", f"/v1/jobs/{self.id}"))
+        self.client.run(talks.answer(Ask("DELETE", f"/v1/jobs/{self.id}")))

@@ -37,6 +37,14 @@ def add(parser: argparse.ArgumentParser) -> None:
     """What can be said behind `fovea serve`."""
     parser.add_argument("--host", help="address to listen on (FOVEA_HOST, 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on (FOVEA_PORT, 8000)")
+    ray = parser.add_argument_group("on Ray Serve, in several processes or on several machines")
+    ray.add_argument("--ray", action="store_true", help="serve from Ray; needs FOVEA_PHOTO_STORE")
+    ray.add_argument(
+        "--replicas",
+        metavar="N",
+        help="how many servers; 1-4: as many as there is work for (one for each core or GPU)",
+    )
+    ray.add_argument("--address", help="of a Ray cluster that is there (auto); else one is started")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
 
 
@@ -47,6 +55,14 @@ def run(options: argparse.Namespace) -> int:
     given = {"host": options.host, "port": options.port}
     try:
         settings = load(**{name: value for name, value in given.items() if value is not None})
+        if options.ray:
+            from fovea.server.commands.serve_ray import serve_from_ray
+
+            serve_from_ray(settings, options.replicas, options.address)
+            return DONE
+        for name in ("replicas", "address"):
+            if getattr(options, name) is not None:
+                raise SettingsError(f"--{name} goes with --ray.")
         with listen(settings.host, settings.port) as listener:
             _serve(settings, listener, in_browser=options.open)
     except SettingsError as error:

@@ -58,7 +58,21 @@ def _complete(operation: dict[str, Any], *, guarded: bool) -> None:
         content.pop("application/json")
         content.update({**PROBLEM, **content})
         answers["422"]["description"] = "Invalid parameters"
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "query":
+            _say_default(parameter)
     if guarded:
         operation["security"] = [{"token": []}, {}]
         for status, told in EVERYWHERE.items():
             answers.setdefault(status, {"description": told, "content": PROBLEM})
+
+
+def _say_default(parameter: dict[str, Any]) -> None:
+    """In words: generated clients send a default that the schema names, and what an answer does not
+    heed is refused.
+    """
+    default = parameter["schema"].pop("default", None)
+    if default is not None:
+        told = str(default).lower() if isinstance(default, bool) else default
+        parts = (parameter.get("description"), f"default: {told}")
+        parameter["description"] = "; ".join(filter(None, parts))

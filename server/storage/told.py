@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,10 +11,18 @@ from fovea.server.problems import Internal, Problem, leaves
 
 def problem_to_json(problem: Problem) -> dict[str, Any]:
     """What another process needs to tell the same."""
-    return {"slug": problem.slug, "detail": problem.detail, "hint": problem.hint}
+    return {
+        "slug": problem.slug,
+        "detail": problem.detail,
+        "hint": problem.hint,
+        "limit": problem.limit,
+        "actual": problem.actual,
+        "extra": json.loads(json.dumps(problem.extra, default=str)),
+    }
 
 
 def problem_of_json(told: Mapping[str, Any]) -> Problem:
     """The same problem; one of a kind that this version does not know is told as Internal."""
     kind = next((one for one in leaves() if one.slug == told["slug"]), Internal)
-    return kind(told["detail"], hint=told["hint"])
+    bounds = {"limit": told["limit"], "actual": told["actual"]}
+    return kind(told["detail"], hint=told["hint"], **bounds, **told["extra"])

@@ -93,4 +93,16 @@ def pack(
     """A safetensors file of {name: (array, axes)}; `axes` in the metadata is JSON."""
     axes = json.dumps({name: names for name, (_, names) in tensors.items()})
     arrays = {name: np.ascontiguousarray(values) for name, (values, _) in tensors.items()}
-    return save(arrays, metadata={**metadata, "axes": axes})
+    return _ordered(save(arrays, metadata={**metadata, "axes": axes}))
+
+
+def _ordered(data: bytes) -> bytes:
+    """The same file with its metadata in alphabetical order. The library's own order is another
+    with every call, and equal ETags promise equal bytes.
+    """
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return b"".join((len(text).to_bytes(8, "little"), text, data[8 + size :]))

@@ -135,6 +135,34 @@ def test_a_full_queue_is_waited_out(narrow: tuple[Running, OneNetwork], picture:
         opening.join()
 
 
+def test_a_full_queue_is_waited_out_on_an_event_loop(
+    narrow: tuple[Running, OneNetwork], picture: Picture
+) -> None:
+    on, catalog = narrow
+
+    async def ask() -> None:
+        async with (
+            AsyncClient(on.url) as first,
+            AsyncClient(on.url) as second,
+            AsyncClient(on.url, patience_s=0) as hasty,
+        ):
+            holds = asyncio.create_task(first.analyse(picture(1)))
+            while not on.engine.admitted:
+                await asyncio.sleep(0.01)
+            with pytest.raises(Problem) as refused:
+                await hasty.analyse(picture(2))
+            assert (refused.value.slug, refused.value.status) == ("queue-full", 429)
+            before = on.engine.places.refused
+            waits = asyncio.create_task(second.analyse(picture(2)))
+            while on.engine.places.refused == before:
+                await asyncio.sleep(0.01)
+            assert not waits.done()  # Retry-After is a second at least.
+            catalog.network.open.set()
+            assert (await waits).id != (await holds).id
+
+    asyncio.run(ask())
+
+
 def test_the_token_is_sent(serve: Any) -> None:
     token = "0123456789abcdef"
     on = serve(token=token)

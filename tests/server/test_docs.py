@@ -73,7 +73,8 @@ def test_every_operation_says_what_it_is_and_shows_an_example(app: FastAPI) -> N
         assert operation["description"], name
         for parameter in operation.get("parameters", []):
             shown = {"description", "example", "examples"} & parameter.keys()
-            assert shown or {"enum", "default"} & parameter["schema"].keys(), (name, parameter)
+            told = "default: " in parameter.get("description", "")
+            assert shown or told or "enum" in parameter["schema"], (name, parameter)
         success = next(answer for code, answer in operation["responses"].items() if code < "300")
         content = success.get("content", {})
         json_content = content.get("application/json")

@@ -1,0 +1,69 @@
+"""How many replicas there are and what each may use; known without Ray."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fovea.server.settings import Settings, SettingsError
+from fovea.server.storage.archive import MEMORY, open_archive
+
+APPLICATION = "fovea"
+RETRY_AFTER_S = 1
+REQUESTS_A_PLACE = 8
+"""As many answers a replica makes or lets wait for each place of its queue (engine.ANSWERS)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """fewest, most: replicas; more are started while the mean of them has more than `busy` requests
+    under way. cores, gpus: of each. waiting: requests that Ray keeps waiting; more get 429.
+    """
+
+    fewest: int = 1
+    most: int = 1
+    busy: float = 4.0
+    cores: float = 1.0
+    gpus: float = 0.0
+    waiting: int = 256
+
+    @classmethod
+    def of(cls, said: dict[str, Any]) -> Options:
+        """From a config file's `args` or the command line; raises SettingsError."""
+        try:
+            found = cls(**{name: _number(name, value) for name, value in said.items()})
+        except TypeError as error:
+            known = ", ".join(cls.__dataclass_fields__)
+            raise SettingsError(f"Ray: there is no such option; valid: {known}.") from error
+        if not 1 <= found.fewest <= found.most:
+            raise SettingsError(f"Ray: {found.fewest} to {found.most} replicas make no sense.")
+        return found
+
+
+def _number(name: str, value: Any) -> Any:
+    whole = name in ("fewest", "most", "waiting")
+    try:
+        return int(value) if whole else float(value)
+    except ValueError as error:
+        raise SettingsError(f"Ray: {name} is a number, not {value!r}.") from error
+
+
+def replicas_of(text: str) -> tuple[int, int]:
+    """`3`, or `1-4` where their number is to follow the load; raises ValueError."""
+    fewest, _, most = text.partition("-")
+    return int(fewest), int(most or fewest)
+
+
+def shared(settings: Settings) -> Settings:
+    """The settings as all replicas have them: one store, and the secret that is kept in it. Raises
+    SettingsError where there is no store.
+    """
+    if settings.photo_store == MEMORY:
+        raise SettingsError(
+            "FOVEA_PHOTO_STORE: replicas find each other's photos in a folder or bucket that all "
+            "of them reach, such as file:///srv/fovea or s3://bucket/prefix; memory is none."
+        )
+    archive, settings = open_archive(settings)
+    if archive is not None:
+        archive.close()
+    return settings
