@@ -15,6 +15,7 @@ BENCHMARKS = {
     "peers": "the same work done by other tools",
     "request": "from a request to its answer",
     "serving": "photos a second, beside a plain FastAPI application",
+    "overload": "four times the photos that it can answer, and greedy neighbours",
     "batches": "200 photos by one call, beside closed loops; what keeping photos costs",
     "devices": "whether another device gives the same answers, and how fast",
     "browser_overlay": "how fast the page draws in a real Chromium",

@@ -346,6 +346,16 @@ def test_the_page_keeps_its_arrows() -> None:
 # --- documents ----------------------------------------------------------------------------------
 
 
+def test_every_room_stands_in_the_document() -> None:
+    page = (ROOT / "docs/architecture.md").read_text("utf-8")
+    named = page.split("## Rooms")[1].split("## ")[0]
+    rooms = {room for floors in FLOORS.values() for floor in floors for room in floor}
+    rooms |= {room.removesuffix(".js") for floor in FRONTEND_FLOORS for room in floor}
+    missing = [room for room in sorted(rooms) if not re.search(rf"\b{room}(/|\.py|\.js)", named)]
+    left_out = {"__main__", "draw_samples"}
+    assert set(missing) <= left_out, "docs/architecture.md, Rooms: no line for these"
+
+
 def test_every_mechanism_has_its_row() -> None:
     rows = [r for r in (ROOT / "docs/mechanisms.md").read_text().splitlines() if r.startswith("|")]
     modules = [p.name for p in (ROOT / "models/mechanisms").glob("*.py") if p.name[0] != "_"]

@@ -231,7 +231,7 @@ class _Watch(TorchFunctionMode):
         return result
 
     def _known(self, args: Any) -> list[tuple[Tensor, Origin]]:
-        """The arguments that come of what has begun, with their origins as they are now."""
+        """The arguments that are followed, each with its origin as it is now."""
         found = list[tuple[Tensor, Origin]]()
         for one in args:
             if type(one) in (list, tuple):

@@ -52,8 +52,8 @@ class Addition:
 
 
 class _Birth(NamedTuple):
-    """When a tensor that comes of what was given was made: after so many calls, sites,
-    activations.
+    """When a tensor that depends on the input was made: the number of calls, of sites and of
+    activations before it.
     """
 
     tensor: weakref.ref[Tensor]
@@ -104,7 +104,7 @@ class Summing(_Watch):
         return result
 
     def _viewed(self, tensor: Tensor, given: Sequence[Tensor]) -> _Birth | None:
-        """The birth of what this is another view of; None of what is new or written in place."""
+        """When the base of a view was made; None where the tensor is new or written in place."""
         if any(one is tensor for one in given):
             return None
         storage = tensor.untyped_storage().data_ptr()
@@ -143,8 +143,8 @@ class Summing(_Watch):
         return tensor if tensor.ndim == 2 and tensor.shape[0] in counts else None
 
     def _summands(self, one: Any, other: Any) -> tuple[_Birth, Tensor, Tensor, bool] | None:
-        """(birth of what stood there, it, what is added, whether that comes of what was given);
-        both (token, dim).
+        """(when the residual stream's operand was made, that operand, the operand added to it, and
+        whether the latter depends on the input); both operands (token, dim).
         """
         rows, more = self._tokens(one), self._tokens(other)
         if rows is None or more is None or rows.shape != more.shape:

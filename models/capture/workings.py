@@ -29,7 +29,7 @@ LARGEST = 2**22
 """Of a tensor with more entries than this only the shape is told."""
 
 MOST = 2**25
-"""Entries that are kept in all: where a network is one large module, all of it is watched."""
+"""Entries that are kept at most: a network that is one large module is watched whole."""
 
 AFTER = 16
 """So many calls are noted after the site."""

@@ -20,7 +20,7 @@ NOISE = 0.01
 
 
 def imputed(picture: Tensor, hidden: Tensor, noise: float = NOISE, seed: int = 0) -> Tensor:
-    """The picture with its hidden pixels solved from their neighbours, plus Gaussian noise.
+    """The picture with its hidden pixels filled in from their neighbours, plus Gaussian noise.
 
     picture: (channel, row, column). hidden: bool (row, column), or (number, row, column) for as
     many pictures: (number, channel, row, column). Where all is hidden nothing is known, and the

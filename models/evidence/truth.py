@@ -27,7 +27,7 @@ class Truth:
 
 
 def agreement(values: Tensor, mask: Tensor, tolerance_px: float = TOLERANCE_PX) -> Truth:
-    """A map and a mask, both (row, column) over the same pixels; the mask bool.
+    """A map and a boolean mask, both (row, column) over the same pixels.
 
     Of several highest places the one nearest to the mask's own middle does not count for more:
     the first in reading order is taken. Raises ValueError where the mask is empty or the shapes

@@ -139,7 +139,7 @@ def _check(
         raise ValueError(f"there is no measure {measure!r}; valid: {', '.join(MEASURES)}")
     for name, value in said.items():
         if value is not None and measure not in HEEDED[name]:
-            raise ValueError(f"{measure} does not heed {name}; {' and '.join(HEEDED[name])} do")
+            raise ValueError(f"{measure} takes no {name}; {' and '.join(HEEDED[name])} do")
     fill, steps, protocol = (said[name] for name in ("fill", "steps", "protocol"))
     if fill is not None and fill not in FILLS:
         raise ValueError(f"there is no fill {fill!r}; valid: {', '.join(FILLS)}")

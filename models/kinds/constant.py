@@ -1,4 +1,4 @@
-"""Handlers of what makes a tensor out of no tensor's values: ramps, zeros, meshes."""
+"""Handlers of calls that make a tensor from no other one: arange, zeros, meshgrid."""
 
 from __future__ import annotations
 

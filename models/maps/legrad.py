@@ -1,4 +1,4 @@
-"""LeGrad: what of each layer's attention the class would gain from (Bousselham et al. 2024).
+"""LeGrad: from which attention of each layer the class would gain (Bousselham et al. 2024).
 
 arXiv 2404.03214: the network's own norm and head score every layer's mean token, sˡ; the map of a
 layer is the mean over heads and queries of (∂sˡ/∂Aˡ)⁺, and the map the mean over layers.

@@ -295,14 +295,14 @@ class Method:
         """Every option with its value, the default where none is given.
 
         given: text, or values as JSON has them. Raises BadOption for a name that the map does not
-        heed and for a value that it cannot have.
+        take and for a value that it cannot have.
         """
         known = {option.name: option for option in self.options}
         for name in given:
             if name not in known:
-                heeded = ", ".join(known) or "no options"
+                taken = ", ".join(known) or "no options"
                 raise BadOption(
-                    f"{self.name} does not heed {name[:50]!r}; it heeds {heeded}."
+                    f"{self.name} takes no {name[:50]!r}; it takes {taken}."
                     f"{did_you_mean(name, known)}",
                     valid=known,
                 )

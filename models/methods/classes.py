@@ -1,4 +1,4 @@
-"""How a map for a class is made: which class, the passes it takes, and what is told of it."""
+"""How a map for a class is made: which class, which passes it takes, and its sentence."""
 
 from __future__ import annotations
 

@@ -60,6 +60,6 @@ def options() -> tuple[Option, ...]:
     return tuple(named.values())
 
 
-def heeding(option: str) -> tuple[str, ...]:
-    """The names of the maps that heed an option."""
+def taking(option: str) -> tuple[str, ...]:
+    """The names of the maps that take an option."""
     return tuple(one.name for one in METHODS if option in {own.name for own in one.options})

@@ -66,11 +66,10 @@ def _make_warped(subject: Subject, chosen: Options) -> Made:
     return Made(Map(output, ("channel", "row", "column"), None, sentence), about)
 
 
-def _sentence(key: str, told: str, subject: Subject) -> Phrase:
+def _sentence(key: str, english: str, subject: Subject) -> Phrase:
     from fovea.models.methods.making.choosing import fitting
 
-    layer = fitting(subject, KINDS).layer
-    return Phrase(key, f"Spatial transformer {{layer}}: {told}", {"layer": layer})
+    return Phrase(key, english, {"layer": fitting(subject, KINDS).layer})
 
 
 def _method(
@@ -82,7 +81,7 @@ def _method(
     paper: str,
     *,
     make: Callable[[Subject, Options], Made],
-    told: str,
+    sentence: str,
     order: int,
     first: int | None = None,
 ) -> Method:
@@ -96,7 +95,7 @@ def _method(
         options=(options.SITE, options.LAYER),
         check=check,
         make=make,
-        sentence=partial(_sentence, name, told),
+        sentence=partial(_sentence, name, sentence),
         kinds=KINDS,
         on_photo=False,
         order=order,
@@ -112,7 +111,7 @@ GRID = _method(
     "(x, y) = θ·(x′, y′, 1), the source point of each output cell, −1…1",
     "Jaderberg et al. 2015, eq. 1",
     make=_make_grid,
-    told="where each cell of its output is read from",
+    sentence="Spatial transformer {layer}: where each cell of its output is read from",
     order=50,
     first=30,
 )
@@ -124,6 +123,6 @@ WARPED = _method(
     "V = the input U sampled at the grid's points, bilinear",
     "Jaderberg et al. 2015, eq. 3 and 5",
     make=_make_warped,
-    told="what it passes on",
+    sentence="Spatial transformer {layer}: what it passes on",
     order=60,
 )

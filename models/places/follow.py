@@ -248,7 +248,7 @@ class Follow(TorchFunctionMode):
         return rules.of_rows(within, result)
 
     def _attended(self, before: list[Shadow], within: list[Shadow], result: Tensor) -> Shadow:
-        """What comes out lies where the queries are; where those are not of the photo, nowhere."""
+        """The output stands where the queries do; nowhere, where those are not of the photo."""
         queries = within[0]
         if queries is None:
             known = [shadow for shadow in within if isinstance(shadow, Cells)]

@@ -1,4 +1,4 @@
-"""How the cells of a tensor's entries change as the tensor does: one rule for a kind of function.
+"""How a tensor's cells change when a function changes the tensor: one rule per kind of function.
 
 Rules take the shadows of a call's arguments and return that of its result, LOST where they cannot
 tell. They never look at values, only at which entry came from where.

@@ -61,8 +61,8 @@ def planned(analysis: Analysis, subject: Subject, asked: Asked) -> Callable[[Pas
 def _check(analysis: Analysis, asked: Asked) -> None:
     for name in ("fill", "steps", "protocol", "mask"):
         if getattr(asked, name) is not None and asked.measure not in HEEDED[name]:
-            heeding = " and ".join(HEEDED[name])
-            raise BadOption(f"{asked.measure} does not heed {name!r}; {heeding} do.")
+            taking = " and ".join(HEEDED[name])
+            raise BadOption(f"{asked.measure} takes no {name!r}; {taking} do.")
     if asked.measure == "truth" and asked.mask is None:
         raise BadOption(
             "truth needs a mask: what is there on the photo.",

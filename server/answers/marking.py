@@ -75,8 +75,8 @@ def marking(
             hint=f"These are: {', '.join(one.name for one in registry.METHODS if one.on_photo)}.",
         )
     given = dict(options)
-    heeds = {option.name for option in named.options}
-    if target is not None and named.for_class and "target" in heeds and "target" not in given:
+    takes = {option.name for option in named.options}
+    if target is not None and named.for_class and "target" in takes and "target" not in given:
         given["target"] = target
     read = named.read(given)
     if not read.get("site") and read.get("layer") is None and (why := named.reason(subject)):

@@ -1,4 +1,4 @@
-"""What the models refuse with, as problems: one table for HTTP and for the command line."""
+"""From errors of `models` to problems: one table for HTTP and for the command line."""
 
 from __future__ import annotations
 

@@ -71,11 +71,9 @@ def planned(analysis: Analysis, subject: Subject, asked: Asked) -> Callable[[Pas
         return _planned_patches(analysis, subject, asked, target)
     for name in ("block", "stride", "map", "options"):
         if getattr(asked, name) != getattr(Asked("heads"), name):
-            raise BadOption(
-                f"A sweep over {asked.over} does not heed {name!r}; one of patches does."
-            )
+            raise BadOption(f"A sweep over {asked.over} takes no {name!r}; one of patches does.")
     if asked.fill != "mean":
-        raise BadOption(f"A sweep over {asked.over} does not heed 'fill'; one of patches does.")
+        raise BadOption(f"A sweep over {asked.over} takes no 'fill'; one of patches does.")
     try:
         sweep = parts_of(analysis.trace, asked.over, asked.site)
     except RefusedEdit as error:

@@ -1,4 +1,4 @@
-"""Which map is asked for: its name, the options it heeds, and the way to its values.
+"""Which map is asked for: its name, the options it takes, and the way to its values.
 
 What there is stands in the registry of maps; the values are made by what makes them for the API.
 """
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from fovea.server.engine.analysis import Analysis
     from fovea.server.engine.engine import Engine
 
-HEEDED: dict[str, tuple[str, ...]] = {
+TAKEN: dict[str, tuple[str, ...]] = {
     method.name: tuple(option.name for option in method.options) for method in registry.METHODS
 }
 """Every map with the options that change it; naming another one ends the command."""
 
 
 def _listed() -> str:
-    """A paragraph a map: its name, what it is and the options that it heeds."""
-    width = max(map(len, HEEDED)) + 4
+    """A paragraph a map: its name, what it is and the options that it takes."""
+    width = max(map(len, TAKEN)) + 4
     lines = ["maps:"]
     for method in registry.METHODS:
-        heeds = ", ".join(f"--{name}" for name in HEEDED[method.name])
-        told = f"{method.summary}{f' ({heeds})' if heeds else ''}"
+        takes = ", ".join(f"--{name}" for name in TAKEN[method.name])
+        told = f"{method.summary}{f' ({takes})' if takes else ''}"
         lines += textwrap.wrap(
             told,
             96,
@@ -116,30 +116,30 @@ def given_beside(options: argparse.Namespace, without: Collection[str]) -> dict[
 
 def each(options: argparse.Namespace) -> list[argparse.Namespace]:
     """The options of every map that is asked for: its name in `map`, and of the options of maps
-    only those that it heeds. Where none is named, one with `map` None.
+    only those that it takes. Where none is named, one with `map` None.
 
-    Ends the command where a map does not exist, where no map heeds an option that was named, or
+    Ends the command where a map does not exist, where no map takes an option that was named, or
     where one cannot have its value.
     """
     maps = list(dict.fromkeys(options.maps or [None]))
     for name in maps:
-        if name is not None and name not in HEEDED:
+        if name is not None and name not in TAKEN:
             raise Stop(
-                f"there is no map {name!r}.{meant(name, HEEDED)} Valid: {', '.join(HEEDED)}.", USAGE
+                f"there is no map {name!r}.{meant(name, TAKEN)} Valid: {', '.join(TAKEN)}.", USAGE
             )
     named = given(options)
     for name in named if options.maps else ():
-        if not any(name in HEEDED[one] for one in maps):
-            heeding = ", ".join(registry.heeding(name))
-            raise Stop(f"--{name} is for {heeding}; not for {', '.join(maps)}.", USAGE)
+        if not any(name in TAKEN[one] for one in maps):
+            taking = ", ".join(registry.taking(name))
+            raise Stop(f"--{name} is for {taking}; not for {', '.join(maps)}.", USAGE)
     _check_names(options)
     _check_values(named)
     return [_of_map(options, one) for one in maps]
 
 
 def _of_map(options: argparse.Namespace, name: str | None) -> argparse.Namespace:
-    """The options without those that the map does not heed."""
-    others = () if name is None else [one for one in given(options) if one not in HEEDED[name]]
+    """The options without those that the map does not take."""
+    others = () if name is None else [one for one in given(options) if one not in TAKEN[name]]
     return argparse.Namespace(**{**vars(options), **dict.fromkeys(others), "map": name})
 
 
@@ -165,7 +165,7 @@ async def with_map(
 ) -> argparse.Namespace:
     """The options with a map's name: the first that the network can have where none is named.
 
-    Ends the command where that map does not heed an option that was named; raises MapNotPossible
+    Ends the command where that map does not take an option that was named; raises MapNotPossible
     where the network can have none.
     """
     from fovea.server.answers.subject import learned_of
@@ -177,9 +177,9 @@ async def with_map(
     if first is None:
         raise MapNotPossible(f"{analysis.model.id} has nothing that attends, so there is no map.")
     for name in given(options):
-        if name not in HEEDED[first.name]:
-            heeding = ", ".join(registry.heeding(name))
-            raise Stop(f"--{name} is for {heeding}; not for {first.name}.", USAGE)
+        if name not in TAKEN[first.name]:
+            taking = ", ".join(registry.taking(name))
+            raise Stop(f"--{name} is for {taking}; not for {first.name}.", USAGE)
     return _of_map(options, first.name)
 
 

@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def complete(whole: Parser) -> None:
-    """Answers the shell that asks how a line could go on, where argcomplete is installed."""
+    """Completes the line for the shell that asks, where argcomplete is installed."""
     if "_ARGCOMPLETE" not in os.environ:
         return
     try:

@@ -76,7 +76,7 @@ def settings_for(options: argparse.Namespace, **overrides: Any) -> Settings:
 
 
 def catalogue(settings: Settings | None = None) -> Catalog:
-    """The models that these settings, or else the environment's, make available."""
+    """The catalogue for these settings, or for those of the environment."""
     from fovea.models.catalog.catalog import Catalog
     from fovea.server.settings import load
 

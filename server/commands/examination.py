@@ -105,8 +105,8 @@ def _layout(site: Site) -> str:
 
 def _map(subject: Subject, method: Method, variant: str | None) -> dict[str, Any]:
     """Whether the network can have a map, and why not."""
-    heeds = "variant" in {option.name for option in method.options}
-    name = f"{method.name} ({variant})" if heeds and variant is not None else method.name
+    takes = "variant" in {option.name for option in method.options}
+    name = f"{method.name} ({variant})" if takes and variant is not None else method.name
     reason = method.reason(subject)
     told = None if reason is None else str(reason)
     return {"name": name, "possible": reason is None, "reason": told}

@@ -9,7 +9,7 @@ from fovea.server.commands.cli import command_parsers, parser
 
 
 def maps() -> str:
-    """Markdown, a row a map with the options that it heeds."""
+    """Markdown, a row a map with the options that it takes."""
     rows = ["| map | what it is | options |", "|---|---|---|"]
     for method in METHODS:
         options = ", ".join(f"`--{option.name}`" for option in method.options)

@@ -1,4 +1,4 @@
-"""Around a forward pass: from what was sent to the input, from the output to what is kept."""
+"""Before and after a forward pass: from a request to the input, from the output to an Analysis."""
 
 from __future__ import annotations
 

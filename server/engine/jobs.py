@@ -54,7 +54,7 @@ Work = Callable[[Report, Callable[[], bool]], None]
 
 
 class Meter:
-    """How fast something comes in, over the last few seconds. Used by two threads."""
+    """The rate of a transfer over the last few seconds; two threads may use it."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock, self._lock = clock, Lock()

@@ -30,7 +30,7 @@ log = logging.getLogger("fovea.models")
 LOADERS = 2
 DOWNLOAD: Kind = "download"
 LONGEST_NAME = 200
-"""Bytes; no model has a longer one, and no file system takes much more."""
+"""Bytes of a model id; file systems take hardly more."""
 
 
 class Shelf:

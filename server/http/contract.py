@@ -22,9 +22,12 @@ EVERYWHERE = {
 }
 """What any operation of the API may answer besides its own."""
 
+OF_A_BODY = {"400": "The body cannot be read"}
+OF_A_FORMAT = {"406": "There is no such representation"}
+
 
 def document(app: FastAPI, settings: Settings) -> None:
-    """Gives the application an `openapi` that tells all of it, for the prefix it is asked under."""
+    """Makes the application's `openapi` complete, addresses under the prefix of a request."""
     original = app.openapi
     del settings
 
@@ -63,7 +66,12 @@ def _complete(operation: dict[str, Any], *, guarded: bool) -> None:
             _say_default(parameter)
     if guarded:
         operation["security"] = [{"token": []}, {}]
-        for status, told in EVERYWHERE.items():
+        others = dict(EVERYWHERE)
+        if "requestBody" in operation:
+            others |= OF_A_BODY
+        if any(one["name"] == "format" for one in operation.get("parameters", ())):
+            others |= OF_A_FORMAT
+        for status, told in others.items():
             answers.setdefault(status, {"description": told, "content": PROBLEM})
 
 

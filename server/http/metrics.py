@@ -1,4 +1,4 @@
-"""What Prometheus may know: counts and times, no photo, no name of one."""
+"""Metrics for Prometheus: counts and times, never a photo or the name of one."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def sent(content: bytes, media_type: str) -> Sent:
 
 
 def edition(folder: Path) -> Edition:
-    """What stands in the folder now, looked at anew: made again when a file has changed."""
+    """The entries of the folder as it is now; a file that has changed is read again."""
     found = (path for path in folder.rglob("*") if path.suffix in TYPES)
     stamp = tuple((str(path), path.stat().st_mtime_ns) for path in sorted(found))
     return _edition(folder, stamp)

@@ -26,7 +26,7 @@ def _of(dependant: Dependant) -> set[str]:
 
 
 def check_parameters(request: Request, more: Iterable[str] = ()) -> None:
-    """Raises InvalidParameter for a query parameter that nothing heeds, or that is given twice.
+    """Raises InvalidParameter for a query parameter that is unknown here, or given twice.
 
     more: what the address takes besides what its route declares.
     """

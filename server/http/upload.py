@@ -53,7 +53,7 @@ STALLED_BYTES = 32_768
 
 @dataclass(eq=False, slots=True)
 class Upload:
-    """The photo's bytes or the sentence; the model and the search where the body names them.
+    """The photo's bytes or the sentence, and the model and search settings that the body names.
 
     search: of SEARCHED what the body says.
     """
@@ -139,7 +139,7 @@ async def read(request: Request, uploads: Budget, max_bytes: int) -> AsyncIterat
 
 
 async def chunks(request: Request, uploads: Budget) -> AsyncIterator[bytes]:
-    """The body as it comes; gives up a stalled one where others wait for its memory."""
+    """The body, piece by piece; a stalled upload is given up where others wait for its memory."""
     stream = aiter(request.stream())
     since, received = monotonic(), 0
     waiting: asyncio.Future[bytes] | None = None

@@ -1,4 +1,4 @@
-"""Bodies that ask for something: a key that nothing heeds is refused, with the closest."""
+"""Bodies that ask for something: an unknown key is refused, with the closest."""
 
 from __future__ import annotations
 

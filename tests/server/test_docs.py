@@ -108,3 +108,17 @@ def test_the_examples_are_what_the_schemas_say() -> None:
     schemas.SamplingGrid.model_validate(examples.GRID)
     for array in (examples.ATTENTION, examples.GATE, examples.FEATURES, examples.ROLLOUT):
         schemas.NamedArray.model_validate(array)
+
+
+def test_answers_to_broken_bodies_and_absent_formats_are_documented(
+    app: FastAPI, site: Running
+) -> None:
+    paths = app.openapi()["paths"]
+    for path, operations in paths.items():
+        for operation in operations.values():
+            named = {one["name"] for one in operation.get("parameters", ())}
+            assert "format" not in named or "406" in operation["responses"], path
+            assert "requestBody" not in operation or "400" in operation["responses"], path
+    assert site.client.get("/v1/models?format=csv").status_code == 406
+    asked = {"content": b"\xcdN", "headers": {"Content-Type": "application/json"}}
+    assert site.client.post("/v1/analyses", **asked).status_code == 400

@@ -1,6 +1,6 @@
 """A transformers image processor's file (preprocessor_config.json) in this project's own words.
 
-Every key is heeded or refused by name: what is passed over would change what the network sees.
+Every key is followed or refused by name: what is passed over would change what the network sees.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "deit": {"do_center_crop": True, "resample": 3, "crop_size": 224},
     "dpt": {"resample": 3},
 }  # fmt: skip
-"""What a processor does where its file does not say, by the start of its name in small letters."""
+"""Defaults of processors, by the start of their name in lower case."""
 
 OF_THE_SHORT_SIDE = ("levit", "poolformer", "convnext", "mobilevit", "bit", "clip", "mobilenet",
                      "chinese", "dinov2", "siglip2")  # fmt: skip

@@ -121,7 +121,7 @@ def _receive(remote: Remote, part: Path, progress: Progress, stopped: Callable[[
 
 @contextmanager
 def _opened(url: str, headers: dict[str, str]) -> Iterator[Any]:
-    """The hub's answer. Broken where there is none, or one that another attempt may better."""
+    """The hub's answer; raises Broken where there is none, or where a retry may succeed."""
     request = get_session().stream(
         "GET", url, headers=headers, timeout=SILENCE_S, follow_redirects=True
     )

@@ -132,7 +132,7 @@ _NEXT = {
     "conv2d": ("projected", "the heads' outputs, mixed by the output matrix", "y = W_O o + b"),
     "add": ("added", "and added to what was there before", "x + y"),
 }
-"""By the name of the torch function: what is told of a call after the weighted sum."""
+"""The step of a call after the weighted sum, by the name of the torch function."""
 
 _FURTHER = ("layer", "a further layer", "W y + b")
 

@@ -120,7 +120,7 @@ def read(watch: Watch, one: Any, other: Any) -> Operands:
 
 
 def _bounds(watch: Watch, value: Any, factor: Factor | None) -> Bounds:
-    """Between which values an operand lies: a number, a factor, or something learnt."""
+    """The range of an operand: of a number, of a factor, or of learnt values."""
     if isinstance(value, int | float):
         return float(value), float(value)
     if factor is not None:

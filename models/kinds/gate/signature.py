@@ -22,7 +22,7 @@ PER_CHANNEL = "One mask a channel; what is drawn is their mean."
 
 
 def recognise(watch: Watch, product: Product) -> bool | Changed:
-    """Adds a site if the factor is a gate on channels or on places; says whether it is, and what
+    """Adds a site if the factor is a gate on channels or on places; returns whether it is, and what
     multiplies instead where it is edited.
 
     A factor as large as the map is a gate only where something with fewer values is in it: else it

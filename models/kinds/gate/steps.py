@@ -168,7 +168,7 @@ OPERATIONS: Mapping[str, Callable[[Operation], Words]] = {
     "hardsigmoid": _fixed("hard sigmoid", "a factor between 0 and 1", "clip(z/6 + 1/2, 0, 1)"),
     "softmax": _fixed("softmax", "factors that sum to 1 over the branches", "exp(z) / Σ exp(z)"),
 }
-"""By the name of the torch function: what is told of a call of it. Views are not told."""
+"""By the name of the torch function: the step that a call of it is. Views are no steps."""
 
 
 def _scaled(gate: Gate) -> Step:

@@ -36,10 +36,10 @@ async def _options(
 ) -> dict[str, object]:
     """The options of the map that is asked for, as text; raises UnknownMethod and BadOption."""
     own = registry.method(method)
-    heeded = [option.name for option in own.options]
-    check_parameters(request, heeded)
+    taken = [option.name for option in own.options]
+    check_parameters(request, taken)
     given: dict[str, object] = {
-        name: value for name, value in request.query_params.items() if name in heeded
+        name: value for name, value in request.query_params.items() if name in taken
     }
     own.read(given)
     return given
@@ -52,7 +52,7 @@ _OPTIONS = [
         "required": False,
         "schema": dict(option.schema),
         "description": ": ".join(
-            (", ".join(registry.heeding(option.name)), option.schema["description"])
+            (", ".join(registry.taking(option.name)), option.schema["description"])
         ),
     }
     for option in registry.options()

@@ -185,7 +185,7 @@ def test_a_map_of_what_was_learnt_changes_without_it() -> None:
     ("said", "why"),
     [
         ({"measure": "delete"}, "valid: deletion"),
-        ({"measure": "road", "steps": 5}, "does not heed steps"),
+        ({"measure": "road", "steps": 5}, "takes no steps"),
         ({"fill": "gray"}, "valid: mean"),
         ({"fill": "grey"}, "preprocessing"),
         ({"protocol": "rice"}, "valid: rise"),

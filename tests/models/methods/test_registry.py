@@ -158,8 +158,8 @@ def test_an_unknown_map_names_the_closest() -> None:
 @pytest.mark.parametrize(
     ("name", "given", "why"),
     [
-        ("rollout", {"discrad": 0.5}, r"does not heed 'discrad'.*Did you mean 'discard'"),
-        ("rollout", {"target": "cat"}, r"does not heed 'target'; it heeds fusion"),
+        ("rollout", {"discrad": 0.5}, r"takes no 'discrad'.*Did you mean 'discard'"),
+        ("rollout", {"target": "cat"}, r"takes no 'target'; it takes fusion"),
         ("rollout", {"fusion": "all"}, r"valid: mean, max, min"),
         ("rollout", {"discard": "1"}, r"valid: 0 to 0.99"),
         ("rollout", {"discard": "nan"}, "is no number"),

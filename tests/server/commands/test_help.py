@@ -38,7 +38,7 @@ def test_each_command_has_examples_that_parse(capsys: pytest.CaptureFixture[str]
 
 
 def test_every_map_of_the_server_is_offered() -> None:
-    assert tuple(asking.HEEDED) == NAMES
+    assert tuple(asking.TAKEN) == NAMES
     assert all(name in asking.MAPS for name in NAMES)
     page = (ROOT / "docs/cli.md").read_text("utf-8")
     assert reference.maps() in page
@@ -52,9 +52,9 @@ def test_the_page_has_every_option_of_every_command() -> None:
 
 
 def test_every_option_of_a_map_can_be_said() -> None:
-    heeded = {name for names in asking.HEEDED.values() for name in names}
+    taken = {name for names in asking.TAKEN.values() for name in names}
     options = parser().parse_args(["explain", "x.jpg", "-o", "x.png"])
-    assert heeded <= set(vars(options))
+    assert taken <= set(vars(options))
     given: argparse.Namespace = parser().parse_args(
         ["explain", "x.jpg", "-o", "x.png", "--map", "rollout", "--discard", "0.5"]
     )
