@@ -100,15 +100,15 @@ def given(options: argparse.Namespace) -> dict[str, object]:
 
 
 def given_beside(options: argparse.Namespace, without: Collection[str]) -> dict[str, object]:
-    """The same for one map that is named in `map`; ends the command where it heeds one not.
+    """The same for one map that is named in `map`; ends the command where it does not take one of them.
 
     without: what the command has a word of its own for.
     """
     named = {name: value for name, value in given(options).items() if name not in without}
     for name in named:
-        if options.map in HEEDED and name not in HEEDED[options.map]:
-            heeding = ", ".join(registry.heeding(name))
-            raise Stop(f"--{name} is for {heeding}; not for {options.map}.", USAGE)
+        if options.map in TAKEN and name not in TAKEN[options.map]:
+            taking = ", ".join(registry.taking(name))
+            raise Stop(f"--{name} is for {taking}; not for {options.map}.", USAGE)
     _check_names(options)
     _check_values(named)
     return named
