@@ -14,7 +14,7 @@ from fovea.models.evidence.fills import FILLS
 from fovea.models.evidence.random_weights import layers_of, randomised
 from fovea.models.geometry import Geometry
 from fovea.models.judging import measures
-from fovea.models.judging.measures import TAKEN, MEASURES, SEED, Measure, Weighed, mask_of_boxes
+from fovea.models.judging.measures import MEASURES, SEED, TAKEN, Measure, Weighed, mask_of_boxes
 from fovea.models.judging.subject import Looked, MapLike, look, values_of
 from fovea.models.preprocessing import Preprocessing
 from fovea.models.records import Map

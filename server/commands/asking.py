@@ -100,7 +100,7 @@ def given(options: argparse.Namespace) -> dict[str, object]:
 
 
 def given_beside(options: argparse.Namespace, without: Collection[str]) -> dict[str, object]:
-    """The same for one map that is named in `map`; ends the command where it does not take one of them.
+    """The same for one map that is named in `map`; ends the command for another option.
 
     without: what the command has a word of its own for.
     """
