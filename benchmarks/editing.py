@@ -8,8 +8,11 @@ width and heads with three of its twelve layers; the sweep finds the sites itsel
 
 from __future__ import annotations
 
+import asyncio
+import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,10 +26,18 @@ from fovea.models.editing.run import edited
 from fovea.models.edits import Edit, block, off
 from fovea.models.places.layout import survey
 from fovea.models.running.inference import run
+from fovea.server.answers.subject import learned_of
+from fovea.server.commands.common import catalogue
+from fovea.server.commands.session import loaded, looking
+from fovea.server.engine.conclude import to_input
+from fovea.server.settings import load as load_settings
+from fovea.server.wire import schemas
 
 NETWORK, PX = "vit_small_patch14_dinov2", 518
 SWEPT, LAYERS = "vit_base_patch16_224", 3
 ROUNDS = 3
+VIT_TI = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
+PHOTO = Path("frontend/samples/sunflower.jpg")
 
 EDITS: dict[str, tuple[Edit, ...]] = {
     "plain": (),
@@ -80,8 +91,33 @@ def _sweep() -> tuple[int, float]:
     return passes, sweep.against(forward)
 
 
+async def _answers(model: str) -> tuple[float, float]:
+    """Median milliseconds of CPU time: of a plain pass, and from edits to the answer's JSON."""
+    settings = load_settings()
+    passes, answers = [], []
+    async with looking(catalogue(settings), settings) as engine:
+        await loaded(engine, model)
+        analysis = await engine.analyse(PHOTO.read_bytes(), model)
+        await learned_of(engine, analysis)
+        network = engine.shelf.loaded(model)
+        assert network is not None
+        inputs, _ = to_input(analysis.photo, network.spec)
+        for turn in range(12):
+            begun = time.process_time()
+            with torch.inference_mode():
+                network.module(inputs)
+            between = time.process_time()
+            site = analysis.trace.sites[-1 - turn % 6].id
+            kept = await engine.edited(analysis, (off(site, heads=[turn // 6]),))
+            subject = await learned_of(engine, kept)
+            schemas.analysis(kept, subject, analysis).model_dump_json()
+            passes.append(between - begun)
+            answers.append(time.process_time() - between)
+    return 1000 * statistics.median(passes), 1000 * statistics.median(answers)
+
+
 def main() -> None:
-    """Print both tables."""
+    """Print the tables."""
     found = {name: peak(__name__, Asked(name, PX)) for name in EDITS}
     rows = [
         [name, f"{size / 2**20:.1f}", f"{size / found['plain']:.2f}"]
@@ -91,6 +127,21 @@ def main() -> None:
     passes, ratio = _sweep()
     print(table(["sweep over heads", "passes", "of as many passes"],
                 [[f"{SWEPT}, {LAYERS} layers", str(passes), f"{ratio:.2f}"]]))  # fmt: skip
+
+    torch.set_num_threads(1)
+    rows = [
+        [model.split(".")[0], *(f"{one:.0f} ms" for one in asyncio.run(_answers(model)))]
+        for model in ("vit", VIT_TI)
+        if model == "vit" or settings_have_weights()
+    ]
+    print()
+    print(table(["a head switched off", "plain pass", "edit to answer"], rows))
+
+
+def settings_have_weights() -> bool:
+    """Whether the weights folder has the ImageNet ViT."""
+    folder = load_settings().weights_dir
+    return folder is not None and (folder / f"{VIT_TI}.safetensors").is_file()
 
 
 if __name__ == "__main__":

@@ -182,7 +182,7 @@ function keepTheme() {
 function keepTitle() {
   store.on(["analysisData", "samples", "models"], ({ analysisData, samples, sample, models, text }) => {
     if (!analysisData) return;
-    const photo = samples.find((one) => sampleName(one) === sample)?.title ?? "Your photo";
+    const photo = samples.find((one) => sampleName(one) === sample)?.title ?? say("Your photo");
     const model = models.find(({ id }) => id === analysisData.model)?.title ?? analysisData.model;
     document.title = `${text != null ? `“${text}”` : photo} · ${model} · Fovea`;
   });

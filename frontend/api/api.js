@@ -192,6 +192,11 @@ export async function projections(id, siteId) {
   return parseSafetensors(await bytes(`${site(id, siteId)}/projections`, "application/vnd.safetensors"));
 }
 
+/** The same, with the values and the outputs. @param {string} id @param {string} siteId */
+export async function projectionsAndValues(id, siteId) {
+  return parseSafetensors(await bytes(`${site(id, siteId)}/projections${query({ values: "true" })}`, "application/vnd.safetensors"));
+}
+
 /** The whole matrix of an attention site, (head, query, key). @param {string} id @param {string} siteId */
 export async function attentionMatrix(id, siteId) {
   const path = `${site(id, siteId)}/attention${query({ query: "all", head: "all" })}`;

@@ -43,7 +43,7 @@ export async function openChapter(root, frame, slug, still) {
     address: frame.address,
     /** @param {Record<string, any>} patch */
     set(patch) {
-      state = { ...state, ...patch };
+      state = chapter.changed ? chapter.changed(state, patch) : { ...state, ...patch };
       draw();
       look();
     },
@@ -107,7 +107,7 @@ export async function openChapter(root, frame, slug, still) {
   /** @param {import("./types.js").ChapterStep} one */
   function step({ id, formula, worked, bars }) {
     const drawn = bars && FIGURES.bars({ ...figures, numbers: () => numbers });
-    if (drawn && bars) following.push(() => drawn.update({ values: bars(data, state, looked) ?? [], caption: id === undefined ? "" : `bars-${id}` }));
+    if (drawn && bars) following.push(() => drawn.update({ values: bars(data, state, looked) ?? [], name: "numbers" }));
     return h(
       "li",
       { "data-step": id },

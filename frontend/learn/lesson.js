@@ -1,7 +1,7 @@
 // What the lesson holds: the photo, which stays the same from chapter to chapter, and the server's answers about it.
 
 import * as api from "../api/api.js";
-import { sampleFor, sampleName } from "../api/samples.js";
+import { kindOfModel, sampleFor, sampleName } from "../api/samples.js";
 import { fromMatrix, fromProjections } from "../sites/attention_rows.js";
 
 /** @typedef {import("./types.js").Answer} Answer */
@@ -40,6 +40,8 @@ export class Lesson {
     this.own = null;
     /** The chosen sample; the network's own where it does not suit. @type {string | null} */
     this.sample = null;
+    /** The first sample that was shown, while none is chosen: it stays where it suits. @type {string | null} */
+    this.shown = null;
     this.sentence = "the black dog follows a white cat";
     /** @type {Map<string, Promise<any>>} */
     this.kept = new Map();
@@ -73,7 +75,11 @@ export class Lesson {
   /** The photo that a network is shown: one's own, the chosen sample, or one that suits. @param {string} network @returns {Promise<Photo>} */
   async photoFor(network) {
     if (this.own) return this.own;
-    const sample = sampleFor(network, { samples: this.samples, models: this.models }, this.sample);
+    const { samples, models } = this;
+    const kind = kindOfModel(network, samples);
+    const chosen = samples.find((one) => sampleName(one) === this.sample && one.kind === kind);
+    const sample = chosen ?? sampleFor(network, { samples, models }, this.shown);
+    if (sample.kind === "photo") this.shown ??= sampleName(sample);
     return this.remember(`sample ${sample.file}`, async () => {
       const blob = await api.samplePhoto(sample.file, new AbortController().signal);
       return { name: sampleName(sample), blob, url: URL.createObjectURL(blob), own: false };
@@ -137,6 +143,12 @@ export class Lesson {
       const scale = Number(metadata.scale);
       return { source: fromProjections(tensors, scale), tensors, scale };
     });
+  }
+
+  /** Queries, keys, values and outputs of an attention, (head, token, head_dim). @param {Analysis} analysis @param {Site} site */
+  async matrices(analysis, site) {
+    const { tensors } = await this.remember(`${analysis.id} ${site.id} values`, () => api.projectionsAndValues(analysis.id, site.id));
+    return tensors;
   }
 
   /** @param {Analysis} analysis @param {Site} site @param {number} channel */

@@ -37,7 +37,7 @@ export function rich(text, numbers, address) {
 export const withNumbers = (text, numbers) =>
   text.split(/(\{\w+(?:\|\w+)?\})/).flatMap((piece) => {
     const live = /^\{(\w+)(?:\|(\w+))?\}$/.exec(piece);
-    return live ? [liveNumber(live[1], live[2] ?? "number", numbers)] : formulaOf(piece);
+    return live ? [liveNumber(live[1], live[2] ?? "number", numbers)] : formulaOf(piece.replace(/_(\d+)/g, "_($1)"));
   });
 
 /** @param {string} name @param {string} format @param {Numbers | null} numbers */

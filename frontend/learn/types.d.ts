@@ -38,6 +38,8 @@ export type Chapter = {
   load: (lesson: import("./lesson.js").Lesson) => Promise<any>;
   /** What the server is asked again whenever the state changes; null where nothing is. */
   look?: (lesson: import("./lesson.js").Lesson, data: any, state: State) => Promise<any>;
+  /** What a change makes of the state, where it is more than the change itself. */
+  changed?: (state: State, patch: State) => State;
   numbers: (data: any, state: State, looked: any) => Numbers;
   controls?: (data: any, state: State, looked: any) => Spec[];
   figures: (data: any, state: State, looked: any) => Spec[];

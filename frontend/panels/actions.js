@@ -1,5 +1,6 @@
 // The page's own actions: compare, export, copy the link, theme, help.
 
+import { say } from "../language/language.js";
 import { h } from "../ui/dom.js";
 import { icon } from "../ui/icons.js";
 
@@ -21,13 +22,13 @@ export function mountActions(root, { store, session }, help, compare, layers) {
     );
   root.append(
     told,
-    button("compare", "compare", "Compare networks on this photo", compare.open),
-    button("export", "export", "Export: pictures, numbers, commands", async () => (await figures()).open()),
-    button("link", "link", "Copy a link to this view", () => copy()),
-    button("theme", "theme", "Theme: as the system", () =>
+    button("compare", "compare", say("Compare networks on this photo"), compare.open),
+    button("export", "export", say("Export: pictures, numbers, commands"), async () => (await figures()).open()),
+    button("link", "link", say("Copy a link to this view"), () => copy()),
+    button("theme", "theme", say("Theme: as the system"), () =>
       store.set({ theme: NEXT_THEME[store.get().theme] }),
     ),
-    button("help", "help", "Keys and help", help.open),
+    button("help", "help", say("Keys and help"), help.open),
   );
 
   /** @type {ReturnType<typeof import("./parts/figures.js")["mountFigures"]> | null} */
@@ -45,15 +46,15 @@ export function mountActions(root, { store, session }, help, compare, layers) {
 
   async function save() {
     const { exportShown } = await import("../view/export.js");
-    if (await exportShown({ store, session })) tell("Saved");
+    if (await exportShown({ store, session })) tell(say("Saved"));
   }
 
   async function copy() {
     try {
       await navigator.clipboard.writeText(location.href);
-      tell("Link copied");
+      tell(say("Link copied"));
     } catch {
-      tell("The link is in the address bar");
+      tell(say("The link is in the address bar"));
     }
   }
 
@@ -65,7 +66,7 @@ export function mountActions(root, { store, session }, help, compare, layers) {
   const themeButton = root.querySelector("#theme");
   const name = () => {
     const { theme } = store.get();
-    const text = `Theme: ${theme === "system" ? "as the system" : theme}`;
+    const text = { system: say("Theme: as the system"), light: say("Theme: light"), dark: say("Theme: dark") }[theme];
     themeButton?.setAttribute("title", text);
     themeButton?.setAttribute("aria-label", text);
   };

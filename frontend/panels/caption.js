@@ -1,5 +1,6 @@
 // Under the stage: the sentence that says what is drawn, the legend with its numbers, and how it is drawn.
 
+import { say } from "../language/language.js";
 import { COLORMAPS, DIVERGING, gradient, isSigned } from "../paint/colormap.js";
 import { h, put } from "../ui/dom.js";
 import { said, tableOf } from "../sites/drawn.js";
@@ -17,19 +18,19 @@ export function mountCaption(root, { store }) {
   const scale = h("span", { class: "quiet" });
   const here = h("span", { class: "number quiet here", id: "here" });
   const legend = h("div", { class: "legend" }, low, bar, high, scale);
-  const classes = h("ul", { class: "legend class-legend", "aria-label": "Legend", hidden: true });
+  const classes = h("ul", { class: "legend class-legend", "aria-label": say("Legend"), hidden: true });
   const opacity = h("input", {
     type: "range",
     min: 0,
     max: 1,
     step: 0.01,
     id: "opacity",
-    "aria-label": "Opacity of the overlay",
+    "aria-label": say("Opacity of the overlay"),
     oninput: () => store.set({ opacity: Number(opacity.value) }),
   });
   const colormap = h(
     "select",
-    { id: "colormap", "aria-label": "Colormap", onchange: () => store.set({ colormap: colormap.value }) },
+    { id: "colormap", "aria-label": say("Colormap"), onchange: () => store.set({ colormap: colormap.value }) },
     COLORMAPS.map((name) => h("option", { value: name }, name)),
     h("option", { value: DIVERGING, hidden: true }, DIVERGING),
   );
@@ -46,19 +47,19 @@ export function mountCaption(root, { store }) {
   const controls = h(
     "div",
     { class: "drawing" },
-    h("label", { class: "range" }, h("span", { class: "quiet" }, "opacity"), opacity),
+    h("label", { class: "range" }, h("span", { class: "quiet" }, say("opacity")), opacity),
     h(
       "label",
-      { class: "check", title: "Opacity grows with the value, so that the photo shows where there is little; b held: the bare photo" },
+      { class: "check", title: say("Opacity grows with the value, so that the photo shows where there is little; b held: the bare photo") },
       fade,
-      "by value",
+      say("by value"),
     ),
     colormap,
     h(
       "label",
-      { class: "check", title: "Bilinear between patch centres: easier on the eye, less exact" },
+      { class: "check", title: say("Bilinear between patch centres: easier on the eye, less exact") },
       smooth,
-      "smooth",
+      say("smooth"),
     ),
   );
   const clip = h("input", {
@@ -71,10 +72,10 @@ export function mountCaption(root, { store }) {
       "label",
       {
         class: "check",
-        title: "Colours end at the 95th percentile, so that a few peaks do not hide the rest",
+        title: say("Colours end at the 95th percentile, so that a few peaks do not hide the rest"),
       },
       clip,
-      "clip peaks",
+      say("clip peaks"),
     ),
   );
   root.append(h("div", { class: "said" }, sentence, here), h("div", { class: "scale" }, legend, classes, controls));
@@ -98,7 +99,7 @@ export function mountCaption(root, { store }) {
     if (!coloured || mask) return;
     low.textContent = number(picture.low);
     high.textContent = `${clip.checked ? "≥ " : ""}${number(picture.high)}`;
-    scale.textContent = picture.scale + (picture.form === "map" && state.fade === "value" ? " · opacity by value" : "");
+    scale.textContent = picture.scale + (picture.form === "map" && state.fade === "value" ? ` · ${say("opacity by value")}` : "");
   });
 
   store.on(["picture", "hover", "query"], ({ picture, hover }) => {
@@ -108,7 +109,7 @@ export function mountCaption(root, { store }) {
     here.textContent = "";
     if (!picture || !hover || value === undefined) return;
     const plain = picture.form === "mask" ? "" : number(value);
-    here.textContent = `${picture.labels ? "" : "here "}${cellWords(picture, hover)} ${plain}`.trim();
+    here.textContent = (picture.labels ? `${cellWords(picture, hover)} ${plain}` : say("here {value}", { value: `${cellWords(picture, hover)} ${plain}`.trim() })).trim();
     const span = picture.high - picture.low;
     marker.style.left = `${span > 0 ? 100 * Math.min(1, Math.max(0, (value - picture.low) / span)) : 0}%`;
   });

@@ -1,5 +1,6 @@
 // Channels: the gate's factor for every channel as a chart. A channel of the chart is drawn on the photo.
 
+import { say } from "../language/language.js";
 import { drawChart } from "../paint/charts.js";
 import { h } from "../ui/dom.js";
 import { number } from "../ui/format.js";
@@ -12,14 +13,14 @@ export function mountChannels(root, { store, session }) {
   const chosen = h("p", { class: "number", id: "channel" });
   const error = h("p", { class: "note", hidden: true });
   root.append(
-    h("h3", {}, "The gate, channel by channel"),
+    h("h3", {}, say("The gate, channel by channel")),
     chart,
     error,
     chosen,
     h(
       "p",
       { class: "quiet" },
-      "Move over the chart to see a channel's feature map on the photo. 1 lets a channel through unchanged, 0 removes it.",
+      say("Move over the chart to see a channel's feature map on the photo. 1 lets a channel through unchanged, 0 removes it."),
     ),
   );
 
@@ -43,7 +44,7 @@ export function mountChannels(root, { store, session }) {
     const gate = session.peek(`gate ${site.id}`)?.data;
     if (!gate) return;
     const channel = channelOf(state, gate);
-    chosen.textContent = `Channel ${channel}: × ${number(gate[channel])}`;
+    chosen.textContent = say("Channel {channel}: × {gate}", { channel, gate: number(gate[channel]) });
   });
 }
 

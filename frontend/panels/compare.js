@@ -1,5 +1,6 @@
 // Compare: the photo seen by up to four networks side by side, all asked about the same place.
 
+import { say } from "../language/language.js";
 import { endsOf } from "../paint/colormap.js";
 import { comparableSites, firstOf, MOST, moved, outline, paint, suggested } from "../view/comparison.js";
 import { h, put } from "../ui/dom.js";
@@ -33,19 +34,19 @@ export function mountCompare(root, { store, session }) {
   let controller = new AbortController();
   /** @type {[number, number] | null} */
   let asked = null; // a place of the photo, in its pixels
-  const chips = h("div", { class: "chips", role: "group", "aria-label": "Networks to compare" });
+  const chips = h("div", { class: "chips", role: "group", "aria-label": say("Networks to compare") });
   const grid = h("div", { class: "compare-grid" });
   const dialog = h(
     "dialog",
-    { class: "compare", "aria-label": "Compare networks", onclose: () => controller.abort() },
+    { class: "compare", "aria-label": say("Compare networks"), onclose: () => controller.abort() },
     h(
       "div",
       { class: "compare-head" },
-      h("h2", {}, "Compare"),
+      h("h2", {}, say("Compare")),
       chips,
       h(
         "button",
-        { type: "button", class: "button plain", "aria-label": "Close", onclick: () => dialog.close() },
+        { type: "button", class: "button plain", "aria-label": say("Close"), onclick: () => dialog.close() },
         icon("close"),
       ),
     ),
@@ -53,7 +54,7 @@ export function mountCompare(root, { store, session }) {
     h(
       "p",
       { class: "quiet compare-hint" },
-      "Move over a picture to read the same place in all of them; click, or use the arrow keys on one, to ask what that place looks at.",
+      say("Move over a picture to read the same place in all of them; click, or use the arrow keys on one, to ask what that place looks at."),
     ),
   );
   root.append(dialog);
@@ -104,14 +105,14 @@ export function mountCompare(root, { store, session }) {
     const root = h("section", { class: "compare-card", "aria-label": title });
     places.set(model, root);
     grid.append(root);
-    put(root, h("h3", {}, title), h("p", { class: "quiet", role: "status" }, "Looking …"));
+    put(root, h("h3", {}, title), h("p", { class: "quiet", role: "status" }, say("Looking …")));
     markChips();
     try {
       const analysis = await session.analyseWith(model, signal);
       const sites = comparableSites(analysis);
-      if (!sites.length) throw new Error("This network has nothing that lies on the photo.");
+      if (!sites.length) throw new Error(say("This network has nothing that lies on the photo."));
       if (places.get(model) !== root) return; // taken away meanwhile
-      const canvas = h("canvas", { tabindex: 0, role: "img", "aria-label": `${title}: arrow keys ask the next place` });
+      const canvas = h("canvas", { tabindex: 0, role: "img", "aria-label": say("{title}: arrow keys ask the next place", { title }) });
       /** @type {Card} */
       const card = { model, analysis, sites, at: firstOf(sites), map: null, canvas, root };
       cards.set(model, card);
@@ -156,7 +157,7 @@ export function mountCompare(root, { store, session }) {
       h("h3", {}, title),
       h("p", { class: "quiet" }, first ? `${first.label}, ${percent(first.score)}` : (analysis.output && "text" in analysis.output ? analysis.output.text : "")),
       canvas,
-      h("div", { class: "row" }, step(-1, "Site before"), h("span", { class: "site-name" }), step(1, "Site after"), h("span", { class: "number value" })),
+      h("div", { class: "row" }, step(-1, say("Site before")), h("span", { class: "site-name" }), step(1, say("Site after")), h("span", { class: "number value" })),
       h("p", { class: "sentence quiet" }),
     );
   }
@@ -171,11 +172,11 @@ export function mountCompare(root, { store, session }) {
       if (cards.get(model) !== card || card.sites[card.at] !== site) return; // another one was chosen meanwhile
       card.map = map;
       const name = card.root.querySelector(".site-name");
-      const place = `${card.at + 1} of ${card.sites.length}`;
+      const place = say("{at} of {count}", { at: card.at + 1, count: card.sites.length });
       if (name) name.textContent = `${siteTitle(site)} · ${place}`;
       const sentence = card.root.querySelector(".sentence");
       const { low, high } = endsOf(map.values);
-      if (sentence) sentence.textContent = `${map.sentence}. Colours from ${number(low)} to ${number(high)}.`;
+      if (sentence) sentence.textContent = say("{sentence}. Colours from {low} to {high}.", { sentence: map.sentence, low: number(low), high: number(high) });
       draw(card, null);
     } catch (error) {
       if (!signal.aborted) card.root.append(h("p", { class: "note" }, String(error instanceof Error ? error.message : error)));

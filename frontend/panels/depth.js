@@ -1,6 +1,7 @@
 // The strip of sites: one cell a site, in order of execution, glyph by kind, and a bar for the site's number or,
 // of a spatial transformer, where its window lies.
 
+import { say } from "../language/language.js";
 import { h, moveFocus, put, svg } from "../ui/dom.js";
 import { number } from "../ui/format.js";
 import { icon } from "../ui/icons.js";
@@ -13,7 +14,7 @@ export function mountDepth(root, { store }) {
   const strip = h("div", {
     class: "strip",
     role: "radiogroup",
-    "aria-label": "Sites, first to last",
+    "aria-label": say("Sites, first to last"),
     onkeydown: moveFocus,
   });
   const meaning = h("p", { class: "quiet strip-meaning" });
@@ -27,7 +28,7 @@ export function mountDepth(root, { store }) {
       strip,
       cells.size
         ? [...cells.values()]
-        : h("p", { class: "quiet" }, "This model has no site that can be shown."),
+        : h("p", { class: "quiet" }, say("This model has no site that can be shown.")),
     );
   });
 

@@ -13,9 +13,9 @@ export function mountHeads(root, { store, session }) {
   const title = h("h3");
   const here = h("div", { class: "heads" });
   const all = h("table", { class: "all-heads" });
-  const windows = h("p", { class: "quiet" }, "Where attention stays in windows, the window is drawn.");
+  const windows = h("p", { class: "quiet" }, say("Where attention stays in windows, the window is drawn."));
   const sheet = h("button", { type: "button", class: "button", id: "all-heads", onclick: () => store.set({ sheet: true }) }, say("All heads at once"));
-  root.append(title, here, h("div", { class: "all-title" }, h("h3", {}, "Every layer"), sheet), windows, h("div", { class: "all-scroll" }, all));
+  root.append(title, here, h("div", { class: "all-title" }, h("h3", {}, say("Every layer")), sheet), windows, h("div", { class: "all-scroll" }, all));
   let frame = 0;
   let turn = 0;
 
@@ -62,7 +62,7 @@ export function mountHeads(root, { store, session }) {
     const mine = ++turn;
     const maps = await headMaps(state, site, session).catch(() => null);
     if (!maps || mine !== turn || store.get().shown?.site !== site) return;
-    title.textContent = `${siteTitle(site)}: ${site.heads} heads`;
+    title.textContent = say("{site}: {heads} heads", { site: siteTitle(site), heads: site.heads });
     const of = `${state.analysisData.id} ${site.id}`;
     if (here.children.length !== maps.heads || here.dataset.of !== of) {
       here.dataset.of = of;
@@ -77,7 +77,7 @@ export function mountHeads(root, { store, session }) {
     for (let head = 0; head < maps.heads; head++) {
       const button = here.children[head];
       const high = paintHead(button.querySelector(".cells"), state, site, maps, head, table);
-      button.querySelector(".number").textContent = `max ${number(high)}`;
+      button.querySelector(".number").textContent = say("max {high}", { high: number(high) });
       button.setAttribute("aria-pressed", String(state.head === head));
     }
   }
@@ -109,7 +109,7 @@ export function mountHeads(root, { store, session }) {
         onclick: () => store.set({ head: store.get().head === head ? "mean" : head }),
       },
       h("span", { class: `tile ${backdrop ? "" : "bare"}` }, backdrop, h("canvas", { class: "cells" })),
-      h("span", { class: "head-name" }, h("span", {}, `head ${head}`), h("span", { class: "number quiet" })),
+      h("span", { class: "head-name" }, h("span", {}, say("head {head}", { head })), h("span", { class: "number quiet" })),
     );
   }
 
@@ -149,7 +149,7 @@ export function mountHeads(root, { store, session }) {
       for (let head = 0; head < maps.heads; head++) {
         const canvas = h("canvas", { class: "cells" });
         paintHead(canvas, asked, site, maps, head, table);
-        const name = `${siteTitle(site)}, head ${head}`;
+        const name = say("{site}, head {head}", { site: siteTitle(site), head });
         const button = h(
           "button",
           {
@@ -176,7 +176,7 @@ const headNumbers = (most) =>
     h(
       "tr",
       { class: "head-numbers number quiet" },
-      h("th", { scope: "col" }, "layer"),
+      h("th", { scope: "col" }, say("layer")),
       Array.from({ length: most }, (_, head) => h("th", { scope: "col" }, String(head))),
     ),
   );

@@ -1,17 +1,18 @@
 // The inspector: the tabs that apply to the shown site. On a phone it is a sheet that a tab opens.
 
+import { say } from "../language/language.js";
 import { h, moveFocus, put } from "../ui/dom.js";
 import { tabsOf } from "../kinds/registry.js";
 
 /** @type {Record<string, string>} */
 const TITLES = {
-  look: "Look",
-  heads: "Heads",
-  channels: "Channels",
-  numbers: "Numbers",
-  how: "How it works",
-  "what-if": "What if",
-  truth: "Is it true?",
+  look: say("Look"),
+  heads: say("Heads"),
+  channels: say("Channels"),
+  numbers: say("Numbers"),
+  how: say("How it works"),
+  "what-if": say("What if"),
+  truth: say("Is it true?"),
 };
 
 /**
@@ -24,11 +25,11 @@ export function mountInspector(root, context, panels) {
   const handle = h("button", {
     type: "button",
     class: "handle",
-    "aria-label": "Open or close the inspector",
+    "aria-label": say("Open or close the inspector"),
     "aria-expanded": "false",
     onclick: () => open(root.dataset.open === undefined),
   });
-  const tabs = h("div", { class: "tabs", role: "tablist", "aria-label": "Inspector", onkeydown: moveFocus });
+  const tabs = h("div", { class: "tabs", role: "tablist", "aria-label": say("Inspector"), onkeydown: moveFocus });
   /** @type {Record<string, HTMLElement>} */
   const bodies = {};
   root.append(handle, tabs);

@@ -1,5 +1,6 @@
 // Look: what the network says, and the common choices of the shown site.
 
+import { say } from "../language/language.js";
 import { answer } from "./parts/answer.js";
 import { controls } from "../kinds/attention/controls.js";
 import { markChannel, showChannels } from "./parts/channel_thumbs.js";
@@ -33,9 +34,9 @@ export function mountLook(root, { store, session }) {
     const words = h("p", { class: "known-words" }, "…");
     const show = async () => {
       const card = await session.modelCard(store.get().analysisData.model).catch(() => null);
-      words.textContent = card ? knownWords(card.labels).join(" ") : "They could not be loaded.";
+      words.textContent = card ? knownWords(card.labels).join(" ") : say("They could not be loaded.");
     };
-    return h("details", { class: "quiet", ontoggle: show }, h("summary", {}, "The words that it knows"), words);
+    return h("details", { class: "quiet", ontoggle: show }, h("summary", {}, say("The words that it knows")), words);
   }
 
   store.on(["analysisData", "site", "head", "direction", "method", "query", "outline"], (state) => {
@@ -72,18 +73,18 @@ export function mountLook(root, { store, session }) {
 /** Of a map of the whole network. @param {Drawn} state */
 function wholeReading({ picture, analysisData: analysis }) {
   if (picture.form === "mask")
-    return h("p", { class: "quiet" }, "Each place has the colour of its most likely class; the background is left clear.");
+    return h("p", { class: "quiet" }, say("Each place has the colour of its most likely class; the background is left clear."));
   return (
     analysis.predictions.length > 1 &&
-    h("p", { class: "quiet" }, "Press another answer above to see what counted for it.")
+    h("p", { class: "quiet" }, say("Press another answer above to see what counted for it."))
   );
 }
 
 /** @param {Picture} picture */
 const ofPositions = ({ labels }) =>
   labels
-    ? "The same for every sentence: it is what the network has learnt, or was given, of where words stand."
-    : "The same for every photo: it is what the network has learnt, or was given, of where its patches stand.";
+    ? say("The same for every sentence: it is what the network has learnt, or was given, of where words stand.")
+    : say("The same for every photo: it is what the network has learnt, or was given, of where its patches stand.");
 
 /** @param {string} text */
 const words = (text) => h("p", { class: "quiet" }, text);

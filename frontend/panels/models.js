@@ -1,5 +1,6 @@
 // Choosing a model: cards grouped by mechanism, with a search that also asks the hub.
 
+import { language, say } from "../language/language.js";
 import { h, put } from "../ui/dom.js";
 import { download, GOES_ON } from "../state/download.js";
 import { count, percent, size } from "../ui/format.js";
@@ -9,37 +10,37 @@ const SEARCH_AFTER_MS = 250;
 
 /** What the catalogue's mechanism names are called; unknown ones show as they are. @type {Record<string, string>} */
 const MECHANISMS = {
-  attention: "Attention between patches",
-  "transformer-in-transformer": "Attention within patches and between them",
-  "feature-map-attention": "Self-attention on feature maps",
-  "squeeze-excitation": "Squeeze-and-excitation: a gate on channels",
-  "efficient-channel-attention": "Efficient channel attention: a gate on channels",
-  cbam: "CBAM: gates on channels and places",
-  "coordinate-attention": "Coordinate attention: gates along rows and columns",
-  "spatial-transformer": "Spatial transformer: a window that moves",
+  attention: say("Attention between patches"),
+  "transformer-in-transformer": say("Attention within patches and between them"),
+  "feature-map-attention": say("Self-attention on feature maps"),
+  "squeeze-excitation": say("Squeeze-and-excitation: a gate on channels"),
+  "efficient-channel-attention": say("Efficient channel attention: a gate on channels"),
+  cbam: say("CBAM: gates on channels and places"),
+  "coordinate-attention": say("Coordinate attention: gates along rows and columns"),
+  "spatial-transformer": say("Spatial transformer: a window that moves"),
 };
 
 /** @param {HTMLElement} root @param {Context} context */
 export function mountModels(root, { store, session }) {
-  const title = h("span", { class: "label" }, "Model");
+  const title = h("span", { class: "label" }, say("Model"));
   const search = h("input", {
     type: "search",
-    placeholder: "Search models, also on the hub",
-    "aria-label": "Search models",
+    placeholder: say("Search models, also on the hub"),
+    "aria-label": say("Search models"),
     id: "model-search",
     oninput: () => find(),
   });
   const list = h("div", { class: "cards" });
   const close = h(
     "button",
-    { type: "button", class: "button plain", "aria-label": "Close", onclick: () => dialog.close() },
+    { type: "button", class: "button plain", "aria-label": say("Close"), onclick: () => dialog.close() },
     icon("close"),
   );
   const dialog = h(
     "dialog",
     {
       class: "chooser",
-      "aria-label": "Choose a model",
+      "aria-label": say("Choose a model"),
       onclick: (/** @type {Event} */ event) => {
         if (event.target === dialog) dialog.close(); // the backdrop
       },
@@ -70,7 +71,7 @@ export function mountModels(root, { store, session }) {
     clearTimeout(timer);
     asked.abort();
     const local = store.get().models.filter((/** @type {Model} */ model) => matches(model, text));
-    show(local, text ? "Asking the hub's list…" : "");
+    show(local, text ? say("Asking the hub's list…") : "");
     if (!text) return;
     asked = new AbortController();
     const { signal } = asked;
@@ -80,7 +81,7 @@ export function mountModels(root, { store, session }) {
         const known = new Set(local.map((/** @type {Model} */ model) => model.id));
         show(
           [...local, ...found.filter((/** @type {Model} */ model) => !known.has(model.id))],
-          local.length + found.length ? "" : `No model matches “${text}”.`,
+          local.length + found.length ? "" : say("No model matches “{text}”.", { text }),
         );
       } catch (/** @type {any} */ error) {
         if (!signal.aborted) show(local, `${error.message} ${error.hint ?? ""}`);
@@ -105,8 +106,8 @@ export function mountModels(root, { store, session }) {
     const [height, width] = model.input_size ?? [];
     const job = store.get().downloads[model.id];
     const facts = [
-      height ? `${width} × ${height} px` : model.reads === "text" && "reads sentences",
-      model.parameters && `${count(model.parameters)} parameters`,
+      height ? `${width} × ${height} px` : model.reads === "text" && say("reads sentences"),
+      model.parameters && say("{parameters} parameters", { parameters: count(model.parameters) }),
       accuracy(model.metrics),
       apart(model.measured_apart),
     ];
@@ -163,7 +164,7 @@ export function mountModels(root, { store, session }) {
 
   store.on(["models", "model"], (state) => {
     const shown = state.models.find((/** @type {Model} */ model) => model.id === state.model);
-    title.textContent = shown?.title ?? state.model ?? "Model";
+    title.textContent = shown?.title ?? state.model ?? say("Model");
     opener.setAttribute("aria-label", `Model: ${title.textContent}`);
   });
 }
@@ -181,10 +182,10 @@ function groups(models) {
 
 /** Networks that write are known by that, the others by their most particular mechanism. @param {Model} model */
 function groupOf({ task, mechanisms, source }) {
-  if (task === "captioning") return "Cross-attention: words about a photo";
-  if (task === "sequence") return "Cross-attention: sentences";
+  if (task === "captioning") return say("Cross-attention: words about a photo");
+  if (task === "sequence") return say("Cross-attention: sentences");
   const key = mechanisms?.includes("transformer-in-transformer") ? "transformer-in-transformer" : mechanisms?.[0];
-  return key ? (MECHANISMS[key] ?? key) : source === "local" ? "On this machine" : "On the hub";
+  return key ? (MECHANISMS[key] ?? key) : source === "local" ? say("On this machine") : say("On the hub");
 }
 
 /** @param {Model} model @param {string} text */
@@ -198,23 +199,23 @@ function matches(model, text) {
 
 /** @param {Model} model */
 function statusText({ status, size_bytes: bytes }) {
-  if (status === "ready") return bytes ? `ready, ${size(bytes)}` : "ready";
-  if (status === "available") return bytes ? `downloads ${size(bytes)}` : "downloads when chosen";
-  return status === "loading" ? "loading…" : "unavailable here";
+  if (status === "ready") return bytes ? say("ready, {bytes}", { bytes: size(bytes) }) : "ready";
+  if (status === "available") return bytes ? say("downloads {bytes}", { bytes: size(bytes) }) : say("downloads when chosen");
+  return status === "loading" ? say("loading…") : say("unavailable here");
 }
 
 /** A second score, on photos that neither trained nor chose the model. @param {Model["measured_apart"]} measured */
 function apart(measured) {
   if (!measured) return "";
-  return `${percent(measured.top1)} on ${measured.photos.toLocaleString("en")} other photos, ${measured.by}`;
+  return say("{share} on {n} other photos, {by}", { share: percent(measured.top1), n: measured.photos.toLocaleString(language), by: measured.by });
 }
 
 /** @param {Model["metrics"]} metrics */
 function accuracy(metrics) {
   const { val_top1: top1, val_exact_match: exact, val_dice: dice, val_bleu4: bleu } =
     /** @type {Record<string, number | undefined>} */ (metrics ?? {});
-  if (top1 != null) return `${percent(top1)} accuracy`;
-  if (exact != null) return `${percent(exact)} word for word`;
-  if (dice != null) return `Dice ${dice.toFixed(3)}`;
+  if (top1 != null) return say("{share} accuracy", { share: percent(top1) });
+  if (exact != null) return say("{share} word for word", { share: percent(exact) });
+  if (dice != null) return say("Dice {value}", { value: dice.toFixed(3) });
   return bleu == null ? "" : `BLEU-4 ${bleu.toFixed(2)}`;
 }

@@ -1,5 +1,6 @@
 // What is happening, when it takes longer, and what went wrong, where the picture is.
 
+import { say } from "../language/language.js";
 import { h, put } from "../ui/dom.js";
 import { size } from "../ui/format.js";
 import { icon } from "../ui/icons.js";
@@ -8,9 +9,9 @@ const BAR_AFTER_MS = 1000;
 
 /** What to do on the page, where the API's hint speaks of requests. @type {Record<string, string>} */
 const HINTS = {
-  "unknown-model": "Choose one of the models above.",
-  "unknown-analysis": "It was forgotten, or the server keeps no photos and has started anew. Open the photo again.",
-  "analysis-gone": "It made room for newer ones. Open the photo again.",
+  "unknown-model": say("Choose one of the models above."),
+  "unknown-analysis": say("It was forgotten, or the server keeps no photos and has started anew. Open the photo again."),
+  "analysis-gone": say("It made room for newer ones. Open the photo again."),
 };
 
 /** Problems that may be over by now. */
@@ -18,7 +19,7 @@ const AGAIN = ["unreachable", "rate-limited", "queue-full", "not-ready", "shutti
 
 /** What is wrong, in the units of the page. @param {Problem} error */
 function detailOf({ slug, limit, detail }) {
-  return slug === "too-large" && limit ? `A file may have ${size(limit)}; this one has more.` : detail;
+  return slug === "too-large" && limit ? say("A file may have {limit}; this one has more.", { limit: size(limit) }) : detail;
 }
 
 /** @param {HTMLElement} root @param {Context} context */
@@ -30,10 +31,10 @@ export function mountNotice(root, { store, session }) {
     { class: "busy card-like", role: "status", hidden: true },
     text,
     progress,
-    h("button", { type: "button", class: "button", onclick: session.cancel }, "Cancel"),
+    h("button", { type: "button", class: "button", onclick: session.cancel }, say("Cancel")),
   );
   const problem = h("div", { class: "problem card-like", role: "alert", hidden: true });
-  const tryAgain = () => h("button", { type: "button", class: "button", onclick: session.retry }, "Try again");
+  const tryAgain = () => h("button", { type: "button", class: "button", onclick: session.retry }, say("Try again"));
   root.append(busy, problem);
   let timer = 0;
 
@@ -59,7 +60,7 @@ export function mountNotice(root, { store, session }) {
       h(
         "div",
         {},
-        h("strong", {}, error.title ?? "Something went wrong"),
+        h("strong", {}, error.title ?? say("Something went wrong")),
         !(error.slug in HINTS) && h("p", {}, detailOf(error) || error.message),
         hint && h("p", { class: "quiet" }, hint),
       ),
@@ -73,7 +74,7 @@ export function mountNotice(root, { store, session }) {
               {
                 type: "button",
                 class: "button plain",
-                "aria-label": "Close",
+                "aria-label": say("Close"),
                 onclick: () => store.set({ error: null }),
               },
               icon("close"),
@@ -86,12 +87,12 @@ export function mountNotice(root, { store, session }) {
             h(
               "button",
               { type: "button", class: "button", onclick: () => location.assign(location.pathname) },
-              "Start with a sample",
+              say("Start with a sample"),
             ),
             h(
               "button",
               { type: "button", class: "button", onclick: () => document.getElementById("open")?.click() },
-              "Open a photo",
+              say("Open a photo"),
             ),
           ),
     );

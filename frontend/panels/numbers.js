@@ -1,5 +1,6 @@
 // Numbers: what is known of the shown site and its map, as a table.
 
+import { say } from "../language/language.js";
 import { entropy } from "../sites/attention_rows.js";
 import { drawChart, heightMeans } from "../paint/charts.js";
 import { extent } from "../paint/colormap.js";
@@ -33,10 +34,10 @@ export function mountNumbers(root, { store, session }) {
     const extra = (await kind.facts?.(site, session)) ?? mapFacts(picture, hover);
     put(
       facts,
-      table("This map", extra),
+      table(say("This map"), extra),
       picture.form === "map" && strongest(picture),
-      table("This site", siteFacts(site)),
-      table("This analysis", analysisFacts(analysis)),
+      table(say("This site"), siteFacts(site)),
+      table(say("This analysis"), analysisFacts(analysis)),
     );
   }
 
@@ -50,9 +51,9 @@ export function mountNumbers(root, { store, session }) {
     const { maps } = store.get().analysisData;
     const counted = maps.find((map) => map.name === "head-importance")?.reason === null;
     for (const [name, title] of [
-      ["attention-distance", "How far heads look, by layer"],
-      ["entropy", "How spread heads are, by layer"],
-      ...(counted ? [["head-importance", "How much each head counted for the answer"]] : []),
+      ["attention-distance", say("How far heads look, by layer")],
+      ["entropy", say("How spread heads are, by layer")],
+      ...(counted ? [["head-importance", say("How much each head counted for the answer")]] : []),
     ]) {
       const element = h("div", { class: "chart" });
       const meaning = h("p", { class: "quiet" });
@@ -98,30 +99,30 @@ function mapFacts(picture, hover) {
   const isRow = claim === "attention map" && picture.form === "map";
   return [
     [
-      "under the pointer",
+      say("under the pointer"),
       hover
-        ? `${number(values[hover.row * grid.columns + hover.column])} at row ${hover.row}, column ${hover.column}`
+        ? say("{value} at row {row}, column {column}", { value: number(values[hover.row * grid.columns + hover.column]), row: hover.row, column: hover.column })
         : "–",
     ],
-    ["smallest, largest", `${number(low)}, ${number(high)}`],
+    [say("smallest, largest"), `${number(low)}, ${number(high)}`],
     ["mean", number(sum / known.length)],
-    ["sum over places", isRow ? number(sum) : null],
+    [say("sum over places"), isRow ? number(sum) : null],
     ...[...(prefix ?? [])].map((value, i) => /** @type {Fact} */ ([prefixName(i), number(value)])),
     [
       "entropy",
       isRow && prefix
-        ? `${number(entropy(tokens))} nats, ${percent(entropy(tokens) / Math.log(tokens.length))} of even`
+        ? say("{entropy} nats, {share} of even", { entropy: number(entropy(tokens)), share: percent(entropy(tokens) / Math.log(tokens.length)) })
         : null,
     ],
     ["places", `${grid.rows} × ${grid.columns}`],
-    ["places looked at", known.length < values.length ? known.length : null],
+    [say("places looked at"), known.length < values.length ? known.length : null],
   ];
 }
 
 /** @param {Picture} picture @param {Cell | null} hover @returns {Fact[]} */
 function maskFacts(picture, hover) {
   return [
-    ["under the pointer", hover ? cellWords(picture, hover) : "–"],
+    [say("under the pointer"), hover ? cellWords(picture, hover) : "–"],
     ...(picture.classes ?? []).map(({ label, share }) => /** @type {Fact} */ ([label, percent(share)])),
     ["places", `${picture.grid.rows} × ${picture.grid.columns}`],
   ];
@@ -132,9 +133,9 @@ function wordFacts(picture, hover) {
   const { values, grid, low, high, claim } = picture;
   const value = hover && values[hover.row * grid.columns + hover.column];
   return [
-    ["under the pointer", value === undefined || value === null ? "–" : `${hover && cellWords(picture, hover)} ${number(value)}`],
-    ["smallest, largest", `${number(low)}, ${number(high)}`],
-    ["sum of a row", claim === "attention map" ? "1" : null],
+    [say("under the pointer"), value === undefined || value === null ? "–" : `${hover && cellWords(picture, hover)} ${number(value)}`],
+    [say("smallest, largest"), `${number(low)}, ${number(high)}`],
+    [say("sum of a row"), claim === "attention map" ? "1" : null],
     ["rows × columns", `${grid.rows} × ${grid.columns}`],
   ];
 }
@@ -144,7 +145,7 @@ function strongest({ values, grid }) {
   const known = [...values.keys()].filter((i) => !Number.isNaN(values[i]));
   const order = known.sort((a, b) => values[b] - values[a]).slice(0, 5);
   return [
-    h("h3", {}, "Strongest places"),
+    h("h3", {}, say("Strongest places")),
     h(
       "table",
       { class: "facts" },
@@ -155,7 +156,7 @@ function strongest({ values, grid }) {
           h(
             "tr",
             {},
-            h("th", { scope: "row" }, `row ${Math.floor(i / grid.columns)}, column ${i % grid.columns}`),
+            h("th", { scope: "row" }, say("row {row}, column {column}", { row: Math.floor(i / grid.columns), column: i % grid.columns })),
             h("td", {}, number(values[i])),
           ),
         ),
@@ -173,10 +174,10 @@ function siteFacts(site) {
     ["heads", site.heads ?? null],
     ["between", roleOf(site) || null],
     ["queries × keys", site.queries ? `${site.queries} × ${site.keys}` : null],
-    ["prefix tokens", attends(site) ? site.prefix_tokens : null],
-    ["patch grid", grid(site.grid)],
+    [say("prefix tokens"), attends(site) ? site.prefix_tokens : null],
+    [say("patch grid"), grid(site.grid)],
     ["channels", site.channels ?? null],
-    ["sampler input, output", site.input_grid ? `${grid(site.input_grid)}, ${grid(site.output_grid)}` : null],
+    [say("sampler input, output"), site.input_grid ? `${grid(site.input_grid)}, ${grid(site.output_grid)}` : null],
     ["note", site.note ?? null],
   ];
 }
@@ -185,10 +186,10 @@ function siteFacts(site) {
 function analysisFacts({ id, image, text, geometry, timings_ms: timings, model }) {
   return [
     ["photo", image && `${image.width} × ${image.height} px`],
-    ["network input", geometry && `${geometry.input.width} × ${geometry.input.height} px`],
+    [say("network input"), geometry && `${geometry.input.width} × ${geometry.input.height} px`],
     ["sentence", text],
     ["model", h("code", {}, model)],
-    ["forward pass", timings?.forward != null ? `${number(timings.forward)} ms` : null],
+    [say("forward pass"), timings?.forward != null ? say("{n} ms", { n: number(timings.forward) }) : null],
     ["analysis", h("code", {}, id)],
   ];
 }

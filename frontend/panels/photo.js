@@ -1,5 +1,6 @@
 // Bringing a photo: the samples, the file chooser, a drop anywhere, a paste.
 
+import { say } from "../language/language.js";
 import { h, put } from "../ui/dom.js";
 import { icon } from "../ui/icons.js";
 import { sampleName, thumbnailUrl } from "../api/samples.js";
@@ -17,20 +18,20 @@ export function mountPhoto(root, below, { store, session }) {
       chooser.value = "";
     },
   });
-  const title = h("span", { class: "label" }, "Samples");
+  const title = h("span", { class: "label" }, say("Samples"));
   const list = h("div", { class: "sample-list" });
   const own = h("div", { class: "sample-list own", hidden: true });
-  const film = h("div", { class: "filmstrip", role: "group", "aria-label": "Your photos", hidden: true });
+  const film = h("div", { class: "filmstrip", role: "group", "aria-label": say("Your photos"), hidden: true });
   below.prepend(film);
   const menu = h(
     "div",
-    { id: "samples", popover: "auto", class: "menu", "aria-label": "Samples" },
+    { id: "samples", popover: "auto", class: "menu", "aria-label": say("Samples") },
     own,
     list,
     h(
       "p",
       { class: "quiet" },
-      "Public domain, CC0 or drawn by this project. You can also drop or paste a photo anywhere.",
+      say("Public domain, CC0 or drawn by this project. You can also drop or paste a photo anywhere."),
     ),
   );
   const chosen = h("button", { type: "button", class: "button", popovertarget: "samples" }, title, icon("down"));
@@ -43,10 +44,10 @@ export function mountPhoto(root, below, { store, session }) {
         class: "button",
         id: "open",
         onclick: () => chooser.click(),
-        title: "Open, drop or paste a photo",
+        title: say("Open, drop or paste a photo"),
       },
       icon("open"),
-      h("span", { class: "label" }, "Open"),
+      h("span", { class: "label" }, say("Open")),
     ),
     chooser,
     menu,
@@ -54,7 +55,7 @@ export function mountPhoto(root, below, { store, session }) {
 
   store.on(["samples", "sample", "analysis"], (state) => {
     const shown = state.samples.find((one) => sampleName(one) === state.sample);
-    title.textContent = shown?.title ?? (state.analysis ? "Your photo" : "Samples");
+    title.textContent = shown?.title ?? (state.analysis ? say("Your photo") : say("Samples"));
     chosen.setAttribute("aria-label", `Samples: ${title.textContent}`);
     put(
       list,
@@ -123,7 +124,7 @@ function urlOf(blob) {
 }
 
 /** @param {Blob} blob @param {number} at */
-const nameOf = (blob, at) => (blob instanceof File && blob.name) || `Your photo ${at + 1}`;
+const nameOf = (blob, at) => (blob instanceof File && blob.name) || say("Your photo {at}", { at: at + 1 });
 
 /** @param {(files: Blob[]) => void} open */
 function acceptDrops(open) {

@@ -1,5 +1,6 @@
 // For a model that reads: its sentence, to be changed, and its attention as matrices of words.
 
+import { say } from "../language/language.js";
 import { tableOf } from "../sites/drawn.js";
 import { h, put } from "../ui/dom.js";
 import { createMatrix } from "../kinds/words/matrix.js";
@@ -24,7 +25,7 @@ export function mountSentence(root, { store, session }) {
     "aria-describedby": "text-problem",
   });
   const problem = h("div", { id: "text-problem", class: "text-problem", role: "alert", hidden: true });
-  const examples = h("div", { class: "examples", role: "group", "aria-label": "Examples" });
+  const examples = h("div", { class: "examples", role: "group", "aria-label": say("Examples") });
   const wrote = h("p", { class: "wrote", "aria-hidden": "true" }); // on a phone, where the words stand far below
   const form = h(
     "form",
@@ -38,9 +39,9 @@ export function mountSentence(root, { store, session }) {
     h(
       "div",
       { class: "row text-row" },
-      h("label", { for: "text", class: "quiet" }, "Sentence"),
+      h("label", { for: "text", class: "quiet" }, say("Sentence")),
       input,
-      h("button", { type: "submit", class: "button" }, "Read"),
+      h("button", { type: "submit", class: "button" }, say("Read")),
     ),
     problem,
     examples,
@@ -168,21 +169,21 @@ function kinds(sites) {
 
 /** @type {Record<string, {title: string, meaning: string}>} */
 const POSITIONS = {
-  source: { title: "Encoder · positions", meaning: "How alike the places of any two of the sentence's words are." },
-  read: { title: "Decoder · positions", meaning: "How alike the places of any two of the words it reads are." },
+  source: { title: say("Encoder · positions"), meaning: say("How alike the places of any two of the sentence's words are.") },
+  read: { title: say("Decoder · positions"), meaning: say("How alike the places of any two of the words it reads are.") },
 };
 
 /** @param {Site} site */
 function part(site) {
-  if (isMasked(site)) return "Decoder, masked";
-  return ownWords(site) ? "Encoder" : "Decoder, cross";
+  if (isMasked(site)) return say("Decoder, masked");
+  return ownWords(site) ? say("Encoder") : say("Decoder, cross");
 }
 
 /** @param {Site} site */
 function meaning(site) {
-  if (isMasked(site)) return "The words written look at those before them.";
-  if (ownWords(site)) return "The words read look at each other.";
-  return "The words written look at those read.";
+  if (isMasked(site)) return say("The words written look at those before them.");
+  if (ownWords(site)) return say("The words read look at each other.");
+  return say("The words written look at those read.");
 }
 
 /** @param {string[] | null | undefined} one @param {string[] | null | undefined} other */

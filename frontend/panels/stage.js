@@ -1,5 +1,6 @@
 // The stage: the photo at its true shape with the overlay on it, and the pointer that asks.
 
+import { say } from "../language/language.js";
 import { colour, normalise, paintCells, paintValues } from "../paint/colormap.js";
 import { h, put, svg } from "../ui/dom.js";
 import { cellAt, crop, fromAnalysis } from "../geometry.js";
@@ -148,13 +149,13 @@ export function mountStage(root, { store, session }) {
       label.textContent =
         picture.form === "grid"
           ? isOnFeatures(store.get().shown?.site ?? null)
-            ? "what it reads there: the mean of its channels"
-            : "what it reads there"
+            ? say("what it reads there: the mean of its channels")
+            : say("what it reads there")
           : picture.claim === POSITION_CLAIM
-            ? "how alike the positions of two words are"
+            ? say("how alike the positions of two words are")
             : picture.labels
-            ? "row: the word that is written · column: a word read before it"
-            : "query ↓  key →";
+            ? say("row: the word that is written · column: a word read before it")
+            : say("query ↓  key →");
     cells.setAttribute("aria-label", label.textContent);
     if (changed) layout();
     if (picture.form === "grid") warp();

@@ -1,5 +1,6 @@
 // What if: what can be changed of the shown site, what has been changed, and what the network then says.
 
+import { say } from "../language/language.js";
 import { h, segmented } from "../ui/dom.js";
 import { focusOn, keepingFocus } from "../ui/focus.js";
 import { said } from "../kinds/edits.js";
@@ -65,21 +66,21 @@ export function mountWhatIf(root, { store, session }) {
     const { edits, edited, unedited, past } = state;
     keepingFocus(
       outcome,
-      h("h3", {}, edited ? "What has been changed" : "What if?"),
-      !edits.length && h("p", { class: "quiet" }, "Change something below: the same network looks at the same photo again, and its answers stand side by side."),
+      h("h3", {}, edited ? say("What has been changed") : say("What if?")),
+      !edits.length && h("p", { class: "quiet" }, say("Change something below: the same network looks at the same photo again, and its answers stand side by side.")),
       edits.length > 0 && h("ul", { class: "edits" }, edits.map((edit, at) => made(edit, at, state))),
       (edits.length > 0 || past.length > 0) &&
         h(
           "div",
           { class: "row" },
-          h("button", { type: "button", class: "button", disabled: !past.length, onclick: session.undoEdit }, "Undo"),
-          h("button", { type: "button", class: "button", disabled: !edits.length, onclick: () => session.changeEdits([], "list") }, "Reset"),
+          h("button", { type: "button", class: "button", disabled: !past.length, onclick: session.undoEdit }, say("Undo")),
+          h("button", { type: "button", class: "button", disabled: !edits.length, onclick: () => session.changeEdits([], "list") }, say("Reset")),
           edited &&
             segmented(
-              "The stage shows",
+              say("The stage shows"),
               [
-                { value: true, text: "Before", title: "The stage shows the network as it is" },
-                { value: false, text: "After", title: "The stage shows the edited network" },
+                { value: true, text: say("Before"), title: say("The stage shows the network as it is") },
+                { value: false, text: say("After"), title: say("The stage shows the edited network") },
               ],
               unedited,
               session.showUnedited,
@@ -111,10 +112,10 @@ export function mountWhatIf(root, { store, session }) {
         {
           type: "button",
           class: "button plain",
-          "aria-label": `Remove: ${text}`,
+          "aria-label": say("Remove: {text}", { text }),
           onclick: () => session.changeEdits(session.edits().toSpliced(at, 1), "list"),
         },
-        "Remove",
+        say("Remove"),
       ),
     );
   }
@@ -135,7 +136,7 @@ export function mountWhatIf(root, { store, session }) {
     wanted = keepingFocus(
       controls,
       ...((shown && site && kind && controlsOf(kind)?.whatIf({ ...state, shown }, site, what)) ?? []),
-      kind && !kind.whatIf && h("p", { class: "note" }, "Nothing can be changed at this kind of gate yet; the photo and the positions can."),
+      kind && !kind.whatIf && h("p", { class: "note" }, say("Nothing can be changed at this kind of gate yet; the photo and the positions can.")),
       ...patches(state, what),
       ...positions(state, what),
     );

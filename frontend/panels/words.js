@@ -1,5 +1,6 @@
 // What the network wrote, word by word: each word can be chosen, and its row of attention is shown.
 
+import { say } from "../language/language.js";
 import { fuse } from "../sites/attention_rows.js";
 import { extent } from "../paint/colormap.js";
 import { h, moveFocus, put } from "../ui/dom.js";
@@ -27,11 +28,11 @@ export function mountWords(root, { store, session }) {
     if (!output || root.hidden) return put(list);
     const written = wordsOf(output);
     root.dataset.kind = output.kind;
-    title.textContent = output.kind === "caption" ? "The network says" : "The network writes";
+    title.textContent = output.kind === "caption" ? say("The network says") : say("The network writes");
     const rows = writing(analysis)?.query_labels ?? written.map((word) => word.text);
     put(
       list,
-      rows.length === 1 && isMark(rows[0]) && h("span", { class: "quiet" }, "nothing"),
+      rows.length === 1 && isMark(rows[0]) && h("span", { class: "quiet" }, say("nothing")),
       rows.map((/** @type {string} */ text, /** @type {number} */ i) => button(text, i, written[i])),
     );
     mark(store.get());
@@ -39,7 +40,7 @@ export function mountWords(root, { store, session }) {
 
   /** @param {string} text @param {number} row @param {Word | undefined} word */
   function button(text, row, word) {
-    const sure = word ? `, ${percent(word.score)} sure` : "";
+    const sure = word ? say(", {share} sure", { share: percent(word.score) }) : "";
     return h(
       "button",
       {
@@ -48,7 +49,7 @@ export function mountWords(root, { store, session }) {
         class: `word ${isMark(text) ? "mark" : ""}`,
         "aria-checked": "false",
         tabindex: -1,
-        title: isMark(text) ? "Where the network ended its sentence" : `“${text}”${sure}`,
+        title: isMark(text) ? say("Where the network ended its sentence") : `“${text}”${sure}`,
         onclick: () => choose(row),
       },
       shownWord(text),

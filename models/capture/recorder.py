@@ -42,6 +42,12 @@ _FUNCTIONS = {
 """What torch's functions are; anything else may be an operator of the dispatcher."""
 
 
+ANOTHER_WAY = (
+    "the pass took another way here than the one before it, and what was to become of a factor was "
+    "not followed: watch it again"
+)
+
+
 class Running:
     """The function that the network called, and what it gave when a handler first called it."""
 
@@ -86,7 +92,9 @@ class _Watch(TorchFunctionMode):
         self._expected: list[learnt.Step] | None = None
         self._at = 0
         self._key: learnt.Key = ()
-        self._steps: list[learnt.Step] | None = None
+        self._learning: learnt.Learning | None = None
+        self.memory: Any = None
+        self.learnt: Any = None
         # An edit acts on the steps in between, too.
         self.takes_fused_paths = fused and recording.edits is None
         # Asked for every function that is called.
@@ -130,7 +138,8 @@ class _Watch(TorchFunctionMode):
             return None
         started_by = recording.module(), recording.enter()
         # The order of calls is no longer that of one thread.
-        self._expected, self._steps, self._learns = None, None, False
+        self._expected, self._learns = None, False
+        self._stop_learning()
 
         @contextmanager
         def carried() -> Iterator[None]:
@@ -151,22 +160,29 @@ class _Watch(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         if self._expected is not None:
-            step = self._expected[self._at]
+            known, shape, idle, memory, under_way = self._expected[self._at]
             self._at += 1
             # A property's function is made anew for every call, and equals the last one.
-            if not ((func is step.func or func == step.func) and shape_of(args) == step.shape):
-                self._surprised()
-            elif step.idle:
+            if not ((func is known or func == known) and shape_of(args) == shape):
+                self._surprised(func, under_way=under_way)
+            elif idle:
                 return func(*args, **kwargs) if kwargs else func(*args)
-        elif self._steps is not None:
-            return self._learning(func, args, kwargs)
+            elif memory is not None:
+                self.memory = memory
+                try:
+                    return self._look_on(func, args, kwargs)
+                finally:
+                    self.memory = None
+        elif self._learning is not None:
+            return self._learn_of(self._learning, func, args, kwargs)
         elif self._learns and not self._entered:
             self._key = learnt.key_of(self.recording.root, func, args)
             self._expected = learnt.plan_for(self.recording.root, self._key)
             self._at = 1
             if self._expected is None:
-                self._steps = []
-                return self._learning(func, args, kwargs)
+                self._learning = learnt.Learning()
+                self.recording.note_touched([])
+                return self._learn_of(self._learning, func, args, kwargs)
         return self._look_on(func, args, kwargs)
 
     def _is_entry(self, func: Function, args: tuple[Any, ...]) -> bool:
@@ -175,36 +191,58 @@ class _Watch(TorchFunctionMode):
             return True
         return func in _ENTRIES and bool(args) and args[0].shape[1] <= _COLOURS
 
-    def _surprised(self) -> None:
+    def _surprised(self, func: Function, *, under_way: bool) -> None:
         """This pass is not as the last one was."""
+        if under_way:
+            self.recording.miss("gate", func, ANOTHER_WAY)
         learnt.forget(self.recording.root, self._key)
         self._expected, self._learns = None, False
 
-    def _learning(
-        self, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any] | None
+    def _stop_learning(self) -> None:
+        self._learning = None
+        self.recording.note_touched(None)
+
+    def _learn_of(
+        self,
+        learning: learnt.Learning,
+        func: Function,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any] | None,
     ) -> Any:
-        """The call as ever, and whether there was anything to see."""
+        """The call as ever, and what it had to do with those before it."""
         recording, shape = self.recording, shape_of(args)
-        entering = self._is_entry(func, args)
-        before, steps = recording.changes, self._steps
-        assert steps is not None
-        at = len(steps)
-        steps.append(learnt.Step(func, shape, False))
-        result = self._look_on(func, args, kwargs)
-        named = bool(kwargs) and not all(
-            recording.constants.holds(one) for one in tree_leaves(kwargs) if isinstance(one, Tensor)
-        )
-        known = (self._begun or self._weights) and self._known(args)
+        given = {id(one) for one in tree_leaves((args, kwargs)) if self._is_known(one)}
+        under_way = recording.origins.in_flight()
+        at = learning.begin(func, shape, given, under_way=under_way)
+        before = recording.deciding
+        named = bool(kwargs) and any(isinstance(one, Tensor) for one in tree_leaves(kwargs))
         named |= shape is None and bool(args) and isinstance(args[0], Tensor)  # of no plain shape
+        entering = self._is_entry(func, args)
+        touched = recording.origins.touched
+        start = 0 if touched is None else len(touched)
+        self.learnt = None
+        result = self._look_on(func, args, kwargs)
+        if touched is not None:
+            learning.end(at, touched[start:])
         # Functions that it called itself, under the mode, are steps of their own.
-        if not (entering or named or known or before != recording.changes or len(steps) > at + 1):
-            steps[at] = learnt.Step(func, shape, True)
+        called = len(learning.steps) > at + 1
+        if self.learnt is not None and not called:
+            learning.steps[at] = learning.steps[at]._replace(memory=self.learnt)
+        if entering or called or before != recording.deciding or (named and given):
+            learning.telling.add(at)
         return result
+
+    def _is_known(self, value: object) -> bool:
+        """Whether something was found out about a tensor."""
+        key = id(value)
+        return key in self._begun or key in self._weights or key in self._constant
 
     def learn(self) -> None:
         """The pass is over: what it called is expected of the next one."""
-        if self._steps is not None:
-            learnt.learn(self.recording.root, self._key, self._steps)
+        if self._learning is not None:
+            steps = self._learning.plan(whole=bool(self.recording.unseen))
+            learnt.learn(self.recording.root, self._key, steps)
+            self._stop_learning()
         elif self._expected is not None and self._at < len(self._expected) - 1:
             learnt.forget(self.recording.root, self._key)
 

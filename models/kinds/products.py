@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -63,6 +63,27 @@ def product_of(watch: Watch, one: Any, other: Any) -> Product | None:
     return None
 
 
+class Memory(NamedTuple):
+    """What has to be known of a product in a later pass: which operand is the factor, how the axes
+    of the map are ordered, and what bounds the factor.
+    """
+
+    first: bool
+    axes: str | None
+    low: float
+    high: float
+    broadcast: bool
+
+    def product(self, one: Tensor, other: Tensor) -> Product | None:
+        """The product, without looking where its operands come from."""
+        factor, features = (one, other) if self.first else (other, one)
+        spread = spread_of(factor, features, self.axes)
+        if spread is None:
+            return None
+        known = Factor(self.low, self.high, broadcast=self.broadcast)
+        return Product(factor, features, spread, known)
+
+
 def _told(watch: Watch, product: Product | None, recognisers: Sequence[Recogniser]) -> Any:
     """What the first of the kinds says that knows the product; False where none does."""
     if product is None:
@@ -78,6 +99,9 @@ def on_product(recognisers: Sequence[Recogniser]) -> Handler:
         if len(args) != 2:
             return func(*args, **kwargs)
         one, other = args
+        memory: Memory | None = watch.memory
+        if memory is not None:
+            return _remembered(watch, memory, func, args, kwargs, recognisers)
         for factor, rest in ((one, other), (other, one)):
             origin = origins.get(factor)
             if origin is not None and origin.produced_by in ("softmax", "weighted"):
@@ -91,6 +115,10 @@ def on_product(recognisers: Sequence[Recogniser]) -> Handler:
             multiplied(watch, operands, result)
             return result
         axes = axes_of(origins.get(product.map))
+        if told is True:
+            known = product.known
+            first = product.factor is one
+            watch.learnt = Memory(first, axes, known.low, known.high, known.broadcast)
         result = func(*_changed(args, product, told), **kwargs)
         if isinstance(told, Origin):
             origins.set(result, told)
@@ -99,6 +127,23 @@ def on_product(recognisers: Sequence[Recogniser]) -> Handler:
         return result
 
     return handler
+
+
+def _remembered(
+    watch: Watch,
+    memory: Memory,
+    func: Any,
+    args: Any,
+    kwargs: Any,
+    recognisers: Sequence[Recogniser],
+) -> Any:
+    """A gate that an earlier pass recognised."""
+    product = memory.product(*args)
+    _told(watch, product, recognisers)
+    result = func(*args, **kwargs)
+    if memory.axes is not None:
+        watch.recording.origins.set(result, Origin("map", about=memory.axes))
+    return result
 
 
 def _of_softmax(

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -51,6 +52,38 @@ def parts_of(root: nn.Module) -> Parts:
                 found.append((path, child))
                 unvisited.append((f"{path}." if path else "", child))
     return found
+
+
+class Structure:
+    """The modules of a network as they stood when it was first asked for, found again in no time.
+
+    rest: all parts but the network itself, which must not be held here; paths: of all of them by
+    their identity; children: of each, to tell whether anything was replaced since.
+    """
+
+    def __init__(self, root: nn.Module) -> None:
+        parts = parts_of(root)
+        self.rest = parts[1:]
+        self.paths = module_paths(parts)
+        self._own = tuple(root._modules.values())
+        self._children = [(part, tuple(part._modules.values())) for _, part in self.rest]
+
+    def holds(self, root: nn.Module) -> bool:
+        """Whether the network still has these modules."""
+        return tuple(root._modules.values()) == self._own and all(
+            tuple(part._modules.values()) == children for part, children in self._children
+        )
+
+
+_structures: WeakKeyDictionary[nn.Module, Structure] = WeakKeyDictionary()
+
+
+def structure_of(root: nn.Module) -> Structure:
+    """The modules of a network, looked for once as long as none is replaced."""
+    known = _structures.get(root)
+    if known is None or not known.holds(root):
+        known = _structures[root] = Structure(root)
+    return known
 
 
 def module_paths(parts: Parts) -> dict[int, str]:

@@ -24,7 +24,7 @@ class Constants:
 
     def __init__(self, parts: Iterable[nn.Module]) -> None:
         self.known: dict[int, Any] = {}
-        self.changes = 0
+        self.touched: list[int] | None = None
         for module in parts:
             if module._buffers and "running_mean" not in module._buffers:
                 for buffer in module._buffers.values():
@@ -40,7 +40,8 @@ class Constants:
     def add(self, tensor: Tensor) -> None:
         """Remember a tensor as constant while it lives."""
         key, known = id(tensor), self.known
-        self.changes += 1
+        if self.touched is not None:
+            self.touched.append(key)
         known[key] = weakref.ref(tensor, lambda _: known.pop(key, None))
 
     def follow(self, args: Iterable[Any], kwargs: dict[str, Any], result: Any) -> None:
@@ -51,5 +52,6 @@ class Constants:
             for one in made:
                 self.add(one)
         elif not made or any(one is given[0] for one in made):
-            self.changes += 1
+            if self.touched is not None:
+                self.touched.append(id(given[0]))
             self.known.pop(id(given[0]), None)  # written to, with something that is not constant

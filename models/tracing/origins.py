@@ -117,19 +117,23 @@ class Origins:
     """Origins by the identity of live tensors. Holds no tensor alive that is looked for here.
 
     begin: called where something begins that is to become a site, or to be named; None for what is
-    neither. weights: what may weigh values, beside whatever else a tensor is. changes: how often a
-    tensor was given an origin.
+    neither. weights: what may weigh values, beside whatever else a tensor is. touched: the
+    identities of what was given an origin, while that is asked for. judged: how often something
+    began that values decide about, or that may weigh.
     """
 
     def __init__(self, begin: Callable[[Origin], Start | None] = lambda _: None) -> None:
         self.known: dict[int, tuple[weakref.ref[Tensor], Origin]] = {}
         self.weights: dict[int, tuple[weakref.ref[Tensor], Origin]] = {}
-        self.changes = 0
+        self.touched: list[int] | None = None
+        self.judged = 0
         self._begin = begin
 
     def set(self, tensor: Tensor, origin: Origin) -> None:
         known = self.known
-        self.changes += 1
+        if self.touched is not None:
+            self.touched.append(id(tensor))
+        self.judged += origin.produced_by in ("softmax", "weights", "weighted", "nested")
         if origin.size < 0:
             known = self.weights
         elif origin.start is None:
@@ -142,6 +146,13 @@ class Origins:
             known.pop(key, None)
 
         known[key] = (weakref.ref(tensor, forget), origin)
+
+    def in_flight(self) -> bool:
+        """Whether something is under way that may become a gate or a sampler."""
+        return any(
+            origin.produced_by in ("factor", "strip", "strips", "affine-grid")
+            for _, origin in self.known.values()
+        )
 
     def get(self, tensor: object) -> Origin | None:
         entry = self.known.get(id(tensor))

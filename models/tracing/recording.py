@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from threading import RLock, get_ident
@@ -26,9 +26,8 @@ from fovea.models.tracing.audit import unseen_of
 from fovea.models.tracing.call_stack import (
     call_of,
     calling_module,
-    module_paths,
-    parts_of,
     place_in_code,
+    structure_of,
 )
 from fovea.models.tracing.constants import Constants
 from fovea.models.tracing.entry import Entries, Entry
@@ -74,7 +73,9 @@ class Recording:
         self.kernels = kernels or {}
         # Not the method itself: a recording is gone as soon as nobody holds it.
         self.origins = Origins(partial(Recording._begin, proxy(self)))
-        self.parts = parts_of(module)
+        structure = structure_of(module)
+        self.parts = [("", module), *structure.rest]
+        self.paths = structure.paths
         self.constants = Constants(part for _, part in self.parts)
         # The function that the network is calling now.
         self.running: Any = None
@@ -91,7 +92,6 @@ class Recording:
         self.carried: dict[int, tuple[str, Entry | None]] = {}
         plan = editing.active()
         self.edits = None if plan is None else editing.Lookup(plan)
-        self.paths = module_paths(self.parts)
         self._entries = Entries(self.parts) if entries else None
         self._sites: list[Site] = []
         self._starts: list[Start] = []
@@ -194,10 +194,13 @@ class Recording:
         return len(self._sites) + len(self._missed)
 
     @property
-    def changes(self) -> int:
-        """Grows with all that is noted of a pass."""
-        noted = len(self._sites) + len(self._missed) + len(self._starts)
-        return noted + self.origins.changes + self.constants.changes
+    def deciding(self) -> int:
+        """Grows with what is told, and with what values decide."""
+        return self.told + self.origins.judged
+
+    def note_touched(self, touched: list[int] | None) -> None:
+        """Put down there the identity of every tensor that something is found out about."""
+        self.origins.touched = self.constants.touched = touched
 
     def follow(
         self, known: Sequence[tuple[Tensor, Origin]], func: Any, args: Any, result: Any
@@ -301,6 +304,11 @@ class Recording:
             raise ValueError("nothing to differentiate: let the input require grad")
         return self.differentiate_from([target], [torch.ones_like(target)], [])[1]
 
+    def differentiate_only(self, ids: Collection[str]) -> None:
+        """Of the other sites no gradients are wanted: they cost a pass further back."""
+        for index in [i for i in self._differentiable if self._sites[i].id not in ids]:
+            del self._differentiable[index]
+
     def differentiate_from(
         self, outputs: Sequence[Tensor], gradients: Sequence[Tensor], roots: Sequence[Tensor]
     ) -> tuple[tuple[Tensor, ...], Trace]:
@@ -334,6 +342,10 @@ class Watch(Protocol):
     """What a handler is given: the recording, and a mode that it may enter again."""
 
     recording: Recording
+    memory: Any
+    """What a handler learnt of this call in an earlier pass; None where it has to look."""
+    learnt: Any
+    """What a handler says that it has to know of this call in a later pass."""
 
     def __enter__(self) -> Any: ...
 

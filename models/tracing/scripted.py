@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from types import FunctionType
 from weakref import WeakKeyDictionary
 
@@ -51,15 +51,19 @@ def _used_by(kind: type) -> tuple[str, ...]:
     return tuple(found)
 
 
-def scripted(parts: Iterable[tuple[str, nn.Module]]) -> Iterator[tuple[str, str, str]]:
+def _names_of(kind: type) -> tuple[str, ...]:
+    names = _known.get(kind)
+    if names is None:
+        compiled = issubclass(kind, torch.jit.ScriptModule)
+        names = _known[kind] = (kind.__name__,) if compiled else _used_by(kind)
+    return names
+
+
+def scripted(parts: Sequence[tuple[str, nn.Module]]) -> Iterator[tuple[str, str, str]]:
     """(module path, what, why it is not seen) of what TorchScript compiled in a network."""
-    for path, part in parts:
-        if isinstance(part, torch.jit.ScriptModule):
-            yield path, type(part).__name__, PART
-            continue
-        kind = type(part)
-        names = _known.get(kind)
-        if names is None:
-            names = _known[kind] = _used_by(kind)
-        for name in names:
-            yield path, name, FUNCTION
+    kinds = {type(part) for _, part in parts}
+    telling = {kind: names for kind in kinds if (names := _names_of(kind))}
+    if telling:
+        for path, part in parts:
+            for name in telling.get(type(part), ()):
+                yield path, name, FUNCTION if name != type(part).__name__ else PART

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from fovea.models.tracing.buffers import copied
+
 
 def is_wrapped(tensor: Tensor) -> bool:
     """Whether a transform of `torch.func` handed the tensor round."""
@@ -43,7 +45,7 @@ def kept(tensor: Tensor) -> Tensor:
         return tensor  # its values are unwrapped when it becomes part of a site
     tensor = plain(tensor)
     whole = tensor.untyped_storage().nbytes() == tensor.numel() * tensor.element_size()
-    return tensor if whole else tensor.clone(memory_format=torch.contiguous_format)
+    return tensor if whole else copied(tensor)
 
 
 def same_storage(one: Tensor, other: Tensor) -> bool:

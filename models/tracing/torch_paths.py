@@ -38,6 +38,8 @@ _lock = threading.RLock()
 _watching = 0
 _undo: list[Callable[[], None]] = []
 _asked = threading.local()
+_made: dict[tuple[int, str], tuple[Any, Any]] = {}
+"""What stands in for an attribute of torch, with the attribute itself: made once."""
 
 
 def enter(notice: compiled.Notice = lambda _: None) -> None:
@@ -65,7 +67,10 @@ def leave() -> None:
 
 def _replace(owner: Any, name: str, made: Callable[[Any], Any]) -> None:
     original = getattr(owner, name)
-    setattr(owner, name, functools.wraps(original)(made(original)))
+    known = _made.get((id(owner), name))
+    if known is None or known[0] is not original:
+        known = _made[id(owner), name] = original, functools.wraps(original)(made(original))
+    setattr(owner, name, known[1])
     _undo.append(lambda: setattr(owner, name, original))
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fovea.models.catalog.spec import LoadedModel
 from fovea.models.grids import PatchGrid
-from fovea.models.kinds.attention.steps import attention_steps
+from fovea.models.kinds.attention.steps import attention_steps, values_of
 from fovea.models.kinds.attention.windows import token_at
 from fovea.models.kinds.kind import At
 from fovea.models.kinds.registry import SITE_KINDS
@@ -33,7 +33,7 @@ from fovea.models.tracing.operations import Workings
 from fovea.server.answers.views import titled
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.engine import Engine
-from fovea.server.problems import InvalidParameter
+from fovea.server.problems import InvalidParameter, NoProjections
 
 Make = Callable[[Workings], list[Step]]
 
@@ -68,6 +68,18 @@ async def compute(
     sentence, make, about = _plan(analysis, site, asked)
     workings = await engine.workings(analysis, site.id, partial(_watch, analysis, site))
     return lambda: Steps(site, sentence, make(workings), about)
+
+
+async def values(engine: Engine, analysis: Analysis, site: Site) -> Tensor:
+    """The values of an attention, (head, key, head_dim), after the pass of the network they take.
+
+    Raises NoProjections where they are not in the order of the heads and keys.
+    """
+    workings = await engine.workings(analysis, site.id, partial(_watch, analysis, site))
+    found = values_of(workings, site.attention, 0)
+    if found is None:
+        raise NoProjections(f"The values of site {site.id} ({site.name}) could not be followed.")
+    return found.expand(site.attention.shape[1], -1, -1)
 
 
 def _plan(analysis: Analysis, site: Site, asked: Asked) -> tuple[str, Make, dict[str, Any]]:

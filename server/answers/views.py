@@ -151,9 +151,13 @@ _STEPS = (
     Option("head", {**_NUMBER, "description": "attention: the number of a head"}),
     options.WINDOW,
 )
+VALUES = "whether the values and the outputs Σ p_ij v_j are there too; takes one more pass"
 VIEWS: dict[str, View] = {
     "projections": View(
-        "Queries and keys", "attention map", lambda subject, site: no_projections(site)
+        "Queries and keys",
+        "attention map",
+        lambda subject, site: no_projections(site),
+        (Option("values", {"type": "boolean", "default": False, "description": VALUES}),),
     ),
     "features": View(
         "Feature map",

@@ -6,6 +6,7 @@ nothing further in, no cache and no stored result, knows of languages; it has an
 
 from __future__ import annotations
 
+import gzip
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
@@ -101,7 +102,8 @@ class _Answer:
             if tag := headers.get("etag"):
                 headers["etag"] = f'{tag[:-1]}-{self.language}"'
             _vary(headers, self.language)
-            if self._is_json():
+            # What is sent compressed is a file of the page: no sentence of the server is in it.
+            if self._is_json() and "content-encoding" not in headers:
                 self.start = message
                 return
             await self.send(message)
@@ -120,11 +122,14 @@ class _Answer:
 
     async def _translated(self) -> None:
         whole = b"".join(self.body)
+        headers = MutableHeaders(scope=self.start)
+        if headers.get("content-encoding") == "gzip":
+            del headers["content-encoding"]
+            whole = gzip.decompress(whole) if whole else whole
         if len(whole) > SMALL:
             whole = await pools.run(pools.ANSWERS, _translate, whole, self.language)
         else:
             whole = _translate(whole, self.language)
-        headers = MutableHeaders(scope=self.start)
         if "content-length" in headers:
             headers["content-length"] = str(len(whole))
         if not whole:  # To HEAD; how long GET's answer would be is not known.

@@ -77,9 +77,8 @@ class Archive:
         """What is known of an analysis; None where it never was, or is forgotten."""
         if not is_name(analysis):
             return None
-        data = await self.run(self.files.read, f"analyses/{analysis}/record.json")
+        data = await self.run(self._read_record, analysis)
         if data is None:
-            await self.run(self._check_there)
             return None
         try:
             return Record.from_json(data)
@@ -89,10 +88,7 @@ class Archive:
 
     async def known(self, analysis: str) -> bool:
         """Whether it has a record."""
-        if await self.run(self.files.exists, f"analyses/{analysis}/record.json"):
-            return True
-        await self.run(self._check_there)
-        return False
+        return await self.run(self._has_record, analysis)
 
     async def refresh(self, analysis: str) -> bool:
         """Whether it has a record; its photo then counts as just sent."""
@@ -106,9 +102,7 @@ class Archive:
 
     async def keep(self, record: Record, photo: Photo | None) -> None:
         """The photo first, then the record: whoever finds a record finds its photo."""
-        if photo is not None and record.photo is not None:
-            await self.run(self._keep_photo, record, photo)
-        await self.run(self.files.write, f"analyses/{record.id}/record.json", record.to_json())
+        await self.run(self._keep, record, photo)
 
     async def photo_file(self, record: Record) -> bytes | None:
         """The photo's file, for `photo_of`; None where it was dropped for room or age."""
@@ -161,6 +155,23 @@ class Archive:
                 return await loop.run_in_executor(self._threads, function, *arguments)
         except TimeoutError:
             raise StoreUnavailable("The photo store does not answer.") from None
+
+    def _read_record(self, analysis: str) -> bytes | None:
+        data = self.files.read(f"analyses/{analysis}/record.json")
+        if data is None:
+            self._check_there()
+        return data
+
+    def _has_record(self, analysis: str) -> bool:
+        if self.files.exists(f"analyses/{analysis}/record.json"):
+            return True
+        self._check_there()
+        return False
+
+    def _keep(self, record: Record, photo: Photo | None) -> None:
+        if photo is not None and record.photo is not None:
+            self._keep_photo(record, photo)
+        self.files.write(f"analyses/{record.id}/record.json", record.to_json())
 
     def _check_there(self) -> None:
         """A folder that is not mounted just now is not one in which nothing is."""

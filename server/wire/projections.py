@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
-from fovea.models.kinds.attention.rows import log_normaliser
+from fovea.models.kinds.attention.rows import log_normaliser, rows
 from fovea.models.records import Site
 from fovea.server.answers.views import as_array, no_projections, require
 from fovea.server.problems import NoProjections
 from fovea.server.wire.encode import pack
 
 
-def projections(site: Site) -> bytes:
+def projections(site: Site, values: Tensor | None = None) -> bytes:
     """Queries, keys and row normalisers as safetensors: all that any row or column takes.
 
-    p_ij = exp(scale·q_i·k_j − log_normaliser_i).
+    p_ij = exp(scale·q_i·k_j − log_normaliser_i). values: (head, key, head_dim); they and the
+    outputs Σ_j p_ij v_j are then there too.
     """
-    require(site, "projections")
+    require_projections(site)
     held = site.attention
-    if reason := no_projections(site):
-        raise NoProjections(str(reason))
     assert held.query is not None
     assert held.key is not None
     with torch.inference_mode():
@@ -28,4 +28,15 @@ def projections(site: Site) -> bytes:
             "key": (as_array(held.key[0]), ("head", "key", "head_dim")),
             "log_normaliser": (as_array(log_normaliser(held)), ("head", "query")),
         }
+        if values is not None:
+            tensors["value"] = (as_array(values), ("head", "key", "head_dim"))
+            output = rows(held) @ values.float()
+            tensors["output"] = (as_array(output), ("head", "query", "head_dim"))
     return pack(tensors, {"site": site.id, "scale": repr(held.scale)})
+
+
+def require_projections(site: Site) -> None:
+    """Raises WrongKind or NoProjections where queries and keys do not give every row."""
+    require(site, "projections")
+    if reason := no_projections(site):
+        raise NoProjections(str(reason))

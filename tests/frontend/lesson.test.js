@@ -47,5 +47,9 @@ for (const slug of chapters) {
     assert.ok(words.idea.length >= 2 && words.try.length && words.wrong.length && chapter.papers.length);
     assert.equal(about.network, chapter.network);
     assert.ok(about.title.en && about.title.zh && about.title.en !== about.title.zh);
+    for (const [at, text] of texts(words)) {
+      if (/\[[^\]]+\]\(([\w-]+)\)/.test(text))
+        for (const [, to] of text.matchAll(/\[[^\]]+\]\(([\w-]+)\)/g)) assert.ok(chapters.includes(to), `${at} leads to ${to}, which is no chapter`);
+    }
   });
 }

@@ -2,6 +2,7 @@
 
 import { h, put, svg } from "../../ui/dom.js";
 import { number } from "../../ui/format.js";
+import { rich } from "../rich.js";
 import { caption, named } from "./parts.js";
 
 /** Its spec: values, or rows of {values, label}; choose (the state that a chosen bar's number goes to), chosen, caption. @param {import("./parts.js").Figures} figures */
@@ -44,7 +45,7 @@ function one(spec, values, label, marked, figures) {
           class: index === chosen || marked?.includes(index) ? "marked" : null,
         }),
   );
-  const spoken = `${named(label ?? spec.caption, figures)}: ${values.slice(0, 8).map((value) => number(value ?? NaN)).join(", ")}${values.length > 8 ? ", …" : ""}`;
+  const spoken = `${named(label ?? spec.name ?? spec.caption, figures)}: ${values.slice(0, 8).map((value) => number(value ?? NaN)).join(", ")}${values.length > 8 ? ", …" : ""}`;
   const drawing = svg("svg", { viewBox: `0 0 ${values.length} 1`, preserveAspectRatio: "none", "aria-hidden": "true" }, rects);
   const choose = (/** @type {number} */ index) => figures.set({ [spec.choose]: Math.min(values.length - 1, Math.max(0, index)) });
   const at = (/** @type {PointerEvent} */ event) => {
@@ -59,7 +60,7 @@ function one(spec, values, label, marked, figures) {
         "aria-valuemax": values.length - 1,
         "aria-valuenow": chosen ?? 0,
         "aria-valuetext": `${chosen ?? 0}: ${number(values[chosen ?? 0] ?? NaN)}`,
-        "aria-label": named(label ?? spec.caption, figures),
+        "aria-label": named(label ?? spec.name ?? spec.caption, figures),
         onpointerdown: (/** @type {PointerEvent} */ event) => choose(at(event)),
         onpointermove: (/** @type {PointerEvent} */ event) => event.buttons && choose(at(event)),
         onkeydown: (/** @type {KeyboardEvent} */ event) => {
@@ -70,5 +71,5 @@ function one(spec, values, label, marked, figures) {
         },
       }
     : { role: "img", "aria-label": spoken };
-  return h("div", { class: "bar-row" }, label && h("span", { class: "quiet" }, figures.say(label)), h("div", { class: "bar-track", ...touchable }, drawing));
+  return h("div", { class: "bar-row" }, label && h("span", { class: "quiet" }, ...rich(figures.say(label), figures.numbers(), figures.address)), h("div", { class: "bar-track", ...touchable }, drawing));
 }

@@ -40,9 +40,9 @@ function one(spec, item, index, figures) {
   const told = [
     h("b", {}, ...rich(figures.say(item.label), figures.numbers(), figures.address)),
     item.note && h("span", { class: "quiet" }, ...rich(figures.say(item.note), figures.numbers(), figures.address)),
-    range && h("span", { class: "quiet range" }, `${number(range.low)} … ${number(range.high)}`),
+    range && range.high > range.low && h("span", { class: "quiet range" }, `${number(range.low)} … ${number(range.high)}`),
   ];
-  if (!spec.choose) return h("div", { class: "map" }, drawn, ...told);
+  if (!spec.choose || item.plain) return h("div", { class: "map" }, drawn, ...told);
   return h(
     "button",
     { type: "button", class: "map", "aria-pressed": String(index === spec.chosen), onclick: () => figures.set({ [spec.choose]: index }) },

@@ -13,7 +13,7 @@ const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowR
 /**
  * @param {import("./parts.js").Figures} figures
  * Its spec: map (values of the grid's cells), grid, click and move (names of the state that the chosen and the pointed
- * cell go to), marks ({cell, kind}), label, caption.
+ * cell go to), paint (the one that every cell under a pressed pointer goes to), marks ({cell, kind}), label, caption.
  */
 export function photo(figures) {
   const image = h("img", { alt: "" });
@@ -42,8 +42,15 @@ export function photo(figures) {
     figures.set({ [name]: cell });
   };
   picker.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => tell(spec.move, cellOf(event)));
+  const brush = (/** @type {PointerEvent} */ event) => {
+    const cell = spec.paint && event.buttons === 1 ? cellOf(event) : null;
+    if (cell) figures.set({ [spec.paint]: cell });
+  };
+  picker.addEventListener("pointerdown", brush);
+  picker.addEventListener("pointermove", brush);
   picker.addEventListener("click", (/** @type {PointerEvent} */ event) => {
     if (event.detail > 0) tell(spec.click ?? spec.move, cellOf(event)); // a key's click has no place
+    else if (spec.paint && spec.cells?.[spec.move]) figures.set({ [spec.paint]: spec.cells[spec.move] });
     else tell(spec.click, spec.cells?.[spec.move ?? spec.click]);
   });
   picker.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {

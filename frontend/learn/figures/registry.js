@@ -5,8 +5,9 @@ import { choice, press, range, toggle } from "./controls.js";
 import { maps } from "./maps.js";
 import { photo } from "./photo.js";
 import { answer, facts, matrix } from "./tables.js";
+import { scatter } from "./scatter.js";
 import { theta } from "./theta.js";
 import { words } from "./words.js";
 
 /** @type {Record<string, (figures: import("./parts.js").Figures) => import("./parts.js").Figure>} */
-export const FIGURES = { answer, bars, choice, facts, maps, matrix, photo, press, range, theta, toggle, words };
+export const FIGURES = { answer, bars, choice, facts, maps, matrix, photo, press, range, scatter, theta, toggle, words };

@@ -44,7 +44,7 @@ function table(spec, values, figures) {
       Array.from({ length: spec.columns }, (__, column) => {
         const t = shades[row * spec.columns + column];
         const [r, g, b] = Number.isNaN(t) ? [127, 127, 127] : colour(table, t);
-        const dark = 0.299 * r + 0.587 * g + 0.114 * b < 140;
+        const dark = luminance([r, g, b]) < 0.179; // where white and black stand out equally (WCAG 2)
         const style = Number.isNaN(t) ? "" : `background: rgb(${r} ${g} ${b}); color: ${dark ? "#fff" : "#000"}`;
         return h("td", { style }, Number.isNaN(t) ? "−∞" : number(values[row * spec.columns + column]));
       }),
@@ -52,6 +52,12 @@ function table(spec, values, figures) {
   );
   const head = spec.columnLabels && h("thead", {}, h("tr", {}, spec.rowLabels && h("td", {}), spec.columnLabels.map((/** @type {string} */ text) => h("th", { scope: "col" }, text))));
   return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": named(spec.caption, figures) }, h("table", { class: "cells-table" }, head, h("tbody", {}, rows)));
+}
+
+/** WCAG's relative luminance. @param {number[]} rgb */
+function luminance(rgb) {
+  const [r, g, b] = rgb.map((value) => (value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
 /** @param {Element} holder @param {any} spec @param {Float32Array} values @param {Figures} figures */

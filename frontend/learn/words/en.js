@@ -81,4 +81,5 @@ export default {
   "adds-feed-forward": "Feed-forward",
   "adds-attention": "Attention",
   "adds-other": "Added",
+  numbers: "These numbers",
 };

@@ -81,4 +81,5 @@ export default {
   "adds-feed-forward": "前馈网络",
   "adds-attention": "注意力",
   "adds-other": "相加",
+  numbers: "这些数",
 };

@@ -1,5 +1,6 @@
 // What the network says: its classes, or the shares of its mask.
 
+import { say } from "../../language/language.js";
 import { h } from "../../ui/dom.js";
 import { classesOf, wordsOf } from "../../sites/sites.js";
 import { percent } from "../../ui/format.js";
@@ -15,7 +16,7 @@ export function answer(state, set) {
   const asked = isForClass(state) ? targetOf(state) : null;
   const first = fitting(analysis, null).find((map) => map.for_class)?.name;
   return [
-    h("h3", {}, "The network says"),
+    h("h3", {}, say("The network says")),
     h(
       "ol",
       { class: "predictions" },
@@ -38,7 +39,7 @@ function whyPrediction(entry, asked, state, first, set) {
         type: "button",
         class: "why",
         "aria-pressed": String(asked),
-        title: asked ? "Back to what was shown" : `What counted for “${entry.label}”?`,
+        title: asked ? say("Back to what was shown") : say("What counted for “{label}”?", { label: entry.label }),
         onclick: () => set(asked ? { method: "site", against: null } : { method: shown, target: entry.index, against: null }),
       },
       ...bar(entry),
@@ -54,7 +55,7 @@ function bar({ label, index, score }) {
     h(
       "span",
       { class: "prediction" },
-      h("span", {}, label ?? `class ${index}`),
+      h("span", {}, label ?? say("class {index}", { index })),
       h("span", { class: "number" }, percent(score)),
     ),
     length,
@@ -65,7 +66,7 @@ function bar({ label, index, score }) {
 function wordAnswer(output) {
   const words = wordsOf(output);
   return [
-    h("h3", {}, "How sure it was of each word"),
+    h("h3", {}, say("How sure it was of each word")),
     h(
       "ol",
       { class: "predictions word-scores" },
@@ -81,7 +82,7 @@ function maskAnswer(output) {
     .sort((a, b) => b.share - a.share)
     .slice(0, 8);
   return [
-    h("h3", {}, "The network says"),
+    h("h3", {}, say("The network says")),
     h(
       "ul",
       { class: "mask-classes" },
@@ -89,7 +90,7 @@ function maskAnswer(output) {
         h("li", {}, swatch(entry), h("span", {}, entry.label), h("span", { class: "number" }, percent(entry.share))),
       ),
     ),
-    h("p", { class: "quiet" }, "Shares of the area that the network saw."),
+    h("p", { class: "quiet" }, say("Shares of the area that the network saw.")),
   ];
 }
 

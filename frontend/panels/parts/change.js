@@ -1,5 +1,6 @@
 // The answer before and after edits: two bars a class, told apart by shape and by word, not by colour.
 
+import { say } from "../../language/language.js";
 import { h } from "../../ui/dom.js";
 import { number, percent } from "../../ui/format.js";
 
@@ -7,8 +8,8 @@ import { number, percent } from "../../ui/format.js";
 export function changed({ classes, words, share }) {
   return [
     ...(classes.length ? [legend(), h("ol", { class: "changes" }, classes.map(row))] : []),
-    ...(words ? [h("dl", { class: "facts" }, h("dt", {}, "before"), h("dd", {}, words[0]), h("dt", {}, "after"), h("dd", {}, words[1]))] : []),
-    ...(share != null ? [h("p", {}, `${percent(share)} of the places have another class.`)] : []),
+    ...(words ? [h("dl", { class: "facts" }, h("dt", {}, say("before")), h("dd", {}, words[0]), h("dt", {}, say("after")), h("dd", {}, words[1]))] : []),
+    ...(share != null ? [h("p", {}, say("{share} of the places have another class.", { share: percent(share) }))] : []),
   ];
 }
 
@@ -16,9 +17,9 @@ const legend = () =>
   h(
     "p",
     { class: "change-legend quiet", "aria-hidden": "true" },
-    h("span", {}, h("i", { class: "before" }), "before"),
-    h("span", {}, h("i", { class: "after" }), "after"),
-    h("span", {}, "probability · logit"),
+    h("span", {}, h("i", { class: "before" }), say("before")),
+    h("span", {}, h("i", { class: "after" }), say("after")),
+    h("span", {}, say("probability · logit")),
   );
 
 /** @param {ClassChange} entry */
@@ -39,7 +40,7 @@ function line(when, { score, logit }) {
   return h(
     "span",
     { class: "change-line" },
-    h("span", { class: "sr-only" }, when),
+    h("span", { class: "sr-only" }, when === "before" ? say("before") : say("after")),
     h("span", { class: "change-track" }, bar),
     h("span", { class: "number" }, `${percent(score)} · ${number(logit)}`),
   );

@@ -1,5 +1,6 @@
 // The channels that a gate lets through most and least, as small pictures that can be chosen.
 
+import { say } from "../../language/language.js";
 import { paintValues } from "../../paint/colormap.js";
 import { h, put } from "../../ui/dom.js";
 import { number } from "../../ui/format.js";
@@ -21,9 +22,9 @@ export async function showChannels(root, { store, session }, site) {
   ];
   put(
     root,
-    ...group("Let through most", order.slice(0, SHOWN)),
-    ...group("Held back most", order.slice(-SHOWN).reverse()),
-    h("p", { class: "quiet" }, `${gate.length} channels; the numbers are the gate's factors.`),
+    ...group(say("Let through most"), order.slice(0, SHOWN)),
+    ...group(say("Held back most"), order.slice(-SHOWN).reverse()),
+    h("p", { class: "quiet" }, say("{n} channels; the numbers are the gate's factors.", { n: gate.length })),
   );
   markChannel(root, store.get());
 }
@@ -45,7 +46,7 @@ function thumb({ store, session }, site, gate, channel) {
       type: "button",
       class: "channel-thumb",
       "data-channel": channel,
-      title: `Channel ${channel}`,
+      title: say("Channel {channel}", { channel }),
       onclick: () => store.set({ channel }),
     },
     canvas,

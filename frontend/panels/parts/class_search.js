@@ -1,6 +1,7 @@
 // Any class that the network tells apart, by search among its own labels: the class that a map is for, and the one
 // whose map is taken away from it.
 
+import { language, say } from "../../language/language.js";
 import { h, put } from "../../ui/dom.js";
 import { fitting, forWords, isForClass, targetOf } from "../../sites/methods.js";
 import { labelOf } from "../../sites/network_sentences.js";
@@ -34,8 +35,8 @@ const escaped = (/** @type {string} */ text) => text.replace(/[.*+?^${}()|[\]\\/
 
 /** @param {HTMLElement} root @param {Context} context */
 export function mountClassSearch(root, { store, session }) {
-  const target = field("class-search", "Why not another class?", (index) => ask({ target: index }));
-  const against = field("against-search", "Minus the map of", (index) => ask({ against: index }));
+  const target = field("class-search", say("Why not another class?"), (index) => ask({ target: index }));
+  const against = field("against-search", say("Minus the map of"), (index) => ask({ against: index }));
   const minus = h("p", { class: "minus" });
   root.append(target.element, against.element, minus);
 
@@ -52,9 +53,9 @@ export function mountClassSearch(root, { store, session }) {
     if (!held) return;
     put(
       minus,
-      h("span", {}, `minus “${labelOf(state, state.against)}”`),
-      h("button", { type: "button", class: "button plain", id: "swap-classes", onclick: swap }, "Swap"),
-      h("button", { type: "button", class: "button plain", id: "no-against", onclick: () => store.set({ against: null }) }, "Without"),
+      h("span", {}, say("minus “{class}”", { class: labelOf(state, state.against) })),
+      h("button", { type: "button", class: "button plain", id: "swap-classes", onclick: swap }, say("Swap")),
+      h("button", { type: "button", class: "button plain", id: "no-against", onclick: () => store.set({ against: null }) }, say("Without")),
     );
   });
 
@@ -76,7 +77,7 @@ export function mountClassSearch(root, { store, session }) {
 
   /** A field with what fits below it. @param {string} id @param {string} name @param {(index: number) => void} choose */
   function field(id, name, choose) {
-    const list = h("ul", { class: "found", id: `${id}-found`, "aria-label": `${name}: what fits` });
+    const list = h("ul", { class: "found", id: `${id}-found`, "aria-label": say("{name}: what fits", { name }) });
     const said = h("span", { class: "quiet", role: "status" });
     const input = h("input", {
       type: "search",
@@ -91,7 +92,7 @@ export function mountClassSearch(root, { store, session }) {
 
     async function show() {
       const labels = await session.labels().catch(() => null);
-      if (!labels) return void (said.textContent = "The labels could not be loaded.");
+      if (!labels) return void (said.textContent = say("The labels could not be loaded."));
       const found = findClasses(labels, input.value);
       put(
         list,
@@ -100,7 +101,7 @@ export function mountClassSearch(root, { store, session }) {
         ),
       );
       const more = found.length - MOST_SHOWN;
-      const told = found.length ? more > 0 && `and ${more} more` : `None of its ${labels.length.toLocaleString("en")} classes is called that.`;
+      const told = found.length ? more > 0 && say("and {more} more", { more }) : say("None of its {n} classes is called that.", { n: labels.length.toLocaleString(language) });
       said.textContent = (input.value.trim() && told) || "";
     }
 
@@ -124,7 +125,7 @@ export function mountClassSearch(root, { store, session }) {
 
     /** @param {string | null} label */
     const chosen = (label) => {
-      input.placeholder = label ? `shown: ${label}` : "search its labels";
+      input.placeholder = label ? say("shown: {label}", { label }) : say("search its labels");
     };
     chosen(null);
     return { element, chosen };

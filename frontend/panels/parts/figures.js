@@ -1,6 +1,7 @@
 // The dialog of everything that can be taken away: the picture at a size, as a drawing or a page, its numbers, and the
 // commands that give those again.
 
+import { say } from "../../language/language.js";
 import { h, put } from "../../ui/dom.js";
 import { icon } from "../../ui/icons.js";
 import { exportPicture, fileName, saveBlob, TIMES, timesThatFit } from "../../view/export.js";
@@ -10,18 +11,18 @@ import { addressOf, asCommand, asCurl, asPython, NPY, numbersOf } from "../../vi
 /** @param {HTMLElement} root @param {Context} context @param {(text: string) => void} tell */
 export function mountFigures(root, { store, session }, tell) {
   const body = h("div", { class: "figures-body" });
-  const close = h("button", { type: "button", class: "button plain", "aria-label": "Close", onclick: () => dialog.close() }, icon("close"));
+  const close = h("button", { type: "button", class: "button plain", "aria-label": say("Close"), onclick: () => dialog.close() }, icon("close"));
   const dialog = h(
     "dialog",
     {
       class: "help export-sheet",
       id: "figures",
-      "aria-label": "Export",
+      "aria-label": say("Export"),
       onclick: (/** @type {Event} */ event) => {
         if (event.target === dialog) dialog.close();
       },
     },
-    h("div", { class: "help-body" }, h("div", { class: "help-head" }, h("h2", {}, "Export"), close), body),
+    h("div", { class: "help-body" }, h("div", { class: "help-head" }, h("h2", {}, say("Export")), close), body),
   );
   root.append(dialog);
 
@@ -48,19 +49,19 @@ export function mountFigures(root, { store, session }, tell) {
     const numbers = await numbersOf(state, session);
     const fit = timesThatFit(state);
     const onPhoto = state.picture.form === "map" && state.photo;
-    const reason = onPhoto ? null : "For maps that lie on a photo";
+    const reason = onPhoto ? null : say("For maps that lie on a photo");
     put(
       body,
-      h("h3", {}, "Picture"),
+      h("h3", {}, say("Picture")),
       h("p", { class: "figure-choices" },
         TIMES.map((times) =>
-          button(`png-${times}`, `PNG ${times}×`, () => exportPicture(state, session, times), times <= fit ? null : "More pixels than a browser draws"),
+          button(`png-${times}`, say("PNG {times}×", { times }), () => exportPicture(state, session, times), times <= fit ? null : say("More pixels than a browser draws")),
         ),
         button("svg", "SVG", () => save(figureSvg(state), "image/svg+xml", "svg"), reason),
         button("html", "HTML", () => save(figurePage(state), "text/html", "html"), reason),
       ),
-      h("p", { class: "quiet" }, "Legend and sentence are part of each; in SVG and HTML as text. For a PDF, print the HTML file."),
-      ...(numbers ? ofNumbers(state, numbers) : [h("p", { class: "quiet" }, "What is shown is no array of numbers.")]),
+      h("p", { class: "quiet" }, say("Legend and sentence are part of each; in SVG and HTML as text. For a PDF, print the HTML file.")),
+      ...(numbers ? ofNumbers(state, numbers) : [h("p", { class: "quiet" }, say("What is shown is no array of numbers."))]),
     );
     dialog.showModal();
   }
@@ -72,19 +73,19 @@ export function mountFigures(root, { store, session }, tell) {
     /** @param {string} accept @param {string} ending */
     const fetched = async (accept, ending) => {
       const file = await session.fileAt(address, accept).catch(() => null);
-      if (!file) return tell("The server did not give the numbers");
+      if (!file) return tell(say("The server did not give the numbers"));
       saveBlob(file, fileName(state, ending));
     };
     return [
-      h("h3", {}, "Numbers"),
+      h("h3", {}, say("Numbers")),
       h("p", { class: "figure-choices" },
         button("npy", "npy", () => fetched(NPY, "npy")),
-        button("csv", "CSV", () => fetched("text/csv", "csv"), numbers.path === "mask" ? "A mask is npy only" : null),
+        button("csv", "CSV", () => fetched("text/csv", "csv"), numbers.path === "mask" ? say("A mask is npy only") : null),
       ),
-      h("h3", {}, "The same numbers again"),
+      h("h3", {}, say("The same numbers again")),
       ...copyable("curl", "curl", asCurl(address)),
       ...copyable("python", "Python", asPython(address)),
-      ...(command ? copyable("command", "Command line", command) : [h("p", { class: "quiet" }, "The command line has no such map.")]),
+      ...(command ? copyable("command", say("Command line"), command) : [h("p", { class: "quiet" }, say("The command line has no such map."))]),
     ];
   }
 
@@ -92,9 +93,9 @@ export function mountFigures(root, { store, session }, tell) {
   function copyable(id, name, text) {
     const code = h("pre", { id: `as-${id}`, tabindex: 0, "aria-label": name }, text);
     const copy = async () => {
-      await navigator.clipboard.writeText(text).then(() => tell("Copied"), () => getSelection()?.selectAllChildren(code));
+      await navigator.clipboard.writeText(text).then(() => tell(say("Copied")), () => getSelection()?.selectAllChildren(code));
     };
-    return [h("div", { class: "copy-head" }, h("span", {}, name), button(`copy-${id}`, "Copy", copy)), code];
+    return [h("div", { class: "copy-head" }, h("span", {}, name), button(`copy-${id}`, say("Copy"), copy)), code];
   }
 
   return { open };

@@ -41,7 +41,7 @@ def attention_steps(
         place = Place(window, head, query)
         scored = scores(site.attention, workings, place, shares, other, called(other))
         found = [*scored, _shares(shares, scored)]
-        value = _values(workings, site.attention, window)
+        value = values_of(workings, site.attention, window)
         if value is None:
             return found
         # One head of values may serve several heads of queries.
@@ -65,7 +65,7 @@ def attention_steps(
         return found
 
 
-def _values(workings: Workings, attention: Attention, window: int) -> Tensor | None:
+def values_of(workings: Workings, attention: Attention, window: int) -> Tensor | None:
     """(head, key, head_dim), or one head for all; None where windows or heads are not as they are
     in the site, which may have put them into another order.
     """

@@ -94,8 +94,9 @@ def is_distribution(tensor: Tensor, axes: Sequence[int]) -> bool:
     return bool(plain((values >= 0).all() & (near | (sums == 0)).all() & near.any()))
 
 
-def _weighs(factor: Tensor, summed: Sequence[int]) -> bool:
+def _weighs(origins: Origins, factor: Tensor, summed: Sequence[int]) -> bool:
     """Whether a factor is a distribution over several keys."""
+    origins.judged += 1
     return math.prod(factor.shape[i] for i in summed) > 1 and is_distribution(factor, summed)
 
 
@@ -115,7 +116,7 @@ def _of_product(origins: Origins, operands: Operands) -> Weighing | None:
         by_hand = axis is None or origin.changed
         if axis in summed:
             summed = [axis]  # what else is summed over are windows or heads
-        elif not by_hand or not _weighs(factor, summed):
+        elif not by_hand or not _weighs(origins, factor, summed):
             continue
         keys = math.prod(factor.shape[i] for i in summed)
         # Capitals stand for axes before those of the product: windows and heads.
@@ -191,7 +192,7 @@ def _of_sum(origins: Origins, args: Sequence[Any], kwargs: Mapping[str, Any]) ->
         return None
     if factor.shape == values.shape and (factor.ndim < 3 or key == factor.ndim - 1):
         return None  # not weights of values but weights that were changed, or an entropy
-    if origin.size != key and (origin.size >= 0 or not is_distribution(factor, (key,))):
+    if origin.size != key and (origin.size >= 0 or not _weighs(origins, factor, (key,))):
         return None
     spread = tuple(i for i in range(factor.ndim) if factor.shape[i] < values.shape[i])
     rest = [i for i in range(factor.ndim) if i != key and i not in spread]

@@ -28,6 +28,7 @@ from fovea.server.wire import residual_stream as wire_stream
 from fovea.server.wire import steps as wire_steps
 from fovea.server.wire.negotiation import CSV, JPEG, JSON, NPY, PNG, SAFETENSORS, WEBP
 from fovea.server.wire.projections import projections as packed_projections
+from fovea.server.wire.projections import require_projections
 
 router = APIRouter(
     prefix="/v1/analyses/{id}/sites/{site}",
@@ -86,11 +87,21 @@ async def attention(
         200: {"content": {SAFETENSORS: {"schema": {"type": "string", "format": "binary"}}}},
     },
 )
-async def projections(request: Request, analysis: AnalysisOf, site: SiteOf) -> Response:
+async def projections(
+    request: Request,
+    engine: EngineOf,
+    analysis: AnalysisOf,
+    site: SiteOf,
+    values: Annotated[bool, Query(description=views.VALUES)] = False,
+) -> Response:
     """Queries, keys and normalisers: p_ij = exp(scale·q_i·k_j − log_normaliser_i)."""
-    return await conditional(
-        request, analysis.serial, (SAFETENSORS,), lambda _: in_thread(packed_projections, site)
-    )
+
+    async def make(_media: str) -> bytes:
+        require_projections(site)
+        found = await mechanism.values(engine, analysis, site) if values else None
+        return await in_thread(packed_projections, site, found)
+
+    return await conditional(request, analysis.serial, (SAFETENSORS,), make)
 
 
 @router.get(

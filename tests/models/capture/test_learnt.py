@@ -126,3 +126,77 @@ def test_calls_in_threads_have_no_order_to_learn() -> None:
     for _ in range(3):
         assert kinds(network, torch.randn(1, 2, 5, 4)) == ["attention", "attention"]
     assert not plans(network)
+
+
+class Gated(nn.Module):
+    """A pooled factor on a map, and more of the same map that nothing comes of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.stem, self.one, self.two = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 1), nn.Conv2d(8, 8, 1)
+        self.head = nn.Linear(8, 4)
+
+    def forward(self, photo: Tensor) -> Tensor:
+        x = self.stem(photo)
+        x = x * self.two(self.one(x.mean((2, 3), keepdim=True)).relu()).sigmoid()
+        x = x + x.tanh() * 0.5
+        return self.head((x * (1 + x.mean(1, keepdim=True).sigmoid())).mean((2, 3)))
+
+
+def test_a_gate_that_is_remembered_has_its_own_factors() -> None:
+    network = Gated().eval()
+    for seed in range(3):
+        photo = torch.randn(1, 3, 12, 16, generator=torch.Generator().manual_seed(seed))
+        with torch.no_grad(), capture(network, features=True) as recording:
+            network(photo)
+        with torch.no_grad():
+            x = network.stem(photo)
+            channels = network.two(network.one(x.mean((2, 3), keepdim=True)).relu()).sigmoid()
+            gated = x * channels
+            more = gated + gated.tanh() * 0.5
+            places = 1 + more.mean(1, keepdim=True).sigmoid()
+        first, second = recording.trace.sites
+        assert (first.kind, second.kind) == ("channel-gate", "spatial-gate")
+        assert torch.equal(first.gate.values, channels)
+        assert torch.equal(second.gate.values, places)
+        assert torch.equal(second.gate.features, more)
+        assert second.gate.bounds == (1, 2)
+    (plan,) = plans(network)
+    looked = [step.func.__name__ for step in plan if step.func is not None and not step.idle]
+    assert looked == ["conv2d", "mul", "mul"], "the rest is passed on at once"
+
+
+def test_a_network_whose_parts_are_replaced_has_other_names() -> None:
+    network = nn.Sequential(Gated()).eval()
+    photo = torch.randn(1, 3, 12, 16)
+    assert kinds(network, photo) == kinds(network, photo)
+    network.append(network.pop(0))
+    network.insert(0, nn.Identity())
+    with torch.no_grad(), capture(network) as recording:
+        network(photo)
+    assert {site.name for site in recording.trace.sites} == {"1"}
+
+
+class Chooses(nn.Module):
+    """Two ways of the same calls up to the last; only one of them multiplies the map."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.gates = nn.Linear(8, 8), False
+
+    def forward(self, x: Tensor) -> Tensor:
+        factor = self.layer(x.mean((2, 3))).sigmoid()[:, :, None, None]
+        return x * factor if self.gates else x - factor
+
+
+def test_a_factor_that_was_passed_on_is_named() -> None:
+    network, x = Chooses().eval(), torch.randn(1, 8, 6, 6)
+    assert kinds(network, x) == kinds(network, x) == []
+    network.gates = True
+    with torch.no_grad(), capture(network) as recording:
+        network(x)
+    (named,) = recording.unseen
+    assert (named.what, named.operation.strip("_")) == ("gate", "mul")
+    assert "another way" in named.reason
+    assert kinds(network, x) == ["channel-gate"], "the next pass is looked at as a whole"

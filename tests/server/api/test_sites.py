@@ -54,6 +54,16 @@ def test_rows_columns_and_projections_agree_with_the_matrix(
         np.exp(scores - parts["log_normaliser"][:, :, None]), matrix, atol=1e-5
     )
 
+    asked = at(analysis, "/sites/s02/projections?values=true")
+    parts = safetensors.numpy.load(site.client.get(asked, headers=SAFETENSORS).content)
+    np.testing.assert_allclose(parts["output"], matrix @ parts["value"], atol=1e-4)
+    steps = site.client.get(at(analysis, "/sites/s02/steps?query=2,5&key=0,1&head=1")).json()[
+        "steps"
+    ]
+    told = {step["name"]: step["values"] for step in steps}
+    np.testing.assert_allclose(told["value"], parts["value"][1, 1 + 1], atol=1e-6)
+    np.testing.assert_allclose(told["output"], parts["output"][1, 1 + 25], atol=1e-5)
+
 
 def test_the_default_query_is_the_class_token(site: Running, analysis: dict[str, Any]) -> None:
     path = at(analysis, "/sites/s00/attention")

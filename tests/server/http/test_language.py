@@ -95,3 +95,11 @@ def test_the_page_of_a_problem_and_the_contract(site: Running) -> None:
     contract = [site.client.get("/openapi.json", headers=one).content for one in ({}, CHINESE)]
     assert contract[0] == contract[1]
     assert json.loads(contract[0])["info"]["title"] == "Fovea"
+
+
+def test_what_is_kept_compressed_is_said_too(site: Running) -> None:
+    packed = {"Accept-Encoding": "gzip"}
+    english = site.client.get("/samples/samples.json", headers=packed).json()
+    chinese = site.client.get("/samples/samples.json", headers={**packed, **CHINESE}).json()
+    assert [one["file"] for one in chinese] == [one["file"] for one in english]
+    assert {one["title"] for one in chinese}.isdisjoint({one["title"] for one in english})

@@ -1,0 +1,62 @@
+export default {
+  idea: [
+    "Attention is only half of a Transformer. What makes it deep are three plain things around it: the **residual connection**, **layer normalisation** and a **feed-forward** layer.",
+    "A residual connection does not replace the token, it adds to it. So each token is a running sum, the residual stream, to which every layer contributes a little.",
+    "Normalisation keeps the numbers that a layer reads at one size. The feed-forward layer then works on each token alone: attention moves information between tokens, feed-forward transforms it.",
+  ],
+  look: "Choose a patch and a block. The map shows how long every token is after the block. Skip the attention of this block and see what the network then says.",
+  labels: {
+    block: "Block",
+    skip: "skip this block's attention",
+    "photo-caption": "Length of every token after block {block}. Chosen: row {row}, column {column}, length {f_after}.",
+    "by-attention": "length added by attention",
+    "by-feed": "length added by feed-forward",
+    "maps-caption": "What block {block} adds to each patch.",
+    length: "this token's length after every addition",
+    added: "length of what was added",
+    "bars-caption": "From the positions on the left, then attention and feed-forward in turn. Block {block} is dark.",
+    "col-before": "before",
+    "col-added": "added",
+    "col-after": "after",
+    "col-kept": "cosine",
+    "row-attention": "attention",
+    "row-feed": "feed-forward",
+    "facts-caption": "Lengths of the chosen token in {d} dimensions; the cosine compares it before and after.",
+    "answer-caption": "The network's answer as trained (grey) and with this attention skipped (dark).",
+  },
+  steps: {
+    norm: "**Normalise.** Before a layer reads the token, its {d} numbers are shifted to mean 0 and scaled to variance 1; $g$ and $b$ are learned. The token itself stays as it is.",
+    attention: "**Attention, added.** In block {block} the token has length {a_before}; attention adds a vector of length {a_added}.",
+    sum: "**Add.** Lengths do not simply add up. The cosine between the two is {aCos}, so the sum has length {a_after}.",
+    feed: "**Feed-forward, added.** Two layers, wide in between, for each token alone. They add {f_added}, and the length becomes {f_after}.",
+    repeat: "**Again.** There are {blocks} blocks. From before the first to after this one the token has grown {grown} times.",
+  },
+  try: [
+    "Go through the blocks. Where does feed-forward add more than attention?",
+    "Skip each block's attention in turn. Which one does {top} need most? Now {pBefore|percent} becomes {pAfter|percent}.",
+    "Look for a token much longer than the others: it is often a place where the network keeps notes.",
+  ],
+  wrong: [
+    "“Add & norm” comes in two orders. The 2017 paper normalises after adding; this network, like every ViT, before the layer.",
+    "A layer does not overwrite. After attention the token still points where it did: the cosine is {a_kept}.",
+    "Feed-forward is not small print: it usually holds most of the weights.",
+  ],
+  questions: [
+    {
+      ask: "In block {block}, which adds the longer vector to this token?",
+      choices: ["Attention", "Feed-forward"],
+      because: "Attention adds {a_added}, feed-forward {f_added}.",
+    },
+    {
+      ask: "Does attention push this token further in the direction it already has?",
+      choices: ["Yes", "No, against it"],
+      because: "The cosine between the token and what is added is {aCos}.",
+    },
+    {
+      ask: "Does the token keep its direction (cosine above 0.9) when attention is added?",
+      choices: ["Yes", "No"],
+      because: "The cosine before and after is {a_kept}.",
+    },
+  ],
+  paper: "Residual connections come from ResNets (He et al. 2016), layer normalisation from Ba et al. 2016. Section 3.3 of the Transformer paper has the feed-forward layer.",
+};

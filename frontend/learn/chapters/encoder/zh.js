@@ -1,0 +1,62 @@
+export default {
+  idea: [
+    "注意力只是 Transformer 的一半。让它能堆得很深的，是周围三样朴素的东西：**残差连接**、**层归一化**和**前馈网络**。",
+    "残差连接不是把 token 换掉，而是往上加。于是每个 token 都是一个不断累加的和，叫作残差流，每一层都往里添一点。",
+    "归一化让每层读到的数保持同样的尺度。前馈网络随后单独处理每个 token：注意力在 token 之间传递信息，前馈网络对信息做加工。",
+  ],
+  look: "选一个图块和一个模块。热图是经过这个模块之后每个 token 的长度。也可以跳过这个模块的注意力，看网络怎么回答。",
+  labels: {
+    block: "模块",
+    skip: "跳过这个模块的注意力",
+    "photo-caption": "第 {block} 个模块之后每个 token 的长度。选中：第 {row} 行第 {column} 列，长度 {f_after}。",
+    "by-attention": "注意力增加的长度",
+    "by-feed": "前馈网络增加的长度",
+    "maps-caption": "第 {block} 个模块给每个图块加了多少。",
+    length: "每次相加之后，这个 token 的长度",
+    added: "加上去的向量的长度",
+    "bars-caption": "最左边是位置编码，然后注意力与前馈网络交替。深色是第 {block} 个模块。",
+    "col-before": "之前",
+    "col-added": "加上",
+    "col-after": "之后",
+    "col-kept": "余弦",
+    "row-attention": "注意力",
+    "row-feed": "前馈网络",
+    "facts-caption": "选中的 token 在 {d} 维空间里的长度；余弦比较相加前后的方向。",
+    "answer-caption": "网络的回答：灰色是原样，深色是跳过这层注意力之后。",
+  },
+  steps: {
+    norm: "**归一化。** 每层读取 token 之前，先把它的 {d} 个数减去均值、除以标准差；$g$ 和 $b$ 是学到的。token 本身不变。",
+    attention: "**加上注意力。** 在第 {block} 个模块，token 的长度是 {a_before}，注意力加上一个长度为 {a_added} 的向量。",
+    sum: "**相加。** 长度不能直接相加。两者夹角的余弦是 {aCos}，所以和的长度是 {a_after}。",
+    feed: "**加上前馈网络。** 两层全连接，中间较宽，单独作用于每个 token。它加上 {f_added}，长度变成 {f_after}。",
+    repeat: "**重复。** 一共 {blocks} 个模块。从第一个模块之前到这一个之后，token 的长度变为原来的 {grown} 倍。",
+  },
+  try: [
+    "逐个模块看过去：在哪里前馈网络加得比注意力还多？",
+    "依次跳过每个模块的注意力，看“{top}”最离不开哪一个。现在是从 {pBefore|percent} 到 {pAfter|percent}。",
+    "找一个比别的长得多的 token：网络常常在这种地方存放“笔记”。",
+  ],
+  wrong: [
+    "“Add & Norm”有两种顺序：2017 年的论文先相加再归一化；这个网络和所有 ViT 一样，在进入每层之前先归一化。",
+    "一层并不会把 token 覆盖掉。加上注意力之后，它的方向几乎没变：余弦是 {a_kept}。",
+    "前馈网络不是配角，它通常占了大部分参数。",
+  ],
+  questions: [
+    {
+      ask: "在第 {block} 个模块，哪一个给这个 token 加的向量更长？",
+      choices: ["注意力", "前馈网络"],
+      because: "注意力加了 {a_added}，前馈网络加了 {f_added}。",
+    },
+    {
+      ask: "注意力是把这个 token 往它原来的方向上推吗？",
+      choices: ["是", "不是，是往反方向"],
+      because: "token 与加上去的向量之间，余弦是 {aCos}。",
+    },
+    {
+      ask: "加上注意力以后，token 基本保持原来的方向吗（余弦大于 0.9）？",
+      choices: ["是", "不是"],
+      because: "相加前后的余弦是 {a_kept}。",
+    },
+  ],
+  paper: "残差连接来自 ResNet（He 等，2016），层归一化来自 Ba 等（2016）。前馈网络见 Transformer 论文 3.3 节。",
+};

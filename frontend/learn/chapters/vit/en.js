@@ -1,0 +1,61 @@
+export default {
+  idea: [
+    "The Transformer was made for sentences. The Vision Transformer changes almost nothing: it cuts a photo into patches and reads them like words.",
+    "One more token, the **class token**, stands in front. It has no patch; it collects, layer by layer, what is needed for the answer.",
+    "You know every part by now: [positions](positions), [many heads](heads), [residual and feed-forward](encoder). Here they are together.",
+  ],
+  look: "Go through the layers: the map is what the class token attends to in each. Rollout multiplies all layers, to ask which patches the class token hears from in the end.",
+  labels: {
+    map: "Map",
+    layer: "Layer",
+    rollout: "rollout",
+    "photo-caption": "Layer {layer}: what the class token attends to, mean of its heads. It keeps {own|percent} for itself.",
+    "rollout-caption": "Rollout through all {layers} layers; the largest value is {roll}.",
+    "head-0": "head 0",
+    "head-1": "head 1",
+    "head-2": "head 2",
+    "bars-caption": "How far each head looks on average on this photo, in pixels of the {size} px input; one bar a layer.",
+    "layer-n": "layer",
+    "vit-reach": "ViT: mean distance",
+    "cnn-window": "CNN: window",
+    "cnn-seen": "CNN: what counts",
+    "facts-caption": "Pixels of 32 px photos, two networks trained for this project on the same data. The window of a CNN is what it could see; its gradients say how far what counts lies.",
+    "answer-caption": "The network's answer.",
+  },
+  steps: {
+    cut: "**Patches.** The photo, {size} pixels wide, becomes {rows} × {columns} patches. In this network a few convolutions do the cutting, so patches overlap a little.",
+    project: "**Linear projection.** Each of the {patches} patches becomes a vector of {d} numbers.",
+    class: "**Class token and positions.** One learned token in front makes {tokens}; each gets its position added.",
+    blocks: "**Encoder.** {layers} blocks, each with {heads} heads and a feed-forward layer. In the end the class token has a length of {length}.",
+    distance: "**How far it looks.** In layer {layer} the heads look {nearest} to {farthest} pixels far on average, {distance} over all heads.",
+    head: "**Head.** Only the class token goes on: one matrix, a softmax, and the answer {top} with {score|percent}.",
+  },
+  try: [
+    "Find the first layer in which the class token looks at the object.",
+    "Compare the last layer with rollout. Rollout is smoother: it counts all ways through all layers.",
+    "Read the table: where would a CNN first see as far as a ViT's first layer looks?",
+  ],
+  wrong: [
+    "A ViT has no built-in idea of near and far. It has to learn even that, which is why it needs much data: on small sets a CNN wins, here {cnnTop|percent} to {vitTop|percent}.",
+    "The class token is a choice, not a must. The mean over all patches works about as well.",
+    "Rollout shows what could flow, not what counted for the class.",
+  ],
+  questions: [
+    {
+      ask: "In the measurement in the table, does the first layer of the ViT look farther than the CNN's first window is wide?",
+      choices: ["Yes", "No"],
+      because: "{vit1} px against a window of {cnn1} px.",
+    },
+    {
+      ask: "Do the heads of layer {layer} differ by more than 5 px in how far they look?",
+      choices: ["Yes", "No"],
+      because: "The nearest looks {nearest} px, the farthest {farthest} px.",
+    },
+    {
+      ask: "Trained on the same small data set, which was more accurate?",
+      choices: ["The CNN", "The ViT"],
+      because: "{cnnTop|percent} against {vitTop|percent}.",
+    },
+  ],
+  paper: "Equation 1 is the input, 2 and 3 the block, 4 the output. Figure 7 of the paper measures attention distance as here; the receptive field of CNNs was measured by Luo and others.",
+};

@@ -1,0 +1,61 @@
+export default {
+  idea: [
+    "Transformer 本来是为句子设计的。Vision Transformer（ViT）几乎没有改动：把照片切成图块，像读单词一样读它们。",
+    "最前面多放一个**分类 token**（class token）。它不对应任何图块，只负责一层一层地收集回答所需的信息。",
+    "各个部件你都已经认识：[位置编码](positions)、[多头注意力](heads)、[残差连接与前馈网络](encoder)。这一章把它们装到一起。",
+  ],
+  look: "逐层看过去：热图是分类 token 在每一层看向哪里。rollout 把所有层乘起来，回答“分类 token 最终听到的是哪些图块”。",
+  labels: {
+    map: "热图",
+    layer: "层",
+    rollout: "rollout（累积）",
+    "photo-caption": "第 {layer} 层：分类 token 看向哪里（各头平均）。它留给自己 {own|percent}。",
+    "rollout-caption": "贯穿全部 {layers} 层的 rollout，最大值是 {roll}。",
+    "head-0": "第 0 个头",
+    "head-1": "第 1 个头",
+    "head-2": "第 2 个头",
+    "bars-caption": "每个头在这张照片上平均看多远，单位是 {size} 像素输入上的像素；一层一根柱。",
+    "layer-n": "层",
+    "vit-reach": "ViT：平均距离",
+    "cnn-window": "CNN：窗口",
+    "cnn-seen": "CNN：实际起作用的",
+    "facts-caption": "32 像素照片上的像素数，两个网络由本项目用同样的数据训练。CNN 的窗口是它理论上看得到的范围，梯度则说明实际起作用的有多远。",
+    "answer-caption": "网络的回答。",
+  },
+  steps: {
+    cut: "**图块。** 宽 {size} 像素的照片变成 {rows} × {columns} 个图块。这个网络用几层卷积来切，所以图块之间略有重叠。",
+    project: "**线性投影。** {patches} 个图块各变成一个 {d} 维向量。",
+    class: "**分类 token 与位置编码。** 前面加上一个学到的 token，共 {tokens} 个，再各自加上位置编码。",
+    blocks: "**编码器。** {layers} 个模块，每个有 {heads} 个头和一个前馈网络。最后分类 token 的长度是 {length}。",
+    distance: "**看多远。** 在第 {layer} 层，各个头平均看 {nearest} 到 {farthest} 像素远，所有头平均 {distance}。",
+    head: "**分类头。** 只有分类 token 继续往下走：乘一个矩阵，做 softmax，得到“{top}”，概率 {score|percent}。",
+  },
+  try: [
+    "找出分类 token 从哪一层开始看向物体。",
+    "比较最后一层和 rollout：rollout 更平滑，因为它把所有层的所有路径都算进去了。",
+    "看表格：CNN 要到第几层，才能看得和 ViT 第一层一样远？",
+  ],
+  wrong: [
+    "ViT 天生不知道什么是远近，连这个也要学，所以需要大量数据。数据少的时候卷积网络更好：这里是 {cnnTop|percent} 对 {vitTop|percent}。",
+    "分类 token 是一种选择，并非必需；对所有图块取平均，效果差不多。",
+    "rollout 表示信息可能怎样流动，不表示哪里决定了答案。",
+  ],
+  questions: [
+    {
+      ask: "在表中的测量里，ViT 第一层看的距离超过 CNN 第一层窗口的宽度吗？",
+      choices: ["超过", "没有"],
+      because: "{vit1} 像素，对窗口 {cnn1} 像素。",
+    },
+    {
+      ask: "第 {layer} 层的各个头，看的远近相差 5 像素以上吗？",
+      choices: ["是", "不是"],
+      because: "最近的看 {nearest} 像素，最远的看 {farthest} 像素。",
+    },
+    {
+      ask: "用同样的小数据集训练，谁更准？",
+      choices: ["卷积网络", "ViT 更准"],
+      because: "{cnnTop|percent} 对 {vitTop|percent}。",
+    },
+  ],
+  paper: "式 (1) 是输入，式 (2)(3) 是模块，式 (4) 是输出。论文图 7 和这里一样测量了注意力距离；CNN 的感受野由 Luo 等人测量。",
+};
