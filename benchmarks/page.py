@@ -27,6 +27,7 @@ from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
 from benchmarks.browser_overlay import FLAGS, measure, serving
 from benchmarks.timing import table
+from fovea.models.catalog.torchvision_operators import declare_missing_operators
 
 INDEX = Path(__file__).parents[1] / "frontend" / "index.html"
 LONG_ID = "tokens_1370"
@@ -63,6 +64,7 @@ SWITCH = """async (selector) => {
 
 def long_network(folder: Path) -> None:
     """A ViT of 1,370 tokens with random weights: 518 × 518 pixels in patches of 14."""
+    declare_missing_operators()
     import timm
     import torch
     from safetensors.torch import save_file
@@ -177,7 +179,7 @@ def first_views(browser: Browser, ways: dict[str, tuple[str, bool]], rounds: int
     """By way and network: the rounds, the ways taking turns."""
     found: dict[str, list[dict[str, float]]] = {}
     for slow in (False, True):
-        for turn in range(-1, rounds if not slow else max(2, rounds // 2)):
+        for turn in range(-1, rounds):
             for name, (address, plain) in ways.items():
                 one = first_view(browser, address, slow=slow, plain=plain)
                 if turn >= 0:

@@ -197,6 +197,10 @@ export async function projectionsAndValues(id, siteId) {
   return parseSafetensors(await bytes(`${site(id, siteId)}/projections${query({ values: "true" })}`, "application/vnd.safetensors"));
 }
 
+/** What one token looks at, or is looked at by, in every head; small, where all that gives every row is large. @param {string} id @param {string} siteId @param {string} asked @param {string} direction @returns {Promise<{values: number[][][], prefix_values: number[][] | null}>} */
+export const attentionOfToken = (id, siteId, asked, direction) =>
+  json(`${site(id, siteId)}/attention${query({ query: asked, direction, head: "all" })}`);
+
 /** The whole matrix of an attention site, (head, query, key). @param {string} id @param {string} siteId */
 export async function attentionMatrix(id, siteId) {
   const path = `${site(id, siteId)}/attention${query({ query: "all", head: "all" })}`;

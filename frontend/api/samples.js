@@ -9,6 +9,15 @@ export const thumbnailUrl = (file) => `samples/small/${encodeURIComponent(file)}
 /** What the address calls a sample: its file without the ending. @param {Sample} sample */
 export const sampleName = (sample) => sample.file.replace(/\.\w+$/, "");
 
+/** Whether a picture is of a kind, and of a thing, that a model knows. @param {Sample} sample @param {string} model @param {Sample[]} samples */
+export const suits = (sample, model, samples) => suitedTo(model, samples).includes(sample);
+
+/** Those chosen for a model, else all of the kind that it was trained on. @param {string} model @param {Sample[]} samples */
+function suitedTo(model, samples) {
+  const chosen = samples.filter((one) => one.chosen_for?.includes(model));
+  return chosen.length ? chosen : samples.filter((one) => one.kind === kindOfModel(model, samples));
+}
+
 /** The kind of picture that a model was trained on; photos, unless a sample says otherwise. @param {string} id @param {Sample[]} samples */
 export const kindOfModel = (id, samples) => samples.find((one) => one.model === id)?.kind ?? "photo";
 
@@ -17,9 +26,7 @@ export const kindOfModel = (id, samples) => samples.find((one) => one.model === 
  * @param {string} model @param {{samples: Sample[], models: Model[]}} state @param {string | null} [present] its name
  */
 export function sampleFor(model, { samples, models }, present = null) {
-  const chosen = samples.filter((one) => one.chosen_for?.includes(model));
-  const kind = kindOfModel(model, samples);
-  const suited = chosen.length ? chosen : samples.filter((one) => one.kind === kind);
+  const suited = suitedTo(model, samples);
   const ready = new Set(models.filter(({ status }) => status === "ready").map(({ id }) => id));
   return (
     suited.find((one) => sampleName(one) === present) ??

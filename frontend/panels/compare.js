@@ -1,55 +1,70 @@
-// Compare: the photo seen by up to four networks side by side, all asked about the same place.
+// Compare: up to four panes side by side, networks, photos, layers, maps or edits, all read and asked at one place.
 
 import { say } from "../language/language.js";
 import { endsOf } from "../paint/colormap.js";
-import { comparableSites, firstOf, MOST, moved, outline, paint, suggested } from "../view/comparison.js";
-import { h, put } from "../ui/dom.js";
+import { MOST, moved, outline, paint } from "../view/comparison.js";
+import { comparedPicture } from "../view/compare_figure.js";
+import { offersOf, shownAtFirst } from "../view/panes.js";
+import { h, put, segmented } from "../ui/dom.js";
 import { fromAnalysis } from "../geometry.js";
 import { number, percent } from "../ui/format.js";
 import { icon } from "../ui/icons.js";
 import { attends, siteTitle } from "../sites/sites.js";
+import { saveBlob } from "../view/export.js";
 
 /** By key: columns and rows. @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
 const WIDTH_PX = 480; // of a picture; CSS makes it as wide as there is room
 
+/** @type {[import("../view/panes.js").Mode, string][]} */
+const MODES = [
+  ["networks", say("networks")],
+  ["photos", say("photos")],
+  ["layers", say("layers")],
+  ["maps", say("maps")],
+  ["edits", say("before and after")],
+];
+
+/** @typedef {[number, number]} Share  of the photo's width and height: the same place of photos of any size */
 /**
- * @typedef {object} Card  a network beside others
- * @property {string} model
- * @property {Analysis} analysis
- * @property {Site[]} sites
- * @property {number} at  which of them is shown
- * @property {{values: Float32Array, rows: number, columns: number, sentence: string, asked: import("../geometry.js").PatchGrid | null} | null} map  asked: whose places can be asked about
- * @property {HTMLElement} root
- * @property {HTMLCanvasElement} canvas
+ * A pane beside others.
+ * @typedef {import("../view/panes.js").Seen & {
+ *   key: string, title: string, root: HTMLElement, canvas: HTMLCanvasElement,
+ *   drawn: import("../state/comparing.js").PaneMap | null,
+ * }} Pane
  */
 
 /** @param {HTMLElement} root @param {Context} context */
 export function mountCompare(root, { store, session }) {
-  /** @type {Map<string, Card>} */
-  const cards = new Map();
-  /** The place of each network, from when it is chosen. @type {Map<string, HTMLElement>} */
+  /** @type {Map<string, Pane>} */
+  const panes = new Map();
+  /** The place of each, from when it is chosen. @type {Map<string, HTMLElement>} */
   const places = new Map();
+  /** @type {import("../view/panes.js").Mode} */
+  let mode = "networks";
+  let oneScale = false;
   let controller = new AbortController();
-  /** @type {[number, number] | null} */
-  let asked = null; // a place of the photo, in its pixels
-  const chips = h("div", { class: "chips", role: "group", "aria-label": say("Networks to compare") });
+  /** @type {Share | null} */
+  let asked = null;
+  const modes = h("div", { class: "compare-modes" });
+  const chips = h("div", { class: "chips", role: "group", "aria-label": say("What to compare") });
   const grid = h("div", { class: "compare-grid" });
   const dialog = h(
     "dialog",
-    { class: "compare", "aria-label": say("Compare networks"), onclose: () => controller.abort() },
+    { class: "compare", "aria-label": say("Compare"), onclose: () => controller.abort() },
     h(
       "div",
       { class: "compare-head" },
       h("h2", {}, say("Compare")),
-      chips,
+      modes,
       h(
         "button",
         { type: "button", class: "button plain", "aria-label": say("Close"), onclick: () => dialog.close() },
         icon("close"),
       ),
     ),
+    chips,
     grid,
     h(
       "p",
@@ -60,28 +75,62 @@ export function mountCompare(root, { store, session }) {
   root.append(dialog);
 
   function open() {
-    const { analysisData: analysis, photo, models } = store.get();
+    const { analysisData: analysis, photo } = store.get();
     if (!analysis || !photo || dialog.open) return;
-    controller = new AbortController();
-    asked = null;
-    cards.clear();
-    places.clear();
-    put(grid);
-    const offered = suggested(models, analysis.model, session.kindOfModel);
-    put(chips, offered.map(chip));
+    if (offersOf(mode, store.get(), session).length < 2) mode = "networks";
     dialog.showModal();
-    for (const { id } of offered.slice(0, 3)) add(id);
+    begin();
   }
 
-  /** @param {Model} model */
-  const chip = ({ id, title }) =>
+  /** The panes of a mode, the first of them filled. */
+  function begin() {
+    controller.abort();
+    controller = new AbortController();
+    asked = null;
+    panes.clear();
+    places.clear();
+    put(grid);
+    drawModes();
+    const offered = offersOf(mode, store.get(), session);
+    put(chips, offered.map(chip));
+    for (const one of shownAtFirst(mode, offered)) add(one);
+  }
+
+  function drawModes() {
+    const possible = MODES.filter(([name]) => offersOf(name, store.get(), session).length > 1);
+    put(
+      modes,
+      segmented(say("Compare"), possible.map(([value, text]) => ({ value, text })), mode, (value) => {
+        mode = value;
+        begin();
+      }),
+      segmented(
+        say("Scale"),
+        [
+          { value: false, text: say("each its own"), title: say("Colours end at each map's own values") },
+          { value: true, text: say("one for all"), title: say("Colours end at the smallest and largest value of all") },
+        ],
+        oneScale,
+        (value) => {
+          oneScale = value;
+          drawModes();
+          drawAll(null);
+        },
+      ),
+      h("button", { type: "button", class: "button", id: "save-compared", onclick: save }, icon("export"), say("PNG")),
+    );
+  }
+
+  /** @param {import("../view/panes.js").Offer} offer */
+  const chip = (offer) =>
     h(
       "button",
-      { type: "button", class: "chip", "data-model": id, "aria-pressed": "false", onclick: () => (places.has(id) ? remove(id) : add(id)) },
-      title,
+      { type: "button", class: "chip", "data-model": offer.key, "aria-pressed": "false", onclick: () => (places.has(offer.key) ? remove(offer.key) : add(offer)) },
+      offer.picture && h("img", { src: offer.picture, alt: "", width: 24, height: 18 }),
+      offer.title,
     );
 
-  /** A chip is pressed while its network is shown; with four of them the others wait. */
+  /** A chip is pressed while it is shown; with four of them the others wait. */
   function markChips() {
     for (const one of chips.querySelectorAll(".chip")) {
       const shown = places.has(one.dataset.model);
@@ -90,52 +139,51 @@ export function mountCompare(root, { store, session }) {
     }
   }
 
-  /** @param {string} model */
-  function remove(model) {
-    places.get(model)?.remove();
-    places.delete(model);
-    cards.delete(model);
+  /** @param {string} key */
+  function remove(key) {
+    places.get(key)?.remove();
+    places.delete(key);
+    panes.delete(key);
     markChips();
+    drawAll(null);
   }
 
-  /** @param {string} model */
-  async function add(model) {
+  /** @param {import("../view/panes.js").Offer} offer */
+  async function add({ key, title, see }) {
     const { signal } = controller;
-    const title = store.get().models.find((one) => one.id === model)?.title ?? model;
-    const root = h("section", { class: "compare-card", "aria-label": title });
-    places.set(model, root);
-    grid.append(root);
-    put(root, h("h3", {}, title), h("p", { class: "quiet", role: "status" }, say("Looking …")));
+    const place = h("section", { class: "compare-card", "aria-label": title });
+    places.set(key, place);
+    grid.append(place);
+    put(place, h("h3", {}, title), h("p", { class: "quiet", role: "status" }, say("Looking …")));
     markChips();
     try {
-      const analysis = await session.analyseWith(model, signal);
-      const sites = comparableSites(analysis);
-      if (!sites.length) throw new Error(say("This network has nothing that lies on the photo."));
-      if (places.get(model) !== root) return; // taken away meanwhile
+      const seen = await see(signal);
+      if (places.get(key) !== place) return; // taken away meanwhile
       const canvas = h("canvas", { tabindex: 0, role: "img", "aria-label": say("{title}: arrow keys ask the next place", { title }) });
-      /** @type {Card} */
-      const card = { model, analysis, sites, at: firstOf(sites), map: null, canvas, root };
-      cards.set(model, card);
-      build(card, title);
-      await show(card);
+      /** @type {Pane} */
+      const pane = { ...seen, key, title, root: place, canvas, drawn: null };
+      panes.set(key, pane);
+      build(pane);
+      await show(pane);
     } catch (error) {
-      if (!signal.aborted) put(root, h("h3", {}, title), h("p", { class: "note" }, String(error instanceof Error ? error.message : error)));
+      if (!signal.aborted) put(place, h("h3", {}, title), h("p", { class: "note" }, messageOf(error)));
     }
   }
 
-  /** @param {Card} card @param {string} title */
-  function build(card, title) {
-    const { canvas, analysis } = card;
+  /** @param {Pane} pane */
+  function build(pane) {
+    const { canvas, analysis, title, sites } = pane;
     const { imageWidth: width, imageHeight: height } = fromAnalysis(analysis);
     Object.assign(canvas, { width: WIDTH_PX, height: Math.round((WIDTH_PX * height) / width) });
-    canvas.addEventListener("pointermove", (event) => hover(pointOf(card, event)));
-    canvas.addEventListener("pointerleave", () => hover(null));
-    canvas.addEventListener("click", (event) => ask(pointOf(card, event)));
+    canvas.addEventListener("pointermove", (event) => drawAll(shareOf(pane, event)));
+    canvas.addEventListener("pointerleave", () => drawAll(null));
+    canvas.addEventListener("click", (event) => ask(shareOf(pane, event)));
     canvas.addEventListener("keydown", (event) => {
       const by = ARROWS[event.key];
-      if (!by || !card.map) return;
+      if (!by || !pane.drawn) return;
       event.preventDefault();
-      ask(moved(fromAnalysis(analysis), card.map.asked ?? card.map, asked, by));
+      const point = moved(fromAnalysis(analysis), pane.drawn.asked ?? pane.drawn, asked && pointOf(pane, asked), by);
+      ask([point[0] / width, point[1] / height]);
     });
     const step = (/** @type {number} */ by, /** @type {string} */ name) =>
       h(
@@ -145,74 +193,111 @@ export function mountCompare(root, { store, session }) {
           class: "button plain",
           "aria-label": name,
           onclick: () => {
-            card.at = (card.at + by + card.sites.length) % card.sites.length;
-            show(card);
+            pane.at = (pane.at + by + sites.length) % sites.length;
+            show(pane);
           },
         },
         by < 0 ? "‹" : "›",
       );
-    const [first] = analysis.predictions;
+    const several = sites.length > 1 && !pane.map;
     put(
-      card.root,
+      pane.root,
       h("h3", {}, title),
-      h("p", { class: "quiet" }, first ? `${first.label}, ${percent(first.score)}` : (analysis.output && "text" in analysis.output ? analysis.output.text : "")),
+      h("p", { class: "quiet" }, answerOf(analysis)),
       canvas,
-      h("div", { class: "row" }, step(-1, say("Site before")), h("span", { class: "site-name" }), step(1, say("Site after")), h("span", { class: "number value" })),
+      h("div", { class: "row" }, several && step(-1, say("Site before")), h("span", { class: "site-name" }), several && step(1, say("Site after")), h("span", { class: "number value" })),
       h("p", { class: "sentence quiet" }),
     );
   }
 
-  /** Fetches what is asked of a card's site and draws it. @param {Card} card */
-  async function show(card) {
+  /** Fetches what is asked of a pane's site and draws it. @param {Pane} pane */
+  async function show(pane) {
     const { signal } = controller;
-    const site = card.sites[card.at];
-    const { model } = card;
+    const { analysis, map, key } = pane;
+    const site = pane.sites[pane.at];
     try {
-      const map = await session.mapOf(card.analysis, site, asked, signal);
-      if (cards.get(model) !== card || card.sites[card.at] !== site) return; // another one was chosen meanwhile
-      card.map = map;
-      const name = card.root.querySelector(".site-name");
-      const place = say("{at} of {count}", { at: card.at + 1, count: card.sites.length });
-      if (name) name.textContent = `${siteTitle(site)} · ${place}`;
-      const sentence = card.root.querySelector(".sentence");
-      const { low, high } = endsOf(map.values);
-      if (sentence) sentence.textContent = say("{sentence}. Colours from {low} to {high}.", { sentence: map.sentence, low: number(low), high: number(high) });
-      draw(card, null);
+      const drawn = map
+        ? await session.wholeMapOf(analysis, map.name, map.parameters)
+        : await session.mapOf(analysis, site, asked && pointOf(pane, asked), signal);
+      if (panes.get(key) !== pane || pane.sites[pane.at] !== site) return; // another one was chosen meanwhile
+      pane.drawn = drawn;
+      const name = pane.root.querySelector(".site-name");
+      const place = pane.sites.length > 1 ? ` · ${say("{at} of {count}", { at: pane.at + 1, count: pane.sites.length })}` : "";
+      if (name) name.textContent = map ? "" : `${siteTitle(site)}${place}`;
+      drawAll(null);
     } catch (error) {
-      if (!signal.aborted) card.root.append(h("p", { class: "note" }, String(error instanceof Error ? error.message : error)));
+      if (!signal.aborted) pane.root.append(h("p", { class: "note" }, messageOf(error)));
     }
   }
 
-  /** @param {Card} card @param {[number, number] | null} pointed */
-  function draw(card, pointed) {
-    const { tables, colormap, opacity, fade, photo } = store.get();
-    if (!card.map || !tables || !photo) return;
-    const geometry = fromAnalysis(card.analysis);
-    paint(card.canvas, photo.bitmap, geometry, card.map, { tables, colormap, opacity, fade });
-    const value = card.root.querySelector(".value");
+  /** Where the colours of every pane end, if at the same values. */
+  function commonEnds() {
+    const all = [...panes.values()].flatMap(({ drawn }) => (drawn ? [endsOf(drawn.values)] : []));
+    return oneScale && all.length ? { low: Math.min(...all.map(({ low }) => low)), high: Math.max(...all.map(({ high }) => high)) } : null;
+  }
+
+  /** @param {Share | null} pointed */
+  function drawAll(pointed) {
+    const ends = commonEnds();
+    for (const pane of panes.values()) draw(pane, pointed, ends);
+  }
+
+  /** @param {Pane} pane @param {Share | null} pointed @param {{low: number, high: number} | null} common */
+  function draw(pane, pointed, common) {
+    const { tables, colormap, opacity, fade } = store.get();
+    const { drawn, canvas, bitmap } = pane;
+    if (!drawn || !tables) return;
+    const geometry = fromAnalysis(pane.analysis);
+    const ends = common ?? endsOf(drawn.values);
+    paint(canvas, bitmap, geometry, { ...drawn, ends }, { tables, colormap, opacity, fade });
+    const value = pane.root.querySelector(".value");
     if (value) value.textContent = "";
-    if (asked && card.map.asked) outline(card.canvas, geometry, card.map.asked, asked, true);
-    const cell = pointed && outline(card.canvas, geometry, card.map, pointed, false);
-    if (cell && value) value.textContent = number(card.map.values[cell.row * card.map.columns + cell.column]);
+    const sentence = pane.root.querySelector(".sentence");
+    if (sentence) sentence.textContent = saidOf(drawn, ends);
+    if (asked && drawn.asked) outline(canvas, geometry, drawn.asked, pointOf(pane, asked), true);
+    const cell = pointed && outline(canvas, geometry, drawn, pointOf(pane, pointed), false);
+    if (cell && value) value.textContent = number(drawn.values[cell.row * drawn.columns + cell.column]);
   }
 
-  /** @param {Card} card @param {MouseEvent} event @returns {[number, number]} on the photo */
-  function pointOf({ canvas, analysis }, event) {
+  /** @param {Pane} pane @param {MouseEvent} event @returns {Share} */
+  function shareOf({ canvas }, event) {
     const box = canvas.getBoundingClientRect();
-    const scale = fromAnalysis(analysis).imageWidth / box.width;
-    return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
+    return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
   }
 
-  /** @param {[number, number] | null} point */
-  function hover(point) {
-    for (const card of cards.values()) draw(card, point);
+  /** @param {Pane} pane @param {Share} share @returns {[number, number]} in the photo's pixels */
+  function pointOf({ analysis }, [across, down]) {
+    const { imageWidth, imageHeight } = fromAnalysis(analysis);
+    return [across * imageWidth, down * imageHeight];
   }
 
-  /** @param {[number, number]} point */
-  function ask(point) {
-    asked = point;
-    for (const card of cards.values()) if (attends(card.sites[card.at])) show(card);
+  /** @param {Share} share */
+  function ask(share) {
+    asked = share;
+    for (const pane of panes.values()) if (!pane.map && attends(pane.sites[pane.at])) show(pane);
+  }
+
+  async function save() {
+    drawAll(null);
+    const figures = [...panes.values()].flatMap(({ canvas, title, drawn, sites, at, map }) =>
+      drawn ? [{ canvas, title: map ? title : [...new Set([title, siteTitle(sites[at])])].join(" · "), said: saidOf(drawn, commonEnds() ?? endsOf(drawn.values)) }] : [],
+    );
+    const blob = figures.length && (await comparedPicture(figures));
+    if (blob) saveBlob(blob, `fovea-compare-${mode}.png`);
   }
 
   return { open };
 }
+
+/** @param {import("../state/comparing.js").PaneMap} drawn @param {{low: number, high: number}} ends */
+const saidOf = ({ sentence }, { low, high }) =>
+  say("{sentence}. Colours from {low} to {high}.", { sentence: sentence.replace(/[.。]$/, ""), low: number(low), high: number(high) });
+
+/** What the network says, in short. @param {Analysis} analysis */
+function answerOf({ predictions: [first], output }) {
+  if (first) return `${first.label}, ${percent(first.score)}`;
+  return output && "text" in output ? output.text : "";
+}
+
+/** @param {unknown} error */
+const messageOf = (error) => (error instanceof Error ? error.message : String(error));

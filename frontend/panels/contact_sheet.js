@@ -187,7 +187,7 @@ export function mountContactSheet(root, { store, session }) {
       pins.map((pin, at) =>
         h(
           "button",
-          { type: "button", class: "button small", "aria-label": say("Let go of row {row}, column {column}", pin), onclick: () => togglePin(pin) },
+          { type: "button", class: "button small", title: say("Let go of row {row}, column {column}", pin), onclick: () => togglePin(pin) },
           h("i", { class: "pin-colour", style: `background: ${cssColour(at)}` }),
           `${pin.row}, ${pin.column}`,
         ),

@@ -32,7 +32,7 @@ export function mountInspector(root, context, panels) {
   const tabs = h("div", { class: "tabs", role: "tablist", "aria-label": say("Inspector"), onkeydown: moveFocus });
   /** @type {Record<string, HTMLElement>} */
   const bodies = {};
-  root.append(handle, tabs);
+  root.append(handle, h("h2", { class: "sr-only" }, say("Inspector")), tabs);
   for (const name of Object.keys(panels)) {
     bodies[name] = h("section", {
       role: "tabpanel",

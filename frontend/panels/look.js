@@ -18,7 +18,8 @@ export function mountLook(root, { store, session }) {
   root.append(says, asking, choices, reading);
   mountClassSearch(asking, { store, session });
 
-  store.on(["analysisData", "method", "target"], (state) => {
+  store.on(["analysisData", "method", "target", "models"], (state) => {
+    if (!state.analysisData) return;
     put(
       says,
       ...answer(state, store.set),

@@ -1,6 +1,6 @@
 // Choosing a model: cards grouped by mechanism, with a search that also asks the hub.
 
-import { language, say } from "../language/language.js";
+import { counted, language, say } from "../language/language.js";
 import { h, put } from "../ui/dom.js";
 import { download, GOES_ON } from "../state/download.js";
 import { count, percent, size } from "../ui/format.js";
@@ -107,6 +107,7 @@ export function mountModels(root, { store, session }) {
     const job = store.get().downloads[model.id];
     const facts = [
       height ? `${width} × ${height} px` : model.reads === "text" && say("reads sentences"),
+      model.classes && counted(model.classes, "knows {n} kind of thing", "knows {n} kinds of things"),
       model.parameters && say("{parameters} parameters", { parameters: count(model.parameters) }),
       accuracy(model.metrics),
       apart(model.measured_apart),

@@ -114,6 +114,18 @@ export function fromMatrix({ shape: [heads, queries, keys], data }) {
 }
 
 /**
+ * A source that has one row, or one column, alone: what the API says of one token.
+ * @param {{values: number[][][], prefix_values: number[][] | null}} answer  (head, row, column); (head, token) before the places
+ * @returns {AttentionSource}
+ */
+export function fromRow({ values, prefix_values: prefix }) {
+  const rows = values.map((map, head) => [...(prefix?.[head] ?? []), ...map.flat()]);
+  const only = Float32Array.from(rows.flat());
+  const [tokens] = rows.map((row) => row.length);
+  return { heads: rows.length, queries: tokens, keys: tokens, scores: null, pair: null, cosines: null, row: () => only, column: () => only };
+}
+
+/**
  * One map from one a head: a chosen head, or the mean, maximum or minimum over heads.
  * @param {Float32Array} values (head, token)
  * @param {number} heads

@@ -1,7 +1,7 @@
 // What of the shown analysis has been fetched: asked of the server once, then kept.
 
 import * as api from "../api/api.js";
-import { fromMatrix, fromProjections } from "../sites/attention_rows.js";
+import { fromMatrix, fromProjections, fromRow } from "../sites/attention_rows.js";
 import { isOnFeatures } from "../sites/sites.js";
 import { streamFrom } from "../kinds/stream/explanation.js";
 
@@ -22,6 +22,12 @@ export function fetching(cache, current, store) {
         return fromProjections(/** @type {any} */ (tensors), Number(metadata.scale));
       });
     },
+    /**
+     * What one token looks at, which is there sooner than what gives every row: drawn first. @param {Site} site
+     * @param {string} asked @param {string} direction @returns {Promise<import("../sites/attention_rows.js").AttentionSource>}
+     */
+    firstRow: (site, asked, direction) =>
+      cache().get(`row ${site.id} ${direction} ${asked}`, async () => fromRow(await api.attentionOfToken(current(), site.id, asked, direction))),
     /** @param {Site} site */
     gate: (site) => cache().get(`gate ${site.id}`, () => api.gate(current(), site.id)),
     /** Both strips of a strip gate, with their product. @param {Site} site */

@@ -10,6 +10,7 @@ import { kindOf } from "../kinds/registry.js";
 import { fetching } from "./fetching.js";
 import { kindOfModel, modelFor, sampleFor, sampleName } from "../api/samples.js";
 import { examplesOf } from "../kinds/words/sentences.js";
+import { pixelsOf } from "./pixels.js";
 import { working } from "./working.js";
 import { isCross, isOfPatches, isScattered } from "../sites/sites.js";
 
@@ -298,19 +299,6 @@ export function createSession(store) {
 }
 
 /** @typedef {ReturnType<typeof createSession>} Session */
-
-/**
- * The photo's pixels as the server saw them. A JPEG is decoded here, which spares fetching it; of other formats, and
- * where the browser turns or sizes it otherwise, the server's own picture is taken.
- * @param {Blob} blob @param {Analysis} analysis
- */
-async function pixelsOf(blob, { id, image }) {
-  const start = new Uint8Array(await blob.slice(0, 3).arrayBuffer());
-  const isJpeg = start[0] === 0xff && start[1] === 0xd8 && start[2] === 0xff;
-  const own = isJpeg ? await createImageBitmap(blob).catch(() => null) : null;
-  if (own && own.width === image?.width && own.height === image.height) return own;
-  return createImageBitmap(await api.photo(id));
-}
 
 /** Attention halfway is about things: early it is about edges, late it gathers in a few patches. A gate halfway still knows places. @param {Analysis} analysis */
 function firstSite({ sites, text }) {

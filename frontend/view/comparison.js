@@ -39,9 +39,9 @@ export function suggested(models, shown, kindOf) {
 /**
  * A map on its photo: exact cells, hatched where there is no number, dimmed where the network saw nothing.
  * @param {HTMLCanvasElement} canvas @param {ImageBitmap} photo @param {import("../geometry.js").Geometry} geometry
- * @param {{values: Float32Array, columns: number}} map @param {Pick<State, "colormap" | "opacity" | "fade"> & {tables: NonNullable<State["tables"]>}} drawing
+ * @param {{values: Float32Array, columns: number, ends?: {low: number, high: number}}} map  ends: of the colours, if not the map's own @param {Pick<State, "colormap" | "opacity" | "fade"> & {tables: NonNullable<State["tables"]>}} drawing
  */
-export function paint(canvas, photo, geometry, { values, columns }, drawing) {
+export function paint(canvas, photo, geometry, { values, columns, ends = endsOf(values) }, drawing) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const { width, height } = canvas;
   const scale = width / geometry.imageWidth;
@@ -49,7 +49,6 @@ export function paint(canvas, photo, geometry, { values, columns }, drawing) {
   context.clearRect(0, 0, width, height);
   context.drawImage(photo, 0, 0, width, height);
   const cells = document.createElement("canvas");
-  const ends = endsOf(values);
   const t = normalise(values, ends.low, ends.high);
   paintCells(cells, t, columns, tableOf(drawing, ends), opacitiesOf(drawing, ends));
   context.imageSmoothingEnabled = false;

@@ -17,6 +17,7 @@ import importlib
 import importlib.util
 import re
 import sys
+import threading
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +27,8 @@ _SCHEMAS = {
     "nms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 }
+# Two threads that begin at once would take away the modules that the other is importing.
+_ONE_AT_A_TIME = threading.Lock()
 _MISSING = re.compile(r"operator torchvision::(\w+) does not exist")
 
 
@@ -36,6 +39,11 @@ def declare_missing_operators() -> tuple[str, ...]:
 
     Raises whatever else stands in the way of the import.
     """
+    with _ONE_AT_A_TIME:
+        return _declare()
+
+
+def _declare() -> tuple[str, ...]:
     declared: list[str] = []
     while True:
         try:

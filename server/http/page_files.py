@@ -21,10 +21,10 @@ from types import MappingProxyType
 
 from PIL import Image, ImageOps
 
+# JSON is no part of it: its sentences may be sent in another language.
 TYPES = {
     ".js": "text/javascript",
     ".css": "text/css",
-    ".json": "application/json",
     ".svg": "image/svg+xml",
     ".html": "text/html",
 }

@@ -210,6 +210,7 @@ MODEL_SUMMARY: dict[str, Any] = {
     "input_size": [224, 224],
     "source": "local",
     "status": "ready",
+    "classes": 1000,
     "parameters": 5717416,
     "size_bytes": 22883656,
     "metrics": {},

@@ -112,6 +112,7 @@ class ModelSummary(Schema):
     input_size: list[int] | None = Field(description="[height, width]; null: it reads sentences")
     source: Literal["bundled", "hub", "local"]
     status: Status
+    classes: int | None = Field(description="how many it tells apart; null: none, or not known")
     parameters: int | None
     size_bytes: int | None
     metrics: dict[str, Any] = Field(description="on the validation part, as served")
@@ -354,6 +355,13 @@ def preprocessing_of(wanted: Wanted | None) -> Preprocessing | None:
     )
 
 
+def _classes(spec: ModelSpec) -> int | None:
+    """How many a network tells apart; the labels of one that writes are words."""
+    if spec.labels is None or spec.task not in ("classification", "segmentation"):
+        return None
+    return len(spec.labels)
+
+
 def _summary_fields(spec: ModelSpec) -> dict[str, Any]:
     names = (
         "id", "title", "summary", "task", "source", "parameters", "size_bytes", "licence",
@@ -363,6 +371,7 @@ def _summary_fields(spec: ModelSpec) -> dict[str, Any]:
         **{name: getattr(spec, name) for name in names},
         "mechanisms": list(spec.mechanisms),
         "reads": task_of(spec.task).reads,
+        "classes": _classes(spec),
         "input_size": spec.preprocessing and list(spec.preprocessing.crop_px),
         "metrics": dict(spec.metrics),
         "measured_apart": None if spec.apart is None else asdict(spec.apart),

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import Watched
@@ -125,3 +126,67 @@ def test_four_at_most_and_a_failure_stays_in_its_card(watched: Watched) -> None:
 def test_a_sentence_cannot_be_compared(watched: Watched) -> None:
     page = watched.open("?model=text_transformer")
     expect(page.locator("#compare")).to_be_disabled()
+
+
+def mode(watched: Watched, name: str) -> Locator:
+    watched.page.locator("dialog.compare").get_by_role("radio", name=name, exact=True).click()
+    return watched.page.locator(".compare-card")
+
+
+def test_layers_maps_and_photos_stand_side_by_side(watched: Watched) -> None:
+    page = watched.open("?sample=sunflower&model=vit")
+    page.keyboard.press("v")
+    cards = mode(watched, "layers")
+    expect(cards).to_have_count(4)
+    expect(cards.nth(0).locator(".sentence")).to_contain_text("Layer 0", timeout=20_000)
+    expect(cards.nth(1).locator(".sentence")).to_contain_text("Layer 5", timeout=20_000)
+    cards = mode(watched, "maps")
+    page.locator(".chip[data-model=relevance]").click()
+    expect(page.locator('.compare-card[aria-label="Relevance"] .sentence')).not_to_be_empty()
+    expect(page.locator('.compare-card[aria-label="Rollout"] .sentence')).not_to_be_empty()
+    cards = mode(watched, "photos")
+    expect(cards.nth(2).locator(".sentence")).to_contain_text("class token", timeout=20_000)
+    expect(cards.nth(1).locator("h3")).to_have_text("Stop sign")
+    expect(cards.nth(1)).to_contain_text("stop sign, ")
+    move(cards.first.locator("canvas"), 0.5, 0.5)
+    for card in cards.all():
+        expect(card.locator(".value")).not_to_be_empty()
+
+
+def test_before_and_after_an_edit_at_one_scale(watched: Watched) -> None:
+    edits = '[{"edit":"off","site":"s05","heads":[0]}]'
+    page = watched.open(f"?sample=sunflower&model=vit&site=s07&edits={edits}")
+    page.keyboard.press("v")
+    cards = mode(watched, "before and after")
+    expect(cards).to_have_count(2)
+    expect(cards.nth(1).locator("h3")).to_contain_text("head 0 off")
+    said = cards.locator(".sentence")
+    ends = re.compile(r"Colours from (\S+) to (\S+)\.$")
+    expect(said.nth(1)).to_have_text(ends, timeout=20_000)
+    expect(said.nth(0)).to_have_text(ends)
+    own = [ends.findall(one)[0] for one in said.all_inner_texts()]
+    assert own[0] != own[1]
+    mode(watched, "one for all")
+    shared = [ends.findall(one)[0] for one in said.all_inner_texts()]
+    assert shared[0] == shared[1]
+    highest = max(number(high) for _, high in own)
+    assert number(shared[0][1]) == pytest.approx(highest, rel=1e-6)
+
+
+def test_what_is_compared_is_saved_as_one_figure(watched: Watched) -> None:
+    page = watched.open("?sample=sunflower&model=cbam_resnet")
+    page.keyboard.press("v")
+    cards = page.locator(".compare-card")
+    expect(cards.nth(2).locator(".sentence")).to_contain_text("Spatial gate", timeout=20_000)
+    expect(cards.nth(1).locator(".sentence")).to_contain_text("Spatial gate", timeout=20_000)
+    with page.expect_download() as download:
+        page.locator("#save-compared").click()
+    assert download.value.suggested_filename == "fovea-compare-networks.png"
+    with Image.open(download.value.path()) as saved:
+        pixels = np.asarray(saved.convert("RGB"))
+    assert pixels.shape[1] == 2 * (2 * (480 + 20) + 20)
+    # Two rows of panes: each pane's middle is a picture and no white paper.
+    height = cards.first.locator("canvas").evaluate("(canvas) => canvas.height")
+    for left in (20 + 240, 520 + 240):
+        strip = pixels[2 * (60 + height // 4) : 2 * (60 + height // 2), 2 * left]
+        assert (strip < 250).any(axis=-1).all()

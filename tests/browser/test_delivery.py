@@ -41,3 +41,9 @@ def test_menus_show_small_pictures(watched: Watched) -> None:
     picture = page.locator("#samples img").first
     expect(picture).to_be_visible()
     expect(picture).to_have_js_property("naturalWidth", 192)
+
+
+def test_the_page_opens_in_chinese_too(watched: Watched) -> None:
+    page = watched.open("?sample=chelsea&lang=zh")
+    expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+    expect(page.get_by_role("heading", level=2, name="检视面板")).to_be_attached()

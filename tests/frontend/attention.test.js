@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { entropy, focus, fromMatrix, fromProjections, fuse, matrix } from "../../frontend/sites/attention_rows.js";
+import { entropy, focus, fromMatrix, fromProjections, fromRow, fuse, matrix } from "../../frontend/sites/attention_rows.js";
 
 const [HEADS, QUERIES, KEYS, DIM, SCALE] = [3, 7, 5, 4, 0.5];
 
@@ -92,6 +92,12 @@ test("a whole matrix gives the same rows and columns", () => {
   source.row(4).forEach((value, at) => close(whole.row(4)[at], value));
   source.column(2).forEach((value, at) => close(whole.column(2)[at], value));
   matrix(source, 1).forEach((value, at) => close(value, matrix(whole, 1)[at]));
+});
+
+test("one row as the API tells it is the same row, prefix first", () => {
+  const found = fromRow({ values: [[[0.1, 0.2], [0.3, 0.15]], [[0.4, 0.1], [0.1, 0.2]]], prefix_values: [[0.25], [0.2]] });
+  assert.equal(found.heads, 2);
+  assert.deepEqual([...found.row(0)], [...Float32Array.of(0.25, 0.1, 0.2, 0.3, 0.15, 0.2, 0.4, 0.1, 0.1, 0.2)]);
 });
 
 test("heads fuse by mean, maximum and minimum, or one is chosen", () => {

@@ -28,9 +28,17 @@ test("of its kind the one whose own model is here comes first", () => {
 });
 
 test("the present picture stays where it suits", () => {
-  assert.equal(sampleFor("se_resnet", state, "coffee").file, "coffee.jpg");
+  assert.equal(sampleFor("se_resnet", state, "stop_sign").file, "stop_sign.jpg");
+  assert.equal(sampleFor("some-hub/model", state, "coffee").file, "coffee.jpg");
   assert.equal(sampleFor("stn_digits", state, "digit_small").file, "digit_small.png");
   assert.equal(sampleFor("stn_digits", state, "coffee").kind, "digit");
+});
+
+test("a network is not asked first about what it does not know", () => {
+  for (const model of ["vit", "tnt", "se_resnet", "eca_resnet", "cbam_resnet", "coord_resnet", "sa_resnet"]) {
+    const present = sampleFor(model, { samples, models: [{ id: model, status: "ready" }] }, "chelsea");
+    assert.ok(["sunflower.jpg", "stop_sign.jpg"].includes(present.file), `${model}: ${present.file}`);
+  }
 });
 
 test("a picture chosen for a model comes before others of its kind", () => {

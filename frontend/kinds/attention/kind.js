@@ -1,13 +1,19 @@
 // Attention on the page.
 
 import { say } from "../../language/language.js";
-import { isCross, isMasked, isPlaced, isScattered, isWordMatrix, askedGrid, cellOf, wordOf } from "../../sites/sites.js";
+import { isCross, isMasked, isOfPatches, isPlaced, isScattered, isWordMatrix, askedGrid, cellOf, placeOf, wordOf } from "../../sites/sites.js";
 import * as pictures from "../../sites/picture.js";
 import { wordMatrixPicture, wordPicture } from "../words/picture.js";
 import { reading } from "./reading.js";
 
 /** As the API writes it. @param {Cell} cell */
 const place = ({ row, column }) => `${row},${column}`;
+
+/** A token as the API writes it. @param {number} token @param {Site} site */
+function asked(token, site) {
+  const cell = placeOf(token, site);
+  return cell ? place(cell) : String(token);
+}
 
 /** @type {SiteKind<AttentionSite>} */
 export const attention = {
@@ -29,7 +35,9 @@ export const attention = {
       const cell = cellOf(pictures.askedQuery(state), site, state.direction);
       return pictures.placePicture(state, site, cell, await session.place(site, cell, state.direction));
     }
-    return pictures.attentionPicture(state, site, await session.attention(site));
+    const soon = !state.picture && !session.peek(`attention ${site.id}`) && isOfPatches(site) && (site.grid.depth ?? 1) === 1;
+    const source = soon ? session.firstRow(site, asked(pictures.shownToken(state, site), site), state.direction) : session.attention(site);
+    return pictures.attentionPicture(state, site, await source);
   },
   reading,
   ahead: (site, session) =>

@@ -1,10 +1,13 @@
 // What the network says: its classes, or the shares of its mask.
 
-import { say } from "../../language/language.js";
+import { counted, say } from "../../language/language.js";
 import { h } from "../../ui/dom.js";
 import { classesOf, wordsOf } from "../../sites/sites.js";
 import { percent } from "../../ui/format.js";
 import { fitting, isForClass, targetOf } from "../../sites/methods.js";
+
+/** Below this the first answer is a guess. */
+const UNSURE = 0.5;
 
 /** @param {State} state @param {Store["set"]} set @returns {(Element | false)[]} */
 export function answer(state, set) {
@@ -24,7 +27,17 @@ export function answer(state, set) {
         first ? whyPrediction(entry, entry.index === asked, state, first, set) : h("li", {}, ...bar(entry)),
       ),
     ),
+    h("p", { class: "quiet", id: "knows" }, knowledge(state)),
   ];
+}
+
+/** What the network could say at all, and how sure it is of its answer. @param {State} state */
+export function knowledge({ models, analysisData: { model: id, predictions } }) {
+  const classes = models.find((one) => one.id === id)?.classes;
+  const [{ score }] = predictions;
+  const unsure = score < UNSURE && say("It is not sure: {rest} goes to other answers.", { rest: percent(1 - score) });
+  const knows = classes != null && counted(classes, "It knows {n} kind of thing and no other.", "It knows {n} kinds of things and no others; what it sees is always called one of them.");
+  return [unsure, knows].filter(Boolean).join(" ");
 }
 
 /** A prediction that, pressed, shows the map for its class. @param {Prediction} entry @param {boolean} asked @param {State} state @param {string} first @param {Store["set"]} set */
