@@ -11,6 +11,7 @@ BENCHMARKS = {
     "capture": "what capture costs a forward pass, network by network",
     "zoo": "the same of every network that ships",
     "maps": "how long each map takes",
+    "editing": "memory of an edited pass, and what a sweep over heads costs",
     "peers": "the same work done by other tools",
     "request": "from a request to its answer",
     "serving": "photos a second, beside a plain FastAPI application",

@@ -111,6 +111,13 @@ SHOTS = (
         dark=False,
         wait_for=".changes",
     ),
+    Shot(
+        "is-it-true",
+        VIT,
+        "sample=chelsea&method=relevance&tab=truth",
+        click="#measure",
+        wait_for=".verdict",
+    ),
     Shot("models", VIT, "sample=chelsea", dark=False, click="#model", wait_for=".card"),
     Shot("phone", VIT, "sample=chelsea", phone=True),
     Shot("phone-heads", VIT, "sample=chelsea", phone=True, dark=False, click="#tab-heads"),
@@ -156,7 +163,7 @@ def take(browser: Browser, address: str, shot: Shot) -> bytes:
     if shot.click:
         page.locator(shot.click).click()
     if shot.wait_for:
-        page.locator(shot.wait_for).first.wait_for()
+        page.locator(shot.wait_for).first.wait_for(timeout=240_000)
     page.wait_for_timeout(2500)  # the depth strip fills while the page is idle
     if shot.hover:
         _hover(page, *shot.hover)

@@ -37,7 +37,7 @@ def _network(name: str, found: Mapping[str, Any]) -> list[str]:
         f"## `{name.split('.')[0]}`",
         "",
         f"{found['photos']} photos, ROAD of {with_road}, {found['mosaics']} mosaics; "
-        f"{found['minutes']:.0f} minutes of one core.",
+        f"{found['minutes']:.1f} min of one core.",
         "",
         f"| map | {' | '.join(COLUMNS)} |",
         f"|---|{'---|' * len(COLUMNS)}",

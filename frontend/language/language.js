@@ -79,6 +79,9 @@ export function around(english, parts) {
     .filter((piece) => piece !== "");
 }
 
+/** What stands between two sentences. */
+export const between = language === "zh" ? "" : " ";
+
 /** "a, b and c". @param {string[]} items */
 export const listed = (items) => lists.format(items);
 

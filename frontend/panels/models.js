@@ -166,7 +166,7 @@ export function mountModels(root, { store, session }) {
   store.on(["models", "model"], (state) => {
     const shown = state.models.find((/** @type {Model} */ model) => model.id === state.model);
     title.textContent = shown?.title ?? state.model ?? say("Model");
-    opener.setAttribute("aria-label", `Model: ${title.textContent}`);
+    opener.setAttribute("aria-label", say("Model: {title}", { title: title.textContent }));
   });
 }
 

@@ -105,16 +105,16 @@ function mapFacts(picture, hover) {
         : "–",
     ],
     [say("smallest, largest"), `${number(low)}, ${number(high)}`],
-    ["mean", number(sum / known.length)],
+    [say("mean"), number(sum / known.length)],
     [say("sum over places"), isRow ? number(sum) : null],
     ...[...(prefix ?? [])].map((value, i) => /** @type {Fact} */ ([prefixName(i), number(value)])),
     [
-      "entropy",
+      say("entropy"),
       isRow && prefix
         ? say("{entropy} nats, {share} of even", { entropy: number(entropy(tokens)), share: percent(entropy(tokens) / Math.log(tokens.length)) })
         : null,
     ],
-    ["places", `${grid.rows} × ${grid.columns}`],
+    [say("places"), `${grid.rows} × ${grid.columns}`],
     [say("places looked at"), known.length < values.length ? known.length : null],
   ];
 }
@@ -124,7 +124,7 @@ function maskFacts(picture, hover) {
   return [
     [say("under the pointer"), hover ? cellWords(picture, hover) : "–"],
     ...(picture.classes ?? []).map(({ label, share }) => /** @type {Fact} */ ([label, percent(share)])),
-    ["places", `${picture.grid.rows} × ${picture.grid.columns}`],
+    [say("places"), `${picture.grid.rows} × ${picture.grid.columns}`],
   ];
 }
 
@@ -169,14 +169,14 @@ function strongest({ values, grid }) {
 function siteFacts(site) {
   const grid = (/** @type {Grid | null | undefined} */ g) => (g ? `${g.rows} × ${g.columns}` : null);
   return [
-    ["kind", site.title.toLowerCase()],
-    ["module", h("code", {}, site.name)],
-    ["heads", site.heads ?? null],
-    ["between", roleOf(site) || null],
-    ["queries × keys", site.queries ? `${site.queries} × ${site.keys}` : null],
+    [say("kind"), site.title.toLowerCase()],
+    [say("module"), h("code", {}, site.name)],
+    [say("heads"), site.heads ?? null],
+    [say("between"), roleOf(site) || null],
+    [say("queries × keys"), site.queries ? `${site.queries} × ${site.keys}` : null],
     [say("prefix tokens"), attends(site) ? site.prefix_tokens : null],
     [say("patch grid"), grid(site.grid)],
-    ["channels", site.channels ?? null],
+    [say("channels"), site.channels ?? null],
     [say("sampler input, output"), site.input_grid ? `${grid(site.input_grid)}, ${grid(site.output_grid)}` : null],
     ["note", site.note ?? null],
   ];
@@ -185,11 +185,11 @@ function siteFacts(site) {
 /** @param {Analysis} analysis @returns {Fact[]} */
 function analysisFacts({ id, image, text, geometry, timings_ms: timings, model }) {
   return [
-    ["photo", image && `${image.width} × ${image.height} px`],
+    [say("photo"), image && `${image.width} × ${image.height} px`],
     [say("network input"), geometry && `${geometry.input.width} × ${geometry.input.height} px`],
-    ["sentence", text],
-    ["model", h("code", {}, model)],
+    [say("sentence"), text],
+    [say("model"), h("code", {}, model)],
     [say("forward pass"), timings?.forward != null ? say("{n} ms", { n: number(timings.forward) }) : null],
-    ["analysis", h("code", {}, id)],
+    [say("analysis"), h("code", {}, id)],
   ];
 }

@@ -1,7 +1,7 @@
 // How a picture is coloured: between which values, with which table, how opaque. One answer for the stage, the legend
 // and what is saved.
 
-import { say } from "../language/language.js";
+import { between, say } from "../language/language.js";
 import { DIVERGING, isSigned, opacities } from "../paint/colormap.js";
 
 /** With zero in the middle of the colours, where values lie on both sides of it. @template {Picture} P @param {P} picture @returns {P} */
@@ -21,5 +21,5 @@ export const opacitiesOf = ({ opacity, fade }, picture) => opacities(opacity, fa
 export function said({ smooth, fade }, picture) {
   if (picture.form !== "map") return picture.sentence;
   const growing = isSigned(picture) ? say("Opacity grows with the distance from zero.") : say("Opacity grows with the value.");
-  return [picture.sentence, fade === "value" && growing, smooth && "Smoothed between patches."].filter(Boolean).join(" ");
+  return [picture.sentence, fade === "value" && growing, smooth && say("Smoothed between patches.")].filter((one) => typeof one === "string" && one).join(between);
 }

@@ -15,9 +15,9 @@ export function networkSentence(state) {
   const { offer, analysis, site } = shown;
   const chosen = {
     ...(offer.for_class && { [forWords(analysis) ? "word" : "class"]: className(state) }),
-    ...(offer.kinds.length && { layer: site.layer, who: site.query_labels ? "words" : "tokens" }),
+    ...(offer.kinds.length && { layer: site.layer, who: site.query_labels ? say("words") : say("tokens") }),
   };
-  return `${fill(offer.sentence_english, { ...offer.sentence_parameters, ...chosen })}.`;
+  return say("{sentence}.", { sentence: fill(offer.sentence_english, { ...offer.sentence_parameters, ...chosen }) });
 }
 
 /** The name of the class or the word that a saliency map is for. @param {State} state */

@@ -12,6 +12,7 @@ from torch import Tensor
 from fovea.models.edits import EDITS, Edit, RefusedEdit
 from fovea.models.kinds.attention import planning as attention
 from fovea.models.kinds.gate import edit as gate
+from fovea.models.kinds.strip import edit as strip
 from fovea.models.kinds.warp import edit as warp
 from fovea.models.places.layout import Layouts
 from fovea.models.records import Site, Trace, UnknownSite
@@ -19,7 +20,7 @@ from fovea.models.tracing.editing import Key
 
 ON = {
     **dict.fromkeys(attention.KINDS, "attention"),
-    **dict.fromkeys(gate.KINDS, "gate"),
+    **dict.fromkeys((*gate.KINDS, *strip.KINDS), "gate"),
     **dict.fromkeys(warp.KINDS, "warp"),
 }
 """What edits call each kind of site."""
@@ -131,6 +132,8 @@ def _change(
     on = ON[site.kind]
     if on == "attention":
         return attention.planned(edits, site, photos, arrange)
+    if site.kind in strip.KINDS:
+        return strip.planned(edits, site)
     return gate.planned(edits, site) if on == "gate" else warp.planned(edits)
 
 

@@ -14,7 +14,7 @@ from fovea.models.evidence.fills import FILLS
 from fovea.models.evidence.random_weights import layers_of, randomised
 from fovea.models.geometry import Geometry
 from fovea.models.judging import measures
-from fovea.models.judging.measures import HEEDED, MEASURES, SEED, Measure, Weighed, mask_of_boxes
+from fovea.models.judging.measures import MEASURES, SEED, TAKEN, Measure, Weighed, mask_of_boxes
 from fovea.models.judging.subject import Looked, MapLike, look, values_of
 from fovea.models.preprocessing import Preprocessing
 from fovea.models.records import Map
@@ -138,8 +138,8 @@ def _check(
     if measure not in MEASURES:
         raise ValueError(f"there is no measure {measure!r}; valid: {', '.join(MEASURES)}")
     for name, value in said.items():
-        if value is not None and measure not in HEEDED[name]:
-            raise ValueError(f"{measure} takes no {name}; {' and '.join(HEEDED[name])} do")
+        if value is not None and measure not in TAKEN[name]:
+            raise ValueError(f"{measure} takes no {name}; {' and '.join(TAKEN[name])} do")
     fill, steps, protocol = (said[name] for name in ("fill", "steps", "protocol"))
     if fill is not None and fill not in FILLS:
         raise ValueError(f"there is no fill {fill!r}; valid: {', '.join(FILLS)}")

@@ -40,7 +40,7 @@ from fovea.models.judging.verdicts import (
 
 Measure = Literal["deletion", "insertion", "road", "random-weights", "truth"]
 MEASURES: tuple[str, ...] = get_args(Measure)
-HEEDED: dict[str, tuple[Measure, ...]] = {
+TAKEN: dict[str, tuple[Measure, ...]] = {
     "fill": ("deletion", "insertion"),
     "steps": ("deletion", "insertion"),
     "protocol": ("deletion", "insertion"),
@@ -48,7 +48,7 @@ HEEDED: dict[str, tuple[Measure, ...]] = {
     "boxes": ("truth",),
     "geometry": ("truth",),
 }
-"""Which measures heed what can be said of one."""
+"""Which measures take what can be said of one."""
 STEPS = 24
 SEED = 0
 """Of the order of cells that a map does not tell apart."""

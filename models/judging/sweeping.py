@@ -149,7 +149,7 @@ def sweep(
     if over == "patches":
         return _patches(scene, site, found, fill, blocks_of=(block, stride), batch=batch)
     if found is not None:
-        raise ValueError(f"a sweep over {over} heeds no map; one of patches does")
+        raise ValueError(f"a sweep over {over} takes no map; one of patches does")
     parts = parts_of(scene.trace, over, site)
 
     def ask(one: Edit) -> Tensor:

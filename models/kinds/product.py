@@ -30,7 +30,16 @@ class Changed:
     factor: Tensor
 
 
-Recogniser = Callable[[Watch, Product], bool | Origin | Changed]
+@dataclass(frozen=True, eq=False, slots=True)
+class Scaled:
+    """An edited gate of more than one factor: what the product's map is multiplied by besides, laid
+    out as `Spread.features` is.
+    """
+
+    ratio: Tensor
+
+
+Recogniser = Callable[[Watch, Product], bool | Origin | Changed | Scaled]
 """Adds a site where a product is one of its kind, and says whether it is. An origin is given to the
 result, where another product is to complete it.
 """

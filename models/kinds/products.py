@@ -18,7 +18,7 @@ from fovea.models.kinds.gate import signature as gates
 from fovea.models.kinds.gate.arithmetic import multiplied, on_quotient, read
 from fovea.models.kinds.gate.factor import Factor, factor_of
 from fovea.models.kinds.gate.shape import Spread, spread_of, without_expansion
-from fovea.models.kinds.product import Changed, Product, Recogniser
+from fovea.models.kinds.product import Changed, Product, Recogniser, Scaled
 from fovea.models.tracing.equations import operands_of
 from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.recording import Watch
@@ -193,7 +193,10 @@ def _masked_by(watch: Watch, factor: Tensor, origin: Origin, other: Tensor) -> S
 
 
 def _changed(args: Sequence[Any], product: Product | None, told: Any) -> Sequence[Any]:
-    """The arguments of a product, with the factor that an edit puts in."""
+    """The arguments of a product, with what an edit puts in."""
+    if product is not None and isinstance(told, Scaled):
+        ratio = product.spread.restored(told.ratio, product.map)
+        return _instead(args, product.map, product.map * ratio)
     if product is None or not isinstance(told, Changed):
         return args
     return _instead(args, product.factor, told.factor)
@@ -288,8 +291,14 @@ def on_einsum(recognisers: Sequence[Recogniser]) -> Handler:
                 recording.origins.set(factor, origin)
             if recording.constants.holds(one):
                 recording.constants.add(factor)
-            told = _told(watch, product_of(watch, factor, features), recognisers)
-            if isinstance(told, Origin):
+            product = product_of(watch, factor, features)
+            told = _told(watch, product, recognisers)
+            if product is not None and isinstance(told, Scaled):
+                ratio = product.spread.restored(told.ratio, features)
+                own, output = next((own, output) for own, output, one in operands if one is maps[0])
+                back = [output.index(letter) for letter in own]
+                args = _instead(args, maps[0], maps[0] * ratio.permute(back))
+            elif isinstance(told, Origin):
                 recording.origins.set(features, told)
             elif isinstance(told, Changed):
                 args = _instead(args, one, _as_operand(told.factor, one, own, output))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fovea.models.closest import did_you_mean
 from fovea.models.evidence.fills import FILLS
-from fovea.models.judging.measures import HEEDED, Weighed, mask_of_boxes, told_of
+from fovea.models.judging.measures import TAKEN, Weighed, mask_of_boxes, told_of
 from fovea.models.judging.verdicts import Found
 from fovea.models.methods.base import BadOption, Subject
 from fovea.server.answers.marking import (
@@ -60,8 +60,8 @@ def planned(analysis: Analysis, subject: Subject, asked: Asked) -> Callable[[Pas
 
 def _check(analysis: Analysis, asked: Asked) -> None:
     for name in ("fill", "steps", "protocol", "mask"):
-        if getattr(asked, name) is not None and asked.measure not in HEEDED[name]:
-            taking = " and ".join(HEEDED[name])
+        if getattr(asked, name) is not None and asked.measure not in TAKEN[name]:
+            taking = " and ".join(TAKEN[name])
             raise BadOption(f"{asked.measure} takes no {name!r}; {taking} do.")
     if asked.measure == "truth" and asked.mask is None:
         raise BadOption(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fovea.models.methods import registry
@@ -62,8 +62,14 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="see below (the first that the network can have); may be given more than once",
     )
+    add_options(asked)
+
+
+def add_options(group: argparse._ActionsContainer, without: Collection[str] = ()) -> None:
+    """What can be chosen of maps. without: what the command has a word of its own for."""
     for option in registry.options():
-        _add(asked, option)
+        if option.name not in without:
+            _add(group, option)
 
 
 def _add(group: argparse._ActionsContainer, option: Option) -> None:
@@ -91,6 +97,21 @@ def given(options: argparse.Namespace) -> dict[str, object]:
     """The options of maps that were named."""
     named = {option.name: getattr(options, option.name, None) for option in registry.options()}
     return {name: value for name, value in named.items() if value is not None}
+
+
+def given_beside(options: argparse.Namespace, without: Collection[str]) -> dict[str, object]:
+    """The same for one map that is named in `map`; ends the command for another option.
+
+    without: what the command has a word of its own for.
+    """
+    named = {name: value for name, value in given(options).items() if name not in without}
+    for name in named:
+        if options.map in TAKEN and name not in TAKEN[options.map]:
+            taking = ", ".join(registry.taking(name))
+            raise Stop(f"--{name} is for {taking}; not for {options.map}.", USAGE)
+    _check_names(options)
+    _check_values(named)
+    return named
 
 
 def each(options: argparse.Namespace) -> list[argparse.Namespace]:

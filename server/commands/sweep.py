@@ -49,9 +49,11 @@ def run(options: argparse.Namespace) -> int:
     from fovea.server.answers import sweeps
 
     asked = sweeps.Asked(options.over, options.site, options.target, options.fill, options.block)
-    return tables.work_through(
-        options, lambda analysis, subject: sweeps.planned(analysis, subject, asked), _rows, "sweep"
-    )
+
+    def plan(analysis: Any, subject: Any, photo: object) -> Any:
+        return sweeps.planned(analysis, subject, asked)
+
+    return tables.work_through(options, plan, _rows, "sweep")
 
 
 def _rows(photo: str, found: Any) -> list[tables.Row]:

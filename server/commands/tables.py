@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from fovea.server.engine.passes import Passes
 
 Row = dict[str, Any]
-Plan = Callable[["Analysis", "Subject"], Callable[["Passes"], Any]]
-"""What is to be done with an analysis; raises before any pass for what makes no sense."""
+Plan = Callable[["Analysis", "Subject", "Path | str"], Callable[["Passes"], Any]]
+"""What is to be done with an analysis of a photo; raises before any pass for nonsense."""
 Rows = Callable[[str, Any], list[Row]]
 """(photo, what was found) → the rows of the table."""
 
@@ -89,7 +89,7 @@ async def _all(
             for one in tqdm(work, unit="photo", disable=None if len(work) > 1 else True):
                 try:
                     analysis = await engine.analyse(one.read(), model)
-                    found = await _found(engine, analysis, plan, kind)
+                    found = await _found(engine, analysis, one.given, plan, kind)
                 except (BadPhoto, OutOfMemory) as problem:
                     failed.append((one, sentence(problem)))
                 except OSError as error:
@@ -103,13 +103,15 @@ async def _all(
     return table, failed
 
 
-async def _found(engine: Engine, analysis: Analysis, plan: Plan, kind: str) -> Any:
+async def _found(
+    engine: Engine, analysis: Analysis, photo: Path | str, plan: Plan, kind: str
+) -> Any:
     from fovea.server.answers.subject import learned_of
     from fovea.server.engine.passes import start
 
     job_kind: Any = kind
     subject = await learned_of(engine, analysis)
-    done: Callable[[Passes], Any] = plan(analysis, subject)
+    done: Callable[[Passes], Any] = plan(analysis, subject, photo)
     job = await start(engine, job_kind, analysis, f"/{analysis.id}", done)
     await job.wait()
     return await engine.results.get(f"/{analysis.id}", analysis)

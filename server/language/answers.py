@@ -18,6 +18,8 @@ SAID = frozenset(
 text inside. All others are names, numbers and data.
 """
 
+PARAMETERS = "sentence_parameters"
+
 OF_WORDS = ("captioning", "sequence")
 """Tasks whose labels are a vocabulary: words that are read and written, never translated."""
 
@@ -31,6 +33,8 @@ def _walked(value: Any, name: str, say: Callable[[str], str]) -> Any:
     match value:
         case str() if name in SAID:
             return say(value)
+        case dict() if name == PARAMETERS:  # What a client fills into a sentence.
+            return {key: say(one) if isinstance(one, str) else one for key, one in value.items()}
         case dict():
             words = value.get("task") in OF_WORDS or value.get("reads") == "text"
             return {

@@ -31,7 +31,9 @@ VERBATIM = ("valid: ", "Known: ", "one of: ", "=", "`", "'")
 """What stands right before a hole whose text is typed as it is, and so never translated."""
 
 SHORT = 12
-"""A template with fewer fixed letters and one hole is of a term; its hole holds no list."""
+"""With fewer fixed letters a template fits only around names, numbers and what is known itself."""
+
+NAME = re.compile(r"[^\s,;]*|[\d .,:×–−-]+")
 
 SENTENCE_END = re.compile(r"(?<=[.!?]) +(?=[A-Z“])|(?<=;) +")
 
@@ -62,9 +64,8 @@ def template(key: str, translation: str) -> Template:
     """From a row of the catalogue."""
     parts = key.split(HOLE)
     weight = sum(sum(c.isalpha() for c in part) for part in parts)
-    hole = "(.*?)"  # Nothing may be filled in, as where nothing is meant.
-    if weight < SHORT:
-        hole = "((?:(?!  )[^,;])+?)" if len(parts) == 2 else "(.+?)"
+    # Of a long one nothing may be filled in, as where nothing is meant.
+    hole = "(.+?)" if weight < SHORT else "(.*?)"
     return Template(
         re.compile(hole.join(map(re.escape, parts)), re.DOTALL),
         translation,
@@ -96,9 +97,15 @@ class Catalogue:
         for one in self.templates:
             if "\n" in text and not one.lines:
                 continue
-            if one.anchor in text and (found := one.pattern.fullmatch(text)):
+            found = one.pattern.fullmatch(text) if one.anchor in text else None
+            if found and (one.weight >= SHORT or all(map(self._fits, found.groups()))):
                 return one, found.groups()
         return None
+
+    def _fits(self, filled: str) -> bool:
+        return (
+            bool(NAME.fullmatch(filled)) or filled[0] in "'\"“" or self._found(filled) is not None
+        )
 
     def whole(self, text: str) -> str | None:
         """The translation of exactly this sentence; None where it is not known."""

@@ -80,7 +80,11 @@ def _counted(statuses: Counter[int]) -> str:
 
 
 def mixed(server: Process, count: int) -> None:
-    """Posts, maps, pictures, mistakes; after a quarter of them nothing may grow any more."""
+    """Posts, maps, pictures, mistakes. The first quarter asks of every photo that there is, so that
+    no analysis is new after it and nothing may grow any more.
+    """
+    rounds = max(16, count // 5)  # Each is about five requests.
+    photos = max(len(MODELS), rounds // 4 // len(MODELS) * len(MODELS))
 
     def one(n: int) -> int:
         with httpx.Client(base_url=server.url, timeout=120) as client:
@@ -89,7 +93,7 @@ def mixed(server: Process, count: int) -> None:
             if n % 11 == 0:
                 return client.post("/v1/analyses", content=b"no photo").status_code
             made = client.post(
-                "/v1/analyses", params={"model": MODELS[n % 4]}, files={"image": photo(n % 200)}
+                "/v1/analyses", params={"model": MODELS[n % 4]}, files={"image": photo(n % photos)}
             )
             if made.status_code != 201:
                 return made.status_code
@@ -109,7 +113,6 @@ def mixed(server: Process, count: int) -> None:
         if wrong:
             failures.append(f"{len(wrong)} answers of the mix were {sorted(set(wrong))}")
 
-    rounds = max(8, count // 5)  # Each is about five requests.
     run(0, rounds // 4)
     time.sleep(2)
     before = (server.status("VmRSS"), server.files, server.status("Threads"))

@@ -38,6 +38,7 @@ export const stripGate = {
   rank: () => 3,
   onPhoto: gateOnPhoto,
   numbers: () => ({ path: "gate", asked: {}, map: "strip-gate" }),
+  whatIf: async () => ({ whatIf: (await import("../gate/what_if.js")).ofPlaces }),
 };
 
 /** @param {Float32Array} values */

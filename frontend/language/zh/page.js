@@ -244,5 +244,21 @@ export default {
   "The network writes": "网络写道",
   "nothing": "什么也没有",
   ", {share} sure": "，把握 {share}",
-  "Where the network ended its sentence": "网络结束句子之处"
+  "Where the network ended its sentence": "网络结束句子之处",
+  "places": "位置数",
+  "kind": "种类",
+  "module": "模块",
+  "heads": "头数",
+  "between": "介于",
+  "queries × keys": "查询 × 键",
+  "channels": "通道数",
+  "photo": "照片",
+  "sentence": "句子",
+  "model": "模型",
+  "analysis": "分析",
+  "Model: {title}": "模型：{title}",
+  "words": "词",
+  "tokens": "词元",
+  "{sentence}.": "{sentence}。",
+  "Smoothed between patches.": "图块之间已平滑。"
 };

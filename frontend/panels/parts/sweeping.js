@@ -85,6 +85,6 @@ export function sweeping(root, context) {
 /** Whether the shown analysis has parts of this kind. @param {State} state @param {Over} over */
 function has({ analysisData: { sites } }, over) {
   if (over === "patches") return sites.some(({ grid }) => grid && (grid.depth ?? 1) === 1 && grid.rows * grid.columns > 1);
-  if (over === "channels") return sites.some(({ kind, channels }) => kind === "channel-gate" && (channels ?? 0) > 0);
+  if (over === "channels") return sites.some(({ kind, channels }) => ["channel-gate", "strip-gate"].includes(kind) && (channels ?? 0) > 0);
   return sites.some((site) => attends(site) && (over !== "heads" || site.heads > 0));
 }

@@ -54,12 +54,12 @@ def _where(factor: Factor, gate: Tensor) -> Tensor:
 
 
 KINDS = ("channel-gate", "spatial-gate")
-_VALUES: dict[str, float | Literal["mean"]] = {"open": 1.0, "shut": 0.0, "mean": "mean"}
+VALUES: dict[str, float | Literal["mean"]] = {"open": 1.0, "shut": 0.0, "mean": "mean"}
 
 
 def has_a_factor_a_channel(site: Site) -> bool:
     """Whether channels can be named in edits of this site."""
-    return site.kind == "channel-gate" and bool(site.channels)
+    return site.kind in ("channel-gate", "strip-gate") and bool(site.channels)
 
 
 def planned(edits: Sequence[Edit], site: Site) -> Change:
@@ -89,6 +89,6 @@ def _factor(edit: Edit, site: Site) -> Factor:
                 f"{called} has no row {outside[0][0]}, column {outside[0][1]}.",
                 f"It has {rows} rows and {columns} columns.",
             )
-    value = edit.value if edit.edit == "set" else _VALUES[edit.edit]
+    value = edit.value if edit.edit == "set" else VALUES[edit.edit]
     assert value is not None
     return Factor(value, edit.channels, edit.cells)

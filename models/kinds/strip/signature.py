@@ -17,7 +17,8 @@ from fovea.models.kinds.axes import USUAL, axes_of
 from fovea.models.kinds.gate.factor import Factor, factor_of
 from fovea.models.kinds.gate.shape import spread_of
 from fovea.models.kinds.gate.signature import range_note
-from fovea.models.kinds.product import Product
+from fovea.models.kinds.product import Product, Scaled
+from fovea.models.kinds.strip import edit
 from fovea.models.kinds.strip.record import Strips
 from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.recording import Watch
@@ -46,7 +47,7 @@ def _along(varies: str) -> str | None:
     return places if len(places) == 1 else None
 
 
-def recognise(watch: Watch, product: Product) -> bool | Origin:
+def recognise(watch: Watch, product: Product) -> bool | Origin | Scaled:
     """Adds a site if the factor is the second strip over a map, or both of them in one."""
     spread, known = product.spread, product.known
     _, _, rows, columns = spread.features.shape
@@ -64,11 +65,10 @@ def recognise(watch: Watch, product: Product) -> bool | Origin:
     first = None if origin is None else origin.about
     if not isinstance(first, Half) or first.along == along:
         return Origin("strip", about=own)
-    _add(watch, first, own)
-    return True
+    return _add(watch, first, own, spread.features.shape[1])
 
 
-def _both(watch: Watch, product: Product, features: Tensor | None, axes: str) -> bool:
+def _both(watch: Watch, product: Product, features: Tensor | None, axes: str) -> bool | Scaled:
     halves = []
     for part in product.known.parts:
         spread = spread_of(part, product.map, axes)
@@ -79,22 +79,34 @@ def _both(watch: Watch, product: Product, features: Tensor | None, axes: str) ->
         halves.append(Half(along, spread.factor.detach().clone(), features, known, axes))
     if halves[0].along == halves[1].along:
         return False
-    _add(watch, *halves)
-    return True
+    return _add(watch, halves[0], halves[1], product.spread.features.shape[1])
 
 
-def _add(watch: Watch, first: Half, second: Half) -> None:
+def _add(watch: Watch, first: Half, second: Half, channels: int) -> bool | Scaled:
+    """A site; what multiplies the map besides where an edit says so."""
     rows, columns = sorted((first, second), key=lambda half: half.along)  # "h" before "w"
     bounds = first.known.spanning(
         _times(a, b)
         for a in (first.known.low, first.known.high)
         for b in (second.known.low, second.known.high)
     )
+    own = rows.strip, columns.strip
+    change = watch.recording.change(KIND)
+    strips = own if change is None else edit.edited(*own, channels, change)
     watch.recording.add(
         KIND,
-        Strips(rows.strip, columns.strip, first.features, bounds.low, bounds.high),
+        Strips(*strips, first.features, bounds.low, bounds.high),
         note=range_note(bounds),
     )
+    if change is None:
+        return True
+    scale = edit.ratio(*strips, own)
+    if not bool(scale.isfinite().all()):
+        watch.recording.note_edit(
+            "A gate that is 0 leaves nothing of its map to be opened; the map stays 0 there."
+        )
+        scale = scale.nan_to_num(0.0, 0.0, 0.0)
+    return Scaled(scale)
 
 
 def _times(a: float, b: float) -> float:

@@ -105,7 +105,7 @@ def test_patches_are_hidden_in_blocks_and_a_map_stands_beside_them() -> None:
     ("name", "said", "why"),
     [
         ("vit", {"over": "tokens"}, "valid: heads"),
-        ("vit", {"over": "heads", "found": torch.rand(14, 14)}, "heeds no map"),
+        ("vit", {"over": "heads", "found": torch.rand(14, 14)}, "takes no map"),
         ("vit", {"over": "patches", "found": torch.rand(3, 3)}, "3 × 3"),
         ("vit", {"over": "patches", "block": 99}, "block=99"),
         ("vit", {"over": "heads", "target": -1}, "no class"),

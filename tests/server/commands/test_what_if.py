@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fovea.server.commands.cli import main
 
@@ -59,3 +60,45 @@ def test_evidence_prints_a_row_a_photo(tmp_path: Path, capsys: pytest.CaptureFix
     page = tmp_path / "evidence.html"
     main(["evidence", str(PHOTO), *asked, "-o", str(page)])
     assert row["sentence"] in page.read_text(encoding="utf-8")
+
+
+def test_evidence_of_a_known_truth_for_the_map_that_is_meant(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Image.open(PHOTO) as photo:
+        width, height = photo.size
+    asked = ["--model", "vit", "--map", "attention", "--measure", "truth"]
+    asked += ["--site", "s08", "--query", "5,6", "--head", "1"]
+    box = (width // 4, height // 8, 3 * width // 4, 7 * height // 8)
+    main(["evidence", str(PHOTO), *asked, "--box", ",".join(map(str, box))])
+    (row,) = csv.DictReader(capsys.readouterr().out.splitlines())
+    assert 0 < float(row["score"]) < 1
+    assert row["hit"] in ("True", "False")
+    # The same as a picture, found in a folder by the photo's name.
+    picture = Image.new("L", (width, height))
+    picture.paste(255, box)
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    picture.save(masks / "sunflower.png")
+    main(["evidence", str(PHOTO), *asked, "--mask", str(masks)])
+    (again,) = csv.DictReader(capsys.readouterr().out.splitlines())
+    assert float(again["score"]) == pytest.approx(float(row["score"]), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (["--measure", "truth"], "needs a mask"),
+        (["--measure", "truth", "--box", "1,2"], "LEFT,TOP,RIGHT,BOTTOM"),
+        (["--measure", "truth", "--box", "0,0,9,9", "--mask", "x.png"], "the same thing"),
+        (["--measure", "truth", "--mask", "nowhere.png"], "nowhere.png"),
+        (["--measure", "deletion", "--query", "3,3"], "--query is for"),
+    ],
+)
+def test_evidence_says_what_would_do(
+    said: list[str], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["evidence", str(PHOTO), "--model", "vit", "--map", "rollout", *said])
+    assert ended.value.code in (1, 2)
+    assert why in capsys.readouterr().err

@@ -59,7 +59,7 @@ def test_an_analysis_says_its_classes_and_maps(site: Running, analysis: dict[str
     for one, other in zip(analysis["maps"], chinese["maps"], strict=True):
         assert one["name"] == other["name"]
         assert one["claim"] == other["claim"]
-        assert one["sentence_parameters"] == other["sentence_parameters"]
+        assert one["sentence_parameters"].keys() == other["sentence_parameters"].keys()
         assert one["sentence"] != other["sentence"]
         assert one["summary"] != other["summary"]
     assert [one["title"] for one in chinese["sites"]] != [one["title"] for one in analysis["sites"]]
