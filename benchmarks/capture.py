@@ -1,8 +1,11 @@
 """What capture costs: time against the plain forward pass, bytes against the N×N maps, and peers.
 
+Time is the CPU time of one thread, so that it holds on a busy machine too.
+
 Contenders, taking turns in one run on the same network and input:
   plain            the forward pass alone, fused attention on
   plain again      the same once more: how much of a ratio is noise
+  bare mode        a torch function mode that only passes calls on: what torch itself takes for one
   capture          `fovea.models.capture`, fused attention on
   AttentionExtract timm's own tool, which has to switch fused attention off (method "hook")
   explicit hooks   forward hooks on `attn_drop` with fused attention off, the usual recipe
@@ -10,12 +13,14 @@ Contenders, taking turns in one run on the same network and input:
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from benchmarks.timing import table, take_turns
 from fovea.models import networks
@@ -57,7 +62,17 @@ CASES = (
         rounds=100,
         attention=False,
     ),
+    Case("ResNet-18, 112 px, no sites", _timm("resnet18"), 112, rounds=60, attention=False),
 )
+
+
+class Bare(TorchFunctionMode):
+    """Passes calls on."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        return func(*args, **(kwargs or {}))
 
 
 def matrix_bytes(trace: Trace) -> int:
@@ -90,9 +105,14 @@ def measure(case: Case) -> list[list[str]]:
         kept["capture"] = recording.trace.nbytes
         kept["N×N"] = matrix_bytes(recording.trace)
 
+    def bare() -> None:
+        with Bare():
+            module(photo)
+
     contenders: dict[str, Callable[[], object]] = {
         "plain": lambda: module(photo),
         "plain again": lambda: module(photo),
+        "bare mode": bare,
         "capture": captured,
     }
     if case.attention:
@@ -115,9 +135,8 @@ def measure(case: Case) -> list[list[str]]:
 
         contenders |= {"AttentionExtract": extracted, "explicit hooks": explicit}
     with torch.inference_mode():
-        timings = dict(
-            zip(contenders, take_turns(list(contenders.values()), case.rounds), strict=True)
-        )
+        turns = take_turns(list(contenders.values()), case.rounds, clock=time.thread_time)
+        timings = dict(zip(contenders, turns, strict=True))
     plain = timings["plain"]
     return [
         [
@@ -134,6 +153,7 @@ def measure(case: Case) -> list[list[str]]:
 
 def main() -> None:
     """Print the table."""
+    torch.set_num_threads(1)
     rows = [row for case in CASES for row in measure(case)]
     header = ("network", "contender", "median", "time / plain", "kept", "kept / N×N maps")
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, batch 1, float32\n")

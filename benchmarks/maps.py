@@ -1,10 +1,11 @@
-"""Every map at 518 px: Fovea's, a layer and a block at a time, against the matrix forms.
+"""Every map, at 518 px or another size: Fovea's, a layer and a block at a time, against matrices.
 
 From the photo to the map, the passes included. Memory: peak resident memory above the network and
 the photo, each contender in a process of its own. Time: the CPU time of one thread, pairs taking
 turns in one process, so that it holds on a busy machine too.
 
-`python -m benchmarks.maps` measures all, `python -m benchmarks.maps relevance LeGrad` these.
+`python -m benchmarks.maps` measures all, `python -m benchmarks.maps relevance LeGrad` these, and
+`python -m benchmarks.maps --px 224 relevance` at another size.
 """
 
 from __future__ import annotations
@@ -81,22 +82,27 @@ def contender(asked: Asked) -> Callable[[], object]:
     return lambda: THEIRS[name](hooked, photo)
 
 
-def main(chosen: Sequence[str] = ()) -> None:
+def main(given: Sequence[str] = ()) -> None:
     """Print the table."""
-    rows = []
+    chosen, px, rows = list(given), PX, []
+    if "--px" in chosen:
+        at = chosen.index("--px")
+        px = int(chosen.pop(at + 1))
+        chosen.pop(at)
+    rounds = ROUNDS if px > 400 else 7 * ROUNDS
     torch.set_num_threads(1)
     for name in chosen or OURS:
         names = (f"fovea {name}", f"matrices {name}")
         for one in names:  # code and libraries come into memory
             contender(Asked(one, SMALL_PX))()
-        pair = [contender(Asked(one, PX)) for one in names]
-        ours, theirs = take_turns(pair, ROUNDS, warm_up=False, clock=time.process_time)
-        memory, matrices = (peak("benchmarks.maps", Asked(one, PX)) for one in names)
+        pair = [contender(Asked(one, px)) for one in names]
+        ours, theirs = take_turns(pair, rounds, warm_up=px <= 400, clock=time.process_time)
+        memory, matrices = (peak("benchmarks.maps", Asked(one, px)) for one in names)
         rows.append(
             [
                 name,
-                f"{ours.median_ms / 1000:.2f} s",
-                f"{theirs.median_ms / 1000:.2f} s",
+                f"{ours.median_ms / 1000:.3f} s",
+                f"{theirs.median_ms / 1000:.3f} s",
                 f"{ours.against(theirs):.2f}",
                 f"{memory / 1e6:.0f} MB",
                 f"{matrices / 1e6:.0f} MB",
@@ -105,7 +111,7 @@ def main(chosen: Sequence[str] = ()) -> None:
         )
         print(" | ".join(rows[-1]), flush=True)
     header = ("map", "Fovea", "matrices", "time ratio", "Fovea", "matrices", "memory ratio")
-    print(f"\nViT-S/14 at {PX} px, one thread, {ROUNDS} rounds\n")
+    print(f"\nViT-S/14 at {px} px, one thread, {rounds} rounds\n")
     print(table(header, rows))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Size, Tensor, nn, no_grad
@@ -13,12 +13,16 @@ from torch.utils._pytree import tree_map
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Call:
-    """One call of the module at `path`; run `module(*args, **kwargs)` to repeat it."""
+    """One call of the module at `path`; run `module(*args, **kwargs)` to repeat it.
+
+    output: what it gave, where that was asked for.
+    """
 
     path: str
     module: nn.Module
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
+    output: Any = None
 
 
 @dataclass(eq=False, slots=True)
@@ -29,27 +33,39 @@ class Calls:
     tail: list[nn.Module] = field(default_factory=list)
 
 
+def differentiable(value: Any) -> Any:
+    """A leaf of its own graph with the same values; what is no number with a fraction as it is."""
+    floating = isinstance(value, Tensor) and value.is_floating_point()
+    return value.detach().requires_grad_() if floating else value
+
+
 def _copied(value: Any) -> Any:
     return value.detach().clone() if isinstance(value, Tensor) else value
 
 
 @contextmanager
-def calls(module: nn.Module, chosen: Mapping[str, nn.Module]) -> Iterator[Calls]:
+def calls(
+    module: nn.Module, chosen: Mapping[str, nn.Module], *, apart: bool = False
+) -> Iterator[Calls]:
     """Notes, during the `with`, how the chosen modules of `module` are called.
 
-    Their inputs are copied. The hooks are gone after the `with`, whatever happens in it.
+    Their inputs are copied; or, with `apart`, each begins a graph of its own and its output is
+    noted. The hooks are gone after the `with`, whatever happens in it.
     """
     noted = Calls()
     inside = {id(part) for block in chosen.values() for part in block.modules()}
 
     def before(path: str) -> Any:
-        def hook(called: nn.Module, args: Any, kwargs: Any) -> None:
-            noted.made.append(
-                Call(path, called, tree_map(_copied, args), tree_map(_copied, kwargs))
-            )
+        def hook(called: nn.Module, args: Any, kwargs: Any) -> Any:
+            given = tree_map(differentiable if apart else _copied, (args, kwargs))
+            noted.made.append(Call(path, called, *given))
             noted.tail.clear()
+            return given if apart else None
 
         return hook
+
+    def gave(called: nn.Module, args: Any, output: Any) -> None:
+        noted.made[-1] = replace(noted.made[-1], output=output)
 
     def after(called: nn.Module, args: Any, output: Any) -> None:
         noted.tail.append(called)
@@ -58,6 +74,8 @@ def calls(module: nn.Module, chosen: Mapping[str, nn.Module]) -> Iterator[Calls]
         block.register_forward_pre_hook(before(path), with_kwargs=True)
         for path, block in chosen.items()
     ]
+    if apart:
+        handles += [block.register_forward_hook(gave) for block in chosen.values()]
     handles += [
         part.register_forward_hook(after)
         for part in module.modules()

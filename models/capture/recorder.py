@@ -338,6 +338,7 @@ def capture(
     gradients: bool = False,
     kernels: Kernels | None = None,
     entries: bool = False,
+    matrices: bool = False,
 ) -> Iterator[Recording]:
     """Record every attention, gate and spatial transformer that runs inside the `with`.
 
@@ -357,7 +358,8 @@ def capture(
     memory. gradients: keep what `Recording.differentiate` needs, the graph included. kernels:
     operators that attend and are not known (`kinds/attention/kernels.py`), each with an adapter
     from its arguments to an `Attention`. entries: note how the network was called, so that the
-    call can be made again.
+    call can be made again. matrices: where torch's kernel attends without a mask, write it out and
+    keep the N×N matrix, which rounds otherwise; for passes that are made for a map alone.
 
     What `torch.compile` made runs eagerly inside the `with` (`tracing/compiled.py`), but for
     FlexAttention; TorchScript cannot be looked into, and is named in `unseen`.
@@ -369,6 +371,7 @@ def capture(
         gradients=gradients,
         kernels=named,
         entries=entries,
+        matrices=matrices,
     )
     for path, what, reason in scripted(recording.parts):
         recording.miss("part", what, reason, module=path)

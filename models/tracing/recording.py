@@ -67,8 +67,9 @@ class Recording:
         gradients: bool,
         kernels: Mapping[str, Callable[..., Attention]] | None = None,
         entries: bool = False,
+        matrices: bool = False,
     ) -> None:
-        self.features, self.gradients = features, gradients
+        self.features, self.gradients, self.matrices = features, gradients, matrices
         # Operators of a person's own by their names, besides those that are known.
         self.kernels = kernels or {}
         # Not the method itself: a recording is gone as soon as nobody holds it.

@@ -37,7 +37,7 @@ from fovea.models.tracing.compiled import EAGERLY, run_compiled
 from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.products import Operands, product_of
 from fovea.models.tracing.recording import Recording, Watch
-from fovea.models.tracing.tensors import four_axes, kept
+from fovea.models.tracing.tensors import four_axes, is_wrapped, kept
 from fovea.models.tracing.torch_paths import inside
 
 WEIGHTS = Origin("weights", size=-1)
@@ -150,10 +150,36 @@ def on_attention(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     change = recording.change("attention")
     if change is not None:
         return _edited_kernel(recording, change, func, args, kwargs)
+    if recording.matrices and (written := _written_out(recording, *args, **kwargs)) is not None:
+        return written
     result = func(*args, **kwargs)
     attention = record_of_kernel(recording, *args, **kwargs)
     recording.add("attention", attention, differentiable=result, arrange=four_axes)
     return result
+
+
+def _written_out(
+    recording: Recording,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor | None:
+    """What the kernel computes, with a site that keeps its matrix; None where it does more than
+    softmax(QKᵀ·scale)·V.
+    """
+    masked = attn_mask is not None or is_causal or dropout_p > 0
+    if masked or enable_gqa or query.ndim != 4 or query.is_nested or is_wrapped(query):
+        return None
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    matrix = ((query * scale) @ key.transpose(-1, -2)).softmax(-1)
+    record = Attention(probabilities=matrix.detach())
+    recording.add("attention", record, differentiable=matrix)
+    return matrix @ value
 
 
 def record_of_kernel(
@@ -348,7 +374,7 @@ def on_product(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     result = func(*args, **kwargs)
     if weighing is not None:
         return weigh(watch, weighing, _product(func, args, kwargs, weighing.factor), result)
-    reason = unweighed(recording.origins, operands)
+    reason = unweighed(recording.origins, operands, recording.is_learned)
     if reason is None and len(operands) > 2 and _may_attend(recording, operands):
         reason = "it multiplies queries, keys and values in one, without normalising anything"
     if reason is not None:

@@ -139,13 +139,16 @@ def _of_product(origins: Origins, operands: Operands) -> Weighing | None:
     return None
 
 
-def unweighed(origins: Origins, operands: Operands) -> str | None:
+def unweighed(
+    origins: Origins, operands: Operands, is_learned: Callable[[Tensor], bool]
+) -> str | None:
     """Why a product, whose factor came of scores, is no attention; None where it is none of ours.
 
     The factor sums over its keys into a third tensor: it attends, but its rows are no distribution.
+    What is learnt mixes heads, and is no value.
     """
-    for (own, output, factor), (other, _, _) in pairs_of(operands):
-        if origins.weights_of(factor) is None:
+    for (own, output, factor), (other, _, values) in pairs_of(operands):
+        if origins.weights_of(factor) is None or is_learned(values):
             continue
         summed = [i for i, one in enumerate(own) if one in other and one not in output]
         if not summed or min(factor.shape[-1], max(factor.shape)) < 4 or factor.ndim < 2:

@@ -15,16 +15,18 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from fovea.models.capture import capture
-from fovea.models.capture.module_calls import Call, calls
+from fovea.models.capture.module_calls import Call, Calls, calls, differentiable
 from fovea.models.capture.outline import is_outline, outlined
 from fovea.models.capture.replay import repeated
 from fovea.models.kinds.attention.rows import Fusion
 from fovea.models.maps import legrad as legrad_maps
 from fovea.models.maps import rollout as rollout_maps
 from fovea.models.maps.propagation import NotPossible, chain
+from fovea.models.methods.making.few import has_few_tokens
 from fovea.models.places.layout import Layouts, place, survey
 from fovea.models.records import Map, Site, Trace
 from fovea.models.running.inference import run
+from fovea.models.tracing.checkpointing import without_checkpoints
 
 KEEP_BYTES = 12 * 10**6
 """Queries and keys that a rollout keeps rather than have their blocks run twice: all of a ViT-S at
@@ -52,8 +54,18 @@ def _layer_of(
 ) -> Tensor:
     """(key,): the map of one layer, run again by itself."""
     with torch.enable_grad(), capture(call.module, gradients=True) as recording:
-        args, kwargs = tree_map(_differentiable, (call.args, dict(call.kwargs)))
+        args, kwargs = tree_map(differentiable, (call.args, dict(call.kwargs)))
         output = call.module(*args, **kwargs)
+    total = _score_of(output, site, call, score, target)
+    trace = recording.differentiate(total)
+    with torch.no_grad():
+        return legrad_maps.layer_map(_found_again(site, trace, layouts).attention)
+
+
+def _score_of(
+    output: Any, site: Site, call: Call, score: Callable[[Tensor], Tensor], target: int
+) -> Tensor:
+    """sˡ: what the network's head says of the mean of the tokens that a block gives."""
     outputs = [output] if isinstance(output, Tensor) else list(output)
     tensors = [one for one in outputs if isinstance(one, Tensor) and one.ndim == 3]
     streams = [one for one in tensors if one.shape[1] == site.keys]
@@ -70,14 +82,7 @@ def _layer_of(
         ) from error
     if not target < scores.shape[-1]:
         raise NotPossible(f"the network's last linear layer has no class {target}")
-    trace = recording.differentiate(scores[0, target])
-    with torch.no_grad():
-        return legrad_maps.layer_map(_found_again(site, trace, layouts).attention)
-
-
-def _differentiable(value: Any) -> Any:
-    floating = isinstance(value, Tensor) and value.is_floating_point()
-    return value.detach().requires_grad_() if floating else value
+    return scores[0, target]
 
 
 def _found_again(site: Site, trace: Trace, layouts: Layouts) -> Site:
@@ -104,12 +109,37 @@ def _passed(module: nn.Module, photo: Tensor, layouts: Layouts, keep_bytes: int 
     blocks = repeated(module)
     with torch.no_grad(), calls(module, blocks) as noted, outlined(module, keep_bytes) as seen:
         module(photo)
-    sites = chain(place(seen.trace, layouts))
+    return _matched(chain(place(seen.trace, layouts)), noted, blocks)
+
+
+def _matched(sites: tuple[Site, ...], noted: Calls, blocks: Mapping[str, nn.Module]) -> _Passed:
     held = [_block_of(site, blocks) for site in sites]
     made = {call.path: call for call in noted.made}
     alone = len(set(held)) == len(held) and len(made) == len(noted.made)
     found = tuple(made[path] for path in held if path is not None) if alone else ()
     return _Passed(sites, found if len(found) == len(sites) else None, tuple(noted.tail))
+
+
+def _layers_at_once(
+    module: nn.Module, photo: Tensor, target: int, layouts: Layouts
+) -> tuple[list[Tensor], Site]:
+    """Every layer's map and the last layer, from one pass in which each block has a graph of its
+    own, so that one backward pass differentiates every sˡ by its own layer.
+    """
+    blocks = repeated(module)
+    with torch.enable_grad(), without_checkpoints(), calls(module, blocks, apart=True) as noted:
+        with capture(module, gradients=True, matrices=True) as recording:
+            module(photo)
+        passed = _matched(chain(place(recording.trace, layouts)), noted, blocks)
+        made, score = _calls_of(passed), _scorer(passed.tail)
+        scores = [
+            _score_of(call.output, site, call, score, target)
+            for site, call in zip(passed.sites, made, strict=True)
+        ]
+        trace = place(recording.differentiate(torch.stack(scores).sum()), layouts)
+    sites = [trace.sites[int(site.id[1:])] for site in passed.sites]
+    with torch.no_grad():
+        return [legrad_maps.layer_map(site.attention) for site in sites], sites[-1]
 
 
 def _block_of(site: Site, blocks: Mapping[str, nn.Module]) -> str | None:
@@ -135,10 +165,13 @@ def _calls_of(passed: _Passed) -> tuple[Call, ...]:
 def legrad(module: nn.Module, photo: Tensor, target: int, layouts: Layouts | None = None) -> Map:
     """LeGrad (arXiv 2404.03214) of a vision transformer with a norm and a head: (row, column).
 
-    Every block is run once more, alone, and sˡ = head(norm(mean over tokens of xˡ)) differentiated.
+    Every block is run once more, alone, and sˡ = head(norm(mean over tokens of xˡ)) differentiated;
+    of few tokens, all in one pass.
     Raises NotPossible where the network is not made so.
     """
     layouts = survey(module, photo) if layouts is None else layouts
+    if has_few_tokens(layouts):
+        return legrad_maps.legrad(*_layers_at_once(module, photo, target, layouts))
     passed = _passed(module, photo, layouts)
     calls = _calls_of(passed)
     score = _scorer(passed.tail)
@@ -157,12 +190,16 @@ def rollout(
     layouts: Layouts | None = None,
 ) -> Map:
     """`maps.rollout.rollout` with the attention of few layers in memory at a time: those
-    that fit into KEEP_BYTES, and of the others one.
+    that fit into KEEP_BYTES, and of the others one; of few tokens, all.
 
     Where a trace is kept anyway, as the server does, that one is the faster way.
     """
     row = rollout_maps.class_row(fusion, discard)
     layouts = survey(module, photo) if layouts is None else layouts
+    if has_few_tokens(layouts):
+        with torch.inference_mode(), capture(module, matrices=True) as whole:
+            module(photo)
+            return rollout_maps.rollout(place(whole.trace, layouts), fusion, discard)
     passed = _passed(module, photo, layouts, KEEP_BYTES)
     if passed.calls is None:
         _, (trace,) = run(module, photo, layouts)

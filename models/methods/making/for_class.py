@@ -20,9 +20,11 @@ from fovea.models.capture.replay import repeated, replay
 from fovea.models.maps import encoder_decoder, gradients, heads
 from fovea.models.maps.propagation import ClassRow, chain
 from fovea.models.methods.making.blockwise import legrad, rollout
+from fovea.models.methods.making.few import has_few_tokens
 from fovea.models.places.layout import Layouts, place, survey
 from fovea.models.records import Map, Site, Trace
 from fovea.models.running.outputs import tensor_of
+from fovea.models.tracing.checkpointing import without_checkpoints
 
 __all__ = [
     "attention_grad_cam",
@@ -66,6 +68,7 @@ def layers_backwards(
     photo = photo.detach().clone().requires_grad_()
     blocks = repeated(module)
     ids: set[str] = set()
+    few = has_few_tokens(layouts)
 
     def on_block(sites: Sequence[Site]) -> None:
         for site in reversed(sites):
@@ -75,6 +78,17 @@ def layers_backwards(
                 with torch.no_grad():
                     see(placed)
 
+    def at_once() -> None:
+        with torch.enable_grad(), without_checkpoints():
+            with capture(module, gradients=True, matrices=few) as recording:
+                target = objective(tensor_of(module(photo)))
+            ids.update(site.id for site in wanted(place(recording.trace, layouts)))
+            recording.differentiate_only(ids)
+            on_block(recording.differentiate(target).sites)
+
+    if few:
+        at_once()
+        return
     with torch.enable_grad(), replay(module, blocks, on_block) as outline:
         target = objective(tensor_of(module(photo)))
     picked = wanted(place(outline.trace, layouts))
@@ -85,9 +99,7 @@ def layers_backwards(
         outline.differentiate_from([target], [torch.ones_like(target)], [photo])
         return
     del target, outline
-    with torch.enable_grad(), capture(module, gradients=True) as recording:
-        target = objective(tensor_of(module(photo)))
-    on_block(recording.differentiate(target).sites)
+    at_once()
 
 
 def _row_map(

@@ -9,7 +9,7 @@ from fovea.models.capture.module_calls import graph_from
 from fovea.models.capture.outline import is_outline, outlined
 from fovea.models.capture.replay import repeated, replay
 from fovea.models.maps import rollout
-from fovea.models.methods.making import blockwise
+from fovea.models.methods.making import blockwise, few
 from fovea.models.methods.making import for_class as explain
 from fovea.models.places.layout import survey
 from fovea.models.records import Site
@@ -17,6 +17,12 @@ from fovea.models.running.inference import run
 from tests.models.maps.conftest import vit
 
 PHOTO = torch.randn(1, 3, 32, 48, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture(autouse=True)
+def _as_of_many_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of few tokens everything is kept; these are few."""
+    monkeypatch.setattr(few, "FEW_TOKENS", 0)
 
 
 @pytest.fixture
@@ -128,3 +134,29 @@ def test_a_graph_begins_at_a_layer_and_what_follows_may_write_over_its_output() 
     assert torch.allclose(gradient, expected, atol=1e-7)
     assert not first._forward_hooks
     assert not network(PHOTO).requires_grad
+
+
+MAPS = {
+    "rollout": lambda n, layouts: explain.rollout(n, PHOTO, layouts=layouts),
+    "discarded": lambda n, layouts: explain.rollout(n, PHOTO, "max", 0.5, layouts=layouts),
+    "relevance": lambda n, layouts: explain.relevance(n, PHOTO, 3, layouts),
+    "gradient rollout": lambda n, layouts: explain.gradient_rollout(n, PHOTO, 3, layouts),
+    "Grad-CAM": lambda n, layouts: explain.attention_grad_cam(n, PHOTO, 3, layouts),
+    "LeGrad": lambda n, layouts: explain.legrad(n, PHOTO, 3, layouts),
+    "heads": lambda n, layouts: explain.head_importance(n, PHOTO, [3], layouts),
+}
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_of_few_tokens_every_block_runs_once_and_the_map_is_the_same(
+    network: nn.Module, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layouts = survey(network, PHOTO)
+    sparing = MAPS[name](network, layouts)
+    monkeypatch.setattr(few, "FEW_TOKENS", 600)
+    runs = runs_of(network)
+    at_once = MAPS[name](network, layouts)
+    assert runs == [0, 1, 2, 3]
+    scale = sparing.values.abs().max()
+    assert (at_once.values - sparing.values).abs().max() < 1e-4 * scale
+    assert at_once.sentence == sparing.sentence

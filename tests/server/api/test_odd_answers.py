@@ -1,5 +1,6 @@
 """Models of a folder that answer oddly, over a socket: what is missing is said, and why."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ class Answers(nn.Module):
         logits = photos.mean((2, 3)) @ self.weight.T
         if self.how == "nan":
             return logits / 0 * 0
+        if self.how == "hidden":
+            patches = photos.flatten(2)[:, :, :64]
+            return (torch.sigmoid(patches.mT @ patches) @ patches.mT).mean(1) @ self.weight.T
         if self.how == "map":
             return logits[:, :, None, None].expand(-1, -1, 4, 4)
         return logits
@@ -56,6 +60,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     for name, (task, how, _) in ODD.items():
         describe(home, name, task, how)
     describe(home, "mute", "captioning", "flat")
+    describe(home, "hidden", "classification", "hidden")
     with running(Settings(models_dir=home, offline=True, default_model="nothing")) as server:
         yield server
 
@@ -75,6 +80,14 @@ def test_what_is_missing_is_said(odd: Running, photo: bytes, model: str) -> None
     if model != "nan":
         assert analysis["predictions"] == []
         assert analysis["output"] is None
+
+
+def test_what_attends_and_is_no_site_is_among_the_warnings(odd: Running, photo: bytes) -> None:
+    analysis: dict[str, Any] = odd.analyse(photo, "hidden")
+    (said,) = [one for one in analysis["warnings"] if one.startswith("Not shown: ")]
+    assert "odd_of_a_test.py" in said
+    assert re.search(r"line \d+|:\d+", said)
+    assert "no distribution" in said
 
 
 def test_a_captioner_that_cannot_write_is_refused_with_the_reason(

@@ -169,3 +169,38 @@ def test_a_classifier_of_transformers_from_a_models_folder(
     ] * 2
     assert report["cost"]["same_output"]
     assert {one["name"] for one in report["maps"] if one["possible"]} >= {"rollout", "relevance"}
+
+
+HIDDEN = """
+import torch
+from torch import nn
+
+class Hidden(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.patches = nn.Conv2d(3, 8, 16, 16)
+
+    def forward(self, photos):
+        x = self.patches(photos).flatten(2).mT
+        return (torch.sigmoid(x @ x.mT) @ x).mean(1)
+"""
+
+
+@pytest.mark.usefixtures("here")
+def test_what_attends_unseen_is_named_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FOVEA_MODELS_DIR", str(tmp_path))
+    (tmp_path / "hidden_of_a_test.py").write_text(HIDDEN)
+    (tmp_path / "hidden.toml").write_text(
+        'builder = "hidden_of_a_test:Hidden"\nweights = "hidden.safetensors"\n'
+        "[preprocessing]\nsize = 64\n"
+    )
+    told("doctor", "hidden", "--random-weights", "--json", "--repeats", "1")
+    report = json.loads(capsys.readouterr().out)
+    assert report["sites"] == []
+    (named,) = report["unseen"]
+    line = HIDDEN.splitlines().index(next(one for one in HIDDEN.splitlines() if "sigmoid" in one))
+    assert (named["what"], named["operation"], named["line"]) == ("attention", "matmul", line + 1)
+    assert named["file"].endswith("hidden_of_a_test.py")
+    assert any(one.startswith("Not a site: ") for one in report["problems"])
