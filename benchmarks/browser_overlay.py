@@ -97,6 +97,7 @@ def serving() -> Iterator[str]:
 def measure(browser: Browser, address: str, view: str, moves: int) -> dict[str, float]:
     """Milliseconds over many moves across the photo, and what was fetched to make them."""
     page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.set_default_timeout(120_000)
     page.goto(f"{address}/?{view}")
     page.locator("#sentence:not(:empty)").wait_for()
     page.wait_for_timeout(2500)  # the neighbours are prefetched while the page is idle

@@ -86,6 +86,7 @@ def long_network(folder: Path) -> None:
 def first_view(browser: Browser, address: str, *, slow: bool, plain: bool) -> dict[str, float]:
     """Milliseconds to the first drawn map, and what came until then."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(120_000)
     page = context.new_page()
     page.add_init_script(WHEN_USEFUL)
     session = context.new_cdp_session(page)

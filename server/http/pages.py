@@ -6,8 +6,9 @@ installed packages, the rest out of this repository.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
@@ -140,6 +141,19 @@ def _problem_html(kind: type[problems.Problem], language: str) -> str:
     )
 
 
+@lru_cache(maxsize=1)
+def lesson_index(digest: str) -> Sent:
+    """The lesson's page, with its modules and sheets named by what the page holds now."""
+
+    def named(found: re.Match[str]) -> str:
+        up = "" if found[2] else "learn/"
+        return f'{found[1]}="../page/{digest}/{up}{found[3]}"'
+
+    html = (LESSON / "index.html").read_text("utf-8")
+    html = re.sub(r'(href|src)="(\.\./)?([\w./-]+\.(?:js|css))"', named, html)
+    return sent(html.encode(), HTML)
+
+
 class Page(StaticFiles):
     """The files of frontend/: what is named by its content is kept, the rest asked for anew."""
 
@@ -176,6 +190,8 @@ class Page(StaticFiles):
         self._now = now = await in_thread(edition, FRONTEND)
         if path in (".", "index.html"):
             return now.index, ASK_AGAIN
+        if path == "learn/index.html":
+            return lesson_index(now.digest), ASK_AGAIN
         # Of another version too: a page that was opened before an update may still import a module.
         file = now.files.get(named[2] if named else path)
         return (file, ASK_AGAIN) if file else None

@@ -53,3 +53,18 @@ for (const slug of chapters) {
     }
   });
 }
+
+test("the lesson's page preloads the modules that it begins with, so that none waits for another", () => {
+  const root = new URL("../", LEARN);
+  const found = new Set();
+  const waiting = ["learn/main.js"];
+  for (let path = waiting.pop(); path; path = waiting.pop()) {
+    if (found.has(path)) continue;
+    found.add(path);
+    const source = readFileSync(new URL(path, root), "utf-8");
+    for (const [, to] of source.matchAll(/^(?:import|export)[^;]*?from "(\.[^"]+)"/gm)) waiting.push(new URL(to, new URL(path, root)).pathname.replace(root.pathname, ""));
+  }
+  const page = readFileSync(new URL("index.html", LEARN), "utf-8");
+  const preloaded = [...page.matchAll(/rel="modulepreload" href="([^"]+)"/g)].map(([, to]) => new URL(to, LEARN).pathname.replace(root.pathname, ""));
+  assert.deepEqual(preloaded.sort(), [...found].sort());
+});

@@ -14,12 +14,14 @@ ROOMS = ("models", "server", "frontend", "fovea")
 AT_HOME = ("models/kinds/", "frontend/kinds/", "frontend/learn/")
 
 # What says names to people and asks nothing: the maps that show a kind, the table of the command
-# line, an example of the documentation, titles of what the catalogue says a network is made of.
+# line, an example of the documentation, titles of what the catalogue says a network is made of, and
+# the sweep over channels, which only a channel gate has.
 MAY_NAME = {
     "models/methods/gates.py": {"channel-gate", "spatial-gate", "strip-gate"},
     "models/methods/spatial_transformer.py": {"spatial-transformer"},
     "server/wire/examples.py": {"channel-gate", "attention"},
     "frontend/panels/models.js": {"attention", "spatial-transformer"},
+    "frontend/panels/parts/sweeping.js": {"channel-gate"},
 }
 
 
