@@ -117,7 +117,7 @@ export function mountCompare(root, { store, session }) {
           drawAll(null);
         },
       ),
-      h("button", { type: "button", class: "button", id: "save-compared", onclick: save }, icon("export"), say("PNG")),
+      h("button", { type: "button", class: "button", id: "save-compared", onclick: save }, icon("export"), "PNG"),
     );
   }
 

@@ -103,9 +103,10 @@ class Catalogue:
         return None
 
     def _fits(self, filled: str) -> bool:
-        return (
-            bool(NAME.fullmatch(filled)) or filled[0] in "'\"“" or self._found(filled) is not None
-        )
+        """Whether a short template may be around this: a name, numbers, or what is known itself."""
+        if NAME.fullmatch(filled) or filled[0] in "'\"“":
+            return True
+        return ". " not in filled and self.whole(filled) is not None
 
     def whole(self, text: str) -> str | None:
         """The translation of exactly this sentence; None where it is not known."""

@@ -33,7 +33,7 @@ NAMES = re.compile(
     r"Fovea|EN|English|SVG|HTML|PDF|CSV|npy|PNG|Python|curl|px|ViT|TNT|ResNet|CBAM|SE|ECA|U-Net|STN"
     r"|MNIST|CIFAR|Caltech|Flickr8k|Transformer|softmax|Softmax|exp|log|ln|sin|cos|nat|Dice|Esc|Tab"
     r"|Grad-CAM|LeGrad|inferno|viridis|cividis|magma|coolwarm|CC0|CC|BY|SA|Apache|NASA|SpaceX|rollout"
-    r"|et al|REST|API|timm|sigmoid|ReLU|GELU|MB|kB|ms|FOVEA\w*|max|avg|conv|min"
+    r"|et al|REST|API|timm|sigmoid|ReLU|GELU|MB|kB|ms|FOVEA\w*|max|avg|conv|min|mean|clip|loc"
 )
 """What is the same in both languages: names, symbols, units."""
 
