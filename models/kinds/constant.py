@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from fovea.models.kinds.gate.factor import Factor, factor_of, origin_of
 from fovea.models.tracing.call_stack import is_running
 from fovea.models.tracing.recording import Watch
 
@@ -22,11 +23,21 @@ def on_constant(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
 
 
 def on_collection(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """A stack, a mesh or a concatenation of constants is constant."""
+    """A stack, a mesh or a concatenation of constants is constant; of waves, as rotary embeddings
+    put them together from parts, it is one still.
+    """
     given = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)]
     constant = bool(given) and all(map(watch.recording.constants.holds, given))
+    waves = bool(given) and all(_is_wave(watch, one) for one in given)
     result = func(*args, **kwargs)
+    if waves and isinstance(result, Tensor):
+        watch.recording.origins.set(result, origin_of(Factor(normaliser=True)))
     if constant:
         for one in tree_leaves(result):
             watch.recording.constants.add(one)
     return result
+
+
+def _is_wave(watch: Watch, tensor: Tensor) -> bool:
+    factor = factor_of(watch.recording.origins.get(tensor))
+    return factor is not None and factor.normaliser

@@ -212,3 +212,31 @@ def test_queries_against_keys_one_by_one_are_no_gates() -> None:
     with capture(net) as trace:
         net(PHOTO)
     assert {site.kind for site in trace.sites} == {"attention"}
+
+
+@torch.no_grad()
+def test_positions_that_are_put_together_of_waves_are_no_gates() -> None:
+    """Rotary embeddings of rows, columns and moments, as Qwen2-VL has them (its section 2.1)."""
+
+    class Rotary(nn.Module):
+        def forward(self, photos: Tensor) -> Tensor:
+            tokens = photos.flatten(2).unfold(2, 64, 64).flatten(1, 2)
+            q = k = v = tokens.unflatten(-1, (4, 16)).transpose(1, 2)
+            places = torch.arange(q.shape[2]).expand(3, 1, -1) + photos.mean().round()
+            angles = places[..., None] * 0.1 ** torch.arange(8)
+            cos, sin = (
+                torch.cat([one[i % 3] for i, one in enumerate(wave.split([4, 6, 6], -1))], -1)[
+                    :, None
+                ]
+                for wave in (
+                    torch.cat([angles, angles], -1).cos(),
+                    torch.cat([angles] * 2, -1).sin(),
+                )
+            )
+            q, k = (one * cos + one.roll(8, -1) * sin for one in (q, k))
+            return F.scaled_dot_product_attention(q, k, v)
+
+    net = Rotary()
+    with capture(net) as trace:
+        net(PHOTO)
+    assert [site.kind for site in trace.sites] == ["attention"]
