@@ -145,6 +145,8 @@ declare global {
     here: string;
     /** The tab that it has of its own. */
     tab: "heads" | "channels" | null;
+    /** What of it an edit can shut one at a time. */
+    shuts?: "channels";
     /** Of a cell of the strip of sites and of its bar. */
     meaning: string;
     /** What that bar's number is. */

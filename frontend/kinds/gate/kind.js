@@ -20,6 +20,7 @@ export const channelGate = {
   ...GATE,
   glyph: () => "channels",
   tab: "channels",
+  shuts: "channels",
   explanation: async (...given) => (await import("./explanation.js")).channelGate(...given),
   whatIf: async () => ({ whatIf: (await import("./what_if.js")).ofChannels }),
   async picture(state, site, session) {

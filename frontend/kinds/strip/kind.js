@@ -12,6 +12,7 @@ export const stripGate = {
   glyph: () => "strips",
   here: say("This gate"),
   tab: null,
+  shuts: "channels",
   meaning: say("one cell per gate; bar: how much it varies"),
   number: say("spread of the gate"),
   explanation: async (...given) => (await import("./explanation.js")).explanation(...given),

@@ -4,6 +4,7 @@
 import { say } from "../../language/language.js";
 import { h, put, segmented } from "../../ui/dom.js";
 import { keepingFocus } from "../../ui/focus.js";
+import { kindOf } from "../../kinds/registry.js";
 import { attends } from "../../sites/sites.js";
 import { numbersOf } from "../../view/numbers_of.js";
 import { effectMatrix } from "./effects.js";
@@ -85,6 +86,6 @@ export function sweeping(root, context) {
 /** Whether the shown analysis has parts of this kind. @param {State} state @param {Over} over */
 function has({ analysisData: { sites } }, over) {
   if (over === "patches") return sites.some(({ grid }) => grid && (grid.depth ?? 1) === 1 && grid.rows * grid.columns > 1);
-  if (over === "channels") return sites.some(({ kind, channels }) => ["channel-gate", "strip-gate"].includes(kind) && (channels ?? 0) > 0);
+  if (over === "channels") return sites.some((site) => kindOf(site).shuts && (site.channels ?? 0) > 0);
   return sites.some((site) => attends(site) && (over !== "heads" || site.heads > 0));
 }
