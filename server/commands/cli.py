@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         code: int = COMMANDS[options.command].run(options)
     except Stop as stop:
-        say(f"fovea {options.command}: {stop}")
+        say(f"fovea {options.command}: {spoken(str(stop))}")
         code = stop.code
     except KeyboardInterrupt:
         code = INTERRUPTED
