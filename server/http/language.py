@@ -6,7 +6,6 @@ nothing further in, no cache and no stored result, knows of languages; it has an
 
 from __future__ import annotations
 
-import gzip
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
@@ -123,9 +122,6 @@ class _Answer:
     async def _translated(self) -> None:
         whole = b"".join(self.body)
         headers = MutableHeaders(scope=self.start)
-        if headers.get("content-encoding") == "gzip":
-            del headers["content-encoding"]
-            whole = gzip.decompress(whole) if whole else whole
         if len(whole) > SMALL:
             whole = await pools.run(pools.ANSWERS, _translate, whole, self.language)
         else:
