@@ -114,9 +114,13 @@ def on_product(recognisers: Sequence[Recogniser]) -> Handler:
             result = func(*args, **kwargs)
             multiplied(watch, operands, result)
             return result
-        axes = axes_of(origins.get(product.map))
-        if told is True:
-            known = product.known
+        before = origins.get(product.map)
+        axes = axes_of(before)
+        known = product.known
+        # Where a kind went by what the factor or the map was made from, as strips do, it has to be
+        # followed in every pass.
+        alone = not known.parts and (before is None or before.produced_by in ("map", "factor"))
+        if told is True and alone:
             first = product.factor is one
             watch.learnt = Memory(first, axes, known.low, known.high, known.broadcast)
         result = func(*_changed(args, product, told), **kwargs)

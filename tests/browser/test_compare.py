@@ -141,7 +141,11 @@ def test_layers_maps_and_photos_stand_side_by_side(watched: Watched) -> None:
     expect(cards.nth(0).locator(".sentence")).to_contain_text("Layer 0", timeout=20_000)
     expect(cards.nth(1).locator(".sentence")).to_contain_text("Layer 5", timeout=20_000)
     cards = mode(watched, "maps")
-    page.locator(".chip[data-model=relevance]").click()
+    # Which ones come first is measured, so a map is chosen here unless it stands there already.
+    for name in ("relevance", "rollout"):
+        chip = page.locator(f".chip[data-model={name}]")
+        if chip.get_attribute("aria-pressed") == "false":
+            chip.click()
     expect(page.locator('.compare-card[aria-label="Relevance"] .sentence')).not_to_be_empty()
     expect(page.locator('.compare-card[aria-label="Rollout"] .sentence')).not_to_be_empty()
     cards = mode(watched, "photos")

@@ -282,7 +282,7 @@ def test_another_search_writes_again(watched: Watched) -> None:
 
 
 def test_from_a_photo_to_a_sentence_and_back(watched: Watched) -> None:
-    page = watched.open("?sample=coffee&model=se_resnet")
+    page = watched.open("?sample=sunflower&model=se_resnet")
     page.locator("#model").click()
     page.locator("[data-model=text_transformer]").click()
     expect(page.locator("#text")).to_be_visible(timeout=15_000)
@@ -295,7 +295,7 @@ def test_from_a_photo_to_a_sentence_and_back(watched: Watched) -> None:
     expect(page.locator("#sentence")).to_contain_text("Channel gate", timeout=15_000)
     expect(page.locator("#frame")).to_be_visible()
     expect(page.locator("#words")).to_be_hidden()
-    expect(page).to_have_url(re.compile("sample=coffee"))
+    expect(page).to_have_url(re.compile("sample=sunflower"))
     page.go_back()
     expect(page.locator("#text")).to_be_visible(timeout=15_000)
 

@@ -1,12 +1,16 @@
 """What a pass teaches about the next one: nothing is missed where the next one is another."""
 
 import threading
+from dataclasses import fields
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from fovea import load
 from fovea.models.capture import capture
+from fovea.models.catalog.shipped import bundled
+from fovea.models.records import Trace
 from fovea.models.tracing import learnt
 
 
@@ -200,3 +204,39 @@ def test_a_factor_that_was_passed_on_is_named() -> None:
     assert (named.what, named.operation.strip("_")) == ("gate", "mul")
     assert "another way" in named.reason
     assert kinds(network, x) == ["channel-gate"], "the next pass is looked at as a whole"
+
+
+def as_written(trace: Trace) -> list[tuple[object, ...]]:
+    """What tells one trace from another: the sites and their numbers."""
+    return [
+        (site.id, site.kind, site.name, site.layer, *numbers_of(site.tensors))
+        for site in trace.sites
+    ]
+
+
+def numbers_of(record: object) -> list[object]:
+    """Every tensor of a record as its bytes, and how it is shaped."""
+    tensors = [getattr(record, one.name) for one in fields(record)]  # type: ignore[arg-type]
+    return [
+        (tuple(one.shape), one.double().numpy().tobytes())
+        for one in tensors
+        if isinstance(one, Tensor)
+    ]
+
+
+PHOTOS = [spec.id for spec in bundled().values() if spec.task not in ("sequence", "captioning")]
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_every_shipped_network_is_seen_alike_in_every_pass(name: str) -> None:
+    network = load(name)
+    wanted = network.spec.preprocessing
+    first, other = torch.randn(2, 1, wanted.channels, *wanted.crop_px)
+    seen = []
+    for photo in (first, other, first, first):
+        with torch.no_grad(), capture(network.module) as recording:
+            network.module(photo)
+        seen.append(as_written(recording.trace))
+    assert seen[0]
+    assert seen[0] == seen[2] == seen[3]
+    assert [one[:4] for one in seen[0]] == [one[:4] for one in seen[1]]
