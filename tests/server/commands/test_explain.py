@@ -208,7 +208,7 @@ def _read(terminal: int) -> bytes:
         (("--map", "attention", "--site", "s00", "--layer", "0", "-o", "x.png"), "one of them"),
         (("-o", "x.tiff"), r"'x.tiff' should end in .png, .jpg, .webp, .npy or .html"),
         (("-o", "x.png", "--format", "npy"), "'x.png' should end in"),
-        (("--model", "vitt", "-o", "x.png"), "There is no model 'vitt'. Known: .*vit"),
+        (("--model", "vitt", "-o", "x.png"), "There is no model 'vitt'. Did you mean 'vit'"),
         (("--model", "vit", "--map", "relevance", "--target", "dog", "-o", "x.png"), "'dog' is no"),
         (("--model", "vit", "--map", "attention", "--layer", "6", "-o", "x.png"), "layers 0 to 5"),
         (("--model", "vit", "--map", "attention", "--query", "14,0", "-o", "x.png"), "0 to 13"),
