@@ -290,6 +290,12 @@ def _on_cpu(value: Any) -> Any:
     return type(value)(map(_on_cpu, value)) if type(value) in (tuple, list) else value
 
 
+PASSES = 3
+"""Python's and NumPy's random numbers are the process's own, and another thread may draw some while
+a pass is followed. A network that draws does so in every pass; so it is one only if all of these
+moved them.
+"""
+
 Watch = TypeVar("Watch", bound=Follow)
 
 
@@ -344,16 +350,22 @@ def follow_call(
         shadow = None
         if photo is not None:
             shadow = shadow_of(photo, given, module, frames_first=frames_first)
-        with capture(module, **options) as recording:
-            followed = Follow(recording)
-            followed.photos, followed.index = photos_in(given), index
-            before = RandomState.now()
-            with followed:
-                followed.given(list(tensors_in(given)), photo, shadow)
-                output = call(*inputs, **named)
-            followed.drawn |= before.moved_outside_torch()
+        before = RandomState.now()
+        for number in range(1, PASSES + 1):
+            with capture(module, **options) as recording:
+                followed = Follow(recording)
+                followed.photos, followed.index = photos_in(given), index
+                with followed:
+                    followed.given(list(tensors_in(given)), photo, shadow)
+                    output = call(*inputs, **named)
+            moved = before.moved_outside_torch()
+            if not moved:
+                break
+            if number < PASSES:
+                before.set()  # the same pass again
+        followed.drawn |= moved
         sites = recording.trace.sites
-        seen = tuple(followed.seen.get(number) for number in range(len(sites)))
+        seen = tuple(followed.seen.get(at) for at in range(len(sites)))
         found = Followed(recording, seen, output, followed.drawn)
         if any(one is not None and one.layout.keys is not None for one in seen):
             break
