@@ -167,6 +167,7 @@ VIEWS: dict[str, View] = {
     ),
     "stream": View("Residual stream", "token length", no_stream),
     "steps": View("Step by step", "steps", options=_STEPS),
+    "block": View("The block, step by step", "steps", no_stream, (options.QUERY,)),
 }
 """What the views of a kind of site are that show no map, by the last part of their address."""
 

@@ -83,8 +83,8 @@ export default {
       {
         type: "bars",
         rows: [
-          { label: "q", values: q },
-          { label: "k", values: k },
+          { label: "q", values: q, of: "query" },
+          { label: "k", values: k, of: "key" },
           { label: "product", values: q.map((value, i) => value * k[i]) },
         ],
         caption: "bars-caption",

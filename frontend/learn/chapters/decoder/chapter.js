@@ -32,8 +32,8 @@ export default {
     const grid = cross.key_grid;
     const cell = { row: Math.floor(most / grid.columns), column: most % grid.columns };
     const computed = {
-      word: live(answer, "output", "words", word, "text"),
-      score: live(answer, "output", "words", word, "score"),
+      word: { ...live(answer, "output", "words", word, "text"), word },
+      score: { ...live(answer, "output", "words", word, "score"), word },
       number: { value: word },
       seen: { value: word + 1 },
       later: { value: own.keys - word - 1 },
@@ -51,10 +51,10 @@ export default {
       ...computed,
       d: live(ofWords, "steps", 0, "shape", 0),
       scaled0: liveStep(ofWords, "scaled", 0),
-      share0: liveStep(ofWords, "softmax", 0),
+      share0: { ...liveStep(ofWords, "softmax", 0), at: { row: word, column: 0 } },
       bare0: { value: bare[0] },
       cheat: { value: bare.slice(word + 1).reduce((a, b) => a + b, 0) },
-      self: { value: masked[word] },
+      self: { value: masked[word], at: { row: word, column: word } },
       place: { ...liveStep(ofPhoto, "softmax", most), cell },
       even: { value: 1 / photo.keys },
       o0: liveStep(ofPhoto, "output", 0),
@@ -90,7 +90,7 @@ export default {
     { id: "start" },
     { id: "mask", formula: "s″_j = s′_j + m_j,  m_j = −∞ (j > t)", worked: "{later} × −∞" },
     { id: "self", formula: "p_j = exp(s″_j) / Σ exp(s″_j)", worked: "{scaled0} → {share0}" },
-    { id: "cross", formula: "Q = X_D W_Q,  K = Y_E W_K,  V = Y_E W_V", bars: (_, __, looked) => looked && valuesOf(looked.ofPhoto, "output") },
+    { id: "cross", formula: "Q = X_D W_Q,  K = Y_E W_K,  V = Y_E W_V", of: "output", bars: (_, __, looked) => looked && valuesOf(looked.ofPhoto, "output") },
     { id: "word", worked: "p = {score|percent}" },
     { id: "train" },
   ],

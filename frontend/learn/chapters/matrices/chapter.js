@@ -41,10 +41,10 @@ export default {
     return {
       ...computed,
       d: live(looked, "steps", 0, "shape", 0),
-      share: liveStep(looked, "softmax", column),
-      back: { value: whole[head][column * n + row] },
-      score: liveStep(looked, "scores", column),
-      scaled: liveStep(looked, "scaled", column),
+      share: { ...liveStep(looked, "softmax", column), at: { row, column } },
+      back: { value: whole[head][column * n + row], at: { row: column, column: row } },
+      score: { ...liveStep(looked, "scores", column), at: { row, column } },
+      scaled: { ...liveStep(looked, "scaled", column), at: { row, column } },
       o0: liveStep(looked, "output", 0),
     };
   },
@@ -76,7 +76,7 @@ export default {
     { id: "project", formula: "Q = X W_Q,  K = X W_K,  V = X W_V" },
     { id: "scores", formula: "A = Q Kᵀ", worked: "A[{row}, {column}] = {score}" },
     { id: "softmax", formula: "A′ = softmax(A / √d)", worked: "A′[{row}, {column}] = {share}" },
-    { id: "output", formula: "O = A′ V", worked: "O[{row}, 0] = {o0}", bars: (_, __, looked) => valuesOf(looked, "output") },
+    { id: "output", formula: "O = A′ V", worked: "O[{row}, 0] = {o0}", of: "output", bars: (_, __, looked) => valuesOf(looked, "output") },
   ],
 
   questions: [
