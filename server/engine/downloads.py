@@ -37,7 +37,7 @@ class Downloads:
             raise DownloadsRefused(f"{spec.id} is not here, and {which} are downloaded.")
 
     def bounded(self, report: Report, catalog: Catalog) -> Report:
-        """A report that raises CacheFull once it is known that the file is too much."""
+        """A progress callback that raises CacheFull once the file is known to be too large."""
         most, folder = self.most_bytes, catalog.cache_dir
         if most is None or folder is None:
             return report
