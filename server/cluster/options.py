@@ -16,8 +16,10 @@ REQUESTS_A_PLACE = 8
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """fewest, most: replicas; more are started while the mean of them has more than `busy` requests
-    under way. cores, gpus: of each. waiting: requests that Ray keeps waiting; more get 429.
+    """fewest, most: replicas. Another is started when they have had more than `busy` requests each
+    under way or waiting for `grow_after_s`, and one ends when they have had fewer for
+    `shrink_after_s`. cores, gpus: of each; a half where two share one. waiting: requests that each
+    of Ray's proxies keeps waiting; more get 429.
     """
 
     fewest: int = 1
@@ -26,6 +28,8 @@ class Options:
     cores: float = 1.0
     gpus: float = 0.0
     waiting: int = 256
+    grow_after_s: float = 10.0
+    shrink_after_s: float = 600.0
 
     @classmethod
     def of(cls, said: dict[str, Any]) -> Options:

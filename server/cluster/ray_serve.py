@@ -4,7 +4,8 @@ Replicas share the photo store, and with it ids, jobs and results: whichever is 
 makes again what it does not have. Requests about one analysis go to the same replica while that is
 there (routing.py), so that this is rare. Everything about processes is Ray's: starting and
 replacing them, how many there are (`autoscaling_config`), and turning away what is too much
-(`max_queued_requests`), besides each replica's own bounds.
+(`max_queued_requests`), besides each replica's own bounds. What Ray says of its own is said as the
+servers say it (proxy.py).
 
 A config file names `fovea.server.cluster.ray_serve:application` and gives Options as `args`;
 settings then come from the environment of the replicas (`runtime_env`).
@@ -18,6 +19,7 @@ from ray import serve
 from ray.serve.config import AutoscalingConfig, BackpressureConfig, RequestRouterConfig
 from starlette.types import ASGIApp
 
+from fovea.server.cluster import proxy
 from fovea.server.cluster.options import (
     APPLICATION,
     REQUESTS_A_PLACE,
@@ -52,6 +54,10 @@ def bound(settings: Settings, options: Options) -> serve.Application:
         min_replicas=options.fewest,
         max_replicas=options.most,
         target_ongoing_requests=options.busy,
+        upscale_delay_s=options.grow_after_s,
+        downscale_delay_s=options.shrink_after_s,
+        # The mean is of no longer than what is waited for.
+        look_back_period_s=max(1.0, min(30.0, options.grow_after_s)),
     )
     deployment = serve.deployment(
         replica,
@@ -71,15 +77,17 @@ def bound(settings: Settings, options: Options) -> serve.Application:
     return deployment.bind()
 
 
-def start(settings: Settings, options: Options, address: str | None = None) -> None:
+def start(settings: Settings, options: Options, address: str | None = None, **mine: Any) -> None:
     """Joins the cluster at an address, or starts one on this machine, and serves from it; returns
-    when the first replicas are there.
+    when the first replicas are there. mine: for `ray.init` where it starts one.
     """
     import ray
 
-    if not ray.is_initialized():
-        mine: dict[str, Any] = {} if address else {"include_dashboard": False}
-        ray.init(address=address, log_to_driver=False, **mine)
+    # For the proxies, which inherit it from the program that starts Serve.
+    environment = {"env_vars": dict([proxy.CALLBACK])}
+    if address is None:
+        mine = {"include_dashboard": False, **mine}
+    ray.init(address=address, log_to_driver=False, runtime_env=environment, **mine)
     serve.start(http_options={"host": settings.host, "port": settings.port})
     deploy(settings, options)
 

@@ -3,10 +3,12 @@
     jobs/<id>/job.json       what it is and how far, written every second while it is done
     jobs/<id>/cancel         empty: somebody wants it ended
     jobs/<id>/claims/<n>     empty: who wrote it begins the job for the n-th time
+    jobs/<id>/photos/<n>     of a batch: what was sent and has not been looked at (batches.py)
 
 An instance that stops, or is killed, tells nothing any more. Another one, or the same after its
-start, then begins a sweep or a measurement again from what was asked, and says of anything else
-that it was interrupted. Without an archive a job is known to its own process only.
+start, then begins its jobs again from what was asked, batches where they were. What was not asked
+to its end, a batch that was still being sent, is said to be interrupted. Without an archive a job
+is known to its own process only.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from contextlib import suppress
 from time import time
 from typing import Any
 
-from fovea.server.engine.jobs import Job, Jobs, Kind, Meter
+from fovea.server.engine.jobs import Job, Jobs, Meter
 from fovea.server.problems import (
     JobCancelled,
     JobInterrupted,
@@ -44,8 +46,8 @@ FOLLOW_S = 0.5
 MOST_BEGINS = 3
 """A job that took its server down so many times is not begun again."""
 
-Again = Callable[[Kind, str, Mapping[str, Any], str], Awaitable[Job]]
-"""Begins a job once more: (kind, analysis, what was asked, id); raises a Problem."""
+Again = Callable[[Mapping[str, Any]], Awaitable[Job]]
+"""Begins a job once more, under its id, as its instance told of it last; raises a Problem."""
 
 
 class JobStore:
@@ -63,6 +65,8 @@ class JobStore:
         data = self._to_json(job)
         await self._archive.run(self._archive.files.write, f"jobs/{job.id}/job.json", data)
         self._told[job.id] = data
+        if job.kind == "batch" and not (job.active or job.interrupted):
+            await self._archive.run(self._archive.files.delete, f"jobs/{job.id}/photos")
 
     async def get(self, id: str) -> Job:
         """The job; raises UnknownJob."""
@@ -169,7 +173,7 @@ class JobStore:
             problem = JobCancelled(f"The {told['kind']} of {told['model']} was cancelled.")
         elif told["asked"] is not None and begins <= MOST_BEGINS:
             try:
-                job = await self._again(told["kind"], told["analysis"], told["asked"], id)
+                job = await self._again(told)
                 job.begins = begins
                 await self.publish(job)
                 return json.loads(self._to_json(job))  # type: ignore[no-any-return]
@@ -182,6 +186,7 @@ class JobStore:
         ended = {**told, "state": state, "problem": problem_to_json(problem), "begins": begins}
         data = json.dumps(ended).encode()
         await archive.run(archive.files.write, f"jobs/{id}/job.json", data)
+        await archive.run(archive.files.delete, f"jobs/{id}/photos")
         return ended
 
     async def _read(self, id: str) -> dict[str, Any] | None:
