@@ -1,9 +1,9 @@
-"""Many photos seen by one network, as one job: an entry a photo, in the order in which they came.
+"""Many photos for one network as one job, with an entry for each photo in order of arrival.
 
-Photos are looked at while later ones are still being sent. A photo that fails is an entry with a
-problem and stops none of the others; where the queue is full the next ones wait for their turn.
-Where there is an archive it has every photo that still waits when the sender is answered, so that
-another instance goes on where this one stops.
+Analysis starts while later photos are still being uploaded. A photo that fails becomes an entry
+with a problem and does not affect the others; if the queue is full the next photos wait. If there
+is an archive, photos still pending when the upload is answered are stored there, so that another
+instance can continue the batch.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from fovea.server.storage.told import problem_of_json, problem_to_json
 log = logging.getLogger("fovea.batches")
 
 AT_A_TIME = 4
-"""Batches in work; more are refused until one has ended."""
+"""Batches in progress; more are refused until one ends."""
 BESIDE_EACH_OTHER = 4
-"""Photos of one batch that hold a place of the queue, or as many as two passes take."""
+"""Photos of one batch in the queue at a time: at least what two passes take."""
 TURN_S = 0.1
-"""So long a photo waits that found the queue full, before it asks again."""
+"""Delay before a photo that found the queue full tries again."""
 
 
 @dataclass(eq=False, slots=True)
 class Entry:
-    """A photo: its file's name, and what became of it; neither while it is on its way.
+    """A photo: its file name and its result; analysis and problem are None until it is done.
 
-    photo: its bytes until then; None where the archive has them.
+    photo: its bytes while pending; None if they are in the archive.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Entry:
         return self.analysis is not None or self.problem is not None
 
     def to_json(self) -> dict[str, Any]:
-        """As the archive keeps it."""
+        """As stored in the archive."""
         told = None if self.problem is None else problem_to_json(self.problem)
         return {"name": self.name, "analysis": self.analysis, "problem": told}
 
@@ -69,8 +69,8 @@ class Entry:
 
 @dataclass(eq=False, slots=True)
 class Batch:
-    """maker: the key of who may forget what it makes. share: the bytes of its photos on their way.
-    done: photos that have an analysis or a problem.
+    """A batch of photos. maker: key of the client, which may delete the results. share: memory held
+    by photos being uploaded. done: photos that have an analysis or a problem.
     """
 
     job: Job
@@ -86,7 +86,7 @@ class Batch:
     _fresh: set[str] = field(default_factory=set)
 
     def problem_of(self, entry: Entry) -> Problem | None:
-        """Why there is no analysis; None for one that has it or is on its way."""
+        """Why there is no analysis; None if there is one or it is pending."""
         if not entry.ended and not self.job.active:
             if self.job.state == "failed":
                 return self.job.problem
@@ -95,13 +95,13 @@ class Batch:
 
     @classmethod
     def of_archive(cls, job: Job, entries: list[dict[str, Any]]) -> Batch:
-        """One that another instance does, or did, as it told last."""
+        """A batch of another instance, as last stored."""
         found = [Entry.of_json(one) for one in entries]
         return cls(job, "", _nothing(), asyncio.Semaphore(1), found, complete=True)
 
 
 class Batches:
-    """The batches of a server, the newest ones; used from the event loop."""
+    """The newest batches of a server; used from the event loop."""
 
     def __init__(self, engine: Engine, recall: Recall) -> None:
         self._engine, self._recall = engine, recall
@@ -111,7 +111,7 @@ class Batches:
         self._beside = min(most, max(BESIDE_EACH_OTHER, two_passes))
 
     def find(self, id: str) -> Batch | None:
-        """The batch of this job, if this server does or did it."""
+        """The batch of this job, if this server ran it."""
         return self._kept.get(id)
 
     def get(self, id: str) -> Batch:
@@ -121,9 +121,9 @@ class Batches:
         return self._kept[id]
 
     async def begin(self, model: str, maker: str, share: Share) -> Batch:
-        """A new batch without photos. It gives its share back when it has ended.
+        """A new, empty batch. It releases its share of memory when it ends.
 
-        Raises UnknownModel, and QueueFull where enough batches are in work.
+        Raises UnknownModel, and QueueFull if too many batches are in progress.
         """
         job = Job("batch", await self._engine.shelf.resolve(model), None)
         job.result = f"/v1/batches/{job.id}"
@@ -132,10 +132,10 @@ class Batches:
         return batch
 
     async def again(self, told: Mapping[str, Any]) -> Job:
-        """Goes on with the batch of an instance that is gone, as that told of it last: what it had
-        not looked at is looked at here, out of the archive.
+        """Continues the batch of a dead instance from its last stored state: pending photos are
+        read from the archive.
 
-        Raises UnknownModel, and QueueFull where enough batches are in work.
+        Raises UnknownModel, and QueueFull if too many batches are in progress.
         """
         job = Job("batch", await self._engine.shelf.resolve(told["model"]), None)
         job.id, job.result, job.asked = told["id"], told["result"], told["asked"]
@@ -151,7 +151,7 @@ class Batches:
         return job
 
     def add(self, batch: Batch, name: str, photo: bytes | Problem) -> None:
-        """One more photo, or what is wrong with it already."""
+        """Adds a photo, or the problem that it already has."""
         if isinstance(photo, Problem):
             batch.entries.append(Entry(name, problem=photo))
             batch.done += 1
@@ -162,15 +162,15 @@ class Batches:
         self._begin(batch, len(batch.entries) - 1)
 
     async def room(self, batch: Batch, nbytes: int) -> None:
-        """Waits until so many more bytes of photos have room, or nothing more can be freed."""
+        """Waits until that many bytes of photos fit, or nothing more can be freed."""
         while batch.held and batch.held + nbytes > batch.share.nbytes and batch.job.active:
             batch.progress.clear()
             await batch.progress.wait()
 
     async def close(self, batch: Batch) -> None:
-        """All photos have come: the batch ends with the last of them, here or on another instance.
+        """All photos have arrived: the batch ends with the last of them, here or elsewhere.
 
-        Raises StoreUnavailable where the archive cannot take those that wait.
+        Raises StoreUnavailable if the archive cannot store the pending ones.
         """
         batch.complete = True
         batch.share.keep(batch.held)
@@ -185,7 +185,7 @@ class Batches:
         self._tell(batch)
 
     async def refuse(self, batch: Batch) -> None:
-        """The request turned out to be none: what it has made so far is forgotten."""
+        """The request is invalid: discards everything it has produced so far."""
         self._engine.shelf.jobs.cancel(batch.job)
         self._kept.pop(batch.job.id, None)
         for analysis in batch._fresh:
@@ -193,7 +193,7 @@ class Batches:
                 await self._recall.forget(analysis, batch.maker)
 
     def _accept(self, batch: Batch) -> None:
-        """Takes it on; raises QueueFull."""
+        """Registers and starts it; raises QueueFull if too many batches are in progress."""
         active = sum(one.job.active for one in self._kept.values())
         if active >= AT_A_TIME:
             raise QueueFull(
@@ -209,7 +209,7 @@ class Batches:
         self._kept[job.id] = batch
         self._forget()
         task = asyncio.create_task(self._until_ended(batch))
-        # Not in the task: one that is cancelled before its first step runs no `finally`.
+        # Not inside the task: a task cancelled before its first step runs no `finally`.
         task.add_done_callback(lambda _: batch.share.keep(0))
         batch._tasks.add(task)
 
@@ -252,7 +252,7 @@ class Batches:
             self._tell(batch)
 
     async def _kept_photo(self, batch: Batch, number: int) -> bytes:
-        """Out of the archive; raises JobInterrupted where it is not there."""
+        """From the archive; raises JobInterrupted if it is not there."""
         archive = self._engine.archive
         assert archive is not None
         found = await archive.run(archive.files.read, _file(batch.job, number))
@@ -261,7 +261,7 @@ class Batches:
         return found
 
     async def _room_for(self, photo: bytes) -> Share:
-        """Of the memory for uploads, once there is some."""
+        """Waits for enough of the upload budget."""
         while True:
             try:
                 return await self._engine.uploads.take(len(photo))
@@ -269,7 +269,7 @@ class Batches:
                 await asyncio.sleep(TURN_S)
 
     def _tell(self, batch: Batch) -> None:
-        """How far it is."""
+        """Reports progress."""
         total = len(batch.entries) if batch.complete else None
         batch.job.meter.report(batch.done, total)
         batch.progress.set()
@@ -281,7 +281,7 @@ class Batches:
         self._engine.shelf.jobs.finish(batch.job)
 
     def _stop(self, batch: Batch) -> None:
-        """Takes its photos along, out of the queue or in the middle of a pass."""
+        """Cancels its photos, whether queued or running."""
         for task in tuple(batch._tasks):
             task.cancel()
         batch.progress.set()
@@ -293,10 +293,10 @@ class Batches:
 
 
 def _nothing() -> Share:
-    """What a batch holds of the memory for uploads whose photos are not in memory."""
+    """An empty share, for a batch whose photos are in the archive."""
     return Share(Budget(0, 0), 0)
 
 
 def _file(job: Job, number: int) -> str:
-    """The archive's name of a photo that waits."""
+    """The archive's name of a pending photo."""
     return f"jobs/{job.id}/photos/{number}"
