@@ -1,4 +1,5 @@
 export default {
+  "rows × columns": "行 × 列",
   "Drop a photo and see what a neural network attended to.": "放入一张照片，看看神经网络注意到了哪里。",
   "To the photo": "跳到照片",
   "Start here": "从这里开始",
