@@ -374,9 +374,13 @@ def follow_call(
 
 
 def follow_with(
-    watch: Callable[[Recording], Watch], module: nn.Module, *inputs: Any, **named: Any
+    watch: Callable[[Recording], Watch],
+    module: nn.Module,
+    call: Callable[..., Any],
+    inputs: Sequence[Any],
+    named: Mapping[str, Any],
 ) -> Watch:
-    """A pass that is followed by what `watch` makes; that is returned."""
+    """A call, as of `follow_call`, that is followed by what `watch` makes; that is returned."""
     given = [inputs, named]
     photo = photo_in(given)
     shadow = None
@@ -387,5 +391,5 @@ def follow_with(
         followed = watch(recording)
         with followed:
             followed.given(list(tensors_in(given)), photo, shadow)
-            module(*inputs, **named)
+            call(*inputs, **named)
     return followed

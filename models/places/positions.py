@@ -8,7 +8,7 @@ none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -126,5 +126,16 @@ def positions(
     inputs: as for `follow`; the values of the photo do not matter · sentences: what those of the
     inputs are called that are numbers of words, (1, word), in their order.
     """
+    return positions_of_call(module, module, inputs, {}, sentences)
+
+
+def positions_of_call(
+    module: nn.Module,
+    call: Callable[..., Any],
+    inputs: Sequence[Any],
+    named: Mapping[str, Any],
+    sentences: Sequence[Words] = (),
+) -> tuple[Positions, ...]:
+    """The same of a call of the module, of a part of it or of one of its methods."""
     watch = partial(_Adding, sentences=sentences)
-    return tuple(follow_with(watch, module, *inputs).found)
+    return tuple(follow_with(watch, module, call, inputs, named).found)

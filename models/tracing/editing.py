@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +27,8 @@ class Plan:
     root: the network · paths: the path of each of its modules, by their identity · changes: what
     happens at a site; what it is only the kind's own `edit.py` knows · notes: what the edited pass
     has to say, filled while it runs · watching: how many recordings that could make the changes
-    are entered · prepare: fills the changes in; None once it has.
+    are entered · prepare: fills the changes in; None once it has · enter: what makes the changes
+    that no recording makes, for a pass after the first ones.
     """
 
     root: nn.Module
@@ -36,6 +37,7 @@ class Plan:
     notes: list[str] = field(default_factory=list)
     watching: int = 0
     prepare: Callable[[], None] | None = None
+    enter: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def ready(self) -> None:
         """Fills the changes in, where that has to wait for the network's first call."""
@@ -64,6 +66,19 @@ def activated(plan: Plan | None) -> Iterator[None]:
         yield
     finally:
         _thread.plan = before
+
+
+@contextmanager
+def again(plan: Plan | None) -> Iterator[None]:
+    """During the `with` passes are edited as they were when this plan was active, or not at all."""
+    if active() is plan:
+        yield
+    elif plan is None:
+        with activated(None):
+            yield
+    else:
+        with activated(plan), plan.enter():
+            yield
 
 
 class Counting:

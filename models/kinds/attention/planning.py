@@ -35,16 +35,15 @@ class _Asked:
 def planned(
     edits: Sequence[Edit],
     site: Site,
-    photos: int = 1,
     arrange: Callable[[Tensor], Tensor] | None = None,
 ) -> Change:
     """What the edits do at this site, in their order; raises RefusedEdit.
 
-    photos: how many go through the network together. arrange: from how heads and windows stand in
-    the network to how they stand in the trace, where that differs.
+    site: of one photo. arrange: from how heads and windows stand in the network to how they stand
+    in the trace, where that differs.
     """
-    _, heads, _, _ = site.attention.shape
-    change = Change(heads, photos=photos, arrange=arrange)
+    windows, heads, _, _ = site.attention.shape
+    change = Change(heads, windows=windows, arrange=arrange)
     for edit in edits:
         change = _ADD[edit.edit](change, edit, _Asked(site))
     return change
