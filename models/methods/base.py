@@ -257,12 +257,14 @@ class Method:
     name: in addresses and on the command line · title: on a button · summary: for a list, without a
     full stop · claim: what kind of statement it makes · equation, paper: its definition · options:
     what can be chosen · check: raises NotPossible where the subject cannot have it, of this site
-    where one is given · make: with every option read · sentence: what it shows by default of a
-    subject that can have it · probe: what `check` needs to know of the network · for_class: whether
-    it is for a class, or a word, of the answer · kinds: of the sites that it can be asked of by
-    itself; empty where it is of the whole network · on_photo: whether its values are places ·
-    order: where it stands in a list of all, the smallest first · first: where no map is named, the
-    one of the smallest number that a network can have is shown; None of those that never are.
+    where one is given; it looks at the shapes of what was kept, never at values, and its answer is
+    remembered for other photos · make: with every option read · sentence: what it shows by default
+    of a subject that can have it · probe: what `check` needs to know of the network · for_class:
+    whether it is for a class, or a word, of the answer; of others the sentence is remembered too ·
+    kinds: of the sites that it can be asked of by itself; empty where it is of the whole network ·
+    on_photo: whether its values are places · order: where it stands in a list of all, the smallest
+    first · first: where no map is named, the one of the smallest number that a network can have is
+    shown; None of those that never are.
     """
 
     name: str
