@@ -1,4 +1,4 @@
-"""What each layer adds to the tokens of a site, by one more pass."""
+"""What each layer adds to the tokens of a site; takes one more pass."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from fovea.server.problems import MapNotPossible
 
 
 async def compute(engine: Engine, analysis: Analysis, site: Site) -> Sequence[Addition]:
-    """All that is added to the tokens of this site, its queries, by one more pass.
+    """Everything added to the query tokens of this site, measured in one more pass.
 
-    Raises WrongKind for what is no attention, and MapNotPossible where its tokens are neither all
-    patches of the photo nor words, or where nothing is added to them.
+    Raises WrongKind unless the site is attention, and MapNotPossible if its tokens are neither
+    patches of the photo nor words, or if nothing is added to them.
     """
     require(site, "stream")
     subject = await learned_of(engine, analysis)

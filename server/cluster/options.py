@@ -1,4 +1,4 @@
-"""How many replicas there are and what each may use; known without Ray."""
+"""Number of replicas and the resources of each; importable without Ray."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from fovea.server.storage.archive import MEMORY, open_archive
 APPLICATION = "fovea"
 RETRY_AFTER_S = 1
 REQUESTS_A_PLACE = 8
-"""As many answers a replica makes or lets wait for each place of its queue (engine.ANSWERS)."""
+"""Requests in progress or waiting per replica, for each slot of its queue (engine.ANSWERS)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """fewest, most: replicas; more are started while the mean of them has more than `busy` requests
-    under way. cores, gpus: of each. waiting: requests that Ray keeps waiting; more get 429.
+    """Cluster options. fewest, most: number of replicas; Ray adds replicas while they average more
+    than `busy` concurrent requests. cores, gpus: per replica. waiting: requests that Ray queues;
+    beyond that it answers 429.
     """
 
     fewest: int = 1
@@ -49,14 +50,14 @@ def _number(name: str, value: Any) -> Any:
 
 
 def replicas_of(text: str) -> tuple[int, int]:
-    """`3`, or `1-4` where their number is to follow the load; raises ValueError."""
+    """Parses `3`, or `1-4` for autoscaling; raises ValueError."""
     fewest, _, most = text.partition("-")
     return int(fewest), int(most or fewest)
 
 
 def shared(settings: Settings) -> Settings:
-    """The settings as all replicas have them: one store, and the secret that is kept in it. Raises
-    SettingsError where there is no store.
+    """Settings that all replicas share: one store, and the secret kept in it. Raises SettingsError
+    if no store is set.
     """
     if settings.photo_store == MEMORY:
         raise SettingsError(

@@ -1,10 +1,10 @@
-"""The application on Ray Serve: Ray's proxies take requests in, each replica is a whole server.
+"""The application on Ray Serve: Ray's proxies accept requests, each replica is a full server.
 
-Replicas share the photo store, and with it ids, jobs and results: whichever is asked answers, and
-makes again what it does not have. Requests about one analysis go to the same replica while that is
-there (routing.py), so that this is rare. Everything about processes is Ray's: starting and
-replacing them, how many there are (`autoscaling_config`), and turning away what is too much
-(`max_queued_requests`), besides each replica's own bounds.
+Replicas share the photo store, and with it ids, jobs and results, so any replica can answer any
+request and recompute what it lacks. Requests about one analysis go to the same replica while it is
+alive (routing.py), so recomputing is rare. Ray manages the processes: starting and replacing them,
+autoscaling (`autoscaling_config`), and rejecting overload (`max_queued_requests`), in addition to
+each replica's own limits.
 
 A config file names `fovea.server.cluster.ray_serve:application` and gives Options as `args`;
 settings then come from the environment of the replicas (`runtime_env`).
@@ -28,20 +28,20 @@ from fovea.server.cluster.options import (
 from fovea.server.settings import Settings, load
 
 HEALTH_EVERY_S = 5.0
-"""So often Ray asks a replica whether it is alive; one that died is noticed at once."""
+"""Interval of Ray's health checks; a dead replica is noticed within one interval."""
 
 
 def application(args: dict[str, Any]) -> serve.Application:
-    """For `serve deploy`: the settings are those of the environment."""
+    """Entry point for `serve deploy`; settings come from the environment."""
     return bound(load(), Options.of(args))
 
 
 def bound(settings: Settings, options: Options) -> serve.Application:
-    """The application with its bounds, for `serve.run`; raises SettingsError without a store."""
+    """The application with its limits, for `serve.run`; raises SettingsError without a store."""
     settings = shared(settings)
 
     def build() -> ASGIApp:
-        """In each replica, once."""
+        """Runs once in each replica."""
         from fovea.server.app import create_app
 
         return create_app(settings)
@@ -73,7 +73,7 @@ def bound(settings: Settings, options: Options) -> serve.Application:
 
 def start(settings: Settings, options: Options, address: str | None = None) -> None:
     """Joins the cluster at an address, or starts one on this machine, and serves from it; returns
-    when the first replicas are there.
+    when the first replicas are up.
     """
     import ray
 
@@ -85,12 +85,14 @@ def start(settings: Settings, options: Options, address: str | None = None) -> N
 
 
 def deploy(settings: Settings, options: Options) -> None:
-    """The application anew: its replicas are replaced one after the other."""
+    """Deploys again: replicas are replaced one at a time."""
     serve.run(bound(settings, options), name=APPLICATION, route_prefix="/")
 
 
 def stop() -> None:
-    """Ends the application; what is under way gets to finish. A cluster that was there stays."""
+    """Stops the application after running requests finish. A cluster that existed before keeps
+    running.
+    """
     import ray
 
     serve.delete(APPLICATION)

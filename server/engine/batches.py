@@ -1,7 +1,7 @@
-"""Many photos seen by one network, as one job: an entry a photo, in the order in which they came.
+"""Many photos for one network as one job, with an entry for each photo in order of arrival.
 
-Photos are looked at while later ones are still being sent. A photo that fails is an entry with a
-problem and stops none of the others; where the queue is full the next ones wait for their turn.
+Analysis starts while later photos are still being uploaded. A photo that fails becomes an entry
+with a problem and does not affect the others; if the queue is full the next photos wait.
 """
 
 from __future__ import annotations
@@ -28,31 +28,31 @@ from fovea.server.storage.told import problem_of_json, problem_to_json
 log = logging.getLogger("fovea.batches")
 
 AT_A_TIME = 4
-"""Batches in work; more are refused until one has ended."""
+"""Batches in progress; more are refused until one ends."""
 BESIDE_EACH_OTHER = 4
-"""Photos of one batch that hold a place of the queue, or as many as two passes take."""
+"""Photos of one batch in the queue at a time: at least what two passes take."""
 TURN_S = 0.1
-"""So long a photo waits that found the queue full, before it asks again."""
+"""Delay before a photo that found the queue full tries again."""
 
 
 @dataclass(eq=False, slots=True)
 class Entry:
-    """A photo: its file's name, and what became of it; neither while it is on its way."""
+    """A photo: its file name and its result; analysis and problem are None until it is done."""
 
     name: str
     analysis: str | None = None
     problem: Problem | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As the archive keeps it."""
+        """As stored in the archive."""
         told = None if self.problem is None else problem_to_json(self.problem)
         return {"name": self.name, "analysis": self.analysis, "problem": told}
 
 
 @dataclass(eq=False, slots=True)
 class Batch:
-    """maker: the key of who may forget what it makes. share: the bytes of its photos on their way.
-    done: photos that have an analysis or a problem.
+    """A batch of photos. maker: key of the client, which may delete the results. share: memory held
+    by photos being uploaded. done: photos that have an analysis or a problem.
     """
 
     job: Job
@@ -68,7 +68,7 @@ class Batch:
     _fresh: set[str] = field(default_factory=set)
 
     def problem_of(self, entry: Entry) -> Problem | None:
-        """Why there is no analysis; None for one that has it or is on its way."""
+        """Why there is no analysis; None if there is one or it is pending."""
         if entry.analysis is None and entry.problem is None and not self.job.active:
             if self.job.state == "failed":
                 return self.job.problem
@@ -77,7 +77,7 @@ class Batch:
 
     @classmethod
     def of_archive(cls, job: Job, entries: list[dict[str, Any]]) -> Batch:
-        """One that another instance does, or did, as it told last."""
+        """A batch of another instance, as last stored."""
         found = [
             Entry(one["name"], one["analysis"], one["problem"] and problem_of_json(one["problem"]))
             for one in entries
@@ -87,7 +87,7 @@ class Batch:
 
 
 class Batches:
-    """The batches of a server, the newest ones; used from the event loop."""
+    """The newest batches of a server; used from the event loop."""
 
     def __init__(self, engine: Engine, recall: Recall) -> None:
         self._engine, self._recall = engine, recall
@@ -97,7 +97,7 @@ class Batches:
         self._beside = min(most, max(BESIDE_EACH_OTHER, two_passes))
 
     def find(self, id: str) -> Batch | None:
-        """The batch of this job, if this server does or did it."""
+        """The batch of this job, if this server ran it."""
         return self._kept.get(id)
 
     def get(self, id: str) -> Batch:
@@ -107,9 +107,9 @@ class Batches:
         return self._kept[id]
 
     async def begin(self, model: str, maker: str, share: Share) -> Batch:
-        """A new batch without photos. It gives its share back when it has ended.
+        """A new, empty batch. It releases its share of memory when it ends.
 
-        Raises UnknownModel, and QueueFull where enough batches are in work.
+        Raises UnknownModel, and QueueFull if too many batches are in progress.
         """
         model = await self._engine.shelf.resolve(model)
         active = sum(one.job.active for one in self._kept.values())
@@ -129,13 +129,13 @@ class Batches:
         self._kept[job.id] = batch
         self._forget()
         task = asyncio.create_task(self._until_ended(batch))
-        # Not in the task: one that is cancelled before its first step runs no `finally`.
+        # Not inside the task: a task cancelled before its first step runs no `finally`.
         task.add_done_callback(lambda _: share.keep(0))
         batch._tasks.add(task)
         return batch
 
     def add(self, batch: Batch, name: str, photo: bytes | Problem) -> None:
-        """One more photo, or what is wrong with it already."""
+        """Adds a photo, or the problem that it already has."""
         entry = Entry(name)
         batch.entries.append(entry)
         if isinstance(photo, Problem):
@@ -149,19 +149,19 @@ class Batches:
         task.add_done_callback(batch._tasks.discard)
 
     async def room(self, batch: Batch, nbytes: int) -> None:
-        """Waits until so many more bytes of photos have room, or nothing more can be freed."""
+        """Waits until that many bytes of photos fit, or nothing more can be freed."""
         while batch.held and batch.held + nbytes > batch.share.nbytes and batch.job.active:
             batch.progress.clear()
             await batch.progress.wait()
 
     def close(self, batch: Batch) -> None:
-        """All photos have come: the batch ends with the last of them."""
+        """All photos have arrived: the batch ends with the last of them."""
         batch.complete = True
         batch.share.keep(batch.held)
         self._tell(batch)
 
     async def refuse(self, batch: Batch) -> None:
-        """The request turned out to be none: what it has made so far is forgotten."""
+        """The request is invalid: discards everything it has produced so far."""
         self._engine.shelf.jobs.cancel(batch.job)
         self._kept.pop(batch.job.id, None)
         for analysis in batch._fresh:
@@ -195,7 +195,7 @@ class Batches:
             self._tell(batch)
 
     def _tell(self, batch: Batch) -> None:
-        """How far it is."""
+        """Reports progress."""
         total = len(batch.entries) if batch.complete else None
         batch.job.meter.report(batch.done, total)
         batch.progress.set()
@@ -207,7 +207,7 @@ class Batches:
         self._engine.shelf.jobs.finish(batch.job)
 
     def _stop(self, batch: Batch) -> None:
-        """Takes its photos along, out of the queue or in the middle of a pass."""
+        """Cancels its photos, whether queued or running."""
         for task in tuple(batch._tasks):
             task.cancel()
         batch.progress.set()

@@ -1,4 +1,4 @@
-"""Edited passes of an analysed photo: which photo, under which id, and what runs."""
+"""Edited passes of an analysed photo: the input, the id, and the context they run in."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ MOST_EDITS = 64
 
 
 def edited_id(analysis: Analysis, edits: Sequence[Edit]) -> str:
-    """The same edits of the same analysis give the same id."""
+    """The id of an edited analysis: equal edits of the same analysis give the same id."""
     said = json.dumps([to_json(edit) for edit in edits], sort_keys=True)
     return hashlib.blake2b(f"{analysis.id}\0{said}".encode(), digest_size=10).hexdigest()
 
 
 def check(analysis: Analysis, edits: Sequence[Edit]) -> None:
-    """Raises EditRefused, before any pass, for edits that make no sense on this analysis."""
+    """Raises EditRefused, before any pass, for edits that are invalid for this analysis."""
     if not edits:
         raise EditRefused("There is no edit.", hint='Send {"edits": [{"edit": "off", …}]}.')
     if len(edits) > MOST_EDITS:
@@ -57,12 +57,12 @@ def check(analysis: Analysis, edits: Sequence[Edit]) -> None:
 
 
 def refused(error: RefusedEdit) -> EditRefused:
-    """The problem that tells a refusal."""
+    """The problem for a refused edit."""
     return EditRefused(str(error), hint=error.hint or None)
 
 
 def with_hidden(analysis: Analysis, edits: Sequence[Edit]) -> Photo | None:
-    """The photo with the cells hidden that the edits name; None where a sentence was read."""
+    """The photo with the edits' hidden cells filled; None if the input was a sentence."""
     photo = analysis.photo
     hides = [edit for edit in edits if edit.edit == "hide"]
     if photo is None or not hides or analysis.geometry is None:
@@ -90,13 +90,13 @@ def with_hidden(analysis: Analysis, edits: Sequence[Edit]) -> Photo | None:
 def running(
     loaded: LoadedModel, analysis: Analysis, edits: Sequence[Edit], given: Sequence[Tensor]
 ) -> AbstractContextManager[Edited]:
-    """The context in which the network runs with these edits; given: what it is called with."""
+    """The context in which the network runs with these edits; given: its call arguments."""
     inside = [edit for edit in edits if edit.edit != "hide"]
     return edited(loaded.module, inside, analysis.trace, loaded.layouts, given)
 
 
 def under(analysis: Analysis, ask: Again[T]) -> Again[T]:
-    """The same passes with the edits of an edited analysis."""
+    """Makes further passes of an edited analysis run with its edits."""
     if not analysis.edits:
         return ask
 
@@ -108,7 +108,7 @@ def under(analysis: Analysis, ask: Again[T]) -> Again[T]:
 
 
 def outcome_of(analysis: Analysis, edits: Sequence[Edit], notes: list[str]) -> Again[Outcome]:
-    """The edited pass itself; what it has to say is put into `notes`."""
+    """Runs the edited pass; its remarks are appended to `notes`."""
 
     def ask(loaded: LoadedModel, inputs: Tensor) -> Outcome:
         started = perf_counter()

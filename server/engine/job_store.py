@@ -35,21 +35,21 @@ from fovea.server.storage.told import problem_of_json, problem_to_json
 log = logging.getLogger("fovea.jobs")
 
 BEAT_S = 1.0
-"""So often an instance tells how far its jobs are, and looks whether they are to end."""
+"""Interval at which an instance publishes its jobs and looks for cancel requests."""
 LOST_S = 10.0
-"""An instance that has told nothing for so long is not there any more."""
+"""An instance silent for this long is considered dead."""
 LOOK_S = 5.0
-"""So often an instance looks for jobs that others have lost."""
+"""Interval at which an instance looks for jobs of dead instances."""
 FOLLOW_S = 0.5
 MOST_BEGINS = 3
-"""A job that took its server down so many times is not begun again."""
+"""A job that has crashed its server this many times is not restarted."""
 
 Again = Callable[[Kind, str, Mapping[str, Any], str], Awaitable[Job]]
-"""Begins a job once more: (kind, analysis, what was asked, id); raises a Problem."""
+"""Restarts a job: (kind, analysis, request, id); raises a Problem."""
 
 
 class JobStore:
-    """Of one engine's jobs; used from the event loop."""
+    """The persistent jobs of one engine; used from the event loop."""
 
     def __init__(self, jobs: Jobs, archive: Archive | None, again: Again) -> None:
         self._jobs, self._archive, self._again = jobs, archive, again
@@ -57,7 +57,9 @@ class JobStore:
         self._instance = secrets.token_hex(4)
 
     async def publish(self, job: Job) -> None:
-        """Tells the archive; whoever was answered that there is a job finds it after a restart."""
+        """Writes the job to the archive, so that a client that was told of it finds it after a
+        restart.
+        """
         if self._archive is None:
             return
         data = self._to_json(job)
@@ -76,7 +78,7 @@ class JobStore:
         return self._jobs.kept(id) or _job_of(told)
 
     async def entries(self, id: str) -> list[dict[str, Any]]:
-        """What became of each photo of a batch that another instance does; raises UnknownJob."""
+        """The entries of a batch that another instance runs; raises UnknownJob."""
         told = await self._read(id)
         if told is None or told["kind"] != "batch":
             raise UnknownJob(f"There is no batch {id[:50]!r}.")
@@ -84,7 +86,7 @@ class JobStore:
         return found
 
     async def cancel(self, job: Job) -> Job:
-        """Ends it, wherever it is done; the job as it is once that has happened."""
+        """Cancels it on whichever instance runs it; returns the job once that has happened."""
         if self._archive is None or self._jobs.kept(job.id) is not None:
             self._jobs.cancel(job)
             if self._archive is not None:
@@ -110,7 +112,7 @@ class JobStore:
         yield job
 
     async def keep_telling(self) -> None:
-        """For ever: tells of its own jobs, and picks up those that others have lost."""
+        """Runs forever: publishes its own jobs and takes over those of dead instances."""
         looked = -LOOK_S
         loop = asyncio.get_running_loop()
         while self._archive is not None:
@@ -120,13 +122,13 @@ class JobStore:
                     looked = loop.time()
                     await self._look_for_lost(self._archive)
             except StoreUnavailable:
-                pass  # files.py has said so in the log; the next beat tries again.
+                pass  # files.py has logged it; the next round tries again
             except Exception:
                 log.exception("jobs could not be told")
             await asyncio.sleep(BEAT_S)
 
     async def release(self) -> None:
-        """The server stops: others may begin at once what was not done."""
+        """At shutdown: releases unfinished jobs, so that others may restart them at once."""
         if self._archive is None:
             return
         with suppress(StoreUnavailable):
@@ -155,12 +157,12 @@ class JobStore:
                 await self._pick_up(told)
 
     async def _pick_up(self, told: dict[str, Any]) -> dict[str, Any]:
-        """The job of an instance that is gone: begun here, or said to be interrupted."""
+        """Takes over the job of a dead instance: restarts it, or marks it as interrupted."""
         archive, id = self._archive, told["id"]
         assert archive is not None
         begins = told["begins"] + 1
         if not await archive.run(archive.files.create, f"jobs/{id}/claims/{begins}", b""):
-            return told  # Another instance was quicker.
+            return told  # another instance was quicker
         problem: Problem = JobInterrupted(
             f"The server that did this stopped when {told['done']} of {told['total'] or '?'} "
             f"{'photos' if told['kind'] == 'batch' else 'passes'} were done."
@@ -229,7 +231,7 @@ def _lost(told: Mapping[str, Any]) -> bool:
 
 
 def _job_of(told: Mapping[str, Any]) -> Job:
-    """As another instance told it last."""
+    """The job as another instance last published it."""
     meter = Meter()
     meter.report(told["done"], told["total"])
     job = Job(

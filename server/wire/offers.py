@@ -1,9 +1,9 @@
-"""What an analysis offers, worked out once for all photos that left a trace of the same form.
+"""What an analysis offers: its sites, their views, and its maps. Cached by the form of the trace.
 
-Which views and maps there are, and why not, follows from the network, from what was learned of it
-and from the shapes of what was kept, never from a value. So does what is told of a site, but for
-kinds that have facts of their own. Only the sentences that name a class differ between photos, and
-addresses, which begin with the analysis's own.
+Which views and maps exist, and why others do not, follows from the network, from what the probes
+learned of it and from the shapes in the trace, never from values. So do the fields of a site,
+except those of kinds with `facts`. What differs between photos is filled in each time: sentences
+that name a class, and addresses, which begin with the analysis's own.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from fovea.server.wire.map_schemas import map_offer, sentence_fields, site_offer
 from fovea.server.wire.site_schemas import SiteSummary, site_fields
 
 KEPT = 64
-"""Forms that are remembered: some hundred kilobytes each."""
+"""Cached forms, some hundred kilobytes each."""
 
 Said = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Offered:
-    """Lists of JSON objects; `href` lacks the address of the analysis. of: what the form names by
-    its identity, kept so that nothing else can come to have it.
+    """JSON objects; `href` lacks the address of the analysis. of: objects whose identity is part of
+    the form, kept alive so that no other object can get the same id.
     """
 
     sites: tuple[Said, ...]
@@ -47,9 +47,9 @@ _lock = Lock()
 def offers(
     subject: Subject, here: str, input_px: tuple[int, int] | None
 ) -> tuple[list[Said], list[Said]]:
-    """(sites, maps) of an analysis at the address `here`, as JSON has them.
+    """The JSON of (sites, maps) of an analysis at the address `here`.
 
-    input_px: (height, width) of the network's input, where that is known.
+    input_px: (height, width) of the network's input, if known.
     """
     found = _known(subject, input_px)
     sites = [
@@ -70,7 +70,7 @@ def _at(here: str, offered: list[Said]) -> list[Said]:
 
 
 def _facts(subject: Subject, site: Site, input_px: tuple[int, int] | None) -> Said:
-    """What is told of a site that follows from this photo; most kinds have nothing of it."""
+    """The fields of a site that may depend on the photo; most kinds have none."""
     return {} if SITE_KINDS[site.kind].facts is None else _summary(subject, site, input_px)
 
 
@@ -81,7 +81,7 @@ def _summary(subject: Subject, site: Site, input_px: tuple[int, int] | None) -> 
 
 def _known(subject: Subject, input_px: tuple[int, int] | None) -> Offered:
     if subject.sentence is not None or subject.mask is not None:
-        return _made(subject, input_px)  # Words and classes of a mask are the photo's own.
+        return _made(subject, input_px)  # Words and the classes of a mask depend on the photo.
     form = (_form(subject), input_px)
     with _lock:
         if (found := _offered.get(form)) is not None:

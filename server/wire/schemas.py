@@ -66,7 +66,7 @@ class ClassChange(Schema):
 
 
 class Change(Schema):
-    """What edits changed of the answer."""
+    """How edits changed the answer."""
 
     classes: list[ClassChange] = Field(description="the top five of both, the best before first")
     words: list[str] | None = Field(description="of a network that writes: [before, after]")
@@ -150,7 +150,7 @@ class Progress(Schema):
 
 
 class ModelCard(ModelSummary):
-    """What else a model's card says (data, recipe, command, …) is there under its own name."""
+    """Other facts about a model (data, recipe, command, …) appear under their own names."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -163,7 +163,7 @@ class ModelCard(ModelSummary):
 
 
 class NamedArray(Schema):
-    """One array. `values` are nested as `axes` says; what JSON has no number for is null."""
+    """One array. `values` are nested as `axes` says; numbers that JSON lacks are null."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -237,7 +237,7 @@ class Stream(Schema):
 
 
 class Figure(Schema):
-    """What Plotly.newPlot takes."""
+    """The argument of Plotly.newPlot."""
 
     data: list[dict[str, Any]]
     layout: dict[str, Any]
@@ -264,7 +264,7 @@ class Health(Schema):
 
 
 def geometry_of(geometry: Placed) -> Geometry:
-    """The JSON of where the photo lies on the network's input."""
+    """The JSON of the photo's place on the network's input."""
     return Geometry(
         image_to_input=[list(row) for row in geometry.image_to_input],
         input=Size(width=geometry.input_width, height=geometry.input_height),
@@ -275,8 +275,8 @@ def geometry_of(geometry: Placed) -> Geometry:
 def analysis(
     kept: KeptAnalysis, subject: Subject, before: KeptAnalysis | None = None
 ) -> dict[str, Any]:
-    """The JSON of an analysis, of the schema `Analysis`, without its arrays; before: the one that
-    was edited, if kept.
+    """The JSON of an analysis (schema `Analysis`), without its arrays; before: the analysis that
+    was edited, if available.
     """
     here = address(f"/v1/analyses/{kept.id}")
     photo, text, geometry = kept.photo, kept.text, kept.geometry
@@ -319,7 +319,7 @@ def model_card(
     received: tuple[int, int | None] | None,
     job: str | None = None,
 ) -> ModelCard:
-    """Everything that is known of a model."""
+    """All facts about a model."""
     return ModelCard(
         **spec.card,
         **_summary_fields(spec),
@@ -335,7 +335,7 @@ def model_card(
 
 
 def preprocessing_of(wanted: Wanted | None) -> Preprocessing | None:
-    """The JSON of how a photo becomes an input."""
+    """The JSON of the preprocessing."""
     if wanted is None:
         return None
     return Preprocessing(
@@ -353,7 +353,7 @@ def preprocessing_of(wanted: Wanted | None) -> Preprocessing | None:
 
 
 def _classes(spec: ModelSpec) -> int | None:
-    """How many a network tells apart; the labels of one that writes are words."""
+    """The number of classes; the labels of a network that writes are words."""
     if spec.labels is None or spec.task not in ("classification", "segmentation"):
         return None
     return len(spec.labels)

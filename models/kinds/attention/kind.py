@@ -1,4 +1,4 @@
-"""What attention says of itself."""
+"""Describes the kind attention."""
 
 from fovea.models.kinds.attention.leading import leading
 from fovea.models.kinds.kind import SiteKind

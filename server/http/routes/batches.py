@@ -1,4 +1,4 @@
-"""Many photos at once: a form of them in, a job out, an entry for each."""
+"""Many photos at once: a form in, a job out, with an entry for each photo."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def _add(batches: Batches, batch: Batch, waiting: list[Sent]) -> None:
 
 
 def _check_room(waiting: list[Sent], coming: int, nbytes: int) -> None:
-    """Photos whose model is not known yet have to be kept."""
+    """Photos must be held until their model is known."""
     held = sum(len(one.photo) for one in waiting if isinstance(one.photo, bytes))
     if held and held + coming + PIECE > nbytes:
         raise problems.InvalidParameter(

@@ -1,4 +1,4 @@
-"""What an analysis offers is remembered for its form, and is the photo's own all the same."""
+"""What an analysis offers is cached by the form of its trace, and still correct for each photo."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ SEEING = [id for id, spec in bundled().items() if spec.preprocessing]
 
 
 @pytest.mark.parametrize("model", [VIT, SE, WINDOWED, *SEEING])
-def test_what_is_remembered_is_what_would_be_made_anew(
+def test_cached_offers_equal_fresh_ones(
     site: Running, picture: Callable[[int], bytes], model: str
 ) -> None:
     told = [site.analyse(picture(seed), model) for seed in range(3)]
@@ -27,7 +27,7 @@ def test_what_is_remembered_is_what_would_be_made_anew(
     assert all(one.startswith(told[2]["links"]["self"] + "/") for one in addresses)
 
 
-def test_each_photo_is_told_its_own_class(site: Running) -> None:
+def test_each_photo_gets_its_own_class(site: Running) -> None:
     seen = set()
     for name in ("sunflower.jpg", "stop_sign.jpg", "chelsea.jpg"):
         told = site.analyse((SAMPLES / name).read_bytes(), "se_resnet")
@@ -38,7 +38,7 @@ def test_each_photo_is_told_its_own_class(site: Running) -> None:
 
 
 def again(site: Running, told: dict[str, Any]) -> dict[str, Any]:
-    """The same analysis, asked for once more."""
+    """The same analysis, requested again."""
     answer: dict[str, Any] = site.client.get(told["links"]["self"]).json()
     return answer
 
