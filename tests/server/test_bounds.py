@@ -115,6 +115,31 @@ def test_passes_of_maps_hold_places_of_the_queue(picture: Callable[[int], bytes]
         assert blocking.recv(100).startswith(b"HTTP/1.1 201")
 
 
+def test_a_full_queue_refuses_a_photo_before_its_body_comes(
+    picture: Callable[[int], bytes],
+) -> None:
+    networks = OneNetwork()
+    settings = Settings(device="cpu", queue_size=1, inference_threads=1)
+    with running(settings, networks) as server, ThreadPoolExecutor(1) as pool:
+        networks.network.open.set()
+        until(lambda: server.engine.not_ready is None)
+        networks.network.open.clear()
+        first = pool.submit(server.client.post, "/v1/analyses", files={"image": picture(1)})
+        until(lambda: server.engine.admitted)
+        photo = picture(2)
+        head = f"POST /v1/analyses HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(photo)}\r\n"
+        with socket.create_connection(server.address, timeout=60) as waiting:
+            waiting.sendall(f"{head}Content-Type: image/png\r\n\r\n".encode())
+            answer = waiting.recv(65536).decode()
+            assert answer.startswith("HTTP/1.1 429")
+            assert "retry-after: " in answer.lower()
+            networks.network.open.set()
+            assert first.result().status_code == 201
+            # The connection is still good once the body that nobody wanted has come.
+            waiting.sendall(photo + f"{head}Content-Type: image/png\r\n\r\n".encode() + photo)
+            assert waiting.recv(20).startswith(b"HTTP/1.1 201")
+
+
 @pytest.mark.parametrize("field", ["text", "model", "other"])
 def test_fields_are_small(site: Running, field: str) -> None:
     words = " ".join(f"w{number}" for number in range(1_000_000))

@@ -146,6 +146,7 @@ async def analyse(
     The same photo or sentence and model give the same id, and while the analysis is kept it is not
     computed again.
     """
+    engine.check_room()
     async with upload.read(request, engine.uploads, engine.settings.max_upload_bytes) as sent:
         search = Search(beams, no_repeat_ngram)
         chosen, search = sent.with_query(request.query_params, model, search)
