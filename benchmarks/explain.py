@@ -97,8 +97,9 @@ def main() -> None:
 
         rows = []
         for _ in range(ROUNDS):
-            one, many = (tuple(cpu_of(c) for c in commands(n)) for n in (1, PHOTOS))
-            rows.append((*one, *many, *((m - o) / (PHOTOS - 1) for m, o in zip(many, one))))
+            one, many = ([cpu_of(c) for c in commands(n)] for n in (1, PHOTOS))
+            more = [(m - o) / (PHOTOS - 1) for m, o in zip(many, one, strict=True)]
+            rows.append((*one, *many, *more))
     names = ("1 photo", f"{PHOTOS} photos", "each more photo")
     lines = []
     for index, name in enumerate(names):
