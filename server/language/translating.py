@@ -148,11 +148,11 @@ class Catalogue:
 @cache
 def catalogue(language: str) -> Catalogue:
     """The catalogue of a language other than English."""
-    read = {
-        name: json.loads((HERE / f"{language}{name}.json").read_text("utf-8"))
-        for name in ("", "_names")
-    }
-    return Catalogue(read[""], read["_names"])
+    rows, names, imagenet = (
+        json.loads((HERE / f"{language}{name}.json").read_text("utf-8"))
+        for name in ("", "_names", "_imagenet")
+    )
+    return Catalogue(rows, {**imagenet, **names})
 
 
 def translated(text: str, language: str) -> str:

@@ -7,6 +7,6 @@ ATTENTION = SiteKind(
     name="attention",
     title="Attention",
     claim="attention",
-    views=("attention", "projections", "steps", "stream"),
+    views=("attention", "projections", "steps", "stream", "block"),
     leading=leading,
 )
