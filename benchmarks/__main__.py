@@ -16,6 +16,7 @@ BENCHMARKS = {
     "request": "from a request to its answer",
     "serving": "photos a second, beside a plain FastAPI application",
     "overload": "four times the photos that it can answer, and greedy neighbours",
+    "explain": "`fovea explain` over 50 photos, beside a bare loop",
     "batches": "200 photos by one call, beside closed loops; what keeping photos costs",
     "cluster": "two replicas on Ray over one, and four times too many photos (needs Ray)",
     "tiers": "one tier or two on Ray (needs Ray)",

@@ -27,6 +27,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
 import torch
 
 from benchmarks.request import MODEL, photos
@@ -163,18 +164,18 @@ def limits(files: list[bytes]) -> tuple[Callable[[], object], Callable[[], objec
     return bare, whole
 
 
-def answering(loaded: LoadedModel) -> Callable[[Photo], str]:
+def answering(loaded: LoadedModel) -> Callable[[Photo], bytes]:
     """What looks at a decoded photo as the server does and makes the same answer, without HTTP."""
     learned = dict[str, Any]()
 
-    def answer(photo: Photo) -> str:
+    def answer(photo: Photo) -> bytes:
         inputs, geometry = to_input(photo, loaded.spec)
         logits, traces = run(loaded.module, inputs, loaded.layouts)
         outcome = Outcome(logits[0], traces[0], 0.0, 0.0, 1)
         kept = conclude("0" * 20, photo, loaded, geometry, outcome, {})
         if not learned:
             learned["of"] = learn_of(kept, loaded, inputs)
-        return schemas.analysis(kept, subject_of(kept, learned["of"])).model_dump_json()
+        return orjson.dumps(schemas.analysis(kept, subject_of(kept, learned["of"])))
 
     return answer
 

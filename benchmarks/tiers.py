@@ -61,7 +61,7 @@ class Network:
         catalog = Catalog(Path(os.environ.get("FOVEA_WEIGHTS_DIR", ".")))
         self._answer = answering(catalog.load(MODEL))
 
-    def answer(self, photo: Any) -> str:
+    def answer(self, photo: Any) -> bytes:
         """photo: as `decode` gives it."""
         return self._answer(photo)
 
@@ -78,7 +78,7 @@ class Whole:
         body = await request.body()
         return Response(await asyncio.to_thread(self._look, body), 201)
 
-    def _look(self, body: bytes) -> str:
+    def _look(self, body: bytes) -> bytes:
         from fovea.server.intake.imaging import decode
 
         return self.network.answer(decode(body, 1 << 26))
@@ -90,7 +90,7 @@ class Looker:
     def __init__(self) -> None:
         self.network = Network()
 
-    async def look(self, photo: Any) -> str:
+    async def look(self, photo: Any) -> bytes:
         """A photo's answer."""
         return await asyncio.to_thread(self.network.answer, photo)
 
