@@ -28,7 +28,7 @@ MOVES = _named(
 ) | {Tensor.T.__get__, Tensor.mT.__get__}  # type: ignore[attr-defined]
 """What moves entries without changing them: done to the shadow just the same."""
 
-REDUCTIONS = _named(TENSORS, "mean sum amax amin logsumexp var std norm")
+REDUCTIONS = _named(TENSORS, "mean sum amax amin logsumexp var std norm argmax argmin")
 
 SCATTERS = _named(
     TENSORS,

@@ -22,7 +22,8 @@ class Start:
 
     what: produced by · operation: the function · became: the first function that took its result
     and is not followed further, "" if none did · alike: that function was given another tensor of
-    its shape · source: what it was computed from.
+    its shape · source: what it was computed from · multiplied: it was spread over values, which
+    were not summed yet.
     """
 
     what: str
@@ -34,6 +35,7 @@ class Start:
     became: str = ""
     alike: bool = False
     seen: bool = False
+    multiplied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class Origin:
     "weights", whose size is −1, may weigh values: scores of queries and keys, or what an
     exponential gave, with what was made of them entry by entry. Whether they are a distribution is
     told by their values.
-    "nested" is a nested tensor made of a padded one, of `size` tokens.
+    "nested" is a nested tensor made of a padded one, of `size` tokens. "row" is what a linear layer
+    made of few numbers for each token or place; "choice" numbers the best key of each query.
     """
 
     produced_by: Literal[
@@ -63,6 +66,8 @@ class Origin:
         "strip",
         "strips",
         "map",
+        "row",
+        "choice",
     ]
     size: int = 0
     stride: int = 0

@@ -24,7 +24,8 @@ class Factor:
     broadcast: something with fewer entries is in it, a mean over all places say; so each of its
     values is decided by more than one entry of the map. normaliser: one over a deviation or a
     norm; a map times that is normalised, not gated. argument: what its activation was given. parts:
-    the two of which it is the product, where it is larger than either.
+    the two of which it is the product, where it is larger than either. each_row: a linear layer
+    made it of the last axis, so that it belongs to tokens, or to places where channels are last.
     """
 
     low: float = -math.inf
@@ -33,6 +34,7 @@ class Factor:
     normaliser: bool = False
     argument: weakref.ref[Tensor] | None = None
     parts: tuple[Tensor, ...] = ()
+    each_row: bool = False
 
     @property
     def bounded(self) -> bool:
