@@ -29,9 +29,8 @@ def _network(module: str, name: str, settings: dict[str, Any]) -> nn.Module:
     return kind(**settings)
 
 
-def _build(
-    module: str, name: str, settings: dict[str, Any], *inputs: Any
-) -> tuple[nn.Module, tuple[Any, ...]]:
+def _build(row: str, settings: dict[str, Any], *inputs: Any) -> tuple[nn.Module, tuple[Any, ...]]:
+    module, _, name = row.partition(" ")
     return _network(module, name, settings), inputs or (noise(1, 3, 64, 64),)
 
 
@@ -262,9 +261,9 @@ def _without_none(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 _BUILDERS: dict[str, Builder] = {
-    **{row: partial(_build, *row.split(), _VIT) for row in _SAME},
+    **{row: partial(_build, row, _VIT) for row in _SAME},
     **{
-        row: partial(_build, *row.split(), _without_none(settings), *inputs)
+        row: partial(_build, row, _without_none(settings), *inputs)
         for row, (settings, inputs) in _ROWS.items()
     },
 }
