@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fovea.models.catalog.torchvision_operators import declare_missing_operators
 from fovea.server.language.answers import in_language
 from fovea.server.language.translating import HOLE, catalogue, preferred, translated
 from tests.language.sentences import ROOT, keys_of, sources
@@ -62,6 +63,7 @@ def test_every_name_that_ships_has_its_chinese() -> None:
 
 
 def test_each_class_of_imagenet_has_its_own_chinese() -> None:
+    declare_missing_operators()
     from timm.data import ImageNetInfo
 
     info, names = ImageNetInfo("imagenet-1k"), read("zh_imagenet.json")
@@ -106,7 +108,7 @@ def test_every_sentence_is_found_again_when_it_is_filled_in() -> None:
     [
         (
             "There is no map 'rolout'; valid: rollout, attention. Did you mean rollout?",
-            "没有图 'rolout'；可用：rollout, attention。您是否想说 rollout？",
+            "没有图 'rolout'；可用：rollout, attention。你是否想说 rollout？",
         ),
         (
             "Relevance for “sunflower”: attention through all 6 layers, weighed by its gradient",

@@ -15,7 +15,7 @@ export default {
     own: "The network's own θ",
     "theta-caption": "The window on the picture; its white side is the top of what is read. Blue: the four pixels that output pixel {outRow}, {outColumn} is mixed from.",
     "read-caption": "What is read: {size} × {size} pixels. Row {outRow}, column {outColumn} has the value {value}.",
-    "answer-caption": "What the network says: with its own θ (grey), with yours (dark).",
+    "answer-caption": "What the network says: with its own θ (grey), with yours (bold).",
   },
   steps: {
     localise: "**Localisation network.** A few convolutions look at the whole picture and boil it down to {features} numbers, drawn here.",

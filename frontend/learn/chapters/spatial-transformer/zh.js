@@ -15,7 +15,7 @@ export default {
     own: "网络自己的 θ",
     "theta-caption": "图上的窗口，白边是读出图像的上沿。蓝色：输出像素（{outRow}，{outColumn}）由这四个像素混合而成。",
     "read-caption": "读出的图像：{size} × {size} 像素。第 {outRow} 行第 {outColumn} 列的值是 {value}。",
-    "answer-caption": "网络的回答：灰色用它自己的 θ，深色用你的 θ。",
+    "answer-caption": "网络的回答：灰色用它自己的 θ，醒目的是你的 θ。",
   },
   steps: {
     localise: "**定位网络。** 几层卷积看过整幅图，归纳成 {features} 个数，画在下面。",
