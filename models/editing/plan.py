@@ -10,20 +10,10 @@ from typing import Any
 from torch import Tensor
 
 from fovea.models.edits import EDITS, Edit, RefusedEdit
-from fovea.models.kinds.attention import planning as attention
-from fovea.models.kinds.gate import edit as gate
-from fovea.models.kinds.strip import edit as strip
-from fovea.models.kinds.warp import edit as warp
+from fovea.models.kinds.registry import SITE_KINDS
 from fovea.models.places.layout import Layouts
 from fovea.models.records import Site, Trace, UnknownSite
 from fovea.models.tracing.editing import Key
-
-ON = {
-    **dict.fromkeys(attention.KINDS, "attention"),
-    **dict.fromkeys((*gate.KINDS, *strip.KINDS), "gate"),
-    **dict.fromkeys(warp.KINDS, "warp"),
-}
-"""The kinds of sites in the words of edits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +82,7 @@ def _site(edit: Edit, trace: Trace) -> Site:
     except UnknownSite as error:
         known = ", ".join(error.known) or "none"
         raise RefusedEdit(f"There is no site {edit.site[:50]!r}.", f"Valid: {known}.") from error
-    rule, on = EDITS[edit.edit], ON.get(site.kind)
+    rule, on = EDITS[edit.edit], SITE_KINDS[site.kind].edited_as
     if on not in rule.on and "photo" not in rule.on:
         fitting = ", ".join(name for name, one in EDITS.items() if on in one.on) or "none yet"
         raise RefusedEdit(
@@ -130,12 +120,9 @@ def _from_here_on(site: Site, trace: Trace) -> list[Site]:
 def _change(
     edits: Sequence[Edit], site: Site, photos: int, arrange: Callable[[Tensor], Tensor] | None
 ) -> Any:
-    on = ON[site.kind]
-    if on == "attention":
-        return attention.planned(edits, site, photos, arrange)
-    if site.kind in strip.KINDS:
-        return strip.planned(edits, site)
-    return gate.planned(edits, site) if on == "gate" else warp.planned(edits)
+    planned = SITE_KINDS[site.kind].planned
+    assert planned is not None
+    return planned(edits, site, photos, arrange)
 
 
 def _arrange(layouts: Layouts | None, number: int) -> Callable[[Tensor], Tensor] | None:
