@@ -23,15 +23,16 @@ from fovea.server.answers.long_work import begin
 from fovea.server.engine.batches import Batches
 from fovea.server.engine.engine import Engine
 from fovea.server.engine.job_store import JobStore
-from fovea.server.engine.jobs import Job, Kind
+from fovea.server.engine.jobs import Job
 from fovea.server.engine.recall import Recall
 from fovea.server.http import contract, pages
 from fovea.server.http.answering import in_thread, tagged
-from fovea.server.http.context import Context, problem_response
+from fovea.server.http.context import Context
 from fovea.server.http.forwarded import Forwarded
 from fovea.server.http.language import Language
 from fovea.server.http.limits import BodyLimits
 from fovea.server.http.metrics import Metrics
+from fovea.server.http.problem_details import problem_response
 from fovea.server.http.routes import (
     analyses,
     batches,
@@ -44,7 +45,7 @@ from fovea.server.http.routes import (
     sweeps,
     what_if,
 )
-from fovea.server.http.security import MAKER_HEADER, Security, Trust, security_headers
+from fovea.server.http.security import Security, Trust, cross_origin, security_headers
 from fovea.server.settings import Settings, load
 from fovea.server.storage.archive import open_archive
 
@@ -92,8 +93,11 @@ def create_app(settings: Settings | None = None, catalog: Catalog | None = None)
         app.state.batches = Batches(engine, recall)
         engine.results.form = kept_results.FORM
 
-        async def again(kind: Kind, analysis: str, said: Mapping[str, Any], id: str) -> Job:
-            return await begin(engine, kind, await recall.get(analysis), said, id)
+        async def again(told: Mapping[str, Any]) -> Job:
+            if told["kind"] == "batch":
+                return await app.state.batches.again(told)  # type: ignore[no-any-return]
+            analysis = await recall.get(told["analysis"])
+            return await begin(engine, told["kind"], analysis, told["asked"], told["id"])
 
         app.state.jobs = kept_jobs = JobStore(engine.shelf.jobs, archive, again)
         kept = (archive.keep_sweeping(), kept_jobs.keep_telling()) if archive else ()
@@ -131,13 +135,7 @@ def create_app(settings: Settings | None = None, catalog: Catalog | None = None)
     app.add_middleware(Security, trust=Trust.of(settings))
     app.add_middleware(Context, metrics=metrics, headers=security_headers(settings.frame_ancestors))
     if settings.allowed_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.allowed_origins,
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "If-None-Match", MAKER_HEADER],
-            expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID", MAKER_HEADER],
-        )
+        app.add_middleware(CORSMiddleware, **cross_origin(settings))
     app.add_middleware(
         BodyLimits,
         max_bytes=settings.max_upload_bytes,

@@ -16,9 +16,10 @@ REQUESTS_A_PLACE = 8
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Cluster options. fewest, most: number of replicas; Ray adds replicas while they average more
-    than `busy` concurrent requests. cores, gpus: per replica. waiting: requests that Ray queues;
-    beyond that it answers 429.
+    """Cluster options. fewest, most: number of replicas. Ray adds one after they have averaged more
+    than `busy` requests, running or queued, for `grow_after_s`, and removes one after they have had
+    fewer for `shrink_after_s`. cores, gpus: per replica; 0.5 for two on one GPU. waiting: requests
+    that each proxy of Ray queues; beyond that it answers 429.
     """
 
     fewest: int = 1
@@ -27,6 +28,8 @@ class Options:
     cores: float = 1.0
     gpus: float = 0.0
     waiting: int = 256
+    grow_after_s: float = 10.0
+    shrink_after_s: float = 600.0
 
     @classmethod
     def of(cls, said: dict[str, Any]) -> Options:

@@ -4,7 +4,7 @@ Replicas share the photo store, and with it ids, jobs and results, so any replic
 request and recompute what it lacks. Requests about one analysis go to the same replica while it is
 alive (routing.py), so recomputing is rare. Ray manages the processes: starting and replacing them,
 autoscaling (`autoscaling_config`), and rejecting overload (`max_queued_requests`), in addition to
-each replica's own limits.
+each replica's own limits. Errors of Ray itself become problem details (proxy.py).
 
 A config file names `fovea.server.cluster.ray_serve:application` and gives Options as `args`;
 settings then come from the environment of the replicas (`runtime_env`).
@@ -18,6 +18,7 @@ from ray import serve
 from ray.serve.config import AutoscalingConfig, BackpressureConfig, RequestRouterConfig
 from starlette.types import ASGIApp
 
+from fovea.server.cluster import proxy
 from fovea.server.cluster.options import (
     APPLICATION,
     REQUESTS_A_PLACE,
@@ -52,6 +53,10 @@ def bound(settings: Settings, options: Options) -> serve.Application:
         min_replicas=options.fewest,
         max_replicas=options.most,
         target_ongoing_requests=options.busy,
+        upscale_delay_s=options.grow_after_s,
+        downscale_delay_s=options.shrink_after_s,
+        # The mean is of no longer than what is waited for.
+        look_back_period_s=max(1.0, min(30.0, options.grow_after_s)),
     )
     deployment = serve.deployment(
         replica,
@@ -71,15 +76,17 @@ def bound(settings: Settings, options: Options) -> serve.Application:
     return deployment.bind()
 
 
-def start(settings: Settings, options: Options, address: str | None = None) -> None:
+def start(settings: Settings, options: Options, address: str | None = None, **mine: Any) -> None:
     """Joins the cluster at an address, or starts one on this machine, and serves from it; returns
-    when the first replicas are up.
+    when the first replicas are up. mine: passed to `ray.init` if it starts one.
     """
     import ray
 
-    if not ray.is_initialized():
-        mine: dict[str, Any] = {} if address else {"include_dashboard": False}
-        ray.init(address=address, log_to_driver=False, **mine)
+    # For the proxies, which inherit it from the program that starts Serve.
+    environment = {"env_vars": dict([proxy.CALLBACK])}
+    if address is None:
+        mine = {"include_dashboard": False, **mine}
+    ray.init(address=address, log_to_driver=False, runtime_env=environment, **mine)
     serve.start(http_options={"host": settings.host, "port": settings.port})
     deploy(settings, options)
 

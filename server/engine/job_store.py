@@ -1,12 +1,14 @@
-"""Jobs as every instance sees them: from memory, or from what their instance last told the archive.
+"""Jobs as every instance sees them: from memory, or from the archive, where their instance writes.
 
-    jobs/<id>/job.json       what it is and how far, written every second while it is done
-    jobs/<id>/cancel         empty: somebody wants it ended
-    jobs/<id>/claims/<n>     empty: who wrote it begins the job for the n-th time
+    jobs/<id>/job.json       kind, progress and result, written every second while it runs
+    jobs/<id>/cancel         empty: a request to cancel it
+    jobs/<id>/claims/<n>     empty: whoever creates it starts the job for the n-th time
+    jobs/<id>/photos/<n>     of a batch: photos that are still pending (batches.py)
 
-An instance that stops, or is killed, tells nothing any more. Another one, or the same after its
-start, then begins a sweep or a measurement again from what was asked, and says of anything else
-that it was interrupted. Without an archive a job is known to its own process only.
+An instance that stops or is killed no longer writes. Another one, or the same after a restart, then
+restarts its sweeps and measurements from the original request and continues its batches. A batch
+whose upload was not complete is reported as interrupted. Without an archive only the process that
+runs a job knows of it.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from contextlib import suppress
 from time import time
 from typing import Any
 
-from fovea.server.engine.jobs import Job, Jobs, Kind, Meter
+from fovea.server.engine.jobs import Job, Jobs, Meter
 from fovea.server.problems import (
     JobCancelled,
     JobInterrupted,
@@ -44,8 +46,8 @@ FOLLOW_S = 0.5
 MOST_BEGINS = 3
 """A job that has crashed its server this many times is not restarted."""
 
-Again = Callable[[Kind, str, Mapping[str, Any], str], Awaitable[Job]]
-"""Restarts a job: (kind, analysis, request, id); raises a Problem."""
+Again = Callable[[Mapping[str, Any]], Awaitable[Job]]
+"""Restarts a job, under its id, from its last stored state; raises a Problem."""
 
 
 class JobStore:
@@ -65,6 +67,8 @@ class JobStore:
         data = self._to_json(job)
         await self._archive.run(self._archive.files.write, f"jobs/{job.id}/job.json", data)
         self._told[job.id] = data
+        if job.kind == "batch" and not (job.active or job.interrupted):
+            await self._archive.run(self._archive.files.delete, f"jobs/{job.id}/photos")
 
     async def get(self, id: str) -> Job:
         """The job; raises UnknownJob."""
@@ -171,7 +175,7 @@ class JobStore:
             problem = JobCancelled(f"The {told['kind']} of {told['model']} was cancelled.")
         elif told["asked"] is not None and begins <= MOST_BEGINS:
             try:
-                job = await self._again(told["kind"], told["analysis"], told["asked"], id)
+                job = await self._again(told)
                 job.begins = begins
                 await self.publish(job)
                 return json.loads(self._to_json(job))  # type: ignore[no-any-return]
@@ -184,6 +188,7 @@ class JobStore:
         ended = {**told, "state": state, "problem": problem_to_json(problem), "begins": begins}
         data = json.dumps(ended).encode()
         await archive.run(archive.files.write, f"jobs/{id}/job.json", data)
+        await archive.run(archive.files.delete, f"jobs/{id}/photos")
         return ended
 
     async def _read(self, id: str) -> dict[str, Any] | None:

@@ -11,17 +11,15 @@ import re
 from collections.abc import Mapping
 from time import perf_counter
 
-import orjson
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fovea.server.answers.refusals import problem_of
 from fovea.server.engine.turns import CLIENT
 from fovea.server.http.metrics import Metrics
+from fovea.server.http.problem_details import problem_response
 from fovea.server.problems import Internal, Problem
-from fovea.server.wire.addresses import address
 
 log = logging.getLogger("fovea.requests")
 access = logging.getLogger("fovea.access")
@@ -84,20 +82,6 @@ class Context:
                     "ms": round(1000 * seconds, 1),
                 },
             )  # fmt: skip
-
-
-def problem_response(problem: Problem, scope: Scope) -> Response:
-    """The problem as RFC 9457 problem details."""
-    body = problem.body(address(scope["path"]), scope["state"]["request_id"])
-    body["type"] = address(body["type"])
-    if "job" in body:
-        body["job"] = address(body["job"])
-    return Response(
-        orjson.dumps(body, default=str),
-        status_code=problem.status,
-        media_type="application/problem+json",
-        headers={"Cache-Control": "no-store", **problem.headers},
-    )
 
 
 def _request_id(scope: Scope) -> str:

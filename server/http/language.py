@@ -13,7 +13,6 @@ import orjson
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fovea.server.engine import pools
 from fovea.server.language.answers import in_language
 from fovea.server.language.translating import ENGLISH, LANGUAGES, preferred
 
@@ -124,6 +123,8 @@ class _Answer:
         whole = b"".join(self.body)
         headers = MutableHeaders(scope=self.start)
         if len(whole) > SMALL:
+            from fovea.server.engine import pools  # Here, as Ray's proxies have no torch.
+
             whole = await pools.run(pools.ANSWERS, _translate, whole, self.language)
         else:
             whole = _translate(whole, self.language)

@@ -19,6 +19,7 @@ import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers
@@ -31,6 +32,16 @@ from fovea.server.http.rates import Rates
 from fovea.server.problems import CrossSite, ForeignHost, NotYours, RateLimited, Unauthorised
 from fovea.server.settings import Settings
 from fovea.server.wire.addresses import address
+
+
+def cross_origin(settings: Settings) -> dict[str, Any]:
+    """What Starlette's CORSMiddleware is told of FOVEA_ALLOWED_ORIGINS."""
+    return {
+        "allow_origins": settings.allowed_origins,
+        "allow_methods": ["GET", "POST", "DELETE"],
+        "allow_headers": ["Authorization", "Content-Type", "If-None-Match", MAKER_HEADER],
+        "expose_headers": ["ETag", "Location", "Retry-After", "X-Request-ID", MAKER_HEADER],
+    }
 
 
 def security_headers(frame_ancestors: tuple[str, ...]) -> dict[str, str]:

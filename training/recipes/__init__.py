@@ -14,7 +14,7 @@ RECIPES: dict[str, Recipe] = {
 
 
 class UnknownRecipe(ValueError):
-    """No recipe is called so; the message names close ones and lists all."""
+    """An unknown recipe name; the message suggests close names and lists all."""
 
     def __init__(self, name: str) -> None:
         close = get_close_matches(name, RECIPES, n=1)
@@ -23,7 +23,7 @@ class UnknownRecipe(ValueError):
 
 
 def recipe_for(name: str) -> Recipe:
-    """The recipe of the checkpoint called name; raises UnknownRecipe."""
+    """The recipe of a checkpoint; raises UnknownRecipe."""
     if name not in RECIPES:
         raise UnknownRecipe(name)
     return RECIPES[name]

@@ -120,7 +120,7 @@ async def send_batch(
         if batch is None:
             batch = await batches.begin(await engine.default_model(), maker, share)
         _add(batches, batch, waiting)
-        batches.close(batch)
+        await batches.close(batch)
     except BaseException as error:
         if batch is not None:
             await batches.refuse(batch)
