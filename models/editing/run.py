@@ -143,6 +143,10 @@ def edit(module: nn.Module, *edits: Edit) -> Iterator[Edited]:
                 "was prepared.",
                 "fovea.hide_cells gives the photo to prepare.",
             )
+        if one.edit == "words":
+            raise RefusedEdit(
+                "Which words a network reads is decided by who calls it.", "Call it with them."
+            )
     parts = parts_of(module)
     plan = Plan(module, module_paths(parts), {})
     sums = _Sums({}, ())

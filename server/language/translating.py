@@ -153,7 +153,8 @@ def catalogue(language: str) -> Catalogue:
     own = [folder / f"{language}.json" for folder in folders()]
     paths = [HERE / f"{language}.json", *(path for path in own if path.is_file())]
     rows = {key: value for path in paths for key, value in read(path).items()}
-    return Catalogue(rows, read(HERE / f"{language}_names.json"))
+    names, imagenet = (read(HERE / f"{language}_{name}.json") for name in ("names", "imagenet"))
+    return Catalogue(rows, {**imagenet, **names})
 
 
 def read(path: Path) -> dict[str, str]:

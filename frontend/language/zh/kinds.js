@@ -43,6 +43,7 @@ export default {
   "{cells} of the photo hidden": "照片的{cells}被遮住",
   "positions left out": "去掉位置编码",
   "positions shuffled": "打乱位置编码",
+  "reads “{text}”": "读入“{text}”",
   "This gate": "本门控",
   "one cell per gate; bar: how much it varies": "每个门控一格；条高：其变化幅度",
   "spread of the gate": "门控的变化幅度",
