@@ -25,15 +25,18 @@ help: ## List the targets
 serve: $(RUNTIME) ## Start the product (http://127.0.0.1:8000 unless FOVEA_HOST, FOVEA_PORT say otherwise)
 	@exec $(BIN)/fovea serve
 
+# As many tests at once as there are cores, four at most: each worker may hold a server and a browser.
+# A file stays with one worker and folders in their order, so that what a folder shares starts once.
+AT_ONCE := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 test: $(DEV) browser ## Run every test: Python, JavaScript and the page in a real browser
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(AT_ONCE) $(ARGS)
 
 # Where FOVEA_WEIGHTS_DIR and FOVEA_DATA_DIR do not name them, they may lie beside the checkout.
 beside = $(if $(wildcard ../shared/$(1)),$(abspath ../shared/$(1)))
 test-real: export FOVEA_WEIGHTS_DIR := $(or $(FOVEA_WEIGHTS_DIR),$(call beside,weights))
 test-real: export FOVEA_DATA_DIR := $(or $(FOVEA_DATA_DIR),$(call beside,data))
 test-real: $(DEV) browser ## Run the tests that need the ImageNet ViT of FOVEA_WEIGHTS_DIR, and no others
-	$(BIN)/python -m pytest -m real $(ARGS)
+	$(BIN)/python -m pytest $(AT_ONCE) -m real $(ARGS)
 
 test-apart: apart ## Run the tests that need Ray, a bucket server or a client generator
 	$(APART)/bin/python -m pytest tests/server/cluster tests/server/storage/test_s3.py tests/client/test_generated.py $(ARGS)
