@@ -20,7 +20,7 @@ Leading = Callable[[Sequence[Called], Sequence[Any]], list[Called]]
 """Finds what led to a site, from earlier calls and the arguments of the call that made it."""
 
 
-Planner = Callable[[Sequence[Edit], Site, int, Callable[[Tensor], Tensor] | None], Any]
+Planner = Callable[[Sequence[Edit], Site, Callable[[Tensor], Tensor] | None], Any]
 """Plans edits of one site; raises RefusedEdit."""
 
 
@@ -58,8 +58,8 @@ class SiteKind:
     steps can be shown one at a time, or None · shown: what is drawn, None if that requires a query
     · features: the map before it, (batch, channel, row, column), or None · facts: additional fields
     in the list of sites · edited_as: the word for it in edits, empty if it takes none · planned:
-    the changes that edits make at a site, given the batch size and how to reorder heads and windows
-    · channel_factors: whether edits can name its channels.
+    the changes that edits make at a site, given how to reorder heads and windows · channel_factors:
+    whether edits can name its channels.
     """
 
     name: str

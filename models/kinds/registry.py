@@ -25,14 +25,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fovea.models.kinds import axes, constant, declared, following, products
-from fovea.models.kinds.attention import fused
+from fovea.models.kinds import axes, constant, declared, following, leaving, products
+from fovea.models.kinds.attention import choosing, fused
 from fovea.models.kinds.attention import signature as attention
 from fovea.models.kinds.attention.kernels import OPERATORS, Adapter, name_of
 from fovea.models.kinds.gate import arithmetic
 from fovea.models.kinds.kind import SiteKind
 from fovea.models.kinds.product import Recogniser
 from fovea.models.kinds.spellings import Handler, Handlers, spellings
+from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.recording import Watch
 
 SITE_KINDS: dict[str, SiteKind] = {
@@ -69,12 +70,25 @@ def on_linear(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     )
     if layer and weight.shape[0] > 1:
         attention.note_memory(watch, args[0])
-    return (_on_layer if layer else attention.on_product)(watch, func, args, kwargs)
+    result = (_on_layer if layer else attention.on_product)(watch, func, args, kwargs)
+    few = layer and weight.shape[0] <= FEW and weight.shape[0] < weight.shape[1]
+    if few and result.ndim > 2 and watch.recording.origins.get(result) is None:
+        watch.recording.origins.set(result, Origin("row"))
+    return result
 
+
+FEW = 16
+"""A layer that makes at most so many numbers of each token may make gates for its heads."""
 
 STARTS: Handlers = {
     **{call: handler for own in declared("starts", "STARTS") for call, handler in own.items()},
     # Shared by several kinds.
+    F.linear: on_linear,
+    **dict.fromkeys(spellings("numpy __array__ __dlpack__ data_ptr"), leaving.on_leaving),
+    **dict.fromkeys(
+        spellings("gt ge lt le __gt__ __ge__ __lt__ __le__ greater greater_equal less less_equal"),
+        arithmetic.on_threshold,
+    ),
     **dict.fromkeys(
         spellings("exp exp_"), attention.exponential(arithmetic.activation(0, math.inf))
     ),
@@ -105,6 +119,12 @@ STARTS: Handlers = {
 """
 
 FOLLOWS: Handlers = {
+    **dict.fromkeys(spellings("argmax argmin max min topk"), choosing.on_best),
+    **dict.fromkeys(
+        spellings("gather take_along_dim index_select"), choosing.on_taking(attention.plainly)
+    ),
+    **dict.fromkeys([F.one_hot, *spellings("scatter scatter_")], choosing.on_marking),
+    **dict.fromkeys(spellings("lerp lerp_ where"), products.on_blend),
     **dict.fromkeys(
         spellings("div div_ divide true_divide __truediv__ __itruediv__"),
         products.on_division(RECOGNISERS),
@@ -113,8 +133,8 @@ FOLLOWS: Handlers = {
     **dict.fromkeys(
         [*spellings(_VIEWS), F.dropout, F.interpolate, F.upsample, *_PROPERTIES], following.on_view
     ),
+    Tensor.__getitem__: choosing.on_taking(following.on_view),
     **dict.fromkeys(spellings("unbind chunk split"), following.on_unbind),
-    F.linear: on_linear,
     **dict.fromkeys(
         spellings(
             "add add_ __add__ __radd__ __iadd__ sub sub_ subtract __sub__ __isub__ __rsub__ rsub"
