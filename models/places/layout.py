@@ -224,7 +224,7 @@ def layouts_of(followed: Followed) -> Layouts:
 
 
 def with_words_of(place: Placement | None, known: Placement | None) -> Placement | None:
-    """`place` with the words of `known`: a sentence has no cells, and none of its tokens is drawn."""
+    """`place` with the words of `known`: a sentence has no cells, so none of it is drawn."""
     words = None if known is None else known.layout
     if place is None or words is None or not (words.query_words or words.key_words):
         return place
