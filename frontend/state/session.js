@@ -82,7 +82,7 @@ export function createSession(store) {
       edits: edited ? edits : [],
       edited,
       unedited: edited ? unedited : false,
-      past: [],
+      past: linked && !store.get().base ? store.get().past : [], // carried over from another language
       brush: null,
       editing: null,
       editProblem: refused ? { group: "list", problem: asked } : null,
