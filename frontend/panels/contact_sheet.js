@@ -61,7 +61,7 @@ export function mountContactSheet(root, { store, session }) {
     gather();
   });
   store.on(["direction", "word"], () => !section.hidden && gather());
-  store.on(["tables", "colormap", "clip"], () => !section.hidden && draw());
+  store.on(["tables", "colormap", "scale"], () => !section.hidden && draw());
 
   /** @param {State} state */
   const sitesOf = ({ analysisData: analysis }) => analysis?.sites.filter((site) => drawable(site) && !isWordMatrix(site)) ?? [];
