@@ -32,5 +32,17 @@ export default {
   "all heads of this layer": "本层所有头",
   "all heads of all layers": "所有层的所有头",
   "{scale}, square root: the middle colour is {value}": "{scale}，平方根：中间的颜色为 {value}",
-  "{scale}, logarithmic: the middle colour is {value}": "{scale}，对数：中间的颜色为 {value}"
+  "{scale}, logarithmic: the middle colour is {value}": "{scale}，对数：中间的颜色为 {value}",
+  "Save as a figure": "另存为图",
+  "Opens the print dialog, on a page of the figure's size: save it there as PDF": "打开打印对话框，页面大小与图相同：可在其中另存为 PDF",
+  "Legend and sentence are part of each; in SVG, PDF and HTML as text. PDF opens the print dialog, on a page of the figure's size: save it there.": "每种都带图例和说明；在 SVG、PDF 和 HTML 中为文字。PDF 会打开打印对话框，页面大小与图相同：请在其中保存。",
+  "The numbers: rows from above, columns from the left": "数值：行自上而下，列自左而右",
+  "Compared: {what}. {model}.": "比较：{what}。{model}。",
+  "layer {n}": "层 {n}",
+  "head {n}": "头 {n}",
+  "asked by {places}": "由{places}查询",
+  "asked by the class token or the middle patch": "由类别词元或中间的图块查询",
+  "Every head of every layer, {asked}; {scale}. {model}.": "每层的每个头，{asked}；{scale}。{model}。",
+  "one scale for all": "统一标度",
+  "each head in its own scale": "各头自己的标度"
 }
