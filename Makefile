@@ -3,12 +3,14 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-real lint format bench coverage evidence train screenshots lock browser clean soak fuzz docker-test test-apart
+.PHONY: help serve test test-real lint format bench coverage evidence train screenshots lock browser clean soak fuzz docker-test apart test-apart
 
 VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
+APART := build/apart
+APART_READY := $(APART)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # The first interpreter that is new enough: python3 itself, else a newer one beside it.
@@ -33,15 +35,8 @@ test-real: export FOVEA_DATA_DIR := $(or $(FOVEA_DATA_DIR),$(call beside,data))
 test-real: $(DEV) browser ## Run the tests that need the ImageNet ViT of FOVEA_WEIGHTS_DIR, and no others
 	$(BIN)/python -m pytest -m real $(ARGS)
 
-# Their packages want others in versions that the locks do not have, or are too heavy for every run.
-APART := build/apart
-test-apart: $(DEV) ## Run the tests that need Ray, a bucket server or a client generator
-	test -d $(APART) || $(BIN)/python -m venv --without-pip $(APART)
-	$(BIN)/python -c "import sysconfig, pathlib; ours = sysconfig.get_path('purelib'); \
-	  there = next(pathlib.Path('$(APART)/lib').glob('*/site-packages')); \
-	  (there / 'zz-shared.pth').write_text(f'{ours}\nimport site; site.addsitedir({ours!r})\n')"
-	$(BIN)/python -m pip --python $(APART)/bin/python install --quiet 'ray[serve]>=2.60' s3fs 'moto[s3]' flask flask-cors openapi-python-client
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(APART)/bin/python -m pytest tests/server/cluster tests/server/storage/test_s3.py tests/client/test_generated.py $(ARGS)
+test-apart: apart ## Run the tests that need Ray, a bucket server or a client generator
+	$(APART)/bin/python -m pytest tests/server/cluster tests/server/storage/test_s3.py tests/client/test_generated.py $(ARGS)
 
 lint: $(DEV) ## Check style, formatting and types
 	$(BIN)/ruff check
@@ -130,6 +125,21 @@ $(RUNTIME): requirements.lock pyproject.toml | $(BIN)/python
 $(DEV): requirements-dev.lock $(RUNTIME)
 	@echo "Installing what tests and checks need besides"
 	@$(PIP) -r requirements-dev.lock
+	@touch $@
+
+# Ray and others, over the environment of the tests and not in it: some want older packages than that
+# has, and most people never need them.
+apart: $(APART_READY)
+
+$(APART_READY): requirements-apart.lock $(DEV)
+	@echo "Installing Ray, a bucket server and a client generator, in $(APART)"
+	@rm -rf $(APART) && $(BIN)/python -m venv --without-pip $(APART)
+	@$(BIN)/python -c "import sysconfig, pathlib; beneath = sysconfig.get_path('purelib'); \
+	  there = next(pathlib.Path('$(APART)/lib').glob('*/site-packages')); \
+	  (there / 'zz-beneath.pth').write_text(f'{beneath}\nimport site; site.addsitedir({beneath!r})\n')"
+	@$(PIP) --no-deps --python $(APART)/bin/python -r requirements-apart.lock || { \
+	  echo "requirements-apart.lock cannot be installed here for $$($(BIN)/python --version):" >&2; \
+	  echo "the tests of Ray, of a bucket and of a generated Python client cannot be run." >&2; exit 1; }
 	@touch $@
 
 # What checks the page's JavaScript; the page itself needs none of it.

@@ -1,7 +1,7 @@
-"""A batch of 200 photos by one call against the best closed loop, in one server, in turns.
+"""A batch of 200 photos in one call against the best closed loop, on one server, alternating.
 
-Then one bad photo among 200, and a batch that is cancelled half-way. A second server has a folder
-as its photo store, so that what keeping photos costs is seen beside.
+Then a batch with one bad photo, and one that is cancelled half-way. A second server uses a folder
+as its photo store, to show the cost of keeping photos.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MODEL = "vit"
 
 
 def noise(seed: int) -> bytes:
-    """A JPEG that nobody has sent before."""
+    """A new JPEG of noise."""
     pixels = np.random.default_rng(seed).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).resize((640, 480)).save(buffer, "JPEG")
@@ -36,7 +36,7 @@ def noise(seed: int) -> bytes:
 
 
 def closed_loop(url: str, clients: int, files: Sequence[bytes]) -> float:
-    """Photos a second."""
+    """Photos per second."""
 
     def client(number: int) -> None:
         with Client(url) as fovea:
@@ -50,7 +50,7 @@ def closed_loop(url: str, clients: int, files: Sequence[bytes]) -> float:
 
 
 def batch(url: str, files: Sequence[bytes]) -> float:
-    """Photos a second by one call."""
+    """Photos per second in one call."""
     begun = time.perf_counter()
     with Client(url) as fovea:
         seen = fovea.batch(files, MODEL).wait()
@@ -59,7 +59,7 @@ def batch(url: str, files: Sequence[bytes]) -> float:
 
 
 def main() -> None:
-    """Prints photos a second, and what became of the bad photo and of the cancelled batch."""
+    """Prints photos per second, and the outcome of the bad photo and the cancelled batch."""
     seeds = iter(range(1 << 30))
 
     def fresh() -> list[bytes]:

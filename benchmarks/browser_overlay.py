@@ -2,12 +2,11 @@
 
     python -m benchmarks.browser_overlay [--moves 300] [--model ID] [--sample NAME]
 
-The page computes a row from q and k of the shown site ("projections"), or takes it from the whole
-matrix fetched beforehand ("matrix"). Both are measured on the same moves: from the time stamp of
-the pointer event to the moment the overlay's pixels are finished, which reading one of them back
-waits for. The overlay is drawn by Canvas2D, as the page does where no GPU runs WebGL2, and by
-WebGL2 in software. Only moves that reach another patch count; they come one a frame. "In the page"
-counts from the moment the browser hands the move over.
+The page computes a row from q and k of the shown site ("projections"), or takes it from a
+prefetched matrix ("matrix"). Both are measured on the same moves: from the pointer event's time
+stamp until the overlay's pixels are finished, which reading one of them back waits for. The overlay
+is drawn by Canvas2D, which the page uses without a GPU, and by WebGL2 in software. Only moves to
+another patch count, one per frame. "In the page" counts from the event's delivery.
 """
 
 from __future__ import annotations
@@ -40,7 +39,8 @@ FLAGS = (
     "--no-first-run",
 )
 
-# The overlay is drawn before the sentence is written, so a changed sentence means a drawn overlay.
+# The overlay is drawn before the sentence is written, so a changed sentence implies a drawn
+# overlay.
 MEASURE = """() => {
   const overlay = document.querySelector("#frame .overlay");
   const flat = overlay.getContext("2d");
@@ -72,7 +72,7 @@ FETCHED = """() => performance.getEntriesByType("resource")
 
 @contextmanager
 def serving() -> Iterator[str]:
-    """The address of a Fovea of our own."""
+    """The address of a Fovea server started for the benchmark."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
@@ -95,12 +95,12 @@ def serving() -> Iterator[str]:
 
 
 def measure(browser: Browser, address: str, view: str, moves: int) -> dict[str, float]:
-    """Milliseconds over many moves across the photo, and what was fetched to make them."""
+    """Milliseconds over many moves across the photo, and what was fetched for them."""
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.set_default_timeout(120_000)
     page.goto(f"{address}/?{view}")
     page.locator("#sentence:not(:empty)").wait_for()
-    page.wait_for_timeout(2500)  # the neighbours are prefetched while the page is idle
+    page.wait_for_timeout(2500)  # neighbouring data is prefetched while the page is idle
     page.evaluate(MEASURE)
     box = page.locator("#frame").bounding_box()
     assert box is not None
@@ -125,7 +125,7 @@ def measure(browser: Browser, address: str, view: str, moves: int) -> dict[str, 
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Prints one line for each way, and one JSON line with all."""
+    """Prints one line for each variant, and one JSON line with all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--moves", type=int, default=300)
     parser.add_argument("--model", default=MODEL)

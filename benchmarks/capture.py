@@ -31,7 +31,7 @@ from fovea.models.records import Trace
 
 @dataclass(frozen=True)
 class Case:
-    """A network to measure. Weights are random: they change neither time nor bytes."""
+    """A network to measure. Its weights are random, which affects neither time nor memory."""
 
     title: str
     build: Callable[[], nn.Module]
@@ -67,7 +67,7 @@ CASES = (
 
 
 class Bare(TorchFunctionMode):
-    """Passes calls on."""
+    """A mode that only passes calls through."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -76,7 +76,7 @@ class Bare(TorchFunctionMode):
 
 
 def matrix_bytes(trace: Trace) -> int:
-    """What every attention site's N×N maps would take in float32."""
+    """Bytes of every attention site's N×N maps in float32."""
     shapes = [site.attention.shape for site in trace.sites if site.attends]
     return sum(4 * batch * heads * queries * keys for batch, heads, queries, keys in shapes)
 

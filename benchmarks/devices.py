@@ -1,7 +1,8 @@
-"""A GPU against the CPU: sites, maps and figures of every network that ships, of two servers.
+"""A GPU against the CPU: compares sites, maps and figures of every bundled network from two
+servers.
 
-The CPU's answers are what the tests hold against float64 references; this says how far a GPU's are
-from them, which routes fail there, and what a photo costs. Needs a GPU.
+The tests compare the CPU's answers with float64 references; this measures how far a GPU deviates
+from them, which routes fail there, and the time for a photo. Requires a GPU.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ PHOTOS = {
 }
 FIGURES = ("attention-distance", "entropy", "head-importance", "gate", "attention-matrix")
 SAID = {"sentence", "timings_ms", "request_id", "links", "href", "text", "hovertemplate"}
-"""What tells numbers in words, or is of one answer alone."""
+"""Fields that put numbers into words or are specific to one answer."""
 
 SENTENCE = "the small dog sees three red cats"
 REPEATS = 12
@@ -44,7 +45,7 @@ WEIGHTS = os.environ.get("FOVEA_WEIGHTS_DIR")
 
 
 def routes(analysis: dict[str, Any]) -> Iterator[str]:
-    """What can be asked of the analysis, below its own address."""
+    """The addresses of everything offered for the analysis."""
     for site in analysis["sites"]:
         of = f"sites/{site['id']}"
         match site["kind"]:
@@ -67,12 +68,12 @@ def routes(analysis: dict[str, Any]) -> Iterator[str]:
 
 
 def furthest(one: Any, other: Any) -> float:
-    """The largest difference of numbers at the same place, as a share of the largest in its row.
+    """The largest difference between corresponding numbers, relative to the largest in its row.
 
-    Infinite where the two do not have the same shape, or differ in anything but numbers.
+    Infinite if shapes differ, or anything other than numbers.
     """
     if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
-        if "bdata" in one:  # an array as Plotly writes it
+        if "bdata" in one:  # an array in Plotly's encoding
             return furthest(*(_array(each).tolist() for each in (one, other)))
         return max((furthest(one[key], other[key]) for key in one if key not in SAID), default=0.0)
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
@@ -93,7 +94,7 @@ def _array(written: dict[str, Any]) -> np.ndarray:
 
 
 def ask(client: TestClient, model: str, number: int = 0) -> dict[str, Any]:
-    """An analysis of the network's sample. number: turns one pixel, so that it is a new photo."""
+    """An analysis of the network's sample. number: changes one pixel, so that the photo is new."""
     if model == "text_transformer":
         answer = client.post("/v1/analyses", json={"model": model, "text": SENTENCE})
     else:
@@ -114,7 +115,7 @@ def ask(client: TestClient, model: str, number: int = 0) -> dict[str, Any]:
 
 
 def compare(model: str, gpu: TestClient, cpu: TestClient) -> list[str]:
-    """One row of the table; what differs by more than a hundredth is printed."""
+    """One row of the table; prints differences above one percent."""
     differences, failed, numbers = [], 0, [ask(client, model) for client in (gpu, cpu)]
     differences.append(furthest(numbers[0]["predictions"], numbers[1]["predictions"]))
     for route in routes(numbers[1]):
@@ -156,7 +157,7 @@ def compare(model: str, gpu: TestClient, cpu: TestClient) -> list[str]:
 
 
 def server(device: str) -> TestClient:
-    """A server on the device, asked without a socket."""
+    """A server on the device, called without a socket."""
     settings = load(
         device=device,
         offline=True,

@@ -1,9 +1,9 @@
-"""What an edit costs: peak memory of an edited pass beside a plain one, and a sweep over heads
-beside as many forward passes.
+"""The cost of an edit: peak memory of an edited pass against a plain one, and a head sweep against
+as many forward passes.
 
 Memory: at 1,370 tokens (DINOv2's ViT-S/14 at 518 px), peak resident memory above network, photo and
-what is known of its sites. Time: the CPU time of one thread, taking turns, on a network of ViT-B's
-width and heads with three of its twelve layers; the sweep finds the sites itself.
+known sites. Time: single-thread CPU time, alternating, on a network with ViT-B's width and heads
+and three of its twelve layers; the sweep finds the sites itself.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _built(name: str, **options: Any) -> nn.Module:
 
 
 def contender(asked: Asked) -> Callable[[], object]:
-    """A pass with the edits of this name, their sites known."""
+    """A pass with the named edits and known sites."""
     torch.set_num_threads(1)
     network = _built(NETWORK, img_size=PX, dynamic_img_size=True)
     photo = torch.randn(asked.batch, 3, asked.px, asked.px)
@@ -74,7 +74,7 @@ def contender(asked: Asked) -> Callable[[], object]:
 
 
 def _sweep() -> tuple[int, float]:
-    """(passes, CPU time of a sweep over that of as many plain passes)."""
+    """(passes, CPU time of a sweep relative to as many plain passes)."""
     torch.set_num_threads(1)
     network = _built(SWEPT, depth=LAYERS)
     photo = torch.randn(1, 3, 224, 224)

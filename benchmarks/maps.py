@@ -1,8 +1,8 @@
-"""Every map, at 518 px or another size: Fovea's, a layer and a block at a time, against matrices.
+"""Every map: Fovea's block-wise computation against full matrices, at 518 px or another size.
 
-From the photo to the map, the passes included. Memory: peak resident memory above the network and
-the photo, each contender in a process of its own. Time: the CPU time of one thread, pairs taking
-turns in one process, so that it holds on a busy machine too.
+From the photo to the map, passes included. Memory: peak resident memory above the network and the
+photo, each contender in its own process. Time: single-thread CPU time, alternating in one process,
+so that it is valid on a busy machine too.
 
 `python -m benchmarks.maps` measures all, `python -m benchmarks.maps relevance LeGrad` these, and
 `python -m benchmarks.maps --px 224 relevance` at another size.
@@ -61,7 +61,7 @@ THEIRS: dict[str, Callable[[Hooked, Tensor], Tensor]] = {
 
 
 def network(px: int) -> nn.Module:
-    """ViT-S/14 with 1,000 classes, weights at random: they change neither time nor bytes."""
+    """ViT-S/14 with 1,000 classes and random weights, which affect neither time nor memory."""
     declare_missing_operators()
     import timm
 
@@ -75,7 +75,7 @@ def contender(asked: Asked) -> Callable[[], object]:
     side, _, name = asked.name.partition(" ")
     module, photo = network(asked.px), torch.randn(asked.batch, 3, asked.px, asked.px)
     if side == "fovea":
-        # Worked out once a network, when it is loaded.
+        # Computed once for each network, when it is loaded.
         layouts = survey(module, torch.zeros(1, 3, asked.px, asked.px))
         return lambda: OURS[name](module, photo, layouts)
     hooked = Hooked(module)
@@ -93,7 +93,7 @@ def main(given: Sequence[str] = ()) -> None:
     torch.set_num_threads(1)
     for name in chosen or OURS:
         names = (f"fovea {name}", f"matrices {name}")
-        for one in names:  # code and libraries come into memory
+        for one in names:  # loads code and libraries
             contender(Asked(one, SMALL_PX))()
         pair = [contender(Asked(one, px)) for one in names]
         ours, theirs = take_turns(pair, rounds, warm_up=px <= 400, clock=time.process_time)

@@ -1,7 +1,7 @@
-"""The maps as their papers and tools compute them: every N×N matrix kept, then multiplied out.
+"""The maps as papers and tools usually compute them: all N×N matrices kept, then multiplied.
 
-What `benchmarks/maps.py` and `benchmarks/peers.py` measure Fovea against. Fused attention is off
-and hooks on `attn_drop` keep the matrices, which is the usual recipe for timm's transformers.
+The reference of `benchmarks/maps.py` and `benchmarks/peers.py`. Fused attention is off and hooks on
+`attn_drop` keep the matrices, the usual recipe for timm's transformers.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Hooked:
                 part.register_forward_hook(lambda _, __, out: self.streams.append(out))
 
     def forward(self, photos: Tensor) -> Tensor:
-        """Logits; what an earlier pass kept is let go first."""
+        """Logits; frees what an earlier pass kept."""
         self.matrices.clear()
         self.streams.clear()
         logits: Tensor = self.module(photos)
@@ -105,7 +105,7 @@ def relevance(network: Hooked, photos: Tensor, target: int) -> Tensor:
 
 
 def attention_grad_cam(network: Hooked, photos: Tensor, target: int) -> Tensor:
-    """The last layer's, with the hooks on every layer as the recipes have them."""
+    """The last layer's, with hooks on every layer as in the usual recipes."""
     a, g = network.with_gradients(photos, lambda logits: logits[:, target].sum())[-1]
     weight = g[:, :, 0, 1:].mean(-1, keepdim=True)
     return (weight * a[:, :, 0, 1:]).mean(1).clamp(min=0)

@@ -1,9 +1,9 @@
-"""Peak memory of one contender, in a process of its own, as the operating system counts it.
+"""Peak memory of one contender in its own process, as reported by the operating system.
 
-The process builds the contender, runs it once on a small photo so that code and libraries are in
-memory, and then once in earnest: what is reported is the highest resident memory during that run
-above what was resident before it (network and photo). `peak` is called by the benchmarks; `python
--m benchmarks.memory MODULE CONTENDER PX BATCH` is what it starts.
+The process builds the contender, runs it once on a small photo to load code and libraries, and then
+measures a full run: the highest resident memory above what was resident before it (network and
+photo). `peak` is called by the benchmarks and starts `python -m benchmarks.memory MODULE CONTENDER
+PX BATCH`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 class Asked(NamedTuple):
-    """What a module's `contender` is to build: by its name, for photos of this size."""
+    """What a module's `contender` should build: a name, and the photos' size."""
 
     name: str
     px: int
@@ -44,9 +44,9 @@ def _resident(field: str) -> int:
 
 @contextmanager
 def _watching() -> Iterator[Callable[[], int]]:
-    """Yields a function that gives the highest resident memory since the start, in bytes."""
+    """Yields a function that returns the highest resident memory since the start, in bytes."""
     try:
-        CLEAR.write_text("5")  # Linux: the high-water mark starts anew
+        CLEAR.write_text("5")  # Linux: resets the high-water mark
     except OSError:
         seen, over = [_resident("VmRSS")], threading.Event()
 
@@ -63,8 +63,8 @@ def _watching() -> Iterator[Callable[[], int]]:
 
 
 def peak(module: str, asked: Asked) -> int:
-    """Bytes, measured in a fresh process; raises CalledProcessError where the contender fails."""
-    # Freed memory goes back to the system at once, so that resident memory is memory in use.
+    """Bytes, measured in a new process; raises CalledProcessError if the contender fails."""
+    # Freed memory is returned to the system at once, so that resident memory is memory in use.
     environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0"}
     command = [sys.executable, "-m", "benchmarks.memory", module, *map(str, asked)]
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)

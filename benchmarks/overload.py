@@ -1,10 +1,10 @@
-"""What a server does with four times the photos that it can answer, and with greedy neighbours.
+"""A server under four times its capacity, and with greedy clients.
 
-Photos come at a fixed rate from several addresses of this machine, whether or not earlier ones have
-been answered, four times as many a second as the server answered at its best. Told are the answers
-a second against that best, how long a refusal (429) takes, and how long /healthz takes meanwhile,
-asked by a process of its own. Then 24 clients keep a slow network busy beside one with a quick one.
-The load is made on the same cores, so a busy machine is told worse than it is.
+Photos arrive at a fixed rate from several addresses of this machine, whether or not earlier ones
+were answered, at four times the server's best rate. Reported are the answers per second relative to
+that best, the latency of a refusal (429), and of /healthz, requested by a separate process. Then 24
+clients keep a slow network busy beside one client with a fast one. The load runs on the same cores,
+so results on a small machine are pessimistic.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ROUNDS = 3
 TIMES = 4
 CLIENTS = 8
 REFUSED_S = 0.2
-"""So long a client of the closed loop waits that was refused."""
+"""How long a closed-loop client waits after a refusal."""
 SLOW, QUICK = MODEL, "se_resnet"
 
 PROBE = """
@@ -47,20 +47,20 @@ while time.monotonic() < end:
 
 
 class Answer(NamedTuple):
-    """ms: from asking to the whole answer."""
+    """ms: from sending the request to the complete answer."""
 
     status: int
     ms: float
 
 
 class Client:
-    """Connections of one address of this machine, one a thread."""
+    """Connections from one address of this machine, one per thread."""
 
     def __init__(self, port: int, address: str) -> None:
         self.port, self.address, self.here = port, address, threading.local()
 
     def post(self, photo: bytes, model: str) -> Answer:
-        """One photo, on a connection that is kept."""
+        """One photo, on a persistent connection."""
         began = time.perf_counter()
         try:
             connection = self.here.connection
@@ -76,13 +76,13 @@ class Client:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value that such a share of all does not exceed."""
+    """The smallest value that at least this fraction of all values does not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
 
 
 def closed(client: Client, photo: itertools.cycle[bytes], clients: int, model: str) -> list[Answer]:
-    """Each client asks again as soon as it was answered, and in a moment if it was refused."""
+    """Each client sends its next request when it is answered, or shortly after a refusal."""
     end, answers = time.monotonic() + SECONDS, list[Answer]()
 
     def one() -> None:
@@ -113,12 +113,12 @@ def open_loop(
 
 
 def good(answers: Sequence[Answer]) -> int:
-    """Photos that were answered."""
+    """Photos that were answered successfully."""
     return sum(one.status in (200, 201) for one in answers)
 
 
 def overload(port: int, photo: itertools.cycle[bytes]) -> list[str]:
-    """One round: at best, at four times that; a row of the table."""
+    """One round: at the best rate, then at four times that; a row of the table."""
     several = [Client(port, f"127.0.0.{n + 2}") for n in range(CLIENTS)]
     best = good(closed(several[0], photo, 4, MODEL)) / SECONDS
     probe = subprocess.Popen(
@@ -137,7 +137,7 @@ def overload(port: int, photo: itertools.cycle[bytes]) -> list[str]:
 
 
 def neighbours(port: int, photo: itertools.cycle[bytes]) -> list[str]:
-    """A quick network's client alone, and beside 24 on a slow one."""
+    """A fast network's client alone, and beside 24 clients on a slow one."""
     greedy, modest = Client(port, "127.0.0.9"), Client(port, "127.0.0.1")
     alone = [one.ms for one in closed(modest, photo, 1, QUICK)]
     busy = threading.Thread(target=lambda: closed(greedy, photo, 24, SLOW))

@@ -63,7 +63,7 @@ SWITCH = """async (selector) => {
 
 
 def long_network(folder: Path) -> None:
-    """A ViT of 1,370 tokens with random weights: 518 × 518 pixels in patches of 14."""
+    """A ViT with 1,370 tokens and random weights: 518 × 518 pixels in patches of 14."""
     declare_missing_operators()
     import timm
     import torch
@@ -84,7 +84,7 @@ def long_network(folder: Path) -> None:
 
 
 def first_view(browser: Browser, address: str, *, slow: bool, plain: bool) -> dict[str, float]:
-    """Milliseconds to the first drawn map, and what came until then."""
+    """Milliseconds to the first drawn map, and what was transferred until then."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     context.set_default_timeout(120_000)
     page = context.new_page()
@@ -136,7 +136,7 @@ def switching(page: Page) -> dict[str, float]:
 
 
 def heap(session: CDPSession) -> float:
-    """Megabytes that are left after garbage collection."""
+    """Megabytes of the heap after garbage collection."""
     session.send("HeapProfiler.collectGarbage")
     return float(session.send("Runtime.getHeapUsage")["usedSize"]) / 1e6
 
@@ -172,12 +172,12 @@ def growth(browser: Browser, address: str) -> tuple[float, float]:
 
 
 def median_of(rounds: list[dict[str, float]], name: str) -> float:
-    """Of one field over all rounds."""
+    """The median of one field over all rounds."""
     return statistics.median(one[name] for one in rounds)
 
 
 def first_views(browser: Browser, ways: dict[str, tuple[str, bool]], rounds: int) -> dict[str, Any]:
-    """By way and network: the rounds, the ways taking turns."""
+    """By variant and network: the rounds, with variants alternating."""
     found: dict[str, list[dict[str, float]]] = {}
     for slow in (False, True):
         for turn in range(-1, rounds):
@@ -220,7 +220,7 @@ def main(arguments: list[str] | None = None) -> None:
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             page.goto(f"{address}/{VIEW}")
             page.locator("#sentence:not(:empty)").wait_for()
-            page.wait_for_timeout(2500)  # the neighbours are fetched while the page is idle
+            page.wait_for_timeout(2500)  # neighbouring data is fetched while the page is idle
             results["switching"] = switching(page)
             page.close()
             print("switching:", {name: round(ms, 1) for name, ms in results["switching"].items()})

@@ -1,11 +1,11 @@
-"""Fovea beside the tools that people use: time and peak memory on the same network and photos.
+"""Fovea beside widely used tools: time and peak memory on the same network and photos.
 
-Every peer stands beside Fovea's way to the same thing, from the photos to the maps, on the network
-that the peer is made for: ViT-S/14 as timm, transformers and torchvision write it, and a ResNet-18.
-Peak memory is of a process of its own each; times are the CPU time of one thread in one process,
-taking turns, so that they hold on a busy machine too. A peer that is not installed is left out and
-named. `python -m benchmarks.peers 518x1` measures that setting alone, and `python -m
-benchmarks.peers 518x8 "grad-cam on a ViT"` that peer.
+Every peer is compared with Fovea's equivalent, from photos to maps, on a network that the peer
+supports: ViT-S/14 as written by timm, transformers and torchvision, and a ResNet-18. Peak memory is
+measured in a process of its own each; times are single-thread CPU time in one process, alternating,
+so that they are valid on a busy machine too. Peers that are not installed are skipped and named.
+`python -m benchmarks.peers 518x1` measures that setting alone, and `python -m benchmarks.peers
+518x8 "grad-cam on a ViT"` that peer.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from fovea.models.running.inference import run
 
 PATCH_PX = 14
 SETTINGS = {"224x1": (224, 1, 5), "518x1": (518, 1, 2), "224x8": (224, 8, 2), "518x8": (518, 8, 1)}
-"""Photo in px, photos in a batch, rounds."""
+"""Photo size in px, batch size, rounds."""
 
 Run = Callable[[], object]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A peer and Fovea's way to the same. Both are given a network and photos and return what runs.
+    """A peer and Fovea's equivalent. Both take a network and photos and return a function to time.
 
     needs: packages without which the peer cannot be measured.
     """
@@ -156,7 +156,7 @@ def _grad_cam_of(
         from pytorch_grad_cam import GradCAM
         from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
-        # As its users have it: the network's parameters are there to be learned.
+        # As its users run it: parameters require gradients.
         module.requires_grad_(True)
         cam = GradCAM(model=module, target_layers=[layer(module)], reshape_transform=reshape)
         wanted = [ClassifierOutputTarget(TARGET)] * len(photos)
@@ -224,14 +224,14 @@ def contender(asked: Asked) -> Run:
     photos = torch.randn(asked.batch, 3, asked.px, asked.px)
     if side == "peer":
         return pair.theirs(module, photos)
-    # Places are worked out once a network, when it is loaded.
+    # Token positions are found once for each network, when it is loaded.
     layouts = survey(module, torch.zeros(1, 3, asked.px, asked.px))
     return pair.ours(module, photos, layouts)
 
 
 def _row(pair: Pair, px: int, batch: int, rounds: int) -> list[str]:
     sides = [Asked(f"{side} {pair.peer}", px, batch) for side in ("fovea", "peer")]
-    for one in sides:  # code and libraries come into memory
+    for one in sides:  # loads code and libraries
         contender(one._replace(px=SMALL_PX))()
     pairs = [contender(one) for one in sides]
     ours, theirs = take_turns(pairs, rounds, warm_up=False, clock=time.process_time)
@@ -256,7 +256,7 @@ HEADER = (
 
 
 def main(chosen: Sequence[str] = ()) -> None:
-    """Print the table, row by row as it is measured. chosen: settings and peers; all if none."""
+    """Prints the table, row by row as it is measured. chosen: settings and peers; all if empty."""
     torch.set_num_threads(1)
     rows, missing = [], []
     settings = [one for one in chosen if one in SETTINGS] or list(SETTINGS)

@@ -1,7 +1,7 @@
-"""The peer of benchmarks/serving.py: what one would write with FastAPI, timm and hooks.
+"""The peer of benchmarks/serving.py: a plain application of FastAPI, timm and hooks.
 
-Fused attention is off, as it has to be for hooks to see the probabilities. The forward passes are
-done in FastAPI's pool of threads, with one core each.
+Fused attention is off, as hooks must see the probabilities. Forward passes run in FastAPI's thread
+pool, with one core each.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from benchmarks.request import MODEL
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
 
-declare_missing_operators()  # Some builds of torchvision lack them, and timm asks for them.
+declare_missing_operators()  # some builds of torchvision lack them, and timm needs them
 import timm  # noqa: E402
 
 app = FastAPI()
@@ -43,7 +43,7 @@ for block in network.get_submodule("blocks").children():
 
 
 def look(data: bytes) -> dict[str, Any]:
-    """The classes of a photo, and what the last layer attended to."""
+    """The classes of a photo, and the last layer's attention."""
     torch.set_num_threads(1)
     here.seen = []
     with torch.inference_mode():
@@ -57,7 +57,7 @@ def look(data: bytes) -> dict[str, Any]:
 
 @app.get("/healthz")
 def alive() -> dict[str, str]:
-    """Ready."""
+    """Readiness."""
     return {"status": "alive"}
 
 

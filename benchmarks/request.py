@@ -1,8 +1,8 @@
-"""From a posted photo to its analysis: the whole answer against the forward pass inside it.
+"""From a posted photo to its analysis: total latency against the forward pass alone.
 
-A real server in a process of its own, a real socket, one request at a time. Every photo differs in
-one pixel, so that none is answered from the store. The plain forward pass is timed in this process,
-in turn with the requests, on the same network with the same number of threads.
+A real server in its own process, a real socket, one request at a time. Every photo differs in one
+pixel, so that none is answered from the store. The plain forward pass is timed in this process,
+alternating with the requests, on the same network with the same number of threads.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ START_S = 120
 
 @contextmanager
 def running_server() -> Iterator[httpx.Client]:
-    """A client of a server that has just started and is ready."""
+    """A client of a newly started server that is ready."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -58,7 +58,7 @@ def running_server() -> Iterator[httpx.Client]:
 
 
 def photos() -> Iterator[bytes]:
-    """JPEG files of one photo, each with another pixel in the corner."""
+    """JPEG files of one photo, each with a different corner pixel."""
     from skimage.data import chelsea
 
     pixels = chelsea().copy()  # type: ignore[no-untyped-call]

@@ -1,14 +1,15 @@
-"""Photos a second: the server, a plain FastAPI application, and what the machine can do at most.
+"""Photos per second: the server, a plain FastAPI application, and the machine's limit.
 
-Closed loop with 1, 4 and 16 clients. The plain application does what a good engineer would write in
-an afternoon: a pool of threads, hooks on timm's attention with its fused path off, the same
-preprocessing and weights, a map of the last layer in its answer. The limits are a loop in one
-process that decodes, preprocesses, runs the network under capture and makes the same answer without
-HTTP, and the bare forward pass alone.
+Closed loop with 1, 4 and 16 clients. The plain application is what an engineer would write in an
+afternoon: a thread pool, hooks on timm's attention with its fused path off, the same preprocessing
+and weights, a map of the last layer in its answer. The limits are a single-process loop that
+decodes, preprocesses, runs the network under capture and builds the same answer without HTTP, and
+the bare forward pass.
 
-All take turns of two seconds, and ratios are medians over rounds of the ratio within a round, so
-that whatever else the machine does hits all alike. Photos a second of the server's own CPU time are
-told besides: clients share the cores with the servers, and others may. Linux only for that reason.
+Contenders alternate in turns of two seconds, and ratios are medians over rounds of the ratio within
+a round, so that other load on the machine affects all alike. Photos per second of the server's own
+CPU time are reported too, since clients share the cores with the servers. Linux only for that
+reason.
 """
 
 from __future__ import annotations
@@ -46,14 +47,14 @@ START_S = 120
 
 @contextmanager
 def started(command: list[str], ready: str, **environment: str) -> Iterator[int]:
-    """A server in a process of its own; its port."""
+    """A server in its own process; returns its port."""
     with server(command, ready, **environment) as (port, _):
         yield port
 
 
 @contextmanager
 def server(command: list[str], ready: str, **environment: str) -> Iterator[tuple[int, int]]:
-    """A server in a process of its own; (its port, the process)."""
+    """A server in its own process; (its port, the process)."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
@@ -81,7 +82,7 @@ def server(command: list[str], ready: str, **environment: str) -> Iterator[tuple
 
 
 def goodput(port: int, path: str, clients: int, files: list[bytes]) -> tuple[float, float]:
-    """(photos answered a second, median seconds of an answer)."""
+    """(photos answered per second, median seconds of an answer)."""
     end = time.monotonic() + SECONDS
     taken: list[float] = []
     turn = iter(range(1 << 30))
@@ -107,7 +108,7 @@ def goodput(port: int, path: str, clients: int, files: list[bytes]) -> tuple[flo
 
 
 def cpu_seconds(process: int | None = None) -> float:
-    """Of all threads of a process, this one if none is given."""
+    """CPU seconds of all threads of a process, by default this one."""
     if process is None:
         return time.process_time()
     fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
@@ -115,7 +116,7 @@ def cpu_seconds(process: int | None = None) -> float:
 
 
 class Found(NamedTuple):
-    """per_cpu: photos for each second of the contender's own CPU time."""
+    """per_cpu: photos per second of the contender's own CPU time."""
 
     rate: float
     per_cpu: float
@@ -131,7 +132,7 @@ def of_server(process: int, port: int, path: str, clients: int, files: list[byte
 
 
 def of_loop(work: Callable[[], object]) -> Found:
-    """One turn of something that is done one after the other."""
+    """One turn of a sequential loop."""
     count, before, began = 0, cpu_seconds(), time.monotonic()
     while time.monotonic() < began + SECONDS:
         work()
@@ -141,7 +142,7 @@ def of_loop(work: Callable[[], object]) -> Found:
 
 
 def limits(files: list[bytes]) -> tuple[Callable[[], object], Callable[[], object]]:
-    """(a bare forward pass, a photo decoded, captured and told)."""
+    """(a bare forward pass, a photo decoded, captured and encoded)."""
     loaded = Catalog(Path(os.environ.get("FOVEA_WEIGHTS_DIR", "."))).load(MODEL)
     wanted = loaded.spec.preprocessing
     assert wanted is not None

@@ -1,4 +1,4 @@
-"""Paired timing: contenders take turns, so that whatever else the machine does hits them alike."""
+"""Paired timing: contenders alternate, so that other load on the machine affects them alike."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds of one contender, one entry a round; `against` pairs the rounds of two."""
+    """Seconds of one contender, one entry for each round; `against` pairs the rounds of two."""
 
     seconds: tuple[float, ...]
 
@@ -36,12 +36,12 @@ def take_turns(
     warm_up: bool = True,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[Timing]:
-    """One Timing a contender, after one round that does not count (unless warm_up is False).
+    """One Timing for each contender, after an uncounted round (unless warm_up is False).
 
-    Every second round runs backwards, so that no contender always follows the same other one.
-    pause_s: before each call, where contenders run in different processes: the threads of a
-    forward pass go on spinning for a while, and would take the other's cores. clock: where a
-    machine is never quiet, time.process_time on one thread still says what the work takes.
+    Every second round runs backwards, so that no contender always follows the same one. pause_s:
+    before each call, for contenders in different processes: OpenMP threads keep spinning for a
+    while after a pass and would occupy the other's cores. clock: on a busy machine,
+    time.process_time on one thread still measures the work.
     """
     seconds: list[list[float]] = [[] for _ in contenders]
     for turn in range(-1 if warm_up else 0, rounds):
@@ -56,7 +56,7 @@ def take_turns(
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table with aligned columns, which reads well in a terminal too."""
+    """A Markdown table with aligned columns, readable in a terminal."""
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"

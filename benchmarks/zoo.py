@@ -1,7 +1,7 @@
-"""What every network that ships costs: its forward pass, and capture against it.
+"""The cost of every bundled network: its forward pass, and capture relative to it.
 
-A network that writes is measured at its pass over the words that it wrote, where capture looks on;
-writing them comes before, and is not counted.
+A network that writes is measured at the captured pass over its own words; writing them is not
+counted.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from fovea.models.running.tasks import FIRST_WORD, task_of
 
 ROUNDS = 25
 WORDS = 8
-"""Of the sentences that networks read and write here."""
+"""Length of the sentences that networks read and write here."""
 
 
 def inputs_of(loaded: LoadedModel) -> tuple[Tensor, ...]:
-    """What the network's pass is given: noise for a photo, its first words for a sentence."""
+    """The input of the network's pass: noise for a photo, the first words for a sentence."""
     task, wanted = task_of(loaded.spec.task), loaded.spec.preprocessing
     words = torch.arange(FIRST_WORD, FIRST_WORD + WORDS).unsqueeze(0)
     if task.reads == "text":

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """What fovea/library.py has, once somebody asks: `fovea --help` need not wait for torch."""
+    """Loads fovea/library.py on first use, so that `fovea --help` need not wait for torch."""
     if name.startswith("_") and name != "__all__":
         raise AttributeError(f"module 'fovea' has no attribute {name!r}")
     library = import_module("fovea.library")

@@ -1,4 +1,4 @@
-"""All that `from fovea import …` gives: a network's attention, in a notebook, in five lines."""
+"""The public names of `fovea`: a network's attention, in a notebook, in five lines."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ Photo = str | os.PathLike[str] | Image.Image | Pixels | Tensor
 def read_photo(photo: Photo) -> Pixels:
     """The photo upright and in sRGB: uint8 (row, column, 3).
 
-    A file, and a Pillow image just like its file, is read as the server reads it: orientation,
-    colour profile, transparency and 16 bits are heeded. Raises ValueError for what is no photo.
+    Files, and Pillow images opened from them, are read as by the server: orientation, colour
+    profile, transparency and 16 bits are respected. Raises ValueError if it is not a photo.
     """
     if isinstance(photo, str | os.PathLike | Image.Image):
         from fovea.server.intake.imaging import decode, of_image
@@ -130,9 +130,9 @@ def read_photo(photo: Photo) -> Pixels:
 
 
 def sample(name: str) -> Pixels:
-    """A photo that ships, by its file's name without the ending: `sample("chelsea")`, a cat.
+    """A bundled photo, by its file name without suffix: `sample("chelsea")`, a cat.
 
-    uint8 (row, column, 3). Raises LookupError for an unknown name, which lists those there are.
+    uint8 (row, column, 3). Raises LookupError for an unknown name, listing the known ones.
     """
     files = {file.stem: file for file in SAMPLES.iterdir() if file.suffix in (".jpg", ".png")}
     if name not in files:
@@ -143,9 +143,9 @@ def sample(name: str) -> Pixels:
 def load(model: str, device: torch.device | str = "cpu") -> LoadedModel:
     """A model of the catalogue (`fovea models`): `.module`, `.spec` and `.layouts`.
 
-    Weights are looked for, and downloaded, as the environment says (docs/settings.md). Raises
-    LookupError for an unknown name and
-    `WeightsError` (models/catalog/weights) where weights are missing.
+    Weights are found or downloaded according to the environment (docs/settings.md). Raises
+    LookupError for an unknown name and `WeightsError` (models/catalog/weights) if weights are
+    missing.
     """
     from fovea.server.commands.common import catalogue
 
@@ -153,7 +153,7 @@ def load(model: str, device: torch.device | str = "cpu") -> LoadedModel:
 
 
 def prepare(photo: Photo, preprocessing: Preprocessing | None) -> tuple[Tensor, Geometry]:
-    """The network's input (1, channel, height, width), and where it lies on the photo."""
+    """The network's input (1, channel, height, width), and its place on the photo."""
     from fovea.models import preprocessing as steps
 
     if preprocessing is None:
@@ -179,11 +179,11 @@ def overlay(
     colormap: str = "viridis",
     opacity: float = 0.6,
 ) -> Image.Image:
-    """A map on its photo, as the server draws it: exact cells, dimmed where nothing was seen.
+    """A map on its photo, as drawn by the server: exact cells, dimmed outside the network's input.
 
-    found: values (row, column) over the network's input. geometry: where that input lies on the
-    photo, from `prepare`; None where the whole photo was resized to it. A notebook shows what this
-    returns; `.save("map.png")` keeps it. What is not a number is hatched.
+    found: values (row, column) over the network's input. geometry: the input's place on the photo,
+    from `prepare`; None if the whole photo was resized to it. A notebook displays the returned
+    image; `.save("map.png")` stores it. NaN is hatched.
     """
     from fovea.server.wire import render
 

@@ -1,4 +1,4 @@
-"""The word that was probably meant, where one is not known."""
+"""Finds the known word closest to a mistyped one."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 
 def closest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The known word most like `word`, upper and lower case alike; None where none is close.
+    """The known word most similar to `word`, ignoring case; None if none is close.
 
-    cutoff: how alike, 0 to 1, as difflib counts it.
+    cutoff: minimum similarity, 0 to 1, as in difflib.
     """
     lowered = {one.lower(): one for one in reversed(list(known))}
     found = difflib.get_close_matches(word[:100].lower(), list(lowered), n=1, cutoff=cutoff)
@@ -17,6 +17,6 @@ def closest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A question that names the closest of the known words; empty where none is close."""
+    """A "did you mean" question; empty if no known word is close."""
     found = closest(word, known, cutoff=0.5)
     return "" if found is None else f" Did you mean {found!r}?"

@@ -1,12 +1,13 @@
-"""Edits: what is changed in a forward pass, and where. Records only; `models/editing` runs them.
+"""Edits: which change to make in a forward pass, and where. Records only; `models/editing` runs
+them.
 
     off("s03", heads=[0, 2])                     heads whose output is zero
     block("s07", queries=["cls"], keys=[[5, 9]]) scores that become −∞
     theta("s00", [[1, 0, 0], [0, 1, 0]])         another transformation
 
-An edit names a site by its id ("s03"), or the photo, or the network's positions. A token is named
-by its number, "cls", or the [row, column] of its cell. `to_json` and `from_json` are the wire's
-form, which the id of an edited analysis follows from.
+An edit names a site by its id ("s03"), or the photo, or the network's positions. A token is given
+by its number, "cls", or the [row, column] of its cell. `to_json` and `from_json` define the wire
+format, from which the id of an edited analysis is derived.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ Matrix = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 
 class RefusedEdit(ValueError):
-    """An edit that makes no sense where it was asked for. `hint` says what would do."""
+    """An edit that is invalid for this network or site. `hint` says what would be valid."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -34,11 +35,10 @@ class RefusedEdit(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One change; fields that its name does not use are None.
+    """One change; fields that do not apply are None.
 
-    edit: a name in EDITS. site: the id of a site. heads: all of them where None. queries, keys: all
-    tokens where None. channels: all where None. cells: (row, column) of the site's grid; all where
-    None.
+    edit: a name in EDITS. site: id of a site. heads, queries, keys, channels, cells: None for all;
+    cells are (row, column) of the site's grid.
     """
 
     edit: str
@@ -54,15 +54,16 @@ class Edit:
     theta: Matrix | None = None
     fill: str | None = None
     seed: int | None = None
+    text: str | None = None
 
 
-On = Literal["attention", "gate", "warp", "photo", "positions"]
+On = Literal["attention", "gate", "warp", "photo", "positions", "words"]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What an edit takes. on: what it may be made on; needs, takes: fields that must, that may be
-    given; says: what it does, in one sentence.
+    """The fields of an edit. on: what it applies to; needs, takes: required and optional fields;
+    says: its effect in one sentence.
     """
 
     on: tuple[On, ...]
@@ -126,32 +127,41 @@ EDITS: dict[str, Rule] = {
         "The vectors that tell patches their place are permuted among the patches.",
         takes=("seed",),
     ),
+    "words": Rule(
+        ("words",),
+        "The network reads these words in place of its own (teacher forcing).",
+        needs=("text",),
+    ),
 }
 """Every edit there is."""
 
-WITHOUT_SITE = frozenset(name for name, rule in EDITS.items() if rule.on == ("positions",))
+WITHOUT_SITE = frozenset(
+    name for name, rule in EDITS.items() if rule.on in (("positions",), ("words",))
+)
 
 
 # --- what a person writes -----------------------------------------------------------------------
 
 
 def off(site: str, heads: Iterable[int] | None = None) -> Edit:
-    """The heads' output A·V is zero before the heads are joined, as by zero columns of W_O."""
+    """The heads' output A·V becomes zero before the heads are joined, like zero columns of W_O."""
     return from_json({"edit": "off", "site": site, "heads": heads})
 
 
 def mean(site: str, **what: Any) -> Edit:
-    """heads: their output is its mean over the tokens; channels, cells: the gate's mean factor."""
+    """heads: output replaced by its mean over the tokens; channels, cells: by the gate's mean
+    factor.
+    """
     return from_json({"edit": "mean", "site": site, **what})
 
 
 def uniform(site: str, heads: Iterable[int] | None = None) -> Edit:
-    """A has equal shares over the keys that a query may look at."""
+    """A becomes uniform over the keys that a query may attend to."""
     return from_json({"edit": "uniform", "site": site, "heads": heads})
 
 
 def to_self(site: str, heads: Iterable[int] | None = None) -> Edit:
-    """A is the identity, where queries and keys are the same tokens."""
+    """A becomes the identity, if queries and keys are the same tokens."""
     return from_json({"edit": "self", "site": site, "heads": heads})
 
 
@@ -161,7 +171,7 @@ def block(
     queries: Iterable[Any] | None = None,
     heads: Iterable[int] | None = None,
 ) -> Edit:
-    """Scores of these queries with these keys are −∞ before the softmax (Geva et al. 2023)."""
+    """Scores of these queries with these keys become −∞ before the softmax (Geva et al. 2023)."""
     return from_json(
         {"edit": "block", "site": site, "keys": keys, "queries": queries, "heads": heads}
     )
@@ -173,27 +183,27 @@ def temperature(site: str, value: float, heads: Iterable[int] | None = None) -> 
 
 
 def skip(site: str) -> Edit:
-    """What this attention adds to the residual stream is zero."""
+    """This attention's addition to the residual stream becomes zero."""
     return from_json({"edit": "skip", "site": site})
 
 
 def drop(site: str, tokens: Iterable[Any]) -> Edit:
-    """No query may look at these tokens in this layer and all later ones."""
+    """No query may attend to these tokens in this layer and all later ones."""
     return from_json({"edit": "drop", "site": site, "tokens": tokens})
 
 
 def set_gate(site: str, value: float, **what: Any) -> Edit:
-    """The factor of these channels, or cells, is `value`."""
+    """The factor of these channels or cells becomes `value`."""
     return from_json({"edit": "set", "site": site, "value": value, **what})
 
 
 def open_gate(site: str, **what: Any) -> Edit:
-    """The factor of these channels, or cells, is 1."""
+    """The factor of these channels or cells becomes 1."""
     return from_json({"edit": "open", "site": site, **what})
 
 
 def shut(site: str, **what: Any) -> Edit:
-    """The factor of these channels, or cells, is 0."""
+    """The factor of these channels or cells becomes 0."""
     return from_json({"edit": "shut", "site": site, **what})
 
 
@@ -203,7 +213,7 @@ def theta(site: str, matrix: Sequence[Sequence[float]]) -> Edit:
 
 
 def identity(site: str) -> Edit:
-    """θ is the identity."""
+    """θ becomes the identity."""
     return from_json({"edit": "identity", "site": site})
 
 
@@ -213,21 +223,26 @@ def hide(site: str, cells: Iterable[Sequence[int]], fill: str = "mean", seed: in
 
 
 def positions_off() -> Edit:
-    """The vectors that tell tokens their place are zero."""
+    """The positional encodings become zero."""
     return from_json({"edit": "positions-off"})
 
 
 def positions_shuffle(seed: int = 0) -> Edit:
-    """The vectors that tell patches their place are permuted among the patches."""
+    """The positional encodings of the patches are permuted among them."""
     return from_json({"edit": "positions-shuffle", "seed": seed})
+
+
+def given_words(text: str) -> Edit:
+    """The network that writes reads these words, one after another, in place of its own."""
+    return from_json({"edit": "words", "text": text})
 
 
 # --- the wire -----------------------------------------------------------------------------------
 
 
 def from_json(given: Mapping[str, Any]) -> Edit:
-    """The edit that a JSON object says; raises RefusedEdit for what no edit knows or for what is
-    missing. None is as if it were not given.
+    """Parses a JSON object; raises RefusedEdit for unknown or missing fields. None counts as
+    absent.
     """
     said = {name: value for name, value in given.items() if value is not None}
     name = said.pop("edit", None)
@@ -254,7 +269,7 @@ def from_json(given: Mapping[str, Any]) -> Edit:
 
 
 def to_json(edit: Edit) -> dict[str, Any]:
-    """The JSON object of an edit, without what it does not use."""
+    """The JSON object of an edit, without unused fields."""
     values = ((field.name, getattr(edit, field.name)) for field in fields(edit))
     return {name: _plain(value) for name, value in values if value is not None}
 
@@ -367,5 +382,6 @@ _READ: dict[str, Callable[[str, Any], Any]] = {
     "temperature": _positive,
     "theta": _matrix,
     "fill": _text,
+    "text": _text,
     "seed": _seed,
 }

@@ -1,10 +1,9 @@
-"""Where on the photo: one record between a point on the photo, a point on the network's input and
-a token.
+"""Coordinate transforms between photo, network input and tokens.
 
 Points are (x, y) in pixel-edge coordinates: pixel (row, column) covers the square from (column,
 row) to (column + 1, row + 1), so a photo spans exactly 0…width by 0…height and resizing is a pure
-scale. Cells and tokens are (row, column) and counted from 0. `frontend/geometry.js` says the same
-in JavaScript; one table of cases, tests/data/geometry_cases.json, tests both.
+scale. Cells and tokens are (row, column), counted from 0. `frontend/geometry.js` implements the
+same in JavaScript; one table of cases, tests/data/geometry_cases.json, tests both.
 """
 
 from __future__ import annotations
@@ -25,15 +24,14 @@ def apply(affine: Affine, x: float, y: float) -> tuple[float, float]:
 
 
 def inverse(affine: Affine) -> Affine:
-    """The affine map back; raises ZeroDivisionError where there is none."""
+    """The inverse affine map; raises ZeroDivisionError if there is none."""
     (a, b, c), (d, e, f) = affine
     det = a * e - b * d
     return (e / det, -b / det, (b * f - c * e) / det), (-d / det, a / det, (c * d - a * f) / det)
 
 
 def upright(orientation: int, width: int, height: int) -> Affine:
-    """From the stored pixels of a photo of `width` by `height` to the photo as it is meant to be
-    seen.
+    """Maps the stored pixels of a photo of `width` by `height` to the upright photo.
 
     orientation: the EXIF tag 0x0112, 1…8 (CIPA DC-008, 4.6.4); anything else raises ValueError.
     """
@@ -55,11 +53,10 @@ def upright(orientation: int, width: int, height: int) -> Affine:
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """From the upright photo to the network's input.
+    """Maps the upright photo to the network's input.
 
-    image_to_input: the resize and the crop as one affine map. orientation: how the stored pixels
-    were turned to make the photo upright (EXIF, 1…8); `image_width` and `image_height` are those
-    of the upright photo.
+    image_to_input: resize and crop as one affine map. orientation: EXIF orientation of the stored
+    pixels, 1…8; `image_width` and `image_height` are those of the upright photo.
     """
 
     image_width: int
@@ -70,8 +67,8 @@ class Geometry:
     orientation: int = 1
 
     def to_input(self, x: float, y: float) -> tuple[float, float]:
-        """A point on the photo as a point on the network's input; outside of it where it was
-        cropped away.
+        """A point on the photo as a point on the network's input; outside of it if it was cropped
+        away.
         """
         return apply(self.image_to_input, x, y)
 
@@ -88,14 +85,14 @@ class Geometry:
 
     @property
     def crop(self) -> tuple[float, float, float, float]:
-        """(left, top, right, bottom) on the photo of what the network saw, in photo pixels."""
+        """The network's crop (left, top, right, bottom) on the photo, in photo pixels."""
         left, top = self.to_image(0, 0)
         right, bottom = self.to_image(self.input_width, self.input_height)
         return left, top, right, bottom
 
     def axes(self, grid: PatchGrid) -> tuple[Axis, Axis]:
-        """Where the rows and the columns of a grid are on the network's input; a grid that does not
-        say so shares it evenly.
+        """The axes of a grid's rows and columns on the network's input; by default it divides the
+        input evenly.
         """
         if grid.axes is not None:
             return grid.axes[-2], grid.axes[-1]
@@ -103,9 +100,8 @@ class Geometry:
         return Axis(0.0, height, height), Axis(0.0, width, width)
 
     def cell_at(self, x: float, y: float, grid: PatchGrid) -> tuple[int, int] | None:
-        """The (row, column) of the cell under a point on the photo: of those that were made from
-        that point the nearest one. None where the network did not look: outside the crop, and
-        where no patch fitted at the edge.
+        """The (row, column) of the cell under a point on the photo; among overlapping cells the
+        nearest. None where the network did not look: outside the crop and where no patch fitted.
         """
         u, v = self.to_input(x, y)
         down, across = self.axes(grid)
@@ -114,15 +110,15 @@ class Geometry:
         return None if row is None or column is None else (row, column)
 
     def cell_box(self, row: int, column: int, grid: PatchGrid) -> tuple[float, float, float, float]:
-        """(left, top, right, bottom) of a cell on the photo, in photo pixels: one stride each way,
-        so that neighbours touch; `seen_box` is what it was made from.
+        """(left, top, right, bottom) of a cell on the photo, in photo pixels: one stride in each
+        direction, so that neighbours touch; `seen_box` is its receptive area.
         """
         down, across = self.axes(grid)
         return self._box(across.cell(column), down.cell(row))
 
     def seen_box(self, row: int, column: int, grid: PatchGrid) -> tuple[float, float, float, float]:
-        """(left, top, right, bottom) on the photo of what a cell was made from, in photo pixels;
-        where patches overlap it is larger than `cell_box`.
+        """(left, top, right, bottom) on the photo of the area that a cell was computed from, in
+        photo pixels; larger than `cell_box` if patches overlap.
         """
         down, across = self.axes(grid)
         (left, right), (top, bottom) = across.seen(column), down.seen(row)
@@ -138,7 +134,7 @@ class Geometry:
 
 
 def seen_along(axis: Axis, cells: int, length: float) -> tuple[float, float]:
-    """(start, end) of what all cells along an axis were made from, in pixels of an input of that
+    """(start, end) of the area that the cells along an axis cover, in pixels of an input of that
     length.
     """
     return max(0.0, axis.seen(0)[0]), min(float(length), axis.seen(cells - 1)[1])
@@ -146,7 +142,7 @@ def seen_along(axis: Axis, cells: int, length: float) -> tuple[float, float]:
 
 def _cell_along(axis: Axis, position: float, cells: int, length: float) -> int | None:
     start, end = seen_along(axis, cells, length)
-    # Rounding of the affine map can carry a point from just inside an edge onto it.
+    # Rounding in the affine map can move a point inside an edge onto it.
     if not start - 1e-9 <= position < end or position < 0:
         return None
     index = math.floor((position - axis.origin) / axis.stride)
@@ -154,9 +150,9 @@ def _cell_along(axis: Axis, position: float, cells: int, length: float) -> int |
 
 
 def token_of(row: int, column: int, grid: PatchGrid, prefix_tokens: int, layer: int = 0) -> int:
-    """The index of the token of a cell; raises IndexError outside the grid.
+    """The index of a cell's token; raises IndexError outside the grid.
 
-    layer: along the depth of a video or a volume.
+    layer: along the depth of a video or volume.
     """
     inside = 0 <= row < grid.rows and 0 <= column < grid.columns and 0 <= layer < grid.depth
     if not inside:

@@ -1,4 +1,4 @@
-"""Where things are: grids of cells over the network's input, and what stands in which cell.
+"""Grids of cells over the network's input, and the cells that tensor entries stand for.
 
 Every record is frozen. Spatial order is (row, column).
 """
@@ -15,12 +15,12 @@ from fovea.models import showing
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """Where the cells of a grid are along one axis of the network's input, in its pixels (along
-    time in frames, along depth in slices).
+    """Position of a grid's cells along one axis of the network's input, in pixels (frames along
+    time, slices along depth).
 
-    Cell i begins at origin + i·stride and is drawn one stride long. extent: how long the stretch
-    is that it was made from, with the same middle: more than the stride where patches overlap,
-    less where something between them is skipped.
+    Cell i begins at origin + i·stride and is drawn one stride long. extent: length of the area it
+    was computed from, with the same centre: more than the stride if patches overlap, less if some
+    input is skipped.
     """
 
     origin: float = 0.0
@@ -28,11 +28,13 @@ class Axis:
     extent: float = 1.0
 
     def cell(self, index: int) -> tuple[float, float]:
-        """(start, end) of what is drawn for a cell."""
+        """(start, end) of a cell as drawn."""
         return self.origin + index * self.stride, self.origin + (index + 1) * self.stride
 
     def seen(self, index: int) -> tuple[float, float]:
-        """(start, end) of what a cell was made from; beyond the input where that was padded."""
+        """(start, end) of the area a cell was computed from; beyond the input if that was
+        padded.
+        """
         margin = (self.extent - self.stride) / 2
         start, end = self.cell(index)
         return start - margin, end + margin
@@ -40,12 +42,11 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class PatchGrid:
-    """A grid of cells of equal size over the network's input.
+    """A grid of equal cells over the network's input.
 
-    depth: how many layers of rows and columns lie behind each other: a video's moments, a volume's
-    slices; 1 for a photo. axes: where the cells are, of rows and columns (with a depth, of that,
-    rows and columns); None where the cells share the whole input evenly. Two grids are equal
-    if they have as many cells each way; `same_axes` compares where these are.
+    depth: number of layers (frames of a video, slices of a volume); 1 for a photo. axes: position
+    of the cells along rows and columns (with a depth: depth, rows, columns); None if the cells
+    divide the input evenly. Grids with equal counts are equal; `same_axes` also compares positions.
     """
 
     rows: int
@@ -59,7 +60,10 @@ class PatchGrid:
 
     @property
     def lines(self) -> int:
-        """Rows of all layers together: cell // columns counts them."""
+        """The number of rows in all layers: cell
+
+        columns counts them.
+        """
         return self.depth * self.rows
 
     @property
@@ -70,13 +74,13 @@ class PatchGrid:
 
     @property
     def axis_names(self) -> tuple[str, ...]:
-        """What the axes of `shape` are called."""
+        """The names of the axes of `shape`."""
         flat = ("row", "column")
         return flat if self.depth == 1 else ("depth", *flat)
 
     def covers(self, height: int, width: int) -> bool:
-        """Whether its cells share a whole input of so many pixels evenly, and none reaches beyond
-        its share.
+        """Whether its cells divide an input of that many pixels evenly, and none extends beyond its
+        share.
         """
         if self.axes is None:
             return True
@@ -87,7 +91,7 @@ class PatchGrid:
         )
 
     def same_axes(self, other: PatchGrid) -> bool:
-        """Whether cells of the same number are in the same place, however far they reach."""
+        """Whether cells with the same index have the same position, whatever their extent."""
         if self != other:
             return False
         if self.axes is None or other.axes is None:
@@ -100,10 +104,10 @@ class PatchGrid:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Cells(showing.Short):
-    """Which cells of a grid the entries of a tensor stand for.
+    """The grid cells that the entries of a tensor stand for.
 
-    cells: integers row·columns + column, or −1 for what has no place; for the tokens of an
-    attention (window, token). grid: the grid that is counted in.
+    cells: integers row·columns + column, or −1 for no place; for the tokens of an attention
+    (window, token). grid: the grid of these numbers.
     """
 
     cells: Tensor
@@ -111,19 +115,19 @@ class Cells(showing.Short):
 
 
 Words = Literal["source", "read", "written"]
-"""Which words a token stands for: those of the sentence that the network was given, those that its
-decoder read, or those that it wrote, each one place after what was read.
+"""Which words a token stands for: the source sentence's, those the decoder read, or those it wrote,
+each one position after the word read.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the queries and the keys of an attention are; None where that could not be followed.
+    """Positions of an attention's queries and keys; None if they could not be followed.
 
-    over_channels: the matrix is channel×channel (XCiT's cross-covariance); it has no places at all.
-    query_words, key_words: which words the queries or keys are, where they are words and no places.
-    queries_nowhere, keys_nowhere: they are known to stand for no place (words, class tokens, the
-    object queries of a detector), which is more than not knowing it.
+    over_channels: the matrix is channel×channel (XCiT's cross-covariance) and has no positions.
+    query_words, key_words: which words the queries or keys are, if they are words. queries_nowhere,
+    keys_nowhere: they are known to have no place (words, class tokens, a detector's object
+    queries), as opposed to unknown places.
     """
 
     queries: Cells | None

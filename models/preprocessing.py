@@ -1,4 +1,4 @@
-"""From an upright sRGB photo to the tensor that a network was trained on, and the Geometry
+"""Preprocessing: from an upright sRGB photo to the network's input tensor, with the Geometry
 between the two.
 """
 
@@ -25,15 +25,15 @@ _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """What a network expects of a photo.
+    """The preprocessing that a network expects.
 
-    resize_px: the short side after resizing. crop_px: (height, width) of the network's input, cut
-    from the centre. fit: "crop" as described, or "squash": resized to crop_px whatever the shape.
-    channels: 3, or 1 for grey. mean, std: one a channel in the network's order, of values in 0…1.
-    order: of three channels. stretch_px: (height, width) to which a photo is resized, whatever its
-    shape, before the centre is cut out; None where it keeps its shape. centre_down: whether half a
-    pixel of margin is left off at the top and left, as transformers does it; else it is rounded to
-    even, as torchvision and timm do it.
+    resize_px: short side after resizing. crop_px: (height, width) of the network's input, a centre
+    crop. fit: "crop" as described, or "squash": resized to crop_px regardless of aspect ratio.
+    channels: 3, or 1 for grey. mean, std: per channel in the network's order, for values in 0…1.
+    order: of three channels. stretch_px: (height, width) to which a photo is resized, regardless of
+    aspect ratio, before the centre crop; None to keep the aspect ratio. centre_down: round a
+    half-pixel margin down at the top and left, as transformers does; otherwise to even, as
+    torchvision and timm do.
     """
 
     resize_px: int
@@ -63,7 +63,7 @@ class Preprocessing:
 
     @classmethod
     def from_timm(cls, config: Mapping[str, Any]) -> Preprocessing:
-        """From timm's `pretrained_cfg`, as timm's own evaluation transform reads it."""
+        """From timm's `pretrained_cfg`, as timm's evaluation transform interprets it."""
         channels, height, width = config["input_size"]
         resize_px = math.floor(min(height, width) / (config.get("crop_pct") or 0.875))
         interpolation = config.get("interpolation") or "bicubic"
@@ -110,7 +110,7 @@ def locate(width: int, height: int, preprocessing: Preprocessing, orientation: i
 
 
 def resize(photo: Tensor, height: int, width: int, interpolation: Interpolation) -> Tensor:
-    """A uint8 photo (3, row, column) of another size, with antialiasing but for `nearest`."""
+    """Resizes a uint8 photo (3, row, column), with antialiasing except for `nearest`."""
     if interpolation in ("bilinear", "bicubic"):
         sized: Tensor = F.interpolate(
             photo[None], size=(height, width), mode=interpolation, antialias=True
@@ -127,11 +127,11 @@ _KERNELS: dict[str, tuple[float, Callable[[Tensor], Tensor]]] = {
     "hamming": (1.0, lambda x: x.sinc() * (0.54 + 0.46 * (torch.pi * x).cos())),
     "lanczos": (3.0, lambda x: x.sinc() * (x / 3).sinc()),
 }
-"""Half of what a kernel covers, and the kernel, of distances in pixels."""
+"""Half-width of a kernel, and the kernel as a function of distance in pixels."""
 
 
 def _weights(given: int, wanted: int, interpolation: Interpolation) -> Tensor:
-    """(wanted, given): what each pixel of a line counts in each one of a line of another length."""
+    """(output, input): the weight of each input pixel in each output pixel along one axis."""
     scale = given / wanted
     centres = (torch.arange(wanted, dtype=torch.float64)[:, None] + 0.5) * scale
     if interpolation == "nearest":
@@ -139,7 +139,7 @@ def _weights(given: int, wanted: int, interpolation: Interpolation) -> Tensor:
     support, kernel = _KERNELS[interpolation]
     wider = max(scale, 1.0)
     pixels = torch.arange(given, dtype=torch.float64)
-    # In Pillow's order of steps, so that what lies on a kernel's very edge falls to the same side.
+    # Computed in Pillow's order, so that pixels at a kernel's edge round the same way.
     distances = (pixels - centres + 0.5) * (1 / wider)
     first = (centres - support * wider + 0.5).clamp(min=0).floor()
     behind = (centres + support * wider + 0.5).clamp(max=given).floor()
@@ -148,11 +148,11 @@ def _weights(given: int, wanted: int, interpolation: Interpolation) -> Tensor:
 
 
 def cut(photo: Tensor, preprocessing: Preprocessing) -> tuple[Tensor, Geometry]:
-    """What of a photo the network sees, uint8 (3, height, width), and where it lies on the photo.
+    """The network's view of a photo, uint8 (3, height, width), and its place on the photo.
 
-    photo: uint8 (3, height, width), upright sRGB. It is resized with antialiasing, as Pillow does
-    it and networks are trained, on its bytes: a photo of many megapixels is never held as floats.
-    Training and serving both come here, so that a card's score is of what is served.
+    photo: uint8 (3, height, width), upright sRGB. It is resized with antialiasing, as in Pillow and
+    in training, on bytes: a large photo is never held as floats. Training and serving both use this
+    function, so a card's score is for the served preprocessing.
     """
     if photo.dtype != torch.uint8 or photo.ndim != 3 or photo.shape[0] != 3:
         raise ValueError(
@@ -168,9 +168,9 @@ def cut(photo: Tensor, preprocessing: Preprocessing) -> tuple[Tensor, Geometry]:
 
 
 def prepare(photo: Tensor, preprocessing: Preprocessing) -> tuple[Tensor, Geometry]:
-    """The network's input (1, channels, height, width), float32, and where it lies on the photo.
+    """The network's input (1, channels, height, width), float32, and its place on the photo.
 
-    photo: uint8 (3, height, width), upright sRGB; `cut` says how it is resized.
+    photo: uint8 (3, height, width), upright sRGB; see `cut` for the resizing.
     """
     crop, geometry = cut(photo, preprocessing)
     pixels = crop[None].to(torch.float32) / 255
@@ -184,7 +184,7 @@ def prepare(photo: Tensor, preprocessing: Preprocessing) -> tuple[Tensor, Geomet
 
 
 def blank(preprocessing: Preprocessing | None) -> Tensor | None:
-    """A photo of zeros as a network takes it; None for one that takes none."""
+    """A preprocessed photo of zeros; None for a network that takes none."""
     if preprocessing is None:
         return None
     return torch.zeros(1, preprocessing.channels, *preprocessing.crop_px)

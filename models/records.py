@@ -1,8 +1,8 @@
-"""The vocabulary of the project: what capture keeps, what maps read, what the server shows.
+"""The project's records: what capture keeps, maps read, and the server shows.
 
-Every record is frozen. Shapes are written in words; spatial order is (row, column), points are
-(x, y). This module knows torch and how records show themselves, and nothing else of the project,
-so that every other module may know it.
+Every record is frozen. Shapes are written in words; spatial order is (row, column), points are (x,
+y). This module imports only torch and how records show themselves, so that every other module may
+import it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from fovea.models import showing
 from fovea.models.grids import Layout, PatchGrid
 
 Kind = str
-"""What a site is, by the name that `models/kinds/registry.py` lists; each kind is a different claim
-and is never drawn as another one.
+"""The kind of a site, by its name in `models/kinds/registry.py`; each kind is a different claim and
+is never drawn as another one.
 """
 
 
 class UnknownSite(LookupError):
-    """A site id that is not in the trace. The message lists the ids that are."""
+    """A site id that is not in the trace. The message lists the valid ids."""
 
     def __init__(self, site: str, known: Iterable[str]) -> None:
         self.site, self.known = site, tuple(known)
@@ -32,11 +32,12 @@ class UnknownSite(LookupError):
 
 
 class Tensors(showing.Short):
-    """What was taken at a site. A kind of site has its own record, which says what of these it has.
+    """The tensors taken at a site. Each kind of site has its own subclass, which defines the
+    applicable properties.
 
     heads, queries, keys: of an attention · channels: that a gate acts on, or a sampler carries ·
-    map_size: (rows, columns) of the feature map with places that it acts on · bounds: (low, high)
-    of a factor, infinite where none are known.
+    map_size: (rows, columns) of the feature map that it acts on · bounds: (low, high) of a factor,
+    infinite if unknown.
     """
 
     __slots__ = ()
@@ -68,23 +69,22 @@ class Tensors(showing.Short):
 
     @property
     def size(self) -> str:
-        """How large what was taken is, for people, without the batch: "64×1×1"."""
+        """The size of what was taken, as text, without the batch: "64×1×1"."""
         return "×".join(map(str, next(iter(_fields(self).values())).shape[1:]))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Attention(Tensors):
-    """The ingredients of a softmax attention, before any N×N matrix is made of them.
+    """The ingredients of a softmax attention, before any N×N matrix is computed.
 
-    query: (batch, head, query, head_dim), key: (batch, head, key, head_dim): what a fused kernel
-    was given. mask: broadcastable to (batch, head, query, key); boolean (True = may look) or
-    added to the scores. scale: the factor on query·key. causal: a query sees only the keys at or
-    before its own position.
+    query: (batch, head, query, head_dim), key: (batch, head, key, head_dim): the arguments of a
+    fused kernel. mask: broadcastable to (batch, head, query, key); boolean (True = visible) or
+    additive. scale: the factor on query·key. causal: a query sees only keys up to its own position.
 
-    probabilities: (batch, head, query, key), instead of query and key where the network itself
-    made the matrix (Swin, BoTNet, …): then that matrix, mask and bias included, is the truth.
+    probabilities: (batch, head, query, key), instead of query and key if the network computed the
+    matrix itself (Swin, BoTNet, …); mask and bias are included in it.
 
-    Where gradients of a target were asked for: value: (batch, head, key, head_dim) and
+    If gradients of a target were requested: value: (batch, head, key, head_dim) and
     output_gradient: (batch, head, query, head_dim), ∂target/∂(A·V), from which ∂target/∂A follows;
     or probabilities_gradient: (batch, head, query, key) itself.
 
@@ -126,18 +126,18 @@ class Attention(Tensors):
 
     @property
     def factored(self) -> bool:
-        """Whether every row follows from query and key alone (no mask, no explicit matrix)."""
+        """Whether query and key alone determine every row (no mask, no explicit matrix)."""
         return self.probabilities is None and self.mask is None and not self.causal
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Gate(Tensors):
-    """A factor on channels or on positions.
+    """A factor on channels or positions.
 
     values: (batch, channel, 1, 1) for a channel gate, (batch, 1, row, column) for a spatial gate,
-    (batch, channel, row, column) where each channel has a mask of its own. features: (batch,
-    channel, row, column), the maps before the gate, where capture was asked to keep them. low,
-    high: bounds that hold for every photo, infinite where none are known; 0 and 1 for most.
+    (batch, channel, row, column) if each channel has its own mask. features: (batch, channel, row,
+    column), the maps before the gate, if capture was asked to keep them. low, high: bounds that
+    hold for every photo, infinite if unknown; usually 0 and 1.
     """
 
     values: Tensor
@@ -163,14 +163,14 @@ class Gate(Tensors):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Sampling(Tensors):
-    """A spatial transformer at work (Jaderberg et al. 2015, eq. 1 and 3).
+    """A spatial transformer (Jaderberg et al. 2015, eq. 1 and 3).
 
     theta: (batch, 2, 3), the affine map from output to source coordinates, both normalised to −1…1;
-    None where the points are displaced otherwise (a thin-plate spline, a flow). grid: (batch, row,
+    None if the points are displaced otherwise (a thin-plate spline, a flow). grid: (batch, row,
     column, 2), for each output cell the source point (x, y), normalised to −1…1. input: (batch,
-    channel, row, column) that was read; output: (batch, channel, row, column) that came out.
+    channel, row, column), the sampled map; output: (batch, channel, row, column), the result.
     align_corners: whether ±1 are the centres (True) or the outer edges (False) of the corner cells,
-    as the sampler itself was told.
+    as passed to the sampler.
     """
 
     theta: Tensor | None
@@ -192,11 +192,11 @@ class Sampling(Tensors):
 class Site(showing.ShortSite):
     """One place in a network where something attends.
 
-    id: "s00", "s01", … in order of execution. layer: ordinal among the sites of the same kind.
-    name: path of the module that computed it. grid: the cells on the network input that the
-    tokens or the feature map stand for, or None where places are not known; then `note` says why.
-    prefix_tokens, suffix_tokens: tokens without a place before the first and after the last patch
-    token: class, distillation, register and detection tokens.
+    id: "s00", "s01", … in execution order. layer: index among the sites of the same kind. name:
+    path of the module that computed it. grid: the cells on the network input that the tokens or the
+    feature map stand for, or None if positions are unknown; then `note` says why. prefix_tokens,
+    suffix_tokens: tokens without a position before the first and after the last patch token: class,
+    distillation, register and detection tokens.
     """
 
     id: str
@@ -212,7 +212,7 @@ class Site(showing.ShortSite):
 
     @property
     def attends(self) -> bool:
-        """Whether it is an attention: queries that look at keys."""
+        """Whether it is attention, with queries and keys."""
         return isinstance(self.tensors, Attention)
 
     @property
@@ -234,10 +234,11 @@ class Site(showing.ShortSite):
         return self.tensors
 
     def on_grid(self, line: Tensor) -> tuple[Tensor, Tensor]:
-        """Values of its tokens, (…, token) → (those on its grid, (…, row, column) or with a depth
-        (…, depth, row, column); those of the tokens before and after the patches, (…, token)).
+        """Splits values of its tokens, (…, token), into those on its grid, (…, row, column) or with
+        a depth (…, depth, row, column), and those of the tokens before and after the patches, (…,
+        token).
 
-        Raises ValueError where the site has no grid, or another number of tokens.
+        Raises ValueError if the site has no grid, or another number of tokens.
         """
         grid, prefix = self.grid, self.prefix_tokens
         if grid is None or line.shape[-1] != prefix + grid.cells + self.suffix_tokens:
@@ -273,9 +274,8 @@ def _fields(tensors: Tensors) -> dict[str, Tensor]:
 def _photo(tensors: Tensors, index: int, photos: int) -> Tensors:
     """The part of `tensors` that belongs to one photo of a batch.
 
-    Windows are folded into the batch by the networks that have them, photo by photo; so the share
-    of one photo is a run of batch/photos rows. A tensor with fewer rows than photos is shared by
-    all of them.
+    Networks with windows fold them into the batch, grouped by photo; so the share of one photo is a
+    run of batch/photos rows. A tensor with fewer rows than photos is shared by all of them.
     """
     parts: dict[str, Any] = {}
     for name, tensor in _fields(tensors).items():
@@ -288,11 +288,11 @@ def _photo(tensors: Tensors, index: int, photos: int) -> Tensors:
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """Something that was computed, looks like attention, a gate or a sampler, and is no site.
+    """A computation that resembles attention, a gate or a sampler but is not a site.
 
-    what: which of them, or a part of the network that cannot be looked into. module: the path of
-    the module that computed it. file, line: where, "" and 0 where that is not known. operation: the
-    function that was called. reason: why it is no site, a sentence. times: how often in the pass.
+    what: which of them, or a part of the network that cannot be inspected. module: path of the
+    module that computed it. file, line: in the source, "" and 0 if unknown. operation: the function
+    that was called. reason: why it is not a site, a sentence. times: how often in the pass.
     """
 
     what: Literal["attention", "gate", "sampler", "part"]
@@ -313,7 +313,7 @@ class Unseen:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Trace(showing.Sites):
-    """All sites of one forward pass, in order of execution, and what was computed besides."""
+    """All sites of one forward pass, in execution order, and unrecognised computations."""
 
     sites: tuple[Site, ...]
     unseen: tuple[Unseen, ...] = ()
@@ -327,7 +327,7 @@ class Trace(showing.Sites):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory that the trace keeps alive; storage shared by two tensors counts once."""
+        """Bytes of memory that the trace keeps alive; shared storage counts once."""
         storages = {
             (storage := tensor.untyped_storage()).data_ptr(): storage.nbytes()
             for site in self.sites
@@ -355,10 +355,10 @@ class Trace(showing.Sites):
 class Map(showing.Picture):
     """Something to draw: raw values, never normalised here.
 
-    values: axes as named, for example (row, column) or (head, row, column).
-    prefix: the values that fell on the tokens before and after the patches, (token,) or (head,
-    token); they have no place to be drawn. sentence: says in words what is drawn. grid: where the
-    places are; None where they share the whole input evenly, or where there are none.
+    values: axes as named, for example (row, column) or (head, row, column). prefix: values of the
+    tokens before and after the patches, (token,) or (head, token), which have no position to be
+    drawn at. sentence: describes what is drawn. grid: positions of the cells; None if they divide
+    the whole input evenly, or if there are none.
     """
 
     values: Tensor

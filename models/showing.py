@@ -1,6 +1,6 @@
-"""How records show themselves in a prompt and in a notebook: short lines, a table, a picture.
+"""How records show themselves in a prompt and in a notebook: a short line, a table, an image.
 
-The records inherit from these classes; nothing here knows them by name.
+Records inherit from these classes; nothing here depends on specific records.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ VIRIDIS = bytes.fromhex(
     "440154 48186a 472d7b 424086 3b528b 33638d 2c728e 26828e 21918c"
     "1f9f88 27ad81 3dbc74 5cc863 81d34d aadc32 d5e21a fde725"
 )
-"""Seventeen of the 256 colours; what lies between two of them is mixed."""
+"""Seventeen of the 256 colours; the others are interpolated."""
 
 NOTHING = 255
-"""The colour of a picture that is transparent: for what is not a number."""
+"""The index of the transparent colour, for NaN."""
 
 PICTURE_PX = 280
-"""About how wide the picture of a map is made, in whole pixels a cell."""
+"""Approximate width of a map's image; cells are whole pixels."""
 
 
 class Short:
-    """A record of tensors, which shows their shapes instead of their numbers."""
+    """A record of tensors that shows shapes instead of numbers."""
 
     __slots__ = ()
 
@@ -99,13 +99,13 @@ class Picture:
         return f"{type(self).__name__}({shape}, {span}: {self.sentence!r})"
 
     def _repr_png_(self) -> bytes | None:
-        """One map, or those of several heads side by side; None for more axes than that."""
+        """One map, or several heads side by side; None if there are more axes."""
         return png(self.values) if self.values.ndim in (2, 3) else None
 
 
 def png(values: Tensor) -> bytes:
-    """Values (row, column), or (head, row, column) side by side, in viridis from their smallest to
-    their largest; what is not a number is transparent.
+    """Values (row, column), or (head, row, column) side by side, in viridis from minimum to
+    maximum; NaN is transparent.
     """
     planes = values.detach().float().cpu()
     planes = planes[None] if planes.ndim == 2 else planes
@@ -132,7 +132,7 @@ def png(values: Tensor) -> bytes:
 
 
 def _palette() -> bytes:
-    """256 colours; the last one stands for nothing."""
+    """256 colours; the last one is transparent."""
     known = torch.tensor(list(VIRIDIS), dtype=torch.float32).view(1, -1, 3).transpose(1, 2)
     mixed = torch.nn.functional.interpolate(known, NOTHING, mode="linear", align_corners=True)
     return bytes(mixed[0].T.round().to(torch.uint8).flatten().tolist()) + b"\0\0\0"

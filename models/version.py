@@ -1,3 +1,3 @@
-"""The version of Fovea, for all that tells it."""
+"""The version of Fovea, read by everything that reports it."""
 
 VERSION = "0.1.0"

@@ -1,9 +1,12 @@
-"""The server: a photo comes in over HTTP, what the network attended to goes out.
+"""The server: a photo comes in over HTTP, and what the network attended to goes out.
 
-upload.py, limits.py   bytes under a size and time limit
-imaging.py             bytes → an upright sRGB photo
-engine.py              photo → analysis, on its own threads (inference.py, shelf.py, store.py)
-views.py               analysis → named arrays, on demand
-encode.py, render.py   named arrays → JSON, PNG, npy, safetensors
-routes/, app.py        the REST contract (docs/api.md)
+intake/     bytes → an upright sRGB photo, or a sentence
+engine/     photo → analysis, on its own threads; jobs and batches
+storage/    photos and results that outlive the process
+answers/    analysis → named arrays, on demand
+wire/       named arrays → JSON, PNG, npy, safetensors
+http/       the REST contract (docs/api.md), uploads, limits, security
+cluster/    the same application on Ray Serve
+commands/   the command line
+language/   translations
 """

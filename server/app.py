@@ -1,4 +1,4 @@
-"""The application: settings in, ASGI app out."""
+"""Builds the ASGI application from the settings."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ from fovea.server.answers.long_work import begin
 from fovea.server.engine.batches import Batches
 from fovea.server.engine.engine import Engine
 from fovea.server.engine.job_store import JobStore
-from fovea.server.engine.jobs import Job, Kind
+from fovea.server.engine.jobs import Job
 from fovea.server.engine.recall import Recall
 from fovea.server.http import contract, pages
 from fovea.server.http.answering import in_thread, tagged
-from fovea.server.http.context import Context, problem_response
+from fovea.server.http.context import Context
 from fovea.server.http.forwarded import Forwarded
 from fovea.server.http.language import Language
 from fovea.server.http.limits import BodyLimits
 from fovea.server.http.metrics import Metrics
+from fovea.server.http.problem_details import problem_response
 from fovea.server.http.routes import (
     analyses,
     batches,
@@ -44,7 +45,7 @@ from fovea.server.http.routes import (
     sweeps,
     what_if,
 )
-from fovea.server.http.security import MAKER_HEADER, Security, Trust, security_headers
+from fovea.server.http.security import Security, Trust, cross_origin, security_headers
 from fovea.server.settings import Settings, load
 from fovea.server.storage.archive import open_archive
 
@@ -76,7 +77,7 @@ PNG, npy or safetensors (`Accept`). Errors are problem details (RFC 9457).
 
 
 def create_app(settings: Settings | None = None, catalog: Catalog | None = None) -> FastAPI:
-    """A server of its own; the engine lives from start-up to shutdown."""
+    """A self-contained server; its engine lives from start-up to shutdown."""
     archive, settings = open_archive(settings or load())
     networks = catalog or Catalog(
         settings.weights_dir, settings.cache_dir, settings.models_dir, offline=settings.offline
@@ -92,8 +93,11 @@ def create_app(settings: Settings | None = None, catalog: Catalog | None = None)
         app.state.batches = Batches(engine, recall)
         engine.results.form = kept_results.FORM
 
-        async def again(kind: Kind, analysis: str, said: Mapping[str, Any], id: str) -> Job:
-            return await begin(engine, kind, await recall.get(analysis), said, id)
+        async def again(told: Mapping[str, Any]) -> Job:
+            if told["kind"] == "batch":
+                return await app.state.batches.again(told)  # type: ignore[no-any-return]
+            analysis = await recall.get(told["analysis"])
+            return await begin(engine, told["kind"], analysis, told["asked"], told["id"])
 
         app.state.jobs = kept_jobs = JobStore(engine.shelf.jobs, archive, again)
         kept = (archive.keep_sweeping(), kept_jobs.keep_telling()) if archive else ()
@@ -126,18 +130,12 @@ def create_app(settings: Settings | None = None, catalog: Catalog | None = None)
     app.router.default = pages.Page()
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
-    # The last one added is the outermost. BodyLimits is outside of Context, so that the answers
-    # which Context gives to its problems pass through it.
+    # Middleware added last is outermost. BodyLimits must be outside of Context, so that the problem
+    # responses that Context makes pass through it.
     app.add_middleware(Security, trust=Trust.of(settings))
     app.add_middleware(Context, metrics=metrics, headers=security_headers(settings.frame_ancestors))
     if settings.allowed_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.allowed_origins,
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "If-None-Match", MAKER_HEADER],
-            expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID", MAKER_HEADER],
-        )
+        app.add_middleware(CORSMiddleware, **cross_origin(settings))
     app.add_middleware(
         BodyLimits,
         max_bytes=settings.max_upload_bytes,
@@ -151,19 +149,19 @@ def create_app(settings: Settings | None = None, catalog: Catalog | None = None)
 
 
 def _complain(networks: Catalog) -> None:
-    """The mistakes in the folders, in the log: their models cannot be used, all others can."""
+    """Logs mistakes in the model folders: the models concerned are unusable, all others work."""
     for line in networks.complaints():
         log.warning("%s", line)
 
 
 async def _contract(request: Request) -> Response:
-    """The OpenAPI document; making it the first time takes half a second."""
+    """The OpenAPI document; the first call takes half a second."""
     document = await in_thread(request.app.openapi)
     return tagged(request, orjson.dumps(document))
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
-    """FastAPI's complaints about parameters, in our words."""
+    """Translates FastAPI's validation errors into our problems."""
     assert isinstance(error, RequestValidationError)
     faults = [
         {"parameter": str(fault["loc"][-1]), "message": fault["msg"]} for fault in error.errors()
@@ -173,18 +171,18 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> set[str]:
-    """Every method that some route takes at this address."""
+    """The methods that any route accepts at this address."""
     found: set[str] = set()
     for router in ROUTERS:
         for route in router.routes:
             if isinstance(route, APIRoute) and route.path_regex.match(request.scope["path"]):
                 found |= route.methods or set()
-    found = found or {"GET"}  # The page's files, and what stands beside the routers.
+    found = found or {"GET"}  # the page's files and other mounts beside the routers
     return found | ({"HEAD"} if "GET" in found else set())
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
-    """What Starlette raises by itself: no such address, or no such method."""
+    """Handles what Starlette raises itself: unknown address or wrong method."""
     assert isinstance(error, HTTPException)
     problem: problems.Problem
     if error.status_code == 405:

@@ -15,7 +15,7 @@
     │   ├── NotFound · UnknownModel · UnknownAnalysis · AnalysisGone · UnknownJob · UnknownResult
     │   └── UnknownSite · WrongKind · UnknownMap · UnknownFigure · UnknownProblem
     └── Unable            the server cannot, for now
-        ├── RateLimited · QueueFull · NotReady · ShuttingDown · StoreUnavailable
+        ├── RateLimited · QueueFull · NotReady · ShuttingDown · ReplicaLost · StoreUnavailable
         ├── OutOfMemory · DiskFull
         ├── ModelNotLocal · CorruptWeights · UnsuitableModel · InvalidModelFile
         ├── DownloadsRefused · DownloadCancelled · JobCancelled · JobInterrupted
@@ -337,6 +337,12 @@ class NotReady(Unable):
 class ShuttingDown(Unable):
     slug, title = "shutting-down", "The server is stopping"
     retry_after_s = 5
+
+
+class ReplicaLost(Unable):
+    slug, title = "replica-lost", "The process that worked on this has ended"
+    hint = "Ask again: another process answers."
+    retry_after_s = 1
 
 
 class StoreUnavailable(Unable):

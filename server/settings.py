@@ -1,4 +1,4 @@
-"""What can be set from outside: environment variables with the prefix FOVEA_ (docs/settings.md)."""
+"""Settings from environment variables with the prefix FOVEA_ (docs/settings.md)."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ KEY_OF_THIS_PROCESS = secrets.token_bytes(32)
 
 
 class SettingsError(Exception):
-    """The settings cannot be used; the message names each one and what it may be."""
+    """Invalid settings; the message names each one and its valid values."""
 
 
 class Settings(BaseSettings):
-    """Frozen, checked once at the start; each field has its row in docs/settings.md."""
+    """Frozen and validated once at start-up; each field has its row in docs/settings.md."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
@@ -173,7 +173,7 @@ class Settings(BaseSettings):
 
     @property
     def key(self) -> bytes:
-        """What ids and cookies are keyed with: of the secret, or of this process."""
+        """The key of ids and cookies: derived from the secret, or random for this process."""
         if self.secret is None:
             return KEY_OF_THIS_PROCESS
         return hashlib.sha256(self.secret.get_secret_value().encode()).digest()
@@ -276,7 +276,7 @@ class Settings(BaseSettings):
             return None
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            # Asking os.access is not enough: it says yes to root on a read-only file system.
+            # os.access is not enough: it returns True for root on a read-only file system.
             probe = folder / f".fovea-{os.getpid()}"
             probe.touch()
             probe.unlink()
@@ -286,7 +286,7 @@ class Settings(BaseSettings):
 
 
 def load(**overrides: Any) -> Settings:
-    """The settings from the environment, `overrides` first; raises SettingsError."""
+    """The settings from the environment, with `overrides`; raises SettingsError."""
     try:
         return Settings(**overrides)
     except ValidationError as error:
@@ -295,9 +295,9 @@ def load(**overrides: Any) -> Settings:
 
 
 def _line(fault: Any) -> str:
-    """The variable, what it may be, and what it is."""
+    """The variable, its valid values, and its actual value."""
     told = str(fault["msg"]).removeprefix("Value error, ")
-    if not fault["loc"]:  # Two settings that do not go together; the message names them.
+    if not fault["loc"]:  # two settings that conflict; the message names them
         return told
     return f"{PREFIX}{str(fault['loc'][0]).upper()}: {told} (it is {_shown(fault)})"
 
@@ -308,9 +308,9 @@ def _shown(fault: Any) -> str:
 
 
 def unknown_variables() -> list[str]:
-    """Names in the environment that look like settings and are none: probably typing mistakes.
+    """Environment variables that look like settings and are none: probably typing mistakes.
 
-    FOVEA_DATA_DIR is one of training's (docs/training.md), FOVEA_LANG the commands' (docs/cli.md).
+    FOVEA_DATA_DIR belongs to training (docs/training.md), FOVEA_LANG to the commands (docs/cli.md).
     """
     known = {PREFIX + name.upper() for name in (*Settings.model_fields, "data_dir", "lang")}
     return sorted(

@@ -23,7 +23,7 @@ from training.tasks.tasks import open_task
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; what is missing ends it with a sentence."""
+    """Run the command line; missing data or weights end it with a message."""
     options = parser().parse_args(arguments)
     try:
         train(recipe_for(options.network), options)
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    """What can be said behind `python -m training`."""
+    """The arguments of `python -m training`."""
     parser = argparse.ArgumentParser(
         prog="python -m training",
         description=__doc__,
@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
 def train(recipe: Recipe, options: argparse.Namespace) -> None:
     """Trains the recipe's network, exports it and prints the score of the exported file.
 
-    Raises FileNotFoundError where data or the weights to start from are missing.
+    Raises FileNotFoundError if data or initial weights are missing.
     """
     torch.set_num_threads(options.threads)
     if options.epochs:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.coverage [part of a name …]`: look at the families, write the page."""
+"""`python -m benchmarks.coverage [part of a name …]`: examines the families and writes the page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FORK = multiprocessing.get_context("fork")
 
 
 def families() -> tuple[list[Family], list[Finding]]:
-    """Those of every library that can be imported, and a finding for each that cannot."""
+    """The families of every importable library, and a finding for each library that is missing."""
     declare_missing_operators()
     found: list[Family] = []
     missing = []
@@ -47,7 +47,7 @@ def families() -> tuple[list[Family], list[Finding]]:
 def _in_child(family: Family, answers: multiprocessing.connection.Connection) -> None:
     try:
         finding = look(family)
-    except Exception as error:  # one family must not end the sweep, whatever it raises
+    except Exception as error:  # an error in one family must not end the sweep
         line = str(error).strip().splitlines() or [""]
         problem = f"{type(error).__name__}: {line[0][:200]}"
         finding = Finding(family.library, family.name, problem=problem)
@@ -55,7 +55,7 @@ def _in_child(family: Family, answers: multiprocessing.connection.Connection) ->
 
 
 def look_apart(family: Family, limit_s: float) -> Finding:
-    """`look` in a process of its own, which may crash or take too long."""
+    """`look` in a separate process, which may crash or time out."""
     receive, send = _FORK.Pipe(duplex=False)
     child = _FORK.Process(target=_in_child, args=(family, send), daemon=True)
     child.start()
@@ -84,7 +84,7 @@ def versions() -> str:
 
 
 def kept_in(file: Path | None) -> dict[tuple[str, str], Finding]:
-    """The findings of a file that an earlier sweep wrote, one in JSON a line."""
+    """The findings of an earlier sweep's file, one JSON object a line."""
     if file is None or not file.is_file():
         return {}
     findings = [Finding(**json.loads(line)) for line in file.read_text().splitlines()]
@@ -92,7 +92,7 @@ def kept_in(file: Path | None) -> dict[tuple[str, str], Finding]:
 
 
 def main() -> None:
-    """Look at the families, several at a time; write the page unless only some are named."""
+    """Examines the families, several at a time; writes the page unless only some are named."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.coverage")
     parser.add_argument("names", nargs="*", help="parts of families' names (default: all)")
     parser.add_argument("--at-once", type=int, default=2, help="families looked at at a time")

@@ -1,8 +1,8 @@
-"""An independent count of what capture should have found, taken below it.
+"""An independent count of what capture should find, taken at a lower level.
 
-Capture looks at the functions that a network calls. This looks at the kernels that then run
-(`torch.utils._python_dispatch`): a softmax or a sigmoid is counted however it was asked for, so a
-site that capture misses, or one that it invents, shows as a difference of two numbers.
+Capture watches the functions that a network calls. This watches the kernels that then run
+(`torch.utils._python_dispatch`): a softmax or sigmoid is counted however it was called, so a site
+that capture misses or invents shows as a difference between two numbers.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ _MOVES = {
 class Use:
     """One softmax or sigmoid.
 
-    went_into: the first kernel that took its result, "" if none did. module: the one that used the
-    result, or else the one that computed it (often an `nn.Softmax`). entry_by_entry: it multiplied
-    as many entries as it has (SiLU, GLU). total: of the squares of what it was computed from.
-    constant: that is the same whatever the photo.
+    went_into: the first kernel that took its result, "" if none did. module: that used the result,
+    or else that computed it (often an `nn.Softmax`). entry_by_entry: it multiplied a tensor of its
+    own size (SiLU, GLU). total: sum of squares of its input. constant: the input is the same for
+    every photo.
     """
 
     what: str

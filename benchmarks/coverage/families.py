@@ -1,4 +1,4 @@
-"""Which networks are looked at: taken from the libraries' own registries, the smallest of each."""
+"""The networks to examine: the smallest of each family in the libraries' own registries."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import torch
 from torch import Tensor, nn
 
 Inputs = Mapping[str, Any]
-"""What the forward pass takes, by the names of its parameters."""
+"""The inputs of the forward pass, by parameter name."""
 
 Built = tuple[nn.Module, Inputs, str]
-"""(module in eval mode, its inputs, what the network is called)"""
+"""(module in eval mode, its inputs, its name)"""
 
 LARGEST_PX, SMALLER_PX = 256, 224
-"""Networks made for photos larger than the first are built for the second where they can be."""
+"""Networks for photos larger than the first size are built for the second if possible."""
 
 LARGEST, FEW_BLOCKS = 50_000_000, 4
-"""Networks of more parameters are built with so many blocks where they can be."""
+"""Larger networks are built with this many blocks if possible."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,19 @@ class Family:
 
 
 def photo(*size: int) -> Tensor:
-    """(1, 3, height, width): the same noise every time."""
+    """(1, 3, height, width): always the same noise."""
     return torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
 
 
 def parameters(module: nn.Module) -> int:
-    """How many numbers the module learns."""
+    """The number of parameters."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 
 def smallest(names: list[str], build: Callable[[str], nn.Module]) -> tuple[str, int]:
-    """(name, parameters) of the network with the fewest; counted without allocating any."""
+    """(name, parameters) of the network with the fewest parameters; counted without allocating
+    them.
+    """
     with torch.device("meta"):
         sizes = {name: parameters(build(name)) for name in names}
     name = min(sizes, key=lambda name: sizes[name])
@@ -61,7 +63,7 @@ def _timm(names: list[str]) -> Built:
     name, size = smallest(names, timm.create_model)
     settings = timm.get_pretrained_cfg(name)
     height = settings.input_size[-1] if settings else 224
-    # Repeated blocks show nothing more; networks that take neither option are built as they are.
+    # Repeated blocks show nothing new; networks that take neither option are built as they are.
     shallower: dict[str, Any] = {"depth": FEW_BLOCKS} if size > LARGEST else {}
     smaller: dict[str, Any] = {"img_size": SMALLER_PX} if height > LARGEST_PX else {}
     for options in ({**shallower, **smaller}, smaller, shallower):
@@ -79,8 +81,8 @@ def _timm(names: list[str]) -> Built:
 
 
 def timm_families() -> Iterator[Family]:
-    """One for every model module of timm, and one for every kind of name in it: the resnet module
-    holds ECA-ResNets and SE-ResNets too.
+    """One family for every model module of timm, and for every kind of name in it: the resnet
+    module contains ECA-ResNets and SE-ResNets too.
     """
     import timm
 
@@ -89,7 +91,7 @@ def timm_families() -> Iterator[Family]:
         for name in timm.list_models(module=module_name):
             match = re.match("[a-z]+", name)
             kinds.setdefault(match[0] if match else name, []).append(name)
-        # timm's own few-channel networks for tests leave parts out; they stand for no family.
+        # timm's tiny test networks omit parts and do not represent a family.
         for kind, names in kinds.items():
             if kind != "test":
                 title = module_name if module_name.startswith(kind) else f"{module_name}: {kind}"
@@ -103,7 +105,7 @@ def _torchvision(names: list[str]) -> Built:
     from torchvision import models
 
     def build(name: str) -> nn.Module:
-        # Every backbone would be fetched too, unless told otherwise; not every network has one.
+        # Backbones would be downloaded too, unless disabled; not every network has one.
         builder = models.get_model_builder(name)
         unloaded = {
             option: None
@@ -126,8 +128,8 @@ def _torchvision(names: list[str]) -> Built:
     if kind == "optical_flow":
         return module, {"image1": photo(128, 128), "image2": photo(128, 128)}, name
     if kind == "detection":
-        # What follows the backbone does not attend, and needs operators that a torch for CPUs
-        # lacks.
+        # What follows the backbone does not attend, and needs operators that CPU builds of torch
+        # lack.
         return module.backbone, {"x": photo(320, 320)}, f"{name}, backbone"  # type: ignore[return-value]
     side = 299 if kind == "inception" else 224
     parameter = next(iter(inspect.signature(module.forward).parameters))

@@ -1,4 +1,4 @@
-"""One family, looked at: what capture found, what runs below, what it cost."""
+"""Examines one family: what capture found, what runs below, and the cost."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from fovea.models.records import Site, Trace
 
 SECONDS_OF_TIMING = 0.6
 SHORTEST_MS = 10.0
-"""A shorter pass is a network of a few channels, whose time is all calls and no arithmetic."""
+"""A shorter pass is a network with few channels, whose time is dominated by calls."""
 
 
 @dataclass
 class Finding:
-    """One row of the page; problem says what went wrong where the network could not be looked at.
+    """One row of the page; problem: why the network could not be examined, if so.
 
-    sites, layouts: how many of each kind. placed: attention sites whose keys have places. computed:
-    softmaxes and sigmoids counted below capture. missed: what has no site, and what became of it.
-    invented: sites in modules that compute nothing of the kind.
+    sites, layouts: number of each kind. placed: attention sites whose keys have positions.
+    computed: softmaxes and sigmoids counted below capture. missed: those without a site, with their
+    use. invented: sites in modules that compute nothing of the kind.
     """
 
     library: str
@@ -53,8 +53,8 @@ def _gates(site: Site) -> bool:
 
 
 def _fits(site: Site, use: Use) -> bool:
-    """Whether the use may be what the site shows: the same module, or a part of it that only mixed
-    what it shows (talking heads).
+    """Whether the use can belong to the site: the same module, or a part of it that only mixed the
+    result (talking heads).
     """
     kind = use.what == SOFTMAX if site.attends else _gates(site)
     within = use.module == site.name or use.module.startswith(f"{site.name}.")
@@ -64,19 +64,19 @@ def _fits(site: Site, use: Use) -> bool:
 def _compared(
     uses: list[Use], trace: Trace, classes: dict[str, str]
 ) -> tuple[list[str], list[str]]:
-    """(what was computed and has no site, sites that nothing was computed for), in words."""
+    """(uses without a site, sites without a use), in words."""
     left = list(uses)
     invented: Counter[str] = Counter()
     for site in trace.sites:
         if not (site.attends or _gates(site)):
             continue
         fitting = [use for use in left if _fits(site, use)]
-        if not site.attends:  # a gate that is the same for every photo is none
+        if not site.attends:  # a gate that is the same for every photo is not a site
             fitting = [use for use in fitting if not use.constant]
         if not fitting:
             invented[f"{site.kind} in {classes[site.name]}"] += 1
             continue
-        # What ends like a site before what does not; the same module before a part of it.
+        # Uses that end like a site first; the same module before a part of it.
         ends = ("its values", "bmm", "mm") if site.attends else ("mul", "mul_")
 
         def likeness(use: Use, name: str = site.name, ends: tuple[str, ...] = ends) -> list[bool]:
@@ -109,10 +109,10 @@ def _has_places(site: Site) -> bool:
 
 @torch.no_grad()
 def wake(module: nn.Module) -> None:
-    """Give norms that begin at zero the weight one, in place.
+    """Sets the weights of zero-initialised norms to one, in place.
 
-    Residual branches begin so in many networks without trained weights: whatever lies in them would
-    be the same for every photo, and a gate there no gate.
+    Untrained networks often initialise residual branches that way, which would make their content,
+    and any gate in it, the same for every photo.
     """
     for part in module.modules():
         weight = getattr(part, "weight", None)
@@ -121,7 +121,7 @@ def wake(module: nn.Module) -> None:
 
 
 def look(family: Family) -> Finding:
-    """Build the family's network, run it alone and captured, and compare."""
+    """Builds the family's network, runs it alone and captured, and compares."""
     torch.manual_seed(0)
     finding = Finding(family.library, family.name)
     module, inputs, finding.network = family.build()

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.evidence`: score every map on every classifier that ships.
+"""`python -m benchmarks.evidence`: scores every map on every bundled classifier.
 
-Writes models/evidence/measured.json and, from it, docs/evidence.md. What was measured before is not
-measured again; `--report` only writes what there is.
+Writes models/evidence/measured.json and, from it, docs/evidence.md. Existing measurements are
+reused; `--report` only writes the documents.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fovea.models.evidence.measured import FILE
 
 PAGE = Path("docs/evidence.md")
 LEAST = 50
-"""Photos; of fewer nothing is said yet."""
+"""Minimum number of photos for a reported figure."""
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def write(runs: Path) -> None:
-    """The figures of all networks that were measured, and the page of them."""
+    """Writes the figures of all measured networks, and their page."""
     known = {name: measured(lines(runs / f"{name}.jsonl")) for name in PLANS}
     told = {
         "protocol": protocol(),

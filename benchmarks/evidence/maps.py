@@ -1,4 +1,4 @@
-"""Every map that one network can have of one photo, as values on the cells of a grid."""
+"""Every map that a network supports for a photo, as values on the cells of a grid."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from fovea.models.methods.registry import METHODS
 from fovea.models.running.inference import run
 
 CLAIMS = ("attention map", "gate", "saliency", "token length")
-"""What is said to mark something on the photo. Masks, grids and positions say something else."""
+"""Claims that mark something on the photo, unlike masks, grids and positions."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Seen:
-    """A photo that went through a network. scores: of its classes, (class,)."""
+    """A photo after a network's pass. scores: of its classes, (class,)."""
 
     loaded: LoadedModel
     inputs: Tensor
@@ -30,7 +30,7 @@ class Seen:
 
 
 def look(loaded: LoadedModel, inputs: Tensor, learned: dict[Any, Any]) -> Seen:
-    """One pass; `learned` is filled the first time and the same for all photos of a network."""
+    """One pass; `learned` is filled the first time and shared by all photos of a network."""
     logits, (trace,) = run(loaded.module, inputs, loaded.layouts)
     if not learned:
         given = Pass(loaded.module, inputs, loaded.layouts, trace, classes=logits.shape[-1])
@@ -49,7 +49,7 @@ def look(loaded: LoadedModel, inputs: Tensor, learned: dict[Any, Any]) -> Seen:
 
 
 def scored(seen: Seen) -> list[Method]:
-    """The maps over the photo that this network can have."""
+    """The maps over the photo that this network supports."""
     return [
         one
         for one in METHODS
@@ -58,9 +58,9 @@ def scored(seen: Seen) -> list[Method]:
 
 
 def values_of(own: Method, seen: Seen, target: int | None = None) -> tuple[Tensor, PatchGrid]:
-    """float64 (row, column), and where its cells are; by default what the product shows first.
+    """float64 (row, column), and the position of the cells, with the map's default options.
 
-    target: the class, of a map for one.
+    target: the class, for a class map.
     """
     given = {"target": str(target)} if own.for_class and target is not None else {}
     with torch.no_grad():

@@ -1,6 +1,6 @@
-"""The measurement: which networks, on which photos, and the lines that it leaves, one a photo.
+"""Measures networks on photos and writes one line for each photo.
 
-What is measured already is not measured again, so that it can be broken off and go on.
+Existing lines are reused, so an interrupted measurement can continue.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ VIT_TI = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """photos: how many of each set · own: the set whose labels are the network's · road: on about
-    how many of the photos · mosaics: how many.
+    """photos: number of each set · own: the set whose labels are the network's · road: number of
+    photos for ROAD · mosaics: number.
     """
 
     photos: dict[str, int]
@@ -57,7 +57,7 @@ PLANS: dict[str, Plan] = {
 
 
 def measure(name: str, data: Path, runs: Path, get: Callable[[str], LoadedModel]) -> None:
-    """One network, into runs/name.jsonl."""
+    """Measures one network into runs/name.jsonl."""
     plan, file = PLANS[name], runs / f"{name}.jsonl"
     file.parent.mkdir(parents=True, exist_ok=True)
     done = {line["key"] for line in lines(file)}
@@ -66,7 +66,7 @@ def measure(name: str, data: Path, runs: Path, get: Callable[[str], LoadedModel]
     sets = {one: load(data, one, most) for one, most in plan.photos.items()}
     tasks: dict[str, Callable[[], dict[str, Any]]] = {}
     for one, photos in sets.items():
-        # ROAD takes as long as all else: it is of some of the photos, spread evenly.
+        # ROAD takes as long as everything else, so it uses some of the photos, spread evenly.
         every = sum(map(len, sets.values())) // plan.road
         for number, photo in enumerate(photos):
             tasks[f"{one}/{number}"] = partial(
@@ -74,7 +74,7 @@ def measure(name: str, data: Path, runs: Path, get: Callable[[str], LoadedModel]
             )
     for number, (four, wanted) in enumerate(_mosaics(loaded, sets[plan.own], plan.mosaics)):
         tasks[f"mosaic/{number}"] = partial(score_mosaic, loaded, four, wanted, learned)
-    # In any order, so that what was broken off is a fair part.
+    # In random order, so that an interrupted measurement is a fair sample.
     keys = [key for key in tasks if key not in done]
     random.Random(0).shuffle(keys)
     with file.open("a", encoding="utf-8") as out:
@@ -86,7 +86,9 @@ def measure(name: str, data: Path, runs: Path, get: Callable[[str], LoadedModel]
 
 
 def _mosaics(loaded: LoadedModel, photos: list[Photo], most: int) -> list[tuple[list[Photo], int]]:
-    """Fours of different classes, of photos named right alone; one of them is asked for."""
+    """Mosaics of four different classes from correctly classified photos; one of them is the
+    target.
+    """
     right = [photo for photo in photos if predicted(loaded, photo) == photo.label]
     draw = random.Random(0)
     found: list[tuple[list[Photo], int]] = []
@@ -98,14 +100,14 @@ def _mosaics(loaded: LoadedModel, photos: list[Photo], most: int) -> list[tuple[
 
 
 def lines(file: Path) -> list[dict[str, Any]]:
-    """What has been measured of one network."""
+    """The existing measurements of one network."""
     if not file.is_file():
         return []
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
 def catalogue(device: str = "cpu") -> Callable[[str], LoadedModel]:
-    """Networks by their names, as the environment says where weights are."""
+    """Networks by name, with weights found as the environment says."""
     import fovea
 
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""The photos that maps are scored on, each as the networks are given it."""
+"""The photos on which maps are scored, preprocessed for each network."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from torch import Tensor
 
 IMAGENET, CALTECH = "imagenet_photos150", "caltech101_val"
 TILE_PX = 256
-"""Each way, of a photo in a mosaic of four."""
+"""Side in pixels of one of the four photos in a mosaic."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Photo:
-    """pixels: uint8 (3, row, column) · label: its class in the set that it is of."""
+    """pixels: uint8 (3, row, column) · label: its class in its data set."""
 
     pixels: Tensor
     label: int
 
 
 def load(folder: Path, name: str, most: int) -> list[Photo]:
-    """Up to `most` photos of a set, spread evenly over it as sets are in the order of classes."""
+    """Up to `most` photos of a set, spread evenly because sets are sorted by class."""
     with np.load(folder / f"{name}.npz") as archive:
         blob, offsets = archive["blob"].tobytes(), archive["offsets"].astype(np.int64).tolist()
         labels = archive["labels"].astype(np.int64).tolist()
@@ -47,7 +47,7 @@ def mosaic(photos: Sequence[Photo]) -> Tensor:
 
 
 def _tile(pixels: Tensor) -> Tensor:
-    """The middle of a photo, square."""
+    """The centre square of a photo."""
     side = min(pixels.shape[1:])
     top, left = ((length - side) // 2 for length in pixels.shape[1:])
     cut = Image.fromarray(

@@ -1,4 +1,4 @@
-"""From lines, one a photo, to what was measured: means, standard errors and numbers."""
+"""Aggregates lines, one for each photo: means, standard errors and numbers."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def figure(values: Sequence[float]) -> dict[str, float] | None:
 
 
 def measured(lines: Sequence[Line]) -> dict[str, Any]:
-    """Of one network: every map and the baselines, each measure's figure.
+    """For one network: every map and the baselines, with each measure's figures.
 
-    both: insertion less deletion, photo by photo · gain: by how much that is more than what a blob
-    in the centre has on the same cells of the same photos.
+    both: insertion minus deletion for each photo · gain: its advantage over a centred Gaussian on
+    the same cells of the same photos.
     """
     photos = [line for line in lines if "scores" in line]
     mosaics = [line["maps"] for line in lines if "maps" in line]
@@ -48,7 +48,7 @@ def measured(lines: Sequence[Line]) -> dict[str, Any]:
 
 _NONE = {"mean": 0.0}
 Scores = dict[str, float]
-"""By measure, of one map on one photo."""
+"""One map's results on one photo, by measure."""
 
 
 def _own(line: Line, name: str) -> Scores:
@@ -56,7 +56,7 @@ def _own(line: Line, name: str) -> Scores:
 
 
 def _beside(line: Line, name: str, baseline: str) -> Scores:
-    """Of a baseline on the cells of a map."""
+    """A baseline's results on the cells of a map."""
     return {what: some[baseline] for what, some in line["beside"][name].items()}
 
 
@@ -76,11 +76,11 @@ def _both(scores: Scores) -> float:
 
 
 def _figures(photos: Sequence[Scores]) -> dict[str, Any]:
-    """ROAD is of some of the photos only."""
+    """ROAD exists for some of the photos only."""
     found = {what: figure([one[what] for one in photos if what in one]) for what in MEASURES}
     return {**found, "both": figure([_both(one) for one in photos])}
 
 
 def protocol() -> dict[str, Any]:
-    """What the figures depend on."""
+    """The settings that the figures depend on."""
     return {"shares": list(SHARES), "road_shares": list(ROAD_SHARES)}

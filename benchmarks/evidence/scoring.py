@@ -1,4 +1,4 @@
-"""What one photo, or one mosaic of four, says of every map of a network."""
+"""Scores every map of a network on one photo, or on one mosaic of four."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from fovea.models.preprocessing import prepare
 from fovea.models.running.outputs import tensor_of
 
 SHARES = (0.0, 0.1, 0.25, 0.5, 1.0)
-"""After which shares of the cells the network is asked: dense where curves fall."""
+"""Fractions of changed cells at which the network is evaluated: dense where curves fall."""
 ROAD_SHARES = (0.2, 0.5)
 BATCH = 16
 BASELINES = ("centre", "edges", "random")
@@ -33,9 +33,9 @@ Scores = dict[str, dict[str, float]]
 def score_photo(
     loaded: LoadedModel, photo: Photo, number: int, learned: dict[Any, Any], with_road: bool
 ) -> dict[str, Any]:
-    """Deletion and insertion, and ROAD where wanted, of every map and of the baselines.
+    """Deletion and insertion, and ROAD if requested, for every map and the baselines.
 
-    number: of the photo, the seed of its random map and of the order of equal cells.
+    number: of the photo, used as the seed of its random map and of tie-breaking.
     """
     assert loaded.spec.preprocessing is not None
     inputs, _ = prepare(photo.pixels, loaded.spec.preprocessing)
@@ -108,9 +108,9 @@ def _on_grid(
 def score_mosaic(
     loaded: LoadedModel, four: list[Photo], wanted: int, learned: dict[Any, Any]
 ) -> dict[str, Any]:
-    """The share of each map in the quarter of one photo, and whether its highest place is there.
+    """The mass of each map in the target photo's quarter, and whether its maximum is there.
 
-    wanted: which of the four; maps for a class are made for that photo's own.
+    wanted: index of the target photo; class maps are for that photo's class.
     """
     assert loaded.spec.preprocessing is not None
     inputs, _ = prepare(mosaic(four), loaded.spec.preprocessing)
@@ -129,7 +129,7 @@ def score_mosaic(
 
 
 def predicted(loaded: LoadedModel, photo: Photo) -> int:
-    """The class that a network gives a photo."""
+    """The class that a network predicts for a photo."""
     assert loaded.spec.preprocessing is not None
     inputs, _ = prepare(photo.pixels, loaded.spec.preprocessing)
     with torch.inference_mode():

@@ -1,12 +1,12 @@
-"""A client of a Fovea server: photos to it, maps from it.
+"""A client for Fovea servers: send photos, receive maps.
 
     from fovea.client import Client
 
     with Client("http://127.0.0.1:8000") as fovea:
         fovea.analyse("cat.jpg").map("relevance", target="cat").overlay().save("map.png")
 
-`AsyncClient` is the same with `await`. Needs httpx: `pip install "fovea-microscope[client]"`.
-docs/client.md has the tour.
+`AsyncClient` is the same with `await`. Requires httpx: `pip install "fovea-microscope[client]"`.
+See docs/client.md.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """What needs httpx, once somebody asks for it."""
+    """Imports what requires httpx on first use."""
     if name not in _OF:
         raise AttributeError(f"module 'fovea.client' has no attribute {name!r}")
     try:

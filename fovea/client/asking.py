@@ -1,4 +1,4 @@
-"""What both clients share: requests as data, what answers mean, and when to ask again."""
+"""Shared by both clients: requests as data, parsing of answers, and retries."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PhotoLike = str | PathLike[str] | bytes
 """A path, or a photo file's bytes."""
 
 AGAIN = (429, 503)
-"""Answers that are asked for again, where Retry-After says when."""
+"""Statuses that are retried after the time in Retry-After."""
 TIMEOUT_S = 120.0
 PATIENCE_S = 60.0
 LOOK_EVERY_S = 0.2
@@ -35,7 +35,9 @@ LOOK_EVERY_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request. photos: sent as a form's files `image`; whole: the body, where it is one photo."""
+    """A request. photos: sent as a form's files `image`; whole: the body, if it is a single
+    photo.
+    """
 
     method: str
     path: str
@@ -47,7 +49,7 @@ class Ask:
 
     @contextmanager
     def arguments(self) -> Iterator[dict[str, Any]]:
-        """For httpx; files are open while the block runs. Made anew for every try."""
+        """Arguments for httpx, created anew for every try; files are open while the block runs."""
         given: dict[str, Any] = {
             "params": {name: _said(value) for name, value in self.params.items()
                        if value is not None},
@@ -76,7 +78,7 @@ def _file(stack: ExitStack, number: int, photo: PhotoLike) -> tuple[str, Any]:
 
 
 def _said(value: Any) -> str:
-    """A parameter as addresses have it: (5, 9) is 5,9."""
+    """A parameter as in an address: (5, 9) becomes 5,9."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple | list):
@@ -86,9 +88,9 @@ def _said(value: Any) -> str:
 
 @dataclass
 class Asking:
-    """How a client asks. patience_s: how long in all it waits for a busy server.
+    """Settings of a client. patience_s: total time to wait for a busy server.
 
-    key: who the client is to the server: what it made, it may forget.
+    key: identifies the client to the server, so that it may delete what it made.
     """
 
     url: str
@@ -98,27 +100,27 @@ class Asking:
     key: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def settings(self) -> dict[str, Any]:
-        """For an httpx client."""
+        """Settings for an httpx client."""
         headers = {"Fovea-Key": self.key}
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token}"
         return {"base_url": self.url.rstrip("/"), "headers": headers, "timeout": self.timeout_s}
 
     def wait_s(self, answer: httpx.Response, waited_s: float) -> float | None:
-        """Seconds until the request is worth another try; None where it is not."""
+        """Seconds until the request should be retried; None if it should not."""
         if answer.status_code not in AGAIN:
             return None
         told = retry_after(answer.headers.get("retry-after"))
         return None if told is None or waited_s + told > self.patience_s else told
 
     def unreachable(self, error: httpx.TransportError) -> Unreachable:
-        """In words."""
+        """The error message if the server cannot be reached."""
         why = str(error) or type(error).__name__
         return Unreachable(f"No answer from {self.url}: {why}.")
 
 
 def retry_after(header: str | None) -> float | None:
-    """Seconds, from a number or a date; None where there is neither."""
+    """Seconds, from a number or a date; None if absent."""
     if header is None:
         return None
     try:
@@ -133,7 +135,7 @@ def retry_after(header: str | None) -> float | None:
 
 
 def checked(answer: httpx.Response) -> httpx.Response:
-    """The answer; raises Problem where it is one."""
+    """The answer; raises Problem if it is one."""
     if answer.is_success:
         return answer
     try:
@@ -147,7 +149,7 @@ def checked(answer: httpx.Response) -> httpx.Response:
 
 
 def array_of(content: bytes) -> np.ndarray[Any, Any]:
-    """Of an .npy file."""
+    """The array in an .npy file."""
     import numpy as np
 
     array: np.ndarray[Any, Any] = np.load(io.BytesIO(content), allow_pickle=False)
@@ -155,7 +157,7 @@ def array_of(content: bytes) -> np.ndarray[Any, Any]:
 
 
 def picture_of(content: bytes) -> Image.Image:
-    """Of a PNG, loaded."""
+    """The image in a PNG, loaded."""
     from PIL import Image
 
     picture = Image.open(io.BytesIO(content))
@@ -164,22 +166,24 @@ def picture_of(content: bytes) -> Image.Image:
 
 
 def part(text: str) -> str:
-    """One part of a path."""
+    """A path segment, escaped."""
     return quote(text, safe="")
 
 
 def analyse(photo: PhotoLike, model: str | None) -> Ask:
-    """A photo, as the request's body."""
+    """Sends a photo as the request's body."""
     return Ask("POST", "/v1/analyses", {"model": model}, whole=photo)
 
 
 def batch(photos: Sequence[PhotoLike], model: str | None) -> Ask:
-    """Many photos. The model is in the address: the server begins with the first of them."""
+    """Sends many photos. The model is in the address, so that the server can start with the
+    first.
+    """
     return Ask("POST", "/v1/batches", {"model": model}, photos=photos)
 
 
 def edit(analysis: str, edits: Sequence[Edit | Mapping[str, Any]]) -> Ask:
-    """Edits of an analysis's path, of `fovea.models.edits` or as the server takes them."""
+    """Edits an analysis, with edits of `fovea.models.edits` or in the server's JSON form."""
     said = [to_json(one) if isinstance(one, Edit) else dict(one) for one in edits]
     return Ask("POST", f"{analysis}/edits", json={"edits": said})
 

@@ -1,4 +1,4 @@
-"""What can go wrong: the server's problems as exceptions, and a server that is not there."""
+"""Errors of the client: problems reported by the server, and an unreachable server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class ClientError(Exception):
-    """All that this client raises of its own."""
+    """Base class of all errors that this client raises."""
 
 
 class Unreachable(ClientError):
@@ -17,7 +17,8 @@ class Unreachable(ClientError):
 class Problem(ClientError):
     """A server's problem details (RFC 9457).
 
-    slug: its kind, the last part of `type`; body: all members, `limit`, `valid` and the like too.
+    slug: the problem type, the last part of `type`; body: all members, including `limit`, `valid`
+    etc.
     """
 
     def __init__(self, body: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The client: it carries out talks.py, a request at a time."""
+"""The blocking client: runs the talks of talks.py, one request at a time."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ T = TypeVar("T")
 
 
 class Client:
-    """A Fovea server. url: its address, with its prefix where it has one; token: FOVEA_TOKEN.
+    """A Fovea server. url: its address, including a path prefix; token: FOVEA_TOKEN.
 
-    A busy server is asked again when it says so, for `patience_s` in all. Raises Problem for what
-    the server refuses, Unreachable where nothing answers.
+    A busy server is retried as it requests, for up to `patience_s` in total. Raises Problem if the
+    server refuses a request, Unreachable if nothing answers.
     """
 
     def __init__(
@@ -52,28 +52,28 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Ends its connections."""
+        """Closes the connections."""
         self._http.close()
 
     def models(self, search: str | None = None) -> list[dict[str, Any]]:
-        """The catalogue; search: words, with which the hub's models are listed too."""
+        """The catalogue; search: words that also search the hub's models."""
         return self.run(talks.models(search))
 
     def analyse(self, photo: PhotoLike, model: str | None = None) -> Analysis:
-        """What a network attends to on a photo, a path or a file's bytes."""
+        """Analyses a photo, given as a path or as a file's bytes, with a network."""
         return Analysis(self, self.run(talks.told(asking.analyse(photo, model))))
 
     def analysis(self, id: str) -> Analysis:
-        """One that is kept."""
+        """An existing analysis."""
         ask = Ask("GET", f"/v1/analyses/{asking.part(id)}")
         return Analysis(self, self.run(talks.told(ask)))
 
     def batch(self, photos: Sequence[PhotoLike], model: str | None = None) -> Batch:
-        """Many photos by one call: a job, of which `wait` gives an entry for each."""
+        """Sends many photos in one call: a job whose `wait` returns an entry for each."""
         return Batch(self, self.run(talks.batch(photos, model)))
 
     def run(self, talk: Talk[T]) -> T:
-        """What a talk comes to."""
+        """Runs a talk and returns its result."""
         talk = talks.patient(self._asking, talk)
         answer: httpx.Response | None = None
         while True:
@@ -98,13 +98,13 @@ class Client:
 
 @dataclass(frozen=True)
 class Analysis(AnalysisParts):
-    """A photo as a network saw it. body: what the server told of it."""
+    """A photo analysed by a network. body: the server's description of it."""
 
     client: Client
     body: Mapping[str, Any]
 
     def map(self, name: str, **options: Any) -> Array:
-        """One of its maps, such as `relevance` with `target="cat"`; asked for when it is read."""
+        """One of its maps, such as `relevance` with `target="cat"`; requested when it is read."""
         return Array(self.client, self.of_map(name), options)
 
     def site(self, id: str) -> Site:
@@ -112,17 +112,17 @@ class Analysis(AnalysisParts):
         return Site(self.client, self.of_site(id))
 
     def edit(self, *edits: Edit | Mapping[str, Any]) -> Analysis:
-        """The photo as the network sees it with these edits (`off("s05", heads=[0])`)."""
+        """Analyses the photo again with these edits (`off("s05", heads=[0])`)."""
         return Analysis(self.client, self.client.run(self.editing(edits)))
 
     def forget(self) -> None:
-        """On the server, with its photo."""
+        """Deletes it and its photo on the server."""
         self.client.run(talks.answer(Ask("DELETE", self.path)))
 
 
 @dataclass(frozen=True)
 class Site(SiteParts["Array"]):
-    """What can be asked of a site depends on its kind."""
+    """A place in the network where something attends; its kind decides what it offers."""
 
     client: Client
     path: str
@@ -134,37 +134,37 @@ class Site(SiteParts["Array"]):
 
 @dataclass(frozen=True)
 class Array:
-    """A map, asked for each time that it is read."""
+    """A map, requested each time it is read."""
 
     client: Client
     path: str
     options: Mapping[str, Any]
 
     def values(self) -> np.ndarray[Any, Any]:
-        """The numbers."""
+        """The values as a numpy array."""
         return self.client.run(talks.values(self.path, self.options))
 
     def json(self) -> dict[str, Any]:
-        """Values with their axes and a sentence that says what they are."""
+        """Values with their axes and a sentence that describes them."""
         found: dict[str, Any] = self.client.run(talks.told(Ask("GET", self.path, self.options)))
         return found
 
     def png(self, **style: Any) -> bytes:
-        """A picture's file: `render=`, `colormap=`, `opacity=`, `width=`."""
+        """An image file: `render=`, `colormap=`, `opacity=`, `width=`."""
         return self.read(asking.PNG, **style)
 
     def overlay(self, **style: Any) -> Image.Image:
-        """On the photo, for Pillow: `colormap=`, `opacity=`, `width=`."""
+        """On the photo, as a Pillow image: `colormap=`, `opacity=`, `width=`."""
         return self.client.run(talks.overlay(self.path, {**self.options, **style}))
 
     def read(self, media: str, **style: Any) -> bytes:
-        """As any of the media types that it can be had as."""
+        """The raw bytes in any of its media types."""
         return self.client.run(talks.read(self.path, {**self.options, **style}, media))
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Many photos in work. job: what the server told of it at first."""
+    """A batch in progress. job: the server's initial description of the job."""
 
     client: Client
     job: Mapping[str, Any]
@@ -174,18 +174,18 @@ class Batch:
         return str(self.job["id"])
 
     def state(self) -> dict[str, Any]:
-        """How far it is: `state`, `done`, `total`."""
+        """Its progress: `state`, `done`, `total`."""
         found: dict[str, Any] = self.client.run(talks.told(Ask("GET", f"/v1/jobs/{self.id}")))
         return found
 
     def photos(self) -> list[Seen]:
-        """What has become of each by now, in order."""
+        """The current state of each photo, in order."""
         return self.client.run(talks.photos(self.id))
 
     def wait(self, progress: Callable[[dict[str, Any]], None] | None = None) -> list[Seen]:
-        """Until it has ended; progress: told how far it is, a few times a second."""
+        """Waits for the end; progress: called with the state a few times a second."""
         return self.client.run(talks.wait(self.id, progress))
 
     def cancel(self) -> None:
-        """Nothing of it goes on; what was seen is kept."""
+        """Stops the batch; finished analyses are kept."""
         self.client.run(talks.answer(Ask("DELETE", f"/v1/jobs/{self.id}")))

@@ -1,7 +1,7 @@
-"""What a client asks, one thing after the other, without doing it: generators of requests.
+"""Sequences of requests as generators, independent of how they are sent.
 
-A talk yields an Ask, and is sent the answer, or a Pause; what it returns is what the caller wants.
-synchronous.py and asynchronous.py only carry talks out.
+A talk yields an Ask, and receives the answer, or a Pause; its return value is the caller's result.
+synchronous.py and asynchronous.py only run talks.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ A = TypeVar("A")
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """To be waited for, in seconds."""
+    """A delay, in seconds."""
 
     seconds: float
 
@@ -36,7 +36,7 @@ Talk = Generator[Ask | Pause, httpx.Response | None, T]
 
 
 def patient(how: Asking, talk: Talk[T]) -> Talk[T]:
-    """The same talk, each request of it asked again while the server is busy. Raises Problem."""
+    """The same talk with retries while the server is busy. Raises Problem."""
     try:
         step = next(talk)
         while True:
@@ -63,18 +63,18 @@ def _asked(how: Asking, ask: Ask) -> Talk[httpx.Response]:
 
 
 def answer(ask: Ask) -> Talk[httpx.Response]:
-    """What comes back."""
+    """The response to a single request."""
     found = yield ask
     assert found is not None
     return found
 
 
 def told(ask: Ask) -> Talk[Any]:
-    """The JSON that comes back."""
+    """The JSON of a response."""
     return (yield from answer(ask)).json()
 
 
-# The server -------------------------------------------------------------------------------------
+# The server ---------------------------------------------------------------------------------------
 
 
 def models(search: str | None) -> Talk[list[dict[str, Any]]]:
@@ -83,7 +83,7 @@ def models(search: str | None) -> Talk[list[dict[str, Any]]]:
 
 
 def batch(photos: Sequence[PhotoLike], model: str | None) -> Talk[Mapping[str, Any]]:
-    """The job of many photos. The default model is named, so that the server begins at once."""
+    """Starts a batch job. The default model is named, so that the server can begin at once."""
     if model is None:
         listed = yield from models(None)
         model = next((one["id"] for one in listed if one.get("default")), None)
@@ -94,17 +94,17 @@ def batch(photos: Sequence[PhotoLike], model: str | None) -> Talk[Mapping[str, A
 
 
 def read(path: str, options: Mapping[str, Any], media: str) -> Talk[bytes]:
-    """An array as one of its media types."""
+    """An array in one of its media types."""
     return (yield from answer(Ask("GET", path, options, media))).content
 
 
 def values(path: str, options: Mapping[str, Any]) -> Talk[np.ndarray[Any, Any]]:
-    """Its numbers."""
+    """The values of an array."""
     return asking.array_of((yield from read(path, options, asking.NPY)))
 
 
 def overlay(path: str, options: Mapping[str, Any]) -> Talk[Image.Image]:
-    """Drawn on the photo."""
+    """An array drawn on the photo."""
     content = yield from read(path, {"render": "overlay", **options}, asking.PNG)
     return asking.picture_of(content)
 
@@ -114,7 +114,7 @@ def overlay(path: str, options: Mapping[str, Any]) -> Talk[Image.Image]:
 
 @dataclass(frozen=True)
 class Seen:
-    """A photo of a batch: one of `analysis` and `problem` is there once its turn was."""
+    """A photo of a batch: either `analysis` or `problem` is set once it is done."""
 
     name: str
     analysis: str | None
@@ -122,7 +122,7 @@ class Seen:
 
 
 def photos(batch: str) -> Talk[list[Seen]]:
-    """What has become of each by now."""
+    """The current state of each photo."""
     body = yield from told(Ask("GET", f"/v1/batches/{batch}"))
     return [
         Seen(one["name"], one["analysis"], Problem(one["problem"]) if one["problem"] else None)
@@ -131,7 +131,7 @@ def photos(batch: str) -> Talk[list[Seen]]:
 
 
 def wait(batch: str, progress: Callable[[dict[str, Any]], None] | None) -> Talk[list[Seen]]:
-    """Until it has ended."""
+    """Waits until the batch has ended."""
     while True:
         state = yield from told(Ask("GET", f"/v1/jobs/{batch}"))
         if progress is not None:
@@ -141,11 +141,11 @@ def wait(batch: str, progress: Callable[[dict[str, Any]], None] | None) -> Talk[
         yield Pause(asking.LOOK_EVERY_S)
 
 
-# What both clients' results have in common ------------------------------------------------------
+# Results of both clients --------------------------------------------------------------------------
 
 
 class AnalysisParts:
-    """What is known of an analysis without asking. body: what the server told of it."""
+    """What is known of an analysis without a request. body: the server's description of it."""
 
     body: Mapping[str, Any]
 
@@ -155,7 +155,7 @@ class AnalysisParts:
 
     @property
     def predictions(self) -> list[dict[str, Any]]:
-        """The likeliest classes: index, label, score."""
+        """The most probable classes: index, label, score."""
         return list(self.body["predictions"])
 
     @property
@@ -171,27 +171,27 @@ class AnalysisParts:
         return f"{self.path}/sites/{asking.part(id)}"
 
     def editing(self, edits: Sequence[Edit | Mapping[str, Any]]) -> Talk[Mapping[str, Any]]:
-        """What is told of the photo with these edits."""
+        """The talk that edits the photo's analysis."""
         return told(asking.edit(self.path, edits))
 
 
 class SiteParts(Generic[A]):
-    """What can be asked of a site depends on its kind."""
+    """A site; its kind decides what it offers."""
 
     def attention(self, query: Any = None, **options: Any) -> A:
         """query: "cls", (row, column), "all" or a number; `direction=`, `head=`, `window=`."""
         return self.of("attention", query=query, **options)
 
     def gate(self) -> A:
-        """The weight of each channel, or the mask over places."""
+        """The weight of each channel, or the mask over positions."""
         return self.of("gate")
 
     def features(self, channel: int) -> A:
-        """What a channel saw before its gate."""
+        """One channel of the feature map before the gate."""
         return self.of("features", channel=channel)
 
     def grid(self) -> A:
-        """Where a spatial transformer reads."""
+        """The sampling grid of a spatial transformer."""
         return self.of("grid")
 
     def of(self, what: str, **options: Any) -> A:

@@ -15,7 +15,7 @@ const HINTS = {
 };
 
 /** Problems that may be over by now. */
-const AGAIN = ["unreachable", "rate-limited", "queue-full", "not-ready", "shutting-down", "store-unavailable", "out-of-memory"];
+const AGAIN = ["unreachable", "rate-limited", "queue-full", "not-ready", "shutting-down", "replica-lost", "store-unavailable", "out-of-memory"];
 
 /** What is wrong, in the units of the page. @param {Problem} error */
 function detailOf({ slug, limit, detail }) {

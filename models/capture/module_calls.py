@@ -1,4 +1,4 @@
-"""What chosen modules of a network were called with, so that each can be run again by itself."""
+"""Records the calls of chosen modules, so that each can be run again on its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_map
 class Call:
     """One call of the module at `path`; run `module(*args, **kwargs)` to repeat it.
 
-    output: what it gave, where that was asked for.
+    output: its result, if requested.
     """
 
     path: str
@@ -27,14 +27,16 @@ class Call:
 
 @dataclass(eq=False, slots=True)
 class Calls:
-    """The calls of the chosen modules in order; tail: the modules without parts that ran after."""
+    """The calls of the chosen modules in order; tail: childless modules that ran after the last of
+    them.
+    """
 
     made: list[Call] = field(default_factory=list)
     tail: list[nn.Module] = field(default_factory=list)
 
 
 def differentiable(value: Any) -> Any:
-    """A leaf of its own graph with the same values; what is no number with a fraction as it is."""
+    """A new graph leaf with the same values; non-floating tensors are returned unchanged."""
     floating = isinstance(value, Tensor) and value.is_floating_point()
     return value.detach().requires_grad_() if floating else value
 
@@ -47,10 +49,10 @@ def _copied(value: Any) -> Any:
 def calls(
     module: nn.Module, chosen: Mapping[str, nn.Module], *, apart: bool = False
 ) -> Iterator[Calls]:
-    """Notes, during the `with`, how the chosen modules of `module` are called.
+    """Records, during the `with`, the calls of the chosen modules of `module`.
 
-    Their inputs are copied; or, with `apart`, each begins a graph of its own and its output is
-    noted. The hooks are gone after the `with`, whatever happens in it.
+    Inputs are copied; with `apart`, each call starts a graph of its own and its output is recorded.
+    The hooks are removed after the `with`, even on an exception.
     """
     noted = Calls()
     inside = {id(part) for block in chosen.values() for part in block.modules()}
@@ -89,12 +91,13 @@ def calls(
 
 
 def last_picture(module: nn.Module, inputs: Tensor) -> tuple[nn.Module | None, Any]:
-    """The part of a convolutional network that gives its last feature map with rows and columns,
-    and the output of the pass in which that was found.
+    """The module of a convolutional network that produces its last spatial feature map, and the
+    output of the pass in which that was found.
 
-    The last module whose output (batch, channel, row, column) has the rows and columns of the last
-    convolution's, so that a norm, an activation or a whole stage after it counts. No part where
-    fewer than two convolutions see more than one place: a transformer's patches are cut by one.
+    It is the last module whose output (batch, channel, row, column) has the rows and columns of the
+    last convolution's output, so a norm, an activation or a whole stage after it counts. None if
+    fewer than two convolutions have a kernel larger than 1: a transformer cuts its patches with
+    one.
     """
     pictures: list[tuple[nn.Module, Size]] = []
     convolved: list[Size] = []
@@ -121,14 +124,15 @@ def last_picture(module: nn.Module, inputs: Tensor) -> tuple[nn.Module | None, A
 
 @contextmanager
 def graph_from(layer: nn.Module) -> Iterator[list[Tensor]]:
-    """During the `with` the graph begins at what `layer` gives: what runs before it builds none,
-    unless parameters or inputs ask for it. The list holds what it gave, the leaves of the graph.
+    """During the `with`, the autograd graph starts at the output of `layer`: earlier modules build
+    none unless parameters or inputs require grad. The list receives the outputs, the leaves of the
+    graph.
     """
     leaves: list[Tensor] = []
 
     def begin(called: nn.Module, args: Any, output: Tensor) -> Tensor:
         leaves.append(output.detach().requires_grad_())
-        # A copy of a leaf, because what comes next may write over it.
+        # A copy of a leaf, because later operations may write in place.
         return leaves[-1].clone()
 
     handle = layer.register_forward_hook(begin)

@@ -1,7 +1,7 @@
-"""A forward pass of which only so much is kept: the first sites whole, the others by their shapes.
+"""A forward pass with bounded memory: the first sites are kept whole, the rest as shapes only.
 
-What is left out can be had again, a block at a time, from what the blocks were called with
-(`calls.py`).
+The missing tensors can be recomputed block by block from the recorded block inputs
+(`module_calls.py`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fovea.models.tracing.recording import Recording
 
 
 def shapes_of(tensors: Tensors) -> Tensors:
-    """The record with tensors that have a shape and no memory."""
+    """The record with tensors that have a shape and no memory (meta device)."""
     empty: dict[str, Any] = {
         name: torch.empty_like(value, device="meta") for name, value in _fields(tensors).items()
     }
@@ -28,7 +28,7 @@ def shapes_of(tensors: Tensors) -> Tensors:
 
 
 def is_outline(tensors: Tensors) -> bool:
-    """Whether the record has shapes only."""
+    """Whether the record contains shapes only."""
     return any(value.is_meta for value in _fields(tensors).values())
 
 
@@ -38,7 +38,7 @@ def _fields(tensors: Tensors) -> dict[str, Tensor]:
 
 
 class _Outlined(Recording):
-    """Tensors of `keep_bytes` in all; of the sites after those, the shapes."""
+    """Keeps tensors up to `keep_bytes` in total; of later sites only the shapes."""
 
     def __init__(self, module: nn.Module, keep_bytes: int) -> None:
         super().__init__(module, features=False, gradients=False)
@@ -60,7 +60,7 @@ class _Outlined(Recording):
 
 @contextmanager
 def outlined(module: nn.Module, keep_bytes: int = 0) -> Iterator[Recording]:
-    """As `capture`, without gradients, and with no more than `keep_bytes` in its trace."""
+    """Like `capture`, without gradients, and with at most `keep_bytes` of tensors in its trace."""
     recording = _Outlined(module, keep_bytes)
     with _Watch(recording):
         yield recording

@@ -1,6 +1,4 @@
-"""The context manager: watches the torch functions that a forward pass calls and keeps what
-attends.
-"""
+"""The context manager that watches the torch functions of a forward pass and keeps what attends."""
 
 from __future__ import annotations
 
@@ -39,7 +37,7 @@ _FUNCTIONS = {
     *(BuiltinFunctionType, FunctionType, MethodDescriptorType),
     *(MethodWrapperType, WrapperDescriptorType),
 }
-"""What torch's functions are; anything else may be an operator of the dispatcher."""
+"""Types of torch's functions; anything else may be an operator of the dispatcher."""
 
 
 ANOTHER_WAY = (
@@ -49,7 +47,7 @@ ANOTHER_WAY = (
 
 
 class Running:
-    """The function that the network called, and what it gave when a handler first called it."""
+    """The function that the network called, and its result from the first time a handler ran it."""
 
     __slots__ = ("begun", "func", "ran", "result")
 
@@ -61,7 +59,7 @@ class Running:
         return str(getattr(self.func, "__name__", self.func))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self.ran:  # a handler asks what it would make of something else
+        if self.ran:  # a handler runs it again on modified arguments
             return self.func(*args, **kwargs)
         self.begun = True
         self.result = self.func(*args, **kwargs)
@@ -70,24 +68,24 @@ class Running:
 
 
 _ENTRIES = {torch.conv2d, torch.conv3d, F.conv2d, F.conv3d, F.unfold}
-"""What a photo goes through first: where a call of the network begins, if it was not seen yet."""
+"""Typical first operations on a photo: they mark the start of a call of the network."""
 
 _COLOURS = 4
-"""Channels of a photo, at most."""
+"""Maximum number of channels of a photo."""
 
 
 class _Watch(TorchFunctionMode):
-    """Passes every torch function through unchanged; a few have a handler that looks on.
+    """Passes every torch function through unchanged; a few have a handler that inspects them.
 
-    fused: whether torch's modules may take their fused kernels, as they would unwatched; what
-    looks at the steps in between needs the other way. learns: whether calls at which an earlier
-    pass saw nothing are passed on at once (`models/tracing/learnt.py`).
+    fused: whether torch's modules may take their fused kernels, as when unwatched; inspecting
+    intermediate steps requires False. learns: whether to skip calls in which an earlier pass saw
+    nothing (`models/tracing/learnt.py`).
     """
 
     def __init__(self, recording: Recording, *, fused: bool = True, learns: bool = False) -> None:
         super().__init__()
         self.recording = recording
-        # What is expected of this pass, or what is learnt of it.
+        # The call sequence expected of this pass, or the one being learnt.
         self._learns = learns and recording.edits is None
         self._expected: list[learnt.Step] | None = None
         self._at = 0
@@ -95,9 +93,9 @@ class _Watch(TorchFunctionMode):
         self._learning: learnt.Learning | None = None
         self.memory: Any = None
         self.learnt: Any = None
-        # An edit acts on the steps in between, too.
+        # An edit may also act on intermediate steps.
         self.takes_fused_paths = fused and recording.edits is None
-        # Asked for every function that is called.
+        # Checked on every function call.
         self._begun, self._weights = recording.origins.known, recording.origins.weights
         self._constant = recording.constants.known
         self._operators: dict[Any, Handler | None] = {}
@@ -125,19 +123,19 @@ class _Watch(TorchFunctionMode):
         torch_paths.leave()
 
     def _told_of_compiled(self, name: str) -> None:
-        """A compiled function runs as Python; it is named once."""
+        """Reports a compiled function, once, that runs as Python."""
         recording = self.recording
         if name not in recording.ran_eagerly:
             recording.ran_eagerly.add(name)
             recording.miss("part", name, compiled.EAGERLY)
 
     def carry(self) -> torch_paths.Carry | None:
-        """What this mode goes into a thread with that the network starts."""
+        """The mode to enter in a thread that the network starts."""
         recording = self.recording
         if not is_running(recording.paths):
             return None
         started_by = recording.module(), recording.enter()
-        # The order of calls is no longer that of one thread.
+        # With several threads there is no single order of calls.
         self._expected, self._learns = None, False
         self._stop_learning()
 
@@ -162,7 +160,7 @@ class _Watch(TorchFunctionMode):
         if self._expected is not None:
             known, shape, idle, memory, under_way = self._expected[self._at]
             self._at += 1
-            # A property's function is made anew for every call, and equals the last one.
+            # A property's getter is a new object on every access but compares equal.
             if not ((func is known or func == known) and shape_of(args) == shape):
                 self._surprised(func, under_way=under_way)
             elif idle:
@@ -192,7 +190,7 @@ class _Watch(TorchFunctionMode):
         return func in _ENTRIES and bool(args) and args[0].shape[1] <= _COLOURS
 
     def _surprised(self, func: Function, *, under_way: bool) -> None:
-        """This pass is not as the last one was."""
+        """This pass differs from the recorded one: forget the recording."""
         if under_way:
             self.recording.miss("gate", func, ANOTHER_WAY)
         learnt.forget(self.recording.root, self._key)
@@ -209,7 +207,7 @@ class _Watch(TorchFunctionMode):
         args: tuple[Any, ...],
         kwargs: dict[str, Any] | None,
     ) -> Any:
-        """The call as ever, and what it had to do with those before it."""
+        """Runs the call as usual and records how it depends on earlier calls."""
         recording, shape = self.recording, shape_of(args)
         given = {id(one) for one in tree_leaves((args, kwargs)) if self._is_known(one)}
         under_way = recording.origins.in_flight()
@@ -224,7 +222,7 @@ class _Watch(TorchFunctionMode):
         result = self._look_on(func, args, kwargs)
         if touched is not None:
             learning.end(at, touched[start:])
-        # Functions that it called itself, under the mode, are steps of their own.
+        # Functions that it called itself, under the mode, are recorded as steps of their own.
         called = len(learning.steps) > at + 1
         if self.learnt is not None and not called:
             learning.steps[at] = learning.steps[at]._replace(memory=self.learnt)
@@ -233,12 +231,12 @@ class _Watch(TorchFunctionMode):
         return result
 
     def _is_known(self, value: object) -> bool:
-        """Whether something was found out about a tensor."""
+        """Whether anything is recorded about a tensor."""
         key = id(value)
         return key in self._begun or key in self._weights or key in self._constant
 
     def learn(self) -> None:
-        """The pass is over: what it called is expected of the next one."""
+        """At the end of a pass: saves its calls as the expectation for the next one."""
         if self._learning is not None:
             steps = self._learning.plan(whole=bool(self.recording.unseen))
             learnt.learn(self.recording.root, self._key, steps)
@@ -269,7 +267,7 @@ class _Watch(TorchFunctionMode):
         return result
 
     def _known(self, args: Any) -> list[tuple[Tensor, Origin]]:
-        """The arguments that are followed, each with its origin as it is now."""
+        """The tracked arguments, each with its current origin."""
         found = list[tuple[Tensor, Origin]]()
         for one in args:
             if type(one) in (list, tuple):
@@ -290,8 +288,8 @@ class _Watch(TorchFunctionMode):
         kwargs: dict[str, Any],
         known: list[tuple[Tensor, Origin]] | None,
     ) -> Any:
-        """The function with its handler looking on. What goes wrong in the looking is noted, and
-        is nothing to the network.
+        """Runs the function with its handler. A failure of the handler is noted and does not affect
+        the network.
         """
         recording = self.recording
         before, running = recording.told, Running(func)
@@ -302,7 +300,7 @@ class _Watch(TorchFunctionMode):
             raise
         except Exception as error:
             if recording.edits is not None or (running.begun and not running.ran):
-                raise  # the function's own, or that of an edit
+                raise  # raised by the function itself or by an edit
             reason = f"looking at it failed: {type(error).__name__}: {error}".splitlines()[0]
             recording.miss("attention", func, reason)
             if not running.ran:
@@ -325,7 +323,7 @@ class _Watch(TorchFunctionMode):
 
 
 def unwrapped(module: nn.Module) -> nn.Module:
-    """The network that `torch.compile` wrapped; any other is itself."""
+    """The network inside a `torch.compile` wrapper; any other network unchanged."""
     inner = dict(module._modules.items()).get("_orig_mod")  # TorchScript's has no get
     return module if inner is None else unwrapped(inner)
 

@@ -1,10 +1,10 @@
 """Gradients block by block: only one block's graph is in memory at a time.
 
-A deep network is mostly a list of equal blocks. Each is run without a graph, its input is kept, and
-when the gradient arrives at its output it is run once more, with a graph and under `capture`; then
-everything of it is let go (Chen et al. 2016, "Training deep nets with sublinear memory cost"). So
-the attention of a layer comes with its gradient while no other layer's does, the last layer first.
-The numbers are those of a plain backward pass, whatever the network does between its blocks.
+A deep network is mostly a list of equal blocks. Each runs without a graph and its input is kept;
+when the gradient arrives at its output, it runs once more, with a graph and under `capture`; then
+its graph is freed (Chen et al. 2016, "Training deep nets with sublinear memory cost"). So a layer's
+attention and its gradient exist one layer at a time, last layer first. The numbers equal those of a
+plain backward pass, whatever the network does between its blocks.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ from fovea.models.tracing.stopping import check
 
 OnBlock = Callable[[Sequence[Site]], None]
 """Called with the sites of one block, gradients filled in; blocks come in the order of the backward
-pass."""
+pass.
+"""
 
 
 def repeated(module: nn.Module) -> dict[str, nn.Module]:
-    """The blocks that a network repeats, by their paths: the members of its outermost lists of two
-    or more modules of one class.
+    """Paths of the network's repeated blocks: the members of its outermost lists of two or more
+    modules of one class.
     """
     found: dict[str, nn.Module] = {}
 
@@ -52,10 +53,10 @@ def repeated(module: nn.Module) -> dict[str, nn.Module]:
 
 
 class _Outline(Recording):
-    """What is inside a block is recorded by its shapes only; the rest as ever.
+    """Records sites inside blocks by shape only, all others as usual.
 
-    awaited: the ids of the sites that are still wanted of the backward pass, which ends with the
-    last of them; None for all.
+    awaited: ids of the sites whose gradients are still needed; the backward pass stops after the
+    last of them. None for all.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -80,7 +81,7 @@ class _Outline(Recording):
 
 @dataclass(eq=False)
 class _Call:
-    """One call of a block: how to run it again, and which sites it had."""
+    """One call of a block: how to run it again, and its sites."""
 
     run: Callable[[Sequence[Tensor]], list[Any]]
     module: nn.Module
@@ -90,14 +91,16 @@ class _Call:
 
 
 class _Replayed(torch.autograd.Function):
-    """A block as one node of the graph: backward runs it again and differentiates that."""
+    """A block as a single autograd node: its backward runs the block again and
+    differentiates it.
+    """
 
     @staticmethod
     def forward(ctx: Any, call: _Call, *inputs: Tensor) -> Any:
         ctx.call = call
         ctx.save_for_backward(*inputs)
         with torch.no_grad():
-            # Copies: a block may write over what it is given.
+            # Copies, because a block may modify its inputs in place.
             outputs = tuple(call.run([tensor.clone() for tensor in inputs]))
         ctx.mark_non_differentiable(*(o for o in outputs if not o.is_floating_point()))
         return outputs
@@ -109,7 +112,7 @@ class _Replayed(torch.autograd.Function):
         awaited = call.outline.awaited
         if awaited is not None and not awaited:
             return nothing
-        # Below the last one nothing is asked for, not even the gradient at its block's input.
+        # Below the last awaited block no gradient is needed, not even at its input.
         last = awaited is not None and awaited <= {site.id for site in call.sites}
         wanted = ctx.needs_input_grad[1:]
         inputs = [
@@ -139,11 +142,11 @@ class _Replayed(torch.autograd.Function):
 
 
 def _tensors_of(structure: Any) -> tuple[list[Tensor], Callable[[Sequence[Tensor]], Any]]:
-    """The tensors anywhere in `structure`, and how to put others in their places."""
+    """All tensors nested in `structure`, and a function that substitutes others for them."""
     leaves, spec = tree_flatten(structure)
     tensors = {i: leaf for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor)}
     places = tuple(tensors)
-    # Without the tensors themselves, which would live as long as the function.
+    # The closure must not hold the tensors, which would otherwise live as long as it does.
     others = [None if i in tensors else leaf for i, leaf in enumerate(leaves)]
 
     def filled(replacements: Sequence[Tensor]) -> Any:
@@ -158,7 +161,7 @@ def _tensors_of(structure: Any) -> tuple[list[Tensor], Callable[[Sequence[Tensor
 def _wrapped(
     path: str, block: nn.Module, outline: _Outline, on_block: OnBlock
 ) -> Callable[..., Any]:
-    """What stands in for the block's forward on this thread while it is replayed."""
+    """Replaces the block's forward on this thread during replay."""
     original, thread = block.forward, threading.get_ident()
 
     def forward(*args: Any, **kwargs: Any) -> Any:
@@ -190,17 +193,18 @@ def _wrapped(
 def replay(
     module: nn.Module, blocks: Mapping[str, nn.Module], on_block: OnBlock
 ) -> Iterator[_Outline]:
-    """A forward pass inside the `with` keeps no block's graph; its backward pass brings the sites.
+    """A forward pass inside the `with` keeps no block's graph; its backward pass delivers the
+    sites.
 
         with replay(module, repeated(module), seen) as outline:
             target = module(photo)[0, 285]
         outline.differentiate_from([target], [torch.ones(())], [photo])
 
-    Differentiate after the `with`. `photo` has to require grad. Where not all sites are wanted, put
-    the ids of those that are into `outline.awaited` first: the pass ends where it has them, and
-    the gradient at `photo` is zero then. The trace that is yielded has every
-    site with its shapes, but tensors only outside the blocks. Other threads may run the module
-    meanwhile: they see it plain. Gradient checkpointing is switched off.
+    Differentiate after the `with`. `photo` must require grad. If only some sites are needed, put
+    their ids into `outline.awaited` first: the backward pass then stops early, and the gradient at
+    `photo` is zero. The yielded trace has the shapes of all sites, but tensors only outside the
+    blocks. Other threads that run the module meanwhile are not affected. Gradient checkpointing is
+    disabled.
     """
     outline = _Outline(module)
     replaced = [block for block in blocks.values() if "forward" not in vars(block)]

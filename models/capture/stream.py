@@ -1,8 +1,9 @@
-"""The residual stream: all that is added to a network's tokens on their way, in order.
+"""The residual stream: everything that is added to a network's tokens, in order.
 
-x ← x + f(x), with f in turn an attention and a layer for each token alone (Vaswani et al. 2017,
-section 3.1; the name is Elhage et al.'s, 2021). A sum belongs to it if what it gives has a row for
-each of the tokens. What stood there before is what the last sum gave, else what was made earlier.
+x ← x + f(x), where f alternates between attention and a token-wise layer (Vaswani et al. 2017,
+section 3.1; the term is from Elhage et al. 2021). A sum belongs to the stream if its result has a
+row for each token. Of its operands, the stream's is the result of the previous sum, or else the one
+that was computed earlier.
 """
 
 from __future__ import annotations
@@ -26,19 +27,20 @@ AdditionKind = Literal["positions", "attention", "feed-forward", "other"]
 
 _ADDS = ("add", "iadd", "radd")
 
-_ACTIVATIONS = frozenset(
+ACTIVATIONS = frozenset(
     ("gelu", "relu", "relu6", "silu", "mish", "elu", "hardswish", "sigmoid", "tanh", "softplus")
 )
-"""Of a layer for each token alone: between its two matrices."""
+"""Signature of a token-wise layer: a nonlinearity between two matrices."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Addition:
-    """One sum of the stream. All are (token,); NaN where a token is not there yet.
+    """One sum of the residual stream. All tensors are (token,); NaN for tokens that do not exist
+    yet.
 
-    kind: what is added · module: the path of the module that added it · site: its number in the
-    trace, of attention · dim: of the vectors · before, added, after: their lengths (Euclidean) ·
-    kept: the cosine of a token before and after, 1 where it was only made longer.
+    kind: what is added · module: path of the module that added it · site: index in the trace, for
+    attention · dim: vector size · before, added, after: Euclidean norms · kept: cosine between a
+    token before and after, 1 if only its length changed.
     """
 
     kind: AdditionKind
@@ -52,7 +54,7 @@ class Addition:
 
 
 class _Birth(NamedTuple):
-    """When a tensor that depends on the input was made: the number of calls, of sites and of
+    """When a tensor that depends on the input was computed: the numbers of calls, sites and
     activations before it.
     """
 
@@ -63,15 +65,15 @@ class _Birth(NamedTuple):
 
 
 class Summing(_Watch):
-    """Watches as capture does, and notes the sums of tokens.
+    """Records the sums of tokens during a capture.
 
-    tokens: how many there are, `prefix` of which have no place and may join the others later.
+    tokens: their number, of which `prefix` have no place and may be added later.
     """
 
     def __init__(
         self, recording: Recording, given: Sequence[Tensor], tokens: int, prefix: int
     ) -> None:
-        super().__init__(recording, fused=False)  # the sums in between are wanted
+        super().__init__(recording, fused=False)  # fused kernels would hide the sums
         self.tokens, self.prefix = tokens, prefix
         self.found: list[Addition] = []
         self._births: dict[int, _Birth] = {}
@@ -90,12 +92,12 @@ class Summing(_Watch):
         given = [one for one in tree_leaves((args, kwargs or {})) if isinstance(one, Tensor)]
         derived = any(self._birth(one) is not None for one in given)
         name = func.__name__.strip("_")
-        # Before the call: it may write in place.
+        # Read before the call, which may write in place.
         summed = self._summands(*args) if derived and name in _ADDS and len(args) == 2 else None
         result = super().__torch_function__(func, types, args, kwargs)
         if derived:
             self._calls += 1
-            self._activations += name in _ACTIVATIONS
+            self._activations += name in ACTIVATIONS
             for one in tree_leaves(result):
                 if isinstance(one, Tensor):
                     self._bear(one, self._viewed(one, given))
@@ -104,7 +106,9 @@ class Summing(_Watch):
         return result
 
     def _viewed(self, tensor: Tensor, given: Sequence[Tensor]) -> _Birth | None:
-        """When the base of a view was made; None where the tensor is new or written in place."""
+        """When the base of a view was computed; None if the tensor is new or was written in
+        place.
+        """
         if any(one is tensor for one in given):
             return None
         storage = tensor.untyped_storage().data_ptr()
@@ -126,9 +130,10 @@ class Summing(_Watch):
         return birth if birth is not None and birth.tensor() is tensor else None
 
     def _tokens(self, tensor: Any) -> Tensor | None:
-        """(token, dim), of all tokens or of those with a place; None for what is not of them.
+        """(token, dim), of all tokens or of those with a place; None if the tensor is not the
+        tokens.
 
-        A grid of tokens may have its channels last or first.
+        A grid of tokens may be channels-first or channels-last.
         """
         if not isinstance(tensor, Tensor) or tensor.ndim < 2:
             return None
@@ -192,13 +197,13 @@ class Summing(_Watch):
             F.cosine_similarity(before, after, dim=1),
         )
         if kind == "positions" and len(more) > 1 and bool((more == more[:1]).all()):
-            return  # the same for every token: a bias
+            return  # equal for all tokens: a bias
         module = calling_module(self.recording.paths)
         self.found.append(Addition(kind, module, site, stood.shape[1], *map(self._all, figures)))
         self._last = weakref.ref(result)
 
     def _all(self, figure: Tensor) -> Tensor:
-        """(token,) where only those with a place are there yet."""
+        """(token,) padded for tokens that do not exist yet."""
         missing = figure.new_full((self.tokens - len(figure),), torch.nan)
         return torch.cat((missing, figure.detach())).cpu()
 
@@ -207,10 +212,10 @@ class Summing(_Watch):
 def stream(
     module: nn.Module, given: Sequence[Tensor], tokens: int, prefix: int
 ) -> Iterator[list[Addition]]:
-    """Watch what is added to so many tokens of what the network is given: one photo, (1, channel,
-    height, width), or words, (1, word), or both.
+    """Records what is added to that many tokens in one pass over a photo, (1, channel, height,
+    width), words, (1, word), or both.
 
-    prefix: how many of them have no place. The list fills while the network runs.
+    prefix: number of tokens without a place. The list fills while the network runs.
     """
     recording = Recording(module, features=False, gradients=False)
     summing = Summing(recording, given, tokens, prefix)

@@ -1,8 +1,8 @@
-"""How one site came to what it did: the calls inside its module, with what they gave.
+"""The calls that led to one site and followed it, with their results.
 
-The same pass as capture's, with more noted of a single site. What led to a gate is followed back
-from it, by the identity of tensors, to the feature map that it multiplies; so the steps are those
-that ran, whatever the module is called.
+The same pass as capture's, but recording more about a single site. A gate is traced back, by tensor
+identity, to the feature map that it multiplies; so the steps are those that actually ran, whatever
+the module is called.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from fovea.models.tracing.recording import Recording
 from fovea.models.tracing.tensors import four_axes
 
 LARGEST = 2**22
-"""Of a tensor with more entries than this only the shape is told."""
+"""Of larger tensors only the shape is recorded."""
 
 MOST = 2**25
-"""Entries that are kept at most: a network that is one large module is watched whole."""
+"""Maximum number of recorded entries: a network that is one large module is recorded whole."""
 
 AFTER = 16
-"""So many calls are noted after the site."""
+"""Number of calls recorded after the site."""
 
 _SCORING = ("matmul", "bmm", "einsum")
-"""What multiplies queries with keys, by the name of the function."""
+"""Names of functions that multiply queries with keys."""
 
 
 class _Noting(_Watch):
-    """Watches as capture does, and notes what the module called `name` calls until it is left."""
+    """Watches as capture does, and records the calls of the module `name` until it returns."""
 
     def __init__(self, recording: Recording, index: int, name: str, kind: Kind) -> None:
-        super().__init__(recording, fused=False)  # the steps in between are wanted
+        super().__init__(recording, fused=False)  # fused kernels would hide the steps
         self.index, self.name, self.kind = index, name, kind
         self._weighs = SITE_KINDS[kind].claim == "attention"
         self.calls: list[Called] = []
@@ -74,7 +74,7 @@ class _Noting(_Watch):
             led = SITE_KINDS[self.kind].leading(self.calls, args)
             self._led = tuple(call.operation for call in led)
             self._factors = led[0].factors if led else ()
-            self._found = len(self.calls) + 1  # what comes after this call
+            self._found = len(self.calls) + 1  # the position after this call
         if isinstance(result, Tensor):
             self._note(func, module, args, kwargs or {}, result)
         elif isinstance(result, tuple | list) and self._found is None:  # split, chunk, unbind
@@ -84,7 +84,9 @@ class _Noting(_Watch):
         return result
 
     def _weighed(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Tensor | None:
-        """The values of an attention, (window, head, key, head_dim), if this call weighs some."""
+        """The values of an attention, (window, head, key, head_dim), if this call applies its
+        weights.
+        """
         if not self._weighs or self._found is not None:
             return None
         if STARTS.get(func) is attention.on_attention:
@@ -114,7 +116,7 @@ class _Noting(_Watch):
         self._left = self._found is not None and len(self.calls) >= self._found + AFTER
 
     def finish(self) -> Workings | None:
-        """What was noted; None where the site was not met."""
+        """The record; None if the pass did not reach the site."""
         if self._found is None:
             return None
         after = tuple(call.operation for call in self.calls[self._found :])
@@ -124,9 +126,9 @@ class _Noting(_Watch):
 
 @contextmanager
 def workings(module: nn.Module, index: int, name: str, kind: Kind) -> Iterator[_Noting]:
-    """Watch how the site number `index`, of this name and kind, comes to what it does.
+    """Records how site number `index`, with this name and kind, computes its result.
 
-    As `capture`; ask `finish()` afterwards.
+    Use like `capture`; call `finish()` afterwards.
     """
     recording = Recording(module, features=False, gradients=False)
     noting = _Noting(recording, index, name, kind)

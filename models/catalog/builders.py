@@ -37,7 +37,7 @@ INSTALL_TRANSFORMERS = (
 def problem(builder: str, arguments: Mapping[str, Any], beside: Path | None = None) -> str | None:
     """What is wrong with a builder, as far as can be told without running it; None if nothing.
 
-    beside: the folder of the file that names it, where its module may lie.
+    beside: folder of the file that names it, which may contain its module.
     """
     kind, _, name = builder.partition(":")
     if kind == "timm":
@@ -56,7 +56,7 @@ def problem(builder: str, arguments: Mapping[str, Any], beside: Path | None = No
 
 
 def _module_beside(module: str, folder: Path | None) -> Path | None:
-    """The file of a module that lies in a folder of models."""
+    """The file of a module in a model folder."""
     if folder is None:
         return None
     file = folder.joinpath(*module.split(".")).with_suffix(".py")
@@ -64,9 +64,9 @@ def _module_beside(module: str, folder: Path | None) -> Path | None:
 
 
 def _imported(module: str, folder: Path | None) -> Any:
-    """A module beside the description, read anew each time; else whatever can be imported.
+    """A module from the model's folder, freshly imported each time; else any importable module.
 
-    Modules beside it can import each other, and hide none of those that are installed.
+    Modules in the folder can import each other and do not shadow installed ones.
     """
     file = _module_beside(module, folder)
     if file is None:
@@ -75,7 +75,7 @@ def _imported(module: str, folder: Path | None) -> Any:
     assert spec is not None
     assert spec.loader is not None
     found = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = found  # Dataclasses and pickles look their module up.
+    sys.modules[spec.name] = found  # dataclasses and pickle look modules up here
     sys.path.append(str(folder))
     try:
         spec.loader.exec_module(found)
@@ -91,8 +91,8 @@ def build(
     file: str,
     beside: Path | None = None,
 ) -> nn.Module:
-    """The network with the tensors of `file`. Raises weights.CorruptWeights where they do not fit,
-    else whatever its author's code raises.
+    """The network with the tensors of `file`. Raises weights.CorruptWeights if they do not fit, and
+    whatever the builder raises.
     """
     kind, _, name = builder.partition(":")
     if kind == "transformers":
@@ -105,7 +105,7 @@ def build(
 def architecture(
     builder: str, arguments: Mapping[str, Any], beside: Path | None = None
 ) -> nn.Module:
-    """The network with random weights. Raises whatever its author's code raises."""
+    """The network with random weights. Raises whatever the builder raises."""
     kind, _, name = builder.partition(":")
     if kind == "transformers":
         chosen, config = _configured(_transformers(), name, dict(arguments))
@@ -136,9 +136,9 @@ def _problem_of_transformers(name: str) -> str | None:
     return f"transformers has no class or model type {name!r}{_close(name, known)}"
 
 
-@lru_cache(maxsize=64)  # The catalogue is read often, and comparing thousands of names takes long.
+@lru_cache(maxsize=64)  # called often, and comparing thousands of names is slow
 def _close(name: str, known: tuple[str, ...]) -> str:
-    """The names that begin like this one, to be put behind a sentence."""
+    """A sentence fragment with the known names that begin like this one."""
     alike = difflib.SequenceMatcher(b=name)
 
     def likeness(other: str) -> float:
@@ -151,7 +151,7 @@ def _close(name: str, known: tuple[str, ...]) -> str:
 
 
 def _transformers() -> Any:
-    """transformers, imported where it is asked for: it is an extra, and takes seconds."""
+    """Imports transformers lazily: it is optional, and takes seconds."""
     declare_missing_operators()
     import transformers
 
@@ -160,7 +160,7 @@ def _transformers() -> Any:
 
 @cache
 def _classes() -> tuple[str, ...]:
-    # Asked for their names only: the modules behind them are imported when one is built.
+    # Only names are read: the modules behind them are imported when one is built.
     known = dir(_transformers())
     return tuple(name for name in known if re.search(r"(Model|For[A-Z]\w+)$", name))
 
@@ -173,9 +173,9 @@ def _model_types() -> tuple[str, ...]:
 def _build_transformers(
     name: str, settings: dict[str, Any], tensors: dict[str, Tensor], file: str
 ) -> nn.Module:
-    """Through transformers' own loader, which knows by what names older versions saved tensors.
+    """Loads through transformers, which knows the tensor names of older versions.
 
-    Tensors that the class has no use for (the text half of a CLIP) are left out, as is usual there.
+    Tensors that the class does not use (the text half of a CLIP) are ignored, as transformers does.
     """
     kind, config = _configured(_transformers(), name, settings)
 
@@ -186,7 +186,7 @@ def _build_transformers(
                 config=config,
                 state_dict=tensors,
                 dtype=torch.float32,
-                ignore_mismatched_sizes=True,  # They are told, and refused below.
+                ignore_mismatched_sizes=True,  # reported by transformers, and refused below
                 output_loading_info=True,
             )
         return network, told
@@ -219,17 +219,17 @@ def _configured(transformers: Any, name: str, settings: dict[str, Any]) -> tuple
     own = getattr(kind, "config_class", None)
     if own is not None:
         return kind, own.from_dict(settings)
-    # One of transformers' own choosers: the configuration says which class it is.
+    # One of transformers' Auto classes: the configuration determines the class.
     if "model_type" not in settings:
         raise ValueError(f"{name} needs `model_type` in its configuration")
     config = transformers.AutoConfig.for_model(settings.pop("model_type"), **settings)
-    with torch.device("meta"):  # Made without memory, for the sake of its class.
+    with torch.device("meta"):  # without memory: only its class is needed
         return type(kind.from_config(config)), config
 
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without transformers' progress bars and reports: what they tell is told as a problem."""
+    """Silences transformers' progress bars and reports; errors become problems."""
     logging = importlib.import_module("transformers.utils.logging")
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()

@@ -1,5 +1,5 @@
-"""The catalogue: the networks that ship with the project, those that the model folder describes,
-the files in the weights folder, and all of timm.
+"""The catalogue: bundled networks, the model folder's, files in the weights folder, and all of
+timm.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ READABLE = "Let the server's user read it: chmod a+r."
 
 
 class UnknownModel(LookupError):
-    """A model id that is nowhere in the catalogue. `known` lists the closest ones that are."""
+    """A model id that is not in the catalogue. `known` lists the closest ones."""
 
     def __init__(self, model: str, known: tuple[str, ...]) -> None:
         self.model, self.known = model, known
@@ -36,11 +36,11 @@ class UnknownModel(LookupError):
 
 
 class Catalog:
-    """What can be analysed on this machine.
+    """All networks that can be analysed on this machine.
 
-    weights_dir: a folder of <model id>.safetensors that comes before the hub. cache_dir: where
-    downloads are kept (the hub library's own folder if None). models_dir: a folder of <model
-    id>.toml, see `fovea.models.catalog.folder.folder`. offline: never ask the hub.
+    weights_dir: folder of <model id>.safetensors files, preferred over the hub. cache_dir: folder
+    for downloads (None: the hub library's default). models_dir: folder of <model id>.toml files,
+    see `fovea.models.catalog.folder.folder`. offline: never contact the hub.
     """
 
     def __init__(
@@ -55,9 +55,8 @@ class Catalog:
         self.offline = offline
 
     def listed(self) -> list[ModelSpec]:
-        """What is here or described here: first what runs without a download (the weights folder's
-        models, the model folder's, the bundled ones), then what the model folder has from the hub,
-        last what cannot be used; its `reason` says why.
+        """Local and described models, in this order: ready without a download (weights folder,
+        model folder, bundled), model folder entries on the hub, unusable ones; `reason` says why.
         """
         files = sorted(self.weights_dir.iterdir()) if self.weights_dir else []
         kinds = (".safetensors", *weights.PICKLES)
@@ -69,8 +68,8 @@ class Catalog:
         return sorted(rows, key=lambda spec: (spec.reason is not None, spec.source == "hub"))
 
     def search(self, text: str, limit: int = 50) -> list[ModelSpec]:
-        """Listed models and timm names that contain every word of `text`; first those where the
-        words begin a part of the name, as "swin" does in swin_tiny and not in abswin.
+        """Listed models and timm names that contain every word of `text`; first those in which the
+        words start a part of the name, as "swin" does in swin_tiny but not in abswin.
         """
         words = text.lower().split()
         found = [
@@ -88,7 +87,7 @@ class Catalog:
         return found[:limit]
 
     def spec(self, model: str) -> ModelSpec:
-        """The row of a model id; raises UnknownModel, which lists close ones."""
+        """The row of a model id; raises UnknownModel with suggestions."""
         if model in bundled():
             return bundled()[model]
         if (entry := self._entry(model)) is not None:
@@ -100,7 +99,7 @@ class Catalog:
         return self._supplied(timm_zoo.spec(model))
 
     def complaints(self) -> list[str]:
-        """A line for each thing in the folders that hinders a model from being used."""
+        """A line for each problem in the folders that makes a model unusable."""
         lines = list(folder.complaints(self._described()))
         if self.models_dir is not None:
             taken = sorted(p.name for p in self.models_dir.glob("*.toml") if p.stem in bundled())
@@ -128,11 +127,11 @@ class Catalog:
         progress: Progress,
         stopped: Callable[[], bool] = lambda: False,
     ) -> Path | None:
-        """The file with the weights, or the index of several, fetched from the hub if need be; None
-        for a bundled one.
+        """The weights file, or the index of several, downloaded from the hub if necessary; None for
+        a bundled model.
 
-        What an earlier download left is verified, and fetched again if it is damaged. Raises as
-        `load` does, and weights.DownloadStopped once `stopped` says yes.
+        Files of earlier downloads are verified, and fetched again if damaged. Raises what `load`
+        raises, and weights.DownloadStopped when `stopped` returns True.
         """
         spec = self.spec(model)
         if spec.source != "hub":
@@ -156,8 +155,8 @@ class Catalog:
     ) -> LoadedModel:
         """The network with its weights, in eval mode on `device`.
 
-        progress: called with (bytes received, bytes in total or None) while downloading.
-        Raises UnknownModel or a weights.WeightsError.
+        progress: called with (bytes received, total bytes or None) during a download. Raises
+        UnknownModel or a weights.WeightsError.
         """
         spec = self.spec(model)
         entry = None if spec.network is not None else self._entry(spec.id)
@@ -180,7 +179,7 @@ class Catalog:
                 _check_labels(spec, module)
         except weights.WeightsError:
             raise
-        except Exception as error:  # Whatever a network's own code may raise.
+        except Exception as error:  # third-party network code may raise anything
             raise weights.UnusableNetwork(
                 f"{spec.id} fails on a picture of its own size "
                 f"({type(error).__name__}: {_short(error)})",
@@ -189,12 +188,12 @@ class Catalog:
         return LoadedModel(spec, module.to(device), checksum[:12], layouts)
 
     def _described(self) -> list[folder.Entry]:
-        """The models of the model folder. A bundled network keeps its name."""
+        """The models of the model folder. Bundled models take precedence."""
         entries = folder.listed(self.models_dir) if self.models_dir is not None else []
         return [entry for entry in entries if entry.spec.id not in bundled()]
 
     def _supplied(self, spec: ModelSpec) -> ModelSpec:
-        """The row of a model of the hub, or of the file that the weights folder has for it."""
+        """The row of a hub model, or of the file that replaces it in the weights folder."""
         if spec.source != "hub":
             return spec
         if (file := self._file(spec.id, ".safetensors")) is not None:
@@ -205,7 +204,7 @@ class Catalog:
         return spec
 
     def _entry(self, model: str) -> folder.Entry | None:
-        """The model folder's file for this id. Ids with path separators name no file."""
+        """The model folder's file for this id; None for ids with path separators."""
         if self.models_dir is None or not _names_a_file(model):
             return None
         path = self.models_dir / f"{model}.toml"
@@ -219,12 +218,12 @@ class Catalog:
         return path if path.is_file() else None
 
     def _pickle(self, model: str) -> Path | None:
-        """A pickle in the weights folder that stands where this model's weights should."""
+        """A pickle in the weights folder with this model's name."""
         files = (self._file(model, suffix) for suffix in weights.PICKLES)
         return next((file for file in files if file is not None), None)
 
     def _refuse(self, spec: ModelSpec) -> None:
-        """Raises for a model that is here but cannot be used."""
+        """Raises for a model that is present but unusable."""
         if spec.reason is None:
             return
         if (entry := self._entry(spec.id)) is not None:
@@ -273,7 +272,7 @@ class Catalog:
             )
         except weights.WeightsError:
             raise
-        except Exception as error:  # Whatever the builder's own code may raise.
+        except Exception as error:  # the builder may raise anything
             raise weights.UnusableNetwork(
                 f"{entry.spec.id}.toml: {entry.builder} could not be built "
                 f"({type(error).__name__}: {_short(error)})",
@@ -295,7 +294,7 @@ class Catalog:
 
 
 def _expected(sha256: str | None) -> Callable[[Path], str | None]:
-    """The checksum that a file must have: described, in `.sha256` beside it, or the hub's."""
+    """The expected checksum: from the description, the `.sha256` file beside it, or the hub."""
 
     def of(file: Path) -> str | None:
         return sha256 or weights.expected_beside(file) or hub.announced_sha256(file)
@@ -304,7 +303,7 @@ def _expected(sha256: str | None) -> Callable[[Path], str | None]:
 
 
 def _check_writes(spec: ModelSpec, module: nn.Module) -> None:
-    """Raises where a network that is to write cannot be asked to, or its words have no names."""
+    """Raises if a network for a writing task cannot generate, or lacks names for its words."""
     if not task_of(spec.task).writes:
         return
     if not callable(getattr(module, "generate", None)):
@@ -322,7 +321,7 @@ def _check_writes(spec: ModelSpec, module: nn.Module) -> None:
 
 
 def _check_labels(spec: ModelSpec, module: nn.Module) -> None:
-    """Raises where the names that a description gives are not as many as the network's classes."""
+    """Raises if the number of class names in a description does not match the network."""
     inputs = blank(spec.preprocessing)
     if spec.labels is None or inputs is None or spec.task not in ("classification", "segmentation"):
         return
@@ -340,7 +339,7 @@ def _check_labels(spec: ModelSpec, module: nn.Module) -> None:
 
 
 def _within(name: str, words: list[str]) -> int:
-    """How many of the words begin no part of the name."""
+    """The number of words that do not begin a part of the name."""
     return sum(not re.search(rf"(?<![a-z]){re.escape(word)}", name.lower()) for word in words)
 
 
@@ -349,7 +348,7 @@ def _names_a_file(model: str) -> bool:
 
 
 def _short(error: Exception) -> str:
-    """The first line of what an error says, without paths: the whole may be pages of a stack."""
+    """The first line of an error message, without paths."""
     lines = str(error).strip().splitlines()
     return (
         re.sub(r"(?:[A-Za-z]:)?(?:[/\\][\w.~-]+){2,}", "…", lines[0])[:200]

@@ -1,4 +1,4 @@
-"""The networks that ship with the project: a card each, its weights beside it."""
+"""The bundled networks: a card for each, with its weights beside it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ORDER = (
     "captioner",
     "text_transformer",
 )
-"""The bundled networks as people meet the mechanisms."""
+"""The bundled networks in teaching order."""
 
 
 def spec_from_card(path: Path) -> ModelSpec:
@@ -59,16 +59,14 @@ def spec_from_card(path: Path) -> ModelSpec:
 
 
 TOLD = ("data", "recipe", "command", "seed", "date", "source_words")
-"""What a card says besides what every ModelSpec has. source_words: how many of the labels' words,
-from the first on, are of the language that a translator reads.
+"""Card fields beyond those of every ModelSpec. source_words: number of leading labels that are
+words of a translator's source language.
 """
 
 
 @cache
 def bundled() -> dict[str, ModelSpec]:
-    """The networks that ship with the project, by id, in the order that people meet the
-    mechanisms.
-    """
+    """The bundled networks by id, in teaching order."""
     specs = [spec_from_card(path) for path in sorted(CHECKPOINTS.glob("*.json"))]
     place = {model: index for index, model in enumerate(ORDER)}
     specs.sort(key=lambda spec: (place.get(spec.id, len(place)), spec.id))
@@ -81,7 +79,7 @@ def load(spec: ModelSpec) -> tuple[nn.Module, str]:
     file = CHECKPOINTS / f"{spec.id}.safetensors"
     tensors, checksum = weights.read(file, spec.sha256)
     module = networks.build(spec.network[0], **spec.network[1])
-    # Shipped in half precision, run in single: exact on every device.
+    # Stored in half precision, run in single: exact on every device.
     weights.fill(
         module,
         {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()},

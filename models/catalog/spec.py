@@ -1,6 +1,4 @@
-"""ModelSpec: which network, weights, labels and licence. The server shows it, the catalogue loads
-by it.
-"""
+"""ModelSpec: network, weights, labels and licence, as shown by the server and used for loading."""
 
 from __future__ import annotations
 
@@ -18,9 +16,9 @@ Source = Literal["bundled", "local", "hub"]
 
 @dataclass(frozen=True, slots=True)
 class MeasuredApart:
-    """A score on photos that had no part in training or in the choice of what ships.
+    """A score on photos that were used neither for training nor for choosing the model.
 
-    top1: on 0…1. photos: how many. by: whose measurement it is.
+    top1: 0…1. photos: their number. by: who measured it.
     """
 
     top1: float
@@ -32,13 +30,12 @@ class MeasuredApart:
 class ModelSpec:
     """One row of the catalogue.
 
-    mechanisms: slugs as in docs/mechanisms.md. task: a row of TASKS. source: bundled
-    with the project, local (a file in the weights folder) or hub. preprocessing: from photo to
-    input; None where the network is given a sentence. labels: names of the classes in order (of a
-    network that writes, its vocabulary), None where unknown. sha256: checksum the weights must
-    have. network: (name, arguments) for `models/networks`, None for timm's. card: everything
-    else that its card says. apart: its score on photos kept apart, where there is one. reason: why
-    it cannot be used, None if it can.
+    mechanisms: slugs as in docs/mechanisms.md. task: a key of TASKS. source: bundled, local (a file
+    in the weights folder) or hub. preprocessing: photo → input; None if the network reads a
+    sentence. labels: class names in order (the vocabulary of a network that writes), None if
+    unknown. sha256: required checksum of the weights. network: (name, arguments) for
+    `models/networks`, None for timm. card: all other fields of its card. apart: score on held-out
+    photos, if any. reason: why it is unusable, or None.
     """
 
     id: str
@@ -63,11 +60,11 @@ class ModelSpec:
 
     @property
     def revision(self) -> str | None:
-        """The first 12 digits of the checksum of the weights, where it is known before loading."""
+        """The first 12 digits of the weights' checksum, if known before loading."""
         return None if self.sha256 is None else self.sha256[:12]
 
     def label(self, index: int) -> str:
-        """The name of a class, or its number where it has none."""
+        """The name of a class, or its number if it has none."""
         known = self.labels is not None and index < len(self.labels)
         return self.labels[index] if known and self.labels is not None else f"class {index}"
 
@@ -76,8 +73,8 @@ class ModelSpec:
 class LoadedModel:
     """A network in eval mode on its device.
 
-    revision: the first 12 digits of the checksum of its weights. layouts: where the tokens of its
-    attention sites are, at the input size of its preprocessing.
+    revision: the first 12 digits of its weights' checksum. layouts: positions of the tokens of its
+    attention sites, at the input size of its preprocessing.
     """
 
     spec: ModelSpec

@@ -1,6 +1,4 @@
-"""timm's networks as ModelSpecs: any of its names, with or without a tag, is a model of the
-catalogue.
-"""
+"""timm's networks as ModelSpecs: every timm name, with or without a tag, is a catalogue id."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ from fovea.models.preprocessing import Preprocessing
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# timm's own module for an architecture → what attends in it. Others are shown as capture finds
+# Attention mechanisms by timm's module for the architecture. Others are shown as capture finds
 # them.
 _MECHANISMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(
@@ -51,9 +49,7 @@ _MECHANISMS: dict[str, tuple[str, ...]] = {
 
 
 def _timm() -> Any:
-    """timm, imported at first use: it takes a second, and nothing of it is needed to show a
-    bundled network.
-    """
+    """Imports timm lazily: it takes a second, and bundled networks do not need it."""
     declare_missing_operators()
     import timm
 
@@ -67,7 +63,7 @@ def names() -> tuple[str, ...]:
 
 
 def exists(name: str) -> bool:
-    """Whether timm has an architecture of this name and, if it names a tag, weights of it."""
+    """Whether timm has this architecture and, if the name has a tag, these weights."""
     architecture, _, tag = name.partition(".")
     timm = _timm()
     if not timm.is_model(architecture):
@@ -91,7 +87,7 @@ def _labels(config: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 
 def spec(name: str) -> ModelSpec:
-    """The ModelSpec of a timm name; the caller has checked that it exists."""
+    """The ModelSpec of a timm name, which must exist."""
     timm = _timm()
     config = timm.get_pretrained_cfg(name).to_dict()
     architecture = config["architecture"]
@@ -122,8 +118,8 @@ def spec(name: str) -> ModelSpec:
 
 
 def build(spec: ModelSpec, tensors: dict[str, Tensor]) -> nn.Module:
-    """The network with these weights, through timm's own loader and key filters; RuntimeError if
-    they do not fit, with what a wrapper put before their names or without it.
+    """The network with these weights, through timm's own loader and key filters, with or without a
+    wrapper's name prefix; RuntimeError if they do not fit.
     """
 
     def filled(tensors: dict[str, Tensor]) -> nn.Module:
@@ -160,5 +156,5 @@ def create(name: str, arguments: Mapping[str, Any]) -> nn.Module:
 
 
 def preprocessing(name: str) -> Preprocessing:
-    """What timm itself gives this network to see."""
+    """The preprocessing that timm uses for this network."""
     return Preprocessing.from_timm(_timm().get_pretrained_cfg(name).to_dict())

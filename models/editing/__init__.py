@@ -1,1 +1,1 @@
-"""Running a network with something changed: edits are checked, planned and made."""
+"""Running a network with edits: validated, planned and applied."""

@@ -1,7 +1,7 @@
-"""Sums that are edited: an attention's addition to the residual stream, and positions.
+"""Edits of sums: an attention's addition to the residual stream, and positional encodings.
 
-Both are found in one pass before: which sum, counted within its module, and which of the two
-summands goes on alone or changes.
+One pass beforehand finds both: which sum, counted within its module, and which of its two operands
+stays or changes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ADDS = frozenset(
 )
 
 Sum = tuple[str, int]
-"""(path of the module, how many sums of two tensors it has made in this pass)."""
+"""(path of the module, number of two-tensor sums that it has made in this pass)."""
 
 
 def is_sum(func: Any, args: Sequence[Any]) -> bool:
@@ -38,7 +38,7 @@ def is_sum(func: Any, args: Sequence[Any]) -> bool:
 
 
 class _Locating(Summing):
-    """Notes where in the network each addition of the stream is made."""
+    """Records where in the network each addition to the stream happens."""
 
     def __init__(self, recording: Recording, given: Sequence[Tensor], site: Site) -> None:
         tokens = site.attention.shape[2]
@@ -80,10 +80,10 @@ def sums_of(
     sites: Sequence[Site],
     numbers: Mapping[str, int],
 ) -> dict[Sum, int]:
-    """For each sum that adds what one of these attentions gives: which summand stood there before.
+    """For each sum that adds the output of one of these attentions: index of the stream's operand.
 
-    given: what the network is called with. numbers: of each site in the trace. Raises RefusedEdit
-    where what an attention adds could not be followed.
+    given: the network's call arguments. numbers: index of each site in the trace. Raises
+    RefusedEdit if an attention's addition could not be traced.
     """
     found: dict[Sum, int] = {}
     for site in sites:
@@ -106,13 +106,13 @@ def sums_of(
 
 @dataclass(frozen=True, eq=False, slots=True)
 class NewPositions:
-    """Vectors that are added to tokens, and those that are added instead: (token, dim)."""
+    """Vectors that are added to tokens, and their replacements: (token, dim)."""
 
     known: Tensor
     instead: Tensor
 
     def replaced(self, added: Any) -> Tensor | None:
-        """The same tensor with the other vectors, if it holds these; else None."""
+        """The tensor with its vectors replaced if it holds these; else None."""
         if not isinstance(added, Tensor) or added.numel() != self.known.numel():
             return None
         known, instead = (one.to(added) for one in (self.known, self.instead))
@@ -123,7 +123,7 @@ class NewPositions:
 
 
 def new_positions(edits: Sequence[Edit], found: Sequence[Positions]) -> tuple[NewPositions, ...]:
-    """What is added instead of the network's positions; raises RefusedEdit where it adds none."""
+    """The replacement for the network's positions; raises RefusedEdit if it adds none."""
     if edits and not found:
         raise RefusedEdit(
             "This network adds no vectors that tell tokens their place.",

@@ -1,4 +1,4 @@
-"""Hiding cells of a photo before it is prepared for a network."""
+"""Hides cells of a photo before preprocessing."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from fovea.models.grids import PatchGrid
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Hiding:
-    """A photo whose cells can be hidden, some at a time.
+    """A photo whose cells can be hidden.
 
-    photo, instead: uint8 (3, row, column), what stands in a cell and what stands there once it is
-    hidden. cells: int64 (row, column), the cell of each pixel, −1: none.
+    photo, instead: uint8 (3, row, column), the original and the replacement pixels. cells: int64
+    (row, column), the cell of each pixel, −1 for none.
     """
 
     photo: Tensor
@@ -33,16 +33,16 @@ class Hiding:
         chosen = torch.zeros(self.grid.rows * self.grid.columns + 1, dtype=torch.bool)
         for row, column in hidden:
             chosen[row * self.grid.columns + column] = True
-        # −1, what no cell covers, is the last entry, which is never hidden.
+        # −1, pixels without a cell, is the last entry, which is never hidden.
         return torch.where(chosen[self.cells], self.instead, self.photo)
 
 
 def hiding(
     photo: Tensor, geometry: Geometry, grid: PatchGrid, fill: str = "mean", seed: int = 0
 ) -> Hiding:
-    """A photo, uint8 (3, row, column), whose cells on this grid can be hidden.
+    """Prepares a photo, uint8 (3, row, column), for hiding cells of this grid.
 
-    fill: the photo's mean colour, its blur, grey, or noise that `seed` fixes. Raises RefusedEdit
+    fill: the photo's mean colour, its blur, grey, or noise determined by `seed`. Raises RefusedEdit
     for another fill.
     """
     if fill not in FILLS:

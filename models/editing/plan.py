@@ -1,4 +1,4 @@
-"""Edits against the sites of a network: which change happens where, or why it cannot."""
+"""Validates edits against the sites of a network and plans where each change happens."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ ON = {
     **dict.fromkeys((*gate.KINDS, *strip.KINDS), "gate"),
     **dict.fromkeys(warp.KINDS, "warp"),
 }
-"""What edits call each kind of site."""
+"""The kinds of sites in the words of edits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Edits that make sense on a network, apart by what makes them.
+    """Validated edits, grouped by how they are applied.
 
-    changes: at sites · skipped: sites whose addition to the residual stream is zero · positions:
-    the edits of positions · hidden: those of the photo, made before it is prepared.
+    changes: at sites · skipped: sites whose addition to the residual stream becomes zero ·
+    positions: edits of positional encodings · hidden: edits of the photo, applied before
+    preprocessing.
     """
 
     changes: Mapping[Key, Any]
@@ -41,7 +42,7 @@ class Checked:
 
 
 def keys_of(trace: Trace) -> dict[str, Key]:
-    """The key under which each site, by its id, is found again while a pass runs."""
+    """The key by which each site, given by id, is recognised during a pass."""
     seen: Counter[tuple[str, str]] = Counter()
     found: dict[str, Key] = {}
     for site in trace.sites:
@@ -53,10 +54,10 @@ def keys_of(trace: Trace) -> dict[str, Key]:
 def checked(
     edits: Sequence[Edit], trace: Trace, layouts: Layouts | None = None, photos: int = 1
 ) -> Checked:
-    """The edits, apart; raises RefusedEdit for the first that makes no sense on these sites.
+    """The edits, grouped; raises RefusedEdit for the first one that is invalid for these sites.
 
-    trace: of any photo of the same size, placed. layouts: of the same network, where heads or
-    windows stand otherwise in it than in the trace. photos: that go through it together.
+    trace: of any photo of the same size, with places. layouts: of the same network, if heads or
+    windows are ordered differently in the network than in the trace. photos: batch size.
     """
     by_site: dict[str, list[Edit]] = defaultdict(list)
     skipped: list[Site] = []
@@ -116,7 +117,7 @@ def _check_cells(edit: Edit, site: Site) -> None:
 
 
 def _from_here_on(site: Site, trace: Trace) -> list[Site]:
-    """This attention and all later ones of the same tokens."""
+    """This attention and all later ones over the same tokens."""
     return [
         later
         for later in trace.sites[trace.sites.index(site) :]

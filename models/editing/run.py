@@ -51,14 +51,14 @@ class _Forgetting(Recording):
 
 @dataclass(eq=False)
 class _Sums:
-    """Sums that are edited: those of the residual stream, and those of positions."""
+    """Edits sums: those of the residual stream, and positional encodings."""
 
     skipped: dict[Sum, int]
     positions: tuple[NewPositions, ...]
 
 
 class _Editing(_Watch):
-    """Makes the changes of a plan, unless a recording inside makes those of sites."""
+    """Applies the changes of a plan, unless a recording inside applies those at sites."""
 
     def __init__(self, recording: Recording, plan: Plan, sums: _Sums) -> None:
         super().__init__(recording)
@@ -81,7 +81,7 @@ class _Editing(_Watch):
             if stood is not None:
                 return args[stood]
             args = self._with_positions(args)
-        if self._plan.watching > 1:  # a recording inside makes the changes
+        if self._plan.watching > 1:  # a recording inside applies the changes
             return func(*args, **(kwargs or {}))
         return super().__torch_function__(func, types, args, kwargs)
 
@@ -105,7 +105,7 @@ class Edited:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the edited pass has to say, rows that could look at nothing for example."""
+        """Remarks on the edited pass, for example rows that could attend to nothing."""
         return tuple(self.plan.notes)
 
 
@@ -117,11 +117,11 @@ def edited(
     layouts: Layouts,
     given: Sequence[Tensor],
 ) -> Iterator[Edited]:
-    """Run a network with edits where its sites are known: nothing is surveyed again.
+    """Run a network with edits when its sites are known: no survey pass is needed.
 
-    trace: of this network and input size, placed. given: what the network is called with. Edits of
-    the photo are not made here: `editing.hide` makes them before it is prepared. Raises RefusedEdit
-    before any pass of the given input.
+    trace: of this network and input size, with places. given: the network's call arguments. Edits
+    of the photo are not applied here: use `editing.hide` before preprocessing. Raises RefusedEdit
+    before any pass.
     """
     found = checked(edits, trace, layouts, _photos(given))
     plan = Plan(module, module_paths(parts_of(module)), found.changes)
@@ -131,10 +131,10 @@ def edited(
 
 @contextmanager
 def edit(module: nn.Module, *edits: Edit) -> Iterator[Edited]:
-    """Run a network with edits; they are checked when the network is called first.
+    """Run a network with edits, validated at the network's first call.
 
-    Two passes find its sites and where its tokens are, before the first one that is edited.
-    Raises RefusedEdit in that call. Edits of the photo are refused: `fovea.hide` makes them.
+    Two passes before the first edited one find its sites and the positions of its tokens. That call
+    raises RefusedEdit for invalid edits. Edits of the photo are refused: use `fovea.hide`.
     """
     for one in edits:
         if one.edit == "hide":
@@ -142,6 +142,10 @@ def edit(module: nn.Module, *edits: Edit) -> Iterator[Edited]:
                 "A photo's cells are hidden before it is prepared, and the network is given what "
                 "was prepared.",
                 "fovea.hide_cells gives the photo to prepare.",
+            )
+        if one.edit == "words":
+            raise RefusedEdit(
+                "Which words a network reads is decided by who calls it.", "Call it with them."
             )
     parts = parts_of(module)
     plan = Plan(module, module_paths(parts), {})
@@ -173,7 +177,7 @@ def edit(module: nn.Module, *edits: Edit) -> Iterator[Edited]:
 
 
 def _in_a_thread_of_its_own(work: Callable[[], T]) -> T:
-    """What `work` gives, away from the modes and the call stack of the pass that is waiting."""
+    """Runs `work` in a thread, away from the modes and call stack of the waiting pass."""
     with ThreadPoolExecutor(1) as pool:
 
         def run() -> T:
@@ -197,7 +201,7 @@ def _photos(given: Sequence[Tensor]) -> int:
 def _sums_of(
     module: nn.Module, found: Checked, trace: Trace, given: Sequence[Tensor] | None
 ) -> _Sums:
-    """given: what the network is called with, None where it is not called as module(*tensors)."""
+    """given: the network's call arguments, None unless called as module(*tensors)."""
     if not found.skipped and not found.positions:
         return _Sums({}, ())
     if given is None:

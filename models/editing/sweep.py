@@ -1,7 +1,8 @@
-"""What each part of a network is worth: the edits of a sweep, one for each part.
+"""The edits of a sweep: one for each part of a network.
 
-The effect of a part on a class is its logit with the whole network less that without the part.
-Patches of a photo are hidden one block at a time (Zeiler & Fergus 2014, section 4.2, occlusion).
+The effect of a part on a class is the class logit of the whole network minus the logit without that
+part. Patches of a photo are hidden one block at a time (Zeiler & Fergus 2014, section 4.2,
+occlusion).
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ OVERS: tuple[str, ...] = get_args(Over)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """place: its index in the result · edit: what takes it away · kind: which result it is of."""
+    """place: index in the result · edit: what removes the part · kind: which result it
+    belongs to.
+    """
 
     place: tuple[int, ...]
     edit: Edit
@@ -34,7 +37,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """axes, shape: of the result, NaN where there is no such part · sites: those that are swept."""
+    """axes, shape: of the result, NaN where a part does not exist · sites: the swept ones."""
 
     axes: tuple[str, ...]
     shape: tuple[int, ...]
@@ -43,11 +46,11 @@ class Sweep:
 
 
 def parts_of(trace: Trace, over: Over, site: str | None = None) -> Sweep:
-    """The parts of a network that are taken away one at a time; of one site where it is named.
+    """The parts of a network, each with the edit that removes it; of one site if given.
 
-    heads: `off` → (layer, head) · layers: `skip` → (layer,) · channels: of gates, `shut` and, of
-    the kind "open", `open` → (site, channel). Raises RefusedEdit where there is none, or for a site
-    that has none; UnknownSite. Patches are no parts of the network: `blocks`.
+    heads: `off` → (layer, head) · layers: `skip` → (layer,) · channels of gates: `shut` and, with
+    kind "open", `open` → (site, channel). Raises RefusedEdit if there are none, also for a given
+    site; UnknownSite. Patches are not parts of the network: see `blocks`.
     """
     wanted = "gate" if over == "channels" else "attention"
     named = (trace.site(site),) if site is not None else trace.sites
@@ -87,10 +90,10 @@ def _has(site: Site, over: Over, wanted: str) -> bool:
 
 
 def blocks(grid: PatchGrid, block: int = 1, stride: int | None = None) -> list[Tensor]:
-    """The blocks of cells that are hidden one at a time: bool (row, column) each.
+    """The blocks of cells to hide one at a time: bool (row, column) each.
 
-    block: cells each way, cut off at the border · stride: from one to the next, block if not given.
-    Raises ValueError where they leave cells out, or are larger than the grid.
+    block: cells in each direction, clipped at the border · stride: step between blocks, default
+    block. Raises ValueError if they leave cells out or exceed the grid.
     """
     stride = block if stride is None else stride
     if not 1 <= block <= max(grid.rows, grid.columns):
@@ -117,9 +120,9 @@ def _blocks(grid: PatchGrid, block: int, stride: int) -> Iterator[Tensor]:
 
 
 def spread_over(hidden: Sequence[Tensor], effects: Tensor) -> Tensor:
-    """The effect of each cell: the mean of those of the blocks that cover it, (row, column).
+    """The effect of each cell, (row, column): the mean over the blocks that cover it.
 
-    effects: (block,), as `blocks` gives them.
+    effects: (block,), in the order of `blocks`.
     """
     masks = torch.stack(list(hidden)).double()
     return (masks * effects.double()[:, None, None]).sum(0) / masks.sum(0)

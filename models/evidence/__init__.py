@@ -1,1 +1,3 @@
-"""Whether a map marks what counts: curves, imputation, baselines, truth. Formulas only."""
+"""Measures whether the regions that a map marks matter: curves, imputation, baselines, ground
+truth. Formulas only.
+"""

@@ -1,4 +1,4 @@
-"""Maps that know nothing of the network: what a map has to beat before it says anything."""
+"""Baseline maps that ignore the network: a map must beat them to be evidence."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 RANDOM_MAPS = 5
-"""How many random maps are tried at least, so that their spread is known."""
+"""Minimum number of random maps, so that their spread is known."""
 CENTRE_SHARE = 1 / 4
-"""Standard deviation of the centred Gaussian, as a share of each side."""
+"""Standard deviation of the centred Gaussian, as a fraction of each side."""
 LUMA = (0.299, 0.587, 0.114)
-"""Rec. 601: what a channel contributes to brightness."""
+"""ITU-R BT.601 luma weights of the channels."""
 
 
 def random_map(rows: int, columns: int, seed: int) -> Tensor:
@@ -21,7 +21,9 @@ def random_map(rows: int, columns: int, seed: int) -> Tensor:
 
 
 def centre(rows: int, columns: int) -> Tensor:
-    """A Gaussian in the middle, its deviation CENTRE_SHARE of each side: float64 (row, column)."""
+    """A Gaussian in the centre, with standard deviation CENTRE_SHARE of each side: float64 (row,
+    column).
+    """
 
     def along(cells: int) -> Tensor:
         middle_of_cell = (torch.arange(cells, dtype=torch.float64) + 0.5) / cells - 0.5
@@ -31,10 +33,10 @@ def centre(rows: int, columns: int) -> Tensor:
 
 
 def edges(picture: Tensor, cells: Tensor) -> Tensor:
-    """How strong the photo's own edges are in each cell: float64 (cell,).
+    """Strength of the photo's own edges in each cell: float64 (cell,).
 
-    The mean over the cell of the length of Sobel's gradient of the brightness.
-    picture: (channel, row, column). cells: int64 (row, column), the cell of each pixel, −1: none.
+    The mean over the cell of the Sobel gradient magnitude of the luma. picture: (channel, row,
+    column). cells: int64 (row, column), the cell of each pixel, −1 for none.
     """
     weights = torch.tensor(LUMA, dtype=torch.float64, device=picture.device)
     picture = picture.double()

@@ -1,4 +1,4 @@
-"""Which cell of a grid each pixel belongs to, on the network's input or on the photo."""
+"""The grid cell of each pixel, on the network's input or on the photo."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def of_input(grid: PatchGrid, height: int, width: int) -> Tensor:
 
 
 def of_photo(grid: PatchGrid, geometry: Geometry) -> Tensor:
-    """The same of each pixel of the photo; −1 also where the network did not look. The centre of a
-    pixel decides.
+    """The same for each pixel of the photo; −1 also outside the crop. The centre of a pixel
+    decides.
     """
     (a, _, c), (_, e, f) = geometry.image_to_input
     down, across = geometry.axes(grid)

@@ -1,7 +1,7 @@
-"""Deletion and insertion: what the answer becomes as a map's cells are hidden, or shown, in order.
+"""Deletion and insertion: the class probability as a map's cells are hidden, or revealed, in order.
 
 Petsiuk, Das & Saenko 2018, "RISE" (BMVC), section 4.2, on cells instead of single pixels, and with
-a photo's own mean in place of zeros after normalisation. `rise` is their protocol to the pixel.
+the photo's own mean instead of zeros after normalisation. `rise` is their exact per-pixel protocol.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fovea.models.evidence.ranking import order
 T = TypeVar("T")
 
 Score = Callable[[Tensor], Tensor]
-"""(picture, channel, row, column) → the probability of the class for each: (picture,)."""
+"""(picture, channel, row, column) → probability of the class for each: (picture,)."""
 
 RISE_STEPS = 224
 RISE_KERNEL, RISE_SIGMA_PX = 11, 5.0
@@ -27,14 +27,16 @@ RISE_KERNEL, RISE_SIGMA_PX = 11, 5.0
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """shares: of the cells that were changed, 0…1 · probabilities: of the class after each."""
+    """shares: fraction of changed cells, 0…1 · probabilities: of the class after each."""
 
     shares: tuple[float, ...]
     probabilities: tuple[float, ...]
 
     @property
     def area(self) -> float:
-        """Under the curve, by trapezoids, over the share of cells from 0 to 1."""
+        """The area under the curve, by the trapezoidal rule, over the fraction of cells from 0 to
+        1.
+        """
         shares = torch.tensor(self.shares, dtype=torch.float64)
         heights = torch.tensor(self.probabilities, dtype=torch.float64)
         return float(torch.trapezoid(heights, shares))
@@ -49,14 +51,14 @@ def curves(
     score: Score,
     batch: int = 8,
 ) -> dict[str, Curve]:
-    """The class' probability on the way from one picture to another, a cell after the other, for
-    every order of the cells that is given by its name.
+    """The class probability along the way from one picture to another, cell by cell, for each named
+    order of the cells.
 
-    start, end: (channel, row, column). cells: int64 (row, column), which cell each pixel belongs
-    to, −1 for pixels that no cell covers: they stay as in `start`. ranked: of each name the cells
-    in the order in which they change. counts: after how many of them `score` is asked, `batch`
-    pictures at once. What is the same for all orders, no cell and every cell, is asked once:
-    `passes` says how many pictures that makes.
+    start, end: (channel, row, column). cells: int64 (row, column), the cell of each pixel; pixels
+    without a cell (−1) stay as in `start`. ranked: for each name the cells in the order in which
+    they change. counts: numbers of changed cells at which `score` is evaluated, `batch` pictures at
+    a time. The two end points are shared by all orders and evaluated once; `passes` gives the
+    number of pictures.
 
     Deletion: from the photo to its fill. Insertion: from the blurred photo to the photo.
     """
@@ -81,7 +83,7 @@ def curves(
 
 
 def passes(orders: int, cells: int, counts: Sequence[int]) -> int:
-    """How many pictures `curves` asks about."""
+    """The number of pictures that `curves` evaluates."""
     shared = sum(count in (0, cells) for count in counts)
     return shared + orders * (len(counts) - shared)
 
@@ -95,13 +97,13 @@ def curve(
     score: Score,
     batch: int = 8,
 ) -> Curve:
-    """The same of one order."""
+    """The curve of a single order."""
     return curves(start, end, cells, {"": ranked}, counts, score, batch)[""]
 
 
 def rank_of_pixels(cells: Tensor, ranked: Tensor) -> Tensor:
-    """The place of each pixel's cell in an order, from 0: int64 (row, column); the number of cells
-    where no cell covers it.
+    """The rank of each pixel's cell in an order, from 0: int64 (row, column); the number of cells
+    for pixels without a cell.
     """
     place = torch.empty_like(ranked)
     place[ranked] = torch.arange(len(ranked))
@@ -109,7 +111,7 @@ def rank_of_pixels(cells: Tensor, ranked: Tensor) -> Tensor:
 
 
 def rise(values: Tensor, inputs: Tensor, score: Score, seed: int = 0) -> tuple[float, float]:
-    """(deletion, insertion) as Petsiuk et al. published them, for comparison with their figures.
+    """(deletion, insertion) as published by Petsiuk et al., for comparison with their figures.
 
     The area is (Σy − y₀/2 − y_n/2) / n of each `rise_curve`.
     """
@@ -125,9 +127,9 @@ def rise_curve(
 ) -> Curve:
     """The curve of RISE's protocol.
 
-    values: the map, (row, column), enlarged bilinearly to the input. inputs: the normalised input,
-    (channel, row, column). Pixels go to zero after normalisation, 224 at a time at 224 × 224 and in
-    as many steps elsewhere; insertion begins with a blur of 11 × 11, σ = 5.
+    values: the map, (row, column), upsampled bilinearly to the input. inputs: the normalised input,
+    (channel, row, column). Pixels are set to zero after normalisation, 224 at a time at 224 × 224
+    and in as many steps for other sizes; insertion starts from an 11 × 11 Gaussian blur with σ = 5.
     """
     height, width = inputs.shape[1:]
     large = F.interpolate(
@@ -140,7 +142,7 @@ def rise_curve(
 
 
 def rise_passes(height: int, width: int) -> int:
-    """How many pictures `rise_curve` asks about."""
+    """The number of pictures that `rise_curve` evaluates."""
     return len(_rise_counts(height, width))
 
 
@@ -150,7 +152,7 @@ def _rise_counts(height: int, width: int) -> list[int]:
 
 
 def mean_height(found: Curve) -> float:
-    """(Σy − y₀/2 − y_n/2) / n: the area of evenly spaced probabilities."""
+    """(Σy − y₀/2 − y_n/2) / n: the area under evenly spaced probabilities."""
     y = found.probabilities
     return (sum(y) - y[0] / 2 - y[-1] / 2) / (len(y) - 1)
 

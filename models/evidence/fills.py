@@ -1,4 +1,4 @@
-"""What stands where a cell is hidden. Pictures are (channel, row, column), values as in a photo."""
+"""What replaces hidden cells. Pictures are (channel, row, column), with values as in a photo."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ Fill = Literal["mean", "blur", "grey", "noise"]
 FILLS: tuple[str, ...] = get_args(Fill)
 
 BLUR_SHARE = 1 / 20
-"""Standard deviation of the blur, as a share of the picture's short side."""
+"""Standard deviation of the blur, as a fraction of the picture's short side."""
 GREY = 0.5
 
 
 def filled(picture: Tensor, fill: Fill, seed: int = 0) -> Tensor:
-    """A picture of the same shape in which nothing of the original can be recognised.
+    """A picture of the same shape in which the original is unrecognisable.
 
-    picture: (channel, row, column), 0…1. mean: each channel's mean over the picture · blur: a
-    Gaussian of BLUR_SHARE of the short side · grey: GREY · noise: uniform, fixed by `seed`.
-    Raises ValueError for another fill.
+    picture: (channel, row, column), 0…1. mean: each channel's mean · blur: Gaussian with BLUR_SHARE
+    of the short side · grey: GREY · noise: uniform, determined by `seed`. Raises ValueError for
+    another fill.
     """
     make = _FILLS.get(fill)
     if make is None:
@@ -31,7 +31,7 @@ def filled(picture: Tensor, fill: Fill, seed: int = 0) -> Tensor:
 
 
 def blurred(picture: Tensor, sigma_px: float) -> Tensor:
-    """A Gaussian blur, cut at 4 sigma, with the border repeated outwards."""
+    """A Gaussian blur, truncated at 4 sigma, with replicated borders."""
     reach = max(1, round(4 * sigma_px))
     steps = torch.arange(-reach, reach + 1, dtype=picture.dtype, device=picture.device)
     kernel = torch.exp(-steps.square() / (2 * sigma_px**2))
@@ -39,7 +39,7 @@ def blurred(picture: Tensor, sigma_px: float) -> Tensor:
     channels = picture.shape[0]
     rows = kernel.view(1, 1, -1, 1).expand(channels, 1, -1, 1)
     columns = kernel.view(1, 1, 1, -1).expand(channels, 1, 1, -1)
-    # Padded by as much as `replicate` allows at a time; the reach may exceed a small picture.
+    # Padded in several steps: `replicate` pads by less than the picture's size at a time.
     padded = _replicate(picture[None], reach)
     return F.conv2d(F.conv2d(padded, rows, groups=channels), columns, groups=channels)[0]
 

@@ -1,11 +1,11 @@
-"""Hidden pixels solved from their neighbours, so that a hole has no shape of its own.
+"""Imputes hidden pixels from their neighbours, so that a hole has no visible shape.
 
-Each hidden pixel is the weighted mean of its eight neighbours, 1/6 beside and 1/12 across a corner
-(Rong et al. 2022, section 4.2). That is a linear system, symmetric and positive definite, of as
-many unknowns as there are hidden pixels. Conjugate gradients solve it, helped by one V-cycle of
-multigrid a round (Tatebe 1993; Briggs, Henson & McCormick 2000, chapter 3): smooth error, which the
-stencil alone carries one pixel a round, is carried on coarser grids. Some ten rounds then do
-whatever the size of the hole.
+Each hidden pixel is the weighted mean of its eight neighbours, 1/6 for adjacent and 1/12 for
+diagonal ones (Rong et al. 2022, section 4.2). This is a symmetric positive definite linear system
+with one unknown per hidden pixel. It is solved by conjugate gradients preconditioned with one
+multigrid V-cycle (Tatebe 1993; Briggs, Henson & McCormick 2000, chapter 3): coarser grids remove
+smooth error, which the stencil alone spreads by one pixel an iteration. About ten iterations
+suffice, whatever the size of the hole.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ import torch.nn.functional as F
 from torch import Tensor
 
 ACROSS = 1 / 12
-"""The weight of a neighbour across a corner; one beside has twice as much."""
+"""Weight of a diagonal neighbour; an adjacent one has twice that."""
 PRECISION = 1e-7
-"""Of the residual, as a share of what it is with nothing but zeros in the holes."""
+"""Relative residual at which the iteration stops; 1 is the residual of zeros in the holes."""
 MOST_ROUNDS = 200
 COARSEST = 4
-"""Rows or columns below which a grid is not halved again."""
+"""Grids with fewer rows or columns are not coarsened further."""
 
 
 def solved(pictures: Tensor, hidden: Tensor) -> Tensor:
-    """The pictures with their hidden pixels solved, in float64.
+    """The pictures with their hidden pixels imputed, in float64.
 
-    pictures: (picture, channel, row, column). hidden: bool (picture, row, column); some pixel of
-    each picture must be known. Beyond a picture's border there are no neighbours: the weights of
-    those that there are count instead.
+    pictures: (picture, channel, row, column). hidden: bool (picture, row, column); at least one
+    pixel of each picture must be visible. Pixels at the border use the weights of the neighbours
+    that exist.
     """
     mask = hidden[:, None].double()
     known = pictures.double() * (1 - mask)
     finest, *_ = _grids(mask)
-    # The cycle only helps: half the digits do for it, and take half the time.
+    # The preconditioner runs in single precision, which suffices and takes half the time.
     grids = _grids(mask.float())
     right = _neighbours(known) * mask
     x = _guess(known, 1 - mask) * mask
@@ -60,25 +60,27 @@ def solved(pictures: Tensor, hidden: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Grid:
-    """One level. mask: 1 where a value is unknown, else 0 · inverse: of the stencil's diagonal."""
+    """One grid level. mask: 1 where a value is unknown, else 0 · inverse: of the stencil's
+    diagonal.
+    """
 
     mask: Tensor
     weights: Tensor
     inverse: Tensor
 
     def system(self, x: Tensor) -> Tensor:
-        """W·x − N·x, x zero where pixels are known."""
+        """W·x − N·x, with x zero at known pixels."""
         return (self.weights * x - _neighbours(x)) * self.mask
 
     def smoothed(self, x: Tensor, right: Tensor) -> Tensor:
-        """One sweep of Jacobi's method, which for this stencil wants no damping: the eigenvalues of
-        what a coarser grid cannot carry lie from 2/3 to 4/3, even on both sides of 1.
+        """One undamped Jacobi sweep: for this stencil the eigenvalues of the modes that a coarser
+        grid cannot represent lie between 2/3 and 4/3, symmetric about 1.
         """
         return x + self.inverse * (right - self.system(x))
 
 
 def _grids(mask: Tensor) -> list[_Grid]:
-    """From the finest to the coarsest; a coarse value is unknown where all four below are."""
+    """From the finest to the coarsest; a coarse value is unknown if all four below are."""
     found = []
     while True:
         weights = _neighbours(torch.ones_like(mask[:1, :1]))
@@ -89,26 +91,26 @@ def _grids(mask: Tensor) -> list[_Grid]:
 
 
 def _v_cycle(right: Tensor, grids: Sequence[_Grid]) -> Tensor:
-    """What the residual asks for, nearly: symmetric, so that conjugate gradients may use it."""
+    """An approximate inverse applied to the residual; symmetric, as conjugate gradients require."""
     finest, *coarser = grids
-    x = finest.inverse * right  # a sweep from zero
+    x = finest.inverse * right  # a Jacobi sweep starting at zero
     if not coarser:
         return finest.smoothed(x, right)
     left = right - finest.system(x)
-    # In two dimensions the stencil's energy is the same on every grid: nothing is scaled.
+    # In two dimensions the stencil's energy is the same on every grid, so nothing is rescaled.
     below = _v_cycle(_down(left, coarser[0].mask), coarser)
     return finest.smoothed(x + _up(below, finest.mask), right)
 
 
 def _up(coarse: Tensor, mask: Tensor) -> Tensor:
-    """Bilinearly onto the grid of twice as many rows and columns."""
+    """Bilinear prolongation to the grid with twice the rows and columns."""
     height, width = mask.shape[2:]
     rows = _along(coarse, 2)[:, :, :height]
     return _along(rows, 3)[:, :, :, :width] * mask
 
 
 def _along(coarse: Tensor, axis: int) -> Tensor:
-    """Each value becomes two, each 3/4 of itself and 1/4 of the neighbour on its side."""
+    """Each value becomes two: 3/4 of itself plus 1/4 of the neighbour on that side."""
     zero = torch.zeros_like(coarse.narrow(axis, 0, 1))
     length = coarse.shape[axis]
     before = torch.cat([zero, coarse.narrow(axis, 0, length - 1)], axis)
@@ -135,11 +137,11 @@ def _gathered(fine: Tensor, axis: int) -> Tensor:
 
 
 def _neighbours(values: Tensor) -> Tensor:
-    """The weighted sum of the eight neighbours; nothing beyond the border.
+    """The weighted sum of the eight neighbours; zero beyond the border.
 
-    With 1/12 across a corner and 1/6 beside, the weights are those of [1, 2, 1] along one axis and
-    then along the other, over 12, less 4/12 in the middle: sums of shifted copies, which take a
-    hundredth of what a convolution in float64 does.
+    With 1/12 for diagonal and 1/6 for adjacent neighbours, the weights are those of [1, 2, 1] along
+    both axes, over 12, minus 4/12 at the centre: sums of shifted copies, a hundred times faster
+    than a float64 convolution.
     """
     down = 2 * values
     down[..., 1:, :] += values[..., :-1, :]
@@ -151,7 +153,7 @@ def _neighbours(values: Tensor) -> Tensor:
 
 
 def _guess(known: Tensor, weight: Tensor) -> Tensor:
-    """Holes filled from ever coarser means of what is known: a start that leaves little to solve.
+    """Initial guess: holes filled from ever coarser means of known pixels.
 
     known: zero in holes. weight: (picture, 1, row, column), zero in holes.
     """
@@ -166,5 +168,5 @@ def _guess(known: Tensor, weight: Tensor) -> Tensor:
 
 
 def _dot(one: Tensor, other: Tensor) -> Tensor:
-    """Of each channel of each picture by itself: their systems have nothing to do with another."""
+    """Dot product for each channel of each picture, as their systems are independent."""
     return (one * other).sum((2, 3), keepdim=True)

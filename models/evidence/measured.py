@@ -1,7 +1,7 @@
-"""Which map holds what, measured over many photos: what documents, server and page tell of it.
+"""Measured scores of the maps over many photos, as shown by documents, server and page.
 
-measured.json is written by `make evidence`; docs/evidence.md has the protocol. Networks that were
-not measured have nothing here.
+`make evidence` writes measured.json; docs/evidence.md describes the protocol. Networks that were
+not measured are absent.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Verdict = Literal["better", "no better", "worse"]
 
 
 def verdict(gain: float, error: float) -> Verdict:
-    """What a mean and its standard error say: two of these count as a difference."""
+    """The words for a mean and its standard error: two errors count as a difference."""
     if gain > 2 * error:
         return "better"
     return "worse" if gain < -2 * error else "no better"
@@ -28,12 +28,12 @@ def verdict(gain: float, error: float) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a map did on one network.
+    """The score of a map on one network.
 
-    rank: 1 is the best of that network's maps · photos: how many · score: insertion less deletion,
-    the mean over photos; higher is better · error: its standard error · centre: a centred
-    Gaussian's score on the same photos · gain, gain_error: by how much the map's is more, photo by
-    photo.
+    rank: 1 for the best map of that network · photos: number · score: insertion minus deletion,
+    averaged over photos; higher is better · error: its standard error · centre: score of a centred
+    Gaussian on the same photos · gain, gain_error: the map's paired advantage over it, averaged
+    over photos.
     """
 
     rank: int
@@ -46,12 +46,12 @@ class Standing:
 
     @property
     def verdict(self) -> Verdict:
-        """Than the centred Gaussian, by two standard errors of the difference."""
+        """Comparison with the centred Gaussian, at two standard errors of the difference."""
         return verdict(self.gain, self.gain_error)
 
 
 def standing(network: str, name: str) -> Standing | None:
-    """Of a map, by its name, on a network, by its id; None where that was not measured."""
+    """Of a map, by name, on a network, by id; None if not measured."""
     found = _networks().get(network)
     maps = {} if found is None else found["maps"]
     if found is None or name not in maps:

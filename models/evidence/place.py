@@ -1,4 +1,4 @@
-"""A score between the baselines: how much faster than chance, in one sentence."""
+"""A score relative to the baselines: how many times faster than chance, in one sentence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from statistics import fmean, stdev
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """mean and standard deviation of `n` baselines' scores."""
+    """Mean and standard deviation of `n` baseline scores."""
 
     mean: float
     spread: float
@@ -17,7 +17,7 @@ class Spread:
 
 
 def spread_of(scores: Sequence[float]) -> Spread:
-    """Raises ValueError for fewer than two, whose spread is unknown."""
+    """Raises ValueError for fewer than two scores, whose spread is unknown."""
     if len(scores) < 2:
         raise ValueError("the spread of fewer than two scores is unknown")
     return Spread(fmean(scores), stdev(scores), len(scores))
@@ -25,11 +25,11 @@ def spread_of(scores: Sequence[float]) -> Spread:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a map's area lies among its baselines'.
+    """A map's area relative to its baselines'.
 
-    against_random, against_centre, against_edges: how many times as fast as that baseline the map
-    moves the answer; None where the baseline does not move it. deviations: how far the area lies on
-    the good side of the random ones' mean, in their standard deviations.
+    against_random, against_centre, against_edges: how many times faster than that baseline the map
+    changes the answer; None if the baseline does not change it. deviations: distance of the area
+    from the random maps' mean in their standard deviations, positive for the better side.
     """
 
     against_random: float | None
@@ -39,17 +39,17 @@ class Place:
 
     @property
     def beyond_chance(self) -> bool:
-        """Two standard deviations on the good side of random."""
+        """Two standard deviations better than random."""
         return self.deviations >= 2
 
 
 def place(
     area: float, start: float, random: Spread, centre: float, edges: float, *, lower: bool
 ) -> Place:
-    """How fast the answer leaves `start`, the probability before anything changes.
+    """Rates how fast the probability leaves `start`, its value before any change.
 
-    The speed of a curve is |start − area|, the mean change over its course. lower: whether a lower
-    area is better (deletion) or a higher one (insertion).
+    The speed of a curve is |start − area|, its mean change. lower: whether a lower area is better
+    (deletion) or a higher one (insertion).
     """
     sign = 1 if lower else -1
 

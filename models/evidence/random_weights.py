@@ -1,7 +1,7 @@
-"""The same network with its weights drawn anew, layer by layer, from the last to the first.
+"""The same network with its layers re-initialised one by one, from the last to the first.
 
 Adebayo, Gilmer, Muelly, Goodfellow, Hardt & Kim 2018, "Sanity checks for saliency maps" (NeurIPS),
-section 4.1, cascading randomisation: a map that stays as it was says nothing about what the network
+section 4.1, cascading randomisation: a map that does not change says nothing about what the network
 has learnt.
 """
 
@@ -14,12 +14,11 @@ import torch
 from torch import Tensor, nn
 
 DEVIATION = 0.02
-"""Of parameters that no module resets: class tokens, positions, layer scales."""
+"""Standard deviation of parameters that no module resets: class tokens, positions, layer scales."""
 
 
 def layers_of(module: nn.Module) -> list[str]:
-    """The layers of a network from the first to the last, by their paths; "" is what the network
-    itself holds, outside of any layer.
+    """Paths of a network's layers, first to last; "" stands for parameters outside any layer.
 
     A layer is a member of a list or sequence of modules, or else a child of the network.
     """
@@ -40,10 +39,10 @@ def layers_of(module: nn.Module) -> list[str]:
 
 
 def randomised(module: nn.Module, seed: int = 0) -> Iterator[tuple[str, nn.Module]]:
-    """(layer, network) for each layer, the last first; earlier steps' layers stay redrawn.
+    """(layer, network) for each layer, last first; layers of earlier steps stay randomised.
 
-    The network is one copy that changes from step to step; the one that was given stays as it is,
-    and so does the global random state.
+    The network is a single copy that changes with every step; the given network and the global
+    random state are unchanged.
     """
     changed = copy.deepcopy(module)
     for number, layer in enumerate(reversed(layers_of(module))):
@@ -54,7 +53,9 @@ def randomised(module: nn.Module, seed: int = 0) -> Iterator[tuple[str, nn.Modul
 
 
 def _redraw(layer: nn.Module, *, alone: bool) -> None:
-    """Each module's own `reset_parameters`; what none resets is normal. alone: without children."""
+    """Calls each module's `reset_parameters`; other parameters become normal. alone: without
+    children.
+    """
     reset: set[int] = set()
     for part in () if alone else layer.modules():
         if callable(anew := getattr(part, "reset_parameters", None)):

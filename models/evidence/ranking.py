@@ -1,4 +1,4 @@
-"""The order in which a map's cells change, and after how many the network is asked."""
+"""The order in which a map's cells change, and the steps at which the network is evaluated."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from torch import Tensor
 def order(values: Tensor, seed: int = 0) -> Tensor:
     """The cells of a map from the highest to the lowest value: int64 (cell,).
 
-    values: (row, column), or any shape; cells are counted in its order. Equal values stand in a
-    random order that `seed` fixes, so that a map with few distinct values favours no corner. NaN
-    is lowest.
+    values: (row, column), or any shape; cells are numbered in its order. Ties are ordered randomly,
+    determined by `seed`, so that a map with few distinct values favours no corner. NaN is lowest.
     """
     flat = values.detach().double().flatten().cpu()
     flat = torch.where(torch.isnan(flat), -torch.inf, flat)
@@ -22,11 +21,11 @@ def order(values: Tensor, seed: int = 0) -> Tensor:
 
 
 def schedule(cells: int, steps: int) -> tuple[int, ...]:
-    """After how many cells the network is asked, from 0 to `cells`, in at most `steps` passes.
+    """The numbers of changed cells, from 0 to `cells`, at which the network is evaluated, in at
+    most `steps` passes.
 
-    Every cell where that is allowed; else 0, 1, 2, 4 and so on doubling where that is, and evenly
-    spread numbers where even doubling takes more. Raises ValueError for fewer than 2 steps: a curve
-    has two ends.
+    All of them if that fits; else 0, 1, 2, 4, … doubling if that fits, else evenly spaced. Raises
+    ValueError for fewer than 2 steps: a curve has two ends.
     """
     if steps < 2:
         raise ValueError(f"a curve takes at least 2 passes, its two ends; {steps} were allowed")
@@ -35,7 +34,7 @@ def schedule(cells: int, steps: int) -> tuple[int, ...]:
     doubling = [0, *(2**power for power in range(cells.bit_length()) if 2**power < cells), cells]
     if len(doubling) > steps:
         return _even(cells, steps)
-    # Passes that are left go where doubling leaves the widest gaps.
+    # Remaining passes fill the widest gaps that doubling leaves.
     counts = sorted(doubling)
     while len(counts) < steps:
         gap, start = max((b - a, -a) for a, b in pairwise(counts))
@@ -48,7 +47,7 @@ def _even(cells: int, steps: int) -> tuple[int, ...]:
 
 
 def ranks(values: Tensor) -> Tensor:
-    """The rank of each value, equal ones sharing their mean rank: float64 (cell,), from 1."""
+    """The rank of each value, from 1; ties share their mean rank: float64 (cell,)."""
     flat = values.detach().double().flatten().cpu()
     _, inverse, counts = torch.unique(flat, return_inverse=True, return_counts=True)
     last = counts.cumsum(0).double()
@@ -57,9 +56,9 @@ def ranks(values: Tensor) -> Tensor:
 
 
 def spearman(one: Tensor, other: Tensor) -> float:
-    """Spearman's ρ: the correlation of the ranks, from −1 to 1; NaN where either is constant.
+    """Spearman's ρ: the correlation of the ranks, from −1 to 1; NaN if either is constant.
 
-    one, other: as many values each, in the same order of cells.
+    one, other: values of the same cells in the same order.
     """
     if one.numel() != other.numel():
         raise ValueError(f"{one.numel()} values cannot be ranked against {other.numel()}")

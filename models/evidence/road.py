@@ -1,8 +1,8 @@
-"""Remove and debias: hidden pixels are solved from their neighbours, so that holes have no shape.
+"""Remove and debias (ROAD): hidden pixels are imputed from their neighbours.
 
 Rong, Leemann, Borisov, Kasneci & Kasneci 2022, "A consistent and efficient evaluation strategy for
 attribution methods" (ICML), section 4.2: each hidden pixel is the weighted mean of its eight
-neighbours (`imputing`), and little noise on top.
+neighbours (`imputing`), plus a little noise.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ NOISE = 0.01
 
 
 def imputed(picture: Tensor, hidden: Tensor, noise: float = NOISE, seed: int = 0) -> Tensor:
-    """The picture with its hidden pixels filled in from their neighbours, plus Gaussian noise.
+    """The picture with its hidden pixels imputed, plus Gaussian noise.
 
-    picture: (channel, row, column). hidden: bool (row, column), or (number, row, column) for as
-    many pictures: (number, channel, row, column). Where all is hidden nothing is known, and the
-    mean stands everywhere.
+    picture: (channel, row, column). hidden: bool (row, column), or (number, row, column) for
+    several pictures: (number, channel, row, column). If everything is hidden the mean is used.
     """
     masks = hidden if hidden.dim() == 3 else hidden[None]
     generator = torch.Generator().manual_seed(seed)
@@ -48,14 +47,14 @@ def road(
     shares: Sequence[float] = SHARES,
     seed: int = 0,
 ) -> float:
-    """(LeRF − MoRF) / 2, the mean over `shares` of hidden cells; higher is better. The rest as for
+    """(LeRF − MoRF) / 2, averaged over `shares` of hidden cells; higher is better. The rest as for
     `road_pairs`.
     """
     return road_score(road_pairs(picture, cells, ranked, score, shares, seed))
 
 
 def road_score(pairs: Sequence[tuple[float, float, float]]) -> float:
-    """The same from pairs that are there already."""
+    """The same from given pairs."""
     return sum(lerf - morf for _, morf, lerf in pairs) / len(pairs) / 2
 
 
@@ -69,7 +68,7 @@ def road_pairs(
 ) -> list[tuple[float, float, float]]:
     """(share, MoRF, LeRF) for each share of hidden cells.
 
-    MoRF: the class' probability with the highest cells hidden; LeRF: with the lowest. picture,
+    MoRF: the class probability with the highest cells hidden; LeRF: with the lowest. picture,
     cells, ranked: as for `evidence.curves.curve`.
     """
     when = torch.where(cells >= 0, rank_of_pixels(cells, ranked), -1)

@@ -1,4 +1,4 @@
-"""Where truth is known: does the map mark what is there?"""
+"""Compares a map with a known ground truth."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import torch
 from torch import Tensor
 
 TOLERANCE_PX = 15
-"""How far beside the object the highest place may lie (Zhang et al. 2016, section 4.2)."""
+"""Tolerance of the pointing game in pixels (Zhang et al. 2016, section 4.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """How a map agrees with a mask.
+    """Agreement between a map and a mask.
 
-    hit: whether its highest place lies in the mask, or within TOLERANCE_PX of it (the pointing
-    game) · mass: the share of its positive values inside · iou: at the threshold that is best for
-    it · threshold: that one.
+    hit: whether the map's maximum lies in the mask, or within TOLERANCE_PX of it (the pointing
+    game) · mass: fraction of its positive values inside · iou: at the best threshold · threshold:
+    that one.
     """
 
     hit: bool
@@ -27,11 +27,10 @@ class Truth:
 
 
 def agreement(values: Tensor, mask: Tensor, tolerance_px: float = TOLERANCE_PX) -> Truth:
-    """A map and a boolean mask, both (row, column) over the same pixels.
+    """Compares a map with a boolean mask, both (row, column) over the same pixels.
 
-    Of several highest places the one nearest to the mask's own middle does not count for more:
-    the first in reading order is taken. Raises ValueError where the mask is empty or the shapes
-    differ.
+    Of several maxima the first in reading order is taken. Raises ValueError if the mask is empty or
+    the shapes differ.
     """
     if values.shape != mask.shape:
         raise ValueError(f"a map of {tuple(values.shape)} against a mask of {tuple(mask.shape)}")
@@ -53,13 +52,15 @@ def agreement(values: Tensor, mask: Tensor, tolerance_px: float = TOLERANCE_PX) 
 
 
 def _best_iou(values: Tensor, mask: Tensor) -> tuple[float, float]:
-    """(IoU, threshold) over all thresholds: pixels at or above it are what the map marks."""
+    """(IoU, threshold), best over all thresholds; pixels at or above the threshold count as
+    marked.
+    """
     flat, inside = values.flatten(), mask.flatten()
     sorted_values, places = flat.sort(descending=True)
     hits = inside[places].double().cumsum(0)
     marked = torch.arange(1, len(flat) + 1, dtype=torch.float64)
     union = marked + inside.sum() - hits
-    # A threshold marks all that is equal to it: only the last of equal values is one.
+    # A threshold includes all equal values, so only the last of them is a candidate.
     last = torch.ones_like(inside)
     last[:-1] = sorted_values[:-1] != sorted_values[1:]
     iou = torch.where(last, hits / union, -1.0)

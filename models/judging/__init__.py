@@ -1,1 +1,3 @@
-"""Whether a map marks what counts, and what each part is worth: measured, told in a sentence."""
+"""Evaluates maps against evidence and measures the effect of each part; results come with a
+sentence.
+"""

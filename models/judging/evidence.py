@@ -23,12 +23,12 @@ from fovea.models.running.outputs import tensor_of
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Evidence:
-    """A map's score between those of maps that know nothing, and what that means in a sentence.
+    """A map's score beside its baselines', with a sentence.
 
-    score: None where it is no number · better: "lower" or "higher" · curve: a mapping a point ·
-    baselines: random (mean, spread, n), centre, edges · place: how many times as fast as each the
-    map moves the answer, and how many standard deviations on the good side of random · more: what
-    else the measure tells, as REST does (docs/what-if.md).
+    score: None if not a number · better: "lower" or "higher" · curve: a mapping for each point ·
+    baselines: random (mean, spread, n), centre, edges · place: how many times faster than each
+    baseline the map changes the answer, and its distance from random in standard deviations · more:
+    further results of the measure, as in REST (docs/what-if.md).
     """
 
     measure: Measure
@@ -58,20 +58,20 @@ def evidence(
     preprocessing: Preprocessing | None = None,
     batch: int = 8,
 ) -> Evidence:
-    """Whether what a map marks counts, beside maps that know nothing of the network.
+    """Measures whether the regions that a map marks matter, beside baseline maps.
 
     module: in eval mode, with (1, class) as its output. inputs: (1, channel, height, width). found:
     a map over the photo, (row, column), or a function (module, inputs) → map; "random-weights"
-    needs the function, as it makes the map again. target: the class, the predicted one if not
-    given; a map for a class should be for the same.
+    requires the function, as it recomputes the map. target: the class, by default the predicted
+    one; a class map should be for the same class.
 
     deletion, insertion (Petsiuk et al. 2018, section 4.2): fill, steps, protocol="rise" · road
     (Rong et al. 2022, section 4.2) · random-weights (Adebayo et al. 2018, section 4.1) · truth:
-    mask, bool (row, column), or boxes [left, top, right, bottom] in pixels, of the photo that
-    `geometry` places the input on, or of the input itself without one.
-    preprocessing: what made the input; `grey` and `noise` need it.
+    mask, bool (row, column), or boxes [left, top, right, bottom] in pixels, on the photo if
+    `geometry` is given, else on the input. preprocessing: of the input; required by `grey` and
+    `noise`.
 
-    Raises ValueError for what makes no sense.
+    Raises ValueError for invalid arguments.
     """
     said = {"fill": fill, "steps": steps, "protocol": protocol, "mask": mask, "boxes": boxes}
     _check(measure, found, {**said, "geometry": geometry}, preprocessing)

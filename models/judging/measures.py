@@ -1,4 +1,4 @@
-"""The measures of evidence for a map, each beside maps that know nothing of the network."""
+"""The evidence measures for a map, each computed for baseline maps too."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ TAKEN: dict[str, tuple[Measure, ...]] = {
     "boxes": ("truth",),
     "geometry": ("truth",),
 }
-"""Which measures take what can be said of one."""
+"""Which measures accept each option."""
 STEPS = 24
 SEED = 0
-"""Of the order of cells that a map does not tell apart."""
+"""Seed for the order of tied cells."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Weighed:
-    """A map, and what it is a map of.
+    """A map with everything needed to evaluate it.
 
-    values: float64 (row, column) · grid: where its cells are · inputs: what the network was given,
-    (channel, row, column) · mean, std: of its channels, each (channel, 1, 1), by which a photo of
-    0…1 became that · score: inputs, (picture, channel, row, column) → probability of the class.
+    values: float64 (row, column) · grid: position of its cells · inputs: the network's input,
+    (channel, row, column) · mean, std: normalisation of the channels, each (channel, 1, 1) · score:
+    inputs, (picture, channel, row, column) → probability of the class.
     """
 
     values: Tensor
@@ -72,19 +72,19 @@ class Weighed:
 
     @property
     def picture(self) -> Tensor:
-        """What the network was given, as a photo: 0…1."""
+        """The network's input as a photo: 0…1."""
         return self.inputs * self.std + self.mean
 
     @property
     def cells(self) -> Tensor:
-        """int64 (row, column): the cell of each pixel of the input, −1 where there is none."""
+        """int64 (row, column): the cell of each pixel of the input, −1 for none."""
         return of_input(self.grid, *self.inputs.shape[1:])
 
     def of_pictures(self, pictures: Tensor) -> Tensor:
         return self.score((pictures - self.mean) / self.std)
 
     def maps(self) -> dict[str, Tensor]:
-        """The map itself, as "own", and those that know nothing: centre, edges, random 0, …"""
+        """The map itself, as "own", and the baselines: centre, edges, random 0, …"""
         rows, columns = self.values.shape
         return {"own": self.values, **knowing_nothing(self.picture, self.grid), **{
             f"random {seed}": random_map(rows, columns, seed) for seed in range(RANDOM_MAPS)
@@ -92,9 +92,9 @@ class Weighed:
 
 
 def knowing_nothing(picture: Tensor, grid: PatchGrid) -> dict[str, Tensor]:
-    """The maps that know nothing of the network but are no noise, by their names in an answer.
+    """The deterministic baseline maps by name.
 
-    picture: what the network was given, 0…1, (channel, row, column).
+    picture: the network's input, 0…1, (channel, row, column).
     """
     of = of_input(grid, *picture.shape[1:])
     return {
@@ -104,17 +104,17 @@ def knowing_nothing(picture: Tensor, grid: PatchGrid) -> dict[str, Tensor]:
 
 
 def padded(values: Tensor, grid: PatchGrid) -> Tensor:
-    """Values of the first cells as (row, column); 0 for cells after the last that has a pixel."""
+    """Values of the leading cells as (row, column); 0 for trailing cells without a pixel."""
     full = torch.zeros(grid.rows * grid.columns, dtype=torch.float64)
     full[: len(values)] = values
     return full.view(grid.rows, grid.columns)
 
 
-# Curves -----------------------------------------------------------------------------------------
+# Curves -------------------------------------------------------------------------------------------
 
 
 def curve_passes(weighed: Weighed, steps: int | None, protocol: str | None) -> int:
-    """How many pictures `by_curves` asks about."""
+    """The number of pictures that `by_curves` evaluates."""
     maps = RANDOM_MAPS + 3
     if protocol == "rise":
         return maps * rise_passes(*weighed.inputs.shape[1:])
@@ -130,9 +130,9 @@ def by_curves(
     steps: int | None = None,
     protocol: str | None = None,
 ) -> Found:
-    """Deletion: from the photo to its fill, the highest cells first. Insertion: the other way.
+    """Deletion: from the photo to its fill, highest cells first. Insertion: the reverse.
 
-    fill: `mean` for deletion, `blur` for insertion unless told. steps: most passes of one curve.
+    fill: default `mean` for deletion, `blur` for insertion. steps: maximum passes of one curve.
     protocol: None, or "rise".
     """
     maps = weighed.maps()
@@ -192,7 +192,7 @@ ROAD_PASSES = 2 * len(SHARES) * (RANDOM_MAPS + 3)
 
 
 def by_road(weighed: Weighed) -> Found:
-    """With hidden pixels solved from their neighbours: (LeRF − MoRF) / 2 (Rong et al. 2022)."""
+    """With hidden pixels imputed: (LeRF − MoRF) / 2 (Rong et al. 2022)."""
     pairs = {
         name: road_pairs(
             weighed.picture, weighed.cells, order(values, SEED), weighed.of_pictures, seed=SEED
@@ -219,9 +219,10 @@ def by_road(weighed: Weighed) -> Found:
 
 
 def by_random_weights(weighed: Weighed, redrawn: Iterable[tuple[str, Tensor]], count: int) -> Found:
-    """ρ of the map with that of the same network, layer after layer drawn anew, the last first.
+    """Spearman's ρ between the map and the maps of the network as its layers are randomised, last
+    first.
 
-    redrawn: (layer, values) as `evidence.random_weights.randomised` redraws them, `count` of them.
+    redrawn: (layer, values) from `evidence.random_weights.randomised`, `count` of them.
     """
     steps: list[Found] = []
     for number, (layer, values) in enumerate(redrawn, start=1):
@@ -243,14 +244,14 @@ def by_random_weights(weighed: Weighed, redrawn: Iterable[tuple[str, Tensor]], c
     }
 
 
-# A known truth ----------------------------------------------------------------------------------
+# Ground truth -------------------------------------------------------------------------------------
 
 
 def by_truth(weighed: Weighed, mask: Tensor, of: Tensor) -> Found:
-    """How a map agrees with what is there.
+    """Agreement of a map with a ground truth.
 
-    mask: bool (row, column) over the photo, or over the input. of: int64, the cell of each of its
-    pixels, −1 where there is none.
+    mask: bool (row, column) over the photo or the input. of: int64, the cell of each of its pixels,
+    −1 for none.
     """
     maps = weighed.maps()
     found = {name: _agreement(values, of, mask) for name, values in maps.items()}
@@ -275,7 +276,7 @@ def by_truth(weighed: Weighed, mask: Tensor, of: Tensor) -> Found:
 
 
 def _agreement(values: Tensor, of: Tensor, mask: Tensor) -> dict[str, Any]:
-    """hit, mass, iou over the photo's pixels; the highest place is the middle of its cell."""
+    """hit, mass, iou over the photo's pixels; the maximum is the centre of its cell."""
     seen = of >= 0
     flat = torch.cat([values.flatten(), torch.tensor([torch.nan], dtype=torch.float64)])
     found = agreement(flat[of], mask)
@@ -288,9 +289,9 @@ def _agreement(values: Tensor, of: Tensor, mask: Tensor) -> dict[str, Any]:
 
 
 def mask_of_boxes(boxes: Sequence[Sequence[float]], height: int, width: int) -> Tensor:
-    """Bool (row, column): what lies in any box [left, top, right, bottom], in pixels.
+    """Bool (row, column): the inside of all boxes [left, top, right, bottom], in pixels.
 
-    Raises ValueError for a box that is empty or does not lie within.
+    Raises ValueError for a box that is empty or exceeds the picture.
     """
     mask = torch.zeros(height, width, dtype=torch.bool)
     for left, top, right, bottom in boxes:
@@ -307,7 +308,7 @@ def mask_of_boxes(boxes: Sequence[Sequence[float]], height: int, width: int) -> 
 def told_of(
     weighed: Weighed, measure: str, name: str, sentence: str, target: Mapping[str, Any]
 ) -> Found:
-    """What was measured: the same for every measure."""
+    """Fields that every measure reports."""
     return {
         "measure": measure,
         "map": name,

@@ -1,4 +1,4 @@
-"""A network and what it was given, for what is measured of them; and a map, as values on cells."""
+"""The network, input and map that are being evaluated."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from fovea.models.running.outputs import tensor_of
 Making = Callable[[nn.Module, Tensor], "Map | Tensor"]
 """(network, inputs) → its map."""
 MapLike = Map | Tensor | Making
-"""A map that is there, (row, column), or what makes it."""
+"""A map, (row, column), or a function that computes it."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Looked:
-    """One pass. logits: (1, class) · target: the class that is asked about · mean, std: of the
-    input's channels, each (channel, 1, 1).
+    """One pass. logits: (1, class) · target: the class in question · mean, std: normalisation of
+    the input's channels, each (channel, 1, 1).
     """
 
     module: nn.Module
@@ -42,7 +42,7 @@ class Looked:
         return self.inputs[0] * self.std + self.mean
 
     def ask(self, pictures: Tensor) -> Tensor:
-        """(picture, class) of pictures as `picture` is one."""
+        """Logits (picture, class) of pictures in the format of `picture`."""
         with torch.inference_mode():
             return tensor_of(self.module((pictures - self.mean) / self.std))
 
@@ -50,7 +50,9 @@ class Looked:
 def look(
     module: nn.Module, inputs: Tensor, target: int | None, preprocessing: Preprocessing | None
 ) -> Looked:
-    """Raises ValueError for what is no photo, no classes, or a class that there is not."""
+    """Raises ValueError if the input is not a photo, the output not classes, or the class does not
+    exist.
+    """
     if inputs.dim() != 4 or inputs.shape[0] != 1:
         raise ValueError(
             f"one photo is measured at a time, (1, channel, height, width), not "
@@ -80,9 +82,9 @@ def look(
 
 
 def values_of(found: MapLike, looked: Looked) -> tuple[Tensor, PatchGrid]:
-    """float64 (row, column) on the CPU, and where its cells are.
+    """float64 (row, column) on the CPU, and the position of the cells.
 
-    Raises ValueError for what is not one value for each cell.
+    Raises ValueError unless there is one value for each cell.
     """
     made = found if isinstance(found, Map | Tensor) else found(looked.module, looked.inputs)
     values = made.values if isinstance(made, Map) else made

@@ -1,7 +1,7 @@
-"""What each head, layer, channel or patch is worth to a class: it is taken away, one at a time.
+"""The effect of each head, layer, channel or patch on a class: remove one at a time.
 
-The effect of a part is the class's logit with everything there less its logit without that part,
-and the same for its probability: positive where the part speaks for the class.
+The effect of a part is the class logit of the whole network minus the logit without that part, and
+the same for the probability: positive if the part supports the class.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from fovea.models.records import Site
 from fovea.models.running.outputs import tensor_of
 
 RANDOM_MAPS = 20
-"""Against whose ρ that of a map is seen."""
+"""Baselines for the ρ of a map."""
 
 
 def both(logits: Tensor, target: int) -> Tensor:
@@ -39,7 +39,7 @@ def both(logits: Tensor, target: int) -> Tensor:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Missing:
-    """A part that could not be taken away. place: its index · site: its id."""
+    """A part that could not be removed. place: its index · site: its id."""
 
     place: tuple[int, ...]
     site: str
@@ -48,14 +48,13 @@ class Missing:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Effects:
-    """What a sweep found.
+    """The result of a sweep.
 
-    values, probability: the effects on logit and probability, float64, axes as named; NaN where
-    there is no such part, or where it could not be tried · sites: of the rows · target: the class ·
-    whole: its (logit, probability) with everything there · opened: channels alone, (values,
-    probability) of opening each instead of shutting it · agreement: patches alone, of a map that
-    was given: Spearman's ρ between it and the effects, a centred Gaussian's, and that of random
-    maps (mean, spread, n).
+    values, probability: effects on logit and probability, float64, with named axes; NaN where a
+    part does not exist or could not be removed · sites: of the rows · target: the class · whole:
+    its (logit, probability) without removal · opened: for channels, (values, probability) when each
+    is opened instead of shut · agreement: for patches with a given map, Spearman's ρ between map
+    and effects, that of a centred Gaussian, and of random maps (mean, spread, n).
     """
 
     over: Over
@@ -75,8 +74,8 @@ def taken_away(
 ) -> Effects:
     """The effects of a network's parts.
 
-    ask: an edit → the logits with it, (1, class); raises RefusedEdit where it cannot be made.
-    whole: `both` of the pass without one, (2,).
+    ask: an edit → the logits with it, (1, class); raises RefusedEdit if the edit is impossible.
+    whole: `both` of the unedited pass, (2,).
     """
     found = {
         kind: torch.full((2, *parts.shape), torch.nan, dtype=torch.float64)
@@ -101,9 +100,9 @@ def taken_away(
 
 
 def agreement(marks: Tensor, effects: Tensor) -> dict[str, Any]:
-    """Spearman's ρ of a map with the effects of its cells, beside maps that know nothing.
+    """Spearman's ρ between a map and the effects of its cells, and the same for baseline maps.
 
-    marks, effects: (row, column), on the same cells. ρ is None where one is the same everywhere.
+    marks, effects: (row, column), on the same cells. ρ is None if one is constant.
     """
     rows, columns = effects.shape
     random = [spearman(random_map(rows, columns, seed), effects) for seed in range(RANDOM_MAPS)]
@@ -128,20 +127,20 @@ def sweep(
     preprocessing: Preprocessing | None = None,
     batch: int = 8,
 ) -> Effects:
-    """What each part of a network, or of what it is given, is worth to a class.
+    """Measures the effect of each part of a network, or of its input, on a class.
 
     module: in eval mode, with (1, class) as its output. inputs: (1, channel, height, width). over:
     "heads", each `off` → (layer, head); "layers", each `skip`ped → (layer,); "channels" of gates,
     each `shut` → (site, channel); "patches", each cell of a grid hidden on the input → (row,
-    column) (Zeiler & Fergus 2014). site: only this one, or whose cells; the last that has a grid
-    where none is named. target: the class, the predicted one if not given.
+    column) (Zeiler & Fergus 2014). site: only this site, or the one whose cells are hidden;
+    default: the last with a grid. target: the class, default: the predicted one.
 
-    Of patches: found: a map whose agreement with the effects is told; fill, block, stride: as
-    over REST, on the input in place of the photo; preprocessing: what made the input, which
-    `grey` and `noise` need.
+    For patches: found: a map to compare with the effects; fill, block, stride: as over REST,
+    applied to the input instead of the photo; preprocessing: of the input, required by `grey` and
+    `noise`.
 
-    Raises RefusedEdit where the network has no such parts, ValueError for another kind of parts or
-    a class that there is not.
+    Raises RefusedEdit if the network has no such parts, ValueError for another kind of parts or an
+    unknown class.
     """
     if over not in OVERS:
         raise ValueError(f"there is no sweep over {over!r}; valid: {', '.join(OVERS)}")
@@ -181,7 +180,7 @@ def _patches(
     deltas = []
     for start in range(0, len(hidden), batch):
         masks = torch.stack(hidden[start : start + batch]).flatten(1)
-        # −1, what no cell covers, is the last entry, which is never hidden.
+        # −1, pixels without a cell, is the last entry, which is never hidden.
         chosen = torch.nn.functional.pad(masks, (0, 1))[:, cells]
         pictures = torch.where(chosen[:, None].to(picture.device), instead, picture)
         deltas.append(whole - both(scene.ask(pictures), scene.target))
@@ -203,9 +202,9 @@ def _patches(
 
 
 def with_grid(sites: Sequence[Site], named: str | None) -> Site:
-    """The site whose cells are hidden: the last that has some, where none is named.
+    """The site whose cells are hidden; default: the last that has some.
 
-    Raises RefusedEdit where it has none.
+    Raises RefusedEdit if it has none.
     """
     able = [
         site

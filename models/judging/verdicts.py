@@ -1,4 +1,4 @@
-"""What a measure found, in numbers beside its baselines' and in one sentence."""
+"""Formats the result of a measure: numbers beside its baselines', and one sentence."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Found = dict[str, Any]
 
 
 def points(found: Curve) -> list[dict[str, float]]:
-    """A curve as JSON has it."""
+    """A curve for JSON."""
     pairs = zip(found.shares, found.probabilities, strict=True)
     return [{"share": share, "probability": probability} for share, probability in pairs]
 
 
 def baselines(random: Spread, scores: Mapping[str, float]) -> Found:
-    """The scores of maps that know nothing. scores: by name, with centre and edges."""
+    """The scores of the baselines. scores: by name, with centre and edges."""
     return {
         "random": {name: finite(value) for name, value in asdict(random).items()},
         "centre": finite(scores["centre"]),
@@ -29,7 +29,7 @@ def baselines(random: Spread, scores: Mapping[str, float]) -> Found:
 
 
 def compared(scores: Mapping[str, float], *, higher: bool) -> Found:
-    """The score of a measure that is no curve's area, beside its baselines' scores."""
+    """A score that is not a curve's area, compared with its baselines' scores."""
     random = spread_of([one for name, one in scores.items() if name.startswith("random")])
     sign = 1 if higher else -1
     away = sign * (scores["own"] - random.mean) / random.spread if random.spread > 0 else 0.0
@@ -50,7 +50,7 @@ def compared(scores: Mapping[str, float], *, higher: bool) -> Found:
 def times(
     random: float | None, centre: float | None, beyond_chance: bool, insertion: bool
 ) -> Phrase:
-    """How many times as fast as its baselines, in one sentence."""
+    """How many times faster than its baselines, in one sentence."""
     name = "insertion" if insertion else "deletion"
     doing, moves = ("Showing", "raises") if insertion else ("Hiding", "lowers")
     act, move = doing.lower(), moves[:-1]
@@ -79,7 +79,7 @@ def times(
 
 
 def numbers(key: str, english: str, scores: Mapping[str, float | None], told: Found) -> Phrase:
-    """A sentence with a score and its baselines' in it, to two places."""
+    """A sentence with a score and its baselines', to two decimals."""
     shown = {
         "score": scores["own"],
         "random": told["baselines"]["random"]["mean"],
@@ -90,7 +90,7 @@ def numbers(key: str, english: str, scores: Mapping[str, float | None], told: Fo
 
 
 def said(phrase: Phrase) -> Found:
-    """A sentence, and what it takes to say it in another language."""
+    """A sentence, with what is needed to translate it."""
     return {
         "sentence": f"{phrase}.",
         "sentence_key": f"evidence-{phrase.key}",
@@ -100,5 +100,5 @@ def said(phrase: Phrase) -> Found:
 
 
 def finite(value: float | None) -> float | None:
-    """None for what JSON has no number for."""
+    """None for numbers that JSON lacks."""
     return None if value is None or value != value or abs(value) == float("inf") else float(value)

@@ -1,8 +1,8 @@
-"""Which axis of a map is which: channels, rows or columns.
+"""Which axis of a feature map is channels, rows or columns.
 
-A convolution gives (batch, channel, row, column); a network that turns its axes around (triplet
-attention looks along rows and columns so, Misra et al. 2021) or keeps channels last says so by a
-permutation. The order is written in letters, "chw" or "hwc" or "whc", without the batch.
+A convolution gives (batch, channel, row, column); networks that permute axes (triplet attention,
+Misra et al. 2021) or keep channels last reveal it by a permutation. The order is written as
+letters, "chw", "hwc" or "whc", without the batch.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.recording import Watch
 
 USUAL = "chw"
-"""The order of a map of which nothing else is known."""
+"""The default order."""
 
 LAST = "hwc"
 """Channels last."""
@@ -31,7 +31,7 @@ _AXES = torch.empty(_SIZES)
 
 
 def axes_of(origin: Origin | None) -> str | None:
-    """The order of the axes of a map with this origin; None where nothing is known."""
+    """The axis order of a map with this origin; None if unknown."""
     if origin is None:
         return None
     axes: str | None = (
@@ -41,22 +41,22 @@ def axes_of(origin: Origin | None) -> str | None:
 
 
 def _order(func: Any, args: Any, kwargs: Any) -> tuple[int, ...]:
-    """Which of the four axes before stands at each place after the call."""
+    """Which of the four original axes is at each position after the call."""
     return tuple(_SIZES.index(size) for size in func(_AXES, *args[1:], **kwargs).shape)
 
 
 def turned(before: str | None, order: tuple[int, ...]) -> str:
-    """The order of the axes after a permutation. before: None where nothing is known of it."""
+    """The order of the axes after a permutation. before: None if unknown."""
     if order[0] != 0 or before == UNKNOWN:
         return UNKNOWN
     if before is None:
-        # The way back from channels last; from channels first nobody goes this way.
+        # The permutation back from channels last; nobody applies it to channels-first maps.
         before = LAST if order == (0, 3, 1, 2) else USUAL
     return "".join(before[axis - 1] for axis in order[1:])
 
 
 def on_permutation(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """As a view; and of a map, notes which axis went where."""
+    """Handled as a view; for a feature map, also tracks the axis order."""
     result = on_view(watch, func, args, kwargs)
     if not isinstance(result, Tensor) or result.ndim != 4:
         return result

@@ -1,4 +1,4 @@
-"""Handlers of calls that make a tensor from no other one: arange, zeros, meshgrid."""
+"""Handlers of calls that create tensors from nothing: arange, zeros, meshgrid."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from fovea.models.tracing.recording import Watch
 
 
 def on_constant(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """Remembers what a module makes so as the same for every photo; outside of any module it may be
-    the photo.
+    """Marks tensors that a module creates as independent of the photo; outside any module it may be
+    the photo itself.
     """
     result = func(*args, **kwargs)
     if isinstance(result, Tensor) and is_running(watch.recording.paths):
@@ -23,8 +23,8 @@ def on_constant(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
 
 
 def on_collection(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """A stack, a mesh or a concatenation of constants is constant; of waves, as rotary embeddings
-    put them together from parts, it is one still.
+    """Stacks, meshes and concatenations of constants are constant; wave components stay waves, as
+    rotary embeddings are assembled from parts.
     """
     given = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)]
     constant = bool(given) and all(map(watch.recording.constants.holds, given))

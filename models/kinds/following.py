@@ -1,8 +1,8 @@
-"""Handlers of what happens to a softmax or a sigmoid on its way: views, casts, changes.
+"""Handlers of operations on a softmax or sigmoid after it was computed: views, casts, changes.
 
-A view keeps an origin as it is. A change (heads mixed by a linear layer or a convolution, a
-product, a sum, a normalisation) keeps that of a softmax as long as its keys stay on an axis of
-their own: what then weighs the values is the changed matrix, and that is what is kept.
+A view keeps an origin unchanged. A change (heads mixed by a linear layer or convolution, a product,
+a sum, a normalisation) keeps a softmax's origin as long as its keys remain on an axis of their own:
+the changed matrix then weighs the values, and is what is recorded.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from fovea.models.tracing.recording import Watch
 from fovea.models.tracing.tensors import same_storage
 
 OF_A_MAP = ("map", "strip", "strips")
-"""Origins that belong to a map as it is: a reshape ends them."""
+"""Origins that require an unchanged shape: a reshape ends them."""
 
 
 def on_view(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """The result has the origin of the tensor that was viewed, permuted, copied or cast."""
+    """The result gets the origin of the tensor that was viewed, permuted, copied or cast."""
     result = func(*args, **kwargs)
     origins = watch.recording.origins
     if not args:
@@ -45,7 +45,7 @@ def on_view(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
 
 
 def on_unbind(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """As a view, for what hands out several."""
+    """Like a view, with several results."""
     results = func(*args, **kwargs)
     origin = watch.recording.origins.get(args[0]) if args else None
     if origin is not None:
@@ -56,9 +56,9 @@ def on_unbind(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
 
 
 def keep_changed(watch: Watch, before: Tensor, origin: Origin, result: Any) -> None:
-    """Give the result of a change the softmax's origin, if its keys are still on an axis.
+    """Gives the result of a change the softmax's origin, if its keys are still on their own axis.
 
-    Axes are counted from the last one, as broadcasting does.
+    Axes count from the last, as in broadcasting.
     """
     if not isinstance(result, Tensor) or origin.produced_by != "softmax":
         return
@@ -71,8 +71,8 @@ def keep_changed(watch: Watch, before: Tensor, origin: Origin, result: Any) -> N
 
 
 def on_change(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """Normalisations, masks and the like: whatever keeps the axes of its first argument."""
-    # Read before the call: it may write in place.
+    """Normalisations, masks and similar operations that keep the axes of their first argument."""
+    # Read before the call, which may write in place.
     origin = watch.recording.origins.get(args[0]) if args else None
     result = func(*args, **kwargs)
     if origin is not None:
@@ -81,13 +81,13 @@ def on_change(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
 
 
 def on_other(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """What ends every signature that it meets."""
+    """Ends every origin that it receives."""
     return func(*args, **kwargs)
 
 
 def on_sum_of_two(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """Softmaxes that are blended, or one that is shifted by a number. With anything else added, a
-    residual say, it is no longer what weighs.
+    """Blends of softmaxes, or one shifted by a number. If anything else is added, such as a
+    residual, the result no longer weighs values.
     """
     origins = watch.recording.origins
     found = [origins.get(one) for one in args[:2]]
@@ -103,7 +103,7 @@ def on_sum_of_two(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
 
 
 def on_convolution(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """A convolution mixes the second axis: heads that stand there, or the keys away."""
+    """A convolution mixes the second axis: heads if they are there; otherwise the keys are lost."""
     result = func(*args, **kwargs)
     origin = watch.recording.origins.get(args[0]) if args else None
     if origin is not None and origin.axis(args[0]) != 1:
@@ -112,7 +112,7 @@ def on_convolution(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
 
 
 def on_linear(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """A linear layer mixes the last axis: heads that were put there, or the keys away."""
+    """A linear layer mixes the last axis: heads if they are there; otherwise the keys are lost."""
     result = func(*args, **kwargs)
     origin = watch.recording.origins.get(args[0]) if args else None
     if origin is not None and origin.axis(args[0]) != args[0].ndim - 1:

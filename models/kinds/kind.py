@@ -1,4 +1,4 @@
-"""What a kind of site says of itself; everything that tells of sites asks here."""
+"""The description of a kind of site, which everything that presents sites reads."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from fovea.models.records import Site, Trace
 from fovea.models.tracing.operations import Called, Workings
 
 Claim = Literal["attention", "gate", "sampling"]
-"""What its picture says: who looks where, what is let through, or where something was read."""
+"""What a site's picture shows: attention, passing, or sampling positions."""
 
 Leading = Callable[[Sequence[Called], Sequence[Any]], list[Called]]
-"""What led to a site, from the calls before it and the arguments of the call that made it."""
+"""Finds what led to a site, from earlier calls and the arguments of the call that made it."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Shown:
-    """What is drawn of a site.
+    """What is drawn for a site.
 
-    values: with axes as named; of ("row", "column") it lies on the photo. sentence: what it is,
-    after the site's title. more: further arrays by name, with their axes.
+    values: with named axes; ("row", "column") are drawn on the photo. sentence: description, after
+    the site's title. more: further arrays by name, with their axes.
     """
 
     values: Tensor
@@ -35,7 +35,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """Which cell of a site its steps are of, where they are of one."""
+    """The cell of a site whose steps are shown, if they are for a single cell."""
 
     row: int = 0
     column: int = 0
@@ -45,14 +45,14 @@ class At:
 class SiteKind:
     """A kind of site.
 
-    name: on the wire and in traces · title: in sentences, and of the site before its number ·
-    claim: what its picture says · views: what can be asked of it under its address, GET
-    /v1/analyses/{id}/sites/{site}/{view} · leading: what led to it, for its steps · steps: from
-    the site, what led to it, and which part of it; None for an attention, whose steps need words
-    and windows · led_to: of what the steps are, after the title · grid: of what its steps are told
-    one cell at a time, None where they are of the whole · shown: what is drawn of one, None where
-    that takes a query · features: the map before it, (batch, channel, row, column), or None ·
-    facts: what the list of sites tells of it besides what all sites have.
+    name: in the API and in traces · title: in sentences, and before a site's number · claim: what
+    its picture shows · views: what is available under its address, GET
+    /v1/analyses/{id}/sites/{site}/{view} · leading: what led to it, for its steps · steps: from the
+    site, what led to it, and the selected cell; None for attention, whose steps need words and
+    windows · led_to: what the steps compute, after the title · grid: the grid of the cells whose
+    steps can be shown one at a time, or None · shown: what is drawn, None if that requires a query
+    · features: the map before it, (batch, channel, row, column), or None · facts: additional fields
+    in the list of sites.
     """
 
     name: str

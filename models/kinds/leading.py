@@ -1,4 +1,4 @@
-"""What led to a site: the calls before it, followed back by the identity of tensors."""
+"""Traces what led to a site: earlier calls, linked by the identity of tensors."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from fovea.models.tracing.operations import Called
 def back_from(
     calls: Sequence[Called], ends: set[int], start: Tensor, *, through_maps: bool = True
 ) -> list[Called]:
-    """The calls, in order, from `start` to the tensors whose identities are `ends`.
+    """The calls, in order, from `start` to the tensors whose ids are `ends`.
 
-    `start` is not followed any further; nor, without through_maps, is what has its shape.
+    `start` is not traced further; nor, without through_maps, are tensors of its shape.
     """
     wanted, led = set(ends), list[Called]()
     for call in reversed(calls):

@@ -1,4 +1,4 @@
-"""A product of a map and a factor, as every kind that may recognise it is shown it."""
+"""A product of a map and a factor, as passed to every recogniser."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fovea.models.tracing.recording import Watch
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Product:
-    """A map times a factor, as the network has them, and how the one lies over the other."""
+    """A map times a factor, as in the network, and how the factor lies over the map."""
 
     factor: Tensor
     map: Tensor
@@ -25,21 +25,21 @@ class Product:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Changed:
-    """An edited gate: what is to multiply in the place of the product's factor."""
+    """An edited gate: the replacement for the product's factor."""
 
     factor: Tensor
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Scaled:
-    """An edited gate of more than one factor: what the product's map is multiplied by besides, laid
-    out as `Spread.features` is.
+    """An edited gate with several factors: an additional multiplier for the product's map, laid out
+    as `Spread.features`.
     """
 
     ratio: Tensor
 
 
 Recogniser = Callable[[Watch, Product], bool | Origin | Changed | Scaled]
-"""Adds a site where a product is one of its kind, and says whether it is. An origin is given to the
-result, where another product is to complete it.
+"""Adds a site if the product is of its kind, and returns whether it is. If a further product is
+needed to complete the site, the result gets an origin.
 """

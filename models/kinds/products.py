@@ -1,6 +1,6 @@
-"""Handlers of products: a map times a factor is shown to every kind that may recognise it.
+"""Handlers of products: a map times a factor is passed to every recogniser.
 
-`mul` in all its spellings, `addcmul`, a division by a factor, and `einsum` without a sum.
+All forms of `mul`, `addcmul`, division by a factor, and `einsum` without summation.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ Handler = Callable[[Watch, Any, Any, Any], Any]
 
 
 def product_of(watch: Watch, one: Any, other: Any) -> Product | None:
-    """How one operand of a product lies over the other, where it may be a gate on it.
+    """How one operand of a product lies over the other, if it may gate it.
 
-    The factor is the one with fewer values. Of two with as many it is the one into which something
-    smaller was spread; what its own activation was given is no map that it gates (SiLU).
+    The factor is the one with fewer values. Of two equal-sized operands it is the one into which a
+    smaller tensor was broadcast; an activation times its own input is not a gate (SiLU).
     """
     recording = watch.recording
     if not (isinstance(one, Tensor) and isinstance(other, Tensor)):
@@ -46,7 +46,7 @@ def product_of(watch: Watch, one: Any, other: Any) -> Product | None:
         origin = recording.origins.get(factor)
         known, map_known = factor_of(origin), recording.origins.get(features)
         if map_known is not None and map_known.produced_by in ("softmax", "weighted"):
-            return None  # of an attention matrix it would be a part
+            return None  # it is part of an attention matrix
         if recording.constants.holds(factor) or recording.constants.holds(features):
             return None
         spread = spread_of(factor, features, axes_of(map_known))
@@ -64,8 +64,8 @@ def product_of(watch: Watch, one: Any, other: Any) -> Product | None:
 
 
 class Memory(NamedTuple):
-    """What has to be known of a product in a later pass: which operand is the factor, how the axes
-    of the map are ordered, and what bounds the factor.
+    """What a later pass must know of a product: which operand is the factor, the map's axis order,
+    and the factor's bounds.
     """
 
     first: bool
@@ -75,7 +75,7 @@ class Memory(NamedTuple):
     broadcast: bool
 
     def product(self, one: Tensor, other: Tensor) -> Product | None:
-        """The product, without looking where its operands come from."""
+        """The product, without checking where its operands come from."""
         factor, features = (one, other) if self.first else (other, one)
         spread = spread_of(factor, features, self.axes)
         if spread is None:
@@ -85,14 +85,14 @@ class Memory(NamedTuple):
 
 
 def _told(watch: Watch, product: Product | None, recognisers: Sequence[Recogniser]) -> Any:
-    """What the first of the kinds says that knows the product; False where none does."""
+    """The answer of the first recogniser that accepts the product; False if none does."""
     if product is None:
         return False
     return next((told for one in recognisers if (told := one(watch, product))), False)
 
 
 def on_product(recognisers: Sequence[Recogniser]) -> Handler:
-    """The handler of a product of two."""
+    """The handler of a product of two operands."""
 
     def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         origins = watch.recording.origins
@@ -106,7 +106,7 @@ def on_product(recognisers: Sequence[Recogniser]) -> Handler:
             origin = origins.get(factor)
             if origin is not None and origin.produced_by in ("softmax", "weighted"):
                 return _of_softmax(watch, func, args, kwargs, factor, origin, rest)
-        # Looked at before the product runs: it may write over the map.
+        # Inspected before the product runs, which may overwrite the map.
         product = product_of(watch, one, other)
         told = _told(watch, product, recognisers)
         if product is None or not told:
@@ -117,7 +117,7 @@ def on_product(recognisers: Sequence[Recogniser]) -> Handler:
         before = origins.get(product.map)
         axes = axes_of(before)
         known = product.known
-        # Where a kind went by what the factor or the map was made from, as strips do, it has to be
+        # If the recogniser used what factor or map were computed from, as strips do, they must be
         # followed in every pass.
         alone = not known.parts and (before is None or before.produced_by in ("map", "factor"))
         if told is True and alone:
@@ -141,7 +141,7 @@ def _remembered(
     kwargs: Any,
     recognisers: Sequence[Recogniser],
 ) -> Any:
-    """A gate that an earlier pass recognised."""
+    """A gate recognised in an earlier pass."""
     product = memory.product(*args)
     _told(watch, product, recognisers)
     result = func(*args, **kwargs)
@@ -153,7 +153,7 @@ def _remembered(
 def _of_softmax(
     watch: Watch, func: Any, args: Any, kwargs: Any, factor: Tensor, origin: Origin, other: Any
 ) -> Any:
-    """A softmax over branches is a gate; else it is changed, or spread over values to be summed."""
+    """A softmax over branches is a gate; others are changed, or spread over values to be summed."""
     if isinstance(other, Tensor) and origin.produced_by == "softmax":
         spread = gates.softmax_gate(factor, origin, other)
         if spread is not None:
@@ -185,9 +185,10 @@ def _of_softmax(
 
 
 def _masked_by(watch: Watch, factor: Tensor, origin: Origin, other: Tensor) -> Spread | None:
-    """How a softmax over all places, put back into rows and columns, masks a map; None if not.
+    """How a softmax over all positions, reshaped to rows and columns, masks a map; None if it does
+    not.
 
-    Where rows and columns are still one axis, it is attention once its products are summed.
+    While rows and columns are still one axis, it is attention once its products are summed.
     """
     if origin.axis(factor) is not None:
         return None
@@ -197,7 +198,7 @@ def _masked_by(watch: Watch, factor: Tensor, origin: Origin, other: Tensor) -> S
 
 
 def _changed(args: Sequence[Any], product: Product | None, told: Any) -> Sequence[Any]:
-    """The arguments of a product, with what an edit puts in."""
+    """The arguments of a product with the edited operand."""
     if product is not None and isinstance(told, Scaled):
         ratio = product.spread.restored(told.ratio, product.map)
         return _instead(args, product.map, product.map * ratio)
@@ -207,7 +208,7 @@ def _changed(args: Sequence[Any], product: Product | None, told: Any) -> Sequenc
 
 
 def _instead(args: Sequence[Any], known: Tensor, other: Tensor) -> Sequence[Any]:
-    """Arguments with another tensor in the place of one, in a list of operands too."""
+    """Arguments with one tensor replaced, also inside a list of operands."""
     return [
         _instead(one, known, other)
         if isinstance(one, list | tuple)
@@ -238,7 +239,7 @@ def on_product_added(recognisers: Sequence[Recogniser]) -> Handler:
 
 
 def on_division(recognisers: Sequence[Recogniser]) -> Handler:
-    """A map divided by 1 + exp(−z) is gated by σ(z); all other quotients are followed."""
+    """A map divided by 1 + exp(−z) is gated by σ(z); other quotients are followed."""
 
     def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         if len(args) == 2 and isinstance(args[0], Tensor) and isinstance(args[1], Tensor):
@@ -256,7 +257,7 @@ def on_division(recognisers: Sequence[Recogniser]) -> Handler:
 
 
 def _inverse(product: Product) -> Product:
-    """A map divided by something as that map times one over it."""
+    """A map divided by something, as that map times its inverse."""
     spread, known = product.spread, product.known
     return replace(
         product,
@@ -266,8 +267,8 @@ def _inverse(product: Product) -> Product:
 
 
 def on_einsum(recognisers: Sequence[Recogniser]) -> Handler:
-    """The handler of equations: one that sums over nothing is a product, "bchw,bc->bchw"; any other
-    may weigh values.
+    """The handler of einsum: without summation it is a product, "bchw,bc->bchw"; otherwise it may
+    weigh values.
     """
 
     def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
@@ -312,7 +313,7 @@ def on_einsum(recognisers: Sequence[Recogniser]) -> Handler:
 
 
 def _laid_out(factor: Tensor, own: str, output: str) -> Tensor:
-    """A factor with the axes of the result, one entry long where it has none of them."""
+    """A factor with the result's axes, of size 1 where it has none."""
     ordered = factor.permute([own.index(letter) for letter in output if letter in own])
     sizes = iter(ordered.shape)
     return ordered.reshape([next(sizes) if letter in own else 1 for letter in output])

@@ -9,11 +9,11 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Step:
-    """What a step gave on this photo.
+    """The result of one step on this photo.
 
     name: one or two words · sentence: what is done · formula: the same in symbols · values: with
-    the axes named, None where only the size is told (`shape`) · module: the path of the module
-    that did it, where that is known.
+    named axes, None if only the size is given (`shape`) · module: path of the module that did it,
+    if known.
     """
 
     name: str
@@ -33,5 +33,5 @@ def step(
     axes: tuple[str, ...],
     module: str | None = None,
 ) -> Step:
-    """A step whose values are known."""
+    """A step with known values."""
     return Step(name, sentence, formula, values.float(), axes, tuple(values.shape), module)

@@ -1,1 +1,3 @@
-"""Maps: pure functions from captured tensors to what is drawn. They know records and torch only."""
+"""Maps: pure functions from captured tensors to values to draw. They depend on records and torch
+only.
+"""

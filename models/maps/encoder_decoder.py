@@ -27,9 +27,9 @@ from fovea.models.records import Attention, Map, Site, Trace
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """An encoder–decoder's attention. encoder: self-attention of the tokens that are looked at.
+    """The attention of an encoder–decoder. encoder: self-attention over the input tokens.
 
-    decoder: one (self-attention, cross-attention) a layer; a layer may lack the first.
+    decoder: one (self-attention, cross-attention) pair per layer; a layer may lack the first.
     """
 
     encoder: tuple[Site, ...]
@@ -37,8 +37,8 @@ class Stack:
 
 
 def _block(name: str) -> str:
-    """The path of the numbered block that a module is in: "decoder.layers.3" of
-    "decoder.layers.3.self_attn"; the whole path where nothing is numbered.
+    """The path of the numbered block that contains a module: "decoder.layers.3" for
+    "decoder.layers.3.self_attn"; the whole path if nothing is numbered.
     """
     parts = name.split(".")
     numbered = [index for index, part in enumerate(parts) if part.isdecimal()]
@@ -46,11 +46,11 @@ def _block(name: str) -> str:
 
 
 def stack(trace: Trace) -> Stack:
-    """Which sites are the encoder's and which the decoder's, by the blocks they are in.
+    """Splits the sites into encoder and decoder by the blocks they are in.
 
-    A block with two attentions is the decoder's, and the second of them looks at the encoder; so is
-    the only attention of a block whose queries are not its keys. Raises NoChain where there is no
-    decoder, or where the attention is in windows.
+    A block with two attentions belongs to the decoder, and its second one is cross-attention; so is
+    the only attention of a block whose queries differ from its keys. Raises NoChain if there is no
+    decoder, or if the attention is in windows.
     """
     blocks: dict[str, list[Site]] = defaultdict(list)
     for site in trace.sites:
@@ -94,7 +94,7 @@ def _times_row(row: Tensor, attention: Attention) -> Tensor:
 
 
 def _share(values: Tensor, total: Tensor) -> Tensor:
-    """values/total, and zero where nothing was added: 0/0 is 0 here."""
+    """values/total, and zero where nothing was added (0/0 is defined as 0 here)."""
     return torch.where(total > 0, values / total, 0)
 
 
@@ -104,7 +104,7 @@ def _to_the_encoder(decoder: Sequence[tuple[Site | None, Site]], query: int) -> 
     selves = [None if own is None else _matrix(own.attention) for own, _ in decoder]
     device = next(values for _, values in clamped_before_mean(decoder[0][1].attention)).device
     identity = torch.eye(tokens, device=device)
-    # R_qq − I rather than R_qq: what is added may be far below the precision of a one.
+    # R_qq − I rather than R_qq: the added values may be far below the precision of 1.
     added = torch.zeros_like(identity)
     normalised = []
     for own in selves:
@@ -124,12 +124,12 @@ def _to_the_encoder(decoder: Sequence[tuple[Site | None, Site]], query: int) -> 
 
 
 def query_relevance(trace: Trace, query: int) -> Map:
-    """What counted for the output at `query`, over the encoder's tokens.
+    """The relevance of the encoder's tokens for the output at `query`.
 
-    trace: with gradients of a number at that query: the logit of a class at an object query of a
-    DETR, or of the word that a captioner writes after word `query`. Values (row, column) where the
-    encoder's tokens are patches, else (key,). Raises NoChain, NoGradients, or ValueError for a
-    query that is not there.
+    trace: with gradients of a number at that query: a class logit at an object query of a DETR, or
+    the logit of the word that a captioner writes after word `query`. Values (row, column) if the
+    encoder's tokens are patches, else (key,). Raises NoChain, NoGradients, or ValueError for an
+    unknown query.
     """
     found = stack(trace)
     _, cross = found.decoder[-1]
@@ -165,7 +165,7 @@ def _placed(values: Tensor, cross: Site, encoder: Sequence[Site], sentence: str)
 
 
 def _with_grid(cross: Site) -> Site:
-    """A cross-attention with the grid of its keys, where these are all patches in order."""
+    """A cross-attention with its keys' grid, if these are all patches in order."""
     keys = None if cross.layout is None else cross.layout.keys
     if keys is None or len(keys.cells) != 1:
         return cross

@@ -1,4 +1,4 @@
-"""Maps for a class: attention weighed by the gradient of the class's logit.
+"""Class maps: attention weighted by the gradient of the class logit.
 
 They need a trace from `Recording.differentiate`. With O = A·V, ∂target/∂A = ∂target/∂O · Vᵀ, so the
 gradient of any row of A follows from what was kept, without an N×N matrix.
@@ -15,7 +15,7 @@ from fovea.models.records import Attention, Map, Site, Trace
 
 
 class NoGradients(NotPossible):
-    """The trace carries no gradients: it did not come from `Recording.differentiate`."""
+    """The trace has no gradients: it is not from `Recording.differentiate`."""
 
     key = "no-gradients"
 
@@ -67,14 +67,14 @@ def attention_grad_cam(trace: Trace) -> Map:
     """Grad-CAM on the class token's attention in the last layer: values (row, column).
 
     w_h = mean over patches of ∇A[h, 0, P:]; the map is (mean_h w_h·A[h, 0, P:])⁺ (Selvaraju et al.
-    2017, eq. 1 and 2, with heads for channels; the baseline of Chefer et al. 2021). Raises
+    2017, eq. 1 and 2, with heads in place of channels; the baseline of Chefer et al. 2021). Raises
     NoClassToken.
     """
     return grad_cam_of(chain(trace)[-1])
 
 
 def grad_cam_of(last: Site) -> Map:
-    """`attention_grad_cam`, given the last layer alone."""
+    """`attention_grad_cam` from the last layer's site alone."""
     assert last.grid is not None
     if not last.prefix_tokens:
         raise NoClassToken()

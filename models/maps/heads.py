@@ -17,10 +17,10 @@ from fovea.models.records import Attention, Map, Trace
 
 
 def head_gradient(attention: Attention) -> Tensor:
-    """(head,): ∂L/∂ξ_h where ξ_h multiplies head h, at ξ = 1, of one photo and one layer.
+    """(head,): ∂L/∂ξ_h where ξ_h multiplies head h, at ξ = 1, for one photo and one layer.
 
-    The head's output is ξ_h·A_h·V, so ∂L/∂ξ_h = Σ_ij A_ij·∂L/∂A_ij. The attention of windows is
-    summed over the windows.
+    The head's output is ξ_h·A_h·V, so ∂L/∂ξ_h = Σ_ij A_ij·∂L/∂A_ij, summed over windows if there
+    are any.
     """
     windows, heads, _, _ = attention.shape
     total = torch.zeros(heads)
@@ -33,7 +33,7 @@ def head_gradient(attention: Attention) -> Tensor:
 
 
 def head_importance(gradients: Sequence[Sequence[Tensor]]) -> Map:
-    """The mean over photos of |∂L/∂ξ_h|: values (layer, head); NaN where a layer has fewer heads.
+    """The mean over photos of |∂L/∂ξ_h|: values (layer, head); NaN for heads that a layer lacks.
 
     gradients: for each photo, for each layer, (head,) of `head_gradient`.
     """
@@ -51,7 +51,7 @@ def head_importance(gradients: Sequence[Sequence[Tensor]]) -> Map:
 
 
 def importance_of(traces: Sequence[Trace]) -> Map:
-    """`head_importance` of traces in which a loss was differentiated, one photo each."""
+    """`head_importance` of traces with the gradients of a loss, one photo each."""
     return head_importance(
         [[head_gradient(s.attention) for s in trace.sites if s.attends] for trace in traces]
     )

@@ -1,7 +1,7 @@
-"""LeGrad: from which attention of each layer the class would gain (Bousselham et al. 2024).
+"""LeGrad: which attention of each layer would raise the class score (Bousselham et al. 2024).
 
-arXiv 2404.03214: the network's own norm and head score every layer's mean token, sˡ; the map of a
-layer is the mean over heads and queries of (∂sˡ/∂Aˡ)⁺, and the map the mean over layers.
+arXiv 2404.03214: the network's own norm and head score every layer's mean token, sˡ; a layer's map
+is the mean over heads and queries of (∂sˡ/∂Aˡ)⁺, and the map is the mean over layers.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def layer_map(attention: Attention) -> Tensor:
 def legrad(layers: Sequence[Tensor], site: Site) -> Map:
     """The mean of the layers' maps over the patches: values (row, column).
 
-    layers: (key,) each, of `layer_map`; site: one of these layers, for the places of its keys.
+    layers: (key,) each, from `layer_map`; site: one of these layers, for the positions of its keys.
     """
     if not layers or site.grid is None:
         raise NoChain("it needs self-attention over the patches of the photo; there is none")

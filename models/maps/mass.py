@@ -1,4 +1,4 @@
-"""The view of attention that DINO made known (Caron et al. 2021, fig. 1 and appendix)."""
+"""DINO's view of attention (Caron et al. 2021, fig. 1 and appendix)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from fovea.models.records import Map, Trace
 
 
 def heaviest(values: Tensor, mass: float) -> Tensor:
-    """`values` (…, patch), zero but for the smallest set of patches whose mass exceeds `mass`.
+    """`values` (…, patch), zero except for the smallest set of patches whose mass exceeds `mass`.
 
-    Sort ascending, normalise, add up; a patch is kept where the sum is above 1 − mass.
+    Sort ascending, normalise, accumulate; a patch is kept if the sum exceeds 1 − mass.
     """
     ordered, order = values.sort(-1)
     share = (ordered / ordered.sum(-1, keepdim=True)).cumsum(-1)
@@ -22,10 +22,10 @@ def heaviest(values: Tensor, mass: float) -> Tensor:
 
 
 def dino(trace: Trace, mass: float = 0.6) -> Map:
-    """What each head of the last layer lets the class token look at: values (head, row, column).
+    """What the class token attends to in each head of the last layer: values (head, row, column).
 
     Only the patches that carry `mass` (0 < mass ≤ 1) of a head's attention are kept, the others are
-    zero. Raises NoClassToken, or ValueError for a bad mass.
+    zero. Raises NoClassToken, or ValueError for an invalid mass.
     """
     if not 0 < mass <= 1:
         raise ValueError(f"mass is a share, 0 < mass ≤ 1, not {mass}")

@@ -1,4 +1,4 @@
-"""How alike the positions of two tokens are (Dosovitskiy et al. 2020, figure 7, middle)."""
+"""Similarity of positional encodings (Dosovitskiy et al. 2020, figure 7, middle)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from fovea.models.records import Map
 
 
 def similarity(vectors: Tensor, cells: Cells, row: int, column: int) -> Map:
-    """The cosine of one patch's position with every other's: values (row, column), on −1…1.
+    """The cosine between one patch's positional encoding and every other's: values (row, column),
+    −1…1.
 
-    vectors: (token, dim), what is added to the tokens of every window · cells: (window, token); −1
-    is a token without a place, whose own cosine is in the prefix. What lies in other windows is
-    NaN. Raises NoPlace, a LookupError, where no token stands for the place.
+    vectors: (token, dim), added to the tokens of every window · cells: (window, token); −1 for a
+    token without a place, whose cosine goes to the prefix. Other windows are NaN. Raises NoPlace, a
+    LookupError, if no token stands for the place.
     """
     grid, (window, token) = cells.grid, token_at(cells, row, column)
     tokens = cells.cells[window].long()
@@ -36,9 +37,9 @@ def similarity(vectors: Tensor, cells: Cells, row: int, column: int) -> Map:
 
 
 def similarity_of_words(vectors: Tensor) -> Map:
-    """The cosine of every word's position with every other's: values (query, key), on −1…1.
+    """The cosine between the positional encodings of all words: values (query, key), −1…1.
 
-    vectors: (word, dim), what is added to the words of a sentence.
+    vectors: (word, dim), added to the words of a sentence.
     """
     unit = F.normalize(vectors.float(), dim=1)
     return Map(

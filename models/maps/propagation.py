@@ -1,7 +1,8 @@
-"""A row carried through the layers: what rollout, gradient rollout and relevance share.
+"""Propagates a row through the layers: shared by rollout, gradient rollout and relevance.
 
-Each of them is a product of N×N matrices of which only the class token's row is wanted. So a row is
-propagated from the last layer to the first, r ← r·M_l, and M_l is made a block of rows at a time.
+Each is a product of N×N matrices of which only the class token's row is needed. So a row is
+propagated from the last layer to the first, r ← r·M_l, and M_l is computed one block of rows at a
+time.
 """
 
 from __future__ import annotations
@@ -16,16 +17,18 @@ from fovea.models.kinds.attention.rows import rows
 from fovea.models.records import Attention, Map, Site, Trace
 
 Blocks = Iterable[tuple[Tensor, Tensor]]
-"""(query indices, their rows (query, key) of a fused non-negative matrix), all queries in turn."""
+"""Iterates over all queries: (query indices, their rows (query, key) of a fused non-negative
+matrix).
+"""
 
 
 NOTHING = Attention()
 
 
 class NotPossible(ValueError):
-    """This trace cannot have that map; the message says why.
+    """This trace does not support the map; the message says why.
 
-    key, parameters: the same for other languages.
+    key, parameters: for translation.
     """
 
     key = "not-possible"
@@ -43,7 +46,7 @@ class NoChain(NotPossible):
 
 
 class NoClassToken(NotPossible):
-    """The map reads the class token's row, and the network has no class token."""
+    """The map needs the class token's row, but the network has no class token."""
 
     key = "no-class-token"
 
@@ -52,7 +55,7 @@ class NoClassToken(NotPossible):
 
 
 class NotLearned(NotPossible):
-    """The trace alone does not tell whether the network can have the map."""
+    """The trace alone cannot tell whether the network supports the map."""
 
     key = "not-learned"
 
@@ -61,11 +64,11 @@ class NotLearned(NotPossible):
 
 
 def chain(trace: Trace) -> tuple[Site, ...]:
-    """The self-attention sites that share the tokens of the last one, in order of execution.
+    """The self-attention sites over the same tokens as the last one, in execution order.
 
-    Raises NoChain where there is none, or where patches also exchange what they hold in layers that
-    are not of it, as in windows or in the earlier stages of a pyramid: a product of some of the
-    layers would not say what the network does.
+    Raises NoChain if there is none, or if patches also exchange information in layers outside it,
+    as in windows or earlier stages of a pyramid: the product of the layers would then be
+    incomplete.
     """
     square = [s for s in trace.sites if s.attends and s.queries == s.keys and s.grid]
     if not square:
@@ -88,14 +91,14 @@ def chain(trace: Trace) -> tuple[Site, ...]:
 
 
 def _is_placed(site: Site) -> bool:
-    """Whether it is known that patches look at patches there."""
+    """Whether the site is known to be attention between patches."""
     layout = site.layout
     known = layout is not None and layout.queries is not None and layout.keys is not None
     return site.attends and (site.grid is not None or known)
 
 
 def _mixes_patches(site: Site, last: Site) -> bool:
-    """Whether an attention outside of the chain carries something from patch to patch of it."""
+    """Whether an attention outside the chain moves information between patches of it."""
     layout = site.layout
     if not site.attends or last.grid is None:
         return False
@@ -110,13 +113,13 @@ def _mixes_patches(site: Site, last: Site) -> bool:
     placed = cells >= 0
     lowest = patch.masked_fill(~placed, last.grid.cells).amin(-1)
     highest = patch.masked_fill(~placed, -1).amax(-1)
-    # Windows that lie within one patch each (TNT's) carry nothing out of it.
+    # Windows that lie within one patch each (as in TNT) move nothing out of it.
     return bool((highest > lowest).any()) and bool((layout.queries.cells >= 0).any())
 
 
 def writes(site: Site) -> bool:
-    """Whether the first token may look at itself only, as in a network that writes word after word;
-    the words after the patches are what asks then.
+    """Whether the first token can only attend to itself, as in an autoregressive network; the map
+    then starts from the words after the patches.
     """
     if not site.prefix_tokens or not site.suffix_tokens:
         return False
@@ -125,8 +128,8 @@ def writes(site: Site) -> bool:
 
 
 def start_row(site: Site) -> Tensor:
-    """(token,): one on the class token; without one, equal shares of all patches. Of a network that
-    writes, whose first token may look at nothing but itself, one on the last token.
+    """(token,): one on the class token; without a class token, equal shares of all patches. For an
+    autoregressive network, whose first token can only attend to itself, one on the last token.
     """
     attention = site.attention
     held = attention.query if attention.probabilities is None else attention.probabilities
@@ -153,9 +156,9 @@ def propagate(row: Tensor, blocks: Blocks, *, normalised: bool) -> Tensor:
 
 
 class ClassRow:
-    """The class token's row on its way from the last layer to the first, a layer at a time.
+    """The class token's row on its way from the last layer to the first, one layer at a time.
 
-    A layer may be let go as soon as it was passed: nothing of it is kept.
+    A layer may be freed once it was passed: nothing of it is kept.
     """
 
     def __init__(self, blocks_of: Callable[[Attention], Blocks], *, normalised: bool) -> None:
@@ -166,7 +169,7 @@ class ClassRow:
         self.layers = 0
 
     def through(self, site: Site) -> None:
-        """Pass one layer; the last one comes first. The site has a grid and its gradients."""
+        """Applies one layer, starting with the last. The site has a grid and its gradients."""
         if self._row is None:
             self._row, self._last = start_row(site), replace(site, tensors=NOTHING)
             if writes(site):
@@ -178,7 +181,7 @@ class ClassRow:
         self.layers += 1
 
     def map(self, name: str) -> Map:
-        """What has arrived, over the patches: values (row, column)."""
+        """The current row over the patches: values (row, column)."""
         last, row = self._last, self._row
         if last is None or row is None or last.grid is None:
             raise NoChain("no layer of it has been passed")

@@ -22,13 +22,13 @@ FUSIONS: tuple[Fusion, ...] = ("mean", "max", "min")
 def _discarded(fused: Tensor, discard: float) -> Tensor:
     """`fused` with the ⌊discard·N²⌋ smallest entries of the whole matrix set to zero, in place.
 
-    Of equal entries at the limit the first ones go.
+    Ties at the limit are discarded in order.
     """
     dropped = int(discard * fused.numel())
     if dropped == 0:
         return fused
     flat = fused.flatten()
-    # numpy finds the limit in a copy of the values alone; torch would copy indices as well.
+    # numpy finds the limit in a copy of the values; torch would copy indices as well.
     limit = float(np.partition(flat.cpu().numpy(), dropped - 1)[dropped - 1])
     equal = (flat == limit).nonzero().flatten()
     flat[equal[: dropped - int((flat < limit).sum())]] = 0
@@ -40,7 +40,7 @@ def _fused(attention: Attention, fusion: Fusion) -> Blocks:
 
 
 def _blocks(attention: Attention, fusion: Fusion, discard: float) -> Blocks:
-    """Discarding ranks all entries of a layer, so then its fused matrix is one block."""
+    """Discarding ranks all entries of a layer, so its fused matrix must be a single block."""
     if discard == 0:
         return _fused(attention, fusion)
     _, _, queries, keys = attention.shape
@@ -52,7 +52,7 @@ def _blocks(attention: Attention, fusion: Fusion, discard: float) -> Blocks:
 
 
 def class_row(fusion: Fusion, discard: float) -> ClassRow:
-    """The class token's row before any layer was passed. Raises ValueError for a bad parameter."""
+    """The class token's row before any layer. Raises ValueError for an invalid parameter."""
     if fusion not in FUSIONS:
         raise ValueError(f"unknown fusion {fusion!r}; valid: {', '.join(FUSIONS)}")
     if not 0 <= discard < 1:
@@ -70,10 +70,10 @@ def map_of(row: ClassRow, fusion: Fusion, discard: float) -> Map:
 def rollout(trace: Trace, fusion: Fusion = "mean", discard: float = 0.0) -> Map:
     """The rollout of the class token over the patches: values (row, column).
 
-    trace: of one photo. fusion: mean, max or min over the heads. discard: share of each layer's
-    fused entries, the smallest, that are set to zero first (0 ≤ discard < 1). Without a class token
-    the rows of all patches are averaged. Raises NoChain where there is no chain of self-attention,
-    ValueError for a bad parameter.
+    trace: of one photo. fusion: mean, max or min over the heads. discard: fraction of each layer's
+    fused entries, the smallest, set to zero first (0 ≤ discard < 1). Without a class token the rows
+    of all patches are averaged. Raises NoChain without a chain of self-attention, ValueError for an
+    invalid parameter.
     """
     row = class_row(fusion, discard)
     for site in reversed(chain(trace)):

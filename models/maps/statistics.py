@@ -1,4 +1,4 @@
-"""Numbers about an attention: how spread out it is and how far it reaches."""
+"""Statistics of attention: how spread out it is and how far it reaches."""
 
 from __future__ import annotations
 
@@ -14,19 +14,18 @@ from fovea.models.records import Attention
 
 
 def entropy(attention: Attention) -> Tensor:
-    """(head, query): −Σ_j p_ij ln p_ij in nats, with 0·ln 0 = 0; the queries of one window after
-    those of another.
+    """(head, query): −Σ_j p_ij ln p_ij in nats, with 0·ln 0 = 0; windows are concatenated along the
+    queries.
     """
     return _of_rows(attention, lambda shares: torch.special.entr(shares).sum(-1))
 
 
 def entropy_share(attention: Attention) -> Tensor:
-    """(head, query): the entropy as a share of the largest possible one, ln N; queries as in
-    `entropy`.
+    """(head, query): the entropy as a fraction of its maximum, ln N; queries as in `entropy`.
 
-    N are the keys that the query may look at: not the later words, nor another region of a shifted
-    window. A mask leaves those no more than e⁻¹⁰⁰ or nothing, which no float32 of normal size is.
-    NaN for a query that has but one key.
+    N is the number of keys that the query may attend to: not later words, nor other regions of a
+    shifted window. A masked key has at most e⁻¹⁰⁰, below any normal float32 share. NaN for a query
+    with a single key.
     """
 
     def share(shares: Tensor) -> Tensor:
@@ -39,7 +38,9 @@ def entropy_share(attention: Attention) -> Tensor:
 
 
 def _of_rows(attention: Attention, number: Callable[[Tensor], Tensor]) -> Tensor:
-    """(head, query): a number of every row, window after window. number: of (head, query, key)."""
+    """(head, query): a number for every row, window after window. number: function of (head, query,
+    key).
+    """
     blocks = [
         number(rows(window, block))
         for window in (window_of(attention, index) for index in range(attention.shape[0]))
@@ -49,7 +50,7 @@ def _of_rows(attention: Attention, number: Callable[[Tensor], Tensor]) -> Tensor
 
 
 def cell_centres(grid: PatchGrid, input_px: tuple[float, float]) -> Tensor:
-    """(cell, 2): row and column of every cell's middle, in pixels of the network's input.
+    """(cell, 2): row and column of every cell's centre, in pixels of the network's input.
 
     input_px: (height, width) of that input.
     """
@@ -62,21 +63,22 @@ def cell_centres(grid: PatchGrid, input_px: tuple[float, float]) -> Tensor:
 
 
 def distances(these: Tensor, those: Tensor) -> Tensor:
-    """(these, those): how far points (…, 2) are from each other, exactly 0 from themselves."""
+    """(these, those): distances between points (…, 2), exactly 0 between identical points."""
     return torch.cdist(these, those, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def attention_distance(
     attention: Attention, layout: Layout, input_px: tuple[float, float]
 ) -> Tensor:
-    """(head,): the mean distance in pixels from a patch to what it looks at, weighted by attention.
+    """(head,): the mean distance in pixels from a patch to what it attends to, weighted by
+    attention.
 
     d_h = mean_i Σ_j A_ij·‖rc_i − rc_j‖₂ (Dosovitskiy et al. 2020, fig. 7; Raghu et al. 2021).
     Prefix queries and prefix columns are dropped, without renormalising the rest, as published.
-    Windows, and keys on a coarser grid than the queries, are measured where they lie.
+    Windows, and keys on a coarser grid than the queries, are measured at their actual positions.
 
-    layout: of the site · input_px: (height, width) of the network's input. Raises NoPlace where it
-    is not placed.
+    layout: of the site · input_px: (height, width) of the network's input. Raises NoPlace if its
+    positions are unknown.
     """
     if layout.queries is None or layout.keys is None or not is_placed(layout):
         raise NoPlace("the places of this attention are not known")

@@ -8,9 +8,9 @@ from fovea.models.mechanisms.scores import build_scores
 class MultiHeadAttention(nn.Module):
     """Concat(head_1 … head_h) W_O, section 3.2.2, with head_i = Attention(Q W_Qi, K W_Ki, V W_Vi).
 
-    The per-head projections of the paper are the row blocks of one linear layer each for the
-    query, the key and the value. scores: a name in `SCORES`, how a query and a key are compared.
-    Raises ValueError where dim is not a multiple of heads, or for unknown scores.
+    The per-head projections of the paper are the row blocks of one linear layer each for query, key
+    and value. scores: a name in `SCORES`, the score function. Raises ValueError if dim is not a
+    multiple of heads, or for unknown scores.
     """
 
     def __init__(self, dim: int, heads: int, scores: str = "dot") -> None:
@@ -36,7 +36,7 @@ class MultiHeadAttention(nn.Module):
         mask: Tensor | None = None,
         causal: bool = False,
     ) -> Tensor:
-        """Attend from x to context, or to x itself where there is none (self-attention).
+        """Attends from x to context, or to x itself if context is None (self-attention).
 
         x: (batch, query, dim) · context: (batch, key, dim) · returns (batch, query, dim).
         """

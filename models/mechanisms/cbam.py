@@ -9,8 +9,8 @@ ARRANGEMENTS = ("channel_first", "spatial_first", "parallel")
 class ChannelGate(nn.Module):
     """M_c(F) = σ(MLP(AvgPool(F)) + MLP(MaxPool(F))), equation 2; F is x here.
 
-    Both poolings pass through the same two layers. Raises ValueError where the reduction leaves
-    no hidden unit.
+    Both poolings pass through the same two layers. Raises ValueError if the reduction leaves no
+    hidden unit.
     """
 
     def __init__(self, channels: int, reduction: int = 16) -> None:
@@ -37,7 +37,7 @@ class SpatialGate(nn.Module):
     def __init__(self, kernel_size: int = 7) -> None:
         super().__init__()
         self.conv = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
-        # The authors' code normalises before the sigmoid, which keeps the mask off its flat ends.
+        # The authors' code normalises before the sigmoid, which keeps it away from saturation.
         self.norm = nn.BatchNorm2d(1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -50,8 +50,8 @@ class CBAM(nn.Module):
     """A channel gate and a spatial gate in one of the three arrangements of section 3.
 
     channel_first: F' = M_c(F) · F, F'' = M_s(F') · F' (equation 1, the paper's best) ·
-    spatial_first: the same, the other way round · parallel: both gates read F, and both scale it.
-    Raises ValueError for an unknown arrangement, listing the valid ones.
+    spatial_first: the reverse order · parallel: both gates read F, and both scale it. Raises
+    ValueError for an unknown arrangement, listing the valid ones.
     """
 
     def __init__(

@@ -20,13 +20,13 @@ class CoordinateAttention(nn.Module):
     """Two gates, one along each axis: y_c(i, j) = x_c(i, j) · g^h_c(i) · g^w_c(j), equation 9.
 
     z^h is the mean over each row (equation 4), z^w the mean over each column (equation 5). Both
-    strips go through one layer together, f = δ(F_1([z^h, z^w])) (equation 6), with a batch norm and
-    a hard swish for δ as in the authors' code; then apart, g^h = σ(F_h(f^h)), g^w = σ(F_w(f^w))
-    (equations 7 and 8). A squeeze over the whole map, as squeeze-and-excitation has it, forgets
-    where something was; these two means each keep one coordinate.
+    strips pass through one layer together, f = δ(F_1([z^h, z^w])) (equation 6), with a batch norm
+    and a hard swish for δ as in the authors' code; then separately, g^h = σ(F_h(f^h)), g^w =
+    σ(F_w(f^w)) (equations 7 and 8). Global pooling, as in squeeze-and-excitation, discards
+    positions; these two means each keep one coordinate.
 
-    reduction: r of the paper; `fewest` hidden channels are kept in any case. Raises ValueError for
-    a reduction below 1.
+    reduction: r of the paper; at least `fewest` hidden channels are kept. Raises ValueError for a
+    reduction below 1.
     """
 
     def __init__(self, channels: int, reduction: int = 32, fewest: int = 8) -> None:
@@ -43,7 +43,7 @@ class CoordinateAttention(nn.Module):
         """x: (batch, channel, height, width)."""
         height, width = x.shape[2:]
         rows = x.mean(dim=3, keepdim=True)
-        columns = x.mean(dim=2, keepdim=True).transpose(2, 3)  # stands upright, as the rows do
+        columns = x.mean(dim=2, keepdim=True).transpose(2, 3)  # upright, like the rows
         both = F.hardswish(self.norm(self.squeeze(torch.cat([rows, columns], dim=2))))
         rows, columns = both.split([height, width], dim=2)
         return Strips(

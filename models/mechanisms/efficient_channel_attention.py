@@ -10,7 +10,7 @@ def kernel_size(channels: int, gamma: float = 2, b: float = 1) -> int:
     """How many neighbouring channels a gate reads: the odd k of equation 12.
 
     k = |log2(C)/γ + b/γ|_odd, where |t|_odd is the odd number nearest to t. As in the paper's
-    released code, t is cut to a whole number and an even one is raised by one.
+    released code, t is truncated and an even result is increased by one.
     """
     whole = int(abs((math.log2(channels) + b) / gamma))
     return whole if whole % 2 else whole + 1
@@ -30,6 +30,6 @@ class EfficientChannelAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """x: (batch, channel, height, width); returns the same shape."""
         pooled = x.mean(dim=(2, 3))
-        # The channels are the line along which the 1-D convolution runs.
+        # The 1-D convolution runs along the channels.
         gate = torch.sigmoid(self.neighbours(pooled.unsqueeze(1))).squeeze(1)
         return x * gate[:, :, None, None]

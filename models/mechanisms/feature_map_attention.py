@@ -8,13 +8,13 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 
 class FeatureMapAttention(nn.Module):
-    """Every place of a feature map looks at every other; y = γ o + x, equation 3.
+    """Every position of a feature map attends to every other; y = γ o + x, equation 3.
 
     f, g and h are 1x1 convolutions of x, to channels / 8 for f and g and to all channels for h.
-    β_ji = softmax over i of f(x_i)ᵀ g(x_j), equation 1: how much place j looks at place i, so g
-    gives the queries, f the keys and h the values, without the usual 1/sqrt(d).
-    o_j = Σ_i β_ji h(x_i), equation 2; the paper's outer v is folded into h, as C̄ = C here.
-    γ starts at 0: the layer begins as the identity and learns to look around.
+    β_ji = softmax over i of f(x_i)ᵀ g(x_j), equation 1: how much position j attends to position i,
+    so g gives the queries, f the keys and h the values, without the usual 1/sqrt(d). o_j = Σ_i β_ji
+    h(x_i), equation 2; the paper's outer v is folded into h, as C̄ = C here. γ starts at 0, so the
+    layer begins as the identity.
 
     spectral: normalise the weights by their largest singular value while training (Miyato et al.
     2018). A trained layer is exported with the weights folded, see `fold_spectral_norm`.
@@ -37,15 +37,15 @@ class FeatureMapAttention(nn.Module):
         query, key, value = (
             layer(x).flatten(2).transpose(1, 2).unsqueeze(1) for layer in (self.g, self.f, self.h)
         )
-        # One head; scale 1 makes the fused kernel compute equation 1 as it stands.
+        # One head; scale 1 makes the fused kernel compute exactly equation 1.
         looked = F.scaled_dot_product_attention(query, key, value, scale=1.0)
         return self.gamma * looked.squeeze(1).transpose(1, 2).reshape(x.shape) + x
 
 
 def fold_spectral_norm(network: nn.Module) -> nn.Module:
-    """Put the normalised weights in place of the parametrised ones; returns the network itself.
+    """Replaces the parametrised weights by the normalised ones; returns the network itself.
 
-    The outputs in evaluation mode stay as they are and the state becomes a plain one.
+    Outputs in evaluation mode do not change, and the state dict becomes a plain one.
     """
     for module in network.modules():
         if parametrize.is_parametrized(module, "weight"):

@@ -1,7 +1,7 @@
-"""Positional encodings: what tells a token where it stands.
+"""Positional encodings, which give tokens their position.
 
-Sinusoidal: Vaswani et al. 2017, section 3.5. Learned, one vector a position (1-D) or the sum of
-one vector a row and one a column (2-D): Dosovitskiy et al. 2020, appendix D.4.
+Sinusoidal: Vaswani et al. 2017, section 3.5. Learned, one vector a position (1-D) or the sum of one
+vector a row and one a column (2-D): Dosovitskiy et al. 2020, appendix D.4.
 """
 
 import math
@@ -26,7 +26,7 @@ def sinusoidal_table(length: int, dim: int) -> Tensor:
 
 
 class NoPositions(nn.Module):
-    """The control experiment: tokens that do not know their place."""
+    """The control experiment: tokens without positions."""
 
     def forward(self, tokens: Tensor) -> Tensor:
         """tokens: (batch, token, dim), returned as they are."""
@@ -34,13 +34,13 @@ class NoPositions(nn.Module):
 
 
 class SinusoidalPositions(nn.Module):
-    """A fixed table, row-major over the patch grid and never trained."""
+    """A fixed table, row-major over the patch grid, not trained."""
 
     table: Tensor
 
     def __init__(self, grid: tuple[int, int], dim: int) -> None:
         super().__init__()
-        # Kept out of the checkpoint: the formula gives it again.
+        # Not in the checkpoint: it follows from the formula.
         self.register_buffer("table", sinusoidal_table(grid[0] * grid[1], dim), persistent=False)
 
     def encoding(self) -> Tensor:
@@ -70,7 +70,7 @@ class LearnedPositions1D(nn.Module):
 
 
 class LearnedPositions2D(nn.Module):
-    """One vector for every row and one for every column; a position has the two side by side.
+    """One vector for every row and one for every column, concatenated for each position.
 
     As in the paper's 2-D variant, each half has dim / 2 channels. Raises ValueError for an odd dim.
     """
@@ -112,7 +112,7 @@ def build_positions(name: str, grid: tuple[int, int], dim: int) -> nn.Module:
 
 
 def cosine_similarity_map(encoding: Tensor) -> Tensor:
-    """How alike any two positions are, -1..1 (figure 7 of Dosovitskiy et al.).
+    """The cosine similarity of any two positions, -1..1 (figure 7 of Dosovitskiy et al.).
 
     encoding: (token, dim) · returns (token, token).
     """

@@ -1,9 +1,8 @@
-"""How well a query and a key agree: the score functions of attention, with what follows them.
+"""Score functions of attention, each with its softmax and weighted sum.
 
-Each has the softmax and the weighted sum of the values with it, so that those that can use a fused
-kernel do. The dot product is Vaswani et al. 2017, equation 1; the cosine similarity with a
-temperature is Graves et al. 2014 ("Neural Turing Machines"), equations 5 and 6; the additive one is
-Bahdanau et al. 2015, appendix A.1.2.
+Including these lets functions that can use a fused kernel do so. The dot product is Vaswani et al.
+2017, equation 1; the cosine similarity with a temperature is Graves et al. 2014 ("Neural Turing
+Machines"), equations 5 and 6; the additive one is Bahdanau et al. 2015, appendix A.1.2.
 """
 
 import math
@@ -15,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 FIRST_TEMPERATURE = 10.0
-"""1/τ at first: scores within ±10, as far apart as dot products of trained heads often are."""
+"""Initial 1/τ: scores within ±10, similar to trained dot products."""
 
 
 def scaled_dot_product(
@@ -32,7 +31,7 @@ def scaled_dot_product(
 
 
 class Scores(Protocol):
-    """A score function with its parameters; modules, but called by this method alone."""
+    """A score function with its parameters; a module that is called through `attend` only."""
 
     def attend(
         self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, causal: bool
@@ -41,7 +40,7 @@ class Scores(Protocol):
 
 
 class DotProductScores(nn.Module):
-    """e_ij = q_i · k_j / sqrt(head_dim); nothing to learn."""
+    """e_ij = q_i · k_j / sqrt(head_dim); no parameters."""
 
     def __init__(self, heads: int, head_dim: int) -> None:
         super().__init__()
@@ -64,7 +63,7 @@ class CosineScores(nn.Module):
         self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, causal: bool
     ) -> Tensor:
         """Shapes and arguments as for `scaled_dot_product`."""
-        # A cosine is the dot product of unit vectors, so the fused kernel serves, at scale 1.
+        # A cosine is the dot product of unit vectors, so the fused kernel works with scale 1.
         unit = (F.normalize(query, dim=3) * self.log_beta.exp()).to(query.dtype)
         return F.scaled_dot_product_attention(
             unit, F.normalize(key, dim=3).to(key.dtype), value, mask, is_causal=causal, scale=1.0
@@ -72,10 +71,10 @@ class CosineScores(nn.Module):
 
 
 class AdditiveScores(nn.Module):
-    """e_ij = vᵀ tanh(q_i + k_j), with v learned for each head: a small network beside the softmax.
+    """e_ij = vᵀ tanh(q_i + k_j), with v learned for each head: a small network before the softmax.
 
-    q = W_a s and k = U_a h of the paper are what the attention layer's projections give. It holds
-    (batch, head, query, key, head_dim) numbers, which no fused kernel spares.
+    q = W_a s and k = U_a h of the paper are the attention layer's projections. It holds (batch,
+    head, query, key, head_dim) numbers, which no fused kernel avoids.
     """
 
     def __init__(self, heads: int, head_dim: int) -> None:
@@ -106,7 +105,7 @@ SCORES: dict[str, Callable[[int, int], Scores]] = {
 
 
 def build_scores(name: str, heads: int, head_dim: int) -> Scores:
-    """The score function called name for so many heads; ValueError lists the valid names."""
+    """The score function called name for that many heads; ValueError lists the valid names."""
     if name not in SCORES:
         raise ValueError(f"unknown scores {name!r}; valid: {', '.join(SCORES)}")
     return SCORES[name](heads, head_dim)

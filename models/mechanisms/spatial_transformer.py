@@ -1,7 +1,6 @@
 """The spatial transformer (Jaderberg et al. 2015, "Spatial Transformer Networks").
 
-And one that looks more than once (Lin and Lucey 2017, "Inverse Compositional Spatial Transformer
-Networks").
+Also its iterated form (Lin and Lucey 2017, "Inverse Compositional Spatial Transformer Networks").
 """
 
 from collections.abc import Mapping
@@ -13,14 +12,14 @@ from torch import Tensor, nn
 
 
 class SpatialTransformer(nn.Module):
-    """Reads its input through an affine sampling grid that it chooses itself.
+    """Samples its input through an affine grid that it predicts.
 
-    Localisation network → theta (2 x 3) → grid generator, equation 1 → bilinear sampler,
-    equation 5. Points are (x, y) on -1..1 across the input, the middle of the edge pixels lying
-    half a pixel inside; what theta reads from outside the input is zero.
+    Localisation network → theta (2 x 3) → grid generator, equation 1 → bilinear sampler, equation
+    5. Points are (x, y) on -1..1 across the input, with the centres of edge pixels half a pixel
+    inside; points outside the input read zero.
 
-    localisation: any module from (batch, channel, height, width) to (batch, features) ·
-    features: how many it gives · output_size: (height, width) of what is sampled.
+    localisation: any module from (batch, channel, height, width) to (batch, features) · features:
+    its output size · output_size: (height, width) of the sampled output.
     """
 
     def __init__(
@@ -30,7 +29,7 @@ class SpatialTransformer(nn.Module):
         self.localisation = localisation
         self.theta = nn.Linear(features, 6)
         self.output_size = output_size
-        # Start by sampling the whole input as it is: weights zero, bias the identity.
+        # Initially samples the whole input unchanged: weights zero, bias the identity.
         nn.init.zeros_(self.theta.weight)
         with torch.no_grad():
             self.theta.bias.copy_(torch.tensor([1.0, 0, 0, 0, 1, 0]))
@@ -40,7 +39,9 @@ class SpatialTransformer(nn.Module):
         return self.read(self.localisation(x))
 
     def read(self, features: Tensor) -> Tensor:
-        """features: (batch, features), of the localisation network; returns theta (batch, 2, 3)."""
+        """features: (batch, features), from the localisation network; returns theta (batch,
+        2, 3).
+        """
         theta: Tensor = self.theta(features).view(-1, 2, 3)
         return theta
 
@@ -49,7 +50,7 @@ class SpatialTransformer(nn.Module):
         return self.sample(x, self.locate(x))
 
     def sample(self, x: Tensor, theta: Tensor) -> Tensor:
-        """What x shows through the grid of theta: (batch, channel, *output_size)."""
+        """Samples x through the grid of theta: (batch, channel, *output_size)."""
         shape = [x.shape[0], x.shape[1], *self.output_size]
         # Sampling points need full precision: bfloat16 cannot tell neighbouring pixels apart.
         grid = F.affine_grid(theta.float(), shape, align_corners=False)
@@ -60,18 +61,17 @@ class SpatialTransformer(nn.Module):
 def compose(outer: Tensor, inner: Tensor) -> Tensor:
     """The theta of a window inside a window: outer ∘ inner, both (batch, 2, 3).
 
-    A point of the inner window goes through `inner` to a point of the outer one, and through
-    `outer` to a point of the input.
+    A point of the inner window is mapped by `inner` to the outer one, and by `outer` to the input.
     """
     turned = outer[:, :, :2] @ inner
     return torch.cat([turned[:, :, :2], turned[:, :, 2:] + outer[:, :, 2:]], dim=2)
 
 
 class Glimpse(NamedTuple):
-    """What one look made of the input.
+    """The result of one look at the input.
 
     features: (batch, features), of its localisation network · theta: (batch, 2, 3), of its window
-    on the input · window: (batch, channel, *output_size), what it read there.
+    on the input · window: (batch, channel, *output_size), the sampled output.
     """
 
     features: Tensor
@@ -80,10 +80,10 @@ class Glimpse(NamedTuple):
 
 
 class Look(SpatialTransformer):
-    """A spatial transformer that corrects the window of another one, where there is one."""
+    """A spatial transformer that refines the window of a previous one, if there is one."""
 
     def forward(self, x: Tensor, last: Glimpse | None = None) -> Glimpse:  # type: ignore[override]
-        """x: (batch, channel, height, width) · last: what the look before this one made of it."""
+        """x: (batch, channel, height, width) · last: the previous look's result."""
         features: Tensor = self.localisation(x if last is None else last.window.detach())
         theta = self.read(features)
         if last is not None:
@@ -92,15 +92,15 @@ class Look(SpatialTransformer):
 
 
 class ComposedSpatialTransformer(nn.Module):
-    """Looks several times: every look is shown the window of the one before and corrects it.
+    """Looks several times: every look sees the previous window and refines it.
 
-    What is handed on is theta, not the sampled picture (Lin and Lucey 2017, section 4): every
-    window is read from the input itself, so nothing that an early look left out or blurred is
-    lost. Their looks share one network; here each has its own, as the first has to find and the
-    others only to mend. A look learns from its own window: no gradient goes back through the
-    window that it was shown.
+    Theta is passed on, not the sampled picture (Lin and Lucey 2017, section 4): every window is
+    read from the input itself, so nothing that an early look cut off or blurred is lost. In the
+    paper all looks share one network; here each has its own, as the first has to find the object
+    and the others only correct it. Each look is trained through its own window only: no gradient
+    flows back through the window that it received.
 
-    looks: by name, in their order.
+    looks: by name, in order.
     """
 
     def __init__(self, looks: Mapping[str, Look]) -> None:
@@ -108,7 +108,7 @@ class ComposedSpatialTransformer(nn.Module):
         self.looks = nn.ModuleDict(looks)
 
     def glimpses(self, x: Tensor) -> list[Glimpse]:
-        """x: (batch, channel, height, width); returns what each look made of it."""
+        """x: (batch, channel, height, width); returns the result of each look."""
         found: list[Glimpse] = []
         for look in self.looks.values():
             found.append(look(x, found[-1] if found else None))

@@ -8,8 +8,8 @@ class SqueezeExcitation(nn.Module):
     """A gate on every channel, read from the global average of all of them.
 
     z = global average pool (equation 2), s = sigmoid(W2 relu(W1 z)) (equation 3), x̃ = s · u
-    (equation 4; u is x here). The paper leaves the biases out of its formula; they are kept here,
-    as in its released code. Raises ValueError where the reduction leaves no hidden unit.
+    (equation 4; u is x here). The paper's formula omits the biases; they are kept here, as in its
+    released code. Raises ValueError if the reduction leaves no hidden unit.
     """
 
     def __init__(self, channels: int, reduction: int = 16) -> None:

@@ -1,1 +1,1 @@
-"""The maps, each described by itself in one file; `registry` finds them."""
+"""The maps, each described in one file; `registry` finds them."""

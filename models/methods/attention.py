@@ -1,4 +1,4 @@
-"""Attention itself: what a token looks at in one layer, what looks at it, or the whole matrix."""
+"""One layer's attention: what a token attends to, what attends to it, or the whole matrix."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a map says of itself. Each file of this folder that holds a `METHOD` is one map.
+"""The description of a map. Each file of this folder with a `METHOD` is one map.
 
-Nothing here, and nothing at the top of such a file, imports torch: the command line reads the
-registry to write its help.
+Neither this module nor the top level of such a file imports torch: the command line reads the
+registry for its help.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ Claim = Literal[
     "token length",
     "picture",
 ]
-"""What kind of statement a map makes; a saliency is about the answer, not about who looks where."""
+"""What kind of statement a map makes; a saliency explains the answer, not the attention."""
 
 
-# Options ----------------------------------------------------------------------------------------
+# Options ------------------------------------------------------------------------------------------
 
 
 class BadOption(ValueError):
-    """An option that does not exist, or a value that it cannot have.
+    """An unknown option or an invalid value.
 
-    hint: what to do · limit, actual: the number that was exceeded, and by what.
+    hint: what to do · limit, actual: the limit that was exceeded, and the actual number.
     """
 
     def __init__(
@@ -58,10 +58,10 @@ class BadOption(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One thing that can be chosen of a map.
+    """An option of a map.
 
-    schema: JSON Schema, with a default and a description. metavar: what its value is called in the
-    command line's help.
+    schema: JSON Schema, with a default and a description. metavar: the value's name in command-line
+    help.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Option:
         return (named,) if isinstance(named, str) else tuple(named)
 
     def read(self, given: object) -> Any:
-        """The value, from text or as JSON has it; raises BadOption for what the schema forbids."""
+        """Parses a value from text or JSON; raises BadOption if it violates the schema."""
         if given is None and "null" in self.types:
             return None
         value = self._converted(given)
@@ -138,14 +138,14 @@ def _finite(given: str | float) -> float:
     return value
 
 
-# Sentences --------------------------------------------------------------------------------------
+# Sentences ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A sentence that can be said in other languages: a key, its parameters and the English.
+    """A translatable sentence: a key, its parameters and the English.
 
-    english: with {names} of the parameters in it.
+    english: with {names} of the parameters.
     """
 
     key: str
@@ -156,15 +156,15 @@ class Phrase:
         return self.english.format(**self.parameters)
 
 
-# What a map is made of --------------------------------------------------------------------------
+# Input and result of a map ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Pass:
-    """A network and what it was given, for what only further passes can tell.
+    """A network and its input, for what only further passes can tell.
 
-    inputs: (1, channel, height, width) or (1, word) · words: (1, word), what its decoder reads, for
-    a network that writes · classes: how many it tells apart, None where it gives no classes.
+    inputs: (1, channel, height, width) or (1, word) · words: (1, word), the decoder's input, for a
+    network that writes · classes: their number, None if it does not classify.
     """
 
     module: nn.Module
@@ -176,17 +176,17 @@ class Pass:
 
 
 Probe = Callable[[Pass], Any]
-"""Learns once of a network what its trace does not tell; may raise NotPossible."""
+"""Determines a fact about a network that its trace does not show; may raise NotPossible."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Subject:
-    """What maps are made of: what one pass of one network over a photo or a sentence left.
+    """The input of maps: the result of one pass of one network over a photo or sentence.
 
     name: of the network, for sentences · labels: of its classes · predicted: the most probable
-    class, None where it gives no classes · sentence, mask: what it answered with instead ·
-    normalisation: (mean, std) of each channel of a photo · learned: what the probes gave, or the
-    NotPossible that they raised.
+    class, None if it does not classify · sentence, mask: its answer otherwise · normalisation:
+    (mean, std) of each channel of a photo · learned: results of the probes, or the NotPossible that
+    they raised.
     """
 
     trace: Trace
@@ -200,7 +200,7 @@ class Subject:
     learned: Mapping[Probe, Any] = field(default_factory=dict)
 
     def ask(self, probe: Probe) -> Any:
-        """What a probe gave; raises what it raised, or NotLearned where it was never asked."""
+        """The result of a probe; raises what it raised, or NotLearned if it never ran."""
         from fovea.models.maps.propagation import NotLearned
 
         if probe not in self.learned:
@@ -217,13 +217,13 @@ class Subject:
 
 
 Options = Mapping[str, Any]
-"""By name, every option of the map, read."""
+"""Every option of the map by name, parsed."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Made:
-    """A finished map. about: what was asked and what else is known, for the client · name: what its
-    values are called · on_photo: whether (row, column) are cells on the network's input.
+    """A finished map. about: parameters and further facts for the client · name: of its values ·
+    on_photo: whether (row, column) are cells on the network's input.
     """
 
     map: Map
@@ -238,10 +238,10 @@ class Made:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Ask:
-    """A map that takes further passes of the network.
+    """A map that requires further passes of the network.
 
-    run: makes them · then: finishes what they gave · key: what else than the photo they depend on ·
-    of_network: they do not depend on the photo at all.
+    run: makes them · then: computes the map from their result · key: what they depend on besides
+    the photo · of_network: they do not depend on the photo.
     """
 
     key: str
@@ -252,17 +252,17 @@ class Ask:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Method:
-    """A map, described by itself.
+    """The description of a map.
 
     name: in addresses and on the command line · title: on a button · summary: for a list, without a
-    full stop · claim: what kind of statement it makes · equation, paper: its definition · options:
-    what can be chosen · check: raises NotPossible where the subject cannot have it, of this site
-    where one is given · make: with every option read · sentence: what it shows by default of a
-    subject that can have it · probe: what `check` needs to know of the network · for_class: whether
-    it is for a class, or a word, of the answer · kinds: of the sites that it can be asked of by
-    itself; empty where it is of the whole network · on_photo: whether its values are places ·
-    order: where it stands in a list of all, the smallest first · first: where no map is named, the
-    one of the smallest number that a network can have is shown; None of those that never are.
+    full stop · claim: what kind of statement it makes · equation, paper: its definition · options ·
+    check: raises NotPossible if the subject, or the given site, does not support it · make:
+    computes it from parsed options · sentence: what it shows by default for a subject that supports
+    it · probe: the fact about the network that `check` needs · for_class: whether it is for a class
+    or word of the answer · kinds: of the sites for which it can be requested individually; empty if
+    it is for the whole network · on_photo: whether its values are positions · order: position in
+    lists, smallest first · first: priority as the default map, smallest first; None if it is never
+    the default.
     """
 
     name: str
@@ -292,10 +292,9 @@ class Method:
         }
 
     def read(self, given: Mapping[str, object]) -> dict[str, Any]:
-        """Every option with its value, the default where none is given.
+        """Every option with its value or default.
 
-        given: text, or values as JSON has them. Raises BadOption for a name that the map does not
-        take and for a value that it cannot have.
+        given: text, or JSON values. Raises BadOption for an unknown option or an invalid value.
         """
         known = {option.name: option for option in self.options}
         for name in given:
@@ -312,7 +311,7 @@ class Method:
         }
 
     def reason(self, subject: Subject, site: Site | None = None) -> Phrase | None:
-        """Why the subject cannot have this map, of this site; None where it can."""
+        """Why the subject, or the given site, does not support this map; None if it does."""
         from fovea.models.maps.propagation import NotPossible
 
         try:

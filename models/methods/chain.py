@@ -1,4 +1,4 @@
-"""What the maps through all layers share: who can have them, and how they begin."""
+"""Shared by the maps that go through all layers: requirements and starting row."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def check_chain(subject: Subject, site: Site | None = None) -> None:
-    """Raises NotPossible without self-attention of all patches in every layer."""
+    """Raises NotPossible without self-attention between all patches in every layer."""
     from fovea.models.maps.propagation import chain
     from fovea.models.methods.making.choosing import require_photo
 
@@ -20,7 +20,7 @@ def check_chain(subject: Subject, site: Site | None = None) -> None:
 
 
 def check_class_token(subject: Subject, site: Site | None = None) -> None:
-    """Raises NotPossible also without a class token."""
+    """Also raises NotPossible without a class token."""
     from fovea.models.maps.propagation import NoClassToken, chain
 
     check_chain(subject)
@@ -29,7 +29,7 @@ def check_class_token(subject: Subject, site: Site | None = None) -> None:
 
 
 def check_class(subject: Subject, *, class_token: bool = False) -> None:
-    """Raises NotPossible where the gradient of a class does not reach every layer."""
+    """Raises NotPossible if the gradient of a class does not reach every layer."""
     from fovea.models.maps.propagation import NotPossible, chain
     from fovea.models.methods.making.choosing import require_classes
     from fovea.models.methods.probes import class_gradients
@@ -43,14 +43,14 @@ def check_class(subject: Subject, *, class_token: bool = False) -> None:
 
 
 def layers(subject: Subject) -> int:
-    """How many layers the chain has."""
+    """The number of layers in the chain."""
     from fovea.models.maps.propagation import chain
 
     return len(chain(subject.trace))
 
 
 def start(subject: Subject) -> str:
-    """Whose row is carried through the layers."""
+    """Whose row is propagated through the layers."""
     from fovea.models.maps.propagation import chain
 
     has_token = chain(subject.trace)[-1].prefix_tokens > 0

@@ -1,4 +1,4 @@
-"""How a map for a class is made: which class, which passes it takes, and its sentence."""
+"""Computes class maps: chooses the class, runs the passes, words the sentence."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def for_class(name: str, make: MakeForClass, subject: Subject, chosen: Options) -> Ask:
-    """The map called `name` for the class that is chosen; minus the map for a second class where
-    `against` names one. make: (module, photo, class, layouts).
+    """The map `name` for the chosen class, minus the map for a second class if `against` names one.
+    make: (module, photo, class, layouts).
     """
     from fovea.models.methods.making.choosing import other_class, target_of
 
@@ -49,7 +49,7 @@ def for_class(name: str, make: MakeForClass, subject: Subject, chosen: Options) 
 
 
 def _minus(first: Map, second: Map) -> Map:
-    """The difference of two maps over the same places, those on tokens without a place too."""
+    """The difference of two maps over the same positions, including tokens without a place."""
     from dataclasses import replace
 
     both = first.prefix is not None and second.prefix is not None

@@ -1,4 +1,4 @@
-"""DINO's view: the patches that hold most of the class token's attention."""
+"""DINO's map: the patches with most of the class token's attention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The maps of gates: the factor itself, one map for each kind of gate."""
+"""Maps of gates: the factor itself, one map for each kind of gate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def gate_of(site: Site) -> Made:
-    """What a kind of gate shows of a site: weights of channels, a mask, or strips."""
+    """The map of a gate: weights of channels, a mask, or strips."""
     import torch
 
     from fovea.models.kinds.registry import SITE_KINDS

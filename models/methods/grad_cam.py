@@ -1,4 +1,4 @@
-"""Grad-CAM: the last feature maps, each weighed by how much the class's score rises with it."""
+"""Grad-CAM: the last feature maps, each weighted by its gradient of the class score."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LeGrad: what a class would gain from more attention, layer by layer."""
+"""LeGrad: which attention would raise the class score, layer by layer."""
 
 from __future__ import annotations
 

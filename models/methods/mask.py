@@ -1,4 +1,4 @@
-"""The class of every place, of a network that segments."""
+"""The class at every position, for a network that segments."""
 
 from __future__ import annotations
 

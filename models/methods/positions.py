@@ -1,4 +1,4 @@
-"""How alike positions are: one place's to every other's, or those of words."""
+"""Similarity of positions: one place's to every other's, or those of words."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ KINDS = ("attention",)
 
 
 def _whose(subject: Subject, words: Words | None, site: Site | None) -> Words | None:
-    """Which sentence; None for the photo. Raises NotPossible where there is no such sentence."""
+    """Which sentence is meant; None for the photo. Raises NotPossible if there is no such
+    sentence.
+    """
     from fovea.models.maps.propagation import NotPossible
 
     if words is None and site is not None and site.layout is not None:
-        # What a decoder wrote it has read, a place later: these tokens have its positions.
+        # A decoder reads what it wrote one position later: these tokens have its positions.
         asks = site.layout.query_words
         words = "read" if asks == "written" else asks
     if words is None and not subject.reads_photo:
@@ -36,8 +38,8 @@ def _whose(subject: Subject, words: Words | None, site: Site | None) -> Words | 
 
 
 def _encoding(found: Sequence[Positions], words: Words | None, site: Site | None) -> Positions:
-    """Of several encodings of the same tokens the first; without a site, one of tokens that are not
-    in windows goes before. Raises NotPossible where there is none.
+    """Of several encodings of the same tokens the first; without a site, preferably one of tokens
+    that are not in windows. Raises NotPossible if there is none.
     """
     from fovea.models.maps.propagation import NotPossible
     from fovea.models.methods.making.queries import query_grid

@@ -1,7 +1,7 @@
-"""What only further passes tell of a network: learned once, before any map of it is promised.
+"""Facts about a network that only further passes reveal: collected once, before a map is offered.
 
-A probe raises NotPossible where the maps that rest on it cannot be had. Whatever else a pass may
-raise is such a reason too: the network was not made for it.
+A probe raises NotPossible if the maps that rely on it are unsupported. Any other exception of such
+a pass is treated the same: the network was not made for it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ log = logging.getLogger("fovea.maps")
 
 
 def learn(given: Pass, methods: Iterable[Method]) -> Mapping[Probe, Any]:
-    """What each probe gave, or the NotPossible that it raised; once each."""
+    """The result of each probe, or the NotPossible that it raised."""
     probes = dict.fromkeys(method.probe for method in methods if method.probe is not None)
     return {probe: _answer(probe, given) for probe in probes}
 
@@ -31,16 +31,16 @@ def _answer(probe: Probe, given: Pass) -> Any:
     try:
         return probe(given)
     except NotPossible as error:
-        # Without its traceback, which would keep the tensors of the pass.
+        # Without its traceback, which would keep the pass's tensors alive.
         return error.with_traceback(None)
-    except Exception as error:  # Whatever a network may raise in a pass it was not made for.
+    except Exception as error:  # the network may not support such a pass
         log.info("%s failed", probe.__name__, exc_info=error)
         kind = type(error).__name__
         return NotPossible(f"a further pass over it failed ({kind})", "pass-failed", error=kind)
 
 
 def class_gradients(given: Pass) -> frozenset[str]:
-    """The ids of the attention sites that the gradient of a class reaches; by one pass back."""
+    """Ids of the attention sites that a class gradient reaches; one backward pass."""
     from fovea.models.maps.propagation import NotPossible
     from fovea.models.methods.making.for_class import layers_backwards, logit_of
     from fovea.models.records import Trace
@@ -64,9 +64,7 @@ def class_gradients(given: Pass) -> frozenset[str]:
 
 
 def additions(given: Pass) -> frozenset[str]:
-    """The ids of the sites whose result is seen to be added to their tokens; a pass for each number
-    of tokens.
-    """
+    """Ids of the sites whose result is added to their tokens; one pass for each token count."""
     from fovea.models.running.inference import run_for_stream
 
     sites = given.trace.sites
@@ -95,7 +93,7 @@ def asks_with_words(site: Site) -> bool:
 
 
 def positions(given: Pass) -> tuple[Positions, ...]:
-    """What the network adds to its tokens so that they know their place."""
+    """The positional encodings that the network adds to its tokens."""
     from fovea.models.methods.making.positions import positions_of
 
     return positions_of(given.module, given.inputs, given.words)

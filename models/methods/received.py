@@ -1,4 +1,4 @@
-"""How much each patch is looked at by all tokens that see it."""
+"""How much attention each patch receives from all tokens that see it."""
 
 from __future__ import annotations
 

@@ -19,18 +19,18 @@ def _found() -> Iterator[Method]:
 
 
 METHODS: tuple[Method, ...] = tuple(sorted(_found(), key=lambda one: (one.order, one.name)))
-"""In the order in which they are listed."""
+"""In display order."""
 
 NAMES: tuple[str, ...] = tuple(method.name for method in METHODS)
 
 FIRST: tuple[str, ...] = tuple(
     one.name for one in sorted(METHODS, key=lambda one: one.first or 0) if one.first is not None
 )
-"""The map that is shown of a network where none is named: the first of these that it can have."""
+"""The default map of a network: the first of these that it supports."""
 
 
 class UnknownMethod(LookupError):
-    """There is no map of that name. The message lists those that there are."""
+    """An unknown map name. The message lists the known ones."""
 
     def __init__(self, name: str) -> None:
         self.known = NAMES
@@ -49,7 +49,7 @@ def method(name: str) -> Method:
 
 
 def first_of(subject: Subject) -> Method | None:
-    """The map that is shown of a network where none is named; None where it can have none."""
+    """The default map of a network; None if it supports none."""
     order = (*FIRST, *NAMES)
     return next((one for one in map(method, order) if one.reason(subject) is None), None)
 
@@ -61,5 +61,5 @@ def options() -> tuple[Option, ...]:
 
 
 def taking(option: str) -> tuple[str, ...]:
-    """The names of the maps that take an option."""
+    """The names of the maps that have an option."""
     return tuple(one.name for one in METHODS if option in {own.name for own in one.options})

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def _probe(given: Pass) -> None:
-    """Whether the map for a word comes out; for a class `class_gradients` says so."""
+    """Checks that the map for a word can be computed; for a class see `class_gradients`."""
     if given.words is None:
         return
     import torch
 
     from fovea.models.methods.making.for_class import word_relevance
 
-    # The word after the last that was read may be any: what is asked is whether a way leads there.
+    # Any next word will do: the question is whether gradients flow at all.
     written = torch.cat((given.words, given.words[:, -1:]), dim=1)
     word_relevance(given.module, given.inputs, written, 0, given.layouts)
 

@@ -1,4 +1,4 @@
-"""The two maps of a spatial transformer: where it reads on the photo, and what it reads there."""
+"""The two maps of a spatial transformer: where it samples the photo, and what it reads there."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def check(subject: Subject, site: Site | None) -> None:
 
 
 def sampling_grid(site: Site, trace: Trace | None = None) -> Made:
-    """For each output cell the source point: values (row, column, xy), −1…1.
+    """The source point of each output cell: values (row, column, xy), −1…1.
 
-    trace: of the network; then also the points on the photo, where another spatial transformer that
-    no affine map describes lies between.
+    trace: of the network; if another, non-affine spatial transformer lies in between, the points on
+    the photo are added.
     """
     from fovea.models.kinds.warp.chain import points_read, read_through
     from fovea.models.records import Map

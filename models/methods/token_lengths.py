@@ -1,4 +1,4 @@
-"""How long the token of every patch has become after a layer."""
+"""The norm of every patch token after a layer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The networks that the mechanisms are shown in, by name."""
+"""The networks that demonstrate the mechanisms, by name."""
 
 from collections.abc import Callable
 from typing import Any

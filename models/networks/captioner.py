@@ -1,8 +1,8 @@
-"""A Transformer that looks at a photo and says what is on it.
+"""A Transformer that describes a photo in words.
 
-The encoder–decoder of Vaswani et al. 2017, with a photo's patches in place of the source sentence
-(Xu et al. 2015, "Show, Attend and Tell", had the words look at places of the photo first). A few
-convolutions make the patches (Xiao et al. 2021, "Early Convolutions Help Transformers See Better").
+The encoder–decoder of Vaswani et al. 2017, with a photo's patches as the source sequence (Xu et al.
+2015, "Show, Attend and Tell", first let words attend to places of a photo). A few convolutions make
+the patches (Xiao et al. 2021, "Early Convolutions Help Transformers See Better").
 """
 
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ STRIDE = 8
 
 
 class StemBlock(nn.Module):
-    """Two convolutions at half the size, with a shortcut (He et al. 2016)."""
+    """Two convolutions at half the resolution, with a shortcut (He et al. 2016)."""
 
     def __init__(self, channels: int, wider: int) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class StemBlock(nn.Module):
 
 
 class StemPatches(nn.Module):
-    """A few convolutions of its own: (batch, 3, height, width) to (batch, dim, row, column)."""
+    """A convolutional stem: (batch, 3, height, width) to (batch, dim, row, column)."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -59,9 +59,9 @@ class StemPatches(nn.Module):
 
 
 class PhotoEncoder(nn.Module):
-    """Convolutions to an eighth of the size → positions → encoder blocks → a token a patch.
+    """Convolutions to an eighth of the size → positions → encoder blocks → one token per patch.
 
-    Raises ValueError where image_size, in px, is not a multiple of 8.
+    Raises ValueError unless image_size, in px, is a multiple of 8.
     """
 
     def __init__(self, image_size: int, dim: int, depth: int, heads: int, mlp_ratio: int) -> None:
@@ -77,7 +77,7 @@ class PhotoEncoder(nn.Module):
         self.norm = nn.LayerNorm(dim)
 
     def look(self, patches: Tensor) -> Tensor:
-        """patches: (batch, dim, row, column), what the convolutions gave; returns the tokens."""
+        """patches: (batch, dim, row, column), from the convolutions; returns the tokens."""
         tokens = self.positions(patches.flatten(2).transpose(1, 2))
         looked: Tensor = self.norm(self.blocks(tokens))
         return looked
@@ -126,12 +126,12 @@ class Captioner(nn.Module):
         return tokens.mean(dim=1), patches
 
     def memory(self, x: Tensor) -> Tensor:
-        """What the words look at: (batch, patch, word_dim). x: (batch, 3, height, width)."""
+        """What the words attend to: (batch, patch, word_dim). x: (batch, 3, height, width)."""
         memory: Tensor = self.bridge(self.encoder(x))
         return memory
 
     def forward(self, x: Tensor, words: Tensor) -> Tensor:
-        """Teacher forcing: what comes after each of the given words.
+        """Teacher forcing: predicts the next word after each of the given words.
 
         x: (batch, 3, height, width) · words: int64 (batch, length), beginning with START. Returns
         logits (batch, length, word).
@@ -142,11 +142,11 @@ class Captioner(nn.Module):
     def generate(
         self, x: Tensor, beams: int = 1, longest: int = 20, no_repeat_ngram: int = 0
     ) -> Tensor:
-        """A caption of each photo: int64 (batch, length) from START to END, PAD after END.
+        """A caption for each photo: int64 (batch, length) from START to END, PAD after END.
 
-        x: (batch, 3, height, width) · beams: 1 is greedy · longest: words at most, END included; a
-        caption that is not at its end by then has none · no_repeat_ngram: so many words never stand
-        twice in the same order; 0 lets them. Gradients are not kept.
+        x: (batch, 3, height, width) · beams: 1 is greedy · longest: maximum number of words, END
+        included; a caption cut off there has no END · no_repeat_ngram: word sequences of this
+        length never repeat; 0 for no limit. No gradients.
         """
         memory = self.memory(x).detach()
         return write(

@@ -1,4 +1,4 @@
-"""The ResNet of small photos (He et al. 2016, section 4.2), with a slot for any of the gates."""
+"""A ResNet for small photos (He et al. 2016, section 4.2), with a slot for any of the gates."""
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ STAGE_BLOCKS = 3
 
 
 class BasicBlock(nn.Module):
-    """3x3, 3x3, the gate, and the sum with the input."""
+    """3x3, 3x3, the gate, and the residual sum."""
 
     def __init__(self, inputs: int, channels: int, stride: int, gate: nn.Module) -> None:
         super().__init__()
@@ -33,8 +33,8 @@ class BasicBlock(nn.Module):
 class CifarResNet(nn.Module):
     """Stem at full size, three stages of three blocks (1/1, 1/2, 1/4), average pool, linear head.
 
-    Twenty layers, as the paper's ResNet-20, at twice its channels so that a gate has some to
-    choose from. gate: a name in VALID_GATES; ValueError lists them for any other.
+    Twenty layers, as the paper's ResNet-20, with twice its channels to give gates more to select
+    from. gate: a name in VALID_GATES; ValueError lists them for any other.
     """
 
     def __init__(self, gate: str = "none", classes: int = 10) -> None:
@@ -53,7 +53,7 @@ class CifarResNet(nn.Module):
         self.head = nn.Linear(inputs, classes)
 
     def feature_maps(self, x: Tensor) -> list[Tensor]:
-        """What there is after every block, each (batch, channel, row, column)."""
+        """The output of every block, each (batch, channel, row, column)."""
         maps, x = [], self.stem(x)
         for block in self.blocks:
             x = block(x)

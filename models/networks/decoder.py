@@ -1,8 +1,8 @@
-"""The Transformer's decoder (Vaswani et al. 2017, "Attention Is All You Need"), word by word.
+"""The Transformer's decoder (Vaswani et al. 2017, "Attention Is All You Need").
 
-Each block attends to the words so far, then to what an encoder made of the source, then thinks.
-The norms come first (Xiong et al. 2020), and the word embeddings serve as the output layer too
-(section 3.4 of the paper; Press and Wolf 2017).
+Each block attends to the words so far, then to the encoder's output, then applies its MLP. Norms
+come first (Xiong et al. 2020), and the word embeddings are also the output layer (section 3.4 of
+the paper; Press and Wolf 2017).
 """
 
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ from fovea.models.mechanisms.positions import sinusoidal_table
 
 PAD, START, END, UNKNOWN = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")
-"""The labels of the first four indices, in every vocabulary."""
+"""The first four labels of every vocabulary."""
 
 LONGEST = 64
 
@@ -37,13 +37,14 @@ class DecoderBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, words: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Words look at no later word, and at all of the memory that the mask lets them see.
+        """Words attend to no later word, and to the memory that the mask permits.
 
-        words: (text, word, dim) · memory: (batch, key, dim), for as many texts each, neighbours in
-        words · mask: bool, broadcastable to (batch, head, word, key). Returns the shape of words.
+        words: (text, word, dim) · memory: (batch, key, dim), each for equally many texts that are
+        adjacent in words · mask: bool, broadcastable to (batch, head, word, key). Returns the shape
+        of words.
         """
         words = words + self.dropout(self.self_attention(self.norm1(words), causal=True))
-        # The texts of one memory look at it as one long text would: its keys are made once.
+        # The texts of one memory are concatenated, so that its keys are computed once.
         asking = self.norm2(words).reshape(len(memory), -1, words.shape[2])
         seen = self.cross_attention(asking, context=memory, mask=mask).view_as(words)
         words = words + self.dropout(seen)
@@ -54,8 +55,8 @@ class DecoderBlock(nn.Module):
 class WordDecoder(nn.Module):
     """Words and a memory → the next word after each word.
 
-    words: the size of the vocabulary, the four special ones included · dropout: while training, of
-    the embedded words and of what each part adds · scores: a name in `SCORES`.
+    words: size of the vocabulary, the four special ones included · dropout: while training, on
+    embedded words and on each residual branch · scores: a name in `SCORES`.
     """
 
     positions: Tensor
@@ -72,7 +73,7 @@ class WordDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(words, dim)
-        # Kept out of the checkpoint: the formula gives it again.
+        # Not in the checkpoint: it follows from the formula.
         self.register_buffer("positions", sinusoidal_table(LONGEST, dim), persistent=False)
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.ModuleList(
@@ -80,11 +81,11 @@ class WordDecoder(nn.Module):
         )
         self.norm = nn.LayerNorm(dim)
         self.apply(initialise)
-        # With this spread the logits, products with a normed vector, begin at about 1.
+        # With this spread the logits, products with a normalised vector, start near magnitude 1.
         nn.init.normal_(self.embedding.weight, std=dim**-0.5)
 
     def forward(self, memory: Tensor, words: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Logits (batch, word, vocabulary); row t is what comes after word t.
+        """Logits (batch, word, vocabulary); row t predicts the word after word t.
 
         memory: (batch, key, dim) · words: int64 (text, word), beginning with START, and mask: as
         for `DecoderBlock`. Raises ValueError for more than LONGEST words.
@@ -92,11 +93,11 @@ class WordDecoder(nn.Module):
         return F.linear(self.thoughts(memory, words, mask), self.embedding.weight)
 
     def next_word(self, memory: Tensor, words: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The last row of `forward` alone, what comes after all the words: (batch, vocabulary)."""
+        """The last row of `forward`, which predicts the next word: (batch, vocabulary)."""
         return F.linear(self.thoughts(memory, words, mask)[:, -1], self.embedding.weight)
 
     def thoughts(self, memory: Tensor, words: Tensor, mask: Tensor | None) -> Tensor:
-        """What the last block makes of each word, normed: (batch, word, dim)."""
+        """The normalised output of the last block for each word: (batch, word, dim)."""
         length, dim = words.shape[1], self.embedding.embedding_dim
         if length > LONGEST:
             raise ValueError(f"{length} words; the positions end at {LONGEST}")
@@ -109,7 +110,7 @@ class WordDecoder(nn.Module):
 
 
 def initialise(module: nn.Module) -> None:
-    """Linear layers as in Glorot and Bengio 2010; from smaller weights words are learnt later."""
+    """Linear layers as in Glorot and Bengio 2010; smaller weights delay the learning of words."""
     if isinstance(module, nn.Linear):
         nn.init.xavier_uniform_(module.weight)
         nn.init.zeros_(module.bias)

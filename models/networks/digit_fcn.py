@@ -1,7 +1,7 @@
-"""A classifier of digits without convolutions, with and without a spatial transformer.
+"""A digit classifier without convolutions, with and without a spatial transformer.
 
-The FCN and ST-FCN of Jaderberg et al. 2015, table 1: what does not know of places by itself has the
-most to gain from a transformer, and learns on any machine.
+The FCN and ST-FCN of Jaderberg et al. 2015, table 1: a network without any notion of position gains
+most from a transformer, and trains on any machine.
 """
 
 from torch import Tensor, nn
@@ -14,15 +14,15 @@ LOCALISED = 32
 
 
 def normalised_layer(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
-    """Every input to every output, batch norm, ReLU."""
+    """Fully connected layer, batch norm, ReLU."""
     return nn.Linear(inputs, outputs, bias=False), nn.BatchNorm1d(outputs), nn.ReLU()
 
 
 class DigitFCN(nn.Module):
-    """Canvas → spatial transformer → a small picture of the digit → fully connected layers.
+    """Canvas → spatial transformer → small image of the digit → fully connected layers.
 
-    transformer: False leaves it out: the layers then see the whole canvas, and are narrower, so
-    that both networks have nearly as many parameters.
+    transformer: False omits it: the layers then see the whole canvas, and are narrower, so that
+    both networks have nearly the same number of parameters.
     """
 
     def __init__(self, classes: int = 10, transformer: bool = True) -> None:

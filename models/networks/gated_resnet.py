@@ -1,4 +1,4 @@
-"""A compact ResNet with a slot for any of the gates (He et al. 2016, with a gate a block)."""
+"""A compact ResNet with a slot for any of the gates (He et al. 2016, with a gate in each block)."""
 
 from collections.abc import Callable
 from typing import cast
@@ -20,7 +20,7 @@ GATES: dict[str, Callable[[int], nn.Module]] = {
     "cbam_spatial_first": lambda channels: CBAM(channels, arrangement="spatial_first"),
     "cbam_parallel": lambda channels: CBAM(channels, arrangement="parallel"),
     "coordinate": CoordinateAttention,
-    # Not a gate a block, but two layers on the inner feature map: see GatedResNet.
+    # Not a gate in each block, but two layers on the inner feature map: see GatedResNet.
     "self_attention": lambda channels: nn.Identity(),
 }
 
@@ -30,7 +30,7 @@ STAGE_BLOCKS = (1, 4, 2)
 
 
 def convolution(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Sequential:
-    """A convolution without bias and the batch norm that gives it one."""
+    """A bias-free convolution followed by batch norm."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False),
         nn.BatchNorm2d(outputs),
@@ -38,9 +38,9 @@ def convolution(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Seq
 
 
 class Bottleneck(nn.Module):
-    """1x1 down to half the channels, 3x3, 1x1 up, the gate, and the sum with the input.
+    """1x1 down to half the channels, 3x3, 1x1 up, the gate, and the residual sum.
 
-    attention: what the sum passes through at last; nn.Identity() for most blocks.
+    attention: applied to the sum; nn.Identity() in most blocks.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ class Bottleneck(nn.Module):
         self.expand = convolution(inner, channels, 1)
         self.gate = gate
         self.attention = attention
-        # The average pool keeps every pixel in the shortcut, which a strided 1x1 would not.
+        # The average pool uses every pixel in the shortcut, which a strided 1x1 would not.
         self.shortcut = (
             nn.Identity()
             if stride == 1 and inputs == channels
             else nn.Sequential(nn.AvgPool2d(stride), convolution(inputs, channels, 1))
         )
-        # A block begins as its shortcut (Goyal et al. 2017), so that training starts smoothly.
+        # A block starts as the identity (Goyal et al. 2017), so that training starts smoothly.
         nn.init.zeros_(self.expand[1].weight)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -74,9 +74,9 @@ class Bottleneck(nn.Module):
 class GatedResNet(nn.Module):
     """Stem to 1/4 of the size, three stages (1/4, 1/8, 1/16), global average pool, linear head.
 
-    gate: a name in GATES. "self_attention" places two FeatureMapAttention layers in the middle
-    and at the end of the second stage, on 14 x 14 places for a 112 px input; spectral turns on
-    their spectral norm, for training. Raises ValueError for an unknown gate.
+    gate: a name in GATES. "self_attention" places two FeatureMapAttention layers in the middle and
+    at the end of the second stage, on 14 x 14 positions for a 112 px input; spectral enables their
+    spectral norm, for training. Raises ValueError for an unknown gate.
     """
 
     def __init__(

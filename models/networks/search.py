@@ -1,7 +1,7 @@
-"""Writing with a network that gives the next word: greedy and beam search, many texts at once.
+"""Greedy and beam search for networks that predict the next word, many texts at once.
 
-Beam search as in Wu et al. 2016, section 7, with the log-probability of a text divided by a power
-of its length, so that short texts are not the likelier ones for being short.
+Beam search as in Wu et al. 2016, section 7: the log-probability of a text is divided by a power of
+its length, so that short texts are not preferred for being short.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,11 +13,11 @@ from torch import Tensor
 from fovea.models.networks.decoder import END, PAD, START, UNKNOWN
 
 NextWord = Callable[[Tensor], Tensor]
-"""From words int64 (text · beam, length) to the logits of the next word, (text · beam, word)."""
+"""Words int64 (text · beam, length) → logits of the next word, (text · beam, word)."""
 
 
 def next_log_probabilities(predict: NextWord, words: Tensor) -> Tensor:
-    """Of each word to come next, (…, word), among those that may be written."""
+    """Log-probabilities of the next word, (…, word), among the permitted ones."""
     logits = predict(words).float()
     for never in (PAD, START, UNKNOWN):
         logits[:, never] = float("-inf")
@@ -36,16 +36,16 @@ def write(
 ) -> Tensor:
     """The likeliest texts found: int64 (text, length) from START to END, PAD after END.
 
-    predict: gives the next word; rows of one text are neighbours · beams: how many beginnings of
-    a text are followed; 1 is greedy · longest: words at most, END included; a text that is not at
-    its end by then has none · length_power: the power of the length that divides a log-probability.
-    no_repeat_ngram: so many words never stand twice in the same order in one text (Paulus et al.
-    2017, section 2.5); 0 lets them. Raises ValueError where beams or longest is below 1.
+    predict: gives the next word; rows of one text are adjacent · beams: number of hypotheses of a
+    text; 1 is greedy · longest: maximum number of words, END included; a text cut off there has no
+    END · length_power: the power of the length that divides a log-probability · no_repeat_ngram:
+    word sequences of this length never repeat in a text (Paulus et al. 2017, section 2.5); 0 for no
+    limit. Raises ValueError if beams or longest is below 1.
     """
     if min(beams, longest) < 1:
         raise ValueError(f"beams and longest are at least 1, not {beams} and {longest}")
     words = torch.full((texts, beams, 1), START, dtype=torch.int64, device=device)
-    # One beginning so far; the other beams are copies of it that must not be followed.
+    # Initially one hypothesis; the other beams are copies of it and must not be expanded.
     scores = torch.full((texts, beams), float("-inf"), device=device)
     scores[:, 0] = 0
     lengths = torch.zeros((texts, beams), device=device)
@@ -56,7 +56,7 @@ def write(
         if no_repeat_ngram:
             for row, next_word in _repeating(words.flatten(0, 1), no_repeat_ngram):
                 following.view(-1, vocabulary)[row, next_word] = float("-inf")
-        # A text at its end goes on with PAD, at no cost.
+        # A finished text is extended by PAD, at no cost.
         only_pad = torch.full_like(following[:1, :1], float("-inf"))
         only_pad[..., PAD] = 0
         following = torch.where(ended[:, :, None], only_pad, following)
@@ -79,9 +79,9 @@ def write(
 
 
 def _repeating(words: Tensor, size: int) -> Iterator[tuple[int, int]]:
-    """(row, word) where the word would make the last `size` words of a row stand there twice."""
+    """(row, word) where the word would repeat a sequence of `size` words in that row."""
     for place, row in enumerate(words.tolist()):
         start = row[len(row) - size + 1 :]
-        for at in range(1, len(row) - size + 1):  # START stands once.
+        for at in range(1, len(row) - size + 1):  # START occurs once
             if row[at : at + size - 1] == start:
                 yield place, row[at + size - 1]

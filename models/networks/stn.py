@@ -1,4 +1,6 @@
-"""Classifiers with spatial transformers (Jaderberg et al. 2015): of digits and of traffic signs."""
+"""Classifiers with spatial transformers (Jaderberg et al. 2015): for digits and for traffic
+signs.
+"""
 
 from torch import Tensor, nn
 
@@ -9,10 +11,10 @@ from fovea.models.mechanisms.spatial_transformer import (
 )
 
 WINDOW_PX = 28
-"""The side of what a look at a canvas reads."""
+"""The side of the window that a look at a canvas samples."""
 
 LOCALISED = 48
-"""The features of a digit's localisation network, which theta is made from."""
+"""Output features of a digit's localisation network."""
 
 LOOKS = ("first", "second")
 
@@ -20,7 +22,7 @@ LOOKS = ("first", "second")
 def normalised_convolution(
     inputs: int, outputs: int, size: int, stride: int = 1
 ) -> tuple[nn.Module, ...]:
-    """A convolution that keeps the size, or divides it by the stride, batch norm, ReLU."""
+    """A convolution that keeps the size or divides it by the stride, batch norm, ReLU."""
     return (
         nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False),
         nn.BatchNorm2d(outputs),
@@ -29,10 +31,10 @@ def normalised_convolution(
 
 
 def localisation_network() -> nn.Sequential:
-    """(batch, 1, 60, 60) to (batch, 48): where is the digit, how large, how turned?
+    """(batch, 1, 60, 60) to (batch, 48): position, size and rotation of the digit.
 
-    Normalised, and bounded at the end: with plain ReLUs all features died early in training, and
-    the transformer then read every canvas alike.
+    Normalised, with a bounded output: with plain ReLUs all features died early in training, and the
+    transformer then sampled every canvas alike.
     """
     return nn.Sequential(
         *normalised_convolution(1, 16, 5),
@@ -50,7 +52,7 @@ def localisation_network() -> nn.Sequential:
 
 
 def mending_network() -> nn.Sequential:
-    """(batch, 1, 28, 28) to (batch, 48): how is the digit in the window still off?"""
+    """(batch, 1, 28, 28) to (batch, 48): the remaining error of the digit's window."""
     return nn.Sequential(
         *normalised_convolution(1, 32, 3),
         nn.MaxPool2d(2),
@@ -66,13 +68,13 @@ def mending_network() -> nn.Sequential:
 
 
 class DigitSTN(nn.Module):
-    """Canvas → spatial transformer → a small picture of the digit → convolutional classifier.
+    """Canvas → spatial transformer → small image of the digit → convolutional classifier.
 
-    The first look sees the whole canvas and finds the digit; the second sees the window and mends
-    its turn and frame.
+    The first look sees the whole canvas and finds the digit; the second sees the window and
+    corrects its rotation and frame.
 
-    looks: how often the transformer looks, at most twice; 0 leaves it out: the same classifier
-    then looks at the whole canvas at its full size, which is the control experiment.
+    looks: number of looks, at most two; 0 is the control experiment, in which the same classifier
+    sees the whole canvas at full size.
     """
 
     def __init__(self, classes: int = 10, looks: int = 2) -> None:
@@ -95,7 +97,7 @@ class DigitSTN(nn.Module):
             *normalised_convolution(32, 64, 3),
             nn.MaxPool2d(2),
             *normalised_convolution(64, 96, 3),
-            # The same 4 x 4 places from the sampled picture and from the whole canvas.
+            # The same 4 x 4 positions from the sampled image and from the whole canvas.
             nn.AdaptiveMaxPool2d(4),
             nn.Flatten(),
             nn.Linear(96 * 16, 96),
@@ -112,8 +114,8 @@ class DigitSTN(nn.Module):
 class SignSTN(nn.Module):
     """Photo → spatial transformer → convolutions → spatial transformer → convolutions → head.
 
-    The second transformer reads the feature map, half the photo's size (section 3.4 of the paper:
-    transformers may stand at any depth). transformer=False leaves both out.
+    The second transformer samples the feature map, at half the photo's size (section 3.4 of the
+    paper: transformers may be inserted at any depth). transformer=False omits both.
     """
 
     def __init__(self, classes: int = 43, side_px: int = 32, transformer: bool = True) -> None:

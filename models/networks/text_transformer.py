@@ -1,4 +1,4 @@
-"""The Transformer for sentences (Vaswani et al. 2017), small enough to watch every head of it."""
+"""The Transformer for sentences (Vaswani et al. 2017), small enough to inspect every head."""
 
 from torch import Tensor, nn
 
@@ -9,11 +9,11 @@ from fovea.models.networks.vit import EncoderBlock
 
 
 class TextTransformer(nn.Module):
-    """Words of one language → encoder → decoder → words of another; one table of words for both.
+    """Words of one language → encoder → decoder → words of another, with a shared vocabulary.
 
-    words: the size of the vocabulary, PAD, START, END and UNKNOWN first · depth: blocks of the
-    encoder, and as many of the decoder · mlp_ratio: how much wider the MLPs are than dim · scores:
-    a name in `SCORES`, for every attention.
+    words: size of the vocabulary, PAD, START, END and UNKNOWN first · depth: number of blocks in
+    the encoder and in the decoder · mlp_ratio: MLP width over dim · scores: a name in `SCORES`, for
+    every attention.
     """
 
     positions: Tensor
@@ -40,15 +40,15 @@ class TextTransformer(nn.Module):
         self.blocks.apply(initialise)
 
     def read(self, source: Tensor) -> tuple[Tensor, Tensor | None]:
-        """What the decoder looks at, (batch, word, dim), and the mask that hides padding.
+        """What the decoder attends to, (batch, word, dim), and the mask that hides padding.
 
-        source: int64 (batch, word), PAD after the shorter sentences. Raises ValueError for more
-        than LONGEST words.
+        source: int64 (batch, word), PAD after shorter sentences. Raises ValueError for more than
+        LONGEST words.
         """
         length = source.shape[1]
         if length > LONGEST:
             raise ValueError(f"{length} words; the positions end at {LONGEST}")
-        # One sentence has no padding, and no mask to be drawn.
+        # A single sentence has no padding and needs no mask.
         mask = None if len(source) == 1 else (source != PAD)[:, None, None]
         embedding = self.decoder.embedding
         tokens = embedding(source) * embedding.embedding_dim**0.5 + self.positions[:length]
@@ -58,7 +58,7 @@ class TextTransformer(nn.Module):
         return self.norm(tokens), mask
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
-        """Teacher forcing: what comes after each of the given words.
+        """Teacher forcing: predicts the next word after each of the given words.
 
         source: int64 (batch, word), ending with END · target: int64 (batch, length), beginning with
         START. Returns logits (batch, length, word).
@@ -72,9 +72,9 @@ class TextTransformer(nn.Module):
     ) -> Tensor:
         """The translations: int64 (batch, length) from START to END, PAD after END.
 
-        source: int64 (batch, word), ending with END · longest: words at most, END included · beams:
-        1 is greedy · no_repeat_ngram: so many words never stand twice in the same order; 0 lets
-        them. Gradients are not kept.
+        source: int64 (batch, word), ending with END · longest: maximum number of words, END
+        included · beams: 1 is greedy · no_repeat_ngram: word sequences of this length never repeat;
+        0 for no limit. No gradients.
         """
         memory, mask = self.read(source)
         memory = memory.detach()

@@ -11,8 +11,8 @@ from fovea.models.networks.vit import EncoderBlock, drop_path_rates, initialise,
 class InnerAndOuter(nn.Module):
     """One block of each transformer: equations 4 to 8.
 
-    The words of every patch look at each other; what they have become is flattened, projected and
-    added to their patch (equation 6); then the patches and the class token look at each other.
+    The words of every patch attend to each other; their outputs are flattened, projected and added
+    to their patch (equation 6); then the patches and the class token attend to each other.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class InnerAndOuter(nn.Module):
     ) -> None:
         super().__init__()
         self.inner = EncoderBlock(word_dim, word_heads, mlp_ratio * word_dim, scores=scores)
-        # As in the authors' code, the words are normalised before they are projected.
+        # As in the authors' code, the words are normalised before the projection.
         self.norm = nn.LayerNorm(words * word_dim)
         self.project = nn.Linear(words * word_dim, dim)
         self.outer = EncoderBlock(dim, heads, mlp_ratio * dim, drop_path, scores)
@@ -41,22 +41,22 @@ class InnerAndOuter(nn.Module):
         words = self.inner(words)
         sentences = words.view(len(tokens), tokens.shape[1] - 1, -1)
         told = self.project(self.norm(sentences))
-        # The class token has no words: nothing is added to it.
+        # The class token has no words, so nothing is added to it.
         return words, self.outer(tokens + F.pad(told, (0, 0, 1, 0)))
 
 
 class TransformerInTransformer(nn.Module):
-    """A patch is a sentence of words: an inner transformer reads words, an outer one patches.
+    """A patch is a sentence of words: an inner transformer processes words, an outer one patches.
 
-    Picture → words → linear projection → positions of the words in their patch; patches begin as
-    their positions alone, the class token as a vector of its own → blocks → class token → head.
+    Picture → words → linear projection → positions of the words within their patch; patches start
+    as their positions alone, the class token as a vector of its own → blocks → class token → head.
 
-    image_size and patch_size in px · words: how many a patch has along each side, 4 as in the
-    paper · word_dim, word_heads: of the inner transformer · drop_path: as for the ViT, in the outer
+    image_size and patch_size in px · words: number along each side of a patch, 4 in the paper ·
+    word_dim, word_heads: of the inner transformer · drop_path: as for the ViT, in the outer
     transformer · positions: a name in `POSITIONS`, for both levels · scores: a name in `SCORES` ·
-    trunk: the gate of a ResNet whose first two stages, laid on each other in cells of 4 px, make
-    the words; none for the linear projection of pixels. Raises ValueError where image_size is not a
-    multiple of patch_size or that not of words, or where a trunk's cells are not of a word's size.
+    trunk: gate of a ResNet whose first two stages, concatenated at cells of 4 px, provide the
+    words; None for a linear projection of pixels. Raises ValueError unless image_size is a multiple
+    of patch_size, that of words, and a trunk's cells have a word's size.
     """
 
     def __init__(
@@ -131,8 +131,8 @@ class TransformerInTransformer(nn.Module):
     def tokens(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
         """x: (batch, 3, height, width); returns the last tokens (batch, 1 + patch, dim).
 
-        keep: int64 (batch, kept), the patches to look at, for training (PatchDropout, Liu et al.
-        2022): the others are left out with their words.
+        keep: int64 (batch, kept), the patches to process during training (PatchDropout, Liu et al.
+        2022): the others are dropped with their words.
         """
         words, tokens = self.embed(x, keep)
         for block in self.blocks:

@@ -1,9 +1,8 @@
-"""Patches that a few stages of a ResNet have looked at, in place of raw pixels.
+"""Patches from a few ResNet stages instead of raw pixels.
 
 The hybrid of Dosovitskiy et al. 2020, section 3.1: the patch projection is applied to the cells of
-a CNN's feature map. A transformer sees little in few photos by itself (section 4.3); convolutions
-give it edges and textures to begin with (Xiao et al. 2021, "Early Convolutions Help Transformers
-See Better").
+a CNN's feature map. A transformer alone learns little from few photos (section 4.3); convolutions
+provide edges and textures (Xiao et al. 2021, "Early Convolutions Help Transformers See Better").
 """
 
 import torch.nn.functional as F
@@ -15,10 +14,10 @@ STEM_STRIDE = 4
 
 
 class TrunkPatches(nn.Module):
-    """One map of a gated ResNet, or two laid on each other, in the cells of the finer one.
+    """One feature map of a gated ResNet, or two concatenated at the resolution of the finer one.
 
-    dim: channels of a patch · gate: a name in `GATES` · stages: the numbers, from 0, of the stages
-    that are looked at, the finer one first; later stages are left out.
+    dim: channels of a patch · gate: a name in `GATES` · stages: indices of the stages to use, the
+    finer one first; later stages are omitted.
     """
 
     def __init__(self, dim: int, gate: str, stages: tuple[int, ...]) -> None:
@@ -33,7 +32,7 @@ class TrunkPatches(nn.Module):
             self.deep = nn.Conv2d(STAGE_CHANNELS[stage], dim, 1)
 
     def maps(self, x: Tensor) -> list[Tensor]:
-        """x: (batch, 3, height, width); returns the map of each of the stages, the finer first."""
+        """x: (batch, 3, height, width); returns the map of each stage, the finer first."""
         x, maps = self.trunk.stem(x), []
         for number, stage in enumerate(self.trunk.stages):
             x = stage(x)
@@ -42,7 +41,7 @@ class TrunkPatches(nn.Module):
         return maps
 
     def join(self, fine: Tensor, *deep: Tensor) -> Tensor:
-        """The maps as one: (batch, dim, height / stride, width / stride)."""
+        """Concatenates the maps: (batch, dim, height / stride, width / stride)."""
         joined: Tensor = self.fine(fine)
         for coarse in deep:
             joined = joined + F.interpolate(self.deep(coarse), size=fine.shape[2:], mode="nearest")

@@ -1,4 +1,4 @@
-"""A U-Net whose blocks look around (Ronneberger et al. 2015, with Zhang et al. 2019's layer)."""
+"""A U-Net with self-attention (Ronneberger et al. 2015, with Zhang et al. 2019's layer)."""
 
 import torch
 from torch import Tensor, nn
@@ -6,16 +6,16 @@ from torch import Tensor, nn
 from fovea.models.mechanisms.feature_map_attention import FeatureMapAttention
 
 CHANNELS = (24, 48, 80, 128)
-"""Of the maps at the whole size, a half, a quarter and an eighth of it."""
+"""Channels at full, half, quarter and eighth resolution."""
 
 LOOKING = 2
-"""From this level down blocks look around: at a quarter of the size and coarser."""
+"""From this level down blocks have attention: at a quarter of the size and coarser."""
 
 
 class Block(nn.Module):
-    """Twice a 3x3 convolution with batch norm and ReLU, then the attention, if there is one.
+    """Two 3x3 convolutions with batch norm and ReLU, then the attention, if any.
 
-    Padded, unlike the paper's, so that the mask is as large as the picture.
+    Padded, unlike the paper's, so that the mask has the input's size.
     """
 
     def __init__(self, inputs: int, channels: int, attention: nn.Module) -> None:
@@ -37,13 +37,12 @@ class Block(nn.Module):
 
 
 class UNet(nn.Module):
-    """Down three times by max pooling, up three times by 2x2 up-convolutions, and at each level the
-    map from the way down is put beside the one from the way up.
+    """Three times down by max pooling and up by 2x2 up-convolutions, with skip connections at each
+    level.
 
     attention: every block at a quarter of the size and coarser, three in all, ends in a
-    FeatureMapAttention; without it the network is the same but for these layers. Height and width
-    are multiples of 8. A place of the whole size is reached from a window of 92 px by the
-    convolutions alone; through the attention from everywhere.
+    FeatureMapAttention; otherwise the network is identical. Height and width must be multiples of
+    8. The receptive field is 92 px through convolutions alone, and unbounded through attention.
     """
 
     def __init__(self, classes: int = 2, channels: int = 3, attention: bool = True) -> None:

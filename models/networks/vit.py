@@ -11,8 +11,8 @@ from fovea.models.networks.trunk import TrunkPatches
 class EncoderBlock(nn.Module):
     """z' = MSA(LN(z)) + z, then z = MLP(LN(z')) + z': equations 2 and 3.
 
-    drop_path: how often, in training, an example skips either half (stochastic depth, Huang et al.
-    2016) · scores: a name in `SCORES`.
+    drop_path: probability in training that an example skips either branch (stochastic depth, Huang
+    et al. 2016) · scores: a name in `SCORES`.
     """
 
     def __init__(
@@ -26,12 +26,16 @@ class EncoderBlock(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, dim))
 
     def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
-        """tokens: (batch, token, dim), given back in its shape · mask: of `scaled_dot_product`."""
+        """tokens: (batch, token, dim), returned in the same shape · mask: of
+        `scaled_dot_product`.
+        """
         tokens = self.add(tokens, self.attention(self.norm1(tokens), mask=mask))
         return self.add(tokens, self.mlp(self.norm2(tokens)))
 
     def add(self, tokens: Tensor, change: Tensor) -> Tensor:
-        """Their sum; in training some examples go without the change, others have more of it."""
+        """The residual sum; in training some examples skip the branch, and the others scale
+        it up.
+        """
         if not self.training or not self.drop_path:
             return tokens + change
         stays = 1 - self.drop_path
@@ -40,19 +44,19 @@ class EncoderBlock(nn.Module):
 
 
 def drop_path_rates(last: float, depth: int) -> list[float]:
-    """How often each block is skipped: evenly from 0 for the first one to `last`."""
+    """Skip probability of each block: linear from 0 for the first one to `last`."""
     return [last * number / max(1, depth - 1) for number in range(depth)]
 
 
 class VisionTransformer(nn.Module):
     """Patches → linear projection → class token → positions → encoder blocks → class token → head.
 
-    image_size and patch_size in px · positions: a name in `POSITIONS`; they belong to the patches,
-    the class token's own vector serves it as one · drop_path: of the last block, see
-    `EncoderBlock`; earlier ones have less, the first one none · scores: a name in `SCORES` · trunk:
-    the gate of a ResNet whose second stage, of 8 px a cell, makes the patches; none for the linear
-    projection of pixels. Raises ValueError where image_size is not a multiple of patch_size or a
-    trunk's cells are not patch_size, or for unknown positions, scores or trunk.
+    image_size and patch_size in px · positions: a name in `POSITIONS`, for the patches; the class
+    token's vector needs none · drop_path: of the last block, see `EncoderBlock`; it rises linearly
+    from 0 for the first block · scores: a name in `SCORES` · trunk: gate of a ResNet whose second
+    stage, with cells of 8 px, provides the patches; None for a linear projection of pixels. Raises
+    ValueError unless image_size is a multiple of patch_size and a trunk's cells have patch_size, or
+    for unknown positions, scores or trunk.
     """
 
     def __init__(
@@ -99,8 +103,8 @@ class VisionTransformer(nn.Module):
     def tokens(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
         """x: (batch, 3, height, width); returns the last tokens (batch, 1 + patch, dim).
 
-        keep: int64 (batch, kept), the patches to look at, for training (PatchDropout, Liu et al.
-        2022): the others are left out after they were given their positions.
+        keep: int64 (batch, kept), the patches to process during training (PatchDropout, Liu et al.
+        2022): the others are dropped after positions are added.
         """
         tokens: Tensor = self.norm(self.blocks(self.embed(x, keep)))
         return tokens
@@ -118,7 +122,7 @@ class VisionTransformer(nn.Module):
         """x: (batch, 3, height, width) · keep: as for `tokens`.
 
         Returns the class token (batch, dim) and the patch tokens (batch, dim, row, column), or
-        (batch, dim, kept, 1) where some are left out.
+        (batch, dim, kept, 1) if patches are dropped.
         """
         tokens = self.tokens(x, keep)
         patches = tokens[:, self.num_prefix_tokens :].transpose(1, 2)
@@ -136,8 +140,8 @@ def patch_projection(
 ) -> nn.Conv2d | TrunkPatches:
     """From a photo (batch, 3, height, width) to its patches (batch, dim, row, column).
 
-    size_px: of a patch · trunk, stages: of `TrunkPatches`, or none for a linear projection of each
-    patch's pixels. Raises ValueError where the trunk's cells are not of size_px.
+    size_px: of a patch · trunk, stages: of `TrunkPatches`, or None for a linear projection of each
+    patch's pixels. Raises ValueError unless the trunk's cells have size_px.
     """
     if trunk is None:
         return nn.Conv2d(3, dim, size_px, stride=size_px)

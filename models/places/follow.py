@@ -1,13 +1,14 @@
-"""Where tokens come from: cells of the photo followed through every view, window and merge.
+"""Follows cells of the photo through a network, so that tokens can be located.
 
-Beside each tensor of one forward pass runs a shadow of its shape: which cell of a grid over the
-network's input every entry stands for (`models/places/rules.py`). A convolution
-over the whole picture makes a new grid; views, permutations, windows, rolls, padding and
-concatenation act on the shadow as they act on the tensor; a linear layer or a product keeps the
-cell of each row. When attention is found, the shadows of its query and key say where its tokens
-are: no list of architectures is needed, and what cannot be followed is unknown rather than wrong.
+Beside each tensor of one forward pass runs a shadow of the same shape: the grid cell over the
+network's input that every entry stands for (`models/places/rules.py`). A convolution over the whole
+picture makes a new grid; views, permutations, windows, rolls, padding and concatenation act on the
+shadow as they act on the tensor; a linear layer or a product keeps the cell of each row. When
+attention is found, the shadows of its query and key tell where its tokens are: no list of
+architectures is needed, and what cannot be followed is unknown rather than wrong.
 
-This doubles the work of a pass, so it is done once for a network and an input size, not per photo.
+This doubles the cost of a pass, so it is done once for a network and an input size, not for every
+photo.
 """
 
 from __future__ import annotations
@@ -51,10 +52,10 @@ def _dimensions(input: Tensor, dim: Any = None, keepdim: Any = False, *_: Any, *
 
 
 class Follow(TorchFunctionMode):
-    """Keeps a shadow beside every tensor that it can, and reads them where a site is found.
+    """Keeps a shadow beside every tensor that it can follow, and reads the shadows at each site.
 
-    drawn: whether an order came of random numbers or of the photo itself, so that another pass has
-    another one.
+    drawn: whether a token order depends on random numbers or on the photo itself, so that it
+    differs in other passes.
     """
 
     def __init__(self, recording: Recording) -> None:
@@ -68,9 +69,9 @@ class Follow(TorchFunctionMode):
         self._chances: dict[int, weakref.ref[Tensor]] = {}
 
     def given(self, tensors: Sequence[Tensor], photo: Tensor | None, shadow: Shadow = None) -> None:
-        """Cast shadows on what the network is called with. shadow: of the photo."""
+        """Creates the shadows of the network's arguments. shadow: of the photo."""
         for one in tensors:
-            # What else has axes like a picture has places that are not those of the photo.
+            # Other image-like inputs have positions, but not the photo's.
             if one is photo:
                 self._photo = one
                 self.cast(one, shadow or LOST)
@@ -80,7 +81,7 @@ class Follow(TorchFunctionMode):
                 self.cast(one, LOST)
 
     def by_chance(self, tensor: object) -> bool:
-        """Whether a tensor's values are drawn, or follow from the photo and number its tokens."""
+        """Whether a tensor's values are random, or are token indices computed from the photo."""
         known = self._chances.get(id(tensor))
         return known is not None and known() is tensor
 
@@ -97,7 +98,7 @@ class Follow(TorchFunctionMode):
             return
         for one in tensors_in(result):
             numbers = not one.is_floating_point()
-            # Numbers that follow from the photo: a ranking, a mask of what is above a threshold.
+            # Index tensors that depend on the photo: a ranking, or a thresholded mask.
             of_photo = numbers and any(
                 shadow is not None and tensor.is_floating_point()
                 for tensor, shadow in zip(given, within, strict=True)
@@ -118,14 +119,14 @@ class Follow(TorchFunctionMode):
         photo = self._photo
         if photo is None or tensor is photo or not isinstance(tensor, Tensor):
             return None
-        # The photo under another name: a subclass of tensors is made without a call.
+        # The photo as a tensor subclass: it is created without a function call.
         alike = tensor.shape == photo.shape and tensor.is_floating_point()
         if alike and not is_wrapped(tensor) and tensor.data_ptr() == photo.data_ptr():
             return self.shadow(photo)
         return None
 
     def cast(self, tensor: Tensor, shadow: Shadow) -> None:
-        """Give a tensor a shadow, expanded to its shape."""
+        """Gives a tensor a shadow, expanded to its shape."""
         key = id(tensor)
         if shadow is None:
             self._shadows.pop(key, None)
@@ -150,7 +151,7 @@ class Follow(TorchFunctionMode):
             with folded_heads_of(self.recording, *args, **kwargs), inside(), self:
                 return func(*args, **kwargs)
         found = len(self.recording.trace.sites)
-        # Read before the call: it may write in place.
+        # Read before the call, which may write in place.
         before = [self.shadow(one) for one in args]
         within = [self.shadow(one) for one in tensors_in([args, list(kwargs.values())])]
         result = func(*args, **kwargs)
@@ -172,8 +173,8 @@ class Follow(TorchFunctionMode):
         within: list[Shadow],
         result: Any,
     ) -> None:
-        # A call that moves the tensor but not its shadow (a view of bytes, say) loses the places;
-        # it must not lose the photo.
+        # A call that moves the tensor but not its shadow (a view of bytes, for example) loses the
+        # positions, but the tensor still derives from the photo.
         try:
             after = self._after(func, args, kwargs, before, within, result)
         except (RuntimeError, TypeError, ValueError, IndexError, KeyError):
@@ -248,7 +249,7 @@ class Follow(TorchFunctionMode):
         return rules.of_rows(within, result)
 
     def _attended(self, before: list[Shadow], within: list[Shadow], result: Tensor) -> Shadow:
-        """The output stands where the queries do; nowhere, where those are not of the photo."""
+        """The output has the queries' positions, or none if those are not of the photo."""
         queries = within[0]
         if queries is None:
             known = [shadow for shadow in within if isinstance(shadow, Cells)]
@@ -263,7 +264,8 @@ class Follow(TorchFunctionMode):
         if not isinstance(shadow, Cells):
             return shadow
         args, kwargs = _on_cpu(args), _on_cpu(kwargs)
-        # What is one view of the tensor need not be one of its shadow, which is not copied with it.
+        # What is a single view of the tensor may not be one of its shadow, which is not copied with
+        # it.
         move = Tensor.reshape if func is Tensor.view else func
         moved = move(shadow.cells, *args[1:], **kwargs)
         return [Cells(cells, shadow.grid) for cells in tensors_in(moved)]
@@ -276,13 +278,13 @@ class Follow(TorchFunctionMode):
             photo = (self.index, self.photos)
             seen = seen_at(self.shadow, self.recording.origins, func, args, kwargs, photo)
             keys = None if seen is None else seen.layout.keys
-            # A kernel whose tokens stand on another axis is not followed.
+            # A kernel with tokens on another axis is not followed.
             if seen is not None and (keys is None or keys.cells.shape[-1] == site.keys):
                 self.seen[index] = seen
 
 
 def _on_cpu(value: Any) -> Any:
-    """Indices as the shadows need them, which are on the CPU."""
+    """Index tensors on the CPU, where the shadows are."""
     if isinstance(value, Tensor):
         return value.cpu()
     if isinstance(value, Mapping):
@@ -291,9 +293,9 @@ def _on_cpu(value: Any) -> Any:
 
 
 PASSES = 3
-"""Python's and NumPy's random numbers are the process's own, and another thread may draw some while
-a pass is followed. A network that draws does so in every pass; so it is one only if all of these
-moved them.
+"""Python's and NumPy's random numbers belong to the process, and another thread may draw some
+during the pass. A network that draws does so in every pass; so it counts only if all passes moved
+them.
 """
 
 Watch = TypeVar("Watch", bound=Follow)
@@ -301,8 +303,8 @@ Watch = TypeVar("Watch", bound=Follow)
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A followed pass: what was recorded, for every site where its tokens are, what the network
-    returned, and whether another pass would have another order.
+    """A followed pass: the trace, the token positions of every site, the network's output, and
+    whether another pass would have another order.
     """
 
     recording: Recording
@@ -316,11 +318,11 @@ class Followed:
 
 
 def follow(module: nn.Module, *inputs: Any, **named: Any) -> tuple[Trace, tuple[Seen | None, ...]]:
-    """The trace of a forward pass over one photo, and for every site of it where its tokens are.
+    """The trace of a forward pass over one photo, with the token positions of every site.
 
-    inputs, named: what the module is called with. The first tensor of four axes among them is the
-    photo, (1, channel, height, width), on any device (`models/places/given.py` tells the others);
-    its values do not matter.
+    inputs, named: the module's arguments. The first four-dimensional tensor among them is the
+    photo, (1, channel, height, width), on any device (`models/places/given.py` finds other
+    formats); its values do not matter.
     """
     photo = photo_in([inputs, named])
     if photo is not None and photo.ndim > 3 and photos_in([inputs, named]) != 1:
@@ -338,7 +340,7 @@ def follow_call(
     index: int = 0,
     **options: Any,
 ) -> Followed:
-    """A pass that is followed: `call` is the module, a part of it or one of its methods.
+    """A followed pass: `call` is the module, a part of it or one of its methods.
 
     index: which photo of a batch is followed. options: of `capture`.
     """
@@ -376,7 +378,7 @@ def follow_call(
 def follow_with(
     watch: Callable[[Recording], Watch], module: nn.Module, *inputs: Any, **named: Any
 ) -> Watch:
-    """A pass that is followed by what `watch` makes; that is returned."""
+    """A pass followed by the result of `watch`, which is returned."""
     given = [inputs, named]
     photo = photo_in(given)
     shadow = None

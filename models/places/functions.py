@@ -1,4 +1,4 @@
-"""The functions of torch by what they do to an entry's place."""
+"""Torch functions grouped by their effect on the positions of entries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _named(owners: tuple[Any, ...], names: str) -> set[Callable[..., Any]]:
 TENSORS = (Tensor, torch)
 
 COPIES = _named(TENSORS, "contiguous clone detach to type float half double bfloat16 as_subclass")
-"""What changes neither shape nor order."""
+"""Functions that change neither shape nor order."""
 
 MOVES = _named(
     TENSORS,
@@ -26,7 +26,7 @@ MOVES = _named(
     " index_select gather take_along_dim __getitem__ unfold repeat tile rot90 t"
     " repeat_interleave __iter__ masked_select swapaxes",
 ) | {Tensor.T.__get__, Tensor.mT.__get__}  # type: ignore[attr-defined]
-"""What moves entries without changing them: done to the shadow just the same."""
+"""Functions that move entries without changing them: applied to the shadow too."""
 
 REDUCTIONS = _named(TENSORS, "mean sum amax amin logsumexp var std norm")
 
@@ -35,12 +35,12 @@ SCATTERS = _named(
     "scatter scatter_ scatter_add scatter_add_ index_put index_put_ index_copy index_copy_"
     " index_add index_add_ sort argsort topk cumsum",
 ) | {F.grid_sample, *(call for call in vars(torch.fft).values() if callable(call))}
-"""What puts entries where no view explains: their cells are forgotten."""
+"""Functions that move entries in a way no view explains: cells are lost."""
 
 CONSTANTS = _named(
     TENSORS, "new_zeros new_ones new_full new_empty zeros_like ones_like full_like empty_like"
 )
-"""What takes no more than a shape from its tensor: nothing of the photo."""
+"""Functions that use only a tensor's shape, not its values."""
 
 PRODUCTS = _named(TENSORS, "matmul bmm __matmul__")
 
@@ -53,10 +53,10 @@ RANDOM = _named(
     "rand randn randint randperm rand_like randn_like randint_like bernoulli bernoulli_ multinomial"
     " normal normal_ uniform_ random_ exponential_ geometric_",
 )
-"""What draws numbers."""
+"""Functions that draw random numbers."""
 
 READINGS = _named((Tensor,), "item tolist __int__ __index__")
-"""What makes Python numbers of a tensor, by which a network may go on."""
+"""Functions that turn a tensor into Python numbers, which may control the network."""
 
 ORDERS = MOVES | SCATTERS | MASKED_SCATTERS | WHERE
-"""What may put entries in an order that another tensor says."""
+"""Functions that may reorder entries according to another tensor."""

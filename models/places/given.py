@@ -1,8 +1,8 @@
-"""What a network was given: which of it is the photo, and which cell each of its entries is.
+"""The photo among a network's arguments, and the cell of each of its entries.
 
 A photo is (photo, channel, height, width). A video or a stack of tiles is (photo, frame, channel,
 height, width), a volume (photo, channel, depth, height, width). Some processors cut the patches
-themselves and hand over rows of pixels, with the grid beside them.
+themselves and pass rows of pixels, with the grid beside them.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from fovea.models.grids import Axis, Cells, PatchGrid
 from fovea.models.places.shadows import NOWHERE, new_grid
 
 GRIDS = ("image_grid_thw", "video_grid_thw", "grid_thw", "image_grid_hws", "spatial_shapes")
-"""What processors call the numbers of rows and columns of the patches that they cut."""
+"""Processors' names for the numbers of patch rows and columns."""
 
 CHANNELS = (1, 3, 4)
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
-    """Every tensor in what a function takes or returns."""
+    """Every tensor in a function's arguments or result."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, list | tuple):
@@ -36,7 +36,7 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
 
 
 def named_in(value: Any) -> Iterator[tuple[str, Tensor]]:
-    """(name, tensor) of all that was given by name."""
+    """(name, tensor) of all keyword arguments."""
     if isinstance(value, Mapping):
         for name, part in value.items():
             if isinstance(part, Tensor):
@@ -49,7 +49,7 @@ def named_in(value: Any) -> Iterator[tuple[str, Tensor]]:
 
 
 def photo_in(given: Any) -> Tensor | None:
-    """The photos among what a network was given; None where there are none."""
+    """The photos among a network's arguments; None if there are none."""
     pictures = [one for one in tensors_in(given) if one.is_floating_point()]
     for axes in (4, 5):
         found = next((one for one in pictures if one.ndim == axes and one.numel()), None)
@@ -62,7 +62,7 @@ def grid_in(given: Any) -> Tensor | None:
     """(image, 3) or (image, 2): the grids of patches that a processor cut."""
     named = dict(named_in(given))
     found = next((named[name] for name in GRIDS if name in named), None)
-    if found is None:  # by its place among the arguments, beside rows of pixels
+    if found is None:  # by its argument position, beside rows of pixels
         flat = [one for one in tensors_in(given) if one.is_floating_point() and one.ndim == 2]
         whole = [one for one in tensors_in(given) if not one.is_floating_point()]
         fits = (
@@ -78,7 +78,7 @@ def grid_in(given: Any) -> Tensor | None:
 
 
 def photos_in(given: Any) -> int:
-    """How many photos went through the network together."""
+    """The batch size: how many photos went through the network together."""
     photo = photo_in(given)
     if photo is None:
         return 1
@@ -90,15 +90,15 @@ def photos_in(given: Any) -> int:
 
 
 def are_tiles(photo: Tensor, given: Any) -> bool:
-    """Whether pictures that are given as a batch are parts of one photo: there is one sentence."""
+    """Whether a batch of pictures are tiles of one photo: there is a single sentence for them."""
     words = [one for one in tensors_in(given) if one.ndim == 2 and one.dtype == torch.int64]
     return photo.ndim == 4 and len(photo) > 1 and any(len(one) == 1 for one in words)
 
 
 def shadow_of(photo: Tensor, given: Any, module: nn.Module, *, frames_first: bool) -> Cells | None:
-    """Which cell each entry of the photo is; None where that is not known.
+    """The cell of each entry of the photo; None if unknown.
 
-    frames_first: of five axes, whether the frames come before the channels, where both may be.
+    frames_first: for five axes, whether frames precede channels, if both are possible.
     """
     if photo.ndim == 4:
         if not are_tiles(photo, given):
@@ -118,7 +118,7 @@ def shadow_of(photo: Tensor, given: Any, module: nn.Module, *, frames_first: boo
 
 
 def may_be_frames_first(photo: Tensor) -> tuple[bool, ...]:
-    """Which orders of five axes are possible, the likelier one first."""
+    """The possible orders of five axes, the more likely first."""
     if photo.ndim != 5:
         return (False,)
     first, second = (photo.shape[axis] in CHANNELS for axis in (1, 2))
@@ -132,12 +132,12 @@ def _deep(photo: Tensor, *, frames_first: bool) -> tuple[int, ...]:
 
 
 def _stacked(cells: Cells, photo: Tensor) -> Cells:
-    """Of a batch of pictures, each of which is a layer: (picture, 1, row, column)."""
+    """For a batch of pictures that are layers: (picture, 1, row, column)."""
     return Cells(cells.cells[0, 0].unsqueeze(1), cells.grid)
 
 
 def merge_of(module: nn.Module) -> int:
-    """How many patches each way a network merges, which is the order its processor cuts them in."""
+    """The patch merge factor of a network, which determines its processor's patch order."""
     for part in module.modules():
         for owner in (part, getattr(part, "config", None)):
             size = getattr(owner, "spatial_merge_size", None) or getattr(owner, "merge_size", None)
@@ -147,7 +147,7 @@ def merge_of(module: nn.Module) -> int:
 
 
 def _of_rows(photo: Tensor, grids: Tensor, module: nn.Module) -> Cells | None:
-    """Rows of pixels, (patch, pixel) or (photo, patch, pixel): of the first picture among them."""
+    """For rows of pixels, (patch, pixel) or (photo, patch, pixel): of the first picture."""
     sizes = grids[0].tolist()
     deep, rows, columns = sizes if len(sizes) == 3 else (1, *sizes)
     padded = photo.ndim == 3
@@ -167,7 +167,7 @@ def _of_rows(photo: Tensor, grids: Tensor, module: nn.Module) -> Cells | None:
 
 
 def _patch_px(pixels: int) -> int:
-    """The side of a square patch of so many numbers, of one moment or two."""
+    """The side of a square patch with that many numbers, for one frame or two."""
     for layers in (3, 6, 1, 2):
         side = math.isqrt(pixels // layers)
         if side * side * layers == pixels:

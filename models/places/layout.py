@@ -1,10 +1,10 @@
-"""From tokens to places: which cells of the network's input the tokens of a site stand for.
+"""From tokens to positions: which cells of the input the tokens of a site stand for.
 
-`survey` follows the cells through one pass of a network (`models/places/follow.py`); `place` puts
-what it found onto the sites of a trace. Where all patches attend to each other the site gets a grid
-and a number of prefix tokens. Windows, pyramids and queries that are not keys keep the cells of
-every token. What could not be followed keeps neither and says why: a matrix without places is
-honest, a map in a wrong place is not.
+`survey` follows the cells through one pass of a network (`models/places/follow.py`); `place` adds
+the result to the sites of a trace. If all patches attend to each other the site gets a grid and a
+number of prefix tokens. Windows, pyramids and queries that differ from keys keep the cells of every
+token. If positions could not be followed, the site has none and says why: a matrix without
+positions is correct, a map in a wrong place is not.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from fovea.models.records import Attention, Site, Trace
 class Arrangement:
     """How the axes before (query, key) become (window, head).
 
-    leading: their sizes as the network had them; windows, heads: which of them are which.
+    leading: their original sizes; windows, heads: which of them are which.
     """
 
     leading: tuple[int, ...]
@@ -55,10 +55,10 @@ class Arrangement:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """What is known of an attention site before any photo is seen.
+    """The positions of an attention site, known independently of the photo.
 
-    arrangement: where windows and heads are not as they were captured. drawn: the order of its
-    tokens is that of one pass only; another pass may have another one.
+    arrangement: set if windows and heads are not in the captured order. drawn: the token order is
+    valid for one pass only.
     """
 
     grid: PatchGrid | None = None
@@ -71,7 +71,7 @@ class Placement:
 
 
 Layouts = tuple[Placement | None, ...]
-"""One entry a site, in order of execution; None for what is no attention."""
+"""One entry per site, in execution order; None for other kinds."""
 
 _UNKNOWN = "Where its tokens are could not be followed; shown as a matrix."
 _CHANNELS = "Attention of channels to channels; it has no places."
@@ -90,7 +90,7 @@ def _unknown(why: str) -> str:
 
 
 def _coarser(lines: Tensor, count: int) -> bool:
-    """Whether rows (or columns) of a grid of `count` are every n-th one, from edge to edge."""
+    """Whether the rows (or columns) are every n-th of a grid of `count`, from edge to edge."""
     if len(lines) == 1:
         return count == 1
     steps = lines.diff()
@@ -99,10 +99,10 @@ def _coarser(lines: Tensor, count: int) -> bool:
 
 
 def merged(cells: Cells) -> Cells:
-    """`cells` counted in the grid that they really fill.
+    """`cells` counted in the grid that they actually fill.
 
-    Where patches were merged, or tokens skipped, only every n-th row and column of the finer grid
-    is left; those are the rows and columns of a coarser one over the same picture.
+    If patches were merged or tokens skipped, only every n-th row and column of the finer grid
+    remains; they form a coarser grid over the same picture.
     """
     grid = cells.grid
     known = cells.cells[cells.cells != NOWHERE].unique()
@@ -110,7 +110,7 @@ def merged(cells: Cells) -> Cells:
     if not len(known) or len(known) == grid.cells or len(known) != math.prod(map(len, left)):
         return cells
     if not all(map(_coarser, left, grid.shape)):
-        return cells  # a part of the picture, not a coarser one
+        return cells  # a part of the picture, not a coarser grid
     number = torch.zeros_like(cells.cells, dtype=torch.int64)
     for kept, lines in zip(left, coordinates(cells.cells, grid), strict=True):
         number = number * len(kept) + torch.searchsorted(kept, lines.contiguous())
@@ -123,7 +123,7 @@ def merged(cells: Cells) -> Cells:
 
 
 def folded_heads(cells: Tensor) -> int:
-    """How often each window's row is repeated in succession: heads that the network folded in."""
+    """How often each window's row repeats consecutively: heads folded in by the network."""
     changes = (cells[1:] != cells[:-1]).any(-1)
     runs = torch.cat((torch.tensor([True]), changes)).nonzero().flatten().diff()
     if not changes.any():
@@ -134,8 +134,8 @@ def folded_heads(cells: Tensor) -> int:
 
 
 def around(cells: Cells) -> tuple[int, int] | None:
-    """(tokens before the first patch, tokens after the last one), if between them all patches
-    follow in order.
+    """(tokens before the first patch, tokens after the last one), if all patches lie between them
+    in order.
     """
     if cells.cells.shape[0] != 1:
         return None
@@ -149,7 +149,7 @@ def around(cells: Cells) -> tuple[int, int] | None:
 
 
 def _arranged(site: Site, seen: Seen) -> tuple[Layout, Arrangement | None]:
-    """The layout, and how to get the attention into the order of its cells."""
+    """The layout, and how to reorder the attention by cells."""
     leading, heads, layout = seen.leading, seen.heads, seen.layout
     known = [cells for cells in (layout.keys, layout.queries) if cells is not None]
     runs = {folded_heads(cells.cells) for cells in known}
@@ -206,18 +206,17 @@ def _placement(site: Site, seen: Seen | None) -> Placement:
 
 
 def survey(module: nn.Module, *inputs: Any, **named: Any) -> Layouts:
-    """Where the tokens of a network's attention sites are, from one pass over any photo.
+    """The token positions of a network's attention sites, from one pass over any photo.
 
-    inputs, named: what the module is called with, the photo (1, channel, height, width) among it
-    and of the size that the network will be given; running/tasks.py surveys networks that write
-    words, with their words.
+    inputs, named: the module's arguments, including the photo (1, channel, height, width) at the
+    size to be used; running/tasks.py surveys networks that write words.
     """
     with torch.inference_mode():
         return layouts_of(follow_call(module, module, inputs, named))
 
 
 def layouts_of(followed: Followed) -> Layouts:
-    """The places of every site of a followed pass."""
+    """The positions of every site of a followed pass."""
     return tuple(
         replace(_placement(site, seen), drawn=followed.drawn) if site.attends else None
         for site, seen in zip(followed.trace.sites, followed.seen, strict=True)
@@ -225,7 +224,7 @@ def layouts_of(followed: Followed) -> Layouts:
 
 
 def are_drawn(layouts: Layouts) -> bool:
-    """Whether these are the places of one pass only."""
+    """Whether these positions are valid for one pass only."""
     return any(known is not None and known.drawn for known in layouts)
 
 
@@ -238,7 +237,7 @@ def _with_arrangement(attention: Attention, arrangement: Arrangement, photos: in
             continue
         if name == "mask":
             if tensor.shape[:2] == (1, 1):
-                continue  # one for all
+                continue  # shared by all photos
             tensor = tensor.expand(batch, heads, -1, -1)
         parts[name] = torch.cat([arrangement.of(part) for part in tensor.chunk(photos)])
     return replace(attention, **parts)
@@ -248,7 +247,7 @@ def _place_attention(site: Site, placement: Placement, photos: int) -> Site:
     attention, arrangement = site.attention, placement.arrangement
     if arrangement is not None:
         share, rest = divmod(attention.shape[0], photos)
-        photos = photos if share and not rest else 1  # else it is one for all photos
+        photos = photos if share and not rest else 1  # otherwise shared by all photos
         whole = math.prod(attention.shape[:3]) // photos % math.prod(arrangement.sizes) == 0
         if whole:
             tensors = _with_arrangement(attention, arrangement, photos)
@@ -264,10 +263,10 @@ def _place_attention(site: Site, placement: Placement, photos: int) -> Site:
 
 
 def place(trace: Trace, layouts: Layouts, photos: int = 1) -> Trace:
-    """`trace` with the places of each site filled in.
+    """`trace` with the positions of each site filled in.
 
-    layouts: what `survey` found for the same network at the same input size. photos: how many it is
-    a trace of; the places are those of each of them.
+    layouts: from `survey` for the same network and input size. photos: batch size of the trace; the
+    positions are those of each photo.
     """
     sites = []
     for index, site in enumerate(trace.sites):

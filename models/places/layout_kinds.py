@@ -1,4 +1,4 @@
-"""What an attention's layout is called: a word for how its tokens lie on the photo."""
+"""Names for layouts: how an attention's tokens lie on the photo."""
 
 from __future__ import annotations
 
@@ -27,13 +27,11 @@ LayoutKind = Literal[
 
 
 def _span(places: Tensor, around: int) -> tuple[int, bool] | None:
-    """(step, wraps) of places that follow each other at one step, perhaps around the edge; else
-    None.
-    """
+    """(step, wraps) of equally spaced positions, possibly around the edge; else None."""
     if len(places) == 1:
         return 1, False
     steps = places.diff()
-    # Over the edge: all but one step are single, and that one closes the circle.
+    # Around the edge: all steps but one are equal, and that one closes the circle.
     if int((steps != 1).sum()) == 1 and places[0] == 0 and places[-1] == around - 1:
         return 1, True
     return (int(steps[0]), False) if (steps == steps[0]).all() else None
@@ -56,7 +54,7 @@ def _window(cells: Tensor, grid: PatchGrid) -> LayoutKind:
 
 
 def _windows(keys: Cells) -> LayoutKind:
-    """The kind of a whole set of windows: the most particular one that any of them shows."""
+    """The kind of a set of windows: the most specific one that any of them shows."""
     known = [tokens[tokens >= 0].unique() for tokens in keys.cells.unique(dim=0)]
     known = [tokens for tokens in known if len(tokens)]
     everywhere = torch.cat(known)
@@ -68,7 +66,7 @@ def _windows(keys: Cells) -> LayoutKind:
 
 
 def layout_kind(site: Site) -> LayoutKind:
-    """The word for a placed attention site; "unknown" where its places were not followed."""
+    """The name of a site's layout; "unknown" if its positions were not followed."""
     layout = site.layout
     if layout is None:
         return "unknown"

@@ -1,9 +1,8 @@
-"""Positional encodings: vectors of the network's own that are added to its tokens.
+"""Positional encodings: the network's own vectors added to its tokens.
 
-What is added is recognised by what it is not: it has no shadow, so nothing of the photo, or of a
-sentence, is in it (`models/places/follow.py`), and it has a vector for each of the tokens, whose
-cells differ. A bias, which is the same everywhere, and one that is added to a matrix of scores are
-none.
+They are recognised by having no shadow, so that they do not depend on the photo or sentence
+(`models/places/follow.py`), and a vector for each of several tokens with different cells. A bias,
+which is equal for all tokens, and a bias on attention scores are not positional encodings.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ _ADDS = {
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Positions:
-    """What was added to the tokens of one place in the network.
+    """Vectors added to tokens at one place in the network.
 
-    name: the module that added it · vectors: (token, dim) · cells: (window, token), with their
-    grid; −1 for a class token, which has a vector but no place. Of several windows all got the same
-    vectors, as the words inside every patch of a TNT · words: of which sentence the tokens are the
-    words; its grid has one row then. None for places on the photo.
+    name: of the module that added them · vectors: (token, dim) · cells: (window, token), with their
+    grid; −1 for a class token, which has a vector but no position. Several windows share the
+    vectors, as with the words inside each patch of a TNT · words: which sentence the tokens are
+    words of; its grid then has one row. None for positions on the photo.
     """
 
     name: str
@@ -47,9 +46,9 @@ class Positions:
 
 
 class _Adding(Follow):
-    """Follows the places, and the words too, and notes what is added where they differ.
+    """Follows positions, of words too, and records what is added to tokens.
 
-    sentences: what the sentences that are given are called.
+    sentences: names of the given sentences.
     """
 
     def __init__(self, recording: Recording, sentences: Sequence[Words]) -> None:
@@ -59,7 +58,7 @@ class _Adding(Follow):
         self._words = PatchGrid(0, 0)
 
     def given(self, tensors: Sequence[Tensor], photo: Tensor | None, shadow: Shadow = None) -> None:
-        """A sentence is a row of a grid, as a photo is a grid."""
+        """A sentence is treated as a grid with a single row."""
         super().given(tensors, photo, shadow)
         numbers = [one for one in tensors if one.ndim == 2 and not one.is_floating_point()]
         given = list(zip(self.sentences, numbers, strict=False))
@@ -91,7 +90,7 @@ class _Adding(Follow):
         shape = tuple(window.shape)
         if added.numel() != window.numel() or tuple(added.shape[-window.ndim :]) != shape:
             return
-        # (token, dim) and (row, column, dim) have a vector at the end, (dim, row, column) first.
+        # (token, dim) and (row, column, dim) have the vector last, (dim, row, column) first.
         if window.ndim == 3 and constant(window, 0) and not constant(window, 2):
             where, vectors = cells[:, 0].flatten(1), added.reshape(shape).flatten(1).T
         elif constant(window, window.ndim - 1) and all(
@@ -103,7 +102,7 @@ class _Adding(Follow):
         if where.shape[1] < 2 or nowhere(where):
             return
         vectors = vectors.detach().float().cpu().clone()
-        if not constant(vectors, 0):  # else a bias, however it was written: a kind of token, say
+        if not constant(vectors, 0):  # else a bias, for example a token type embedding
             self._keep(vectors, where.cpu().clone(), shadow.grid)
 
     def _keep(self, vectors: Tensor, where: Tensor, grid: PatchGrid) -> None:
@@ -111,7 +110,7 @@ class _Adding(Follow):
         if grid == self._words:
             words = self.sentences[int(where[0, 0]) // grid.columns]
             where, grid = where % grid.columns, PatchGrid(1, where.shape[1])
-        # Some are added anew in every layer.
+        # Some are added again in every layer.
         if any(one.words == words and one.vectors.equal(vectors) for one in self.found):
             return
         name = calling_module(self.recording.paths)
@@ -121,10 +120,10 @@ class _Adding(Follow):
 def positions(
     module: nn.Module, *inputs: Any, sentences: Sequence[Words] = ()
 ) -> tuple[Positions, ...]:
-    """The positional encodings that one pass over one photo, or one sentence, adds, each once.
+    """The positional encodings of a network, from one pass over a photo or sentence, each once.
 
-    inputs: as for `follow`; the values of the photo do not matter · sentences: what those of the
-    inputs are called that are numbers of words, (1, word), in their order.
+    inputs: as for `follow`; the photo's values do not matter · sentences: names of those inputs, in
+    order, that are word ids, (1, word).
     """
     watch = partial(_Adding, sentences=sentences)
     return tuple(follow_with(watch, module, *inputs).found)

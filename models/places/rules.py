@@ -1,7 +1,7 @@
-"""How a tensor's cells change when a function changes the tensor: one rule per kind of function.
+"""How a tensor's cells change when a function changes the tensor: a rule for each kind of function.
 
-Rules take the shadows of a call's arguments and return that of its result, LOST where they cannot
-tell. They never look at values, only at which entry came from where.
+Rules take the shadows of a call's arguments and return that of its result, LOST if unknown. They
+never look at values, only at which entry came from where.
 """
 
 from __future__ import annotations
@@ -31,9 +31,8 @@ from fovea.models.tracing.equations import spelled
 
 
 def of_picture(shadow: Shadow, shape: torch.Size, slide: Slide) -> Shadow:
-    """Convolution, pooling, resizing, (batch, channel, row, column) or with a depth before the
-    rows: a whole picture is counted anew; of one of many windows, or one of a picture's heads,
-    every n-th cell is kept.
+    """Convolution, pooling, resizing of (batch, channel, row, column), or with a depth before the
+    rows: a whole picture gets a new grid; windows, and heads of a picture, keep every n-th cell.
     """
     if not isinstance(shadow, Cells):
         return shadow
@@ -68,14 +67,12 @@ def of_picture(shadow: Shadow, shape: torch.Size, slide: Slide) -> Shadow:
 
 
 def _line_axes(cells: Tensor, grid: PatchGrid) -> tuple[Axis, ...] | None:
-    """Of a picture of one photo; None for the layers of a volume laid out as one."""
+    """Axes of a single photo's picture; None for a volume's layers flattened into one."""
     return picture_axes(cells, grid) if grid.depth == 1 else None
 
 
 def _each_layer(cells: Tensor, grid: PatchGrid, shape: torch.Size, slide: Slide) -> Shadow:
-    """A volume's layers, or a video's frames, one after another in the batch: (frame, channel,
-    row, column).
-    """
+    """A volume's layers, or a video's frames, along the batch: (frame, channel, row, column)."""
     layers = cells[:, 0]
     per_layer = grid.rows * grid.columns
     first = layers[0] - layers[0].amin() // per_layer * per_layer
@@ -94,7 +91,7 @@ def _each_layer(cells: Tensor, grid: PatchGrid, shape: torch.Size, slide: Slide)
 
 
 def of_sequence(shadow: Shadow, shape: torch.Size) -> Shadow:
-    """Convolution along tokens, (batch, channel, token): as many come out, each where it was."""
+    """Convolution along tokens, (batch, channel, token) of unchanged length: positions are kept."""
     if not isinstance(shadow, Cells):
         return shadow
     cells = shadow.cells
@@ -103,7 +100,7 @@ def of_sequence(shadow: Shadow, shape: torch.Size) -> Shadow:
 
 
 def of_fold(shadow: Shadow, shape: torch.Size) -> Shadow:
-    """Patches put back side by side, (1, channel·patch, place) → (1, channel, row, column)."""
+    """Patches reassembled side by side, (1, channel·patch, place) → (1, channel, row, column)."""
     if not isinstance(shadow, Cells):
         return shadow
     cells, grid = shadow.cells, shadow.grid
@@ -114,10 +111,9 @@ def of_fold(shadow: Shadow, shape: torch.Size) -> Shadow:
 
 
 def of_linear(shadow: Shadow) -> Shadow:
-    """The features of a row are mixed. Where they are of several cells (patches cut by hand, that
-    overlap or not, neighbours that are merged), each row is a cell of the grid that they make, or
-    else the first cell stands for them. Where all rows have the same cells, it is the tokens that
-    were mixed.
+    """Mixes the features of a row. If they are of several cells (unfolded patches, merged
+    neighbours), each row becomes a cell of the grid that these form, or else takes its first cell.
+    If all rows have the same cells, tokens were mixed.
     """
     if not isinstance(shadow, Cells):
         return shadow
@@ -133,9 +129,9 @@ def of_linear(shadow: Shadow) -> Shadow:
 
 
 def of_product(left: Shadow, right: Shadow, shape: torch.Size) -> Shadow:
-    """Rows of the left factor keep their cells, or columns of the right one keep theirs."""
+    """Rows of the left factor keep their cells, or columns of the right one."""
     if left is None:
-        # A learned mixture of places, or columns that keep theirs.
+        # A learned mixture of positions, or columns that keep theirs.
         return _columns(right, shape) or (None if right is None else LOST)
     if isinstance(left, Lost):
         return left
@@ -152,7 +148,7 @@ def of_product(left: Shadow, right: Shadow, shape: torch.Size) -> Shadow:
     columns = _columns(right, shape)
     if isinstance(columns, Cells):
         return columns
-    # Sums over all places: what comes out is of none of them.
+    # A sum over all positions has none.
     return Cells(torch.full((1,) * len(shape), NOWHERE, dtype=torch.int32), left.grid)
 
 
@@ -166,7 +162,9 @@ def _columns(right: Shadow, shape: torch.Size) -> Shadow:
 
 
 def of_einsum(equation: str, ranks: list[int], shadows: list[Shadow]) -> Shadow:
-    """The result has the cells of the first operand that has some along letters that it keeps."""
+    """The result has the cells of the first operand whose cells vary along letters that it
+    keeps.
+    """
     if all(shadow is None for shadow in shadows):
         return None
     terms, output = spelled(equation, ranks)
@@ -193,7 +191,7 @@ def of_einsum(equation: str, ranks: list[int], shadows: list[Shadow]) -> Shadow:
 
 
 def of_join(function: Any, parts: Any, shadows: list[Shadow], rest: Any, named: Any) -> Shadow:
-    """Concatenation: what is not of the photo (class tokens) has no place in it."""
+    """Concatenation: parts that are not of the photo (class tokens) have no position."""
     if all(shadow is None for shadow in shadows):
         return None
     known = [shadow for shadow in shadows if isinstance(shadow, Cells)]
@@ -210,7 +208,7 @@ def of_join(function: Any, parts: Any, shadows: list[Shadow], rest: Any, named: 
 
 
 def of_writing(shadow: Shadow, target: Tensor, where: Any, written: Shadow) -> Shadow:
-    """`target[where] = value`: what is written brings its cells along."""
+    """`target[where] = value`: the written entries keep their cells."""
     if isinstance(shadow, Lost) or isinstance(written, Lost):
         return shadow if isinstance(shadow, Lost) else written
     if written is None:
@@ -230,8 +228,8 @@ def of_writing(shadow: Shadow, target: Tensor, where: Any, written: Shadow) -> S
 
 
 def of_reduction(shadow: Shadow, input: Tensor, dim: Any, keepdim: bool) -> Shadow:
-    """A mean, a sum, a maximum over axes: of a block of neighbours the first cell stands for all;
-    over all places it is of none of them.
+    """A mean, sum or maximum over axes: a block of neighbours takes its first cell; over all
+    positions there is none.
     """
     if not isinstance(shadow, Cells):
         return shadow
@@ -259,9 +257,9 @@ def _same_for_all(several: Tensor) -> bool:
 
 
 def _blocks(several: Tensor, grid: PatchGrid) -> bool:
-    """Whether each of (…, cell) is a rectangle of neighbours, and not as wide as the photo.
+    """Whether each of (…, cell) is a rectangle of neighbours narrower than the photo.
 
-    Neighbours in what is left of the grid: where patches were merged before, every n-th cell is.
+    Neighbours in the remaining grid: after earlier merging, every n-th cell.
     """
     if bool((several == NOWHERE).any()):
         return False
@@ -280,8 +278,8 @@ def _lost(shadows: Sequence[Shadow]) -> Lost | None:
 
 
 def of_scattering(target: Tensor, mask: Tensor, source: Tensor, shadows: list[Shadow]) -> Shadow:
-    """`target.masked_scatter(mask, source)`: where the mask is true the source's rows follow in
-    order, as a picture's tokens between the words of a sentence.
+    """`target.masked_scatter(mask, source)`: where the mask is true the source's rows are inserted
+    in order, like image tokens between the words of a prompt.
     """
     if _lost(shadows):
         return _lost(shadows)
@@ -314,7 +312,7 @@ def of_choice(condition: Tensor, one: Any, other: Any, shadows: list[Shadow]) ->
         return LOST
     chosen, rest = (shadow.cells if isinstance(shadow, Cells) else None for shadow in shadows)
     if chosen is None or rest is None:
-        # A filler, a word: no place. But what only takes away (a mask of −∞) changes none.
+        # A fill value or word has no position. A pure mask (−∞) changes none.
         filler = other if rest is None else one
         if not isinstance(filler, Tensor) or filler.numel() == 1:
             return known[0]
@@ -326,9 +324,9 @@ def of_choice(condition: Tensor, one: Any, other: Any, shadows: list[Shadow]) ->
 
 
 def of_rows(shadows: list[Shadow], result: Tensor) -> Shadow:
-    """Anything else that keeps the shape, or all of it but the last axis, keeps the cells.
+    """Other functions that keep the shape, except perhaps the last axis, keep the cells.
 
-    Where several arguments fit, one with places goes before one without.
+    If several arguments match, one with positions is preferred.
     """
     if all(shadow is None for shadow in shadows):
         return None
@@ -357,7 +355,7 @@ def of_padding(shadow: Shadow, widths: Any) -> Shadow:
 
 
 def of_patches(function: Any, shadow: Shadow, rest: Any, named: Any) -> Shadow:
-    """im2col, which knows no integers: doubles hold every cell number, shifted off zero."""
+    """im2col has no integer version: doubles hold every cell number, shifted away from zero."""
     if not isinstance(shadow, Cells):
         return shadow
     shifted = function(shadow.cells.double() + 1, *rest, **named)

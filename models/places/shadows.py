@@ -1,4 +1,4 @@
-"""What is known of where a tensor's entries come from, and questions that can be asked of it."""
+"""Shadows: where a tensor's entries come from, and queries on them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ NOWHERE = -1
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The shadow of what comes from the photo in a way that could not be followed.
+    """The shadow of a tensor that derives from the photo but could not be followed.
 
-    why: in words, where it is known.
+    why: in words, if known.
     """
 
     why: str = ""
@@ -28,13 +28,13 @@ class Lost:
 LOST = Lost()
 
 Shadow = Cells | Lost | None
-"""cells: int32 of the tensor's shape, with the grid that they count. LOST: of the photo, but from
-where is not known. None: not of the photo at all (parameters, words).
+"""cells: int32 of the tensor's shape, with their grid. LOST: derived from the photo at unknown
+positions. None: independent of the photo (parameters, words).
 """
 
 
 def constant(cells: Tensor, axis: int) -> bool:
-    """Whether the cells are the same all along an axis. Cheap where they were only expanded."""
+    """Whether the cells are equal along an axis. Cheap for expanded axes."""
     if cells.shape[axis] <= 1 or cells.stride(axis) == 0:
         return True
     for other in range(cells.ndim):
@@ -44,7 +44,7 @@ def constant(cells: Tensor, axis: int) -> bool:
 
 
 def nowhere(cells: Tensor) -> bool:
-    """Whether no entry has a place."""
+    """Whether no entry has a position."""
     return bool((thin(cells) == NOWHERE).all())
 
 
@@ -57,10 +57,10 @@ def thin(cells: Tensor) -> Tensor:
 
 
 def new_grid(*shape: int, axes: Sequence[Axis] | None = None) -> Cells:
-    """A picture's cells, (1, 1, row, column), or a volume's, (1, 1, depth, row, column); of a
-    single one nothing can be said.
+    """A picture's cells, (1, 1, row, column), or a volume's, (1, 1, depth, row, column); LOST for a
+    single cell.
 
-    axes: where they are; without them each cell is a pixel of the input.
+    axes: their positions; by default each cell is a pixel of the input.
     """
     *deep, rows, columns = shape
     known = (Axis(),) * len(shape) if axes is None else tuple(axes)
@@ -80,7 +80,7 @@ def whole_picture(cells: Tensor, grid: PatchGrid) -> bool:
     each = [one.unique() for one in coordinates(known, grid)]
     if len(known) != math.prod(map(len, each)):
         return False
-    # Every n-th row and column of a finer grid is a picture too; a part of it is not.
+    # Every n-th row and column of a finer grid is also a picture; a part of it is not.
     return all(
         len(lines) * (int(lines[0]) + count - int(lines[-1])) >= count
         for lines, count in zip(each, grid.shape, strict=True)
@@ -96,5 +96,5 @@ def coordinates(cells: Tensor, grid: PatchGrid) -> tuple[Tensor, ...]:
 
 
 def axes_of(grid: PatchGrid) -> tuple[Axis, ...]:
-    """Where its cells are; one that does not say so is counted in its own cells."""
+    """The positions of a grid's cells; by default its own cells are the unit."""
     return grid.axes or (Axis(),) * len(grid.shape)

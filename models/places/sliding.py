@@ -1,10 +1,9 @@
-"""Where cells are after something slid over them: convolution, pooling, resizing, overlapping
-patches.
+"""Cell positions after a sliding window: convolution, pooling, resizing, overlapping patches.
 
-A window of k cells with step s, padding p and dilation d that slides over cells of stride S and
-extent E gives cells of stride s·S and extent E + d·(k − 1)·S, the first one with its middle
-(d·(k − 1)/2 − p)·S behind that of the first cell (Araujo, Norris & Sim 2019, "Computing Receptive
-Fields of Convolutional Neural Networks", eq. 2 to 4).
+A window of k cells with step s, padding p and dilation d over cells of stride S and extent E gives
+cells of stride s·S and extent E + d·(k − 1)·S, the first one centred (d·(k − 1)/2 − p)·S after the
+first cell (Araujo, Norris & Sim 2019, "Computing Receptive Fields of Convolutional Neural
+Networks", eq. 2 to 4).
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ from fovea.models.grids import Axis, Cells, PatchGrid
 from fovea.models.places.shadows import NOWHERE, axes_of, coordinates
 
 Slide = Callable[[int, Axis, int, int], Axis]
-"""(which spatial axis, the axis before, cells along it before, and after) → the axis after."""
+"""(index of the spatial axis, input axis, input cells, output cells) → output axis."""
 
 
 class Window(NamedTuple):
-    """What slides along one axis, in cells of what it slides over."""
+    """A sliding window along one axis, in cells of its input."""
 
     size: int
     step: int = 1
@@ -32,14 +31,14 @@ class Window(NamedTuple):
     dilation: int = 1
 
     def over(self, axis: Axis) -> Axis:
-        """The cells that it makes of those of `axis`."""
+        """The output cells for the cells of `axis`."""
         reach = self.dilation * (self.size - 1)
         middle = axis.origin + (0.5 + reach / 2 - self.padding) * axis.stride
         stride = self.step * axis.stride
         return Axis(middle - stride / 2, stride, axis.extent + reach * axis.stride)
 
     def spread_from(self, axis: Axis) -> Axis:
-        """The cells that a transposed convolution makes: of each cell `step` smaller ones."""
+        """The output cells of a transposed convolution: `step` smaller ones for each cell."""
         reach = self.dilation * (self.size - 1)
         stride = axis.stride / self.step
         middle = axis.origin + axis.stride / 2 + (self.padding - reach / 2) * stride
@@ -48,7 +47,7 @@ class Window(NamedTuple):
 
 
 def evenly(axis: Axis, before: int, after: int) -> Axis:
-    """The same stretch, cut into another number of cells."""
+    """The same length divided into another number of cells."""
     stride = axis.stride * before / after
     return Axis(axis.origin, stride, max(axis.extent, axis.extent - axis.stride + stride))
 
@@ -106,7 +105,7 @@ def _of_pooling(names: str) -> Callable[[Sequence[Any], Mapping[str, Any]], Slid
 
 
 _READS = {"nearest": 0, "nearest-exact": 0, "area": 0, "bicubic": 3}
-"""Cells besides the nearest that resizing reads for one; the linear ones read one more."""
+"""Cells that resizing reads besides the nearest; linear modes read one more."""
 
 
 def _of_resizing(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Slide:
@@ -156,11 +155,11 @@ _EVENLY = _known(
 )
 
 PICTURES = {*_SLIDES, *_EVENLY}
-"""What makes a new picture, or a new volume, of a whole one."""
+"""Functions that turn a whole picture or volume into a new one."""
 
 
 def slide_of(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Slide:
-    """What a call of one of PICTURES does to the places of cells."""
+    """The effect of a call of one of PICTURES on cell positions."""
     known = _SLIDES.get(function)
     if known is None:
         return lambda _, axis, before, after: evenly(axis, before, after)
@@ -168,8 +167,8 @@ def slide_of(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[
 
 
 def picture_axes(cells: Tensor, grid: PatchGrid) -> tuple[Axis, ...]:
-    """Where the entries of a picture are, (row, column) or (depth, row, column), whose cells may
-    be padded or every n-th of the grid's.
+    """The positions of a picture's entries, (row, column) or (depth, row, column), whose cells may
+    be padded or every n-th of the grid.
     """
     found = []
     each = coordinates(cells, grid)
@@ -186,11 +185,10 @@ def picture_axes(cells: Tensor, grid: PatchGrid) -> tuple[Axis, ...]:
 
 
 def mixed(cells: Tensor, grid: PatchGrid) -> Cells | None:
-    """(…, token, cell) of tokens that were each made from a box of neighbouring cells → their
-    cells (…, token) in the grid that those boxes make, which may overlap; None where they make
-    none.
+    """(…, token, cell) of tokens computed from boxes of neighbouring cells → cells (…, token) in
+    the grid of these boxes, which may overlap; None if they form no grid.
 
-    A box at the edge may be cut short where the picture was padded.
+    Boxes at the edge may be clipped if the picture was padded.
     """
     known = cells != NOWHERE
     placed = known.any(-1)
@@ -215,7 +213,7 @@ def mixed(cells: Tensor, grid: PatchGrid) -> Cells | None:
         axes.append(Window(size, step, padding).over(axis))
     if not _boxes(cells, placed, area):
         return None
-    # One after another: (depth,) row, column.
+    # Axis by axis: (depth,) row, column.
     number = indices[0]
     for count, index in zip(counts[1:], indices[1:], strict=True):
         number = number * count + index
@@ -235,7 +233,7 @@ def new_shape(counts: Sequence[int], axes: Sequence[Axis]) -> PatchGrid:
 
 
 def _boxes(cells: Tensor, placed: Tensor, area: Tensor) -> bool:
-    """Whether the cells of each token, (…, token, cell), fill their box of that many cells."""
+    """Whether the cells of each token, (…, token, cell), fill their bounding box."""
     ordered = cells[placed].sort(-1).values
     new = (ordered[:, 1:] != ordered[:, :-1]) & (ordered[:, 1:] != NOWHERE)
     distinct = new.sum(-1) + (ordered[:, 0] != NOWHERE)

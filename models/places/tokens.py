@@ -1,7 +1,7 @@
-"""Reading the places of an attention's tokens from the shadows of what it was computed from.
+"""Reads an attention's token positions from the shadows of its inputs.
 
-Before (query, key) an attention may have any number of axes: photos, windows, heads. Windows look
-at different cells, heads at the same ones; that tells them apart.
+Before (query, key) an attention may have any axes: photos, windows, heads. Windows have different
+cells, heads the same ones; that tells them apart.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Shadows = Callable[[object], Shadow]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Where the tokens of a site are, before its axes are put in order.
+    """Token positions of a site, before its axes are put in order.
 
-    layout: its cells are (window, token). leading: the sizes of all axes before (query, key), of
-    which `heads` are heads and the others windows. why: in words, why some are not known.
+    layout: its cells are (window, token). leading: sizes of all axes before (query, key), of which
+    `heads` are heads and the others windows. why: in words, why some are unknown.
     """
 
     layout: Layout
@@ -39,9 +39,8 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class _Tokens:
-    """cells: (…, token), with their grid, or None. nowhere: they are known to have no place.
-    of_features: it is their features that have places: they are channels. why: in words, why
-    nothing is known.
+    """cells: (…, token), with their grid, or None. nowhere: known to have no position. of_features:
+    the features have positions, so the tokens are channels. why: in words, why nothing is known.
     """
 
     cells: Tensor | None = None
@@ -52,7 +51,7 @@ class _Tokens:
 
 
 def _tokens(shadow: Shadow, lead: Sequence[int | None], axis: int | None) -> _Tokens:
-    """One cell a token along `axis`, after the axes `lead` (None for one that is not there)."""
+    """One cell per token along `axis`, after the axes `lead` (None for a missing one)."""
     if shadow is None or axis is None:
         return _Tokens(nowhere=True)
     if isinstance(shadow, Lost):
@@ -75,7 +74,7 @@ def _tokens(shadow: Shadow, lead: Sequence[int | None], axis: int | None) -> _To
 
 
 def _ambiguous(tokens: Tensor) -> bool:
-    """Whether two tokens of one window stand for one cell."""
+    """Whether two tokens of one window have the same cell."""
     ordered = tokens.sort(-1).values
     return bool(((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any())
 
@@ -107,14 +106,14 @@ def _seen(
             for axis in range(len(leading))
             if any(not constant(cells, axis) for cells in known)
         ]
-    else:  # as they mostly are: (photo, …, head, query, key)
+    else:  # the usual order: (photo, …, head, query, key)
         windows = list(range(len(leading) - 1))
     heads = tuple(axis for axis in range(len(leading)) if axis not in windows)
     if heads and heads[0] == 0 and leading[0] == 1:  # the photo
         heads, windows = heads[1:], [0, *windows]
     placed, read = (_in_windows(tokens, windows, leading) for tokens in (queries, keys))
     if placed is not None and read is not None and _shared(placed) and not _shared(read):
-        placed = None  # the same queries everywhere: which of the windows they stand for is open
+        placed = None  # the same queries everywhere: their window is ambiguous
     return Seen(
         Layout(
             placed,
@@ -133,7 +132,7 @@ _TRANSFORMED = Lost("a transform of torch.func (vmap, grad) hands them on as oth
 
 
 def _of(shadow: Shadows, tensor: Tensor) -> Shadow:
-    """The shadow of a tensor; what a transform made of it has none, which says nothing."""
+    """The shadow of a tensor; after a transform there is none, which means unknown."""
     known = shadow(tensor)
     lost = is_mapped(tensor) or (known is None and is_wrapped(tensor))
     return _TRANSFORMED if lost else known
@@ -142,7 +141,7 @@ def _of(shadow: Shadows, tensor: Tensor) -> Shadow:
 def _of_fused(shadow: Shadows, query: Tensor, key: Tensor) -> Seen:
     leading = tuple(query.shape[:-2])
     lead = range(len(leading))
-    # Fewer keys' heads than queries' are repeated in groups; one stands for all.
+    # With fewer key heads than query heads, groups share them; one stands for all.
     shared = [None if key.shape[axis] != query.shape[axis] else axis for axis in lead]
     queries = _tokens(_of(shadow, query), lead, -2)
     keys = _tokens(_of(shadow, key), shared, -2)
@@ -154,7 +153,7 @@ def _of_weighing(shadow: Shadows, weighing: Weighing) -> Seen:
     query = weighing.query[0] if weighing.query else None
     values = _of(shadow, weighing.values)
     if query is not None and weighing.spread and isinstance(values, Cells):
-        # Values that were weighed one by one may be others for each query: a window of its own.
+        # Individually weighted values may differ for each query: a window for each.
         own = not constant(values.cells, query)
         lead, values_lead = (
             (*lead, query)[: len(lead) + own],
@@ -175,19 +174,19 @@ def seen_at(
     kwargs: Mapping[str, Any],
     photo: tuple[int, int] = (0, 1),
 ) -> Seen | None:
-    """Where the tokens are of the attention that this call of a torch function computed.
+    """The token positions of the attention that this call computed.
 
-    photo: (which one of a batch, of how many).
+    photo: (index in the batch, batch size).
     """
     found = _seen_at(shadow, origins, func, args, kwargs)
     return found if found is None or photo[1] == 1 else _of_one(found, *photo)
 
 
 def _of_one(seen: Seen, index: int, photos: int) -> Seen:
-    """The windows of one photo of a batch, which come photo by photo along the first axis."""
+    """The windows of one photo of a batch, which are grouped by photo along the first axis."""
     share, rest = divmod(seen.leading[0], photos)
     if rest or not share:
-        return seen  # one for all photos
+        return seen  # shared by all photos
     leading = (share, *seen.leading[1:])
     heads = seen.heads
     if share == 1 and 0 in heads:
@@ -217,12 +216,12 @@ def _seen_at(
         return _of_fused(shadow, args[0], args[1])
     weighing = weighing_of(origins, func, args, dict(kwargs))
     if weighing is None or len(weighing.query) > 1 or len(weighing.key) > 1:
-        return None  # queries or keys on two axes are not followed yet
+        return None  # queries or keys on two axes are not supported
     return _of_weighing(shadow, weighing)
 
 
 def _is_heads(value: object) -> bool:
-    """Whether it is what a kernel takes, (photo, head, token, head_dim)."""
+    """Whether the tensor is a kernel's argument, (photo, head, token, head_dim)."""
     return isinstance(value, Tensor) and value.ndim == 4
 
 

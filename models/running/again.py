@@ -1,4 +1,4 @@
-"""A call that a network got, made again: with one photo of its batch, or as it was."""
+"""Repeats a recorded call of a network: for one photo of its batch, or as it was."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from fovea.models.tracing.entry import Entry, apart, as_then, with_tensors
 
 
 def photos_of(entry: Entry | None) -> Tensor | None:
-    """The photos (photo, channel, height, width) among the arguments of a call, or what stands for
-    them; None where there are none.
+    """The photos (photo, channel, height, width) among a call's arguments, or their equivalent;
+    None if there are none.
     """
     return None if entry is None else photo_in([entry.args, entry.kwargs])
 
 
 def count_of(entry: Entry) -> int:
-    """How many photos went through the network together."""
+    """The batch size: how many photos went through the network together."""
     return photos_in([entry.args, entry.kwargs])
 
 
 class Again:
-    """A call of a network, to be made again in the state that it began in."""
+    """A call of a network, repeatable from the state in which it began."""
 
     def __init__(self, root: nn.Module, entry: Entry, index: int | None) -> None:
-        """index: which photo of the batch alone; None: all of them, as they were given."""
+        """index: repeat for this photo of the batch only; None: for all, as they were given."""
         photos = photos_of(entry)
         assert photos is not None
         self.root, self.entry = root, entry
@@ -58,7 +58,7 @@ class Again:
         return alone and not self.entry.path and self.entry.method is None
 
     def given(self, photo: Tensor | None = None) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """(args, kwargs) on memory of their own; photo: instead of the one that was given."""
+        """Fresh copies of (args, kwargs); photo: replaces the one that was given."""
         if photo is None:
             args, kwargs = apart(self._given)
             return args, kwargs
@@ -69,14 +69,14 @@ class Again:
 
     @contextmanager
     def as_then(self) -> Iterator[None]:
-        """During the `with` the network is in the state that it was called in."""
+        """During the `with` the network is in the state in which it was called."""
         with as_then(self.root, self.entry):
             yield
 
 
 def share_rows(entry: Entry) -> bool:
-    """Whether something besides the photos has as many rows as there are photos: it may belong to
-    them, or be as many sentences for all of them.
+    """Whether another argument has as many rows as there are photos: it may belong to them, or be
+    as many sentences for all of them.
     """
     photos, count = photos_of(entry), count_of(entry)
     if photos is None or count == 1:
@@ -86,17 +86,17 @@ def share_rows(entry: Entry) -> bool:
 
 
 FAR = 0.05
-"""Of a tensor's length: what rounding in half precision stays below and another order does not."""
+"""Relative tolerance: above half-precision rounding, below the effect of another order."""
 
 
 def are_alike(one: tuple[Site, ...], other: tuple[Site, ...]) -> bool:
-    """Whether two passes came by the same sites with the same numbers, up to rounding."""
+    """Whether two passes have the same sites with equal numbers, up to rounding."""
     if len(one) != len(other):
         return False
     for mine, yours in zip(one, other, strict=True):
         a, b = _numbers(mine.tensors), _numbers(yours.tensors)
         if a.shape != b.shape and mine.attends and yours.attends:
-            # A fused kernel here, the same written out there: torch goes two ways.
+            # One pass used a fused kernel and the other did not: torch takes two paths.
             a, b = _matrices(mine.attention), _matrices(yours.attention)
         if mine.kind != yours.kind or a.shape != b.shape:
             return False
@@ -107,7 +107,7 @@ def are_alike(one: tuple[Site, ...], other: tuple[Site, ...]) -> bool:
 
 
 def _matrices(attention: Attention) -> Tensor:
-    """(photo, head, query, key), whatever of it was kept."""
+    """(photo, head, query, key), from whatever was kept."""
     photos = range(attention.shape[0])
     parts = (attention.query, attention.key, attention.mask, attention.probabilities)
 
@@ -121,7 +121,7 @@ def _matrices(attention: Attention) -> Tensor:
 
 def _numbers(tensors: Tensors) -> Tensor:
     if isinstance(tensors, Attention):
-        # Keys tell an order even where one query looks at them.
+        # A single query can still reveal the order of its keys.
         found = tensors.probabilities if tensors.probabilities is not None else tensors.key
         assert found is not None
         return found

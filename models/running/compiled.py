@@ -1,5 +1,5 @@
-"""Which parts of a network are compiled: what runs inside them passes through Python only where
-`torch.compile` is told to run eagerly, and of TorchScript never.
+"""Which parts of a network are compiled: `torch.compile`d code can be run eagerly on request,
+TorchScript never.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def is_script(module: nn.Module) -> bool:
 
 def compiled_parts(module: nn.Module) -> tuple[str, ...]:
     """The paths of the outermost compiled parts; "" is the network as a whole."""
-    if not any(map(is_compiled, module.modules())):  # asked for every pass that is watched
+    if not any(map(is_compiled, module.modules())):  # checked for every watched pass
         return ()
     found: list[str] = []
     seen, unvisited = {id(module)}, [("", module)]

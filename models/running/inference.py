@@ -1,4 +1,4 @@
-"""One forward pass with everything that attended in it; one with gradients of a class."""
+"""One forward pass with everything that attended in it, optionally with gradients of a class."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from fovea.models.capture import capture
+from fovea.models.capture.block import Block, following
 from fovea.models.capture.stream import Addition, stream
 from fovea.models.capture.workings import workings
 from fovea.models.places.follow import follow_call
@@ -21,11 +22,12 @@ def run(
     layouts: Layouts | None = None,
     words: Tensor | None = None,
 ) -> tuple[Tensor, tuple[Trace, ...]]:
-    """(logits, traces): the output and one placed trace a photo.
+    """(logits, traces): the output and one trace with positions for each photo.
 
     module: in eval mode. inputs: (photo, channel, height, width) on the module's device, or (1,
-    word) for one that reads a sentence. layouts: of `survey` for this network and input size;
-    surveyed now if not given. words: (photo, word), what a network that writes has written so far.
+    word) for one that reads a sentence. layouts: from `survey` for this network and input size;
+    computed now if not given. words: (photo, word), the words written so far by a network that
+    writes.
     """
     more = () if words is None else (words,)
     layouts = survey(module, inputs[:1], *more) if layouts is None else layouts
@@ -40,8 +42,8 @@ def run(
 def _run_followed(
     module: nn.Module, inputs: Tensor, words: Tensor | None
 ) -> tuple[Tensor, tuple[Trace, ...]]:
-    """As `run`, photo by photo, each followed in the very pass that is shown: for a network whose
-    tokens are in an order that a pass draws, or that the photo decides.
+    """Like `run`, photo by photo, with each pass followed itself: for networks whose token order is
+    random or depends on the photo.
     """
     logits, traces = [], []
     for index in range(inputs.shape[0]):
@@ -57,10 +59,9 @@ def _run_followed(
 def run_for_class(
     module: nn.Module, inputs: Tensor, target: int, layouts: Layouts | None = None
 ) -> tuple[Tensor, Trace]:
-    """(logits, trace) of one photo, with the gradients of one class's logit in the trace.
+    """(logits, trace) of one photo, with the gradients of one class logit in the trace.
 
-    inputs: (1, channel, height, width). Parameters need no gradient, and get none: the graph hangs
-    on the photo.
+    inputs: (1, channel, height, width). Parameters get no gradient: the graph starts at the photo.
     """
     layouts = survey(module, inputs) if layouts is None else layouts
     photo = inputs.detach().clone().requires_grad_()
@@ -78,9 +79,9 @@ def run_for_class(
 def run_for_workings(
     module: nn.Module, inputs: Tensor, index: int, site: Site, words: Tensor | None = None
 ) -> Workings | None:
-    """How one site of one photo came to what it did; None where the pass did not meet it.
+    """The tensors behind one site's result for one photo; None if the pass did not reach it.
 
-    index: the site's place in the trace · inputs, words: as for `run`.
+    index: the site's index in the trace · inputs, words: as for `run`.
     """
     more = () if words is None else (words,)
     with torch.inference_mode(), workings(module, index, site.name, site.kind) as noting:
@@ -91,13 +92,33 @@ def run_for_workings(
 def run_for_stream(
     module: nn.Module, inputs: Tensor, site: Site, words: Tensor | None = None
 ) -> tuple[Addition, ...]:
-    """All that one photo's network adds to the tokens of a site, from the first to the last layer.
+    """Everything added to the tokens of a site for one photo, from the first to the last layer.
 
-    site: an attention of all patches to each other, or one whose queries are words; of another
-    sentence that is as long, all is told as well · inputs, words: as for `run`.
+    site: attention between patches, or one whose queries are words; streams of other sentences of
+    the same length are included · inputs, words: as for `run`.
     """
     given = (inputs,) if words is None else (inputs, words)
     tokens, prefix = site.attention.shape[2], site.prefix_tokens
     with torch.inference_mode(), stream(module, given, tokens, prefix) as found:
         module(*given)
     return tuple(found)
+
+
+def run_for_block(
+    module: nn.Module,
+    inputs: Tensor,
+    index: int,
+    site: Site,
+    token: int,
+    words: Tensor | None = None,
+) -> Block | None:
+    """What the block of a site does to one of its tokens; None where what it adds is not followed.
+
+    index: the site's place in the trace · token: one of its queries · others: as for
+    `run_for_stream`.
+    """
+    given = (inputs,) if words is None else (inputs, words)
+    tokens, prefix = site.attention.shape[2], site.prefix_tokens
+    with torch.inference_mode(), following(module, given, tokens, prefix, token) as watching:
+        module(*given)
+    return watching.finish(index)

@@ -1,13 +1,13 @@
-"""Capture for a person's own code: the trace of a forward pass, with its places, and for a class.
+"""Capture for users' own code: the trace of a forward pass, with positions and class gradients.
 
     with capture(model) as trace:
         logits = model(photos)
     rollout(trace)
     relevance(trace.for_class(285))
 
-`models/capture` takes the tensors; `Observation` adds what a map needs besides and only the network
-itself can tell: where its tokens are, found by one more pass of one photo when they are first asked
-for, and the gradients of a class, by one more pass with a graph.
+`models/capture` takes the tensors; `Observation` adds what only the network itself can provide: the
+positions of its tokens, found by one more pass over one photo when first needed, and the gradients
+of a class, by one more pass with a graph.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _OTHER = "A second pass over the same photo came to other numbers; its places ar
 
 @contextmanager
 def _evaluating(module: nn.Module) -> Iterator[None]:
-    """In eval mode for a while, so that a second pass drops nothing."""
+    """Temporarily in eval mode, so that an additional pass drops nothing."""
     training = [part for part in module.modules() if part.training]
     module.eval()
     try:
@@ -73,7 +73,7 @@ def _unknown(sites: Sequence[Site], note: str) -> Layouts:
 def _followed(
     module: nn.Module, entry: Entry, index: int, *, whole: bool, as_it_was: bool
 ) -> Followed:
-    """The call again, followed: over one photo of it, or over all and the one is looked at.
+    """Repeats the call and follows it: over one photo, or over all of them while following one.
 
     as_it_was: in train mode, if it ran in that.
     """
@@ -87,12 +87,11 @@ def _followed(
 def _survey(
     module: nn.Module, entry: Entry | None, index: int | None, sites: Sequence[Site]
 ) -> Layouts:
-    """Where the tokens of a call are. sites: those of it, of one photo; index: which one, None for
-    the batch as a whole, of which the first is looked at.
+    """The token positions of a call. sites: those of the call, for one photo; index: which photo,
+    None for the whole batch, of which the first is used.
 
-    The call is made again, over the one photo, and has to come to the same numbers. Where it does
-    not (an order is drawn, something is dropped), it is made again as it was: all photos, in the
-    same mode, from the same state.
+    The call is repeated for that photo and must reproduce its numbers. If it does not (random
+    order, dropout), it is repeated exactly: all photos, same mode, same initial state.
     """
     photos = photos_of(entry)
     if entry is None or photos is None or not len(photos):
@@ -106,7 +105,7 @@ def _survey(
         if found.drawn and several and index is None:
             return _unknown(found.trace.sites, _EACH)
         found = _followed(module, entry, which, whole=several, as_it_was=True)
-    except Exception as error:  # Whatever a network may raise: its trace is kept, without places.
+    except Exception as error:  # the network may raise anything: keep its trace without positions
         warnings.warn(f"places are not known: a second pass failed ({error})", stacklevel=2)
         return ()
     alike = are_alike(tuple(sites), _one_of(found, entry, which, several))
@@ -122,10 +121,10 @@ def _one_of(found: Followed, entry: Entry, index: int, together: bool) -> tuple[
 
 
 def _that_fit(layouts: Layouts, sites: tuple[Site, ...], *, found: bool) -> Layouts:
-    """`layouts`, or none where the pass that they are from came by other sites.
+    """`layouts`, or none if the pass that they came from had other sites.
 
-    Raises ValueError where they are of another input size; where those that were found for this
-    very call do not fit (`found`), they are unknown.
+    Raises ValueError if they are for another input size; if they were found for this very call
+    (`found`) and do not match, positions are unknown.
     """
     if len(layouts) != len(sites):
         return _unknown(sites, _OTHER) if found and layouts else ()
@@ -142,7 +141,7 @@ def _that_fit(layouts: Layouts, sites: tuple[Site, ...], *, found: bool) -> Layo
 
 
 def _score_of(output: Any, target: Target, photo: int = 0) -> Tensor:
-    """The scalar to differentiate, of one photo of the output."""
+    """The scalar to differentiate, for one photo of the output."""
     if callable(target):
         score = target(output)
         if score.numel() != 1:
@@ -163,9 +162,7 @@ def _score_of(output: Any, target: Target, photo: int = 0) -> Tensor:
 
 @dataclass(eq=False, slots=True)
 class _Pass:
-    """What the observations of one `capture` share. layouts: by call and photo, those that are
-    known.
-    """
+    """Shared by the observations of one `capture`. layouts: known ones, by call and photo."""
 
     module: nn.Module
     recording: Recording
@@ -216,7 +213,7 @@ class _Pass:
         return self.placed[index]
 
     def place(self, sites: tuple[Site, ...], index: int | None) -> tuple[Site, ...]:
-        """The sites of each call with the places that were found for it."""
+        """The sites of each call with their positions."""
         placed: list[Site] = []
         start = 0
         for end in range(1, len(sites) + 1):
@@ -232,9 +229,9 @@ class _Pass:
 
 
 class Observation(Trace):
-    """The trace of what ran inside a `capture`, with places.
+    """The trace of what ran inside a `capture`, with positions.
 
-    During the `with` its sites are those seen so far, without places. `trace[i]` is the trace of
+    During the `with` its sites are those seen so far, without positions. `trace[i]` is the trace of
     one photo of a batch.
     """
 
@@ -254,8 +251,8 @@ class Observation(Trace):
 
     @property
     def unseen(self) -> tuple[Unseen, ...]:
-        """What was computed that looks like attention, a gate or a sampler, and is no site: in
-        which module, where in its code, and why.
+        """Computations that resemble attention, a gate or a sampler but are not sites: module,
+        source line, and reason.
         """
         return self._pass.recording.unseen
 
@@ -266,7 +263,7 @@ class Observation(Trace):
 
     @property
     def layouts(self) -> Layouts:
-        """Where the tokens are at this input size, for the next `capture(model, places=…)`."""
+        """The token positions at this input size, for the next `capture(model, places=…)`."""
         calls = [call for call in self._pass.calls if call is not None]
         return self._pass.layouts_of(calls[0], self._index) if calls else ()
 
@@ -300,20 +297,20 @@ class Observation(Trace):
 
     @property
     def entry(self) -> Entry | None:
-        """The first call that came to a site and was given a photo, else the first that came to
-        one; None where none did.
+        """The first call that reached a site and received a photo, else the first that reached one;
+        None if there was none.
         """
         calls = [call for call in self._pass.calls if call is not None]
         with_photo = (call for call in calls if photos_of(call) is not None)
         return next(with_photo, next(iter(calls), None))
 
     def for_class(self, target: Target = None) -> Trace:
-        """The trace of one photo with the gradients of a class, which the maps for a class read.
+        """The trace of one photo with the gradients of a class, which class maps need.
 
-        target: the number of a class; a function from the network's output to the scalar that is
-        differentiated; or None for the class with the highest logit. The network runs once more,
-        over the same photo with a graph; parameters get no gradient. Raises ValueError for a class
-        that does not exist, an output that is not (photo, class), or a batch.
+        target: the number of a class; a function from the network's output to the scalar to
+        differentiate; or None for the class with the highest logit. The network runs once more,
+        over the same photo with a graph; parameters get no gradient. Raises ValueError for an
+        unknown class, an output that is not (photo, class), or a batch.
         """
         if self.photos > 1:
             raise ValueError(f"one photo at a time: trace[0].for_class(…) of {self.photos}")
@@ -322,7 +319,7 @@ class Observation(Trace):
             raise ValueError("the network was not called on a photo inside the `with`")
         index, count = self._index or 0, count_of(call)
         layouts = self._pass.layouts_of(call, self._index)
-        # What has as many rows may be as many sentences for each photo: all photos together then.
+        # Arguments with as many rows may be sentences for each photo: run all photos together then.
         together = count > 1 and not callable(target) and (share_rows(call) or are_drawn(layouts))
         again = Again(self._pass.module, call, None if together else index)
         with again.as_then(), torch.inference_mode(False), torch.enable_grad():
@@ -338,7 +335,7 @@ class Observation(Trace):
     def differentiate(self, target: Tensor) -> Trace:
         """The trace with the gradients of a scalar of the graph that ran inside the `with`.
 
-        For those who asked `capture` for gradients and have a loss of their own; one photo.
+        For callers that asked `capture` for gradients and have their own loss; one photo.
         """
         sites = self._pass.recording.differentiate(target).sites
         return Trace(self._pass.place(sites, self._index))
@@ -358,20 +355,21 @@ def capture(
     gradients: bool = False,
     kernels: Kernels | None = None,
 ) -> Iterator[Observation]:
-    """Watch a network inside the `with`; what is yielded is its trace, for all maps, afterwards.
+    """Watches a network inside the `with`; yields its trace, from which all maps are computed
+    afterwards.
 
-    module: any network, unmodified; best in eval mode. Called however it is called: as a whole, by
-    one of its methods (`forward_features`, `encode_image`, `generate`), or a part of it; places are
-    followed from the outermost call that was given the photo. places: False leaves them out; those
-    of an earlier trace (`trace.layouts`) save the pass that finds them. features: keep the maps
-    before each gate. gradients: keep the graph for `trace.differentiate`; maps for a class need
-    only `trace.for_class`. kernels: operators that attend and that Fovea does not know, each with
-    a function from its arguments to an `Attention`:
+    module: any network, unmodified; preferably in eval mode. It may be called as a whole, by one of
+    its methods (`forward_features`, `encode_image`, `generate`), or in part; positions are followed
+    from the outermost call that receives the photo. places: False omits positions; those of an
+    earlier trace (`trace.layouts`) save the pass that finds them. features: keep the maps before
+    each gate. gradients: keep the graph for `trace.differentiate`; class maps need only
+    `trace.for_class`. kernels: attention operators unknown to Fovea, each with a function from its
+    arguments to an `Attention`:
 
         capture(model, kernels={"mylib::attention": lambda q, k, v: Attention(q, k)})
 
-    What is no site and looks like one is named in `trace.unseen`. A network that `torch.compile`
-    made runs eagerly inside the `with`; other threads are not touched.
+    Similar computations that are not sites are listed in `trace.unseen`. A network compiled with
+    `torch.compile` runs eagerly inside the `with`; other threads are not affected.
     """
     given = None if isinstance(places, bool) else places
     for name in compiled_parts(module):

@@ -1,4 +1,4 @@
-"""The tensor in what a network gives back, without touching the network."""
+"""The main tensor of a network's output."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from torch import Tensor
 
 _NAMES = ("logits", "logits_per_image", "pooler_output", "last_hidden_state")
-"""Where transformers' networks put what others return, the most telling first."""
+"""Fields of transformers outputs, most informative first."""
 
 
 def tensor_of(output: Any) -> Tensor:
-    """A tensor is itself; of a transformers output it is the logits, else the features; else the
-    first tensor that there is. Raises TypeError where there is none.
+    """A tensor itself; of a transformers output the logits, else the features; else the first
+    tensor. Raises TypeError if there is none.
     """
     found = next(tensors_of(output), None)
     if found is None:
@@ -23,8 +23,8 @@ def tensor_of(output: Any) -> Tensor:
 
 
 def tensors_of(output: Any) -> Iterator[Tensor]:
-    """Every tensor in what a network gives back, the most telling first: of a mapping, a dataclass,
-    a tuple or a list, however they are nested.
+    """Every tensor of a network's output, most informative first, in nested mappings, dataclasses,
+    tuples and lists.
     """
     if isinstance(output, Tensor):
         yield output

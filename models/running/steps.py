@@ -25,11 +25,11 @@ def steps(
     pixel: tuple[int, int] = (0, 0),
     layouts: Layouts | None = None,
 ) -> list[Step]:
-    """How the site called `site` ("s05") comes to what it does, in two passes of one photo.
+    """The steps by which the site `site` ("s05") computes its result, from two passes of one photo.
 
     inputs: (1, channel, height, width) · query, head, key, window: of an attention, by number; key
-    None: the one looked at most · pixel: (row, column) of a spatial transformer's output. Raises
-    `fovea.models.records.UnknownSite`, which lists those that there are.
+    None: the most attended one · pixel: (row, column) of a spatial transformer's output. Raises
+    `fovea.models.records.UnknownSite`, which lists the valid ids.
     """
     _, (trace,) = run(module, inputs, layouts)
     found = trace.site(site)

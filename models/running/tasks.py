@@ -1,14 +1,13 @@
-"""What networks are for, and so how they are run and what comes out.
+"""Tasks: how networks are run and how their output is read.
 
-    classification   a photo → a score a class
-    segmentation     a photo → a class at every place
+    classification   a photo → a score for each class
+    segmentation     a photo → a class at every position
     captioning       a photo → words, one after another
     sequence         a sentence → words, one after another
 
-A network that writes runs twice: freely, each word after the words before it, and then once more
-over its own words, all of them at once (teacher forcing); at that pass capture looks on. Its
-queries are words then: row t of a decoder's attention is what counted when word t was written, and
-column t the word that was read at that place.
+A network that writes runs twice: first autoregressively, then once over its own complete output
+(teacher forcing), and capture watches that pass. Its queries are words then: row t of a decoder's
+attention belongs to writing word t, and column t to the word read at that position.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ FIRST_WORD = len(SPECIAL)
 """Labels of a network that writes: the special ones, then its words."""
 
 LONGEST_SOURCE = 40
-"""Words of a sentence that is read, at most, where its network's card does not say."""
+"""Default maximum length of an input sentence; a network's card may set another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """reads: what the network is given. writes: whether it answers in words, one after another."""
+    """reads: the kind of input. writes: whether it answers in words, one after another."""
 
     reads: Literal["photo", "text"] = "photo"
     writes: bool = False
@@ -50,16 +49,16 @@ TASKS: dict[str, Task] = {
 
 
 def task_of(name: str) -> Task:
-    """The row of TASKS; what is not in it is run like a classifier, and its output is not read."""
+    """The entry of TASKS; unknown tasks run like a classifier, without reading the output."""
     return TASKS.get(name, TASKS["classification"])
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """How a network that writes looks for its words.
+    """Decoding options of a network that writes.
 
-    beams: how many beginnings it follows at once; with 1 every word is the likeliest one.
-    no_repeat_ngram: so many words never stand twice in the same order in one text; 0 lets them.
+    beams: number of hypotheses; 1 is greedy. no_repeat_ngram: word sequences of this length never
+    repeat in a text; 0 for no limit.
     """
 
     beams: int = 1
@@ -69,40 +68,42 @@ class Search:
 GREEDY = Search()
 
 
-# What comes out ---------------------------------------------------------------------------------
+# Outputs ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Mask:
-    """The most probable class at every place. classes: (row, column), uint8, over the input."""
+    """The most probable class at every position. classes: (row, column), uint8, over the input."""
 
     classes: Tensor
     labels: tuple[str, ...]
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """Places of each class."""
+        """The number of positions of each class."""
         counted = torch.bincount(self.classes.flatten().long(), minlength=len(self.labels))
         return tuple(counted.tolist())
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word that was written. index: in the vocabulary; score: its probability at its place."""
+    """A word that was written. index: in the vocabulary; score: its probability at its position."""
 
     index: int
     text: str
     score: float
+    likeliest: str = ""
+    likeliest_score: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """What a network wrote.
+    """The output of a network that writes.
 
-    written: word t is what row t of its decoder wrote; the last one is the end where it came to
-    one. read: what the decoder was given at each of these places: the start, then each word before.
-    source: the sentence that the network was given, with its end; empty where that was a photo.
-    search: how it looked for its words.
+    written: word t belongs to row t of the decoder's attention; the last one is the end word if it
+    was reached. read: the decoder's input at each position: the start word, then each previous
+    word. source: the input sentence with its end word; empty if the input was a photo. search: the
+    decoding options.
     """
 
     written: tuple[Word, ...]
@@ -113,19 +114,19 @@ class Sentence:
 
     @property
     def words(self) -> tuple[Word, ...]:
-        """Without the end."""
+        """Without the end word."""
         return tuple(
             word for word in self.written if word.index >= FIRST_WORD or word.index == UNKNOWN
         )
 
     @property
     def cut(self) -> bool:
-        """Whether it was stopped at the most words that are written, before it came to its end."""
+        """Whether it was cut off at the maximum length."""
         return bool(self.written) and self.written[-1].index != END
 
     @property
     def repeated(self) -> str | None:
-        """A phrase of three words that it says more than once."""
+        """A phrase of three words that occurs more than once."""
         texts = [word.text for word in self.words]
         phrases = [tuple(texts[at : at + 3]) for at in range(len(texts) - 2)]
         twice = next((phrase for phrase in phrases if phrases.count(phrase) > 1), None)
@@ -133,7 +134,7 @@ class Sentence:
 
     @property
     def given(self) -> Tensor:
-        """(1, word), int64: what the decoder reads to write it, from the start on."""
+        """(1, word), int64: the decoder's input that produces it, including the start word."""
         return torch.tensor([[START, *(word.index for word in self.written[:-1])]])
 
     @property
@@ -141,7 +142,7 @@ class Sentence:
         return self.joined_by.join(word.text for word in self.words)
 
     def labels(self, words: Words) -> tuple[str, ...]:
-        """What the tokens of an attention are called whose layout names these words."""
+        """The labels of an attention's tokens whose layout names these words."""
         if words == "source":
             return self.source
         return self.read if words == "read" else tuple(word.text for word in self.written)
@@ -151,8 +152,8 @@ Output = Mask | Sentence
 
 
 def mask_of(logits: Tensor, labels: Sequence[str] | None) -> Mask:
-    """logits: (class, row, column). One alone is that of the second of two classes, as a sigmoid
-    takes it; the first is the background.
+    """logits: (class, row, column). A single channel is the second of two classes, as for a
+    sigmoid; the first is the background.
     """
     if logits.shape[0] == 1:
         logits = torch.cat([torch.zeros_like(logits), logits])
@@ -171,23 +172,28 @@ def sentence_of(
     source: Sequence[str] = (),
     search: Search = GREEDY,
 ) -> Sentence:
-    """logits: (length, word) of a pass over `words` (length + 1), from the start on."""
+    """logits: (length, word) of a pass over `words` (length + 1), which begin with the
+    start word.
+    """
     probabilities = logits.float().softmax(-1).cpu()
+    likeliest = probabilities.max(-1)
     indices = words.tolist()
     written = tuple(
-        Word(index, labels[index], float(probabilities[place, index]))
-        for place, index in enumerate(indices[1:])
+        Word(index, labels[index], float(probabilities[place, index]), labels[best], float(most))
+        for place, (index, best, most) in enumerate(
+            zip(indices[1:], likeliest.indices.tolist(), likeliest.values.tolist(), strict=True)
+        )
     )
     read = tuple(labels[index] for index in indices[:-1])
     given = (*source, labels[END]) if source else ()
     return Sentence(written, read, given, "" if spelled(labels) else " ", search)
 
 
-# Words in and out -------------------------------------------------------------------------------
+# Words --------------------------------------------------------------------------------------------
 
 
 class UnknownWords(LookupError):
-    """Words that the network does not know. `known` lists those that it does."""
+    """Words unknown to the network. `known` lists its vocabulary."""
 
     def __init__(self, words: Sequence[str], known: Sequence[str]) -> None:
         self.words, self.known = tuple(words), tuple(known)
@@ -200,10 +206,9 @@ def spelled(labels: Sequence[str]) -> bool:
 
 
 def words_of(text: str, labels: Sequence[str]) -> tuple[str, ...]:
-    """The words of a sentence as the network tells them apart; raises UnknownWords.
+    """Splits a sentence into the network's words; raises UnknownWords.
 
-    Characters where its words are characters, else what stands between spaces. Capitals are small
-    where the network knows no capitals.
+    Characters if its words are characters, else split at spaces. Lower-cased if the vocabulary is.
     """
     known = labels[FIRST_WORD:]
     if all(label == label.lower() for label in known):
@@ -221,12 +226,12 @@ def words_of(text: str, labels: Sequence[str]) -> tuple[str, ...]:
 
 
 def ids_of(words: Sequence[str], labels: Sequence[str]) -> Tensor:
-    """(1, word + 1), int64: what a network that reads sentences is given, the end included."""
+    """(1, word + 1), int64: the input of a network that reads sentences, with the end word."""
     return torch.tensor([[*(labels.index(word) for word in words), END]], dtype=torch.int64)
 
 
 def write(module: nn.Module, inputs: Tensor, search: Search = GREEDY) -> Tensor:
-    """What the network writes about one photo or sentence: (1, word) from the start to the end."""
+    """The network's text for one photo or sentence: (1, word) from the start to the end word."""
     options = {} if search.beams == 1 else {"beams": search.beams}
     if search.no_repeat_ngram:
         options["no_repeat_ngram"] = search.no_repeat_ngram
@@ -236,15 +241,14 @@ def write(module: nn.Module, inputs: Tensor, search: Search = GREEDY) -> Tensor:
     return generated[:1, : ends[0] + 1] if ends else generated[:1]
 
 
-# Where its tokens are ---------------------------------------------------------------------------
+# Token positions ----------------------------------------------------------------------------------
 
 
 def survey(module: nn.Module, name: str, inputs: Tensor | None) -> Layouts:
-    """Where the tokens of the attention sites are, and which are words, from passes over nothing.
+    """The positions of attention tokens, and which are words, from passes over blank input.
 
-    name: the task's. inputs: (1, channel, height, width) of the size that the network will be
-    given; None where it reads sentences. Words are the axes that grow with the sentence, whatever
-    the network looks like.
+    name: of the task. inputs: (1, channel, height, width) at the size to be used; None if it reads
+    sentences. Axes that grow with the sentence are words, whatever the architecture.
     """
     task = task_of(name)
     if not task.writes:
@@ -272,7 +276,7 @@ def _starts(length: int) -> Tensor:
 
 
 def _sizes(module: nn.Module, *arguments: Tensor) -> tuple[Sizes | None, ...]:
-    """(queries, keys) of every site, None for what is no attention."""
+    """(queries, keys) of every site, None for other kinds."""
     with torch.inference_mode(), capture(module) as recording:
         module(*arguments)
     return tuple(
@@ -283,7 +287,7 @@ def _sizes(module: nn.Module, *arguments: Tensor) -> tuple[Sizes | None, ...]:
 def _with_words(
     place: Placement, sizes: Sizes, source: Sizes | None, own: Sizes | None
 ) -> Placement:
-    """sizes: of a short pass; source, own: where the sentence given, or written, is longer."""
+    """sizes: from a short pass; source, own: from passes with a longer input or output sentence."""
 
     def which(axis: int, of_own: Words) -> Words | None:
         if own is not None and own[axis] > sizes[axis]:

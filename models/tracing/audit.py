@@ -1,4 +1,4 @@
-"""What was computed besides the sites: every start that became none, in words."""
+"""Computations that resembled a site but did not become one, with reasons."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ANSWERS = {
     *("gt", "ge", "lt", "le", "eq", "ne", "cpu", "numpy", "item", "tolist", "isnan", "isfinite"),
     *("isinf", "any", "all", "round", "entropy", "cat", "stack", "size", "dim", "numel"),
 }
-"""What is done with probabilities that are an answer, or a decision."""
+"""Functions applied to probabilities that are an answer or a decision."""
 
 _WHAT: dict[str, Literal["attention", "gate", "sampler"]] = {
     "softmax": "attention",
@@ -31,7 +31,7 @@ _WHAT: dict[str, Literal["attention", "gate", "sampler"]] = {
 
 
 def _reason(start: Start) -> str | None:
-    """Why a start is no site; None for what attends to nothing: an output, an activation."""
+    """Why a start is not a site; None if it attends to nothing: an output or activation."""
     became = start.became
     if start.what == "softmax":
         if became in _PRODUCTS:
@@ -39,7 +39,7 @@ def _reason(start: Start) -> str | None:
         if became in _WEIGHING:
             return f"a softmax goes into {became}, which does not sum over what it normalised"
         if not became or became.strip("_") in _ANSWERS:
-            return None  # probabilities that are returned, ranked, or made a loss of
+            return None  # probabilities that are returned, ranked, or used in a loss
         return f"a softmax goes into {became}, and what becomes of it there is not followed"
     if start.what == "factor":
         if became == "strip":
@@ -60,7 +60,7 @@ def _reason(start: Start) -> str | None:
 
 
 def unseen_of(starts: Iterable[Start], noted: Iterable[Unseen]) -> tuple[Unseen, ...]:
-    """The starts that became no site and what was noted besides, equal ones counted together."""
+    """Starts that did not become sites and other notes, equal ones counted together."""
     missed = [
         Unseen(_WHAT[start.what], start.module, start.file, start.line, start.operation, reason)
         for start in starts
@@ -70,7 +70,7 @@ def unseen_of(starts: Iterable[Start], noted: Iterable[Unseen]) -> tuple[Unseen,
 
 
 def summed(unseen: Iterable[Unseen]) -> tuple[Unseen, ...]:
-    """Those of one line of code as one, with the first module that ran it."""
+    """Merges entries of the same source line, keeping the first module that ran it."""
     return _together(unseen, lambda one: "")
 
 

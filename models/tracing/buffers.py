@@ -1,7 +1,7 @@
-"""Copies into memory that an earlier copy no longer needs.
+"""Copies tensors into memory that earlier copies no longer need.
 
-What is kept of a pass goes when its trace does, and the next pass keeps as much of the same sizes.
-Asking the system for that memory anew, page by page, takes longer than the copying.
+A trace is usually freed before the next pass, which needs the same sizes. Requesting that memory
+anew from the system, page by page, takes longer than the copying.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 MOST_BYTES = 64 * 1024 * 1024
-"""So much memory is held for copies to come, by the process as a whole."""
+"""Memory that the process may hold for future copies."""
 
 LEAST_BYTES = 64 * 1024
-"""Of a smaller copy the memory is not worth holding."""
+"""Smaller copies are not worth pooling."""
 
 _uses = getattr(torch._C, "_storage_Use_Count", None)
-"""How many tensors and others hold a storage."""
+"""The reference count of a storage."""
 
 _lock = threading.Lock()
 _held: defaultdict[tuple[int, bool], list[torch.UntypedStorage]] = defaultdict(list)
@@ -28,16 +28,16 @@ _bytes = 0
 
 
 def _free(size: int, *, inference: bool) -> torch.UntypedStorage | None:
-    """Memory of that many bytes that nobody but this module holds."""
+    """A pooled storage of that many bytes that nobody else uses."""
     for storage in _held.get((size, inference), ()):
-        # By tensors, and by Python: the list, this loop, and the call itself.
+        # Held by tensors and by Python: the list, this loop, and the call itself.
         if _uses(storage._cdata) == 1 and sys.getrefcount(storage) == 3:  # type: ignore[misc]
             return storage
     return None
 
 
 def copied(tensor: Tensor) -> Tensor:
-    """A contiguous copy of a tensor without history."""
+    """A contiguous copy of a tensor without autograd history."""
     global _bytes
     size = tensor.numel() * tensor.element_size()
     plain = (
@@ -45,7 +45,7 @@ def copied(tensor: Tensor) -> Tensor:
     )
     if _uses is None or not plain or size < LEAST_BYTES or tensor.is_conj() or tensor.is_neg():
         return tensor.clone(memory_format=torch.contiguous_format)
-    # What is made in inference mode may not be written to outside of it.
+    # Tensors created in inference mode may not be written to outside of it.
     inference = torch.is_inference_mode_enabled()
     made: Tensor
     with _lock:

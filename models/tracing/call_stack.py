@@ -1,9 +1,9 @@
-"""Which module is computing right now, read from the call stack.
+"""Which module is running, read from the Python call stack.
 
-A module call always passes through `torch.nn.Module._call_impl`, so the frames of that function
-*are* the stack of modules. Reading them costs nothing until a site is found, needs no hook on the
-network (there is nothing to leave behind, not even after an exception), and cannot mix up two
-threads that run the same module.
+Every module call passes through `torch.nn.Module._call_impl`, so the frames of that function are
+the stack of modules. Reading them costs nothing until a site is found, needs no hook on the network
+(nothing is left behind, even after an exception), and cannot confuse threads that run the same
+module.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _CALL = nn.Module._call_impl.__code__
 _OURS = str(Path(__file__).parents[1])
 _TORCHS = str(Path(torch.__file__).parent)
 _LIBRARY: dict[CodeType, bool] = {}
-"""Whether code is torch's or this project's own: no place in the network of a person."""
+"""Whether a file belongs to torch or this project, and not to the user's network."""
 
 
 class Call(NamedTuple):
-    """What a module was called with."""
+    """The arguments of a module call."""
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -38,15 +38,15 @@ Parts = Sequence[tuple[str, nn.Module]]
 
 
 def parts_of(root: nn.Module) -> Parts:
-    """The network itself and every submodule, with one path each where several lead to it."""
+    """The network and every submodule; a module with several paths gets one of them."""
     seen, unvisited = {id(root)}, [("", root)]
     found: list[tuple[str, nn.Module]] = [("", root)]
     while unvisited:
         prefix, module = unvisited.pop()
-        # _modules, not named_modules(): this runs for every capture, and that takes twice as long.
+        # _modules, not named_modules(): this runs for every capture and is twice as fast.
         for name, child in module._modules.items():
             if child is not None and id(child) not in seen:
-                # A compiled part is called as it was before it was compiled.
+                # A compiled part is called by its original path.
                 path = prefix[:-1] if name == "_orig_mod" else prefix + name
                 seen.add(id(child))
                 found.append((path, child))
@@ -55,10 +55,10 @@ def parts_of(root: nn.Module) -> Parts:
 
 
 class Structure:
-    """The modules of a network as they stood when it was first asked for, found again in no time.
+    """The modules of a network at first use, cached.
 
-    rest: all parts but the network itself, which must not be held here; paths: of all of them by
-    their identity; children: of each, to tell whether anything was replaced since.
+    rest: all parts except the network itself, which must not be referenced here; paths: of all of
+    them by id; children: of each, to detect replacements.
     """
 
     def __init__(self, root: nn.Module) -> None:
@@ -79,7 +79,7 @@ _structures: WeakKeyDictionary[nn.Module, Structure] = WeakKeyDictionary()
 
 
 def structure_of(root: nn.Module) -> Structure:
-    """The modules of a network, looked for once as long as none is replaced."""
+    """The modules of a network, collected once until one is replaced."""
     known = _structures.get(root)
     if known is None or not known.holds(root):
         known = _structures[root] = Structure(root)
@@ -87,7 +87,7 @@ def structure_of(root: nn.Module) -> Structure:
 
 
 def module_paths(parts: Parts) -> dict[int, str]:
-    """The path of every module by its identity."""
+    """The path of every module by its id."""
     return {id(module): path for path, module in parts}
 
 
@@ -117,7 +117,7 @@ def _is_library(code: CodeType) -> bool:
     known = _LIBRARY.get(code)
     if known is None:
         known = code.co_filename.startswith((_OURS, _TORCHS, "<"))
-        # The networks of this project are networks like any other.
+        # The project's own networks count as the user's.
         known &= "/models/networks/" not in code.co_filename
         known &= "/models/mechanisms/" not in code.co_filename
         _LIBRARY[code] = known
@@ -125,8 +125,8 @@ def _is_library(code: CodeType) -> bool:
 
 
 def place_in_code() -> tuple[str, int]:
-    """(file, line) of the innermost frame on this thread's stack that is neither torch's nor this
-    project's; ("", 0) where there is none.
+    """(file, line) of the innermost frame on this thread's stack outside torch and this project;
+    ("", 0) if there is none.
     """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
@@ -137,7 +137,9 @@ def place_in_code() -> tuple[str, int]:
 
 
 def call_of(root: nn.Module) -> Call | None:
-    """What the outermost call of `root` on this thread's stack was given; None where none is."""
+    """The arguments of the outermost call of `root` on this thread's stack; None if there
+    is none.
+    """
     found: Call | None = None
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:

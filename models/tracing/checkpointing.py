@@ -1,9 +1,8 @@
-"""Gradient checkpointing (`torch.utils.checkpoint`), switched off for one thread.
+"""Disables gradient checkpointing (`torch.utils.checkpoint`) for one thread.
 
-A checkpoint lets go of what its function saves, and calls the function again in the backward pass.
-Where the blocks of a network are replayed anyway (`models/capture/replay.py`) that saves nothing,
-and the second call would meet other blocks than the first. The function is then called plainly;
-numbers and gradients are the same.
+A checkpoint frees what its function saves, and calls it again in the backward pass. During block
+replay (`models/capture/replay.py`) that saves nothing, and the second call would run other blocks
+than the first. The function is then called directly; numbers and gradients are the same.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ def _is_plain() -> bool:
 
 def _reentrant(original: Any) -> Any:
     class Checkpoint:
-        """In the place of `CheckpointFunction`, which `checkpoint(use_reentrant=True)` applies."""
+        """Replaces `CheckpointFunction`, which `checkpoint(use_reentrant=True)` applies."""
 
         @staticmethod
         def apply(function: Callable[..., Any], preserve: bool, *args: Any) -> Any:
@@ -38,7 +37,7 @@ def _reentrant(original: Any) -> Any:
 
 def _without_reentrant(original: Callable[..., Iterator[None]]) -> Callable[..., Iterator[None]]:
     def generator(*args: Any, **kwargs: Any) -> Iterator[None]:
-        """`checkpoint` runs its function between the two halves of this."""
+        """Replaces the generator between whose halves `checkpoint` runs its function."""
         if _is_plain():
             yield
         else:
@@ -51,7 +50,7 @@ _PARTS = {
     "CheckpointFunction": _reentrant,
     "_checkpoint_without_reentrant_generator": _without_reentrant,
 }
-"""What `checkpoint` looks up when it is called; so a name imported from torch earlier works too."""
+"""Attributes that `checkpoint` looks up at call time, so names imported earlier work too."""
 
 
 def _restore(name: str, original: Any) -> Callable[[], None]:
@@ -60,7 +59,9 @@ def _restore(name: str, original: Any) -> Callable[[], None]:
 
 @contextmanager
 def without_checkpoints() -> Iterator[None]:
-    """What this thread checkpoints in here, it calls plainly. Other threads notice nothing."""
+    """Inside the `with`, checkpointed functions of this thread are called directly. Other threads
+    are not affected.
+    """
     global _users
     with _lock:
         _users += 1

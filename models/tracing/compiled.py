@@ -1,10 +1,10 @@
-"""What `torch.compile` made, while somebody watches.
+"""Runs `torch.compile`d code eagerly while it is watched.
 
-Dynamo does not pass through Python and cannot trace a function mode, so compiled code runs as the
-Python that it was made of (torch's stance "force_eager"). That stance is one for the process;
-threads that watch nothing are told of none, where torch still has the place to do so. A kernel that
-is compiled by itself (`torch.compile(flex_attention)`) attends as a whole: it is run compiled, as
-unwatched, with no mode on, and its arguments are what is seen.
+Dynamo bypasses Python and cannot trace a function mode, so compiled code runs as the original
+Python (torch's stance "force_eager"). That stance is process-wide; threads that watch nothing are
+exempted where torch allows it. A kernel compiled on its own (`torch.compile(flex_attention)`) is
+one attention: it runs compiled, as when unwatched, outside any mode, and its arguments are
+recorded.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from torch import nn
 from torch.overrides import _get_current_function_mode_stack, _pop_mode_temporarily
 
 _DECIDES = "_callback_from_stance"
-"""What every compiled call asks whether it is to be compiled, in torch._dynamo.eval_frame."""
+"""The function in torch._dynamo.eval_frame that every compiled call consults."""
 
 _CALL = "compile_wrapper"
-"""The function that runs in the place of a compiled one."""
+"""The function that runs in place of a compiled one."""
 
 EAGERLY = "it is compiled, and runs eagerly while it is watched, which may round differently"
 
 Notice = Callable[[str], None]
-"""Told the name of a compiled function that runs as Python meanwhile."""
+"""Called with the name of a compiled function that runs eagerly."""
 
 _lock = threading.RLock()
 _undo: list[Callable[[], Any]] = []
@@ -38,25 +38,25 @@ _thread = threading.local()
 
 
 def _notices() -> list[Notice]:
-    """Who watches on this thread, the innermost last."""
+    """Watchers of this thread, innermost last."""
     found: list[Notice] = _thread.__dict__.setdefault("notices", [])
     return found
 
 
 def watched(notice: Notice) -> None:
-    """A pass is watched on this thread from now on."""
+    """Starts watching a pass on this thread."""
     _notices().append(notice)
 
 
 def unwatched() -> None:
-    """The innermost watched pass of this thread is over."""
+    """Ends this thread's innermost watched pass."""
     _notices().pop()
 
 
 def install() -> None:
-    """Compiled code runs as Python where it is watched; where Dynamo is not imported there is none.
+    """Makes compiled code run eagerly while watched; does nothing if Dynamo is not imported.
 
-    May be called again: Dynamo may have been imported meanwhile.
+    May be called again, in case Dynamo was imported meanwhile.
     """
     frames = sys.modules.get("torch._dynamo.eval_frame")
     with _lock:
@@ -73,7 +73,7 @@ def install() -> None:
 
 
 def remove() -> None:
-    """Nobody watches any more."""
+    """Undoes `install`."""
     with _lock:
         while _undo:
             _undo.pop()()
@@ -83,7 +83,7 @@ def _by_thread(decide: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def callback(given: Any) -> Any:
         notices = _notices()
         if not notices or getattr(_thread, "as_compiled", False):
-            return given  # as by default
+            return given  # the default
         if given not in (None, False):
             name = _function_of(sys._getframe(1))
             if name is not None:
@@ -94,8 +94,8 @@ def _by_thread(decide: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _function_of(frame: FrameType) -> str | None:
-    """What the compiled function is called whose call a frame is; None for a module's, which is
-    told before the pass, for torch's own, and for a kernel that runs compiled.
+    """The name of the compiled function whose call a frame is; None for a module's (reported before
+    the pass), for torch's own, and for a kernel that runs compiled.
     """
     function = frame.f_locals.get("fn") if frame.f_code.co_name == _CALL else None
     module = getattr(function, "__module__", None) or ""
@@ -108,7 +108,7 @@ def _function_of(frame: FrameType) -> str | None:
 
 @contextmanager
 def _unseen() -> Iterator[None]:
-    """In here no mode is on, and what is compiled runs compiled."""
+    """Inside the `with` no mode is active, and compiled code runs compiled."""
     with ExitStack() as stack:
         while _get_current_function_mode_stack():
             stack.enter_context(_pop_mode_temporarily())
@@ -121,8 +121,8 @@ def _unseen() -> Iterator[None]:
 
 
 def run_compiled(code: CodeType) -> tuple[Any, dict[str, Any]] | None:
-    """What the compiled call of a function gives that this thread is in, run as unwatched, and its
-    keyword arguments; None where the function was not compiled by itself.
+    """Runs the compiled function of the current call as when unwatched; returns its result and
+    keyword arguments, or None if the function was not compiled on its own.
 
     code: of the function.
     """
@@ -133,7 +133,7 @@ def run_compiled(code: CodeType) -> tuple[Any, dict[str, Any]] | None:
             function, context = values.get("fn"), values.get("self")
             if getattr(function, "__code__", None) is code and callable(context):
                 with _unseen():
-                    # Compiled already: what was compiled is found by the function's code.
+                    # Already compiled: torch finds the compiled code by the function's code object.
                     result = context(function)(*values["args"], **values["kwargs"])
                 return result, values["kwargs"]
         frame = frame.f_back

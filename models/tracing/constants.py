@@ -1,7 +1,7 @@
-"""What does not depend on the photo: parameters, buffers, ramps, and what is made of them alone.
+"""Tensors that do not depend on the photo: parameters, buffers, ranges, and their combinations.
 
-A factor of such a kind is a learnt scale and no gate; a sampling grid of such a kind resizes and
-chooses nothing.
+A factor of this kind is a learned scale and not a gate; such a sampling grid resizes and selects
+nothing.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from torch.utils._pytree import tree_leaves
 
 
 class Constants:
-    """The tensors of one pass that are known to be the same for every photo, by identity.
+    """The tensors of one pass known to be the same for every photo, by id.
 
-    Buffers are held until the recording ends: one that is replaced during a pass must not hand its
-    identity on to something else. Those of batch norms are left out: nothing else reads them. All
-    others are let go as ever.
+    Buffers are referenced until the recording ends, so that a replaced buffer's id is not reused.
+    Those of batch norms are skipped: nothing else reads them. Other tensors are not kept alive.
     """
 
     def __init__(self, parts: Iterable[nn.Module]) -> None:
@@ -38,14 +37,14 @@ class Constants:
         return isinstance(value, Tensor) and isinstance(value._base, nn.Parameter)
 
     def add(self, tensor: Tensor) -> None:
-        """Remember a tensor as constant while it lives."""
+        """Marks a tensor as constant while it lives."""
         key, known = id(tensor), self.known
         if self.touched is not None:
             self.touched.append(key)
         known[key] = weakref.ref(tensor, lambda _: known.pop(key, None))
 
     def follow(self, args: Iterable[Any], kwargs: dict[str, Any], result: Any) -> None:
-        """Note what a call gave whose first argument is constant."""
+        """Updates the constants after a call whose first argument is constant."""
         given = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)]
         made = [one for one in tree_leaves(result) if isinstance(one, Tensor)]
         if all(map(self.holds, given)):
@@ -54,4 +53,4 @@ class Constants:
         elif not made or any(one is given[0] for one in made):
             if self.touched is not None:
                 self.touched.append(id(given[0]))
-            self.known.pop(id(given[0]), None)  # written to, with something that is not constant
+            self.known.pop(id(given[0]), None)  # a non-constant value was written into it

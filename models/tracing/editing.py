@@ -1,4 +1,4 @@
-"""What the running pass is to change: the plan of this thread, looked up where a site is found."""
+"""Edits of the running pass: this thread's plan, looked up at each site."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from torch import nn
 from fovea.models.tracing.call_stack import call_of, calling_module
 
 Key = tuple[str, str, int]
-"""(path of the module, kind, how many sites of that kind the module has had in this pass).
+"""(module path, kind, index of the site of that kind within the module and pass).
 
-It finds a site again in a pass of a block alone, where the numbers of all sites are others.
+It identifies a site even when a block runs alone, where global indices differ.
 """
 
 
 @dataclass(eq=False)
 class Plan:
-    """Edits that were checked against a network, ready to be made.
+    """Edits validated against a network, ready to be applied.
 
-    root: the network · paths: the path of each of its modules, by their identity · changes: what
-    happens at a site; what it is only the kind's own `edit.py` knows · notes: what the edited pass
-    has to say, filled while it runs · watching: how many recordings that could make the changes
-    are entered · prepare: fills the changes in; None once it has.
+    root: the network · paths: of its modules, by id · changes: what happens at each site, in a
+    format known to the kind's own `edit.py` · notes: remarks on the edited pass, filled while it
+    runs · watching: number of active recordings that could apply the changes · prepare: fills in
+    the changes; None once it has.
     """
 
     root: nn.Module
@@ -38,7 +38,7 @@ class Plan:
     prepare: Callable[[], None] | None = None
 
     def ready(self) -> None:
-        """Fills the changes in, where that has to wait for the network's first call."""
+        """Fills in the changes if that had to wait for the network's first call."""
         if self.prepare is not None:
             self.prepare()
 
@@ -51,13 +51,13 @@ _thread = threading.local()
 
 
 def active() -> Plan | None:
-    """The plan of this thread, if it has one."""
+    """This thread's plan, if any."""
     return getattr(_thread, "plan", None)
 
 
 @contextmanager
 def activated(plan: Plan | None) -> Iterator[None]:
-    """Recordings that begin inside the `with`, on this thread, make the changes of the plan."""
+    """Recordings that begin inside the `with`, on this thread, apply the plan's changes."""
     before = active()
     _thread.plan = plan
     try:
@@ -67,7 +67,7 @@ def activated(plan: Plan | None) -> Iterator[None]:
 
 
 class Counting:
-    """Counts what happens in one pass of a network, from zero again in the next."""
+    """Counts events in one pass of a network, restarting with the next."""
 
     def __init__(self, root: nn.Module) -> None:
         self._root = root
@@ -75,9 +75,9 @@ class Counting:
         self._seen: Counter[object] = Counter()
 
     def next(self, what: object) -> int:
-        """How often this has happened before in this pass."""
+        """The number of earlier occurrences in this pass."""
         call = call_of(self._root)
-        # The same object for all that happens in one call.
+        # The same object for everything that happens in one call.
         if call is not None and call.kwargs is not self._pass:
             self._pass = call.kwargs
             self._seen.clear()
@@ -87,14 +87,16 @@ class Counting:
 
 
 class Lookup:
-    """What changes at each site of a pass."""
+    """The change at each site of a pass."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._counting = Counting(plan.root)
 
     def next(self, kind: str) -> Any:
-        """The change at the site of this kind that was just recognised, or None; call it once."""
+        """The change at the site of this kind that was just recognised, or None; call it once per
+        site.
+        """
         self.plan.ready()
         path = calling_module(self.plan.paths)
         number = self._counting.next((path, kind))

@@ -1,9 +1,9 @@
-"""How a network was entered: the outermost call, what it was given, and the state it began in.
+"""How a network was entered: the outermost call, its arguments, and the state in which it began.
 
-People call `model(x)`, but also `model.forward_features(x)`, `model.encode_image(x)`,
-`model.vision_model(x)` or `model.generate(…)`. Whichever it was, its frame is on the stack: it is
-the outermost one that runs a method of the network or of a part of it. With the arguments and the
-state that it began in (random numbers, buffers, caches) the call can be made again exactly.
+Users call `model(x)`, but also `model.forward_features(x)`, `model.encode_image(x)`,
+`model.vision_model(x)` or `model.generate(…)`. In each case its frame is on the stack: the
+outermost one that runs a method of the network or of a part of it. With the arguments and the
+initial state (random numbers, buffers, caches) the call can be repeated exactly.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _Methods = dict[CodeType, list[tuple[str, types.FunctionType]]]
 
 
 def _methods_of(kind: type) -> _Methods:
-    """The methods that a class of modules adds to `nn.Module`'s own, by the code that runs: a
-    decorator's, which several share, and what it decorates.
+    """The methods that a module class adds to `nn.Module`, by code object: that of a decorator,
+    which several methods share, and that of the decorated function.
     """
     if kind in _known_methods:
         return _known_methods[kind]
@@ -56,9 +56,9 @@ _known_methods: WeakKeyDictionary[type, _Methods] = WeakKeyDictionary()
 
 
 def _name_of(kind: type, frame: FrameType) -> str | None:
-    """Which method of a class runs in a frame; None where that is open.
+    """Which method of a class a frame runs; None if ambiguous.
 
-    What a decorator made has one code for all that it decorates; what it closes over differs.
+    Everything that a decorator wraps has the same code; the closures differ.
     """
     code, values = frame.f_code, frame.f_locals
     for name, function in _methods_of(kind).get(code, ()):
@@ -69,13 +69,13 @@ def _name_of(kind: type, frame: FrameType) -> str | None:
 
 
 def _numpy_random() -> Any:
-    """NumPy's random numbers, where the network's side has NumPy at all."""
+    """NumPy's random state, if NumPy is imported."""
     return getattr(sys.modules.get("numpy"), "random", None)
 
 
 @dataclass(frozen=True, slots=True)
 class RandomState:
-    """Where the random numbers stand: of torch on every device, of Python and of NumPy."""
+    """The random state of torch on every device, of Python and of NumPy."""
 
     torch: Tensor
     cuda: tuple[Tensor, ...]
@@ -115,11 +115,10 @@ class RandomState:
 class Entry:
     """One call of a network from outside.
 
-    path: of the module that was called, "" for the network itself; method: which method of it,
-    None for the call itself. args, kwargs: what it was given; objects that keep tensors (caches)
-    as they were then. buffers: (module's path, name) → the tensor that it was then.
-    late: whether the method was seen too late to be sure of what it was given.
-    frame: of the call, while it may still run.
+    path: of the called module, "" for the network itself; method: the called method, None for the
+    call itself. args, kwargs: its arguments; objects that hold tensors (caches) as they were then.
+    buffers: (module path, name) → the tensor at that time. late: the call was noticed too late to
+    be sure of its arguments. frame: of the call, while it may still run.
     """
 
     path: str
@@ -133,7 +132,7 @@ class Entry:
 
 
 class Entries:
-    """Recognises the calls of one network and remembers the one that is running."""
+    """Recognises calls of one network and remembers the current one."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts, self._paths = parts, module_paths(parts)
@@ -200,14 +199,14 @@ class Entries:
         )
 
     def forget_frames(self) -> None:
-        """Let go of what the running call's frame keeps alive."""
+        """Drops the running call's frame and what it keeps alive."""
         if self._now is not None:
             self._now.frame = None
         self._now = None
 
 
 def _given(code: CodeType, values: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """What a method was called with, from the variables of its frame."""
+    """The arguments of a method, from the variables of its frame."""
     positional = code.co_varnames[1 : code.co_argcount]
     end = code.co_argcount + code.co_kwonlyargcount
     named = code.co_varnames[code.co_argcount : end]
@@ -221,13 +220,13 @@ def _given(code: CodeType, values: Mapping[str, Any]) -> tuple[tuple[Any, ...], 
     return args, kwargs
 
 
-# Copies ------------------------------------------------------------------------------------------
+# Copies -------------------------------------------------------------------------------------------
 
 _PLAIN = (str, bytes, int, float, complex, bool, type(None), Enum, torch.dtype, torch.device)
 
 
 def _copied(value: Any, of_tensor: Callable[[Tensor], Any], memo: dict[int, Any]) -> Any:
-    """Containers and objects that keep tensors, anew; all other objects as they are."""
+    """Copies containers and objects that hold tensors; other objects are returned as they are."""
     if isinstance(value, (*_PLAIN, type, types.ModuleType, nn.Module)):
         return value
     if id(value) in memo:
@@ -251,7 +250,7 @@ def _copied(value: Any, of_tensor: Callable[[Tensor], Any], memo: dict[int, Any]
         copied = copy.copy(value)
         for name, part in vars(value).items():
             object.__setattr__(copied, name, _copied(part, of_tensor, memo))
-    memo[id(value)] = value, copied  # with the original, so that no other takes its identity
+    memo[id(value)] = value, copied  # keeps the original, so that its id is not reused
     return copied
 
 
@@ -271,17 +270,17 @@ def _keeps_tensors(value: Any, seen: set[int]) -> bool:
 
 
 def with_tensors(value: Any, of_tensor: Callable[[Tensor], Any]) -> Any:
-    """A copy in which each tensor is what `of_tensor` makes of it."""
+    """A copy in which each tensor is replaced by `of_tensor` of it."""
     return _copied(value, of_tensor, {})
 
 
 def as_it_is(value: Any) -> Any:
-    """A copy that later appending and replacing does not reach; its tensors are the same ones."""
+    """A copy unaffected by later appending and replacing; its tensors are shared."""
     return _copied(value, lambda tensor: tensor, {})
 
 
 def apart(value: Any) -> Any:
-    """A copy with tensors of its own, so that writing into it does not reach the original."""
+    """A copy with its own tensors, so that writing into it does not change the original."""
     return _copied(value, lambda tensor: tensor.detach().clone(), {})
 
 
@@ -290,9 +289,8 @@ _FRAMEWORK = {"training", "_parameters", "_modules", "_buffers", "_non_persisten
 
 @contextmanager
 def as_then(root: nn.Module, entry: Entry) -> Iterator[None]:
-    """During the `with` the random numbers and the buffers stand where they stood when the network
-    was entered; afterwards everything is as it was before the `with`: random numbers, buffers,
-    and whatever the modules keep.
+    """During the `with` random numbers and buffers are as they were when the network was entered;
+    afterwards random numbers, buffers and module attributes are restored.
     """
     now = RandomState.now()
     kept = [(part, dict(vars(part)), name) for name, part in root.named_modules()]

@@ -1,4 +1,4 @@
-"""Reading the equation of an einsum."""
+"""Parses the equation of an einsum."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def spelled(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
-    """(the letters of each operand, the letters of the result), all small ones; "..." spelled out
-    in capitals.
+    """(letters of each operand, letters of the result) in lower case; "..." expanded to capitals.
 
-    ranks: the number of axes of each operand. Raises ValueError where they do not fit.
+    ranks: number of axes of each operand. Raises ValueError if they do not match.
     """
     left, arrow, output = equation.replace(" ", "").partition("->")
     own = list(dict.fromkeys(letter for letter in left if letter not in ".,"))
-    if not arrow:  # the letters that stand once, in order
+    if not arrow:  # letters that occur once, in order
         once = sorted(letter for letter in own if left.count(letter) == 1)
         output = "..." * ("..." in left) + "".join(once)
     if len(own) > len(_LETTERS):
@@ -36,7 +35,7 @@ def spelled(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
 
 
 def _of_numbers(args: Sequence[Any]) -> tuple[str, list[Any]]:
-    """einsum(q, [0, 1], k, [2, 1], [0, 2]) as an equation and its operands."""
+    """Converts einsum(q, [0, 1], k, [2, 1], [0, 2]) to an equation and its operands."""
 
     def term(axes: Sequence[Any]) -> str:
         return "".join("..." if axis is Ellipsis else chr(ord("A") + axis) for axis in axes)
@@ -47,8 +46,8 @@ def _of_numbers(args: Sequence[Any]) -> tuple[str, list[Any]]:
 
 
 def operands_of(args: Sequence[Any]) -> list[tuple[str, str, Tensor]]:
-    """(own letters, the result's letters, operand) of each operand of a call of einsum; none where
-    it is not called with an equation, or numbers of axes, and tensors.
+    """(own letters, the result's letters, operand) of each operand of an einsum call; empty if it
+    is called in an unsupported form.
     """
     equation, *rest = args
     operands = list(rest[0]) if len(rest) == 1 and isinstance(rest[0], list | tuple) else rest

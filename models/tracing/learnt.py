@@ -1,11 +1,11 @@
-"""What a pass of a network calls, learnt once: calls at which there is nothing to see.
+"""Learns once which calls of a network's pass can be skipped.
 
-Most calls of a pass lead to nothing: they make no site, name nothing, and no site is made of what
-they give. Whether that is so follows from what was called before, with which shapes. So where a
-later pass calls the same functions on the same shapes in the same order, those calls are passed on
-at once, and all others are looked at as ever. What may weigh values is looked at every time. At the
-first call that is not as it was, what was learnt is forgotten, and the rest of the pass is looked
-at as a whole; where a factor may have been under way there, that is named.
+Most calls lead to nothing: they make no site, are not reported, and no site derives from their
+result. That depends only on earlier calls and their shapes. So if a later pass calls the same
+functions on the same shapes in the same order, those calls are passed through at once, and only the
+others are inspected. Calls that may weigh values are always inspected. At the first deviation the
+learned sequence is discarded and the rest of the pass is inspected completely; factors already
+under way at that point are reported.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ import torch
 from torch import Tensor, nn
 
 MOST_CALLS = 20_000
-"""A longer pass is not learnt."""
+"""Longer passes are not learned."""
 
 MOST_PLANS = 8
-"""So many are kept for a network: input sizes, entry points, modes."""
+"""Plans kept for a network: input sizes, entry points, modes."""
 
 
 class Step(NamedTuple):
-    """One call. shape: of its first argument, where that is a plain tensor. idle: whether there is
-    nothing to see. memory: what a handler has to know of its arguments, where that is enough.
-    under_way: whether something had begun before it that may become a gate or a sampler.
+    """One call. shape: of its first argument, if that is a plain tensor. idle: whether it can be
+    skipped. memory: what a handler must know of its arguments, if that suffices. under_way: whether
+    something had begun before it that may become a gate or sampler.
     """
 
     func: Callable[..., Any] | None
@@ -38,11 +38,11 @@ class Step(NamedTuple):
 
 
 class Learning:
-    """The calls of a pass that is looked at as a whole.
+    """The calls of a pass that is inspected completely.
 
-    needs: for each, the earlier calls that told something of its arguments. telling: those that
-    made a site or named something, or may in another pass. following: those that told something of
-    a tensor, or were given such a tensor.
+    needs: for each call, the earlier calls that recorded something about its arguments. telling:
+    calls that made or reported a site, or may in another pass. following: calls that recorded
+    something about a tensor, or received such a tensor.
     """
 
     def __init__(self) -> None:
@@ -60,9 +60,7 @@ class Learning:
         *,
         under_way: bool,
     ) -> int:
-        """The number of a call. given: the identities of its arguments that something is known
-        of.
-        """
+        """The index of a new call. given: ids of its arguments about which something is known."""
         self.steps.append(Step(func, shape, False, under_way=under_way))
         self.needs.append({self._told_by[key] for key in given if key in self._told_by})
         at = len(self.steps) - 1
@@ -71,16 +69,16 @@ class Learning:
         return at
 
     def end(self, at: int, touched: Iterable[int]) -> None:
-        """A call is over. touched: the identities of what it told something of."""
+        """Ends a call. touched: ids of the tensors about which it recorded something."""
         told = dict.fromkeys(touched, at)
         if told:
             self.following.add(at)
             self._told_by.update(told)
 
     def plan(self, *, whole: bool) -> list[Step]:
-        """The calls, idle where nothing that tells needs them.
+        """The calls; those that no telling call needs are idle.
 
-        whole: look at everything that follows something, since what becomes of it is named.
+        whole: inspect everything that follows something, since its fate is reported.
         """
         needed = set[int]()
         waiting = list(self.telling | self.following if whole else self.telling)
@@ -101,7 +99,7 @@ _plans: WeakKeyDictionary[nn.Module, dict[Key, list[Step]]] = WeakKeyDictionary(
 
 
 def shape_of(args: tuple[Any, ...]) -> torch.Size | None:
-    """The shape of the first argument, where that is a plain tensor."""
+    """The shape of the first argument, if that is a plain tensor."""
     one: Any = args[0] if args else None
     if type(one) not in (Tensor, nn.Parameter) or one.is_nested:
         return None
@@ -109,7 +107,7 @@ def shape_of(args: tuple[Any, ...]) -> torch.Size | None:
 
 
 def key_of(root: nn.Module, func: Callable[..., Any], args: tuple[Any, ...]) -> Key:
-    """What tells passes apart at their first call."""
+    """Tells passes apart at their first call."""
     tensors = [one for one in args if isinstance(one, Tensor)]
     shapes = tuple(None if one.is_nested else tuple(one.shape) for one in tensors)
     modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled(), root.training
@@ -117,12 +115,12 @@ def key_of(root: nn.Module, func: Callable[..., Any], args: tuple[Any, ...]) -> 
 
 
 def plan_for(root: nn.Module, key: Key) -> list[Step] | None:
-    """What was learnt of such a pass; its last step is the end."""
+    """The plan learned for such a pass; its last step is the end."""
     return _plans.get(root, {}).get(key)
 
 
 def learn(root: nn.Module, key: Key, steps: list[Step]) -> None:
-    """Keep what one whole pass called."""
+    """Stores the calls of a complete pass."""
     if not steps or len(steps) > MOST_CALLS:
         return
     plans = dict(_plans.get(root, {}))  # another thread may read it
@@ -133,5 +131,5 @@ def learn(root: nn.Module, key: Key, steps: list[Step]) -> None:
 
 
 def forget(root: nn.Module, key: Key) -> None:
-    """The last pass was another one."""
+    """Discards a plan: the last pass deviated."""
     _plans[root] = {known: plan for known, plan in _plans.get(root, {}).items() if known != key}

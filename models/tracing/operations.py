@@ -1,4 +1,4 @@
-"""The calls of torch functions that led to a site and that came after it."""
+"""The torch calls that led to a site and that followed it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from torch import Tensor
 class Operation:
     """One call of a torch function.
 
-    name: of the function, without underscores · module: the path of the module that called it ·
-    given: the shapes of the tensors it was given · made: what it gave, None where that is very
-    large · parameters: those of the network that it used.
+    name: of the function, without underscores · module: path of the calling module · given: shapes
+    of its tensor arguments · made: its result, None if very large · parameters: the network's
+    parameters among its arguments.
     """
 
     name: str
@@ -26,10 +26,10 @@ class Operation:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Called:
-    """An operation while its pass runs.
+    """An operation during its pass.
 
-    result: the tensor itself, so that no other can take its identity; given: identities ·
-    factors: of a product that may be that of queries and keys.
+    result: the tensor itself, so that its id is not reused; given: ids · factors: of a product that
+    may be query times key.
     """
 
     operation: Operation
@@ -40,11 +40,11 @@ class Called:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Workings:
-    """before: of a gate, what led from the feature map to it, in order; of a sampler, what led to
-    its grid; of an attention whose network made the matrix itself, what led from the product of
-    queries and keys to the softmax, without it · after: what the site's module did with the result
-    · value: of an attention, (window, head, key, head_dim), None where its axes are not known ·
-    factors: what that product is of, as the network had them.
+    """before: for a gate, what led from the feature map to it; for a sampler, what led to its grid;
+    for an attention computed by the network itself, what led from the query–key product to the
+    softmax, exclusive · after: what the site's module did with the result · value: of an attention,
+    (window, head, key, head_dim), None if its axes are unknown · factors: the operands of that
+    product, as in the network.
     """
 
     before: tuple[Operation, ...]

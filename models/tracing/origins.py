@@ -1,8 +1,8 @@
-"""Remembering where a tensor came from while it is viewed, permuted, expanded, cast or changed.
+"""Tracks where a tensor came from while it is viewed, permuted, expanded, cast or changed.
 
-A softmax or a sigmoid is only a site if its *result* goes on to weigh values or to multiply a
-feature map. Between the two a network reshapes freely, and some mix the heads of the softmax
-(talking heads); this is the thread that connects them.
+A softmax or sigmoid is a site only if its result weighs values or multiplies a feature map. Between
+the two a network may reshape freely, and some mix the heads of the softmax (talking heads); origins
+connect the two ends.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from torch import Tensor
 
 @dataclass(eq=False, slots=True)
 class Start:
-    """Where something began that may become a site, and what became of it.
+    """The start of something that may become a site, and what became of it.
 
     what: produced by · operation: the function · became: the first function that took its result
-    and is not followed further, "" if none did · alike: that function was given another tensor of
-    its shape · source: what it was computed from.
+    and is not followed further, "" if none did · alike: that function received another tensor of
+    the same shape · source: what it was computed from.
     """
 
     what: str
@@ -41,16 +41,14 @@ class Origin:
     """What produced a tensor.
 
     For a softmax, `size` and `stride` identify the normalised axis through any change of view:
-    views share storage, so the axis keeps its stride wherever it moves. changed: more than views
-    happened to it since. part: some of its keys were cut off. factor: the weights, where the tensor
-    is their product with values that are still to be summed. theta belongs to an affine grid.
-    about: what a kind of site notes for itself (`models/kinds/gate/factor.py`). start: where it
-    began.
+    views share storage, so the axis keeps its stride wherever it moves. changed: it underwent more
+    than views. part: some of its keys were cut off. factor: the weights, if the tensor is their
+    product with values yet to be summed. theta belongs to an affine grid. about: data of the kind
+    of site (`models/kinds/gate/factor.py`). start: where it began.
 
-    "weights", whose size is −1, may weigh values: scores of queries and keys, or what an
-    exponential gave, with what was made of them entry by entry. Whether they are a distribution is
-    told by their values.
-    "nested" is a nested tensor made of a padded one, of `size` tokens.
+    "weights", with size −1, may weigh values: query–key scores or results of an exponential, and
+    elementwise functions of them. Whether they are a distribution is determined from their values.
+    "nested" is a nested tensor made from a padded one of `size` tokens.
     """
 
     produced_by: Literal[
@@ -75,8 +73,8 @@ class Origin:
     start: Start | None = None
 
     def axis(self, tensor: Tensor) -> int | None:
-        """The axis of `tensor` that the softmax normalised, or None where a reshape has broken it
-        up.
+        """The axis of `tensor` that the softmax normalised, or None if a reshape has split or
+        merged it.
         """
         for axis in reversed(range(tensor.ndim)):
             if tensor.shape[axis] == self.size and tensor.stride(axis) == self.stride:
@@ -84,14 +82,14 @@ class Origin:
         return None
 
     def cut(self, tensor: Tensor) -> Origin | None:
-        """The same of a view with fewer keys; None where their axis is not found in it."""
+        """The origin of a view with fewer keys; None if their axis is not found in it."""
         for axis in reversed(range(tensor.ndim)):
             if 1 < tensor.shape[axis] < self.size and tensor.stride(axis) == self.stride:
                 return replace(self, size=tensor.shape[axis], changed=True, part=True)
         return None
 
     def along(self, tensor: Tensor, axis: int, *, changed: bool) -> Origin:
-        """The same of a tensor with storage of its own, whose normalised axis is `axis`."""
+        """The origin of a tensor with its own storage, whose normalised axis is `axis`."""
         return replace(
             self,
             size=tensor.shape[axis],
@@ -101,9 +99,10 @@ class Origin:
 
 
 def axis_after_copy(before: Tensor, axis: int, after: Tensor) -> int | None:
-    """Where an axis is after a reshape that had to copy, or None where it was broken up.
+    """Where an axis is after a copying reshape, or None if it was split or merged.
 
-    Such a reshape keeps the order of entries, so an axis survives if as many follow it as before.
+    Such a reshape keeps the order of entries, so an axis survives if the same number of entries
+    follows it.
     """
     following = math.prod(before.shape[axis + 1 :])
     for candidate in reversed(range(after.ndim)):
@@ -114,12 +113,12 @@ def axis_after_copy(before: Tensor, axis: int, after: Tensor) -> int | None:
 
 
 class Origins:
-    """Origins by the identity of live tensors. Holds no tensor alive that is looked for here.
+    """Origins by the id of live tensors. Tracked tensors are not kept alive.
 
-    begin: called where something begins that is to become a site, or to be named; None for what is
-    neither. weights: what may weigh values, beside whatever else a tensor is. touched: the
-    identities of what was given an origin, while that is asked for. judged: how often something
-    began that values decide about, or that may weigh.
+    begin: called when something begins that is to become a site or be reported; None for anything
+    else. weights: tensors that may weigh values, in addition to other roles. touched: ids of
+    tensors that were given an origin, while requested. judged: how many starts depend on values or
+    may weigh.
     """
 
     def __init__(self, begin: Callable[[Origin], Start | None] = lambda _: None) -> None:
@@ -148,7 +147,7 @@ class Origins:
         known[key] = (weakref.ref(tensor, forget), origin)
 
     def in_flight(self) -> bool:
-        """Whether something is under way that may become a gate or a sampler."""
+        """Whether something is under way that may become a gate or sampler."""
         return any(
             origin.produced_by in ("factor", "strip", "strips", "affine-grid")
             for _, origin in self.known.values()

@@ -1,4 +1,4 @@
-"""Every product of tensors that sums over something, written as the equation of an einsum."""
+"""Expresses every summing product of tensors as an einsum."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Operands = list[tuple[str, str, Tensor]]
 
 def _spelled(equation: str, one: Tensor, other: Tensor) -> Operands:
     (first, second), output = spelled(equation, (one.ndim, other.ndim))
-    # Axes that stand before both are aligned from the last one, as broadcasting does.
+    # Batch axes are aligned from the last one, as in broadcasting.
     return [(first, output, one), (second, output, other)]
 
 
@@ -71,8 +71,8 @@ def _einsum(*args: Any) -> Operands:
 
 
 def pairs_of(operands: Operands) -> list[Operands]:
-    """Every two factors of a product as a product of their own, in either order; what the others
-    share with them is kept as if it were in the result.
+    """Every pair of factors as a product of its own, in either order; letters shared with other
+    factors count as part of the result.
     """
     found = []
     for i, (own, output, one) in enumerate(operands):
@@ -104,11 +104,11 @@ PRODUCTS: dict[Any, Callable[..., Operands]] = {
     torch.einsum: _einsum,
     F.linear: _linear,
 }
-"""How each is spelled, from its arguments."""
+"""The letters of each function, from its arguments."""
 
 
 def product_of(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Operands:
-    """The factors of a call with their letters; none where it is no product."""
+    """The factors of a call with their letters; empty if it is not a product."""
     spell = PRODUCTS.get(func)
     if spell is None:
         return []

@@ -1,4 +1,4 @@
-"""What one watched pass has seen so far: its sites, and where its tensors came from."""
+"""The state of one watched pass: its sites, and where its tensors came from."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ _CHANGES = {
     *("tril", "triu", "where", "pow", "square", "sqrt", "relu", "threshold", "clamp", "clip"),
     *("roll", "flip", "sort", "index_fill", "scatter", "masked_scatter", "index_select", "rpow"),
 }
-"""What may leave a distribution one, entry by entry; its values tell."""
+"""Elementwise functions after which a distribution may still be one; its values decide."""
 
 
 def name_of(func: Any) -> str:
-    """What a function or an operator is called; of overloads, what all of them are."""
+    """The name of a function or operator; overloads share one."""
     name = getattr(func, "__name__", None) or str(func)
     return name if "::" in name else name.partition(".")[0]
 
 
 class Recording:
-    """What one `capture` has seen so far; `trace` may be read during and after the `with`."""
+    """The state of one `capture`; `trace` may be read during and after the `with`."""
 
     def __init__(
         self,
@@ -70,9 +70,9 @@ class Recording:
         matrices: bool = False,
     ) -> None:
         self.features, self.gradients, self.matrices = features, gradients, matrices
-        # Operators of a person's own by their names, besides those that are known.
+        # User-defined operators by name, in addition to the known ones.
         self.kernels = kernels or {}
-        # Not the method itself: a recording is gone as soon as nobody holds it.
+        # Not a bound method: a recording is freed as soon as nobody references it.
         self.origins = Origins(partial(Recording._begin, proxy(self)))
         structure = structure_of(module)
         self.parts = [("", module), *structure.rest]
@@ -81,12 +81,12 @@ class Recording:
         # The function that the network is calling now.
         self.running: Any = None
         self.given: Sequence[Any] = ()
-        # Heads that the function now running has folded into the batch axis, where it says so.
+        # Number of heads that the running function has folded into the batch axis, if known.
         self.folded_heads: int | None = None
-        # For each site, how the network was entered when it was found, if that was asked for: the
-        # same object for all sites of one call.
+        # For each site, how the network was entered when it was found, if requested: the same
+        # object for all sites of one call.
         self.calls: list[Entry | None] = []
-        # Compiled functions that run as Python meanwhile.
+        # Compiled functions that run eagerly.
         self.ran_eagerly: set[str] = set()
         self.root = module
         # What another thread of the same call was started by: (module path, entry), by thread.
@@ -107,7 +107,7 @@ class Recording:
 
     @property
     def unseen(self) -> tuple[Unseen, ...]:
-        """What was computed that looks like attention, a gate or a sampler, and is no site."""
+        """Computations that resemble attention, a gate or a sampler but are not sites."""
         return unseen_of(self._starts, self._missed)
 
     def add(
@@ -118,10 +118,10 @@ class Recording:
         arrange: Callable[[Tensor], Tensor] = lambda tensor: tensor,
         note: str | None = None,
     ) -> None:
-        """Append a site, named after the module that is computing at this moment.
+        """Appends a site, named after the module that is running.
 
-        differentiable: the tensor of the graph whose gradient belongs to the site; arrange: from
-        its shape to that of the record. note: what a reader of its values has to know.
+        differentiable: the graph tensor whose gradient belongs to the site; arrange: from its shape
+        to the record's. note: what readers of its values must know.
         """
         check()
         wrapped = {
@@ -132,7 +132,7 @@ class Recording:
         if wrapped:
             changes: Any = wrapped
             tensors = replace(tensors, **changes)
-        with self._lock:  # a network may attend in threads of its own
+        with self._lock:  # a network may attend in several threads
             if self.gradients and differentiable is not None and differentiable.requires_grad:
                 self._differentiable[len(self._sites)] = differentiable, arrange
             self.calls.append(self.enter())
@@ -148,7 +148,7 @@ class Recording:
             )
 
     def module(self) -> str:
-        """The path of the module that is computing at this moment on this thread."""
+        """The path of the module that is running on this thread."""
         path = calling_module(self.paths)
         if not path and self.carried:
             return self.carried.get(get_ident(), ("", None))[0]
@@ -172,9 +172,9 @@ class Recording:
         reason: str,
         module: str | None = None,
     ) -> None:
-        """Name what is computed at this moment and is no site.
+        """Reports a computation that is not a site.
 
-        module: its path, where that is not the one on the call stack.
+        module: its path, if not the one on the call stack.
         """
         file, line = ("", 0) if module is not None else place_in_code()
         where = self.module() if module is None else module
@@ -191,22 +191,22 @@ class Recording:
 
     @property
     def told(self) -> int:
-        """How many sites there are, and how many were named that are none."""
+        """The number of sites and of reported non-sites."""
         return len(self._sites) + len(self._missed)
 
     @property
     def deciding(self) -> int:
-        """Grows with what is told, and with what values decide."""
+        """Grows with sites, reports, and value-dependent decisions."""
         return self.told + self.origins.judged
 
     def note_touched(self, touched: list[int] | None) -> None:
-        """Put down there the identity of every tensor that something is found out about."""
+        """Collects the ids of tensors about which something is recorded."""
         self.origins.touched = self.constants.touched = touched
 
     def follow(
         self, known: Sequence[tuple[Tensor, Origin]], func: Any, args: Any, result: Any
     ) -> None:
-        """What a call, which made no site, made of tensors whose origins were known before it."""
+        """Updates origins after a call that made no site."""
         made = result if isinstance(result, tuple | list) else [result]
         made = [one for one in made if isinstance(one, Tensor)]
         for tensor, origin in known if made else ():
@@ -216,7 +216,7 @@ class Recording:
                 continue
             start, after = origin.start, self.origins.get(made[0])
             if after is not None and start is not None and after.start is None:
-                if after.produced_by == "strip":  # unless another one completes it
+                if after.produced_by == "strip":  # unless another strip completes it
                     start.became = "strip"
                 self.origins.set(made[0], replace(after, start=start))
             elif after is None:
@@ -236,14 +236,14 @@ class Recording:
         if origin.produced_by == "weighted" or (known and known.produced_by == "softmax"):
             return
         if made.numel() == tensor.numel() and name in _TIMES and made.shape == tensor.shape:
-            # Changed weights, or weights of each channel of the values times these.
+            # Changed weights, or weights for each channel of the values times these.
             self.origins.set(made, replace(origin, factor=tensor))
         elif made.numel() == tensor.numel() or (made.numel() < tensor.numel() and name in _PARTS):
             self.origins.set(
                 made, replace(origin, factor=None) if origin.factor is not None else origin
             )
         elif made.ndim == tensor.ndim and name in _TIMES:
-            # Values weighed one by one, and yet to be summed.
+            # Individually weighted values, yet to be summed.
             self.origins.set(made, Origin("weighted", size=-1, factor=tensor))
 
     def _follow_softmax(self, tensor: Tensor, origin: Origin, func: Any, made: Tensor) -> None:
@@ -257,20 +257,20 @@ class Recording:
             self.origins.set(made, weights)
 
     def change(self, kind: Kind) -> Any:
-        """What an edit changes at the site of this kind that was just recognised, or None.
+        """The edit's change at the site of this kind that was just recognised, or None.
 
-        To be asked once for every site, before `add`.
+        Call it once for every site, before `add`.
         """
         return None if self.edits is None else self.edits.next(kind)
 
     def note_edit(self, sentence: str) -> None:
-        """Something that the edited pass has to say."""
+        """Adds a remark on the edited pass."""
         assert self.edits is not None
         self.edits.plan.note(sentence)
 
     def enter(self) -> Entry | None:
-        """How the network was entered, if that was asked for. To be called early in a call: what a
-        method was given is read from its variables, before it changes them.
+        """Records how the network was entered, if requested. Call it early: a method's arguments
+        are read from its local variables, before it changes them.
         """
         if self._entries is None:
             return None
@@ -279,12 +279,12 @@ class Recording:
         return self._entries.now()
 
     def leave(self) -> None:
-        """Nothing runs any more: let go of what the frames of calls keep alive."""
+        """At the end of a pass: drops what call frames keep alive."""
         if self._entries is not None:
             self._entries.forget_frames()
 
     def photos(self) -> int | None:
-        """How many photos the network was given together; None where nobody can tell."""
+        """The batch size: how many photos the network received together; None if unknown."""
         call = call_of(self.root)
         given = () if call is None else (*call.args, *call.kwargs.values())
         pictures = (one for one in given if isinstance(one, Tensor) and one.ndim == 4)
@@ -295,7 +295,7 @@ class Recording:
         """The trace with the gradients of a scalar `target` filled in; frees the graph.
 
         One backward pass gives ∂target/∂(A·V) at every fused attention, from which ∂target/∂A
-        follows a row at a time, and ∂target/∂A itself where the network made the matrix.
+        follows one row at a time, and ∂target/∂A itself where the network computed the matrix.
         Raises ValueError unless `capture` was asked for gradients and the forward pass built a
         graph (some input or parameter requires grad, no inference_mode).
         """
@@ -306,17 +306,16 @@ class Recording:
         return self.differentiate_from([target], [torch.ones_like(target)], [])[1]
 
     def differentiate_only(self, ids: Collection[str]) -> None:
-        """Of the other sites no gradients are wanted: they cost a pass further back."""
+        """Skips the gradients of other sites, which would extend the backward pass."""
         for index in [i for i in self._differentiable if self._sites[i].id not in ids]:
             del self._differentiable[index]
 
     def differentiate_from(
         self, outputs: Sequence[Tensor], gradients: Sequence[Tensor], roots: Sequence[Tensor]
     ) -> tuple[tuple[Tensor, ...], Trace]:
-        """(gradients of `roots`, trace with gradients) where those of `outputs` are known.
+        """(gradients of `roots`, trace with gradients), given the gradients of `outputs`.
 
-        The same pass serves both; the graph is freed. What nothing depends on has a gradient of
-        zero.
+        One pass serves both; the graph is freed. Tensors without influence get zero gradients.
         """
         tensors = [tensor for tensor, _ in self._differentiable.values()]
         if not roots and not tensors:
@@ -340,13 +339,13 @@ def _with_gradient(site: Site, gradient: Tensor) -> Site:
 
 
 class Watch(Protocol):
-    """What a handler is given: the recording, and a mode that it may enter again."""
+    """A handler's arguments: the recording, and a mode that it may enter again."""
 
     recording: Recording
     memory: Any
-    """What a handler learnt of this call in an earlier pass; None where it has to look."""
+    """What a handler learned of this call in an earlier pass; None if it must inspect it."""
     learnt: Any
-    """What a handler says that it has to know of this call in a later pass."""
+    """What a handler must know of this call in a later pass."""
 
     def __enter__(self) -> Any: ...
 

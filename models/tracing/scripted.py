@@ -1,4 +1,4 @@
-"""What TorchScript compiled: it does not pass through Python, so nothing in it can be watched."""
+"""Parts compiled by TorchScript, which bypass Python and cannot be watched."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FUNCTION = (
 )
 
 _ATTENDS = ("softmax", "scaled_dot_product_attention", "grid_sampler")
-"""What is looked for in the graph of a compiled function."""
+"""Operations searched for in the graph of a compiled function."""
 
 _known: WeakKeyDictionary[type, tuple[str, ...]] = WeakKeyDictionary()
 
@@ -29,9 +29,7 @@ def _attends(value: object) -> bool:
 
 
 def _used_by(kind: type) -> tuple[str, ...]:
-    """The names of compiled functions that the methods of a class of modules call and that
-    attend.
-    """
+    """The names of compiled attention functions that a module class calls."""
     found: dict[str, None] = {}
     for base in kind.__mro__:
         if base in (nn.Module, object):
@@ -46,7 +44,7 @@ def _used_by(kind: type) -> tuple[str, ...]:
                 try:
                     seen[name] = cell.cell_contents
                 except ValueError:
-                    continue  # it is not filled yet
+                    continue  # not initialised yet
             found.update(dict.fromkeys(name for name, value in seen.items() if _attends(value)))
     return tuple(found)
 
@@ -60,7 +58,7 @@ def _names_of(kind: type) -> tuple[str, ...]:
 
 
 def scripted(parts: Sequence[tuple[str, nn.Module]]) -> Iterator[tuple[str, str, str]]:
-    """(module path, what, why it is not seen) of what TorchScript compiled in a network."""
+    """(module path, what, why it is not seen) for the TorchScript parts of a network."""
     kinds = {type(part) for _, part in parts}
     telling = {kind: names for kind in kinds if (names := _names_of(kind))}
     if telling:

@@ -1,7 +1,7 @@
-"""Giving up a pass that nobody waits for any more: between two sites, blocks or words.
+"""Abandons a pass that nobody waits for: checked between sites, blocks or words.
 
-Whoever runs a network in a thread says how it learns that its work has been abandoned; what runs
-for long asks in between. Outside of `stoppable` asking costs a look-up and changes nothing.
+Code that runs a network in a thread provides a function that tells whether its work was abandoned;
+long computations call `check`. Outside of `stoppable` this is a cheap look-up without effect.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ class Abandoned(Exception):
 
 @contextmanager
 def stoppable(stopped: Callable[[], bool]) -> Iterator[None]:
-    """Work inside the `with`, on this thread, ends at its next `check` once `stopped` says yes."""
+    """Work inside the `with`, on this thread, ends at its next `check` once `stopped`
+    returns True.
+    """
     before = getattr(_here, "stopped", None)
     _here.stopped = stopped
     try:
@@ -29,7 +31,7 @@ def stoppable(stopped: Callable[[], bool]) -> Iterator[None]:
 
 
 def check() -> None:
-    """Raises Abandoned where the work of this thread has been given up."""
+    """Raises Abandoned if this thread's work was abandoned."""
     stopped = getattr(_here, "stopped", None)
     if stopped is not None and stopped():
         raise Abandoned

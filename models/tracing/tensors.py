@@ -1,4 +1,4 @@
-"""How tensors are kept: without history, without more memory than they need, with four axes."""
+"""How tensors are stored: without history, compact, with four axes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fovea.models.tracing.buffers import copied
 
 
 def is_wrapped(tensor: Tensor) -> bool:
-    """Whether a transform of `torch.func` handed the tensor round."""
+    """Whether the tensor is wrapped by a `torch.func` transform."""
     return torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
@@ -19,10 +19,10 @@ def is_mapped(tensor: Tensor) -> bool:
 
 
 def plain(tensor: Tensor) -> Tensor:
-    """The values behind what a transform of `torch.func` hands round, and behind a nested tensor.
+    """The values inside a `torch.func` wrapper or nested tensor.
 
-    Under `grad`, `jacrev` and their kin that is the tensor itself; under `vmap` the axis that is
-    mapped over comes first; a nested tensor is padded with zeros.
+    Under `grad`, `jacrev` etc. that is the tensor itself; under `vmap` the mapped axis comes first;
+    a nested tensor is padded with zeros.
     """
     functorch = torch._C._functorch
     while is_wrapped(tensor):
@@ -35,9 +35,9 @@ def plain(tensor: Tensor) -> Tensor:
 
 
 def kept(tensor: Tensor) -> Tensor:
-    """`tensor` without its history, and on storage of its own if it is a part of a larger one.
+    """`tensor` without its history, and on its own storage if it is a part of a larger one.
 
-    A fused projection hands out query, key and value as three views of one tensor; keeping a view
+    A fused projection returns query, key and value as three views of one tensor; keeping a view
     would keep all three.
     """
     tensor = tensor.detach()
@@ -49,15 +49,15 @@ def kept(tensor: Tensor) -> Tensor:
 
 
 def same_storage(one: Tensor, other: Tensor) -> bool:
-    """Whether both lie in the same memory: views of each other, or of a third."""
+    """Whether both share memory: views of each other, or of a third tensor."""
     if is_wrapped(one) or is_wrapped(other):
         one, other = plain(one), plain(other)
     return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
 
 
 def four_axes(tensor: Tensor) -> Tensor:
-    """(…, head, row, column) with everything before the heads folded into one batch axis; heads
-    added if absent.
+    """(…, head, row, column) with all axes before the heads folded into one batch axis; a missing
+    head axis is added.
     """
     if tensor.ndim == 2:
         return tensor[None, None]
@@ -67,7 +67,7 @@ def four_axes(tensor: Tensor) -> Tensor:
 
 
 def unwrapped(tensor: Tensor) -> Tensor:
-    """The values behind a transform of `torch.func`, with what was mapped over in the batch."""
+    """The values inside a `torch.func` transform, with mapped axes folded into the batch."""
     values = plain(tensor)
     if values.ndim > tensor.ndim:
         values = plain(values.flatten(0, values.ndim - tensor.ndim))

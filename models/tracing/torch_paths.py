@@ -1,17 +1,16 @@
-"""Which way torch goes while somebody watches: the way that it goes unwatched.
+"""Keeps torch on the same code paths as when unwatched.
 
-torch asks now and then whether a function mode is on, and takes another way if so. Here those
-questions are answered as without the mode. All of it holds while at least one pass is watched, and
-is undone with the last one:
+Torch sometimes checks whether a function mode is active, and takes another path if so. Here those
+checks are answered as without the mode, while at least one pass is watched:
 
 - `nn.MultiheadAttention`, `nn.TransformerEncoder` and its layer leave their fused kernels under any
-  mode, and the numbers change with that. They are told of no mode where only ours are on.
-- `multi_head_attention_forward` hands itself over to a mode as a whole. `inside` lets it run on.
-- What `torch.compile` made runs as Python meanwhile (`tracing/compiled.py`).
-- A function mode belongs to its thread. What a network starts in other threads is watched there.
+mode, which changes the numbers. They are told that no mode is active if only ours are.
+- `multi_head_attention_forward` dispatches to a mode as a whole. `inside` lets its body run.
+- `torch.compile`d code runs eagerly meanwhile (`tracing/compiled.py`).
+- A function mode belongs to its thread. Threads that a network starts are watched too.
 
-The first three change attributes of torch for the time being, for all threads; each answers a
-thread that watches nothing as torch itself does.
+The first three patch attributes of torch temporarily, for all threads; each patch behaves like
+torch itself on threads that watch nothing.
 """
 
 from __future__ import annotations
@@ -32,18 +31,18 @@ from torch.overrides import _get_current_function_mode_stack
 from fovea.models.tracing import compiled
 
 Carry = Callable[[], AbstractContextManager[Any]]
-"""What a mode goes into another thread with; made in the thread that it is on."""
+"""What a mode passes on to another thread; created in the mode's thread."""
 
 _lock = threading.RLock()
 _watching = 0
 _undo: list[Callable[[], None]] = []
 _asked = threading.local()
 _made: dict[tuple[int, str], tuple[Any, Any]] = {}
-"""What stands in for an attribute of torch, with the attribute itself: made once."""
+"""A replacement for a torch attribute with the original: created once."""
 
 
 def enter(notice: compiled.Notice = lambda _: None) -> None:
-    """One more pass is watched, on this thread. notice: told what was compiled and is not now."""
+    """Starts watching a pass on this thread. notice: told about compiled code that runs eagerly."""
     global _watching
     compiled.watched(notice)
     with _lock:
@@ -54,7 +53,7 @@ def enter(notice: compiled.Notice = lambda _: None) -> None:
 
 
 def leave() -> None:
-    """One pass less."""
+    """Ends watching a pass."""
     global _watching
     compiled.unwatched()
     with _lock:
@@ -82,11 +81,11 @@ def _install() -> None:
     _replace(ThreadPoolExecutor, "submit", _carried_by_pool)
 
 
-# Questions ----------------------------------------------------------------------------------------
+# Checks -------------------------------------------------------------------------------------------
 
 
 def _is_subclass(value: object) -> bool:
-    """Whether a tensor answers torch functions itself, whatever modes are on."""
+    """Whether a tensor overrides torch functions itself, whatever modes are active."""
     kind = type(value)
     if kind in (Tensor, nn.Parameter):
         return False
@@ -99,7 +98,7 @@ def _of_subclasses(original: Callable[..., bool]) -> Callable[..., bool]:
         modes = _get_current_function_mode_stack()
         if modes and all(getattr(mode, "takes_fused_paths", False) for mode in modes):
             asks = sys._getframe(1).f_globals.get("__name__", "")
-            if asks.startswith("torch.nn.modules"):  # not an operator, which is to be seen
+            if asks.startswith("torch.nn.modules"):  # not an operator, which must be seen
                 return any(map(_is_subclass, relevant))
         return original(relevant)
 
@@ -118,9 +117,9 @@ def _unless_inside(original: Callable[..., bool]) -> Callable[..., bool]:
 
 @contextmanager
 def inside() -> Iterator[None]:
-    """`multi_head_attention_forward`, called in here, runs its body under the modes that are on.
+    """`multi_head_attention_forward`, called inside, runs its body under the active modes.
 
-    Raises RuntimeError where it is called in itself: torch no longer asks the question.
+    Raises RuntimeError if called recursively: torch no longer makes the check.
     """
     if getattr(_asked, "inside", False):
         raise RuntimeError("multi_head_attention_forward does not let a mode inside")
@@ -136,7 +135,7 @@ def _eagerly(original: Callable[..., Any]) -> Callable[..., Any]:
         made = original(*args, **kwargs)
         with _lock:
             if _watching:
-                compiled.install()  # Dynamo may have been imported just now
+                compiled.install()  # Dynamo may have just been imported
         return made
 
     return compile
@@ -146,7 +145,7 @@ def _eagerly(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _carries() -> list[Carry]:
-    """What the modes of this thread go into another with; only from inside a network's call."""
+    """What this thread's modes pass on to another thread; only inside a network's call."""
     modes = _get_current_function_mode_stack()
     found = [mode.carry() for mode in modes if hasattr(mode, "carry")]
     return [carry for carry in found if carry is not None]
@@ -183,7 +182,7 @@ def _carried_by_pool(original: Callable[..., Any]) -> Callable[..., Any]:
         self: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
     ) -> Any:
         carries = _carries()
-        _asked.submitting = True  # the work takes the mode along, the pool's thread does not
+        _asked.submitting = True  # the work takes the mode along, not the pool's thread
         try:
             return original(self, _under(carries, fn) if carries else fn, *args, **kwargs)
         finally:

@@ -1,4 +1,4 @@
-"""What edits changed of a network's answer."""
+"""How an edit changed a network's answer."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ TOP = 5
 
 
 def change_of(before: Analysis, after: Analysis) -> dict[str, Any]:
-    """classes: probability and logit of the top five of both, the best before first · words: what
-    was written, before and after · share: of the places of a mask, those whose class changed.
+    """Compares the edited answer with the original one.
+
+    classes: probability and logit of the five best classes of both answers, best of the original
+    first · words: the text before and after · share: fraction of a mask's pixels whose class
+    changed.
     """
     return {
         "classes": _classes(before, after),

@@ -1,4 +1,4 @@
-"""Evidence for a map: does what it marks count? Always beside maps that know nothing."""
+"""Evidence for a map, always reported beside baseline maps that ignore the network."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ MOST_STEPS = 4096
 
 
 def planned(analysis: Analysis, subject: Subject, asked: Asked) -> Callable[[Passes], Found]:
-    """The work that a measurement is; raises BadOption, UnknownMethod or MapNotPossible for what
-    makes no sense, before any pass.
+    """Plan a measurement. Raises BadOption, UnknownMethod or MapNotPossible for an invalid request,
+    before any forward pass runs.
     """
     target = class_of(analysis, subject, asked.target)
     own, given = marking(subject, asked.map, asked.options, asked.target)
@@ -55,7 +55,7 @@ def planned(analysis: Analysis, subject: Subject, asked: Asked) -> Callable[[Pas
     return work
 
 
-# What makes no sense ----------------------------------------------------------------------------
+# Validation ---------------------------------------------------------------------------------------
 
 
 def _check(analysis: Analysis, asked: Asked) -> None:
@@ -90,7 +90,8 @@ def _check(analysis: Analysis, asked: Asked) -> None:
 
 
 def mask_of(given: Any, analysis: Analysis) -> Tensor:
-    """Bool (row, column) over the photo; raises BadOption for one of another size, or an empty one.
+    """The mask as bool (row, column) over the photo. Raises BadOption if its size is wrong or it is
+    empty.
 
     given: rows of 0 and 1, or {"boxes": [[left, top, right, bottom], …]} in pixels of the photo.
     """
@@ -125,7 +126,7 @@ def _boxes(given: Mapping[str, Any], height: int, width: int) -> Tensor:
 
 
 def _four(box: Any) -> bool:
-    """Whether this is four numbers."""
+    """Whether the value is a list of four numbers."""
     return (
         isinstance(box, Sequence)
         and len(box) == 4

@@ -1,6 +1,6 @@
-"""What sweeps and measurements found, as a file: arrays as safetensors, the rest as JSON beside.
+"""Results of sweeps and measurements as files: arrays in safetensors, everything else in JSON.
 
-Nothing that is read can run code, whoever wrote the store.
+Reading never executes code, whoever wrote the store.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from fovea.server.engine.results import Form
 
 RECORDS = {kind.__name__: kind for kind in (NamedArray, PatchGrid, Axis, Phrase)}
 KIND = "$"
-"""The key that says what an object of the JSON was, where it was no plain value."""
+"""JSON key that marks an encoded object and names its type."""
 
 
 def write(serial: str, found: Any) -> bytes:
-    """The file. serial: of the analysis that it was found of."""
+    """Serialise a result. serial: of the analysis that it belongs to."""
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     told = json.dumps({"serial": serial, "found": _plain(found, arrays)})
     return save({"": np.frombuffer(told.encode(), np.uint8), **arrays})
 
 
 def read(data: bytes) -> tuple[str, Any]:
-    """(serial, what was found); raises ValueError for what `write` did not write."""
+    """Returns (serial, result). Raises ValueError for bytes that `write` did not produce."""
     try:
         arrays = load(data)
         told = json.loads(arrays[""].tobytes())
@@ -47,7 +47,7 @@ FORM = Form(write, read)
 def _plain(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
     if isinstance(value, np.ndarray):
         name = str(len(arrays))
-        # An array without axes is kept as one of one value.
+        # A 0-d array is stored as an array of one value.
         arrays[name] = np.ascontiguousarray(value)
         return {KIND: "array", "name": name, "shape": list(value.shape)}
     if isinstance(value, np.generic):

@@ -1,4 +1,4 @@
-"""Questions that take many passes, as jobs: asked by a client, or again after a restart."""
+"""Jobs that need many passes: started by a client, or restarted after the server restarts."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ PLANS: dict[Kind, tuple[str, Callable[[Analysis, Subject, Mapping[str, Any]], Wo
     "sweep": ("sweeps", _sweep),
     "evidence": ("evidence", _evidence),
 }
-"""Kind of job → the last but one part of its result's address, and what plans it."""
+"""Kind of job → (second to last part of its result's address, function that plans it)."""
 
 
 async def begin(
     engine: Engine, kind: Kind, analysis: Analysis, said: Mapping[str, Any], id: str | None = None
 ) -> Job:
-    """The job that answers what was asked of an analysis. id: of one that is begun again.
+    """Start the job for a request about an analysis. id: of the job to restart, if any.
 
-    Raises, before any pass, what the plan of its kind does for what makes no sense.
+    Raises, before any pass, whatever that kind's planner raises for an invalid request.
     """
     subject = await learned_of(engine, analysis)
     folder, plan = PLANS[kind]

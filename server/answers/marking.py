@@ -1,4 +1,4 @@
-"""A map as what marks places: which map, of which class, and its values on the cells of a grid."""
+"""A map used as evidence: which map, for which class, and its values on a grid of cells."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from fovea.server.problems import MapNotPossible
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Marks:
-    """A map over the photo. values: float64 (row, column) · grid: where its cells are."""
+    """A map over the photo. values: float64 (row, column) · grid: the cells they belong to."""
 
     name: str
     values: Tensor
@@ -35,8 +35,8 @@ class Marks:
 
 
 def class_of(analysis: Analysis, subject: Subject, target: str | None) -> int:
-    """The class that is asked about; raises MapNotPossible where the network tells none apart, and
-    BadOption for a class that it does not have.
+    """The target class. Raises MapNotPossible if the network does not classify, and BadOption for a
+    class that it does not have.
     """
     if analysis.logits is None or analysis.photo is None:
         raise MapNotPossible(
@@ -53,10 +53,10 @@ def class_of(analysis: Analysis, subject: Subject, target: str | None) -> int:
 def marking(
     subject: Subject, name: str | None, options: Mapping[str, object], target: str | None
 ) -> tuple[Method, dict[str, object]]:
-    """The map that is meant and its options, for `target` where it is for a class and none of its
-    own is named; rollout, or else the first over the photo that the network can have.
+    """The map to evaluate and its options, for class `target` unless the options name one. The
+    default is rollout, or the first spatial map that the network supports.
 
-    Raises what `methods.compute` would: UnknownMethod, BadOption, MapNotPossible.
+    Raises what `methods.compute` raises: UnknownMethod, BadOption, MapNotPossible.
     """
     order = ("rollout", *registry.NAMES)
     named = (
@@ -89,13 +89,13 @@ def _can(own: Method, subject: Subject) -> bool:
 
 
 def marks_of(passes: Passes, name: str, options: Mapping[str, object]) -> Marks:
-    """The map's values, after the passes that it takes."""
+    """The map's values, after the passes that it needs."""
     make = passes.on_loop(lambda: methods.compute(passes.engine, passes.analysis, name, options))
     return marks_in(name, make())
 
 
 def marks_in(name: str, array: NamedArray) -> Marks:
-    """Raises MapNotPossible where an array is not one value for each cell of the photo."""
+    """Raises MapNotPossible unless the array has one value for each cell of the photo."""
     if not array.covers_input or array.values.ndim != 2:
         raise MapNotPossible(
             f"{name}, with these options, is not one value for each cell of the photo.",
@@ -107,8 +107,8 @@ def marks_in(name: str, array: NamedArray) -> Marks:
 
 
 def on_grid(marks: Marks, grid: PatchGrid, height: int, width: int) -> Tensor:
-    """A map on the cells of another grid over the same input, float64 (row, column): the mean of
-    what it is on the pixels of each; where it has none, its lowest value.
+    """Resample a map onto another grid over the same input, float64 (row, column): each cell is the
+    mean over its pixels. Pixels without a value count as the map's minimum.
     """
     if grid == marks.grid and grid.axes == marks.grid.axes:
         return marks.values
@@ -121,6 +121,6 @@ def on_grid(marks: Marks, grid: PatchGrid, height: int, width: int) -> Tensor:
 
 
 def normalisation(wanted: Preprocessing) -> tuple[Tensor, Tensor]:
-    """(mean, std) of the input's channels, each (channel, 1, 1)."""
+    """(mean, std) of the input's channels, each of shape (channel, 1, 1)."""
     mean, std = (torch.tensor(one).view(-1, 1, 1) for one in (wanted.mean, wanted.std))
     return mean, std

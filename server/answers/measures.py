@@ -1,4 +1,4 @@
-"""The measures of evidence for a map of an analysis, made through the queue that all share."""
+"""Runs the evidence measures for a map of an analysis, through the shared queue."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from fovea.server.engine.passes import Passes
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked for. fill, steps: None for the measure's own · mask: bool (row, column) of the
-    photo, or boxes [left, top, right, bottom] in its pixels.
+    """A measurement request. fill, steps: None for the measure's default · mask: bool (row, column)
+    over the photo, or boxes [left, top, right, bottom] in its pixels.
     """
 
     map: str
@@ -44,7 +44,7 @@ class Asked:
 @dataclass(frozen=True, eq=False, slots=True)
 class Scene:
     """What a measure works on. own, given: the map and its options · marks: its values · inputs:
-    (1, channel, row, column) · weighed: the map on what the network was given.
+    (1, channel, row, column) · weighed: the map on the network's input grid.
     """
 
     passes: Passes
@@ -83,11 +83,11 @@ def _random_weights(scene: Scene, _: Tensor | None) -> Found:
 
 
 def _redrawn(scene: Scene, count: int) -> Iterator[tuple[str, Tensor]]:
-    """(layer, values): the same map after each layer more is drawn anew, the last first."""
+    """(layer, values): the map after each further layer is randomised, starting from the last."""
     changing = randomised(scene.loaded.module, SEED)
 
     def next_map(loaded: LoadedModel, inputs: Tensor) -> tuple[str, Marks]:
-        # The copy is made here, where no other pass of this network is under way.
+        # The copy is made here, where no other pass of this network is running.
         layer, module = next(changing)
         made = partial(_map_of, own=scene.own, subject=scene.subject, given=scene.given)
         ask = editing.under(scene.analysis, made)
@@ -106,7 +106,7 @@ def _map_of(
     subject: Subject,
     given: Mapping[str, object],
 ) -> Made:
-    """The same map by another network of the same shape."""
+    """The same map computed by another network of the same architecture."""
     _, (trace,) = run(loaded.module, inputs, loaded.layouts)
     options = own.read(given)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""The maps of an analysis: from a name and options to values."""
+"""Computes the maps of an analysis from a name and options."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from fovea.server.problems import MapNotPossible
 async def compute(
     engine: Engine, analysis: Analysis, name: str, given: Mapping[str, object]
 ) -> Callable[[], NamedArray]:
-    """What gives the map called `name`, after the passes of the network that it takes.
+    """Prepare the map called `name`; the returned function gives it after the passes it needs.
 
-    given: its options, those that are not at their defaults. Raises UnknownMethod, BadOption,
-    UnknownSite, or MapNotPossible where this network cannot have it; so does the function that is
-    returned.
+    given: options that differ from their defaults. Both this function and the returned one raise
+    UnknownMethod, BadOption, UnknownSite, or MapNotPossible if the network does not support the
+    map.
     """
     own = method(name)
     options = own.read(given)
     subject = await learned_of(engine, analysis)
     try:
-        # What follows from the trace alone is made here already.
+        # Maps that need only the trace are computed right here.
         made = await pools.run(pools.ANSWERS, _made, own, subject, options)
     except NotPossible as error:
         raise not_possible(refusal(subject, error)) from error
@@ -67,7 +67,7 @@ def _passes(made: Ask) -> Callable[[LoadedModel, Tensor], Any]:
 
 
 def not_possible(reason: Phrase) -> MapNotPossible:
-    """The problem of a map that a network cannot have."""
+    """The problem to raise for a map that the network does not support."""
     return MapNotPossible(
         str(reason), reason_key=reason.key, reason_parameters=dict(reason.parameters)
     )

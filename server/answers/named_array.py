@@ -1,4 +1,4 @@
-"""What an answer is before it is encoded: raw values, what their axes are, and one sentence."""
+"""An answer before it is encoded: raw values, the names of their axes, and one sentence."""
 
 from __future__ import annotations
 
@@ -16,15 +16,13 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class NamedArray:
-    """Raw values with the names of their axes and one sentence that says what they are.
+    """Raw values with named axes and one sentence that describes them.
 
-    prefix: the values on prefix tokens, which have no place. about: what was asked, echoed to the
-    client.
-    covers_input: whether (row, column) are cells on the network's input, so that it can be drawn on
-    the photo.
-    name: what the values are called in JSON and safetensors. more: further arrays beside them in
-    both, by name, with their axes.
-    grid: where those cells are; None where they share the whole input evenly.
+    prefix: values of the prefix tokens, which have no place on the photo. about: the request's
+    parameters, echoed to the client. covers_input: whether (row, column) are cells on the network's
+    input, so that it can be drawn on the photo. name: name of the values in JSON and safetensors.
+    more: further arrays for both formats, by name, with their axes. grid: position of the cells;
+    None if they divide the whole input evenly.
     """
 
     values: Array

@@ -1,4 +1,4 @@
-"""From errors of `models` to problems: one table for HTTP and for the command line."""
+"""Maps errors of `models` to problems: one table for HTTP and the command line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fovea.server.problems import InvalidParameter, Problem, UnknownMap, Unknown
 
 
 def problem_of(error: Exception) -> Problem | None:
-    """The problem that stands for an exception; None for one that nobody foresaw."""
+    """The problem for an exception; None if the exception is unexpected."""
     match error:
         case Problem():
             return error

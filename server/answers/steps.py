@@ -1,4 +1,4 @@
-"""A site's mechanism step by step: what is asked, and the pass it takes."""
+"""A site's mechanism step by step: parses the request and runs the pass it needs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ Make = Callable[[Workings], list[Step]]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request names; a site takes from it what it knows. pixel, query, key: as text."""
+    """The parameters of a steps request; a site uses those that apply. pixel, query, key:
+    as text.
+    """
 
     query: str | None = None
     key: str | None = None
@@ -50,7 +52,9 @@ class Asked:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Steps:
-    """The steps of a site. sentence: what they lead to · about: what was asked, for the client."""
+    """The steps of a site. sentence: their result in words · about: parameters echoed to the
+    client.
+    """
 
     site: Site
     sentence: str
@@ -61,7 +65,7 @@ class Steps:
 async def compute(
     engine: Engine, analysis: Analysis, site: Site, asked: Asked
 ) -> Callable[[], Steps]:
-    """What gives the steps, after the pass of the network that they take.
+    """Prepare the steps; the returned function gives them after one more pass.
 
     Raises InvalidParameter before that pass.
     """
@@ -71,9 +75,9 @@ async def compute(
 
 
 async def values(engine: Engine, analysis: Analysis, site: Site) -> Tensor:
-    """The values of an attention, (head, key, head_dim), after the pass of the network they take.
+    """The value vectors of an attention site, (head, key, head_dim), after one more pass.
 
-    Raises NoProjections where they are not in the order of the heads and keys.
+    Raises NoProjections if they cannot be matched to the heads and keys.
     """
     workings = await engine.workings(analysis, site.id, partial(_watch, analysis, site))
     found = values_of(workings, site.attention, 0)
@@ -106,10 +110,10 @@ def _of_attention(analysis: Analysis, site: Site, asked: Asked) -> tuple[str, Ma
         words = f"the patch at row {cell[0]}, column {cell[1]}"
     else:
         window = window_index(site, asked.window)
-        token, words = _one_token(asked.query, site, queries, "from", written)
+        token, words = one_token(asked.query, site, queries, "from", written)
     key = None
     if asked.key is not None:
-        key, _ = _one_token(asked.key, site, keys, "to", written)
+        key, _ = one_token(asked.key, site, keys, "to", written)
     make = partial(
         attention_steps,
         site,
@@ -123,10 +127,10 @@ def _of_attention(analysis: Analysis, site: Site, asked: Asked) -> tuple[str, Ma
     return f"Layer {site.layer}, head {head}: how {words} comes to its output", make, about
 
 
-def _one_token(
+def one_token(
     asked: str | None, site: Site, tokens: int, direction: Direction, written: Sentence | None
 ) -> tuple[int, str]:
-    """(token, what it is called); raises InvalidParameter for none and for all."""
+    """(token index, its name). Raises InvalidParameter unless exactly one token is selected."""
     found = parse_query(asked, site, tokens, direction, written)
     if found.token is None:
         raise InvalidParameter("Steps are told of one token, not of all.", hint="Name it.")
@@ -134,7 +138,7 @@ def _one_token(
 
 
 def _watch(analysis: Analysis, site: Site, loaded: LoadedModel, inputs: Tensor) -> Workings:
-    """The pass in which one site of an analysis is watched closely; raises NotPossible."""
+    """Runs the pass that records one site in detail. Raises NotPossible."""
     sentence = analysis.sentence
     words = None if sentence is None else sentence.given.to(inputs.device)
     index = [one.id for one in analysis.trace.sites].index(site.id)

@@ -1,4 +1,4 @@
-"""An analysis as what maps are made of."""
+"""Converts an analysis into the input that maps take."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOTHING: Mapping[Probe, Any] = {}
 
 
 def subject_of(analysis: Analysis, learned: Mapping[Probe, Any] = NOTHING) -> Subject:
-    """What maps of an analysis are made of. learned: of its network, where a map needs that."""
+    """The input that maps take. learned: facts about the network, for maps that need them."""
     spec, output = analysis.model, analysis.output
     wanted = spec.preprocessing
     return Subject(
@@ -31,5 +31,5 @@ def subject_of(analysis: Analysis, learned: Mapping[Probe, Any] = NOTHING) -> Su
 
 
 async def learned_of(engine: Engine, analysis: Analysis) -> Subject:
-    """The same with all that has to be learned of the network, by a few passes the first time."""
+    """The same, with the facts about the network collected first (a few passes, once a network)."""
     return subject_of(analysis, await engine.learned(analysis))

@@ -1,4 +1,4 @@
-"""Sweeps: what each head, layer, channel or patch is worth to a class, as one array."""
+"""Sweeps: the effect of each head, layer, channel or patch on a class score, as one array."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ MOST_PASSES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a sweep is asked for; the fields after `target` are of a sweep over patches."""
+    """A sweep request; the fields after `target` apply to patch sweeps only."""
 
     over: Over
     site: str | None = None
@@ -54,7 +54,7 @@ class Asked:
 
 
 def _told(analysis: Analysis, asked: Asked, effects: Effects) -> dict[str, Any]:
-    """What every sweep tells of itself."""
+    """Fields that every sweep result has."""
     return {
         "over": asked.over,
         "target": {"index": effects.target, "label": analysis.model.label(effects.target)},
@@ -63,8 +63,8 @@ def _told(analysis: Analysis, asked: Asked, effects: Effects) -> dict[str, Any]:
 
 
 def planned(analysis: Analysis, subject: Subject, asked: Asked) -> Callable[[Passes], NamedArray]:
-    """The work that a sweep is; raises EditRefused, BadOption, UnknownSite or MapNotPossible for
-    what makes no sense, before any pass.
+    """Plan a sweep. Raises EditRefused, BadOption, UnknownSite or MapNotPossible for an invalid
+    request, before any pass runs.
     """
     target = class_of(analysis, subject, asked.target)
     if asked.over == "patches":
@@ -92,7 +92,7 @@ def _check_count(passes: int) -> None:
         )
 
 
-# Parts of the network -------------------------------------------------------------------------
+# Parts of the network -----------------------------------------------------------------------------
 
 
 def _parts(
@@ -133,7 +133,7 @@ def _array(values: Tensor) -> Any:
 
 
 def _without(analysis: Analysis, edit: Edit) -> Callable[[LoadedModel, Tensor], Tensor]:
-    """A plain pass with one edit more; nothing of what attends is kept."""
+    """One pass with one more edit; no attention is recorded."""
 
     def ask(loaded: LoadedModel, inputs: Tensor) -> Tensor:
         with editing.running(loaded, analysis, (*analysis.edits, edit), (inputs,)):
@@ -154,7 +154,7 @@ def _sentence(asked: Asked, label: str, logit: Any, sweep: Sweep) -> str:
     return f"{start}; most by {which}, {logit[place]:+.3g}"
 
 
-# Patches of the photo -------------------------------------------------------------------------
+# Patches of the photo -----------------------------------------------------------------------------
 
 
 def _planned_patches(
@@ -261,7 +261,7 @@ def _agreement(
     grid: PatchGrid,
     size: tuple[int, int],
 ) -> dict[str, Any] | None:
-    """Spearman's ρ between a shown map and the effects, and what maps that know nothing have."""
+    """Spearman's ρ between a map and the measured effects, and the same for the baseline maps."""
     if beside is None:
         return None
     marks = marks_of(passes, *beside)

@@ -1,6 +1,6 @@
-"""What can be read off an analysis: (Analysis, what is asked) → NamedArray, computed on demand.
+"""What can be read from an analysis: (Analysis, parameters) → NamedArray, computed on demand.
 
-Layers, heads, channels, rows, columns and tokens are counted from 0, here and in the sentences.
+Layers, heads, channels, rows, columns and tokens count from 0, here and in the sentences.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from fovea.server.problems import InvalidParameter, MapNotPossible, NotAcceptabl
 
 
 def as_array(tensor: Tensor) -> Array:
-    """float32 on the CPU; whole numbers stay what they are."""
+    """float32 on the CPU; integers keep their type."""
     kept = tensor.detach().cpu()
     array: Array = (kept.float() if kept.is_floating_point() else kept).numpy()
     return array
 
 
 def of_made(made: Made) -> NamedArray:
-    """A map as what is sent."""
+    """Converts a computed map into the array that is sent."""
     found = made.map
     prefix = None if found.prefix is None or not found.prefix.numel() else as_array(found.prefix)
     return NamedArray(
@@ -55,7 +55,7 @@ def of_made(made: Made) -> NamedArray:
 
 
 def require(site: Site, view: str) -> SiteKind:
-    """The site's kind; raises WrongKind unless it has this view."""
+    """The site's kind; raises WrongKind unless that kind has this view."""
     kind = SITE_KINDS[site.kind]
     if view not in kind.views:
         valid = [one.name for one in SITE_KINDS.values() if view in one.views]
@@ -67,18 +67,18 @@ def require(site: Site, view: str) -> SiteKind:
 
 
 def titled(site: Site) -> str:
-    """What a site is called in a sentence."""
+    """The site's name in a sentence."""
     return f"{SITE_KINDS[site.kind].title} {site.layer}"
 
 
-# What a site can show beside its maps -------------------------------------------------------------
+# Views of a site other than maps ------------------------------------------------------------------
 
 Why = Callable[[Subject, Site], Phrase | None]
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view of a site that is no map. reason: why a site of its kind has not got it, or None."""
+    """A view of a site that is not a map. reason: why this site lacks it, or None."""
 
     title: str
     claim: str
@@ -93,7 +93,7 @@ class View:
 
 
 def no_projections(site: Site) -> Phrase | None:
-    """Why queries and keys alone do not give every row of a site."""
+    """Why queries and keys are not enough to compute every row of a site, or None."""
     held = site.attention
     if held.factored and held.shape[0] == 1:
         return None
@@ -105,7 +105,7 @@ def no_projections(site: Site) -> Phrase | None:
 
 
 def no_features(site: Site) -> Phrase | None:
-    """Why the feature maps before a gate cannot be had."""
+    """Why the feature maps before a gate are unavailable, or None."""
     keep = SITE_KINDS[site.kind].features
     if keep is not None and keep(site) is not None:
         return None
@@ -115,7 +115,7 @@ def no_features(site: Site) -> Phrase | None:
 
 
 def no_stream(subject: Subject, site: Site) -> Phrase | None:
-    """Why what each layer adds to the tokens of a site cannot be had."""
+    """Why the residual stream of a site is unavailable, or None."""
     of_patches = site.grid is not None and site.queries == site.keys
     if not of_patches and not asks_with_words(site):
         return Phrase(
@@ -167,8 +167,9 @@ VIEWS: dict[str, View] = {
     ),
     "stream": View("Residual stream", "token length", no_stream),
     "steps": View("Step by step", "steps", options=_STEPS),
+    "block": View("The block, step by step", "steps", no_stream, (options.QUERY,)),
 }
-"""What the views of a kind of site are that show no map, by the last part of their address."""
+"""Views of each kind of site that are not maps, by the last part of their address."""
 
 MAPS_AT: dict[str, tuple[str, ...]] = {
     "attention": ("attention",),
@@ -176,7 +177,7 @@ MAPS_AT: dict[str, tuple[str, ...]] = {
     "grid": ("grid",),
     "grid/warped": ("warped",),
 }
-"""The maps that a site has at an address of its own; others are under maps/, with `?site=`."""
+"""Maps that have an address of their own under a site; others are under maps/, with `?site=`."""
 
 
 # Attention --------------------------------------------------------------------------------------
@@ -190,7 +191,9 @@ def attention(
     head: str,
     window: int | None,
 ) -> NamedArray:
-    """A row ("from": what it looks at), a column ("to": what looks at it) or the whole matrix."""
+    """A row ("from": where one token attends), a column ("to": who attends to it) or the whole
+    matrix.
+    """
     require(site, "attention")
     return of_made(attended(site, query, direction, head, window, analysis.sentence))
 
@@ -199,13 +202,13 @@ def attention(
 
 
 def gate(site: Site) -> NamedArray:
-    """The weight of each channel, or the mask over places."""
+    """The weight of each channel, or the mask over positions."""
     require(site, "gate")
     return of_made(gate_of(site))
 
 
 def features(site: Site, channel: int) -> NamedArray:
-    """The feature map of one channel, before the gate."""
+    """One channel of the feature map before the gate."""
     kind = require(site, "features")
     kept = None if kind.features is None else kind.features(site)
     if kept is None:
@@ -229,17 +232,17 @@ def features(site: Site, channel: int) -> NamedArray:
 
 
 def sampling_grid(site: Site, trace: Trace | None = None) -> NamedArray:
-    """For each output cell the source point (x, y), −1…1.
+    """For each output cell its source point (x, y), from −1 to 1.
 
-    trace: of the site; where it reads through a sampler without theta, the points on the first
-    picture are told too, as shares of it.
+    trace: the site's trace. If the site samples the output of another sampler without theta, the
+    points on the original photo are added, as fractions of its size.
     """
     require(site, "grid")
     return of_made(grid_of(site, trace))
 
 
 def warped(analysis: Analysis, site: Site) -> NamedArray:
-    """What the sampler gave, as the network has it: normalised, where it is a picture."""
+    """The sampler's output as the network receives it: still normalised if it is an image."""
     require(site, "grid/warped")
     own = method("warped")
     made = own.make(subject_of(analysis), own.read({"site": site.id}))
@@ -248,9 +251,9 @@ def warped(analysis: Analysis, site: Site) -> NamedArray:
 
 
 def as_picture(analysis: Analysis, array: NamedArray) -> NamedArray:
-    """What a sampler gave with its normalisation undone: 0…1.
+    """The sampler's output with normalisation undone, 0…1.
 
-    Raises NotAcceptable where it is no picture but feature maps.
+    Raises NotAcceptable if the output is a feature map rather than an image.
     """
     preprocessing = analysis.model.preprocessing
     if not array.about["picture"] or preprocessing is None:
@@ -265,5 +268,5 @@ def as_picture(analysis: Analysis, array: NamedArray) -> NamedArray:
     )
     values = array.values * std + mean
     if preprocessing.order == "bgr":
-        values = values[::-1]  # a picture is red first, whatever its network reads
+        values = values[::-1]  # an image is RGB, whatever order the network reads
     return replace(array, values=values, about={**array.about, "values_are": "picture"})

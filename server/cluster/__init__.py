@@ -1,1 +1,1 @@
-"""Past one machine: the same application as replicas of Ray Serve (docs/hosting.md)."""
+"""Scaling beyond one machine: the same application as replicas of Ray Serve (docs/hosting.md)."""

@@ -1,4 +1,4 @@
-"""How many replicas there are and what each may use; known without Ray."""
+"""Number of replicas and the resources of each; importable without Ray."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from fovea.server.storage.archive import MEMORY, open_archive
 APPLICATION = "fovea"
 RETRY_AFTER_S = 1
 REQUESTS_A_PLACE = 8
-"""As many answers a replica makes or lets wait for each place of its queue (engine.ANSWERS)."""
+"""Requests in progress or waiting per replica, for each slot of its queue (engine.ANSWERS)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """fewest, most: replicas; more are started while the mean of them has more than `busy` requests
-    under way. cores, gpus: of each. waiting: requests that Ray keeps waiting; more get 429.
+    """Cluster options. fewest, most: number of replicas. Ray adds one after they have averaged more
+    than `busy` requests, running or queued, for `grow_after_s`, and removes one after they have had
+    fewer for `shrink_after_s`. cores, gpus: per replica; 0.5 for two on one GPU. waiting: requests
+    that each proxy of Ray queues; beyond that it answers 429.
     """
 
     fewest: int = 1
@@ -26,6 +28,8 @@ class Options:
     cores: float = 1.0
     gpus: float = 0.0
     waiting: int = 256
+    grow_after_s: float = 10.0
+    shrink_after_s: float = 600.0
 
     @classmethod
     def of(cls, said: dict[str, Any]) -> Options:
@@ -49,14 +53,14 @@ def _number(name: str, value: Any) -> Any:
 
 
 def replicas_of(text: str) -> tuple[int, int]:
-    """`3`, or `1-4` where their number is to follow the load; raises ValueError."""
+    """Parses `3`, or `1-4` for autoscaling; raises ValueError."""
     fewest, _, most = text.partition("-")
     return int(fewest), int(most or fewest)
 
 
 def shared(settings: Settings) -> Settings:
-    """The settings as all replicas have them: one store, and the secret that is kept in it. Raises
-    SettingsError where there is no store.
+    """Settings that all replicas share: one store, and the secret kept in it. Raises SettingsError
+    if no store is set.
     """
     if settings.photo_store == MEMORY:
         raise SettingsError(

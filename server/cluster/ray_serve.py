@@ -1,10 +1,10 @@
-"""The application on Ray Serve: Ray's proxies take requests in, each replica is a whole server.
+"""The application on Ray Serve: Ray's proxies accept requests, each replica is a full server.
 
-Replicas share the photo store, and with it ids, jobs and results: whichever is asked answers, and
-makes again what it does not have. Requests about one analysis go to the same replica while that is
-there (routing.py), so that this is rare. Everything about processes is Ray's: starting and
-replacing them, how many there are (`autoscaling_config`), and turning away what is too much
-(`max_queued_requests`), besides each replica's own bounds.
+Replicas share the photo store, and with it ids, jobs and results, so any replica can answer any
+request and recompute what it lacks. Requests about one analysis go to the same replica while it is
+alive (routing.py), so recomputing is rare. Ray manages the processes: starting and replacing them,
+autoscaling (`autoscaling_config`), and rejecting overload (`max_queued_requests`), in addition to
+each replica's own limits. Errors of Ray itself become problem details (proxy.py).
 
 A config file names `fovea.server.cluster.ray_serve:application` and gives Options as `args`;
 settings then come from the environment of the replicas (`runtime_env`).
@@ -18,6 +18,7 @@ from ray import serve
 from ray.serve.config import AutoscalingConfig, BackpressureConfig, RequestRouterConfig
 from starlette.types import ASGIApp
 
+from fovea.server.cluster import proxy
 from fovea.server.cluster.options import (
     APPLICATION,
     REQUESTS_A_PLACE,
@@ -28,20 +29,20 @@ from fovea.server.cluster.options import (
 from fovea.server.settings import Settings, load
 
 HEALTH_EVERY_S = 5.0
-"""So often Ray asks a replica whether it is alive; one that died is noticed at once."""
+"""Interval of Ray's health checks; a dead replica is noticed within one interval."""
 
 
 def application(args: dict[str, Any]) -> serve.Application:
-    """For `serve deploy`: the settings are those of the environment."""
+    """Entry point for `serve deploy`; settings come from the environment."""
     return bound(load(), Options.of(args))
 
 
 def bound(settings: Settings, options: Options) -> serve.Application:
-    """The application with its bounds, for `serve.run`; raises SettingsError without a store."""
+    """The application with its limits, for `serve.run`; raises SettingsError without a store."""
     settings = shared(settings)
 
     def build() -> ASGIApp:
-        """In each replica, once."""
+        """Runs once in each replica."""
         from fovea.server.app import create_app
 
         return create_app(settings)
@@ -52,6 +53,10 @@ def bound(settings: Settings, options: Options) -> serve.Application:
         min_replicas=options.fewest,
         max_replicas=options.most,
         target_ongoing_requests=options.busy,
+        upscale_delay_s=options.grow_after_s,
+        downscale_delay_s=options.shrink_after_s,
+        # The mean is of no longer than what is waited for.
+        look_back_period_s=max(1.0, min(30.0, options.grow_after_s)),
     )
     deployment = serve.deployment(
         replica,
@@ -71,26 +76,30 @@ def bound(settings: Settings, options: Options) -> serve.Application:
     return deployment.bind()
 
 
-def start(settings: Settings, options: Options, address: str | None = None) -> None:
+def start(settings: Settings, options: Options, address: str | None = None, **mine: Any) -> None:
     """Joins the cluster at an address, or starts one on this machine, and serves from it; returns
-    when the first replicas are there.
+    when the first replicas are up. mine: passed to `ray.init` if it starts one.
     """
     import ray
 
-    if not ray.is_initialized():
-        mine: dict[str, Any] = {} if address else {"include_dashboard": False}
-        ray.init(address=address, log_to_driver=False, **mine)
+    # For the proxies, which inherit it from the program that starts Serve.
+    environment = {"env_vars": dict([proxy.CALLBACK])}
+    if address is None:
+        mine = {"include_dashboard": False, **mine}
+    ray.init(address=address, log_to_driver=False, runtime_env=environment, **mine)
     serve.start(http_options={"host": settings.host, "port": settings.port})
     deploy(settings, options)
 
 
 def deploy(settings: Settings, options: Options) -> None:
-    """The application anew: its replicas are replaced one after the other."""
+    """Deploys again: replicas are replaced one at a time."""
     serve.run(bound(settings, options), name=APPLICATION, route_prefix="/")
 
 
 def stop() -> None:
-    """Ends the application; what is under way gets to finish. A cluster that was there stays."""
+    """Stops the application after running requests finish. A cluster that existed before keeps
+    running.
+    """
     import ray
 
     serve.delete(APPLICATION)

@@ -1,4 +1,4 @@
-"""Which replica gets a request: the same for all about one analysis, so that its trace is there."""
+"""Routes all requests about one analysis to the replica that holds its trace."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ABOUT = re.compile(r"/v1/analyses/([0-9a-f]+)")
 class ByAnalysis(ConsistentHashRouter):  # type: ignore[misc]
     """Consistent hashing by the id in the path; everything else is spread evenly.
 
-    When a replica goes, only what it had moves to others; one that is full passes a request on.
+    When a replica goes away, only its analyses move; a full replica passes requests on.
     """
 
     def _routing_key(self, pending_request: PendingRequest | None) -> str | None:

@@ -1,4 +1,4 @@
-"""The commands of `fovea`, one a module: SUMMARY, `add` for its arguments, `run` for its work.
+"""The commands of `fovea`, one module each: SUMMARY, `add` for its arguments, `run` for its work.
 
-A module here is imported to show help, so what is heavy is imported where it is used.
+All modules are imported to show help, so heavy imports happen where they are used.
 """

@@ -1,6 +1,6 @@
-"""Which map is asked for: its name, the options it takes, and the way to its values.
+"""Map options of the commands: the map's name, its options, and how to compute it.
 
-What there is stands in the registry of maps; the values are made by what makes them for the API.
+The registry of maps lists the options; the values come from the same code as the API's.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 TAKEN: dict[str, tuple[str, ...]] = {
     method.name: tuple(option.name for option in method.options) for method in registry.METHODS
 }
-"""Every map with the options that change it; naming another one ends the command."""
+"""Lists every map with its options; naming an unknown map ends the command."""
 
 
 def _listed() -> str:
-    """A paragraph a map: its name, what it is and the options that it takes."""
+    """One paragraph for each map: its name, description and options."""
     width = max(map(len, TAKEN)) + 4
     lines = ["maps:"]
     for method in registry.METHODS:
@@ -53,7 +53,7 @@ names one, relevance and positions.
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """The map and its options."""
+    """Adds the arguments for the map and its options."""
     asked = parser.add_argument_group("what is shown")
     asked.add_argument(
         "--map",
@@ -66,7 +66,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def add_options(group: argparse._ActionsContainer, without: Collection[str] = ()) -> None:
-    """What can be chosen of maps. without: what the command has a word of its own for."""
+    """Adds the map options. without: options for which the command has an argument of its own."""
     for option in registry.options():
         if option.name not in without:
             _add(group, option)
@@ -81,12 +81,12 @@ def _add(group: argparse._ActionsContainer, option: Option) -> None:
 
 
 def add_variant(parser: argparse._ActionsContainer) -> None:
-    """Whose definition of rollout."""
+    """Adds the choice between the definitions of rollout."""
     _add(parser, VARIANT)
 
 
 def share(text: str) -> float:
-    """A number from 0 to 1, for argparse."""
+    """Parses a number from 0 to 1, for argparse."""
     value = float(text)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text} is no share of 1")
@@ -94,15 +94,16 @@ def share(text: str) -> float:
 
 
 def given(options: argparse.Namespace) -> dict[str, object]:
-    """The options of maps that were named."""
+    """The map options that were given on the command line."""
     named = {option.name: getattr(options, option.name, None) for option in registry.options()}
     return {name: value for name, value in named.items() if value is not None}
 
 
 def given_beside(options: argparse.Namespace, without: Collection[str]) -> dict[str, object]:
-    """The same for one map that is named in `map`; ends the command for another option.
+    """The options given for the one map named in `map`; ends the command if another map's option is
+    given.
 
-    without: what the command has a word of its own for.
+    without: options for which the command has an argument of its own.
     """
     named = {name: value for name, value in given(options).items() if name not in without}
     for name in named:
@@ -115,11 +116,10 @@ def given_beside(options: argparse.Namespace, without: Collection[str]) -> dict[
 
 
 def each(options: argparse.Namespace) -> list[argparse.Namespace]:
-    """The options of every map that is asked for: its name in `map`, and of the options of maps
-    only those that it takes. Where none is named, one with `map` None.
+    """One set of options for each requested map: its name in `map`, and only the options that it
+    has. If no map is named: a single set with `map` None.
 
-    Ends the command where a map does not exist, where no map takes an option that was named, or
-    where one cannot have its value.
+    Ends the command for an unknown map, an option that none of the maps has, or an invalid value.
     """
     maps = list(dict.fromkeys(options.maps or [None]))
     for name in maps:
@@ -138,13 +138,13 @@ def each(options: argparse.Namespace) -> list[argparse.Namespace]:
 
 
 def _of_map(options: argparse.Namespace, name: str | None) -> argparse.Namespace:
-    """The options without those that the map does not take."""
+    """The options without those that the map does not have."""
     others = () if name is None else [one for one in given(options) if one not in TAKEN[name]]
     return argparse.Namespace(**{**vars(options), **dict.fromkeys(others), "map": name})
 
 
 def _check_names(options: argparse.Namespace) -> None:
-    """Ends the command where two options name the same thing."""
+    """Ends the command if two options select the same thing."""
     if options.site is not None and options.layer is not None:
         raise Stop("--site and --layer name the same thing; give one of them.", USAGE)
     if options.query is not None and options.word is not None:
@@ -152,7 +152,7 @@ def _check_names(options: argparse.Namespace) -> None:
 
 
 def _check_values(named: Mapping[str, object]) -> None:
-    """Ends the command where an option has a value that it cannot have."""
+    """Ends the command if an option's value is invalid."""
     for option in registry.options():
         try:
             option.read(named.get(option.name, option.default))
@@ -163,10 +163,10 @@ def _check_values(named: Mapping[str, object]) -> None:
 async def with_map(
     engine: Engine, analysis: Analysis, options: argparse.Namespace
 ) -> argparse.Namespace:
-    """The options with a map's name: the first that the network can have where none is named.
+    """The options with the map filled in: by default the first map that the network supports.
 
-    Ends the command where that map does not take an option that was named; raises MapNotPossible
-    where the network can have none.
+    Ends the command if that map lacks an option that was given; raises MapNotPossible if the
+    network supports no map.
     """
     from fovea.server.answers.subject import learned_of
     from fovea.server.problems import MapNotPossible
@@ -184,7 +184,7 @@ async def with_map(
 
 
 async def map_of(engine: Engine, analysis: Analysis, options: argparse.Namespace) -> NamedArray:
-    """The values that are asked for; raises a Problem where this network cannot have them."""
+    """The map's values; raises a Problem if the network does not support it."""
     from fovea.server.answers import methods
     from fovea.server.engine import pools
 

@@ -1,4 +1,4 @@
-"""`fovea`: the command line. Each command is a module of `server/commands`."""
+"""`fovea`, the command line. Each command is a module of `server/commands`."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ start here:
 """
 
 INTERRUPTED = 130
-"""What shells expect of a command that was stopped with Ctrl+C."""
+"""Exit status that shells expect after Ctrl+C."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and exit: 0 done, 1 something could not be done, 2 not understood."""
+    """Run a command and exit with 0 (done), 1 (something failed) or 2 (usage error)."""
     tolerate_encoding()
     words, asked = taken(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = stop.code
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except BrokenPipeError:  # The reader of the output has had enough, `| head` for example.
+    except BrokenPipeError:  # the reader closed the pipe, as `| head` does
         sys.stderr.close()
         code = 0
     if code:
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def complete(whole: Parser) -> None:
-    """Completes the line for the shell that asks, where argcomplete is installed."""
+    """Completes the line for the calling shell, if argcomplete is installed."""
     if "_ARGCOMPLETE" not in os.environ:
         return
     try:
@@ -85,7 +85,7 @@ def complete(whole: Parser) -> None:
 
 
 def command_parsers(whole: Parser) -> dict[str, Parser]:
-    """The parser of each command, by its name."""
+    """The parser of each command, by name."""
     (commands,) = (a for a in whole._actions if isinstance(a, argparse._SubParsersAction))
     return dict(commands.choices)
 

@@ -1,4 +1,4 @@
-"""What the commands share: settings, the catalogue, tables, and errors as sentences."""
+"""Helpers shared by the commands: settings, catalogue, tables, errors as sentences."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from fovea.server.settings import Settings
 
 DONE, FAILED, USAGE = 0, 1, 2
-"""Exit codes: all done; something could not be done; the command was not understood."""
+"""Exit codes: success, failure, usage error."""
 
 
 class Stop(Exception):
-    """Ends the command with a sentence and an exit code."""
+    """Ends the command with a message and an exit code."""
 
     def __init__(self, sentence: str, code: int = FAILED) -> None:
         super().__init__(sentence)
@@ -30,24 +30,24 @@ class Stop(Exception):
 
 
 def say(*lines: str) -> None:
-    """To the error stream: what a person reads, and a pipe does not want."""
+    """Print to stderr: for people, not for pipes."""
     print(*map(spoken, lines), sep="\n", file=sys.stderr, flush=True)
 
 
 def tell(text: str) -> None:
-    """To standard output: sentences for a person."""
+    """Print to stdout."""
     print(spoken(text), flush=True)
 
 
 PLAIN = str.maketrans(
     {"→": "->", "×": "x", "·": "-", "–": "-", "…": "...", "“": '"', "”": '"', "−": "-"}
 )
-"""What the commands print besides ASCII, for streams that cannot have it."""
+"""ASCII replacements for the other characters that the commands print."""
 
 
 def tolerate_encoding() -> None:
-    """Lets output through where the stream's encoding lacks a character, as on Windows in a pipe:
-    it is written in ASCII's way, or as a question mark.
+    """Keeps printing when the stream's encoding lacks a character (Windows pipes, for example): it
+    is replaced by ASCII or a question mark.
     """
     codecs.register_error("fovea-plain", _in_plain)
     for stream in (sys.stdout, sys.stderr):
@@ -56,14 +56,14 @@ def tolerate_encoding() -> None:
 
 
 def _in_plain(error: UnicodeError) -> tuple[str, int]:
-    """What stands for the characters that could not be written, and where to go on."""
+    """Codec error handler: (replacement for the characters, where to continue)."""
     assert isinstance(error, UnicodeEncodeError)
     there = error.object[error.start : error.end].translate(PLAIN)
     return there.encode("ascii", "replace").decode(), error.end
 
 
 def settings_for(options: argparse.Namespace, **overrides: Any) -> Settings:
-    """The settings from the environment (docs/settings.md), the command line's first."""
+    """The settings from the environment (docs/settings.md), overridden by the command line."""
     from fovea.server.settings import SettingsError, load
 
     for name in ("device", "offline"):
@@ -76,7 +76,7 @@ def settings_for(options: argparse.Namespace, **overrides: Any) -> Settings:
 
 
 def catalogue(settings: Settings | None = None) -> Catalog:
-    """The catalogue for these settings, or for those of the environment."""
+    """The catalogue for these settings, by default those of the environment."""
     from fovea.models.catalog.catalog import Catalog
     from fovea.server.settings import load
 
@@ -85,7 +85,7 @@ def catalogue(settings: Settings | None = None) -> Catalog:
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Which network."""
+    """Adds the choice of the network."""
     parser.add_argument(
         "--model",
         metavar="ID",
@@ -95,20 +95,20 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def add_machine(parser: argparse.ArgumentParser) -> None:
-    """Where the work is done."""
+    """Adds the choice of the device."""
     parser.add_argument(
         "--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps (FOVEA_DEVICE, auto)"
     )
 
 
 def add_offline(parser: argparse.ArgumentParser) -> None:
-    """Whether weights may come from the hub."""
+    """Adds the switch that forbids downloads from the hub."""
     parser.add_argument(
         "--offline", action="store_true", help="never download weights (FOVEA_OFFLINE)"
     )
 
 
-# Problems are written for those who ask over HTTP; on the command line some hints differ.
+# Problems are worded for HTTP clients; on the command line some hints differ.
 _HINTS = {
     "unknown-model": "`fovea models WORD…` finds more.",
     "unknown-map": None,
@@ -121,7 +121,7 @@ _HINTS = {
 
 
 def sentence(problem: Problem) -> str:
-    """A problem in words, with what to do about it."""
+    """A problem with its hint as one sentence."""
     hint = _HINTS.get(problem.slug, problem.hint)
     if hint == "":
         hint = problem.hint
@@ -147,7 +147,7 @@ def problems_stop() -> Iterator[None]:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Columns as wide as their widest cell; numbers to the right."""
+    """A text table; numbers are right-aligned."""
     lines = [[*map(str, head)], *([*map(str, row)] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     right = [
@@ -165,7 +165,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def bytes_in_words(count: float | None) -> str:
-    """For example 3.4 MB; a dash where it is not known."""
+    """For example 3.4 MB; a dash if unknown."""
     if count is None:
         return "–"
     for unit in ("B", "kB", "MB"):

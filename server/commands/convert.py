@@ -1,4 +1,4 @@
-"""`fovea convert`: the weights of PyTorch checkpoints as safetensors."""
+"""`fovea convert`: converts PyTorch checkpoints to safetensors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LISTED = 5
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """What can be said behind `fovea convert`."""
+    """Adds the arguments of `fovea convert`."""
     parser.add_argument(
         "source", type=Path, nargs="+", metavar="CHECKPOINT", help="the files to read"
     )
@@ -43,7 +43,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Writes the file and says what is in it."""
+    """Writes the file and prints a summary of it."""
     from fovea.models.catalog.weights.convert import NotConvertible, convert
     from fovea.models.catalog.weights.names import in_words
 
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _names_of(model: str) -> set[str]:
-    """The names of a network's tensors; the network is built, and needs no weights for that."""
+    """The tensor names of a network, which is built without weights."""
     from fovea.models.catalog.weights.weights import WeightsError
     from fovea.server.commands.examination import random_weights
     from fovea.server.engine.shelf import find

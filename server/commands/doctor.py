@@ -1,4 +1,4 @@
-"""`fovea doctor`: what capture finds in a network, what that costs, and what stands in the way."""
+"""`fovea doctor`: what capture finds in a network, its cost, and any problems."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ The exit code is 1 if there is a problem, 0 if there are none or only notes.
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """What can be said behind `fovea doctor`."""
+    """Adds the arguments of `fovea doctor`."""
     parser.add_argument("model", metavar="MODEL", help="an id as `fovea models` lists it")
     parser.add_argument(
         "--random-weights",
@@ -69,7 +69,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints the report; 1 if there is a problem."""
+    """Prints the report; returns 1 if there is a problem."""
     settings = settings_for(options, default_model=options.model, offline=True)
     report = examined(options, settings)
     if options.json:
@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def examined(options: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """The report on a model of the catalogue; without weights it is short."""
+    """The report on a model of the catalogue; short if there are no weights."""
     from fovea.server.commands.examination import examine, random_weights
     from fovea.server.engine.shelf import find
 
@@ -102,7 +102,7 @@ def examined(options: argparse.Namespace, settings: Settings) -> dict[str, Any]:
 
 
 def about(spec: ModelSpec) -> dict[str, Any]:
-    """What the catalogue knows."""
+    """What the catalogue says about the model."""
     wanted = spec.preprocessing
     return {
         "id": spec.id,
@@ -117,7 +117,7 @@ def about(spec: ModelSpec) -> dict[str, Any]:
 
 
 def _missing(spec: ModelSpec, catalog: Catalog) -> str | None:
-    """Why the network cannot be loaded from what is on this machine."""
+    """Why the network cannot be loaded from local files, or None."""
     if spec.reason is not None:
         return spec.reason
     if catalog.local(spec.id):
@@ -131,7 +131,7 @@ def _missing(spec: ModelSpec, catalog: Catalog) -> str | None:
 
 
 def in_words(report: dict[str, Any]) -> str:
-    """The report for a person."""
+    """The report as text."""
     model = report["model"]
     size = model["input"] and " × ".join(map(str, model["input"]))
     head = [f"{model['id']}: {model['title']}", f"{model['task']}, {model['source']}"]

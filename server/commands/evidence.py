@@ -1,4 +1,4 @@
-"""`fovea evidence`: does what a map marks count, in one table over photos."""
+"""`fovea evidence`: measures over many photos whether the regions that a map marks matter."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ centre and of the photo's edges, and what that means in a sentence.
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """What can be said behind `fovea evidence`."""
+    """Adds the arguments of `fovea evidence`."""
     tables.add(parser)
     parser.add_argument(
         "--map", required=True, metavar="NAME", help="a map, as `fovea explain --help` lists it"
@@ -60,7 +60,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def _box(text: str) -> list[float]:
-    """left,top,right,bottom, for argparse."""
+    """Parses left,top,right,bottom, for argparse."""
     try:
         box = [float(one) for one in text.split(",")]
     except ValueError:
@@ -71,7 +71,7 @@ def _box(text: str) -> list[float]:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints or writes the table; 1 if a photo failed."""
+    """Prints or writes the table; returns 1 if a photo failed."""
     from fovea.server.answers import evidence, measures
 
     if options.mask is not None and options.box:
@@ -95,7 +95,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _mask_of(given: Path, photo: Path | str) -> list[list[int]]:
-    """Rows of 0 and 1: where a picture is not black. given: it, or the folder that it is in."""
+    """The mask as rows of 0 and 1: 1 where the picture is not black. given: the file or its
+    folder.
+    """
     from PIL import Image
 
     path = given

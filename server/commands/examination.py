@@ -1,4 +1,4 @@
-"""What doctor finds out by running a network: sites, cost, maps, problems."""
+"""The part of `fovea doctor` that runs the network: sites, cost, maps, problems."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ from fovea.server.settings import Settings
 
 NOISE_PX = (160, 240)
 SLOW, SLOW_MS = 1.5, 20.0
-"""Times the plain pass, and milliseconds more, above which the cost is worth a note."""
+"""Slowdown factor, and extra milliseconds, above which the cost of capture is noted."""
 
 
 async def examine(
     catalog: Catalog, settings: Settings, model: str, repeats: int, variant: str | None = None
 ) -> dict[str, Any]:
-    """The part of the report that takes the network; raises Stop where it cannot be run.
+    """The part of the report that needs the network; raises Stop if it cannot run.
 
-    variant: of rollout.
+    variant: definition of rollout.
     """
     async with looking(catalog, settings) as engine:
         with problems_stop():
@@ -63,7 +63,7 @@ async def examine(
 
 
 def _given(network: LoadedModel) -> bytes | str:
-    """Noise for a network that looks, its first words for one that reads."""
+    """The test input: noise for a vision network, its first words for a language network."""
     if tasks.task_of(network.spec.task).reads == "text":
         labels = network.spec.labels or ()
         return ("" if tasks.spelled(labels) else " ").join(labels[tasks.FIRST_WORD :][:6])
@@ -74,7 +74,7 @@ def _given(network: LoadedModel) -> bytes | str:
 
 
 def about_site(site: Site) -> dict[str, Any]:
-    """A placed site in the words of the report."""
+    """A site in the words of the report."""
     if isinstance(site.tensors, Attention):
         windows, _, queries, keys = site.tensors.shape
         size = f"{queries}×{keys}" if windows == 1 else f"{windows} × {queries}×{keys}"
@@ -104,7 +104,7 @@ def _layout(site: Site) -> str:
 
 
 def _map(subject: Subject, method: Method, variant: str | None) -> dict[str, Any]:
-    """Whether the network can have a map, and why not."""
+    """Whether the network supports a map, and if not, why."""
     takes = "variant" in {option.name for option in method.options}
     name = f"{method.name} ({variant})" if takes and variant is not None else method.name
     reason = method.reason(subject)
@@ -112,11 +112,11 @@ def _map(subject: Subject, method: Method, variant: str | None) -> dict[str, Any
     return {"name": name, "possible": reason is None, "reason": told}
 
 
-# Cost -------------------------------------------------------------------------------------------
+# Cost ---------------------------------------------------------------------------------------------
 
 
 def _inputs(network: LoadedModel, analysis: Analysis, device: torch.device) -> tuple[Tensor, ...]:
-    """What the network is called with in one pass: noise, words, or both."""
+    """The arguments of one forward pass: noise, words, or both."""
     labels = network.spec.labels or ()
     inputs = blank(network.spec.preprocessing)
     if inputs is None:
@@ -131,7 +131,7 @@ def _inputs(network: LoadedModel, analysis: Analysis, device: torch.device) -> t
 
 
 def measure(module: nn.Module, inputs: tuple[Tensor, ...], repeats: int) -> dict[str, Any]:
-    """Milliseconds of a pass without and with capture, taken in turns; the median of each."""
+    """Median milliseconds of a pass without and with capture, measured alternately."""
     plain_ms, captured_ms = [], []
     with torch.inference_mode():
         output = module(*inputs)
@@ -151,7 +151,7 @@ def measure(module: nn.Module, inputs: tuple[Tensor, ...], repeats: int) -> dict
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two answers of a network are of equal bits; NaN equals NaN."""
+    """Whether two outputs are bit-identical; NaN equals NaN."""
     pairs = zip(tensors_of(one), tensors_of(other), strict=True)
     return all(
         a.shape == b.shape and bool(((a == b) | ((a != a) & (b != b))).all()) for a, b in pairs
@@ -161,18 +161,18 @@ def _same(one: Any, other: Any) -> bool:
 def _timed(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[float, Any]:
     started = perf_counter()
     output = module(*inputs)
-    # Reading one value waits for the device.
+    # Reading one value synchronises with the device.
     next(tensors_of(output)).flatten()[0].item()
     return (perf_counter() - started) * 1000, output
 
 
-# Problems ---------------------------------------------------------------------------------------
+# Problems -----------------------------------------------------------------------------------------
 
 
 def findings(
     module: nn.Module, sites: list[dict[str, Any]], cost: dict[str, Any]
 ) -> tuple[list[str], list[str]]:
-    """(problems, notes) in sentences."""
+    """(problems, notes) as sentences."""
     problems, notes = [], []
     for name in compiled_parts(module):
         what = f"{name} is" if name else "The network is"
@@ -215,11 +215,11 @@ def findings(
     return problems, notes
 
 
-# Random weights ---------------------------------------------------------------------------------
+# Random weights -----------------------------------------------------------------------------------
 
 
 class RandomWeights(Catalog):
-    """The same models, built without their weights."""
+    """A catalogue whose models are built with random weights."""
 
     def local(self, model: str) -> bool:
         return True
@@ -230,7 +230,7 @@ class RandomWeights(Catalog):
         device: torch.device | str = "cpu",
         progress: object = None,
     ) -> LoadedModel:
-        """The architecture alone. Raises WeightsError where it cannot be built."""
+        """The architecture alone. Raises WeightsError if it cannot be built."""
         spec = self.spec(model)
         torch.manual_seed(0)
         module = self.architecture(spec.id).eval().requires_grad_(False)
@@ -238,7 +238,7 @@ class RandomWeights(Catalog):
         return LoadedModel(replace(spec, reason=None), module.to(device), "random", layouts)
 
     def architecture(self, model: str) -> nn.Module:
-        """The network, without its weights."""
+        """The network without its weights."""
         spec, entry = self.spec(model), self._entry(model)
         if spec.network is not None:
             return networks.build(spec.network[0], **spec.network[1])
@@ -248,7 +248,7 @@ class RandomWeights(Catalog):
             raise entry.error()
         try:
             return builders.architecture(entry.builder, entry.arguments, self.models_dir)
-        except Exception as error:  # Whatever the builder's own code may raise.
+        except Exception as error:  # the builder is third-party code and may raise anything
             raise UnusableNetwork(
                 f"{model}.toml: {entry.builder} could not be built ({type(error).__name__}: "
                 f"{error})",
@@ -257,7 +257,7 @@ class RandomWeights(Catalog):
 
 
 def random_weights(catalog: Catalog) -> RandomWeights:
-    """A catalogue of the same folders."""
+    """A catalogue over the same folders."""
     return RandomWeights(
         catalog.weights_dir, catalog.cache_dir, catalog.models_dir, offline=catalog.offline
     )

@@ -1,4 +1,4 @@
-"""`fovea explain`: maps of photos and sentences as pictures, values or pages, without a server."""
+"""`fovea explain`: maps of photos and sentences as images, arrays or HTML, without a server."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ exit code is 1.
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """What can be said behind `fovea explain`."""
+    """Adds the arguments of `fovea explain`."""
     parser.add_argument(
         "photos",
         nargs="*",
@@ -147,7 +147,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def add_search(parser: argparse.ArgumentParser) -> None:
-    """How a network that writes looks for its words."""
+    """Adds the decoding options of a network that writes."""
     search = parser.add_argument_group("of a network that writes")
     search.add_argument(
         "--beams",
@@ -168,7 +168,7 @@ def add_search(parser: argparse.ArgumentParser) -> None:
 
 
 def _edit(text: str) -> Edit:
-    """An edit, for argparse."""
+    """Parses an edit, for argparse."""
     from fovea.models.edits import RefusedEdit, from_json
 
     try:
@@ -183,7 +183,7 @@ def _edit(text: str) -> Edit:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Writes the maps; 1 if a photo or a sentence failed."""
+    """Writes the maps; returns 1 if a photo or sentence failed."""
     asked = asking.each(options)
     work = planned(options, [one.map or "" for one in asked])
     for number, one_map in enumerate(asked):
@@ -203,7 +203,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def planned(options: argparse.Namespace, maps: list[str]) -> list[Work]:
-    """The work that the command line names."""
+    """The list of files to write."""
     if options.text and options.photos:
         raise Stop("a network reads photos or sentences; give PHOTO or --text.", USAGE)
     if not options.text and not options.photos:
@@ -222,14 +222,14 @@ def planned(options: argparse.Namespace, maps: list[str]) -> list[Work]:
 async def _work_through(
     work: list[Work], options: argparse.Namespace, asked: list[argparse.Namespace]
 ) -> tuple[list[dict[str, Any]], list[tuple[Work, str]]]:
-    """Writes one file after another; (records of what was made, (work, reason) of failures)."""
+    """Writes one file after another; returns (records of the maps, (work, reason) of failures)."""
     from tqdm import tqdm
 
     from fovea.models.running.tasks import Search
     from fovea.server.commands.session import loaded, looking, overlapping
     from fovea.server.problems import BadPhoto, BadText, OutOfMemory, WrongInput
 
-    # Nothing is asked for twice, so only the newest analysis is kept.
+    # No analysis is needed twice, so only the newest one is kept.
     settings = settings_for(options, default_model=options.model, trace_budget_bytes=0)
     told: list[dict[str, Any]] = []
     failed: list[tuple[Work, str]] = []
@@ -240,7 +240,7 @@ async def _work_through(
             await loaded(engine, model)
             search = Search(options.beams, options.no_repeat_ngram)
             explained = overlapping(work, lambda one: _explain(engine, one, model, search, asked))
-            # disable=None: a bar where a person watches, nothing in a log.
+            # disable=None: a progress bar on a terminal, nothing in a log.
             with tqdm(
                 total=len(work),
                 unit="sentence" if options.text else "photo",
@@ -252,7 +252,8 @@ async def _work_through(
                         records, line = task.result()
                     except WrongInput:
                         raise
-                    # What is asked for is the same for all: only what is theirs is forgiven.
+                    # An invalid request fails for every photo, so it ends the command; a bad photo
+                    # does not.
                     except (BadPhoto, BadText, OutOfMemory) as problem:
                         failed.append((one, sentence(problem)))
                     except OSError as error:
@@ -267,7 +268,9 @@ async def _work_through(
 async def _explain(
     engine: Engine, work: Work, model: str, search: Search, asked: list[argparse.Namespace]
 ) -> tuple[list[dict[str, Any]], str]:
-    """Looks once, writes a file for each map; (a record a map, a line that says so)."""
+    """Analyses once and writes a file for each map; returns (a record for each map, a summary
+    line).
+    """
     from fovea.server.engine import pools
 
     analysis = await _looked_at(engine, await asyncio.to_thread(work.read), model, search)
@@ -289,7 +292,7 @@ async def _explain(
 
 
 async def _looked_at(engine: Engine, given: bytes | str, model: str, search: Search) -> Analysis:
-    """The analysis; a photo for which there is no room beside the others waits for them."""
+    """The analysis; a photo that does not fit into memory beside the others waits for them."""
     from fovea.server.problems import QueueFull
 
     while True:

@@ -1,4 +1,4 @@
-"""`fovea models`: which networks there are, and whether they can be used right now."""
+"""`fovea models`: lists the networks and whether they are ready to use."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MOST = 50
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """What can be said behind `fovea models`."""
+    """Adds the arguments of `fovea models`."""
     parser.add_argument(
         "words", nargs="*", metavar="word", help="part of the name; with several, all of them"
     )
@@ -52,7 +52,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints the catalogue; 1 if nothing was found."""
+    """Prints the catalogue; returns 1 if nothing matched."""
     catalog = catalogue(settings_for(options))
     words = " ".join(options.words)
     found = catalog.search(words, options.limit) if words else catalog.listed()[: options.limit]
@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def status(spec: ModelSpec, catalog: Catalog) -> str:
-    """Whether the network can be used at once, after a download, or not."""
+    """Whether the network is ready, needs a download, or is unusable."""
     if spec.reason is not None:
         return "unavailable"
     if catalog.local(spec.id):
@@ -86,7 +86,7 @@ def status(spec: ModelSpec, catalog: Catalog) -> str:
 
 
 def describe(spec: ModelSpec, catalog: Catalog) -> dict[str, Any]:
-    """A row of the catalogue as JSON has it."""
+    """A row of the catalogue as JSON."""
     return {
         "id": spec.id,
         "title": spec.title,
@@ -108,7 +108,7 @@ def _mechanisms(row: dict[str, Any]) -> str:
 
 
 def _score(row: dict[str, Any]) -> str:
-    """The first of its scores, which its recipe was chosen by."""
+    """Its first score, the one by which its recipe was chosen."""
     for name, value in row["score"].items():
         return f"{name} {value:.3f}"
     return "–"

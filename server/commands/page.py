@@ -1,4 +1,4 @@
-"""One analysis and one map as a page of its own: a single file that asks nobody for anything."""
+"""One analysis and one map as a self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ PAGE = Path(__file__).with_name("page.html")
 
 
 def page(analysis: Analysis, array: NamedArray, table: Colormap, opacity: float) -> bytes:
-    """UTF-8: the photo, the map on it with a slider for its opacity, its values, the answers; of a
-    sentence, or where the map is of words, a table of all values.
+    """UTF-8 HTML: the photo, the map over it with an opacity slider, its values and the answers.
+    For a sentence, or a map over words, a table of all values instead.
     """
     on_photo = analysis.text is None and array.covers_input and array.values.ndim == 2
     low, high = render.scale(array.values, table)
@@ -49,7 +49,7 @@ def page(analysis: Analysis, array: NamedArray, table: Colormap, opacity: float)
 
 
 def _figure(analysis: Analysis, array: NamedArray, table: Colormap, on_photo: bool) -> str:
-    """The photo and the map, on it or below it."""
+    """The photo and the map, overlaid or below it."""
     labels = words.labels_of(analysis, array)
     if labels and len(labels) == array.values.ndim:
         drawn = words.as_table(array, labels, table)
@@ -74,7 +74,7 @@ def _figure(analysis: Analysis, array: NamedArray, table: Colormap, on_photo: bo
 
 
 def _ramp() -> Array:
-    """One row from low to high, with zero in its middle."""
+    """The colour ramp from low to high; for a diverging map zero is in the middle."""
     return np.linspace(-1, 1, 256, dtype=np.float32)[None]
 
 
@@ -83,7 +83,7 @@ def _uri(content: bytes, media: str) -> str:
 
 
 def _box(crop: tuple[float, float, float, float], width: int, height: int) -> str:
-    """CSS for what the network saw, in shares of the photo."""
+    """CSS position of the network's crop, as percentages of the photo."""
     left, top, right, bottom = crop
     shares = {
         "left": left / width,
@@ -95,7 +95,7 @@ def _box(crop: tuple[float, float, float, float], width: int, height: int) -> st
 
 
 def _answers(analysis: Analysis) -> str:
-    """The most probable classes or the largest areas as rows of a table, or what was written."""
+    """The most probable classes or the largest areas as table rows, or the written sentence."""
     if analysis.sentence is not None:
         said = [analysis.text.text] if analysis.text is not None else []
         lines = [*said, analysis.sentence.text]
@@ -112,5 +112,5 @@ def _answers(analysis: Analysis) -> str:
 
 
 def _nested(values: Array) -> list[list[float | None]]:
-    """Rows of values as JSON has them: what is not a number is null."""
+    """Nested lists for JSON; NaN and infinity become null."""
     return [[float(f"{v:.5g}") if np.isfinite(v) else None for v in row] for row in values.tolist()]

@@ -1,4 +1,4 @@
-"""The parser of the commands: argparse's, with the closest word where one is not understood."""
+"""argparse's parser with suggestions for mistyped words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEADINGS = re.compile(
     r"(?m)^(usage|options|positional arguments)(?=:)"
     r"|(?<=  )show (this help message|program's version number) and exit"
 )
-"""What argparse itself writes around the help."""
+"""Texts that argparse itself writes around the help."""
 
 
 def _argparse_said(text: str) -> str:
@@ -24,18 +24,18 @@ def _argparse_said(text: str) -> str:
 
 
 def meant(word: str, valid: Iterable[str]) -> str:
-    """The question whether the closest valid word was meant; empty where none is close."""
+    """A "did you mean" question with the closest valid word; empty if none is close."""
     found = closest(word, valid)
     return "" if found is None else f" Did you mean {found}?"
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors name the word that was probably meant, and whose help is in
-    the language of the command.
+    """An argument parser that suggests the closest word in errors and prints help in the command's
+    language.
     """
 
     def format_help(self) -> str:
-        """The help in the language of the command, argparse's own words too."""
+        """Help in the command's language, including argparse's own texts."""
         said: list[tuple[Any, str]] = [(self, "description"), (self, "epilog")]
         said += [(action, "help") for action in self._actions if action.help != argparse.SUPPRESS]
         said += [(group, "title") for group in self._action_groups]
@@ -49,7 +49,7 @@ class Parser(argparse.ArgumentParser):
                 setattr(one, name, text)
 
     def format_usage(self) -> str:
-        """The first line of help."""
+        """The usage line of the help."""
         return _argparse_said(super().format_usage())
 
     def error(self, message: str) -> NoReturn:
@@ -63,7 +63,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {spoken('error')}: {spoken(message)}\n")
 
     def refuse(self, unknown: str) -> NoReturn:
-        """Ends the command over a word that no option and no argument takes."""
+        """Ends the command because a word matches no option or argument."""
         if not unknown.startswith("-"):
             self.error(f"{unknown!r} is not understood here.")
         option = unknown.split("=")[0]

@@ -1,4 +1,4 @@
-"""Maps with a picture of their own: sampling grids, what is read through them, masks."""
+"""Maps that are not drawn as heat maps: sampling grids, sampler outputs, masks."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def ways(map_name: str | None) -> Sequence[str] | None:
-    """How such a map is drawn, its own way first; None where it is drawn like any other."""
+    """The ways to draw such a map, default first; None if it is drawn as a heat map."""
     from fovea.server.wire.drawing import WAYS
 
     return None if map_name is None else WAYS.get(registry.method(map_name).claim)
 
 
 def check(options: argparse.Namespace, outputs: Sequence[Path]) -> None:
-    """Ends the command where such a map is asked for in a way that it has not."""
+    """Ends the command if such a map cannot be drawn in the requested way."""
     own = ways(options.map)
     if own is None:
         return
@@ -35,7 +35,7 @@ def check(options: argparse.Namespace, outputs: Sequence[Path]) -> None:
 
 
 def png(analysis: Analysis, array: NamedArray, options: argparse.Namespace) -> bytes:
-    """As the server draws it."""
+    """A PNG as the server draws it."""
     from fovea.server.wire import drawing
 
     claim = registry.method(options.map).claim

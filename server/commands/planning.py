@@ -1,4 +1,4 @@
-"""Which files are written for which photo or sentence, decided before anything is computed."""
+"""Plans which file is written for which photo or sentence, before anything is computed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fovea.server.commands.common import USAGE, Stop
 FORMATS = ("png", "jpg", "webp", "npy", "html")
 ALIASES = {"jpeg": "jpg"}
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".mpo", ".avif")
-"""Files of a folder that are meant to be photos; what they are is told by their content."""
+"""Suffixes of files in a folder that are taken as photos; the content decides what they are."""
 
 STDIN = Path("-")
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/|data:|www\.", re.IGNORECASE)
@@ -22,8 +22,8 @@ ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/|data:|www\.", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One photo or sentence, and the file that is written for it, one a map; none if `outputs` is
-    empty.
+    """One photo or sentence and its output files, one for each map; `outputs` is empty if nothing
+    is written.
     """
 
     given: Path | str
@@ -35,14 +35,14 @@ class Work:
         return f"“{self.given}”" if isinstance(self.given, str) else str(self.given)
 
     def read(self) -> bytes | str:
-        """What the network is given."""
+        """Reads the network's input."""
         if isinstance(self.given, str):
             return self.given
         return sys.stdin.buffer.read() if self.given == STDIN else self.given.read_bytes()
 
 
 def photos_named(words: Sequence[str]) -> list[Path]:
-    """The paths of the command line, patterns filled in; ends the command over an address."""
+    """The paths of the command line with patterns expanded; ends the command for a URL."""
     found: list[Path] = []
     for word in words:
         if ADDRESS.match(word) and not Path(word).exists():
@@ -52,7 +52,7 @@ def photos_named(words: Sequence[str]) -> list[Path]:
                 USAGE,
             )
         if glob.has_magic(word) and not Path(word).exists():
-            matches = sorted(glob.glob(word, recursive=True))  # noqa: PTH207 - as shells fill it in
+            matches = sorted(glob.glob(word, recursive=True))  # noqa: PTH207 - shell semantics
             if not matches:
                 raise Stop(f"no file matches {word!r}.", USAGE)
             found += map(Path, matches)
@@ -64,16 +64,16 @@ def photos_named(words: Sequence[str]) -> list[Path]:
 
 
 def files_of(given: list[Path]) -> list[Path]:
-    """The photos of the paths and of the folders among them."""
+    """The photos among the paths and inside the folders."""
     return [photo for path in given for photo in _photos_of(path)]
 
 
 def plan(
     given: list[Path], output: Path, file_format: str | None, maps: Sequence[str] = ("",)
 ) -> list[Work]:
-    """The work for photos and folders of them; ends the command where that is not clear.
+    """The work for photos and folders; ends the command if it is ambiguous.
 
-    maps: of several, each file carries its map's name.
+    maps: if there are several, each file name carries the map's name.
     """
     one_file = len(given) == len(maps) == 1 and not given[0].is_dir()
     if one_file and _names_a_file(output, file_format):
@@ -82,7 +82,7 @@ def plan(
     photos = files_of(given)
     ending = file_format or "png"
     stems = [_stem(photo) for photo in photos]
-    # Two photos of one name keep their suffix, or their folder's name, to be told apart.
+    # Photos with equal names keep their suffix or folder name to stay distinct.
     names = [
         stem if stems.count(stem) == 1 else photo.name
         for photo, stem in zip(photos, stems, strict=True)
@@ -102,7 +102,7 @@ def plan(
 def plan_sentences(
     given: Sequence[str], output: Path, file_format: str | None, maps: Sequence[str] = ("",)
 ) -> list[Work]:
-    """The work for sentences; in a folder they are numbered from 1, in the order given."""
+    """The work for sentences; in an output folder they are numbered from 1 in order."""
     if len(given) == len(maps) == 1 and _names_a_file(output, file_format):
         return [Work(given[0], (output,))]
     _must_be_a_folder(output, "sentences" if len(maps) == 1 else "maps")
@@ -114,7 +114,7 @@ def plan_sentences(
 
 
 def suffix_of(path: Path) -> str:
-    """What the file is: one of FORMATS, or whatever else it ends in."""
+    """The file's format: one of FORMATS, or its suffix if unknown."""
     suffix = path.suffix.lower().removeprefix(".")
     return ALIASES.get(suffix, suffix)
 
@@ -130,7 +130,7 @@ def _stem(photo: Path) -> str:
 
 
 def _names_a_file(output: Path, file_format: str | None) -> bool:
-    """Whether one map is written to `output` itself, and not into a folder of that name."""
+    """Whether `output` is the file to write and not a folder."""
     suffix = suffix_of(output)
     if output.is_dir() or not (suffix or not file_format):
         return False
@@ -166,7 +166,7 @@ def _photos_of(path: Path) -> list[Path]:
 
 
 def _careful(photo: Path, outputs: Sequence[Path]) -> Work:
-    """Raises Stop rather than write over a photo."""
+    """Raises Stop if an output would overwrite a photo."""
     for output in outputs:
         if output.exists() and photo.exists() and output.samefile(photo):
             raise Stop(f"{output} is the photo itself; it would be written over.", USAGE)

@@ -1,4 +1,6 @@
-"""The tables of docs/cli.md, from the parsers: `python -m fovea.server.commands.reference`."""
+"""Generates the tables of docs/cli.md from the parsers: `python -m
+fovea.server.commands.reference`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from fovea.server.commands.cli import command_parsers, parser
 
 
 def maps() -> str:
-    """Markdown, a row a map with the options that it takes."""
+    """Markdown: a row for each map with its options."""
     rows = ["| map | what it is | options |", "|---|---|---|"]
     for method in METHODS:
         options = ", ".join(f"`--{option.name}`" for option in method.options)
@@ -18,7 +20,7 @@ def maps() -> str:
 
 
 def options() -> str:
-    """Markdown, a table for each command: what it takes, and what that means."""
+    """Markdown: a table of the options of each command."""
     parts = []
     for name, command in command_parsers(parser()).items():
         rows = ["| option | what it does |", "|---|---|"]

@@ -1,4 +1,4 @@
-"""`fovea explain --server URL`: the photos are sent to a server, which looks and draws."""
+"""`fovea explain --server URL`: sends the photos to a server, which analyses and draws."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ OF_ONE_PHOTO = (
     "missing-image", "empty-image", "unsupported-format", "truncated-image", "corrupt-image",
     "too-many-pixels", "bad-aspect", "unsafe-checkpoint", "too-large", "out-of-memory",
 )  # fmt: skip
-"""Problems that say nothing about the other photos."""
+"""Problems that concern one photo only."""
 
 
 def check(options: argparse.Namespace, work: list[Work]) -> None:
-    """Ends the command where a server cannot do what is asked for."""
+    """Ends the command if a server cannot do what is requested."""
     if options.text:
         raise Stop("--server is for photos; sentences are read here.", USAGE)
     for name in ("device", "offline"):
@@ -44,7 +44,7 @@ def check(options: argparse.Namespace, work: list[Work]) -> None:
 def work_through(
     work: list[Work], options: argparse.Namespace, asked: list[argparse.Namespace]
 ) -> tuple[list[dict[str, Any]], list[tuple[Work, str]]]:
-    """Writes one file after another; (records of what was made, (work, reason) of failures)."""
+    """Writes one file after another; returns (records of the maps, (work, reason) of failures)."""
     check(options, work)
     try:
         from fovea.client import Client, ClientError, Problem
@@ -82,7 +82,7 @@ def work_through(
 def _made(
     analysis: Analysis, named: argparse.Namespace, output: Any, options: argparse.Namespace
 ) -> tuple[str, Array]:
-    """The map's name and the map; its file is written."""
+    """The map's name and the map; writes its file."""
     name = named.map or _first(analysis)
     array = analysis.map(name, **asking.given(named))
     if output is not None:
@@ -95,7 +95,7 @@ def _made(
 
 
 def _first(analysis: Analysis) -> str:
-    """The first map that the network can have, as without a server."""
+    """The first map that the network supports, the same default as without a server."""
     possible = {one["name"] for one in analysis.body["maps"] if one["reason"] is None}
     for name in registry.FIRST:
         if name in possible:
@@ -104,7 +104,7 @@ def _first(analysis: Analysis) -> str:
 
 
 def _record(work: Work, analysis: Analysis, name: str, array: Array, output: Any) -> dict[str, Any]:
-    """One map as JSON has it; with its values where no file has them."""
+    """A map's JSON record; contains the values if no file does."""
     told = {
         "photo": str(work.given),
         "model": analysis.body["model"],

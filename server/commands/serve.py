@@ -1,4 +1,4 @@
-"""`fovea serve`: start the server and say where it is."""
+"""`fovea serve`: starts the server and prints its address."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ More can be set by environment variables with the prefix FOVEA_: see docs/settin
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """What can be said behind `fovea serve`."""
+    """Adds the arguments of `fovea serve`."""
     parser.add_argument("--host", help="address to listen on (FOVEA_HOST, 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on (FOVEA_PORT, 8000)")
     ray = parser.add_argument_group("on Ray Serve, in several processes or on several machines")
@@ -49,7 +49,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serves until it is told to stop."""
+    """Serves until stopped."""
     from fovea.server.settings import SettingsError, load
 
     given = {"host": options.host, "port": options.port}
@@ -79,7 +79,7 @@ def _serve(settings: Settings, listener: socket.socket, *, in_browser: bool) -> 
         tell(f"  {line}")
     for name in unknown_variables():
         tell(f"  {name} is set, but there is no such setting (docs/settings.md).")
-    # Imported now, so that the line above is there while torch takes its second.
+    # Imported late, so that the line above is printed before torch takes its second to load.
     from fovea.models.catalog.catalog import UnknownModel
     from fovea.server.app import create_app
     from fovea.server.engine import memory
@@ -103,7 +103,9 @@ def _serve(settings: Settings, listener: socket.socket, *, in_browser: bool) -> 
     app = create_app(settings, catalog)
 
     class Server(connections.Server):
-        """Ends downloads first: they go on another time, and who follows one need not wait."""
+        """A server that cancels downloads first: they resume later, and clients that follow them
+        are not kept waiting.
+        """
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
@@ -119,11 +121,11 @@ def _serve(settings: Settings, listener: socket.socket, *, in_browser: bool) -> 
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """The listening socket, taken before anything slow, so that a busy port is told at once."""
+    """Opens the listening socket before anything slow, so that a busy port is reported at once."""
     from fovea.server.settings import SettingsError
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named, asyncio turns off Nagle's algorithm; without, answers wait 40 ms.
+    # With an explicit protocol asyncio disables Nagle's algorithm; otherwise answers wait 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -138,7 +140,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address(settings: Settings, port: int, shown: bool = False) -> str:
-    """The address to open; with the token, if one is needed and it may be `shown`."""
+    """The address to open, with the token if one is set and may be `shown`."""
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
     host = f"[{host}]" if ":" in host else host
     token = settings.token.get_secret_value() if settings.token and shown else ""
@@ -146,7 +148,7 @@ def address(settings: Settings, port: int, shown: bool = False) -> str:
 
 
 def warnings(settings: Settings, shown: bool) -> list[str]:
-    """What whoever starts the server should know about it."""
+    """Warnings for the operator at start-up."""
     lines = []
     if settings.token is None and not is_loopback(settings.host):
         lines.append(
@@ -159,7 +161,7 @@ def warnings(settings: Settings, shown: bool) -> list[str]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address."""
+    """Whether the address is reachable from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -167,7 +169,7 @@ def is_loopback(host: str) -> bool:
 
 
 def write_logs(settings: Settings) -> None:
-    """Warnings, and requests if they are wanted, as lines for people or as JSON for programs."""
+    """Logs warnings, and requests if enabled, as text for people or as JSON."""
     handler = logging.StreamHandler()
     json_lines = settings.log_format == "json"
     form = JsonLines() if json_lines else logging.Formatter("%(levelname)s %(name)s: %(message)s")
@@ -186,7 +188,7 @@ def write_logs(settings: Settings) -> None:
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, and what a request was."""
+    """One JSON object a line: time, level, logger, message, and details of a request."""
 
     FIELDS = ("request_id", "client", "method", "path", "route", "status", "ms")
 

@@ -12,14 +12,14 @@ from fovea.server.settings import Settings, SettingsError
 
 
 def serve_from_ray(settings: Settings, replicas: str | None, address: str | None) -> None:
-    """Serves until it is told to stop; raises SettingsError."""
+    """Serves until stopped; raises SettingsError."""
     if find_spec("ray") is None:
         raise SettingsError(
             '--ray: Ray is not installed; pip install "fovea-microscope[ray]" does that.'
         )
     settings = shared(settings)
     options = _options(settings, replicas)
-    # What is sent to whom is the user's to decide, and Ray reads this when it is imported.
+    # Usage statistics are the user's choice; Ray reads this when it is imported.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     from fovea.server.cluster import ray_serve
 
@@ -36,7 +36,7 @@ def serve_from_ray(settings: Settings, replicas: str | None, address: str | None
 
 
 def _options(settings: Settings, replicas: str | None) -> Options:
-    """One replica for each core that there is, or for each GPU, unless told otherwise."""
+    """One replica for each core or GPU, unless options say otherwise."""
     import torch
 
     on_gpu = settings.device.startswith("cuda") or (

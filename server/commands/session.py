@@ -1,4 +1,4 @@
-"""An engine for a command: the server's own, without a server."""
+"""The server's engine inside a command, without a server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 0.1
 AHEAD = 2
-"""Photos that are read, decoded and drawn while the network looks at another."""
+"""Photos that are read, decoded or drawn while the network processes another."""
 
 W = TypeVar("W")
 T = TypeVar("T")
@@ -27,14 +27,14 @@ T = TypeVar("T")
 
 @asynccontextmanager
 async def looking(catalog: Catalog, settings: Settings) -> AsyncIterator[Engine]:
-    """An engine that ends with the block."""
+    """An engine that closes with the block."""
     from fovea.server.engine.engine import Engine
 
-    # What goes wrong is told as a sentence; the server's log has nothing to add for a person here.
+    # The command reports errors itself, so the server's log stays silent.
     log = logging.getLogger("fovea")
     level = log.level
     log.setLevel(logging.CRITICAL)
-    # One pass at a time, with all cores: the same photo gives the same bits every time.
+    # One pass at a time on all cores: the same photo gives the same bits every time.
     alone = settings.model_copy(update={"inference_threads": 1})
     engine = Engine(catalog, alone, warm_up=False)
     try:
@@ -45,7 +45,7 @@ async def looking(catalog: Catalog, settings: Settings) -> AsyncIterator[Engine]
 
 
 async def loaded(engine: Engine, model: str) -> LoadedModel:
-    """The network, with a progress bar while its weights are downloaded; raises a Problem."""
+    """Loads the network, with a progress bar during a download; raises a Problem."""
     from fovea.server.engine.shelf import find
 
     model = (await asyncio.to_thread(find, engine.catalog, model)).id
@@ -68,8 +68,8 @@ async def loaded(engine: Engine, model: str) -> LoadedModel:
 async def overlapping(
     work: Iterable[W], make: Callable[[W], Coroutine[Any, Any, T]]
 ) -> AsyncIterator[tuple[W, asyncio.Task[T]]]:
-    """Each piece with the task that makes it, ended, in order; a few later ones are under way
-    meanwhile, and are cancelled where the caller stops.
+    """Yields each item with its finished task, in order. A few later tasks run ahead; they are
+    cancelled if the caller stops.
     """
     under_way: deque[tuple[W, asyncio.Task[T]]] = deque()
     rest = iter(work)

@@ -1,4 +1,4 @@
-"""How much of a photo each class of a mask covers."""
+"""The fraction of a photo that each class of a mask covers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def shares(mask: Mask, most: int = 5) -> list[tuple[str, float]]:
-    """The classes that cover most of the photo, with their shares of it."""
+    """The classes that cover most of the photo, with their fractions."""
     every = sum(mask.counts)
     ranked = sorted(zip(mask.counts, mask.labels, strict=True), key=lambda one: -one[0])
     return [(label, count / every) for count, label in ranked[:most] if count]

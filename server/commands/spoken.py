@@ -1,4 +1,4 @@
-"""The language of the commands: `--lang`, else FOVEA_LANG, else the terminal's (LC_ALL, LANG)."""
+"""The language of the commands: `--lang`, then FOVEA_LANG, then the locale (LC_ALL, LANG)."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from fovea.server.language.translating import ENGLISH, LANGUAGES, Catalogue, cat
 LANGUAGE: ContextVar[str] = ContextVar("language", default=ENGLISH)
 OPTION = "--lang"
 VARIABLES = ("FOVEA_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
-"""In the order in which they count; the first that is set decides, as in every program."""
+"""In order of priority; the first that is set decides, as in POSIX locales."""
 
 WRAPPED = re.compile(r"\n {20,}(?=\S)")
 COLUMNS = re.compile(r"( {2,}|^ +)")
 DEFAULT = re.compile(r"(.+) (\([^()]+\))")
-"""What help says of an option, and the value that it has unasked."""
+"""Splits an option's help from its default value."""
 
 
 class NotSpoken(ValueError):
-    """A language that was asked for and that there is not."""
+    """A requested language that is not supported."""
 
 
 def taken(arguments: Sequence[str]) -> tuple[list[str], str | None]:
-    """The command line without `--lang X`, which may stand anywhere in it, and X."""
+    """Removes `--lang X` from anywhere in the arguments; returns the rest and X."""
     rest: list[str] = []
     asked = None
     words = iter(arguments)
@@ -44,7 +44,7 @@ def language_of(asked: str | None, environment: Mapping[str, str] = os.environ) 
     """The language of a command.
 
     Raises:
-        NotSpoken: it was asked for by name and is none of LANGUAGES.
+        NotSpoken: it was requested by name and is none of LANGUAGES.
     """
     if asked is None:
         asked = environment.get("FOVEA_LANG") or None
@@ -59,25 +59,25 @@ def language_of(asked: str | None, environment: Mapping[str, str] = os.environ) 
 
 
 def spoken(text: str) -> str:
-    """Finished sentences, lines of them too, in the language of this command."""
+    """Translates finished text, several lines included, into the command's language."""
     language = LANGUAGE.get()
     if language == ENGLISH:
         return text
     known = catalogue(language)
     if "\n" in text and (whole := known.whole(text)):
-        text = WRAPPED.sub(" ", whole)  # Lines that are filled in are still English.
+        text = WRAPPED.sub(" ", whole)  # lines that argparse has wrapped are still English
     return "\n".join(_line(line, known) for line in text.split("\n"))
 
 
 def _line(line: str, known: Catalogue) -> str:
-    """The columns of a line, each by itself."""
+    """Translates a line column by column."""
     return "".join(
         piece if at % 2 else _piece(piece, known) for at, piece in enumerate(COLUMNS.split(line))
     )
 
 
 def _piece(text: str, known: Catalogue) -> str:
-    """What stands before a colon (a file, a model), and a default in brackets, stay as they are."""
+    """Prefixes before a colon (a file, a model) and defaults in brackets are left untranslated."""
     if (default := DEFAULT.fullmatch(text)) and default[1] in known.plain:
         return f"{known.plain[default[1]]} {default[2]}"
     said = known.translated(text)

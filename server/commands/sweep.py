@@ -1,4 +1,4 @@
-"""`fovea sweep`: what each head, layer, channel or patch is worth, in one table."""
+"""`fovea sweep`: a table of what each head, layer, channel or patch contributes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ A row a part: the class's logit, and its probability, with everything there less
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """What can be said behind `fovea sweep`."""
+    """Adds the arguments of `fovea sweep`."""
     tables.add(parser)
     parser.add_argument(
         "--over",
@@ -45,7 +45,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints or writes the table; 1 if a photo failed."""
+    """Prints or writes the table; returns 1 if a photo failed."""
     from fovea.server.answers import sweeps
 
     asked = sweeps.Asked(options.over, options.site, options.target, options.fill, options.block)

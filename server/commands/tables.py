@@ -1,4 +1,4 @@
-"""`fovea sweep` and `fovea evidence`: a row a photo or a part, as CSV or a page with a table."""
+"""Shared by `fovea sweep` and `fovea evidence`: results as CSV or as an HTML table."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 Plan = Callable[["Analysis", "Subject", "Path | str"], Callable[["Passes"], Any]]
-"""What is to be done with an analysis of a photo; raises before any pass for nonsense."""
+"""Plans the work on one photo's analysis; raises before any pass if the request is invalid."""
 Rows = Callable[[str, Any], list[Row]]
-"""(photo, what was found) → the rows of the table."""
+"""(photo, result) → table rows."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """What both commands take."""
+    """Arguments of both commands."""
     parser.add_argument("photos", nargs="+", metavar="PHOTO", help="a photo, a folder or a pattern")
     add_model(parser)
     parser.add_argument("--target", metavar="CLASS", help="by number or label (the predicted one)")
@@ -53,7 +53,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def work_through(options: argparse.Namespace, plan: Plan, rows: Rows, kind: str) -> int:
-    """One table over all photos; 1 if a photo failed."""
+    """One table over all photos; returns 1 if a photo failed."""
     output = None if options.output is None else Path(options.output)
     if output is not None and output.suffix.lower() not in (".csv", ".html"):
         raise Stop(f"{output.name!r} should end in .csv or .html.", USAGE)
@@ -126,7 +126,7 @@ def _csv(table: list[Row]) -> str:
 
 
 def _page(table: list[Row]) -> str:
-    """The same as a page of one table."""
+    """The table as an HTML page."""
     names = list(table[0]) if table else []
     cells = "".join(f"<th>{html.escape(name)}</th>" for name in names)
     lines = [

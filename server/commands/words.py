@@ -1,4 +1,4 @@
-"""A map over words: as a picture with the words beside its cells, and as a table of a page."""
+"""Maps over words: a picture with the words beside its cells, or an HTML table."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from fovea.server.wire.render import Colormap
 
 Labels = Mapping[str, Sequence[str]]
-"""The words along an axis, by the axis' name; an axis of places or patches has none."""
+"""The words along an axis, by axis name; axes of positions or patches have none."""
 
 SMALLEST_PX, LARGEST_PX = 9, 18
-"""Of the type, so that it fits beside a cell and is read."""
+"""Font size, so that a word fits beside a cell and stays readable."""
 GAP_PX = 6
 PAPER, INK = 255, 20
 
 
 def labels_of(analysis: Analysis, array: NamedArray) -> Labels:
-    """What the cells of a map with one axis or two are called, where those are words."""
+    """Labels of the cells along a map's one or two axes, where they are words."""
     if array.values.ndim > 2:
         return {}
     named: dict[str, Sequence[str]] = dict(array.about.get("labels", {}))
     sentence = analysis.sentence
     if array.axes == ("key",) and not named and analysis.text is not None and sentence is not None:
-        named["key"] = sentence.source  # A relevance, which is of the sentence that was given.
+        named["key"] = sentence.source  # the keys of a relevance map are the input sentence
     return {
         axis: named[axis]
         for axis, length in zip(array.axes, array.values.shape, strict=True)
@@ -45,8 +45,8 @@ def labels_of(analysis: Analysis, array: NamedArray) -> Labels:
 
 
 def picture(array: NamedArray, labels: Labels, table: Colormap) -> bytes:
-    """A PNG: the cells as the server draws them, words at the left and above where an axis has
-    any, black on white.
+    """A PNG: the cells as the server draws them, with the words to the left and above, black on
+    white.
     """
     drawn = Image.open(io.BytesIO(render.to_picture(array, None, None, "heatmap", table, 1.0)))
     assert isinstance(drawn, PngImageFile)
@@ -73,7 +73,7 @@ def picture(array: NamedArray, labels: Labels, table: Colormap) -> bytes:
 
 
 def as_table(array: NamedArray, labels: Labels, table: Colormap) -> str:
-    """HTML: a cell a value in the value's colour, and the words as its headers."""
+    """HTML: one table cell for each value, in its colour, with the words as headers."""
     values = np.atleast_2d(array.values)
     above, beside = _along(array, labels, -1), _along(array, labels, -2)
     corner = "<th></th>" if beside else ""
@@ -93,7 +93,7 @@ def _along(array: NamedArray, labels: Labels, axis: int) -> Sequence[str]:
 
 
 def _word(text: str, type_px: int) -> Image.Image:
-    """One word: as wide as its letters and as high as any word, so that all stand on one line."""
+    """One word, as wide as its letters and of a fixed height, so that all share one line."""
     font = ImageFont.load_default(type_px)
     assert isinstance(font, ImageFont.FreeTypeFont)
     size = max(1, round(font.getlength(text))), sum(font.getmetrics())
@@ -103,7 +103,7 @@ def _word(text: str, type_px: int) -> Image.Image:
 
 
 def _colours(values: Array, table: Colormap) -> Pixels:
-    """(row, column, 3), as the picture has them: there a cell is a square, here one entry."""
+    """(row, column, 3): the colours of the picture, one entry for each cell."""
     pixels = render.heatmap(values, table)
     size = len(pixels) // len(values)
     middle: Pixels = pixels[size // 2 :: size, size // 2 :: size]

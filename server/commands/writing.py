@@ -1,4 +1,4 @@
-"""A map as the bytes of a file, as JSON, and what the network answered in few words."""
+"""A map as a file, as JSON, and the network's answer as a short line."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def content_of(
 
 
 def _png(analysis: Analysis, array: NamedArray, options: argparse.Namespace) -> bytes:
-    """A map that has no place on the photo is drawn alone, with its words where it is of words."""
+    """A map without a place on the photo is drawn alone, with word labels if it is over words."""
     from fovea.server.commands import pictures, words
     from fovea.server.wire import render
 
@@ -52,7 +52,9 @@ def _png(analysis: Analysis, array: NamedArray, options: argparse.Namespace) -> 
 
 
 def _as(media: str, png: bytes) -> bytes:
-    """The same picture in another format, with what is written in it where the format has room."""
+    """Converts the picture to another format and keeps its embedded text where that format
+    allows.
+    """
     from PIL import Image
     from PIL.PngImagePlugin import PngImageFile
 
@@ -67,9 +69,7 @@ def _as(media: str, png: bytes) -> bytes:
 def record(
     work: Work, analysis: Analysis, array: NamedArray, name: str, output: Path | None
 ) -> dict[str, Any]:
-    """One map as JSON has it; with its values where no file has them. What is not a number is
-    null.
-    """
+    """A map as JSON, with its values if no file holds them. NaN and infinity become null."""
     import numpy as np
 
     told: dict[str, Any] = {
@@ -93,7 +93,7 @@ def record(
 
 
 def answer(analysis: Analysis) -> str:
-    """What the network said of what it was given, in few words."""
+    """A short line with the network's answer."""
     from fovea.models.running.tasks import Mask
 
     if analysis.sentence is not None:

@@ -1,9 +1,9 @@
-"""The queue's places: so many passes of a network are in work or wait at a time, those of new
-photos and those that maps ask for; more are refused.
+"""The queue's slots: a bounded number of passes run or wait, for new photos and for maps that need
+passes; more are refused.
 
-A request that waits for a network to be loaded or downloaded gives its place back for that while,
-and is the first to get one again. No client has more than three quarters of the places, so that
-one alone cannot shut the others out. Used from the event loop.
+A request that waits for a network to load or download gives its slot back and is first to get one
+again. No client holds more than three quarters of the slots, so one client cannot lock the others
+out. Used from the event loop.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from fovea.server.problems import QueueFull
 
 
 class Places:
-    """taken: by what is in work. away: those that lent theirs; as many as there are places, at
-    most, because each of them keeps a photo. wait_s: what a refusal tells as the time to come back.
+    """Queue slots. taken: in use. away: requests that gave theirs back; at most as many as there
+    are slots, because each keeps a photo. wait_s: Retry-After of a refusal.
     """
 
     def __init__(self, count: int, wait_s: Callable[[], int] = lambda: 1) -> None:
@@ -33,7 +33,7 @@ class Places:
 
     @contextmanager
     def one(self) -> Iterator[Place]:
-        """A place until the block ends; raises QueueFull where none is free."""
+        """Holds a slot for the block; raises QueueFull if none is free."""
         client = CLIENT.get()
         if self.taken >= self.count:
             raise self._refusal("photos are being analysed already", self.count, self.taken)
@@ -51,7 +51,7 @@ class Places:
                 self.give()
 
     def count_of(self, client: str, more: int) -> None:
-        """A client has one more place, or one less."""
+        """Adds to the number of slots that a client holds."""
         self._of[client] += more
         if not self._of[client]:
             del self._of[client]
@@ -62,7 +62,7 @@ class Places:
         return QueueFull(f"{actual} {told}.", limit=limit, actual=actual, headers=headers)
 
     def give(self) -> None:
-        """One place is free: for the first of those who come back, else for newcomers."""
+        """Frees a slot: requests that come back get it before newcomers."""
         while self._returning:
             first = self._returning.popleft()
             if not first.done():
@@ -71,7 +71,7 @@ class Places:
         self.taken -= 1
 
     async def take_back(self) -> None:
-        """Waits for a place, in the order of asking; a caller that is cancelled gets none."""
+        """Waits for a slot in order of arrival; a cancelled caller gets none."""
         if self.taken < self.count:
             self.taken += 1
             return
@@ -80,13 +80,13 @@ class Places:
         try:
             await mine
         except asyncio.CancelledError:
-            if not mine.cancelled():  # It was given one, and leaves before it could use it.
+            if not mine.cancelled():  # it was given a slot but leaves before using it
                 self.give()
             raise
 
 
 class Place:
-    """One place of the queue."""
+    """One slot of the queue."""
 
     def __init__(self, places: Places, client: str) -> None:
         self._places, self._client = places, client
@@ -94,7 +94,7 @@ class Place:
 
     @property
     def held(self) -> bool:
-        """Whether it counts as its client's."""
+        """Whether the slot counts for its client."""
         return self._held
 
     @held.setter
@@ -104,8 +104,8 @@ class Place:
 
     @asynccontextmanager
     async def lent(self) -> AsyncIterator[None]:
-        """Without the place while the block runs, and with one again after it. Raises QueueFull
-        where too many are away already.
+        """Gives the slot back during the block and takes one again after it. Raises QueueFull if
+        too many requests are away already.
         """
         places = self._places
         if places.away >= places.count:

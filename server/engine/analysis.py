@@ -1,4 +1,4 @@
-"""What is kept of one photo, or one sentence, seen by one network."""
+"""What is kept of one photo or sentence analysed by one network."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Analysis:
-    """serial: differs from one forward pass to the next, as their floats may; the id does not.
+    """One analysis.
 
-    photo, geometry: None where the network read a sentence, which is `text` then. output: what the
-    network answers with that is not `predictions`. logits: (class,), of a network that classifies.
-    of, edits: which analysis was edited, and how; None and none where nothing was.
+    serial: changes with every forward pass, as its floats may differ; the id does not. photo,
+    geometry: None if the network read a sentence, which is then in `text`. output: the network's
+    answer if it is not `predictions`. logits: (class,), for classifiers. of, edits: the analysis
+    that was edited and the edits; None and empty if there were none.
     """
 
     id: str
@@ -55,7 +56,7 @@ class Analysis:
 
     @property
     def view(self) -> tuple[Photo, Geometry]:
-        """The photo and where it lies on the input; raises NotFound where there was none."""
+        """The photo and its place on the input; raises NotFound if there is none."""
         if self.photo is None or self.geometry is None:
             raise NotFound(
                 f"{self.model.id} read a sentence, so there is no photo.",
@@ -65,7 +66,7 @@ class Analysis:
 
     @property
     def mask(self) -> Mask:
-        """Raises MapNotPossible where the network answers with something else."""
+        """Raises MapNotPossible if the network does not segment."""
         if not isinstance(self.output, Mask):
             raise MapNotPossible(
                 f"{self.model.id} does not answer with a mask.",
@@ -75,15 +76,16 @@ class Analysis:
 
     @property
     def sentence(self) -> Sentence | None:
-        """What the network wrote, if it writes."""
+        """The sentence that the network wrote, if it writes."""
         return self.output if isinstance(self.output, Sentence) else None
 
 
 def analysis_id(given: Given, loaded: LoadedModel, key: bytes, search: Search = GREEDY) -> str:
-    """The same pixels or words, network, weights and preprocessing give the same id on servers with
-    the same key (up to 64 bytes), and nobody without it can tell the id from the photo.
+    """The id of an analysis, up to 64 bytes. The same pixels or words, network, weights and
+    preprocessing give the same id on all servers with the same key; without the key the id reveals
+    nothing about the photo.
 
-    search: how a network that writes looks for its words.
+    search: decoding options of a network that writes.
     """
     spec = loaded.spec
     parts = [given.digest, spec.id, loaded.revision, repr(spec.preprocessing)]

@@ -1,7 +1,9 @@
-"""Many photos seen by one network, as one job: an entry a photo, in the order in which they came.
+"""Many photos for one network as one job, with an entry for each photo in order of arrival.
 
-Photos are looked at while later ones are still being sent. A photo that fails is an entry with a
-problem and stops none of the others; where the queue is full the next ones wait for their turn.
+Analysis starts while later photos are still being uploaded. A photo that fails becomes an entry
+with a problem and does not affect the others; if the queue is full the next photos wait. If there
+is an archive, photos still pending when the upload is answered are stored there, so that another
+instance can continue the batch.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +22,7 @@ from fovea.server.engine.recall import Recall
 from fovea.server.problems import (
     Internal,
     JobCancelled,
+    JobInterrupted,
     Problem,
     QueueFull,
     UnknownJob,
@@ -28,31 +32,45 @@ from fovea.server.storage.told import problem_of_json, problem_to_json
 log = logging.getLogger("fovea.batches")
 
 AT_A_TIME = 4
-"""Batches in work; more are refused until one has ended."""
+"""Batches in progress; more are refused until one ends."""
 BESIDE_EACH_OTHER = 4
-"""Photos of one batch that hold a place of the queue, or as many as two passes take."""
+"""Photos of one batch in the queue at a time: at least what two passes take."""
 TURN_S = 0.1
-"""So long a photo waits that found the queue full, before it asks again."""
+"""Delay before a photo that found the queue full tries again."""
 
 
 @dataclass(eq=False, slots=True)
 class Entry:
-    """A photo: its file's name, and what became of it; neither while it is on its way."""
+    """A photo: its file name and its result; analysis and problem are None until it is done.
+
+    photo: its bytes while pending; None if they are in the archive.
+    """
 
     name: str
     analysis: str | None = None
     problem: Problem | None = None
+    photo: bytes | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.analysis is not None or self.problem is not None
 
     def to_json(self) -> dict[str, Any]:
-        """As the archive keeps it."""
+        """As stored in the archive."""
         told = None if self.problem is None else problem_to_json(self.problem)
         return {"name": self.name, "analysis": self.analysis, "problem": told}
+
+    @classmethod
+    def of_json(cls, told: Mapping[str, Any]) -> Entry:
+        """The same."""
+        problem = told["problem"] and problem_of_json(told["problem"])
+        return cls(told["name"], told["analysis"], problem)
 
 
 @dataclass(eq=False, slots=True)
 class Batch:
-    """maker: the key of who may forget what it makes. share: the bytes of its photos on their way.
-    done: photos that have an analysis or a problem.
+    """A batch of photos. maker: key of the client, which may delete the results. share: memory held
+    by photos being uploaded. done: photos that have an analysis or a problem.
     """
 
     job: Job
@@ -68,8 +86,8 @@ class Batch:
     _fresh: set[str] = field(default_factory=set)
 
     def problem_of(self, entry: Entry) -> Problem | None:
-        """Why there is no analysis; None for one that has it or is on its way."""
-        if entry.analysis is None and entry.problem is None and not self.job.active:
+        """Why there is no analysis; None if there is one or it is pending."""
+        if not entry.ended and not self.job.active:
             if self.job.state == "failed":
                 return self.job.problem
             return JobCancelled("The batch was cancelled before this photo's turn.")
@@ -77,17 +95,13 @@ class Batch:
 
     @classmethod
     def of_archive(cls, job: Job, entries: list[dict[str, Any]]) -> Batch:
-        """One that another instance does, or did, as it told last."""
-        found = [
-            Entry(one["name"], one["analysis"], one["problem"] and problem_of_json(one["problem"]))
-            for one in entries
-        ]
-        nobody = Share(Budget(0, 0), 0)
-        return cls(job, "", nobody, asyncio.Semaphore(1), found, complete=True)
+        """A batch of another instance, as last stored."""
+        found = [Entry.of_json(one) for one in entries]
+        return cls(job, "", _nothing(), asyncio.Semaphore(1), found, complete=True)
 
 
 class Batches:
-    """The batches of a server, the newest ones; used from the event loop."""
+    """The newest batches of a server; used from the event loop."""
 
     def __init__(self, engine: Engine, recall: Recall) -> None:
         self._engine, self._recall = engine, recall
@@ -97,7 +111,7 @@ class Batches:
         self._beside = min(most, max(BESIDE_EACH_OTHER, two_passes))
 
     def find(self, id: str) -> Batch | None:
-        """The batch of this job, if this server does or did it."""
+        """The batch of this job, if this server ran it."""
         return self._kept.get(id)
 
     def get(self, id: str) -> Batch:
@@ -107,11 +121,79 @@ class Batches:
         return self._kept[id]
 
     async def begin(self, model: str, maker: str, share: Share) -> Batch:
-        """A new batch without photos. It gives its share back when it has ended.
+        """A new, empty batch. It releases its share of memory when it ends.
 
-        Raises UnknownModel, and QueueFull where enough batches are in work.
+        Raises UnknownModel, and QueueFull if too many batches are in progress.
         """
-        model = await self._engine.shelf.resolve(model)
+        job = Job("batch", await self._engine.shelf.resolve(model), None)
+        job.result = f"/v1/batches/{job.id}"
+        batch = Batch(job, maker, share, asyncio.Semaphore(self._beside))
+        self._accept(batch)
+        return batch
+
+    async def again(self, told: Mapping[str, Any]) -> Job:
+        """Continues the batch of a dead instance from its last stored state: pending photos are
+        read from the archive.
+
+        Raises UnknownModel, and QueueFull if too many batches are in progress.
+        """
+        job = Job("batch", await self._engine.shelf.resolve(told["model"]), None)
+        job.id, job.result, job.asked = told["id"], told["result"], told["asked"]
+        entries = [Entry.of_json(one) for one in told["entries"]]
+        slots = asyncio.Semaphore(self._beside)
+        batch = Batch(job, told["asked"]["maker"], _nothing(), slots, entries, complete=True)
+        batch.done = sum(entry.ended for entry in entries)
+        self._accept(batch)
+        for number, entry in enumerate(entries):
+            if not entry.ended:
+                self._begin(batch, number)
+        self._tell(batch)
+        return job
+
+    def add(self, batch: Batch, name: str, photo: bytes | Problem) -> None:
+        """Adds a photo, or the problem that it already has."""
+        if isinstance(photo, Problem):
+            batch.entries.append(Entry(name, problem=photo))
+            batch.done += 1
+            self._tell(batch)
+            return
+        batch.entries.append(Entry(name, photo=photo))
+        batch.held += len(photo)
+        self._begin(batch, len(batch.entries) - 1)
+
+    async def room(self, batch: Batch, nbytes: int) -> None:
+        """Waits until that many bytes of photos fit, or nothing more can be freed."""
+        while batch.held and batch.held + nbytes > batch.share.nbytes and batch.job.active:
+            batch.progress.clear()
+            await batch.progress.wait()
+
+    async def close(self, batch: Batch) -> None:
+        """All photos have arrived: the batch ends with the last of them, here or elsewhere.
+
+        Raises StoreUnavailable if the archive cannot store the pending ones.
+        """
+        batch.complete = True
+        batch.share.keep(batch.held)
+        if (archive := self._engine.archive) is not None:
+            waiting = [(n, one.photo) for n, one in enumerate(batch.entries) if one.photo]
+            writing = (
+                archive.run(archive.files.write, _file(batch.job, number), photo)
+                for number, photo in waiting
+            )
+            await asyncio.gather(*writing)
+            batch.job.asked = {"maker": batch.maker}
+        self._tell(batch)
+
+    async def refuse(self, batch: Batch) -> None:
+        """The request is invalid: discards everything it has produced so far."""
+        self._engine.shelf.jobs.cancel(batch.job)
+        self._kept.pop(batch.job.id, None)
+        for analysis in batch._fresh:
+            if await self._recall.known(analysis):
+                await self._recall.forget(analysis, batch.maker)
+
+    def _accept(self, batch: Batch) -> None:
+        """Registers and starts it; raises QueueFull if too many batches are in progress."""
         active = sum(one.job.active for one in self._kept.values())
         if active >= AT_A_TIME:
             raise QueueFull(
@@ -120,61 +202,34 @@ class Batches:
                 actual=active,
                 headers={"Retry-After": str(self._engine.inference.wait_s)},
             )
-        job = Job("batch", model, None)
-        job.result = f"/v1/batches/{job.id}"
-        batch = Batch(job, maker, share, asyncio.Semaphore(self._beside))
+        job = batch.job
         job.stop = lambda: self._stop(batch)
         job.entries = lambda: [entry.to_json() for entry in batch.entries]
         self._engine.shelf.jobs.accept(job)
         self._kept[job.id] = batch
         self._forget()
         task = asyncio.create_task(self._until_ended(batch))
-        # Not in the task: one that is cancelled before its first step runs no `finally`.
-        task.add_done_callback(lambda _: share.keep(0))
+        # Not inside the task: a task cancelled before its first step runs no `finally`.
+        task.add_done_callback(lambda _: batch.share.keep(0))
         batch._tasks.add(task)
-        return batch
 
-    def add(self, batch: Batch, name: str, photo: bytes | Problem) -> None:
-        """One more photo, or what is wrong with it already."""
-        entry = Entry(name)
-        batch.entries.append(entry)
-        if isinstance(photo, Problem):
-            entry.problem = photo
-            batch.done += 1
-            self._tell(batch)
-            return
-        batch.held += len(photo)
-        task = asyncio.create_task(self._look(batch, entry, photo))
+    def _begin(self, batch: Batch, number: int) -> None:
+        task = asyncio.create_task(self._look(batch, number))
         batch._tasks.add(task)
         task.add_done_callback(batch._tasks.discard)
 
-    async def room(self, batch: Batch, nbytes: int) -> None:
-        """Waits until so many more bytes of photos have room, or nothing more can be freed."""
-        while batch.held and batch.held + nbytes > batch.share.nbytes and batch.job.active:
-            batch.progress.clear()
-            await batch.progress.wait()
-
-    def close(self, batch: Batch) -> None:
-        """All photos have come: the batch ends with the last of them."""
-        batch.complete = True
-        batch.share.keep(batch.held)
-        self._tell(batch)
-
-    async def refuse(self, batch: Batch) -> None:
-        """The request turned out to be none: what it has made so far is forgotten."""
-        self._engine.shelf.jobs.cancel(batch.job)
-        self._kept.pop(batch.job.id, None)
-        for analysis in batch._fresh:
-            if await self._recall.known(analysis):
-                await self._recall.forget(analysis, batch.maker)
-
-    async def _look(self, batch: Batch, entry: Entry, photo: bytes) -> None:
-        engine = self._engine
+    async def _look(self, batch: Batch, number: int) -> None:
+        entry = batch.entries[number]
+        held, share = len(entry.photo or b""), _nothing()
         try:
             async with batch.slots:
+                photo = entry.photo
+                if photo is None:
+                    photo = await self._kept_photo(batch, number)
+                    share = await self._room_for(photo)
                 while entry.analysis is None:
                     try:
-                        found = await engine.analyse(photo, batch.job.model)
+                        found = await self._engine.analyse(photo, batch.job.model)
                     except QueueFull:
                         await asyncio.sleep(TURN_S)
                         continue
@@ -188,14 +243,33 @@ class Batches:
             log.exception("a photo of batch %s failed", batch.job.id)
             entry.problem = Internal("The server met an error that it did not foresee.")
         finally:
-            batch.held -= len(photo)
-            batch.done += 1
+            entry.photo = None
+            share.keep(0)
+            batch.held -= held
+            batch.done += entry.ended
             if batch.complete:
                 batch.share.keep(batch.held)
             self._tell(batch)
 
+    async def _kept_photo(self, batch: Batch, number: int) -> bytes:
+        """From the archive; raises JobInterrupted if it is not there."""
+        archive = self._engine.archive
+        assert archive is not None
+        found = await archive.run(archive.files.read, _file(batch.job, number))
+        if found is None:
+            raise JobInterrupted("The server stopped before it had looked at this photo.")
+        return found
+
+    async def _room_for(self, photo: bytes) -> Share:
+        """Waits for enough of the upload budget."""
+        while True:
+            try:
+                return await self._engine.uploads.take(len(photo))
+            except QueueFull:
+                await asyncio.sleep(TURN_S)
+
     def _tell(self, batch: Batch) -> None:
-        """How far it is."""
+        """Reports progress."""
         total = len(batch.entries) if batch.complete else None
         batch.job.meter.report(batch.done, total)
         batch.progress.set()
@@ -207,7 +281,7 @@ class Batches:
         self._engine.shelf.jobs.finish(batch.job)
 
     def _stop(self, batch: Batch) -> None:
-        """Takes its photos along, out of the queue or in the middle of a pass."""
+        """Cancels its photos, whether queued or running."""
         for task in tuple(batch._tasks):
             task.cancel()
         batch.progress.set()
@@ -216,3 +290,13 @@ class Batches:
         ended = [id for id, batch in self._kept.items() if not batch.job.active]
         for id in ended[: max(0, len(ended) - KEPT)]:
             del self._kept[id]
+
+
+def _nothing() -> Share:
+    """An empty share, for a batch whose photos are in the archive."""
+    return Share(Budget(0, 0), 0)
+
+
+def _file(job: Job, number: int) -> str:
+    """The archive's name of a pending photo."""
+    return f"jobs/{job.id}/photos/{number}"

@@ -1,8 +1,8 @@
-"""One budget of bytes for work in flight: uploads on their way, decoding, drawing, encoding.
+"""A memory budget for work in progress: uploads, decoding, drawing, encoding.
 
-What does not fit waits its turn, for a while and in a bounded line, and is refused with 429 then.
-Uploads have an eighth of it for themselves: they wait for nothing while they hold it, and the rest
-never waits for uploads, so the two cannot wait for each other. Used from the event loop.
+Work that does not fit waits in a bounded line, for a limited time, and is then refused with 429. An
+eighth is reserved for uploads: they wait for nothing while they hold it, and other work never waits
+for uploads, so the two cannot deadlock. Used from the event loop.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from time import monotonic
 from fovea.server.problems import QueueFull, TooManyPixels
 
 UPLOADS = 0.125
-"""Share of the budget that uploads have."""
+"""Fraction of the budget reserved for uploads."""
 
 OVERTAKEN_S = 5.0
-"""So long smaller work may pass a larger one by that does not fit yet."""
+"""How long smaller work may overtake a larger request that does not fit yet."""
 
 SMOOTHING = 0.3
 LONGEST_WAIT_S = 60
@@ -34,9 +34,9 @@ class _Waiter:
 
 
 class Budget:
-    """most_waiting: so many may wait at a time, for `patience_s` each. wait_s: what a refusal tells
-    as the time to come back, unless work took longer of late. newest_first: the last that came is
-    the first to be let in, so that a crowd that wants nothing does not have to be waited for.
+    """A memory budget. most_waiting: maximum length of the line, each for up to `patience_s`.
+    wait_s: Retry-After of a refusal, unless recent work took longer. newest_first: serve the last
+    arrival first, so that a crowd of idle requests does not block it.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Budget:
 
     @asynccontextmanager
     async def hold(self, nbytes: int) -> AsyncIterator[Share]:
-        """So many bytes while the block runs; raises as `take` does."""
+        """Holds that many bytes for the block; raises as `take` does."""
         share = await self.take(nbytes)
         try:
             yield share
@@ -69,8 +69,8 @@ class Budget:
             share.keep(0)
 
     async def take(self, nbytes: int) -> Share:
-        """So many bytes until they are given back (`keep(0)`). Raises TooManyPixels where they are
-        more than there are in all, QueueFull where too many wait or it takes too long.
+        """Takes bytes until they are given back (`keep(0)`). Raises TooManyPixels if it is more
+        than the whole budget, QueueFull if too many wait or the wait is too long.
         """
         if nbytes > self.nbytes:
             raise TooManyPixels(
@@ -85,11 +85,11 @@ class Budget:
         return Share(self, nbytes)
 
     def took(self, seconds: float) -> None:
-        """Some work held bytes for so long."""
+        """Records how long some work held its bytes."""
         self._seconds += SMOOTHING * (seconds - self._seconds)
 
     def give(self, nbytes: int) -> None:
-        """Frees bytes: for the first who waits, and for those behind that fit beside him."""
+        """Frees bytes: first for the head of the line, then for others that fit."""
         self.held -= nbytes
         self._call()
 
@@ -107,9 +107,9 @@ class Budget:
         except BaseException as error:
             if waiter in self._waiting:
                 self._waiting.remove(waiter)
-                self._call()  # Those behind need not wait for it any more.
+                self._call()  # those behind it need not wait for it any more
             elif waiter.turn.done() and not waiter.turn.cancelled():
-                self.give(nbytes)  # It was its turn just as it left.
+                self.give(nbytes)  # it was granted just as it gave up
             if isinstance(error, TimeoutError):
                 raise self._refusal() from None
             raise
@@ -118,13 +118,13 @@ class Budget:
         return self.held + nbytes <= self.nbytes
 
     def _overdue(self) -> bool:
-        """Whether the first in the line has been passed by for long enough."""
+        """Whether the head of the line has been overtaken for too long."""
         first = bool(self._waiting) and not self.newest_first
         return first and monotonic() - self._waiting[0].since > OVERTAKEN_S
 
     def _call(self) -> None:
         for waiter in tuple(reversed(self._waiting) if self.newest_first else self._waiting):
-            if waiter.turn.done():  # It has given up, and has not had its turn to say so.
+            if waiter.turn.done():  # it gave up, and could not say so yet
                 continue
             if self._fits(waiter.nbytes):
                 self._waiting.remove(waiter)
@@ -147,13 +147,13 @@ class Budget:
 
 
 class Share:
-    """Bytes of a budget that some work holds."""
+    """Bytes of a budget held by some work."""
 
     def __init__(self, budget: Budget, nbytes: int) -> None:
         self._budget, self.nbytes, self._since = budget, nbytes, monotonic()
 
     def keep(self, nbytes: int) -> None:
-        """Holds no more than that from now on."""
+        """Reduces what is held to that many bytes."""
         if nbytes < self.nbytes:
             freed, self.nbytes = self.nbytes - nbytes, nbytes
             self._budget.give(freed)

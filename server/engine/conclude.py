@@ -1,4 +1,6 @@
-"""Before and after a forward pass: from a request to the input, from the output to an Analysis."""
+"""Before and after a forward pass: builds the input from a request and the Analysis from the
+output.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,7 @@ def to_input(given: Given | None, spec: ModelSpec) -> tuple[Tensor, Geometry | N
 
 
 MOST_UNSEEN = 5
-"""So many things that are no site are named in the warnings of an analysis."""
+"""Maximum number of unrecognised operations named in an analysis' warnings."""
 
 
 def conclude(
@@ -46,7 +48,7 @@ def conclude(
     outcome: Outcome,
     before_ms: Mapping[str, float],
 ) -> Analysis:
-    """What is kept of a forward pass."""
+    """The Analysis of a finished forward pass."""
     photo = given if isinstance(given, Photo) else None
     warnings = () if photo is None else photo.warnings
     answer = output(outcome, loaded.spec, () if isinstance(given, Photo) else given.words)
@@ -73,7 +75,7 @@ def conclude(
 
 
 def _about(outcome: Outcome, spec: ModelSpec, answer: tasks.Output | None) -> Iterator[str]:
-    """What is unusual about the answer, in sentences."""
+    """Sentences about anything unusual in the answer."""
     if not outcome.trace.sites:
         yield "Nothing in this network attends in a way that is recognised."
     if not bool(torch.isfinite(outcome.logits).all()):
@@ -104,7 +106,7 @@ def _about(outcome: Outcome, spec: ModelSpec, answer: tasks.Output | None) -> It
 
 
 def predictions(logits: Tensor, spec: ModelSpec) -> tuple[Prediction, ...]:
-    """The most probable classes, best first. logits: (class,); other outputs are no classes."""
+    """The most probable classes, best first; empty unless logits is (class,)."""
     if spec.task != "classification" or logits.ndim != 1:
         return ()
     scores, indices = logits.softmax(-1).topk(min(TOP_CLASSES, logits.shape[0]))
@@ -115,7 +117,7 @@ def predictions(logits: Tensor, spec: ModelSpec) -> tuple[Prediction, ...]:
 
 
 def output(outcome: Outcome, spec: ModelSpec, source: tuple[str, ...]) -> tasks.Output | None:
-    """What the network answers with that is no class: a mask or words."""
+    """The answer of a network that does not classify: a mask or words."""
     if outcome.words is not None:
         return tasks.sentence_of(
             outcome.logits, outcome.words, spec.labels or (), source, outcome.search
@@ -126,7 +128,7 @@ def output(outcome: Outcome, spec: ModelSpec, source: tuple[str, ...]) -> tasks.
 
 
 def learn_of(analysis: Analysis, loaded: LoadedModel, inputs: Tensor) -> Mapping[Probe, Any]:
-    """What the maps have to know of a network besides a trace, by a few passes over an input."""
+    """The facts about a network that maps need besides a trace, from a few passes over an input."""
     written = analysis.sentence
     given = Pass(
         loaded.module,

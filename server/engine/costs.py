@@ -1,7 +1,7 @@
-"""What work on a photo takes in memory at its peak, told before it is begun.
+"""Estimates the peak memory of work on a photo before it starts.
 
-Bytes a pixel, an upper bound that was counted from the copies: those that Pillow, numpy and the
-encoders make of a picture while they work on it. No benchmark of the repository measures it.
+Upper bounds in bytes per pixel, counted from the copies that Pillow, numpy and the encoders make.
+No benchmark of the repository measures them.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from fovea.server.intake import cost
 
 DRAWN = 9
-"""Drawing over a whole photo and encoding it: the picture and the file."""
+"""Drawing over a whole photo and encoding it: the picture plus the file."""
 
 
 def decoding(data: bytes, max_pixels: int, kept: bool = False) -> int:
-    """By the file's header; 0 where `decode` will refuse it: no header that is understood, or more
-    pixels than are decoded. kept: the photo is written to the photo store after that.
+    """From the file's header; 0 if `decode` will refuse the file (unreadable header, too many
+    pixels). kept: the photo is also written to the photo store.
     """
     found = cost.of(data)
     if found is None or found.pixels > max_pixels:
@@ -24,10 +24,10 @@ def decoding(data: bytes, max_pixels: int, kept: bool = False) -> int:
 
 
 def keeping(nbytes: int) -> int:
-    """Encoding a photo of so many bytes for the photo store, beside the photo itself."""
+    """Encoding a photo of that many bytes for the photo store, not counting the photo itself."""
     return nbytes * DRAWN // cost.PHOTO
 
 
 def drawing(width: int, height: int) -> int:
-    """A picture of this size, drawn in strips over a photo and encoded."""
+    """Drawing a picture of this size over a photo, strip by strip, and encoding it."""
     return width * height * DRAWN

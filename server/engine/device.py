@@ -6,7 +6,9 @@ import torch
 
 
 def pick_device(name: str) -> torch.device:
-    """`auto` is a GPU where there is one; raises ValueError for a device that is not there."""
+    """Resolves `auto` to a GPU if there is one; raises ValueError for a device that does
+    not exist.
+    """
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")

@@ -1,4 +1,4 @@
-"""Which weights a request may have downloaded, and how much of them is kept."""
+"""Which weights a request may cause to be downloaded, and how much disk they may use."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ Report = Callable[[int, int | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Downloads:
-    """allowed: all, listed or none. most_bytes: in the cache folder; None for no bound."""
+    """Download policy. allowed: all, listed or none. most_bytes: limit of the cache folder, or
+    None.
+    """
 
     allowed: str = "all"
     most_bytes: int | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Downloads:
-        """As the settings say."""
+        """From the settings."""
         return cls(settings.downloads, settings.cache_budget_bytes)
 
     def check(self, spec: ModelSpec, catalog: Catalog) -> None:
-        """Raises DownloadsRefused for a model that this server does not bring here."""
+        """Raises DownloadsRefused for a model that this server may not download."""
         if self.allowed == "none" or (
             self.allowed == "listed" and spec.id not in {row.id for row in catalog.listed()}
         ):
@@ -35,7 +37,7 @@ class Downloads:
             raise DownloadsRefused(f"{spec.id} is not here, and {which} are downloaded.")
 
     def bounded(self, report: Report, catalog: Catalog) -> Report:
-        """A report that raises CacheFull once it is known that the file is too much."""
+        """A progress callback that raises CacheFull once the file is known to be too large."""
         most, folder = self.most_bytes, catalog.cache_dir
         if most is None or folder is None:
             return report
@@ -56,7 +58,7 @@ class Downloads:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of the files in it; links, by which the hub's library names them again, count once."""
+    """Total bytes of the files in it; the hub library's links to the same file count once."""
     return sum(
         file.stat().st_size
         for file in folder.rglob("*")

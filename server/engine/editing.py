@@ -1,4 +1,4 @@
-"""Edited passes of an analysed photo: which photo, under which id, and what runs."""
+"""Edited passes of an analysed photo: the input, the id, and the context they run in."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from fovea.models.editing.hide import hide_cells
 from fovea.models.editing.plan import checked
 from fovea.models.editing.run import Edited, edited
 from fovea.models.edits import Edit, RefusedEdit, to_json
+from fovea.models.networks.decoder import START
 from fovea.models.running.inference import run
-from fovea.models.running.tasks import GREEDY, task_of, write
+from fovea.models.running.tasks import GREEDY, UnknownWords, ids_of, task_of, words_of, write
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.inference import Again, Outcome
 from fovea.server.intake.imaging import Photo
@@ -29,16 +30,17 @@ from fovea.server.problems import EditRefused
 T = TypeVar("T")
 
 MOST_EDITS = 64
+MOST_WORDS = 40
 
 
 def edited_id(analysis: Analysis, edits: Sequence[Edit]) -> str:
-    """The same edits of the same analysis give the same id."""
+    """The id of an edited analysis: equal edits of the same analysis give the same id."""
     said = json.dumps([to_json(edit) for edit in edits], sort_keys=True)
     return hashlib.blake2b(f"{analysis.id}\0{said}".encode(), digest_size=10).hexdigest()
 
 
 def check(analysis: Analysis, edits: Sequence[Edit]) -> None:
-    """Raises EditRefused, before any pass, for edits that make no sense on this analysis."""
+    """Raises EditRefused, before any pass, for edits that are invalid for this analysis."""
     if not edits:
         raise EditRefused("There is no edit.", hint='Send {"edits": [{"edit": "off", …}]}.')
     if len(edits) > MOST_EDITS:
@@ -54,15 +56,43 @@ def check(analysis: Analysis, edits: Sequence[Edit]) -> None:
         raise refused(error) from error
     if found.hidden and analysis.photo is None:
         raise EditRefused("A sentence was read; there is no photo to hide cells of.")
+    _forced(analysis, edits)
+
+
+def _forced(analysis: Analysis, edits: Sequence[Edit]) -> Tensor | None:
+    """(1, word): the words that the network is given in place of its own, from the start to the
+    end; None where it chooses them. Raises EditRefused for words that it does not know.
+    """
+    text = next((edit.text for edit in reversed(edits) if edit.edit == "words"), None)
+    if text is None:
+        return None
+    labels = analysis.model.labels
+    if analysis.sentence is None or labels is None:
+        raise EditRefused(f"{analysis.model.id} writes no words.", hint="Choose one that does.")
+    try:
+        words = words_of(text, labels)
+    except UnknownWords as error:
+        raise EditRefused(
+            f"{analysis.model.id} does not know: {', '.join(error.words[:8])}.",
+            hint=f"It knows {len(error.known):,} words, such as {', '.join(error.known[:8])}.",
+        ) from error
+    if not 0 < len(words) <= MOST_WORDS:
+        raise EditRefused(
+            f"There are {len(words)} words.",
+            hint=f"Give 1 to {MOST_WORDS}.",
+            limit=MOST_WORDS,
+            actual=len(words),
+        )
+    return torch.cat([torch.tensor([[START]]), ids_of(words, labels)], dim=1)
 
 
 def refused(error: RefusedEdit) -> EditRefused:
-    """The problem that tells a refusal."""
+    """The problem for a refused edit."""
     return EditRefused(str(error), hint=error.hint or None)
 
 
 def with_hidden(analysis: Analysis, edits: Sequence[Edit]) -> Photo | None:
-    """The photo with the cells hidden that the edits name; None where a sentence was read."""
+    """The photo with the edits' hidden cells filled; None if the input was a sentence."""
     photo = analysis.photo
     hides = [edit for edit in edits if edit.edit == "hide"]
     if photo is None or not hides or analysis.geometry is None:
@@ -90,13 +120,13 @@ def with_hidden(analysis: Analysis, edits: Sequence[Edit]) -> Photo | None:
 def running(
     loaded: LoadedModel, analysis: Analysis, edits: Sequence[Edit], given: Sequence[Tensor]
 ) -> AbstractContextManager[Edited]:
-    """The context in which the network runs with these edits; given: what it is called with."""
-    inside = [edit for edit in edits if edit.edit != "hide"]
+    """The context in which the network runs with these edits; given: its call arguments."""
+    inside = [edit for edit in edits if edit.edit not in ("hide", "words")]
     return edited(loaded.module, inside, analysis.trace, loaded.layouts, given)
 
 
 def under(analysis: Analysis, ask: Again[T]) -> Again[T]:
-    """The same passes with the edits of an edited analysis."""
+    """Makes further passes of an edited analysis run with its edits."""
     if not analysis.edits:
         return ask
 
@@ -108,15 +138,18 @@ def under(analysis: Analysis, ask: Again[T]) -> Again[T]:
 
 
 def outcome_of(analysis: Analysis, edits: Sequence[Edit], notes: list[str]) -> Again[Outcome]:
-    """The edited pass itself; what it has to say is put into `notes`."""
+    """Runs the edited pass; its remarks are appended to `notes`."""
 
     def ask(loaded: LoadedModel, inputs: Tensor) -> Outcome:
         started = perf_counter()
         search = GREEDY if analysis.sentence is None else analysis.sentence.search
         writes = task_of(loaded.spec.task).writes
-        given = _given(analysis, inputs)
+        given, forced = _given(analysis, inputs), _forced(analysis, edits)
         with running(loaded, analysis, edits, given) as edited_network:
-            words = write(loaded.module, inputs, search) if writes else None
+            if forced is not None:
+                words: Tensor | None = forced.to(inputs.device)
+            else:
+                words = write(loaded.module, inputs, search) if writes else None
             read = None if words is None else words[:, :-1]
             logits, (trace,) = run(loaded.module, inputs, loaded.layouts, read)
             notes.extend(edited_network.notes)

@@ -1,8 +1,8 @@
-"""The engine: from a photo's bytes, or a sentence, to a kept Analysis. It knows nothing of HTTP.
+"""The engine: from a photo's bytes or a sentence to a stored Analysis. It knows nothing of HTTP.
 
-The event loop only waits: decoding and preprocessing have a pool of threads, loading has its own,
-and the device has its inference threads. A caller that is cancelled takes its work along, out of
-the queue or in the middle of a pass, unless somebody else waits for the same analysis.
+The event loop only waits: decoding and preprocessing use a thread pool, loading has its own pool,
+and the device has inference threads. A cancelled caller's work is cancelled too, queued or running,
+unless another caller waits for the same analysis.
 """
 
 from __future__ import annotations
@@ -54,15 +54,15 @@ log = logging.getLogger("fovea.engine")
 GPU_BATCH = 8
 WARM_UP_RETRY_S = 5.0
 MAPS_KEPT = 64
-"""Maps that the network was run for again, what is added to tokens, and positional encodings: a few
-to a few hundred kilobytes each.
+"""Cached maps that took further passes, residual streams and positional encodings: a few to a few
+hundred kilobytes each.
 """
 LEARNED_KEPT = 1000
-"""What was learned of networks: names and reasons, and the vectors of their positions."""
+"""Cached facts about networks: names, reasons, and their position vectors."""
 WORKINGS_KEPT = 4
-"""How sites came to what they did: a few megabytes each."""
+"""Cached workings of sites (the tensors behind their steps): a few megabytes each."""
 ANSWERS = 8
-"""Answers that are made or wait, for each place of the queue: most of them take milliseconds."""
+"""Answers in progress or waiting, for each slot of the queue: most take milliseconds."""
 UPLOADS_WAITING = 64
 
 T = TypeVar("T")
@@ -73,10 +73,10 @@ async def _nothing() -> None:
 
 
 class Engine:
-    """One a server. All methods are called on the event loop; make it with a running one.
+    """One per server. All methods are called on the event loop; create it with a running loop.
 
-    warm_up: proves that the default network works, as a server does before it says it is ready.
-    archive: where photos outlive the process; None where they do not.
+    warm_up: run the default network once before reporting ready, as a server does. archive: the
+    persistent photo store, or None.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Engine:
         self.archive = archive
         self.device = pick_device(settings.device)
         on_gpu = self.device.type != "cpu"
-        # Larger batches gain nothing on a CPU, and alone every photo gets the same bits every time.
+        # Larger batches gain nothing on a CPU, and alone a photo gets the same bits every time.
         max_batch = settings.max_batch or (GPU_BATCH if on_gpu else 1)
         self.store = Store(settings.trace_budget_bytes)
         self.results = Results(self.store, archive)
@@ -132,9 +132,11 @@ class Engine:
         search: Search = GREEDY,
         on_read: Callable[[], None] = lambda: None,
     ) -> Analysis:
-        """The analysis of a photo's bytes or of a sentence, from the store if it is kept; raises a
-        Problem. search: how a network that writes looks for its words. on_read: called as soon as
-        the bytes are not needed any more.
+        """The analysis of a photo's bytes or of a sentence, from the store if it is there; raises a
+        Problem.
+
+        search: decoding options of a network that writes. on_read: called once the bytes are no
+        longer needed.
         """
         async with AsyncExitStack() as stack:
             place = stack.enter_context(self.admission())
@@ -169,10 +171,9 @@ class Engine:
             )
 
     async def edited(self, base: Analysis, edits: tuple[Edit, ...]) -> Analysis:
-        """The analysis of the same photo or sentence by the network with these edits. base: one
-        without edits.
+        """The analysis of the same photo or sentence with these edits. base: the unedited analysis.
 
-        Raises EditRefused before any pass for edits that make no sense there.
+        Raises EditRefused, before any pass, for edits that are invalid for it.
         """
         await self.in_thread(editing.check, base, edits)
         key = editing.edited_id(base, edits)
@@ -197,7 +198,7 @@ class Engine:
         search: Search,
         before_ms: Mapping[str, float],
     ) -> Analysis:
-        """What a network sees, by one pass, in the caller's place of the queue; it is not kept."""
+        """One uncached pass in the caller's slot of the queue."""
         started = perf_counter()
         inputs, geometry = await self.in_thread(to_input, given, loaded.spec)
         before = {**before_ms, "preprocess": (perf_counter() - started) * 1000}
@@ -207,7 +208,7 @@ class Engine:
     async def seen_edited(
         self, key: str, base: Analysis, edits: tuple[Edit, ...], loaded: LoadedModel
     ) -> Analysis:
-        """The same with edits, which are checked already."""
+        """The same with edits that have been checked."""
         started = perf_counter()
         given = await self.in_thread(editing.with_hidden, base, edits) or base.text
         assert given is not None
@@ -225,26 +226,26 @@ class Engine:
     async def again(
         self, analysis: Analysis, key: str, ask: Again[T], *, of_network: bool = False
     ) -> T:
-        """What further passes over an analysed photo give; kept for a while under its key.
+        """The result of further passes over an analysed photo, cached under its key.
 
-        of_network: it is the same for every photo. Raises MapNotPossible where the network cannot
-        have it.
+        of_network: the result is the same for every photo. Raises MapNotPossible if the network
+        does not support it.
         """
         of = f"{analysis.model.id}/{analysis.revision}" if of_network else analysis.serial
-        # What is the network's own is that of the network without edits.
+        # Facts about the network refer to the network without edits.
         ask = ask if of_network else editing.under(analysis, ask)
         return await self._kept(self._maps, MAPS_KEPT, f"{of}/{key}", analysis, ask)
 
     async def learned(self, analysis: Analysis) -> Mapping[Probe, Any]:
-        """What further passes tell of a network, whatever the photo; kept as long as the server."""
+        """Facts about a network that take further passes; cached for the life of the server."""
         key = f"{analysis.model.id}/{analysis.revision}"
         look = partial(learn_of, analysis)
         return await self._kept(self._learned, LEARNED_KEPT, key, analysis, look)
 
     async def workings(self, analysis: Analysis, site: str, watch: Again[Workings]) -> Workings:
-        """How a site came to what it did, by one more pass; kept for a while.
+        """The tensors behind a site's steps, from one more pass; cached.
 
-        Raises MapNotPossible where that pass does not meet the site.
+        Raises MapNotPossible if that pass does not reach the site.
         """
         key = f"{analysis.serial}/{site}/workings"
         watch = editing.under(analysis, watch)
@@ -253,16 +254,16 @@ class Engine:
     async def stream(
         self, analysis: Analysis, site: Site, watch: Again[tuple[Addition, ...]]
     ) -> tuple[Addition, ...]:
-        """What is added to the tokens of a site on their way, by one more pass; kept for a while.
+        """Everything added to the tokens of a site along the network, from one more pass; cached.
 
-        It is the same for all sites with as many tokens.
+        It is the same for all sites with the same number of tokens.
         """
         return await self.again(analysis, f"{site.queries} {site.prefix_tokens}/stream", watch)
 
     async def default_model(self, reads: Literal["photo", "text"] = "photo") -> str:
-        """The model used when a request names none: the first bundled one that takes what was sent.
+        """The model for requests that name none: the first bundled one that accepts this input.
 
-        A file that appears in a folder of weights or models does not change it.
+        Files that appear in the weights or models folder do not change it.
         """
         if reads == "photo" and self._default is not None:
             return self._default
@@ -284,7 +285,7 @@ class Engine:
         return first
 
     async def close(self) -> None:
-        """Finish what is under way, then end the threads."""
+        """Finishes the running work, then ends the threads."""
         self._closing = True
         self._warm_up.cancel()
         self._tidying.cancel()
@@ -298,26 +299,26 @@ class Engine:
 
     @property
     def admitted(self) -> int:
-        """Photos and sentences that hold a place in the queue."""
+        """Photos and sentences that hold a slot of the queue."""
         return self.places.taken
 
     async def answering(self, make: Callable[[], Awaitable[T]]) -> T:
-        """What `make` gives; so many at a time are made or wait, and more are refused."""
+        """The result of `make`; the number of answers in progress or waiting is bounded."""
         with self.answers.one():
             return await make()
 
     def _wait_s(self) -> int:
-        """When to come back, in whole seconds."""
+        """When to come back, in whole seconds (Retry-After)."""
         return self.inference.wait_s
 
     def admission(self) -> AbstractContextManager[Place]:
-        """Counts a photo in, or turns it away: the queue's bound holds for decoding as well."""
+        """Takes a queue slot for a photo or raises QueueFull, so the bound also covers decoding."""
         if self._closing:
             raise ShuttingDown("The server is stopping.")
         return self.places.one()
 
     async def network(self, model: str, place: Place) -> LoadedModel:
-        """Others use the place while this one's network is loaded, or downloaded before."""
+        """The network; while it loads or downloads, the slot is free for others."""
         if self.shelf.loaded(model) is not None:
             return await self.shelf.get(model)
         async with place.lent():
@@ -332,8 +333,8 @@ class Engine:
         return found
 
     async def _here(self, key: str) -> Analysis | None:
-        """The analysis if it is kept, here and in the archive, where it then counts as just sent:
-        another instance may have been told to forget it.
+        """The analysis if it is stored here and in the archive, where its age starts anew; another
+        instance may have been told to delete it.
         """
         kept = self.store.find(key)
         if kept is not None and self.archive is not None and not await self.archive.refresh(key):
@@ -342,7 +343,7 @@ class Engine:
         return kept
 
     async def _keep(self, found: Analysis, base: Analysis, search: Search = GREEDY) -> Analysis:
-        """The analysis as it is told, once the archive has what makes it again."""
+        """Stores the analysis, first in the archive; returns it as clients will see it."""
         if self.archive is None:
             return found
         return await keeping.keep(self.archive, found, base, search)
@@ -350,7 +351,9 @@ class Engine:
     async def _kept(
         self, kept: dict[str, T], most: int, key: str, analysis: Analysis, ask: Again[T]
     ) -> T:
-        """What further passes over an analysed photo or sentence give; run once while kept."""
+        """The result of further passes over an analysed photo or sentence; run once while
+        cached.
+        """
         if key in kept:
             return kept[key]
 
@@ -375,8 +378,8 @@ class Engine:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
     async def _keep_warming_up(self) -> None:
-        """Readiness is proved, not assumed: a grey photo, or a word, goes through the default
-        network.
+        """Proves readiness by running a grey photo, or a word, through the default network; retries
+        on failure.
         """
         while self.not_ready is not None:
             try:
@@ -392,7 +395,7 @@ class Engine:
                 self.not_ready = problem.detail
                 log.warning("not ready: %s", problem.detail)
                 await asyncio.sleep(WARM_UP_RETRY_S)
-            except Exception:  # Whatever it is, it must be told and tried again.
+            except Exception:  # whatever it is, it is logged and retried
                 self.not_ready = "The first network does not work."
                 log.exception("not ready")
                 await asyncio.sleep(WARM_UP_RETRY_S)

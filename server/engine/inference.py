@@ -1,9 +1,9 @@
-"""The inference threads of a device. They take jobs from one queue, those of one network together.
+"""The inference threads of a device. They take jobs from one queue, grouped by network.
 
-On a GPU there is one thread: passes gain nothing from running side by side. On a CPU a lone pass
-gets all cores, and when more photos wait several threads share the cores out, because two passes of
-one core each finish sooner than one after the other on two. A job whose future is cancelled while
-it waits is never run, and one that runs ends at its next block (models/tracing/stopping.py).
+On a GPU there is one thread, as parallel passes gain nothing. On a CPU a lone pass gets all cores;
+when more photos wait, several threads share the cores, because two one-core passes in parallel
+finish sooner than two two-core passes in sequence. A job cancelled while waiting never runs; a
+running one stops at its next block (models/tracing/stopping.py).
 """
 
 from __future__ import annotations
@@ -38,31 +38,31 @@ log = logging.getLogger("fovea.inference")
 T = TypeVar("T")
 
 Again = Callable[[LoadedModel, Tensor], T]
-"""What takes passes of its own through a network: (network, inputs) → what is asked for."""
+"""Work that runs its own passes: (network, inputs) → result."""
 
 MOST_THREADS = 4
-"""On a CPU, unless set otherwise: what Python does in a pass is done by one thread at a time."""
+"""Default thread count on a CPU: the Python part of a pass is limited by the GIL."""
 
 SMOOTHING = 0.2
 LONGEST_WAIT_S = 60
 
 
 class Answer(Future[T]):
-    """A future that remembers that it was cancelled, also when it is running already."""
+    """A future that records a cancellation even while it is running."""
 
     abandoned = False
 
     def cancel(self) -> bool:
-        """As of any future; a pass that runs notices at its next block."""
+        """Like Future.cancel; a running pass notices at its next block."""
         self.abandoned = True
         return super().cancel()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Outcome:
-    """logits: on the CPU, (class,), (class, row, column) or, of a network that writes, (place,
-    word). words: what it wrote, (place + 1,) from the start on; None for others. queue_ms: until
-    the pass began; forward_ms: the pass itself, and the writing before it.
+    """The result of a pass. logits: on the CPU, (class,), (class, row, column) or, for a network
+    that writes, (position, word). words: what it wrote including the start word, (position + 1,),
+    or None. queue_ms: wait before the pass; forward_ms: the pass and any decoding before it.
     """
 
     logits: Tensor
@@ -85,11 +85,13 @@ class _Job:
 
     @property
     def plain(self) -> bool:
-        """One pass and nothing else: others of the same network can share it or run beside it."""
+        """Whether the job is a single plain pass, which can share a batch or run in parallel."""
         return self.ask is None and not task_of(self.loaded.spec.task).writes
 
     def goes_with(self, other: _Job) -> bool:
-        """A job that makes passes of its own runs alone; so does one that writes."""
+        """Whether two jobs can be batched. Jobs with passes of their own, and decoding, run
+        alone.
+        """
         if self is other:
             return True
         plain = self.plain and other.plain
@@ -97,11 +99,11 @@ class _Job:
 
 
 class InferenceThreads:
-    """Runs jobs, up to `max_batch` that wait for the same network together.
+    """Runs jobs, batching up to `max_batch` that wait for the same network.
 
-    threads: at most so many passes side by side; unset: 1 on a GPU, up to four on a CPU.
-    on_pass: told, by an inference thread, of (seconds of the pass, seconds that each waited).
-    coming: jobs in all, with those that are still being prepared. passes: made so far.
+    threads: maximum parallel passes; default 1 on a GPU, up to four on a CPU. on_pass: called by an
+    inference thread with (seconds of the pass, seconds that each job waited). coming: jobs
+    including those still being prepared. passes: count so far.
     """
 
     def __init__(self, device: torch.device, max_batch: int, threads: int | None = None) -> None:
@@ -116,7 +118,7 @@ class InferenceThreads:
         self._closed = False
         self._running = 0
         self._first_is_idle = True
-        # Networks whose passes must not cross: replaying stands in for their blocks meanwhile.
+        # Networks that run exclusively: replay temporarily replaces their blocks.
         self._alone: set[int] = set()
         self._pass_s = 0.1
         self._threads = [
@@ -134,23 +136,25 @@ class InferenceThreads:
 
     @property
     def running(self) -> int:
-        """Passes under way."""
+        """Passes in progress."""
         return self._running
 
     @property
     def wait_s(self) -> int:
-        """Whole seconds after which what waits now will have been done, as the last passes went."""
+        """Whole seconds until the current queue is done, estimated from recent passes."""
         ahead = (self.waiting + self._running) * self._pass_s / self.count
         return max(1, min(LONGEST_WAIT_S, ceil(ahead)))
 
     def submit(
         self, loaded: LoadedModel, inputs: Tensor, search: Search = GREEDY
     ) -> Future[Outcome]:
-        """inputs: (1, channel, height, width), or (1, word). search: of a network that writes."""
+        """inputs: (1, channel, height, width) or (1, word). search: decoding options of a network
+        that writes.
+        """
         return self._enqueue(_Job(loaded, inputs, search))
 
     def submit_again(self, loaded: LoadedModel, inputs: Tensor, ask: Again[T]) -> Future[T]:
-        """Something that the network itself has to be run for; the future may raise NotPossible."""
+        """Submits work that runs the network itself; the future may raise NotPossible."""
         return self._enqueue(_Job(loaded, inputs, ask=ask))
 
     def _enqueue(self, job: _Job) -> Future[Any]:
@@ -162,7 +166,7 @@ class InferenceThreads:
         return job.future
 
     def close(self) -> None:
-        """Finish what waits, then end."""
+        """Finishes the queue, then ends."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -170,13 +174,14 @@ class InferenceThreads:
             thread.join()
 
     def _work(self, index: int) -> None:
-        # On a GPU, TF32 rounds what a convolution multiplies to ten bits: maps came out up to 0.01
-        # away from the CPU's.
+        # On a GPU, TF32 would round the operands of convolutions to ten bits, moving maps up to
+        # 0.01 from the CPU's.
         torch.backends.cudnn.allow_tf32 = False
         while jobs := self._take(index):
             use_cores(self._cores())
             tell = self._run(jobs)
-            # Free before anybody is told, so that who asks at once finds all cores free.
+            # The cores are released before the result is announced, so the next request finds them
+            # free.
             with self._changed:
                 self._running -= 1
                 self.passes += 1
@@ -188,16 +193,18 @@ class InferenceThreads:
                 answer()
 
     def _cores(self) -> int:
-        """The share of each pass: all of them for one, less when others run, wait or will come."""
+        """Cores for each pass: all for a lone one, fewer if others run, wait or are on
+        their way.
+        """
         if self.device.type != "cpu":
             return ALL_CORES
         beside = max(self._running + self.waiting, self.coming())
         return max(1, ALL_CORES // min(self.count, beside))
 
     def _take(self, index: int) -> list[_Job]:
-        """The next jobs of one network that nobody has cancelled; empty when closed and done.
+        """The next jobs of one network that are not cancelled; empty when closed and done.
 
-        The first thread goes first, so that a lone pass finds its team of cores warm.
+        The first thread has precedence, so that a lone pass finds its OpenMP team warm.
         """
         with self._changed:
             while True:
@@ -207,7 +214,7 @@ class InferenceThreads:
                 if not self._jobs:
                     return []
                 mates = self._jobs.take(self._can_run, self.max_batch, lambda a, b: b.goes_with(a))
-                if not mates:  # All that waits is for networks that others have for themselves.
+                if not mates:  # everything that waits is for networks in exclusive use
                     self._changed.wait()
                     continue
                 wanted = [j for j in mates if j.future.set_running_or_notify_cancel()]
@@ -218,7 +225,7 @@ class InferenceThreads:
                     if not wanted[0].plain:
                         self._alone.add(id(wanted[0].loaded))
                     if self._jobs:
-                        # The others were asleep while the first was to go first.
+                        # The other threads were asleep to give the first one precedence.
                         self._changed.notify_all()
                     return wanted
 
@@ -226,7 +233,7 @@ class InferenceThreads:
         return job.plain or id(job.loaded) not in self._alone
 
     def _run(self, jobs: Sequence[_Job]) -> list[Callable[[], None]]:
-        """What answers every job: with its outcome, or with the problem that it met."""
+        """Completes every job with its outcome or its problem."""
         started = perf_counter()
         try:
             with stoppable(lambda: all(job.future.abandoned for job in jobs)):
@@ -255,7 +262,7 @@ class InferenceThreads:
         words = write(loaded.module, inputs, search) if writes else None
         read = None if words is None else words[:, :-1]
         logits, traces = run(loaded.module, inputs, loaded.layouts, read)
-        logits = logits.float().cpu()  # Also waits for the device, so that the time is honest.
+        logits = logits.float().cpu()  # synchronises with the device, so the time is real
         forward_ms = (perf_counter() - started) * 1000
         return [
             Outcome(
@@ -286,7 +293,7 @@ def _failing(jobs: Sequence[_Job], error: BaseException) -> list[Callable[[], No
 
 
 def _told(jobs: Sequence[_Job], error: Exception) -> Exception:
-    """What clients learn of an error; the log has the rest."""
+    """What clients are told about an error; the log has the details."""
     if isinstance(error, NotPossible | RefusedEdit):
         return error
     model = jobs[0].loaded.spec.id

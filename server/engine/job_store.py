@@ -1,12 +1,14 @@
-"""Jobs as every instance sees them: from memory, or from what their instance last told the archive.
+"""Jobs as every instance sees them: from memory, or from the archive, where their instance writes.
 
-    jobs/<id>/job.json       what it is and how far, written every second while it is done
-    jobs/<id>/cancel         empty: somebody wants it ended
-    jobs/<id>/claims/<n>     empty: who wrote it begins the job for the n-th time
+    jobs/<id>/job.json       kind, progress and result, written every second while it runs
+    jobs/<id>/cancel         empty: a request to cancel it
+    jobs/<id>/claims/<n>     empty: whoever creates it starts the job for the n-th time
+    jobs/<id>/photos/<n>     of a batch: photos that are still pending (batches.py)
 
-An instance that stops, or is killed, tells nothing any more. Another one, or the same after its
-start, then begins a sweep or a measurement again from what was asked, and says of anything else
-that it was interrupted. Without an archive a job is known to its own process only.
+An instance that stops or is killed no longer writes. Another one, or the same after a restart, then
+restarts its sweeps and measurements from the original request and continues its batches. A batch
+whose upload was not complete is reported as interrupted. Without an archive only the process that
+runs a job knows of it.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from contextlib import suppress
 from time import time
 from typing import Any
 
-from fovea.server.engine.jobs import Job, Jobs, Kind, Meter
+from fovea.server.engine.jobs import Job, Jobs, Meter
 from fovea.server.problems import (
     JobCancelled,
     JobInterrupted,
@@ -35,21 +37,21 @@ from fovea.server.storage.told import problem_of_json, problem_to_json
 log = logging.getLogger("fovea.jobs")
 
 BEAT_S = 1.0
-"""So often an instance tells how far its jobs are, and looks whether they are to end."""
+"""Interval at which an instance publishes its jobs and looks for cancel requests."""
 LOST_S = 10.0
-"""An instance that has told nothing for so long is not there any more."""
+"""An instance silent for this long is considered dead."""
 LOOK_S = 5.0
-"""So often an instance looks for jobs that others have lost."""
+"""Interval at which an instance looks for jobs of dead instances."""
 FOLLOW_S = 0.5
 MOST_BEGINS = 3
-"""A job that took its server down so many times is not begun again."""
+"""A job that has crashed its server this many times is not restarted."""
 
-Again = Callable[[Kind, str, Mapping[str, Any], str], Awaitable[Job]]
-"""Begins a job once more: (kind, analysis, what was asked, id); raises a Problem."""
+Again = Callable[[Mapping[str, Any]], Awaitable[Job]]
+"""Restarts a job, under its id, from its last stored state; raises a Problem."""
 
 
 class JobStore:
-    """Of one engine's jobs; used from the event loop."""
+    """The persistent jobs of one engine; used from the event loop."""
 
     def __init__(self, jobs: Jobs, archive: Archive | None, again: Again) -> None:
         self._jobs, self._archive, self._again = jobs, archive, again
@@ -57,12 +59,16 @@ class JobStore:
         self._instance = secrets.token_hex(4)
 
     async def publish(self, job: Job) -> None:
-        """Tells the archive; whoever was answered that there is a job finds it after a restart."""
+        """Writes the job to the archive, so that a client that was told of it finds it after a
+        restart.
+        """
         if self._archive is None:
             return
         data = self._to_json(job)
         await self._archive.run(self._archive.files.write, f"jobs/{job.id}/job.json", data)
         self._told[job.id] = data
+        if job.kind == "batch" and not (job.active or job.interrupted):
+            await self._archive.run(self._archive.files.delete, f"jobs/{job.id}/photos")
 
     async def get(self, id: str) -> Job:
         """The job; raises UnknownJob."""
@@ -76,7 +82,7 @@ class JobStore:
         return self._jobs.kept(id) or _job_of(told)
 
     async def entries(self, id: str) -> list[dict[str, Any]]:
-        """What became of each photo of a batch that another instance does; raises UnknownJob."""
+        """The entries of a batch that another instance runs; raises UnknownJob."""
         told = await self._read(id)
         if told is None or told["kind"] != "batch":
             raise UnknownJob(f"There is no batch {id[:50]!r}.")
@@ -84,7 +90,7 @@ class JobStore:
         return found
 
     async def cancel(self, job: Job) -> Job:
-        """Ends it, wherever it is done; the job as it is once that has happened."""
+        """Cancels it on whichever instance runs it; returns the job once that has happened."""
         if self._archive is None or self._jobs.kept(job.id) is not None:
             self._jobs.cancel(job)
             if self._archive is not None:
@@ -110,7 +116,7 @@ class JobStore:
         yield job
 
     async def keep_telling(self) -> None:
-        """For ever: tells of its own jobs, and picks up those that others have lost."""
+        """Runs forever: publishes its own jobs and takes over those of dead instances."""
         looked = -LOOK_S
         loop = asyncio.get_running_loop()
         while self._archive is not None:
@@ -120,13 +126,13 @@ class JobStore:
                     looked = loop.time()
                     await self._look_for_lost(self._archive)
             except StoreUnavailable:
-                pass  # files.py has said so in the log; the next beat tries again.
+                pass  # files.py has logged it; the next round tries again
             except Exception:
                 log.exception("jobs could not be told")
             await asyncio.sleep(BEAT_S)
 
     async def release(self) -> None:
-        """The server stops: others may begin at once what was not done."""
+        """At shutdown: releases unfinished jobs, so that others may restart them at once."""
         if self._archive is None:
             return
         with suppress(StoreUnavailable):
@@ -155,12 +161,12 @@ class JobStore:
                 await self._pick_up(told)
 
     async def _pick_up(self, told: dict[str, Any]) -> dict[str, Any]:
-        """The job of an instance that is gone: begun here, or said to be interrupted."""
+        """Takes over the job of a dead instance: restarts it, or marks it as interrupted."""
         archive, id = self._archive, told["id"]
         assert archive is not None
         begins = told["begins"] + 1
         if not await archive.run(archive.files.create, f"jobs/{id}/claims/{begins}", b""):
-            return told  # Another instance was quicker.
+            return told  # another instance was quicker
         problem: Problem = JobInterrupted(
             f"The server that did this stopped when {told['done']} of {told['total'] or '?'} "
             f"{'photos' if told['kind'] == 'batch' else 'passes'} were done."
@@ -169,7 +175,7 @@ class JobStore:
             problem = JobCancelled(f"The {told['kind']} of {told['model']} was cancelled.")
         elif told["asked"] is not None and begins <= MOST_BEGINS:
             try:
-                job = await self._again(told["kind"], told["analysis"], told["asked"], id)
+                job = await self._again(told)
                 job.begins = begins
                 await self.publish(job)
                 return json.loads(self._to_json(job))  # type: ignore[no-any-return]
@@ -182,6 +188,7 @@ class JobStore:
         ended = {**told, "state": state, "problem": problem_to_json(problem), "begins": begins}
         data = json.dumps(ended).encode()
         await archive.run(archive.files.write, f"jobs/{id}/job.json", data)
+        await archive.run(archive.files.delete, f"jobs/{id}/photos")
         return ended
 
     async def _read(self, id: str) -> dict[str, Any] | None:
@@ -229,7 +236,7 @@ def _lost(told: Mapping[str, Any]) -> bool:
 
 
 def _job_of(told: Mapping[str, Any]) -> Job:
-    """As another instance told it last."""
+    """The job as another instance last published it."""
     meter = Meter()
     meter.report(told["done"], told["total"])
     job = Job(

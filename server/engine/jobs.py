@@ -1,7 +1,7 @@
-"""Long work as jobs: followed while they run, cancelled, done once for all who wait.
+"""Long work as jobs: clients can follow and cancel them; equal requests share one job.
 
-Used from the event loop; the work itself is done by threads, which report how far they are. It
-knows nothing of HTTP: what failed is kept as a Problem.
+Used from the event loop; threads do the work and report progress. It knows nothing of HTTP: a
+failure is stored as a Problem.
 """
 
 from __future__ import annotations
@@ -36,25 +36,27 @@ State = Literal["queued", "running", "done", "failed", "cancelled"]
 Kind = Literal["download", "sweep", "evidence", "batch"]
 
 AT_A_TIME = 2
-"""Downloads, and besides them so many jobs whose passes go through the networks."""
+"""Threads: one for each download, plus this many jobs that run passes."""
 MOST_WAITING = 32
-"""Jobs of passes; more are refused until some have ended."""
+"""Maximum number of unfinished jobs that run passes; more are refused."""
 KEPT = 200
-"""Finished jobs that can still be asked about."""
+"""Number of finished jobs that are remembered."""
 RATE_OVER_S = 5.0
 SAMPLE_EVERY_S = 0.1
 EVENTS_EVERY_S = 0.25
 
 Report = Callable[[int, int | None], None]
-"""Called by the work with how far it is and how far it goes, None where that is not known: bytes of
-a download, passes of a sweep.
+"""Progress callback: (done, total or None if unknown), in bytes of a download or passes of
+a sweep.
 """
 Work = Callable[[Report, Callable[[], bool]], None]
-"""The work of a job: given a Report, and whether it has been cancelled; raises a Problem."""
+"""The work of a job: takes a Report and a function that tells whether it was cancelled; raises a
+Problem.
+"""
 
 
 class Meter:
-    """The rate of a transfer over the last few seconds; two threads may use it."""
+    """The rate of a transfer over the last few seconds; safe for two threads."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock, self._lock = clock, Lock()
@@ -63,10 +65,12 @@ class Meter:
         self.total: int | None = None
 
     def report(self, received: int, total: int | None) -> None:
-        """received: since the beginning of the file, also what an earlier download brought."""
+        """received: bytes since the beginning of the file, including those of an earlier
+        download.
+        """
         now = self._clock()
         with self._lock:
-            if received < self.received:  # It began anew.
+            if received < self.received:  # the download restarted
                 self._samples.clear()
             self.received, self.total = received, total
             if not self._samples or now - self._samples[-1][0] >= SAMPLE_EVERY_S:
@@ -76,7 +80,7 @@ class Meter:
 
     @property
     def rate(self) -> float | None:
-        """Bytes a second; None as long as there is nothing to tell it by."""
+        """Bytes a second; None until it can be estimated."""
         with self._lock:
             if not self._samples:
                 return None
@@ -86,7 +90,7 @@ class Meter:
 
     @property
     def seconds_left(self) -> float | None:
-        """At this rate; None where the total is not known or nothing comes."""
+        """Remaining seconds at this rate; None if the total is unknown or nothing arrives."""
         rate = self.rate
         if self.total is None or not rate:
             return None
@@ -95,13 +99,12 @@ class Meter:
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """One piece of work. model: what it is about; finished: set once nothing more will change.
+    """One job. model: the model concerned; finished: set once nothing will change any more.
 
-    analysis: what it is of, None for a download. result: the path at which it answers once it is
-    done, by which two jobs of one kind that would do the same are known. asked: what would be asked
-    to have it begun again. work: None where tasks of the event loop do it, which `stop` ends at
-    once; of a batch `entries` tells each photo.
-    interrupted: it ended because the server does. begins: how often it was begun.
+    analysis: the analysis concerned, None for a download. result: address of the result when done;
+    jobs of one kind with equal addresses are the same job. asked: the request, for a restart. work:
+    None if event-loop tasks do the work, which `stop` cancels; `entries` are a batch's photos.
+    interrupted: it ended because the server stopped. begins: how often it was started.
     """
 
     kind: Kind
@@ -126,14 +129,14 @@ class Job:
         return self.state in ("queued", "running")
 
     async def wait(self) -> None:
-        """Until it has ended; raises the Problem it ended with."""
+        """Waits for the end; raises the job's Problem if it failed."""
         await self.finished.wait()
         if self.problem is not None:
             raise self.problem
 
 
 class Jobs:
-    """The jobs of a server; a few run at a time, in the order in which they were asked for."""
+    """The jobs of a server; a few run at a time, in order of arrival."""
 
     def __init__(self, at_a_time: int = AT_A_TIME) -> None:
         self._downloads = ThreadPoolExecutor(at_a_time, thread_name_prefix="job")
@@ -156,7 +159,7 @@ class Jobs:
         asked: Mapping[str, Any] | None = None,
         id: str | None = None,
     ) -> Job:
-        """A new job, or the one that does the same already. id: of one that is begun again."""
+        """A new job, or the existing one with the same result. id: of a job to restart."""
         if id is None and (same := self.active(kind, model, result)) is not None:
             return same
         if self._closed:
@@ -170,12 +173,12 @@ class Jobs:
         self._forget()
         loop = asyncio.get_running_loop()
         threads = self._downloads if kind == "download" else self._passes
-        # The thread asks in the name of the client that asked for the job (engine/turns.py).
+        # The thread acts for the client that started the job (engine/turns.py).
         threads.submit(copy_context().run, self._run, job, loop)
         return job
 
     def accept(self, job: Job) -> None:
-        """Takes on a job whose work is done by tasks of the event loop; it is running already."""
+        """Registers a job, already running, whose work is done by event-loop tasks."""
         if self._closed:
             raise ShuttingDown("The server is stopping.")
         self._jobs[job.id] = job
@@ -183,21 +186,21 @@ class Jobs:
         self._begin(job)
 
     def finish(self, job: Job, problem: Problem | None = None) -> None:
-        """The work of an accepted job has ended, by a problem or well."""
+        """Marks an accepted job as finished, with or without a problem."""
         self._end(job, "done" if problem is None else "failed", problem)
 
     def get(self, id: str) -> Job:
-        """The job of this id; raises UnknownJob."""
+        """The job with this id; raises UnknownJob."""
         if id not in self._jobs:
             raise UnknownJob(f"There is no job {id[:50]!r}.")
         return self._jobs[id]
 
     def kept(self, id: str) -> Job | None:
-        """The job of this id, if this server does or did it."""
+        """The job with this id if this server runs or ran it, else None."""
         return self._jobs.get(id)
 
     def active(self, kind: Kind, model: str, result: str | None = None) -> Job | None:
-        """The unfinished job that does this."""
+        """The unfinished job with this result."""
         return next(
             (
                 job
@@ -208,7 +211,7 @@ class Jobs:
         )
 
     def position(self, job: Job) -> int | None:
-        """How many are to be begun before it, itself included; None for one that waits no more."""
+        """Its position among the waiting jobs, from 1; None once it has started."""
         if job.state != "queued":
             return None
         before = filter(self._beside(job), tuple(self._jobs.values()))
@@ -216,8 +219,8 @@ class Jobs:
         return waiting.index(job.id) + 1 if job.id in waiting else None
 
     def cancel(self, job: Job) -> None:
-        """Ends an unfinished job; its thread follows at the next piece, or the next pass, tasks of
-        the event loop at once.
+        """Cancels an unfinished job: event-loop tasks stop at once, a thread at its next chunk or
+        pass.
         """
         job.cancelled.set()
         problem: Problem = JobCancelled(f"The {job.kind} of {job.model} was cancelled.")
@@ -245,7 +248,7 @@ class Jobs:
         yield
 
     def close(self) -> None:
-        """Cancels all; returns without waiting for the threads."""
+        """Cancels all jobs; returns without waiting for the threads."""
         self._closed = True
         for job in self._jobs.values():
             if job.active:
@@ -255,7 +258,7 @@ class Jobs:
             threads.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, job: Job, loop: asyncio.AbstractEventLoop) -> None:
-        """In a thread: the work, and how it ended."""
+        """Runs in a thread: does the work and records how it ended."""
         if job.cancelled.is_set():
             return
         ended: tuple[State, Problem | None]
@@ -269,16 +272,16 @@ class Jobs:
         except Exception:
             log.exception("job %s (%s of %s) failed", job.id, job.kind, job.model)
             ended = "failed", Internal("The server met an error that it did not foresee.")
-        with suppress(RuntimeError):  # The loop is closed: nobody is left to be told.
+        with suppress(RuntimeError):  # the loop is closed: there is nobody left to notify
             loop.call_soon_threadsafe(self._end, job, *ended)
 
     def _begin(self, job: Job) -> None:
-        """On the loop, like every change of a state, so that none crosses another."""
+        """Runs on the loop, as all state changes do, so that none can race another."""
         if job.state == "queued":
             job.state = "running"
 
     def _end(self, job: Job, state: State, problem: Problem | None) -> None:
-        """What ended first counts."""
+        """Records the end of a job; only the first call counts."""
         if job.active:
             job.state, job.problem = state, problem
             job.finished.set()

@@ -1,4 +1,4 @@
-"""An analysis as the archive keeps it: what makes it again, and what tells that it is the same."""
+"""Converts an analysis to its archive record, and compares a recomputed one with it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from fovea.server.storage.records import Record
 
 
 async def keep(archive: Archive, found: Analysis, base: Analysis, search: Search) -> Analysis:
-    """The analysis as it is told from now on, wherever it is made again: its serial tells its bits,
-    and its times are those of the first pass. base: the one without edits.
+    """The analysis as clients will see it wherever it is recomputed: `serial` identifies its bits,
+    and its times are those of the first pass. base: the unedited analysis.
     """
     serial = await pools.run(pools.ANSWERS, serial_of, found)
     known = await archive.find(found.id)
@@ -31,7 +31,7 @@ async def keep(archive: Archive, found: Analysis, base: Analysis, search: Search
 
 
 def record_of(archive: Archive, found: Analysis, base: Analysis, search: Search) -> Record:
-    """What it takes to make it again."""
+    """The record from which it can be recomputed."""
     photo, text = base.photo, base.text
     if isinstance(base.output, Sentence):
         search = base.output.search
@@ -54,7 +54,7 @@ def record_of(archive: Archive, found: Analysis, base: Analysis, search: Search)
 
 
 def serial_of(found: Analysis) -> str:
-    """Equal where every number that the pass left behind has the same bits."""
+    """A digest of every number that the pass produced: equal digests mean equal bits."""
     digest = hashlib.blake2b(digest_size=8)
     for tensor in _tensors(found):
         flat = tensor.detach().cpu().contiguous().reshape(-1)

@@ -1,8 +1,8 @@
-"""How the process asks the operating system for memory, and when it gives it back (glibc only).
+"""Tunes how the process allocates memory and returns it to the system (glibc only).
 
-Left alone, glibc maps every tensor above 128 KB anew until it has learnt better, and each page of a
-new mapping costs a fault: 4 ms of a pass of 45 ms. And what its many arenas have free they keep.
-So here: two arenas, tensors from the heap, and what is free goes back every few seconds.
+By default glibc maps every tensor above 128 KB anew until its threshold adapts, and each page of a
+new mapping costs a page fault: 4 ms of a 45 ms pass. Its many arenas also keep what they free. So:
+two arenas, tensors from the heap, and free memory is returned every few seconds.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from collections.abc import Callable
 
 SETTINGS = (
     (-8, "MALLOC_ARENA_MAX", 2),
-    (-3, "MALLOC_MMAP_THRESHOLD_", 32 << 20),  # the most that glibc takes from a heap
+    (-3, "MALLOC_MMAP_THRESHOLD_", 32 << 20),  # the largest that glibc allows
     (-1, "MALLOC_TRIM_THRESHOLD_", 128 << 20),
 )
-"""Number for mallopt, the variable that sets the same and comes first, and the value."""
+"""(mallopt parameter, environment variable that overrides it, value)."""
 
 GIVE_BACK_S = 5.0
 
@@ -25,7 +25,7 @@ GIVE_BACK_S = 5.0
 def _library() -> ctypes.CDLL | None:
     try:
         library = ctypes.CDLL(None)
-    except (OSError, TypeError):  # There is no such thing, as on Windows.
+    except (OSError, TypeError):  # not glibc, for example Windows
         return None
     return library if hasattr(library, "malloc_trim") else None
 
@@ -34,22 +34,22 @@ _GLIBC = _library()
 
 
 def settle() -> None:
-    """For the whole process, before it has threads."""
+    """Applies to the whole process; call before it has threads."""
     for number, variable, value in SETTINGS:
         if _GLIBC is not None and variable not in os.environ:
             _GLIBC.mallopt(number, value)
 
 
 def give_back() -> None:
-    """What is free, in all arenas."""
+    """Returns the free memory of all arenas to the system."""
     if _GLIBC is not None:
         _GLIBC.malloc_trim(0)
 
 
 async def keep_small(work_done: Callable[[], int]) -> None:
-    """Gives back what is free as long as there is something new of it; until it is cancelled.
+    """Trims memory while work is being done; runs until cancelled.
 
-    work_done: a count that grows with what has been worked on.
+    work_done: a counter that grows with the work.
     """
     before = work_done()
     while True:

@@ -1,7 +1,7 @@
-"""The passes of a long piece of work, one batch after the other through the inference queue.
+"""The passes of a long job, one batch after another through the inference queue.
 
-So whoever asks for something else meanwhile has a turn between two of them. Used by the thread of a
-job (jobs.py); cancelling the job ends the pass that runs, and no other is begun.
+Other requests get their turn between two batches. Used by a job's thread (jobs.py); cancelling the
+job ends the running pass and starts no other.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from fovea.server.problems import AnalysisGone, JobCancelled, QueueFull
 T = TypeVar("T")
 
 BATCH = 8
-"""Pictures in one pass: few enough that others do not wait for long."""
+"""Images in one pass: few, so that others do not wait long."""
 LOOK_EVERY_S = 0.05
 
 
 @dataclass(eq=False)
 class Passes:
-    """What a job's thread asks the network through. total: passes in all, as far as is known."""
+    """Access to the network for a job's thread. total: expected number of passes."""
 
     engine: Engine
     analysis: Analysis
@@ -45,15 +45,16 @@ class Passes:
     done: int = 0
 
     def begin(self, total: int) -> LoadedModel:
-        """The network, loaded again if it had to make room."""
+        """The network, loaded again if it was evicted."""
         self.total = total
         self.report(0, total)
         return self.on_loop(lambda: self.engine.shelf.get(self.analysis.model.id))
 
     def ask(self, loaded: LoadedModel, ask: Again[T], inputs: Tensor, steps: int = 1) -> T:
-        """What `ask` gives in its turn; it counts as so many steps.
+        """Runs `ask` in its turn and counts it as that many steps.
 
-        Raises JobCancelled once the job is, and UnknownAnalysis once its analysis is forgotten.
+        Raises JobCancelled once the job is cancelled, and UnknownAnalysis once its analysis is
+        deleted.
         """
         self.on_loop(self._still_kept)
         found = self._wait(self.engine.inference.submit_again(loaded, inputs, ask))
@@ -62,14 +63,14 @@ class Passes:
         return found
 
     def logits(self, loaded: LoadedModel, inputs: Tensor) -> Tensor:
-        """(picture, class) on the CPU of as many pictures as there are, a batch at a time, with the
-        edits of an edited analysis. inputs: prepared, (picture, channel, row, column).
+        """Logits (picture, class) on the CPU, a batch at a time, with the analysis' edits if it is
+        edited. inputs: preprocessed, (picture, channel, row, column).
         """
         ask = editing.under(self.analysis, logits_of)
         return torch.cat([self.ask(loaded, ask, one, len(one)) for one in inputs.split(BATCH)])
 
     def on_loop(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """What a coroutine of the engine gives; it waits its turn where the queue is full."""
+        """Runs a coroutine of the engine and waits for it, retrying while the queue is full."""
         while True:
             self._check()
             try:
@@ -81,7 +82,7 @@ class Passes:
         try:
             self.engine.store.get(self.analysis.id)
         except AnalysisGone:
-            if self.engine.archive is None:  # Else it only made room, and can be had again.
+            if self.engine.archive is None:  # otherwise it was only evicted and can be recomputed
                 raise
 
     def _check(self) -> None:
@@ -110,8 +111,8 @@ async def start(
     asked: Mapping[str, Any] | None = None,
     id: str | None = None,
 ) -> Job:
-    """The job that does this work and keeps what it finds under `path`; one that is done at once
-    where that is kept already. asked: what to ask to have it begun again; id: of one that is.
+    """Starts the job that does this work and stores the result under `path`; it is done at once if
+    the result exists. asked: the request, for a restart; id: of a job to restart.
     """
     loop = asyncio.get_running_loop()
 
@@ -131,6 +132,6 @@ async def start(
 
 
 def logits_of(loaded: LoadedModel, inputs: Tensor) -> Tensor:
-    """One plain pass that keeps nothing of what attends: (picture, class) on the CPU."""
+    """One plain pass without recording: logits (picture, class) on the CPU."""
     with torch.inference_mode():
         return tensor_of(loaded.module(inputs)).float().cpu()

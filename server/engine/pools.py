@@ -1,7 +1,8 @@
-"""The threads that make answers: few for pictures, which take long, and others for all the rest.
+"""Thread pools that make answers: few threads for pictures, which take long, and others for the
+rest.
 
-The page's files come from a third pool, Starlette's own. All belong to the process; a server that
-ends leaves them to the next one.
+The page's files are served from a third pool, Starlette's. All belong to the process and outlive a
+server.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ DRAWING = ThreadPoolExecutor(
 
 
 async def run(pool: ThreadPoolExecutor, function: Callable[..., T], *arguments: Any) -> T:
-    """What `function` gives. A caller that is cancelled leaves the pool's queue, or ends the work
-    at its next `check` (models/tracing/stopping.py).
+    """Runs `function` in a pool. A cancelled caller's work leaves the pool's queue, or stops at its
+    next `check` (models/tracing/stopping.py).
     """
     left = threading.Event()
 

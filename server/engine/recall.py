@@ -1,7 +1,7 @@
-"""Analyses by their ids: from memory, or made again from what the archive keeps.
+"""Looks analyses up by id: from memory, or recomputed from the archive.
 
-Where there is no archive an analysis lives as long as its trace. Making one again is work like that
-of a new photo: it takes a place of the queue, and memory out of the budget of work.
+Without an archive an analysis lives as long as its trace. Recomputing costs the same as a new
+photo: a queue slot and memory from the work budget.
 """
 
 from __future__ import annotations
@@ -32,12 +32,14 @@ from fovea.server.storage.records import Record
 log = logging.getLogger("fovea.recall")
 
 BELIEVED_S = 5.0
-"""So long an instance answers from memory before it looks whether another was told to forget."""
+"""How long an instance answers from memory before it checks whether another was told to
+delete it.
+"""
 REMEMBERED = 10_000
 
 
 class Recall:
-    """Finds, makes again and forgets the analyses of an engine; used from the event loop."""
+    """Looks up, recomputes and deletes an engine's analyses; used from the event loop."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -45,8 +47,8 @@ class Recall:
         self.made_again = 0
 
     async def get(self, id: str) -> Analysis:
-        """The analysis. Raises UnknownAnalysis where it never was or is forgotten, AnalysisGone
-        where it cannot be made again, QueueFull where the server has enough to do.
+        """The analysis. Raises UnknownAnalysis if it never existed or was deleted, AnalysisGone if
+        it cannot be recomputed, QueueFull if the server is busy.
         """
         store, archive = self._engine.store, self._engine.archive
         if archive is None:
@@ -64,11 +66,11 @@ class Recall:
         return await self._engine.underway.once(id, again)
 
     async def base(self, analysis: Analysis) -> Analysis:
-        """Itself, or the one that its edits are made on."""
+        """The unedited analysis it is based on, or itself."""
         return analysis if analysis.of is None else await self.get(analysis.of)
 
     async def before(self, analysis: Analysis) -> Analysis | None:
-        """The one that edits were made on, where it can still be had; None of one without edits."""
+        """The analysis that was edited, if still available; None if there are no edits."""
         if analysis.of is None:
             return None
         if self._engine.archive is None:
@@ -79,29 +81,29 @@ class Recall:
             return None
 
     async def sign(self, id: str, maker: str) -> None:
-        """Somebody, known by a key of theirs, asked for it; several may have asked for the same."""
+        """Records that a client, known by its key, made it; several may have."""
         store, archive = self._engine.store, self._engine.archive
         if archive is not None and maker not in store.makers(id):
             await archive.sign(id, maker)
         store.made_by(id, maker)
 
     async def made(self, id: str, maker: str) -> bool:
-        """Whether they asked for it."""
+        """Whether that client made it."""
         if maker in self._engine.store.makers(id):
             return True
         archive = self._engine.archive
         return bool(maker) and archive is not None and await archive.signed(id, maker)
 
     async def known(self, id: str) -> bool:
-        """Whether it is kept, with or without its trace."""
+        """Whether it is stored, with or without its trace."""
         archive = self._engine.archive
         if self._engine.store.serial(id) is not None:
             return True
         return archive is not None and await archive.known(id)
 
     async def forget(self, id: str, maker: str | None = None) -> None:
-        """Drop it without a trace, or only for one of its makers while it has others; raises
-        UnknownAnalysis or AnalysisGone where there is nothing to forget.
+        """Deletes the analysis, or for one maker only its claim while others remain; raises
+        UnknownAnalysis or AnalysisGone if there is nothing to delete.
         """
         store, archive = self._engine.store, self._engine.archive
         if archive is None:
@@ -114,14 +116,14 @@ class Recall:
             store.forget(id, None if gone else maker)
 
     async def _still(self, archive: Archive, id: str) -> bool:
-        """Whether no other instance has been told to forget it, as far as is known."""
+        """Whether no other instance is known to have deleted it."""
         now = monotonic()
         if now - self._seen.get(id, -BELIEVED_S) < BELIEVED_S:
             return True
         try:
             known = await archive.known(id)
         except StoreUnavailable:
-            return True  # What is in memory needs no store.
+            return True  # what is in memory needs no store
         if known:
             self._seen[id] = now
             self._seen.move_to_end(id)

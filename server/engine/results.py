@@ -1,4 +1,4 @@
-"""What sweeps and measurements found, as long as the analyses that they are of are kept.
+"""Results of sweeps and measurements, kept as long as their analyses.
 
 Used from the event loop only, so there are no locks.
 """
@@ -19,19 +19,19 @@ from fovea.server.problems import UnknownResult
 from fovea.server.storage.archive import Archive
 
 KEPT = 256
-"""Results in all; most are a few kilobytes."""
+"""Maximum number of results; most are a few kilobytes."""
 
 
 def result_id(kind: str, asked: Mapping[str, Any]) -> str:
-    """The same question about the same analysis has the same address."""
+    """The id of a result: equal requests about the same analysis share it."""
     said = json.dumps(asked, sort_keys=True)
     return hashlib.blake2b(f"{kind}\0{said}".encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How what was found is written as a file: (serial, found) → bytes, and back; reading raises
-    ValueError for what it did not write.
+    """How a result is written to a file: (serial, result) → bytes, and back; reading raises
+    ValueError for foreign bytes.
     """
 
     write: Callable[[str, Any], bytes]
@@ -39,9 +39,9 @@ class Form:
 
 
 class Results:
-    """The newest results of analyses in a store, by the paths at which they answer.
+    """The newest results of the stored analyses, by address.
 
-    archive, form: where they outlive the process, and how; None where they do not.
+    archive, form: the persistent store and its file format, or None.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class Results:
         self._kept: OrderedDict[str, tuple[str, str, Any]] = OrderedDict()
 
     async def put(self, path: str, analysis: Analysis, found: Any) -> None:
-        """Keep what was found of an analysis."""
+        """Stores a result of an analysis."""
         if self._archive is not None and self.form is not None:
             data = await pools.run(pools.ANSWERS, self.form.write, analysis.serial, found)
             await self._archive.keep_result(analysis.id, path, data)
         self._put(path, analysis, found)
 
     async def find(self, path: str, analysis: Analysis) -> Any | None:
-        """What was found, None where that is not kept."""
+        """The result, or None if it is not stored."""
         _, serial, found = self._kept.get(path, ("", "", None))
         if found is not None and serial == analysis.serial:
             return found
@@ -75,7 +75,7 @@ class Results:
         return found
 
     async def get(self, path: str, analysis: Analysis) -> Any:
-        """What was found; raises UnknownResult where that is not kept."""
+        """The result; raises UnknownResult if it is not stored."""
         if (found := await self.find(path, analysis)) is None:
             raise UnknownResult("There is no such result of this analysis, or not yet.")
         return found

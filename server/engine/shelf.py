@@ -1,7 +1,7 @@
-"""Loaded networks: each is loaded once, however many ask for it, and the least used make room.
-What has to be downloaded first is downloaded by a job (jobs.py), which all who wait share.
+"""Loaded networks: each is loaded once for all requests, and the least recently used are evicted.
+Missing weights are downloaded by a job (jobs.py) that all waiting requests share.
 
-Used from the event loop; the loading itself is done by a thread.
+Used from the event loop; a thread does the loading.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ log = logging.getLogger("fovea.models")
 LOADERS = 2
 DOWNLOAD: Kind = "download"
 LONGEST_NAME = 200
-"""Bytes of a model id; file systems take hardly more."""
+"""Maximum bytes of a model id; file systems allow hardly more."""
 
 
 class Shelf:
-    """The networks in memory, within a budget of bytes; the newest is kept in any case."""
+    """The networks in memory, within a budget of bytes; the newest always stays."""
 
     def __init__(
         self,
@@ -54,26 +54,26 @@ class Shelf:
         self._aliases: dict[str, str] = {}
 
     async def get(self, model: str) -> LoadedModel:
-        """The network of this name, loaded if need be; raises a Problem where it cannot be."""
+        """The network of this name, loaded if necessary; raises a Problem if it cannot be."""
         model = await self.resolve(model)
         if model in self._loaded:
             self._loaded.move_to_end(model)
             return self._loaded[model]
         if model not in self._loading:
             self._loading[model] = asyncio.create_task(self._load(model))
-        # Shielded: one waiter that gives up does not spoil it for the others.
+        # Shielded: a waiter that is cancelled does not cancel the load for the others.
         return await asyncio.shield(self._loading[model])
 
     def loaded(self, model: str) -> LoadedModel | None:
-        """The network of this name, if it is in memory."""
+        """The network of this name if it is in memory."""
         return self._loaded.get(self._aliases.get(model, model))
 
     def loading(self, model: str) -> bool:
         return model in self._loading
 
     async def download(self, model: str) -> Job:
-        """The job that brings a model's weights here, begun if need be; raises a Problem where it
-        is clear already that it cannot.
+        """The job that downloads a model's weights, started if necessary; raises a Problem if it
+        cannot succeed.
         """
         model = await self.resolve(model)
         if (job := self.downloading(model)) is not None:
@@ -83,7 +83,7 @@ class Shelf:
         if not here and spec.reason is None and not self.catalog.offline:
             await asyncio.to_thread(self.downloads.check, spec, self.catalog)
         if not here and (self.catalog.offline or spec.reason is not None):
-            # Not worth a job: this tells so at once.
+            # Fails at once rather than in a job.
             await asyncio.to_thread(self._download_now, model, _ignore, lambda: False)
         return self.jobs.start(
             DOWNLOAD, model, lambda report, stopped: self._download_now(model, report, stopped)
@@ -98,7 +98,7 @@ class Shelf:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def resolve(self, model: str) -> str:
-        """The id of the model that is also known by this name; raises UnknownModel."""
+        """The id of the model with this name or alias; raises UnknownModel."""
         if model in self._aliases:
             return self._aliases[model]
         spec = await asyncio.to_thread(find, self.catalog, model)
@@ -119,8 +119,8 @@ class Shelf:
         return loaded
 
     async def _bring(self, model: str) -> None:
-        """Waits for the download; a problem of it says which job it was. What is here but cannot
-        be used is left to the loader, which says why.
+        """Waits for the download; its problem names the job. Local but unusable weights are left to
+        the loader, which explains the reason.
         """
         if (await asyncio.to_thread(self.catalog.spec, model)).reason is not None:
             return
@@ -148,7 +148,7 @@ class Shelf:
 
 
 def find(catalog: Catalog, model: str) -> ModelSpec:
-    """The row of the catalogue; raises a Problem that lists close names."""
+    """The row of the catalogue; raises a Problem that suggests close names."""
     try:
         if len(model.encode()) > LONGEST_NAME:
             raise UnknownModel(model[:LONGEST_NAME], ())
@@ -165,7 +165,7 @@ def find(catalog: Catalog, model: str) -> ModelSpec:
 
 @contextmanager
 def _as_problems(model: str) -> Iterator[None]:
-    """What goes wrong with a model's weights, as what the client is told."""
+    """Converts errors about a model's weights into problems for the client."""
     try:
         yield
     except weights.ModelNotLocal as error:
@@ -192,5 +192,5 @@ def _ignore(received: int, total: int | None) -> None:
 
 
 def _sentence(start: str, error: Exception) -> str:
-    """On one line, whatever the libraries below put into their messages."""
+    """An exception's message on one line."""
     return f"{start}: {' '.join(str(error).split()).rstrip('.')}."

@@ -1,4 +1,4 @@
-"""Finished analyses, the most recently used ones, within a budget of bytes.
+"""A least-recently-used store of finished analyses within a budget of bytes.
 
 Used from the event loop only, so there are no locks.
 """
@@ -12,11 +12,13 @@ from fovea.server.intake.imaging import Photo
 from fovea.server.problems import AnalysisGone, UnknownAnalysis
 
 REMEMBERED = 10_000
-"""Ids of evicted analyses that are told from ids that never were."""
+"""Number of evicted ids remembered, to tell them from unknown ids."""
 
 
 class Store:
-    """A least-recently-used store; the newest analysis is kept even if it alone is too large."""
+    """A least-recently-used store; the newest analysis stays even if it alone exceeds the
+    budget.
+    """
 
     def __init__(self, budget_bytes: int) -> None:
         self.budget_bytes = budget_bytes
@@ -30,19 +32,19 @@ class Store:
 
     @property
     def nbytes(self) -> int:
-        """Traces and photos; a photo that several networks have seen counts once."""
+        """Bytes of traces and photos; a photo shared by several analyses counts once."""
         every = (kept.photo for kept in self._kept.values())
         photos = {id(photo): photo.pixels.nbytes for photo in every if photo is not None}
         return sum(kept.trace_bytes for kept in self._kept.values()) + sum(photos.values())
 
     def find(self, analysis: str) -> Analysis | None:
-        """The analysis if it is kept; it then counts as just used."""
+        """The analysis if it is stored; marks it as used."""
         if analysis in self._kept:
             self._kept.move_to_end(analysis)
         return self._kept.get(analysis)
 
     def get(self, analysis: str) -> Analysis:
-        """The analysis, or AnalysisGone, or UnknownAnalysis."""
+        """The analysis; raises AnalysisGone or UnknownAnalysis."""
         if kept := self.find(analysis):
             return kept
         if analysis in self._gone:
@@ -50,12 +52,12 @@ class Store:
         raise UnknownAnalysis(f"There is no analysis {analysis[:64]!r}.")
 
     def serial(self, analysis: str) -> str | None:
-        """Of a kept analysis, which does not count as used by this; None of others."""
+        """The serial of a stored analysis, without marking it as used; None if not stored."""
         kept = self._kept.get(analysis)
         return None if kept is None else kept.serial
 
     def put(self, analysis: Analysis) -> None:
-        """Keep it, and drop the least recently used ones until the budget holds again."""
+        """Stores it and evicts the least recently used ones until the budget holds."""
         self._gone.pop(analysis.id, None)
         self._kept[analysis.id] = analysis
         self._kept.move_to_end(analysis.id)
@@ -68,17 +70,17 @@ class Store:
                 self._gone.popitem(last=False)
 
     def made_by(self, analysis: str, maker: str) -> None:
-        """Somebody, known by a key of theirs, asked for it; several may have asked for the same."""
+        """Records that a client, known by its key, made it; several may have."""
         if analysis in self._kept:
             self._makers.setdefault(analysis, set()).add(maker)
 
     def makers(self, analysis: str) -> frozenset[str]:
-        """The keys of those who asked for it."""
+        """The keys of the clients that made it."""
         return frozenset(self._makers.get(analysis, ()))
 
     def forget(self, analysis: str, maker: str | None = None) -> None:
-        """Drop it without a trace, or only for one of its makers while it has others; raises as
-        `get` does if it is not kept.
+        """Deletes the analysis, or for one maker only its claim while others remain; raises as
+        `get` does.
         """
         self.get(analysis)
         if maker is not None:
@@ -89,6 +91,6 @@ class Store:
         del self._kept[analysis]
 
     def photo(self, digest: str) -> Photo | None:
-        """A kept photo with these pixels, so that equal photos share their memory."""
+        """A stored photo with these pixels, so that equal photos share memory."""
         photos = (kept.photo for kept in self._kept.values())
         return next((photo for photo in photos if photo and photo.digest == digest), None)

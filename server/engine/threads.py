@@ -1,8 +1,8 @@
-"""Who may use how many cores: a lone forward pass all of them, every other thread one.
+"""Cores per thread: a lone forward pass uses all of them, every other thread one.
 
-Each thread that runs a parallel torch operation gets a team of workers of its own. With more
-workers than cores the OpenMP runtime no longer lets them wait ready for the next operation, and a
-forward pass, which is hundreds of short ones, takes longer.
+Each thread that runs a parallel torch operation gets its own OpenMP team. With more workers than
+cores, OpenMP no longer spins between operations, and a forward pass, which is hundreds of short
+operations, slows down.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from __future__ import annotations
 import torch
 
 ALL_CORES = torch.get_num_threads()
-"""What torch takes for itself, read before any thread has been given one core."""
+"""torch's default thread count, read before any thread is limited to one core."""
 
 
 def use_cores(count: int) -> None:
-    """For the calling thread, from now on.
+    """Sets the thread count for the calling thread.
 
-    torch sets a thread up when it first asks or computes, from a number that the whole process
-    shares and that the latest call, of any thread, has set. Asking first gets this over with; a
-    thread that sets its number before it asks has it overwritten by its first operation.
+    torch initialises a thread's count lazily, on its first query or operation, from a process-wide
+    number that the latest `set_num_threads` of any thread has set. Querying first forces that
+    initialisation; otherwise the thread's first operation would overwrite the count set here.
     """
     torch.get_num_threads()
     torch.set_num_threads(count)
 
 
 def use_one_core() -> None:
-    """For the calling thread, from now on."""
+    """Limits the calling thread to one core."""
     use_cores(1)

@@ -1,7 +1,7 @@
-"""Whose turn it is: round the networks, and for each network round the clients that wait for it.
+"""Fair queueing: round-robin over networks, and for each network over the clients that wait.
 
-So many clients on a slow network do not keep one on a quick one waiting, nor does a client with a
-hundred requests keep one with a single request waiting. Used under the inference threads' lock.
+Many clients on a slow network do not block one on a fast network, and a client with a hundred
+requests does not block one with a single request. Used under the inference threads' lock.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from contextvars import ContextVar
 from typing import Generic, TypeVar
 
 CLIENT: ContextVar[str] = ContextVar("client", default="")
-"""Who asks, as far as the server can tell: an address. Empty for the server itself."""
+"""The client as far as the server can tell: an address; empty for the server itself."""
 
 T = TypeVar("T")
 
 
 class Turns(Generic[T]):
-    """A queue of queues of queues: network → client → jobs in their order of arrival."""
+    """Nested queues: network → client → jobs in order of arrival."""
 
     def __init__(self) -> None:
         self._networks: OrderedDict[Hashable, OrderedDict[Hashable, deque[T]]] = OrderedDict()
@@ -28,12 +28,12 @@ class Turns(Generic[T]):
         return self._count
 
     def __iter__(self) -> Iterator[T]:
-        """In the order of taking, as long as nothing is taken or added meanwhile."""
+        """In the order of taking, provided nothing is added or taken meanwhile."""
         rounds = [_round_robin(list(clients.values())) for clients in self._networks.values()]
         return iter(_round_robin([list(jobs) for jobs in rounds]))
 
     def add(self, network: Hashable, client: Hashable, job: T) -> None:
-        """At the end of what this client waits for."""
+        """Appends to this client's queue."""
         clients = self._networks.setdefault(network, OrderedDict())
         clients.setdefault(client, deque()).append(job)
         self._count += 1
@@ -41,9 +41,10 @@ class Turns(Generic[T]):
     def take(
         self, wanted: Callable[[T], bool], most: int, mates: Callable[[T, T], bool]
     ) -> list[T]:
-        """The first job that is `wanted` and up to `most` in all that go with it; may be empty.
+        """The first job that is `wanted`, and up to `most` jobs in all that can be batched with it;
+        may be empty.
 
-        mates: whether the second job can be done together with the first.
+        mates: whether the second job can be batched with the first.
         """
         first = next((job for job in self if wanted(job)), None)
         if first is None:
@@ -59,7 +60,7 @@ class Turns(Generic[T]):
                 if job in jobs:
                     jobs.remove(job)
                     self._count -= 1
-                    # Who had a turn goes to the end, client and network alike.
+                    # The client and network that were served move to the end.
                     clients.move_to_end(client)
                     self._networks.move_to_end(network)
                     if not jobs:

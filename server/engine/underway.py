@@ -1,4 +1,4 @@
-"""What is being made, once for all who wait for it."""
+"""Runs concurrent equal requests once."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ T = TypeVar("T")
 
 @dataclass(eq=False, slots=True)
 class _Making:
-    """An analysis or a map in the making, and how many wait for it."""
+    """A computation in progress and the number of its waiters."""
 
     task: asyncio.Task[Any]
     waiters: int = 0
 
 
 class Underway:
-    """By key. Used from the event loop."""
+    """Computations in progress by key. Used from the event loop."""
 
     def __init__(self) -> None:
         self._making: dict[str, _Making] = {}
@@ -28,7 +28,7 @@ class Underway:
         return len(self._making)
 
     async def once(self, key: str, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """What `make` gives, run once for all who wait; cancelled when the last of them leaves."""
+        """The result of `make`, run once for all waiters; cancelled when the last one leaves."""
         making = self._making.get(key)
         if making is None:
             making = self._making[key] = _Making(asyncio.create_task(make()))
@@ -39,11 +39,11 @@ class Underway:
         finally:
             making.waiters -= 1
             if not making.waiters:
-                # Whoever asks from now on begins anew rather than joins what is being cancelled.
+                # Later requests start anew rather than join a computation that is being cancelled.
                 del self._making[key]
                 making.task.cancel()
 
     async def ended(self, limit_s: float) -> None:
-        """Waits for all of it, so long at most."""
+        """Waits for all of them, up to the timeout."""
         if tasks := [making.task for making in self._making.values()]:
             await asyncio.wait(tasks, timeout=limit_s)

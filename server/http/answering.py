@@ -1,4 +1,6 @@
-"""How an answer leaves: computed off the event loop, tagged, and not at all when nobody waits."""
+"""Sends answers: computed off the event loop, with an ETag, and cancelled if the client
+hangs up.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +18,19 @@ from fovea.server.wire.negotiation import JSON, choose, disposition, entity_tag,
 T = TypeVar("T")
 
 CLIENT_CLOSED_REQUEST = 499
-"""Nobody reads it; it is what the log and the metrics say."""
+"""Status for a client that hung up; only logs and metrics see it."""
 
 
 async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
-    """Off the event loop; who is cancelled meanwhile waits no longer."""
+    """Runs off the event loop; a cancelled caller stops waiting."""
     return await pools.run(pools.ANSWERS, function, *arguments)
 
 
 async def drawn(
     engine: Engine, size: tuple[int, int], function: Callable[..., T], *arguments: Any
 ) -> T:
-    """What `function` draws, a picture of `size` (width, height), off the event loop and within the
-    memory that there is for that.
+    """Runs the drawing of a picture of `size` (width, height) off the event loop, within the memory
+    budget.
     """
     async with engine.work.hold(costs.drawing(*size)):
         return await pools.run(pools.DRAWING, function, *arguments)
@@ -40,9 +42,10 @@ async def conditional(
     offered: Sequence[str],
     make: Callable[[str], Awaitable[bytes]],
 ) -> Response:
-    """The representation the client prefers, by `make`; 304, and nothing is made, if it has it.
+    """The representation that the client prefers, made by `make`; 304 without making it if the
+    client has it.
 
-    serial: changes whenever the bytes may; with the address and the media type it determines them.
+    serial: changes whenever the bytes may; together with address and media type it determines them.
     """
     media = _media(request, offered)
     tag = entity_tag(serial, request.url.path, request.url.query, media)
@@ -58,7 +61,7 @@ async def conditional(
 
 
 def _media(request: Request, offered: Sequence[str]) -> str:
-    """What the header, or else `?format=`, which its route has checked, asks for."""
+    """The media type that the header, or the checked `?format=`, requests."""
     named: Any = request.query_params.get("format")
     return choose(request.headers.get("accept"), offered, named)
 
@@ -69,7 +72,7 @@ def _saved_as(request: Request, media: str) -> dict[str, str]:
 
 
 def tagged(request: Request, content: bytes, media: str = JSON) -> Response:
-    """Bytes that are cheap to make, under a tag of what they are."""
+    """A response of bytes that are cheap to make, with an ETag from their content."""
     media = _media(request, (media,)) if "format" in request.query_params else media
     tag = entity_tag(hashlib.blake2b(content).hexdigest())
     headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept"}
@@ -80,7 +83,7 @@ def tagged(request: Request, content: bytes, media: str = JSON) -> Response:
 
 
 async def unless_gone(request: Request, work: Awaitable[T]) -> T | None:
-    """The result of `work`, or None if the client hung up first; then `work` is cancelled."""
+    """The result of `work`, or None if the client hung up first; `work` is then cancelled."""
     task = asyncio.ensure_future(work)
     hang_up = asyncio.ensure_future(_hang_up(request))
     try:

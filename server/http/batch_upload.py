@@ -1,10 +1,9 @@
-"""Many photos in one form, handed on one at a time as they stream in.
+"""Reads many photos from one form, one at a time as they stream in.
 
-The form is never held whole: what of it is here, the photo that is coming and those that wait to be
-looked at, stays within one share of the memory for uploads, taken before the body is read. Where
-that is full, nothing more is read until a photo has been looked at. So the model has to be named
-before the photos, in the form or in the address; where it comes after them, as many as have room
-wait for it.
+The form is never held whole: the current photo and those waiting to be analysed fit within one
+share of the upload memory, taken before the body is read. When that share is full, reading pauses
+until a photo has been analysed. So the model should be named before the photos, in the form or the
+address; if it comes later, only as many photos as fit can precede it.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ from fovea.server.problems import (
 FIELDS = ("image", "model")
 LONGEST_NAME = 200
 PIECE = 65_536
-"""Bytes that a piece of the body may bring."""
+"""Maximum bytes of one chunk of the body."""
 
 
 @dataclass(eq=False, slots=True)
 class Sent:
-    """A photo of the form: its file's name, and its bytes or what is wrong with them."""
+    """A photo of the form: file name, and its bytes or its problem."""
 
     name: str
     photo: bytes | Problem
@@ -45,14 +44,14 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The most photos, the most bytes of each, and of the whole body."""
+    """Limits: number of photos, bytes of each, bytes of the whole body."""
 
     photos: int
     photo_bytes: int
     body_bytes: int
 
     def share(self, request: Request, uploads: Budget) -> int:
-        """Bytes of `uploads` that reading this request takes."""
+        """Upload memory that reading this request takes."""
         declared = request.headers.get("content-length", "")
         known = declared.isascii() and declared.isdigit()
         expected = int(declared) if known else self.body_bytes
@@ -62,7 +61,7 @@ class Bounds:
 
 
 def boundary_of(request: Request) -> bytes:
-    """Of the form; raises UnsupportedFormat for another body."""
+    """The form's boundary; raises UnsupportedFormat for another kind of body."""
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data":
         raise UnsupportedFormat(
@@ -75,9 +74,9 @@ def boundary_of(request: Request) -> bytes:
 
 @dataclass(eq=False)
 class Photos:
-    """The photos of a form, in order. model: what its field says, as soon as that has come.
+    """The photos of a form, in order. model: the value of that field once it has arrived.
 
-    share: the bytes that are held for it.
+    share: the upload memory held for it.
     """
 
     request: Request
@@ -87,8 +86,8 @@ class Photos:
     model: str | None = None
 
     async def __aiter__(self) -> AsyncIterator[tuple[list[Sent], int]]:
-        """After each piece of the body the photos that it completed, and the bytes held of the one
-        that is still coming. Raises a Problem for a form that is none.
+        """After each chunk of the body, the photos completed by it and the bytes held of the
+        unfinished one. Raises a Problem for an invalid form.
         """
         most = min(self.bounds.photo_bytes, self.share)
         form = _Photos(boundary_of(self.request), most, self.bounds.photos)
@@ -118,11 +117,11 @@ class _Photos(Form):
 
     @property
     def coming(self) -> int:
-        """Bytes held of the part that is not complete."""
+        """Bytes held of the unfinished part."""
         return len(self._data)
 
     def take(self) -> list[Sent]:
-        """The photos that have come since the last time."""
+        """The photos that have arrived since the last call."""
         sent, self._sent = self._sent, []
         return sent
 
@@ -146,7 +145,7 @@ class _Photos(Form):
         if self._part == "model" and len(self._data) + end - start > MAX_FIELD_BYTES:
             raise field_too_large("The field 'model'")
         if self._large or len(self._data) + end - start > self.most_bytes:
-            # Read on without keeping it: the photos behind it are as good as any.
+            # Keep reading without storing it: the photos after it are valid.
             self._large = (self._large or len(self._data)) + end - start
             self._data = bytearray()
             return
@@ -172,7 +171,7 @@ class _Photos(Form):
 
 
 def one_model(asked: str | None, named: str | None) -> str | None:
-    """The model of the address or of the form; raises InvalidParameter where they differ."""
+    """The model named by the address or the form; raises InvalidParameter if they differ."""
     if asked is not None and named is not None and asked != named:
         raise InvalidParameter(
             f"model is {asked[:50]!r} in the address and {named[:50]!r} in the form; give it once.",

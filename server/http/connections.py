@@ -1,13 +1,12 @@
-"""What a socket may do before it has asked for anything: wait so long, send so much, be one of so
-many. uvicorn has no such limits of its own.
+"""Limits on sockets before they make a request: time, bytes and number. uvicorn has no such limits.
 
-- The headers of a request have to be complete within a deadline, counted from the connection's
-  start or from the first byte that follows the last answer; a byte now and then does not help.
+- A request's headers must be complete by a deadline, counted from the start of the connection or
+the first byte after the last answer; trickling bytes does not extend it.
 - The rest of a body that was answered early is read and dropped, for as long as an upload may take.
-  To close while it still comes would reset the connection, and the answer would be lost on its way.
-- There is a cap on connections, below the number of files that the process may open. At the cap the
-  connection that has been silent the longest makes room, so that silent ones never keep people out.
-- Nothing of this is logged: logs grow by what people do, not by what a socket does.
+Closing while it still arrives would reset the connection and lose the answer.
+- Connections are capped below the process's file limit. At the cap the connection that has been
+silent longest is closed, so idle ones never lock people out.
+- None of this is logged, so that logs do not grow with network noise.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ from fovea.server.settings import Settings
 MAX_HEADER_BYTES = 65_536
 KEEP_ALIVE_S = 15
 FILES_LEFT = 96
-"""Of those that the process may open, for everything that is no connection, and for those that have
-just been accepted and are to be closed again.
+"""Files reserved for everything that is not a connection, and for connections that were just
+accepted and will be closed.
 """
 AT_ONCE = 16
-"""Connections accepted before anything is done about them. asyncio takes this from the length of
-the operating system's queue, which is set to its own afterwards.
+"""Connections accepted in one go. asyncio derives this from the listen backlog, which is set to its
+own value afterwards.
 """
 QUEUE = 1024
 FEWEST = 8
@@ -40,7 +39,7 @@ _Protocol: Any = H11Protocol
 
 
 def config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
-    """Uvicorn as this server runs it."""
+    """Uvicorn's configuration for this server."""
     return uvicorn.Config(
         app,
         http=_guarded(
@@ -49,11 +48,11 @@ def config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
             settings.upload_timeout_s,
         ),
         ws="none",
-        # What uvicorn warns of are sockets that talk nonsense.
+        # uvicorn's warnings are about sockets that send garbage.
         log_level="error",
         access_log=False,
         server_header=False,
-        # Forwarded headers are heeded in forwarded.py, which knows the prefix as well.
+        # Forwarded headers are handled in forwarded.py, which also knows the prefix.
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         backlog=AT_ONCE,
@@ -62,20 +61,20 @@ def config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
 
 
 class Server(uvicorn.Server):
-    """Accepts few connections at a time, of many that may wait with the operating system."""
+    """Accepts few connections at a time out of a long operating-system backlog."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begins to listen."""
+        """Starts listening."""
         await super().startup(sockets)
         for listener in sockets or ():
             listener.listen(QUEUE)
 
 
 def most_connections(wanted: int) -> int:
-    """As many as are wanted, if the process may open so many files; it asks for more if it can."""
+    """The requested number of connections, or what the file limit allows after raising it."""
     try:
         import resource
-    except ImportError:  # There is no such limit on Windows.
+    except ImportError:  # Windows has no such limit
         return wanted
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     enough = wanted + FILES_LEFT
@@ -88,7 +87,7 @@ def most_connections(wanted: int) -> int:
 
 
 class _Transport:
-    """A connection's transport that closes only when what the client is sending has been read."""
+    """A transport that closes only after the client's current request body has been read."""
 
     def __init__(self, transport: asyncio.Transport, protocol: Any) -> None:
         self._transport, self._protocol = transport, protocol
@@ -97,11 +96,11 @@ class _Transport:
         return getattr(self._transport, name)
 
     def is_closing(self) -> bool:
-        """Also while it waits for the rest."""
+        """True also while it waits for the rest of the body."""
         return self._protocol.leaving or self._transport.is_closing()
 
     def close(self) -> None:
-        """Says that the answer is complete; a second call closes without waiting."""
+        """Marks the answer as complete; a second call closes without waiting."""
         if self.is_closing() or not self._protocol.body_is_due():
             self._transport.close()
         else:
@@ -109,7 +108,7 @@ class _Transport:
 
 
 def _guarded(most: int, header_s: float, body_s: float) -> Any:
-    """Uvicorn's protocol with these limits: connections, and seconds for headers and for bodies."""
+    """Uvicorn's protocol with these limits: connections, and seconds for headers and bodies."""
 
     class Guarded(_Protocol):  # type: ignore[misc]
         """One connection. `silent_since` is None while a request is being answered."""
@@ -125,7 +124,7 @@ def _guarded(most: int, header_s: float, body_s: float) -> Any:
                 silent = [c for c in self.connections if c.silent_since is not None]
                 first = min(silent, key=lambda c: c.silent_since, default=self)
                 first.transport.abort()
-                # Its turn to tell so comes later; those who connect meanwhile count without it.
+                # Its callback comes later; connections accepted meanwhile must not count it.
                 self.connections.discard(first)
 
         def connection_lost(self, exc: Exception | None) -> None:
@@ -161,11 +160,11 @@ def _guarded(most: int, header_s: float, body_s: float) -> Any:
             if self.body_is_due():
                 self._expect(body_s)
             super().on_response_complete()
-            if self._answering():  # The next request had come already.
+            if self._answering():  # the next request had already arrived
                 self.silent_since = None
 
         def leave(self) -> None:
-            """The answer is out; what the client still sends is dropped until it closes."""
+            """The answer is sent; whatever the client still sends is dropped until it closes."""
             self.leaving = True
             self.flow.resume_reading()
             self._expect(body_s)
@@ -173,7 +172,7 @@ def _guarded(most: int, header_s: float, body_s: float) -> Any:
                 self.transport.write_eof()
 
         def body_is_due(self) -> bool:
-            """Whether the client has begun a request's body and not ended it."""
+            """Whether the client has begun a request body and not finished it."""
             return bool(self.conn.their_state is h11.SEND_BODY)
 
         def _unsupported_upgrade_warning(self) -> None:

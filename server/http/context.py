@@ -1,7 +1,6 @@
-"""Around every request: an id, HEAD as GET without a body, counting, and problems as answers.
+"""Wraps every request: an id, HEAD as GET without a body, metrics, and problems as responses.
 
-Whatever is raised further in becomes problem details with the request's id, and never a stack
-trace.
+Any exception becomes a problem response with the request's id, never a stack trace.
 """
 
 from __future__ import annotations
@@ -12,29 +11,27 @@ import re
 from collections.abc import Mapping
 from time import perf_counter
 
-import orjson
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fovea.server.answers.refusals import problem_of
 from fovea.server.engine.turns import CLIENT
 from fovea.server.http.metrics import Metrics
+from fovea.server.http.problem_details import problem_response
 from fovea.server.problems import Internal, Problem
-from fovea.server.wire.addresses import address
 
 log = logging.getLogger("fovea.requests")
 access = logging.getLogger("fovea.access")
 
 LONGEST_PATH = 300
-"""Of what the log repeats of a path; the query, which may hold a token, is never in it."""
+"""Maximum length of a path in the log; the query, which may hold a token, is never logged."""
 
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Context:
-    """Gives each request an id and turns what it raises into an answer."""
+    """Gives each request an id and turns exceptions into responses."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, headers: Mapping[str, str]) -> None:
         self.app, self.metrics, self.headers = app, metrics, headers
@@ -67,9 +64,9 @@ class Context:
         try:
             await self.app(scope, receive, answer)
         except ClientDisconnect:
-            pass  # Nobody is there to be answered.
+            pass  # there is nobody to answer
         except Exception as error:
-            if status:  # Too late for another answer; the server breaks the connection off.
+            if status:  # too late for another answer; the server drops the connection
                 raise
             problem = problem_of(error) or _unforeseen(error, request_id)
             await problem_response(problem, scope)(scope, receive, answer)
@@ -87,26 +84,12 @@ class Context:
             )  # fmt: skip
 
 
-def problem_response(problem: Problem, scope: Scope) -> Response:
-    """The problem as RFC 9457 problem details."""
-    body = problem.body(address(scope["path"]), scope["state"]["request_id"])
-    body["type"] = address(body["type"])
-    if "job" in body:
-        body["job"] = address(body["job"])
-    return Response(
-        orjson.dumps(body, default=str),
-        status_code=problem.status,
-        media_type="application/problem+json",
-        headers={"Cache-Control": "no-store", **problem.headers},
-    )
-
-
 def _request_id(scope: Scope) -> str:
-    """The client's own if it is harmless in a log, else a new one."""
+    """The client's own id if it is safe in a log, else a new one."""
     given = Headers(scope=scope).get("x-request-id", "")
     if ACCEPTED_ID.fullmatch(given):
         return given
-    # Nothing rests on its being secret, and the system's own source gives the other threads a turn.
+    # It need not be secret, and reading the system's source would release the GIL.
     return f"{random.getrandbits(64):016x}"
 
 

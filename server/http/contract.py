@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI makes of the routes, and what it cannot know."""
+"""The OpenAPI document: FastAPI's, completed with what FastAPI cannot know."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ EVERYWHERE = {
     "500": "Something went wrong in the server",
     "503": "The server cannot, for now",
 }
-"""What any operation of the API may answer besides its own."""
+"""Statuses that any operation of the API may answer."""
 
 OF_A_BODY = {"400": "The body cannot be read"}
 OF_A_FORMAT = {"406": "There is no such representation"}
 
 
 def document(app: FastAPI, settings: Settings) -> None:
-    """Makes the application's `openapi` complete, addresses under the prefix of a request."""
+    """Makes the application's `openapi` complete, with addresses under the request's prefix."""
     original = app.openapi
     del settings
 
@@ -54,7 +54,7 @@ def document(app: FastAPI, settings: Settings) -> None:
 
 
 def _complete(operation: dict[str, Any], *, guarded: bool) -> None:
-    """Errors are problem details, whatever FastAPI takes for granted; the token is optional."""
+    """Describes errors as problem details rather than FastAPI's own, and the token as optional."""
     answers = operation["responses"]
     if "application/json" in answers.get("422", {}).get("content", {}):
         content = answers["422"]["content"]
@@ -76,8 +76,8 @@ def _complete(operation: dict[str, Any], *, guarded: bool) -> None:
 
 
 def _say_default(parameter: dict[str, Any]) -> None:
-    """In words: generated clients send a default that the schema names, and what an answer does not
-    heed is refused.
+    """Moves defaults into the description: generated clients send schema defaults explicitly, and a
+    parameter that an answer does not use is refused.
     """
     default = parameter["schema"].pop("default", None)
     if default is not None:

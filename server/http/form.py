@@ -1,4 +1,4 @@
-"""What a form's parts are, read as the body streams in."""
+"""The parts of a multipart form, parsed as the body streams in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from python_multipart.multipart import parse_options_header
 from fovea.server.problems import MalformedBody
 
 MAX_HEADER_BYTES = 16_384
-"""File names of several kilobytes are strange, but most of them are ignored anyway."""
+"""Longer file names are cut; most are ignored anyway."""
 
 CALLBACKS = (
     "on_part_begin", "on_header_field", "on_header_value", "on_header_end", "on_headers_finished",
@@ -21,7 +21,7 @@ CALLBACKS = (
 
 
 class Form(ABC):
-    """Tells a form's parts by name; the methods `on_…` are the parser's callbacks."""
+    """Collects parts by name; the methods `on_…` are the parser's callbacks."""
 
     def __init__(self, boundary: bytes) -> None:
         if not boundary:
@@ -37,21 +37,21 @@ class Form(ABC):
 
     @abstractmethod
     def begin(self, name: str, filename: str) -> None:
-        """A part of this name begins; filename is empty where it has none."""
+        """A part with this name begins; filename is empty if it has none."""
 
     @abstractmethod
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        """More of the part."""
+        """More data of the part."""
 
     def write(self, chunk: bytes) -> None:
-        """More of the body; raises MalformedBody."""
+        """Feeds more of the body; raises MalformedBody."""
         try:
             self._parser.write(chunk)
         except FormParserError as error:
             raise _malformed() from error
 
     def end(self) -> None:
-        """The body has ended; raises MalformedBody where the form has not."""
+        """Ends the body; raises MalformedBody if the form is incomplete."""
         if not self.complete:
             raise MalformedBody("The form ends before its last part does.")
 
@@ -78,7 +78,7 @@ class Form(ABC):
         self.begin(name.decode("latin-1"), options.get(b"filename", b"").decode("utf-8", "replace"))
 
     def on_part_end(self) -> None:
-        """The part has come whole."""
+        """The part is complete."""
         self._disposition = b""
 
     def on_end(self) -> None:

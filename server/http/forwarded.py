@@ -1,7 +1,7 @@
-"""Behind a proxy: who asks, by which scheme, and under which prefix, as the proxy tells.
+"""Behind a proxy: takes client, scheme and path prefix from the proxy's headers.
 
-Only proxies at a trusted address are believed. The prefix may have been taken off the path already
-or not; inside, paths are always without it.
+Only proxies at a trusted address are believed. The proxy may or may not have stripped the prefix
+from the path; inside, paths never have it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LONGEST = 200
 
 
 class Forwarded:
-    """Sets scheme, client and path of the scope, and the prefix of all addresses in the answer."""
+    """Sets scheme, client and path of the scope, and the prefix for addresses in answers."""
 
     def __init__(self, app: ASGIApp, root_path: str, trusted: tuple[str, ...]) -> None:
         self.app, self.root_path = app, root_path

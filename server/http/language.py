@@ -1,7 +1,8 @@
-"""Around every answer: in the language that the client asks for, by `?lang=` or Accept-Language.
+"""Translates every answer into the language of `?lang=` or Accept-Language.
 
-An answer is made in English. In another language its sentences are replaced as it leaves, so that
-nothing further in, no cache and no stored result, knows of languages; it has an ETag of its own.
+Answers are made in English. For another language their sentences are replaced on the way out, so
+that nothing inside, no cache and no stored result, depends on the language; the translated answer
+has its own ETag.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import orjson
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fovea.server.engine import pools
 from fovea.server.language.answers import in_language
 from fovea.server.language.translating import ENGLISH, LANGUAGES, preferred
 
@@ -20,14 +20,14 @@ PARAMETER = "lang"
 JSON_TYPES = ("application/json", "application/problem+json")
 EVENTS = "text/event-stream"
 SMALL = 1 << 16
-"""Bytes of JSON that are translated at once; more is done off the event loop."""
+"""JSON up to this many bytes is translated at once; more is done off the event loop."""
 
 NOT_SENTENCES = ("/openapi.json", "/vendor/")
-"""JSON of this server that is no answer: documents and tables."""
+"""JSON files of this server that are not answers: documents and tables."""
 
 
 class Language:
-    """Says the sentences of JSON and of events in the language of the request."""
+    """Translates the sentences of JSON and server-sent events."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -43,7 +43,7 @@ class Language:
 
 
 def _asked(scope: Scope) -> tuple[Scope, str]:
-    """The scope without what only this module reads, and the language."""
+    """The scope without the `lang` parameter, and the language."""
     pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     named = [value for name, value in pairs if name == PARAMETER]
     headers = Headers(scope=scope)
@@ -51,7 +51,7 @@ def _asked(scope: Scope) -> tuple[Scope, str]:
         language = named[0]
         rest = [pair for pair in pairs if pair[0] != PARAMETER]
         scope = {**scope, "query_string": urlencode(rest).encode("latin-1")}
-    else:  # A language that is not spoken stays where it is, and is refused as a parameter is.
+    else:  # an unknown language stays, and is refused like any invalid parameter
         language = preferred(headers.get("accept-language"))
         scope = {**scope}
     if language != ENGLISH and "if-none-match" in headers:
@@ -60,7 +60,7 @@ def _asked(scope: Scope) -> tuple[Scope, str]:
 
 
 def _tags_of(language: str, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """If-None-Match with the tags of this language's answers alone, as they are in English."""
+    """If-None-Match with this language's tags only, converted to their English form."""
     end = f'-{language}"'
     found = []
     for name, value in headers:
@@ -74,7 +74,7 @@ def _tags_of(language: str, headers: list[tuple[bytes, bytes]]) -> list[tuple[by
 
 
 class _English:
-    """Passes an answer on; caches learn that there are others."""
+    """Passes an answer on unchanged, with Vary for caches."""
 
     def __init__(self, send: Send) -> None:
         self.send = send
@@ -86,7 +86,7 @@ class _English:
 
 
 class _Answer:
-    """Keeps a JSON answer until it is whole, and passes it on in another language."""
+    """Collects a JSON answer until it is complete and translates it."""
 
     def __init__(self, send: Send, language: str, scope: Scope) -> None:
         self.send, self.language, self.scope = send, language, scope
@@ -101,7 +101,7 @@ class _Answer:
             if tag := headers.get("etag"):
                 headers["etag"] = f'{tag[:-1]}-{self.language}"'
             _vary(headers, self.language)
-            # What is sent compressed is a file of the page: no sentence of the server is in it.
+            # Only files of the page are compressed, and they contain no sentence of the server.
             if self._is_json() and "content-encoding" not in headers:
                 self.start = message
                 return
@@ -123,12 +123,14 @@ class _Answer:
         whole = b"".join(self.body)
         headers = MutableHeaders(scope=self.start)
         if len(whole) > SMALL:
+            from fovea.server.engine import pools  # Here, as Ray's proxies have no torch.
+
             whole = await pools.run(pools.ANSWERS, _translate, whole, self.language)
         else:
             whole = _translate(whole, self.language)
         if "content-length" in headers:
             headers["content-length"] = str(len(whole))
-        if not whole:  # To HEAD; how long GET's answer would be is not known.
+        if not whole:  # HEAD: the length of GET's answer is unknown
             del headers["content-length"]
         await self.send(self.start)
         await self.send({"type": "http.response.body", "body": whole})
@@ -139,7 +141,7 @@ def _translate(body: bytes, language: str) -> bytes:
 
 
 def _event(chunk: bytes, language: str) -> bytes:
-    """Server-sent events, with the sentences of their data translated."""
+    """Translates the sentences in an event's data."""
     lines = chunk.decode().split("\n")
     said = [
         f"data: {_translate(line[6:].encode(), language).decode()}"

@@ -1,10 +1,9 @@
-"""Limits on the request body, kept while it streams in: bytes (413) and time (408). A batch has a
-limit of its own, and its time begins anew with every piece: it waits while its photos are seen.
+"""Limits on the request body while it streams in: bytes (413) and time (408). A batch has its own
+byte limit, and its deadline restarts with every chunk, since it waits while photos are analysed.
 
-A pure ASGI middleware around `receive`: nothing is buffered, and a body without a length or with a
-wrong one is treated like any other. The problem is raised where the body is read, so that a handler
-which never reads it is not disturbed. That the client learns of it while it is still sending is the
-connection's part (connections.py).
+A pure ASGI middleware around `receive`: nothing is buffered, and a missing or wrong Content-Length
+makes no difference. The problem is raised where the body is read, so a handler that never reads it
+is not affected. connections.py delivers the answer while the client is still sending.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ class BodyLimits:
 
         async def limited() -> Message:
             nonlocal received, complete
-            if complete:  # Only the news of a disconnect is still to come; it has no deadline.
+            if complete:  # only the disconnect message is still to come; it has no deadline
                 return await receive()
             if declared > most:
                 raise _too_large(most, declared)

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: counts and times, never a photo or the name of one."""
+"""Prometheus metrics: counts and times, never a photo or its name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 
 
 class Metrics:
-    """A registry of its own, so that two servers in one process count apart."""
+    """A separate registry, so that two servers in one process count separately."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -40,7 +40,7 @@ class Metrics:
         )  # fmt: skip
 
     def watch(self, engine: Engine) -> None:
-        """Read the engine's state whenever Prometheus asks."""
+        """Reads the engine's state whenever Prometheus scrapes."""
         store = engine.store
         gauges = {
             "fovea_analyses_kept": ("Analyses in memory", lambda: len(store)),
@@ -76,7 +76,7 @@ class Metrics:
         engine.inference.on_pass = self._observe
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """One request; whatever a client makes up counts as `other`."""
+        """Counts a request; methods or statuses that a client made up count as `other`."""
         method = method if method in METHODS else "other"
         self.requests.labels(method, route, status).inc()
         self.seconds.labels(route).observe(seconds)

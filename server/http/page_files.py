@@ -1,10 +1,9 @@
-"""The page's files as they are sent.
+"""The page's files as they are served.
 
-A browser that finds one module after another waits a round trip for each floor of the page. So
-`index.html` is sent with the list of all modules of the first view, which are then fetched at
-once, and with one style sheet. Text is compressed once. All of this stands under an address made
-from the files' content, `page/<digest>/…`, which may be kept for good: another version has another
-address.
+Loading modules one by one costs a round trip for each level of imports. So `index.html` is served
+with modulepreload links for all modules of the first view and a single style sheet. Text is
+compressed once. Everything has an address derived from its content, `page/<digest>/…`, which may be
+cached forever: another version has another address.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from types import MappingProxyType
 
 from PIL import Image, ImageOps
 
-# JSON is no part of it: its sentences may be sent in another language.
+# JSON is excluded: its sentences may be translated.
 TYPES = {
     ".js": "text/javascript",
     ".css": "text/css",
@@ -34,7 +33,7 @@ SMALL = re.compile(r"samples/small/([\w.-]+\.(?:jpg|png))")
 ENTRY = "main.js"
 VERSIONED = re.compile(r"page/([0-9a-f]{16})/(.+)")
 
-# Static imports only: what a module imports later is no part of the first view.
+# Static imports only: a dynamically imported module is not part of the first view.
 _IMPORT = re.compile(r"""^\s*(?:import|export)\b[^"'()]*?from\s*["'](\.[^"']+)["']""", re.M)
 _BARE = re.compile(r"""^\s*import\s*["'](\.[^"']+)["']""", re.M)
 _SHEET = re.compile(r'^ *<link rel="stylesheet" href="(style/[\w.-]+)">\n', re.M)
@@ -44,7 +43,7 @@ _SCRIPT = f'<script type="module" src="{ENTRY}"></script>'
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A file as it goes out."""
+    """A file as served."""
 
     content: bytes
     compressed: bytes
@@ -54,7 +53,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """All text files of the page at one moment, by their path below frontend/."""
+    """A snapshot of the page's text files, by path below frontend/."""
 
     digest: str
     files: MappingProxyType[str, Sent]
@@ -62,13 +61,13 @@ class Edition:
 
 
 def sent(content: bytes, media_type: str) -> Sent:
-    """A file with its compressed form and its ETag."""
+    """A file with its compressed form and ETag."""
     tag = hashlib.blake2b(content, digest_size=12).hexdigest()
     return Sent(content, gzip.compress(content, 9, mtime=0), media_type, f'"{tag}"')
 
 
 def edition(folder: Path) -> Edition:
-    """The entries of the folder as it is now; a file that has changed is read again."""
+    """The current files of the folder; a changed file is read again."""
     found = (path for path in folder.rglob("*") if path.suffix in TYPES)
     stamp = tuple((str(path), path.stat().st_mtime_ns) for path in sorted(found))
     return _edition(folder, stamp)
@@ -94,7 +93,7 @@ def _edition(folder: Path, stamp: tuple[tuple[str, int], ...]) -> Edition:
 
 
 def _index(html: str, base: str, modules: list[str]) -> str:
-    """The page with one style sheet and with all modules that it begins with."""
+    """The page with one style sheet and preload links for its initial modules."""
     preloads = "".join(f'  <link rel="modulepreload" href="{base}/{one}">\n' for one in modules)
     first = True
 
@@ -110,7 +109,7 @@ def _index(html: str, base: str, modules: list[str]) -> str:
 
 @lru_cache
 def thumbnail(photo: Path) -> Sent:
-    """A sample as small as a menu shows it, twice over for fine screens."""
+    """A sample at menu size, doubled for high-density screens."""
     with Image.open(photo) as image:
         small = ImageOps.fit(image.convert("RGB"), THUMBNAIL)
     buffer = BytesIO()
@@ -119,9 +118,9 @@ def thumbnail(photo: Path) -> Sent:
 
 
 def first_view(contents: dict[str, bytes]) -> list[str]:
-    """The modules that main.js imports, and those that they import, nearest first."""
+    """The modules that main.js imports, directly and indirectly, nearest first."""
     seen = [ENTRY]
-    for module in seen:  # grows while it is walked
+    for module in seen:  # grows during the loop
         found = _imports(module, contents[module].decode())
         seen += [path for path in dict.fromkeys(found) if path in contents and path not in seen]
     return seen

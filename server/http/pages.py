@@ -1,7 +1,7 @@
-"""What is not the API: the page, plotly.js, colormaps, documentation, the problems' pages.
+"""Everything that is not the API: page, plotly.js, colormaps, API documentation, problem pages.
 
-Everything comes from this server and nothing from elsewhere: plotly.js and swagger-ui out of
-installed packages, the rest out of this repository.
+Nothing is loaded from elsewhere: plotly.js and swagger-ui come from installed packages, the rest
+from this repository.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ router = APIRouter(include_in_schema=False)
 
 
 def _packaged(package: str, *path: str) -> Path:
-    """A file that an installed package carries; the package itself is not imported."""
+    """A file of an installed package, which is not imported."""
     found = find_spec(package)
     assert found is not None
     assert found.origin is not None
@@ -74,12 +74,12 @@ def _asset(path: str) -> Sent:
 
 
 async def asset(request: Request) -> Response:
-    """One of ASSETS."""
+    """Serves one of ASSETS."""
     return answered(request.headers, await in_thread(_asset, request.url.path), ASK_AGAIN)
 
 
 def answered(headers: Headers, file: Sent, keeping: str) -> Response:
-    """A file. The compressed bytes have an ETag of their own, as a strong one must."""
+    """A file. The compressed form has its own ETag, as strong ETags require."""
     gzipped = "gzip" in headers.get("accept-encoding", "")
     tag = f'{file.tag[:-1]}-gzip"' if gzipped else file.tag
     sending = {"ETag": tag, "Cache-Control": keeping, "Vary": "Accept-Encoding"}
@@ -97,7 +97,7 @@ for _path in ASSETS:
 
 @cache
 def _chapters() -> bytes:
-    """The lesson's contents: what every folder of chapters says of itself, in their order."""
+    """The lesson's contents, collected from the chapter folders in order."""
     found = [
         {"slug": path.parent.name, **orjson.loads(path.read_bytes())}
         for path in CHAPTERS.glob("*/about.json")
@@ -113,7 +113,7 @@ async def chapters(request: Request) -> Response:
 
 @router.get("/problems/{slug}")
 async def problem_page(request: Request, slug: str) -> Response:
-    """What a problem type means: the address that problem details name as their type."""
+    """The page that explains a problem type; problem details name its address as their type."""
     known = {kind.slug: kind for kind in problems.leaves()}
     kind = known.get(slug)
     if kind is None:
@@ -143,7 +143,7 @@ def _problem_html(kind: type[problems.Problem], language: str) -> str:
 
 @lru_cache(maxsize=1)
 def lesson_index(digest: str) -> Sent:
-    """The lesson's page, with its modules and sheets named by what the page holds now."""
+    """The lesson's page, with the current addresses of its modules and style sheets."""
 
     def named(found: re.Match[str]) -> str:
         up = "" if found[2] else "learn/"
@@ -155,17 +155,17 @@ def lesson_index(digest: str) -> Sent:
 
 
 class Page(StaticFiles):
-    """The files of frontend/: what is named by its content is kept, the rest asked for anew."""
+    """The files of frontend/: content-addressed ones are cached forever, others revalidated."""
 
     def __init__(self) -> None:
         super().__init__(directory=FRONTEND, html=True)
         self._now: Edition | None = None
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        if not scope["path"]:  # The prefix alone: what the page asks for would miss its last part.
+        if not scope["path"]:  # without the slash, relative addresses would lose the last segment
             return RedirectResponse(address("/"))
         if path == "learn" and not scope["path"].endswith("/"):
-            # What the lesson asks for lies beside it, so its address is that of a folder.
+            # The lesson uses relative addresses, so its own address must end with a slash.
             query = scope["query_string"].decode("latin-1")
             return RedirectResponse(address("/learn/") + (f"?{query}" if query else ""))
         folder, _, chapter = path.rpartition("/")
@@ -179,7 +179,7 @@ class Page(StaticFiles):
         return response
 
     async def _known(self, path: str) -> tuple[Sent, str] | None:
-        """A file that is sent compressed or small, and how long it may be kept."""
+        """A file that is served compressed or small, and how long it may be cached."""
         if (named := VERSIONED.fullmatch(path)) and self._now and named[1] == self._now.digest:
             if named[2] in self._now.files:
                 return self._now.files[named[2]], FOR_GOOD
@@ -192,6 +192,6 @@ class Page(StaticFiles):
             return now.index, ASK_AGAIN
         if path == "learn/index.html":
             return lesson_index(now.digest), ASK_AGAIN
-        # Of another version too: a page that was opened before an update may still import a module.
+        # Any version: a page opened before an update may still import a module.
         file = now.files.get(named[2] if named else path)
         return (file, ASK_AGAIN) if file else None

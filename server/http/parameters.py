@@ -1,4 +1,4 @@
-"""Nothing is passed over in silence: a query parameter that a route does not know is refused."""
+"""Refuses unknown query parameters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fovea.server.wire.negotiation import Format
 
 
 def _known(request: Request) -> set[str]:
-    """The query parameters of the route that was found."""
+    """The query parameters of the matched route."""
     return _of(request.scope["route"].dependant)
 
 
@@ -26,14 +26,14 @@ def _of(dependant: Dependant) -> set[str]:
 
 
 def check_parameters(request: Request, more: Iterable[str] = ()) -> None:
-    """Raises InvalidParameter for a query parameter that is unknown here, or given twice.
+    """Raises InvalidParameter for a query parameter that is unknown here or given twice.
 
-    more: what the address takes besides what its route declares.
+    more: parameters that the address takes besides those that its route declares.
     """
     known = sorted({*_known(request), *more})
     given = Counter(name for name, _ in request.query_params.multi_items())
     for name, times in given.items():
-        if name == "lang":  # One that is spoken is read before (http/language.py).
+        if name == "lang":  # supported languages were consumed earlier (http/language.py)
             raise InvalidParameter(
                 f"lang={request.query_params[name][:50]} is not spoken here; "
                 f"valid: {', '.join(LANGUAGES)}.",
@@ -49,7 +49,7 @@ def check_parameters(request: Request, more: Iterable[str] = ()) -> None:
 
 
 def unknown_name(what: str, name: str, known: Iterable[str]) -> InvalidParameter:
-    """The problem of a parameter, a field or a key that does not exist. known: those that do."""
+    """The problem for an unknown parameter, field or key. known: the valid names."""
     valid = list(known)
     return InvalidParameter(
         f"There is no {what} {name[:50]!r} here; valid: {', '.join(valid) or 'none'}."
@@ -64,7 +64,7 @@ async def _only_known(request: Request) -> None:
 
 
 ONLY_KNOWN = Depends(_only_known)
-"""For routers whose routes declare all that they take."""
+"""Dependency for routers whose routes declare all their parameters."""
 
 
 async def _representation(
@@ -76,8 +76,8 @@ async def _representation(
         Query(max_length=200, description="the name of the file that a browser saves it as"),
     ] = None,
 ) -> None:
-    """Declares what `answering.conditional` reads from the request."""
+    """Declares the parameter that `answering.conditional` reads from the request."""
 
 
 REPRESENTATION = Depends(_representation)
-"""For routes that answer in representations."""
+"""Dependencies for routes that offer several representations."""

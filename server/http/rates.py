@@ -1,4 +1,4 @@
-"""How often one client may ask: a bucket of a minute's requests that fills evenly."""
+"""Rate limits: a token bucket for each client that holds a minute's requests."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from time import monotonic
 from fovea.server.problems import RateLimited
 
 REMEMBERED = 10_000
-"""Clients; the one that has been away the longest is forgotten, with a full bucket."""
+"""Maximum number of clients; the longest idle one is dropped, its bucket being full."""
 
 
 class Rates:
-    """per_minute: requests; None for as many as there are."""
+    """per_minute: allowed requests; None for no limit."""
 
     def __init__(self, per_minute: int | None, clock: Callable[[], float] = monotonic) -> None:
         self.per_minute, self._clock = per_minute, clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def check(self, client: str) -> None:
-        """Counts a request; raises RateLimited, with the time until the next one may come."""
+        """Counts a request; raises RateLimited with the time until the next is allowed."""
         if self.per_minute is None:
             return
         now, rate = self._clock(), self.per_minute / 60

@@ -19,6 +19,7 @@ import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers
@@ -33,13 +34,23 @@ from fovea.server.settings import Settings
 from fovea.server.wire.addresses import address
 
 
+def cross_origin(settings: Settings) -> dict[str, Any]:
+    """What Starlette's CORSMiddleware is told of FOVEA_ALLOWED_ORIGINS."""
+    return {
+        "allow_origins": settings.allowed_origins,
+        "allow_methods": ["GET", "POST", "DELETE"],
+        "allow_headers": ["Authorization", "Content-Type", "If-None-Match", MAKER_HEADER],
+        "expose_headers": ["ETag", "Location", "Retry-After", "X-Request-ID", MAKER_HEADER],
+    }
+
+
 def security_headers(frame_ancestors: tuple[str, ...]) -> dict[str, str]:
-    """Of every answer. frame_ancestors: the origins whose pages may show this one in a frame."""
+    """Headers of every answer. frame_ancestors: origins that may embed the page in a frame."""
     policy = (
         "default-src 'none'",
         "script-src 'self'",
-        # plotly.js writes its layers' rules and SVG styles at run time; without 'unsafe-inline'
-        # they are lost and it draws wrongly. Styles cannot run code; scripts stay strict.
+        # plotly.js writes its layer rules and SVG styles at run time; without 'unsafe-inline' it
+        # draws wrongly. Styles cannot run code; scripts stay strict.
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' blob: data:",
         "font-src 'self'",
@@ -67,14 +78,14 @@ COOKIE_AGE_S = 30 * 24 * 3600
 KEY_FORM = frozenset("0123456789abcdef")
 
 SLOWER_S, SLOWEST_S = 0.25, 2.0
-"""Each wrong token of a client is answered so much later than the one before, up to the second."""
+"""Each further wrong token of a client delays its answer by this much more, up to a second."""
 MOST_SLOWED = 64
 REMEMBERED = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What the settings say of who may do what. secret: what cookies and ids are keyed with."""
+    """The settings that decide who may do what. secret: key of cookies and ids."""
 
     allowed_hosts: tuple[str, ...]
     token: str | None
@@ -85,7 +96,9 @@ class Trust:
 
     @classmethod
     def of(cls, settings: Settings) -> Trust:
-        """A server that is given no secret makes one: its cookies and ids end with it."""
+        """Without a configured secret a new one is made: cookies and ids then end with the
+        process.
+        """
         return cls(
             (settings.host.lower(), *settings.allowed_hosts),
             settings.token.get_secret_value() if settings.token else None,
@@ -97,7 +110,7 @@ class Trust:
 
     @property
     def cookie(self) -> str:
-        """What a browser that has shown the token keeps instead of it."""
+        """The value that a browser keeps instead of the token."""
         told = f"cookie {self.token}".encode()
         return hmac.new(self.secret, told, "sha256").hexdigest()
 
@@ -147,7 +160,7 @@ class Security:
         return _same(cookie_of(headers, COOKIE), self.trust.cookie)
 
     async def _slow_down(self, tried: bool) -> None:
-        """Waits, if a token was tried; the more, the more this client has tried already."""
+        """Delays the answer if a token was tried, longer with every try of this client."""
         if not tried:
             return
         client = CLIENT.get()
@@ -163,7 +176,7 @@ class Security:
             self._slowed -= 1
 
     async def _sign_in(self, scope: Scope) -> RedirectResponse | None:
-        """`/?token=…`, the link printed at the start, trades the token for a cookie."""
+        """Exchanges the token of `/?token=…`, the link printed at start-up, for a cookie."""
         if scope["path"] not in ("", "/") or scope["method"] != "GET":
             return None
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
@@ -178,8 +191,8 @@ class Security:
 
 
 def keep(response: Response, scope: Scope, name: str, value: str, *, framed: bool) -> None:
-    """Leaves a cookie that scripts cannot read. Behind TLS it never travels without; in a frame of
-    another site, which FOVEA_FRAME_ANCESTORS allows, only a browser that partitions it keeps it.
+    """Sets an HttpOnly cookie, Secure behind TLS. In a frame of another site, which
+    FOVEA_FRAME_ANCESTORS allows, only browsers with partitioned cookies keep it.
     """
     secure = scope["scheme"] == "https"
     foreign = framed and secure
@@ -198,7 +211,7 @@ def keep(response: Response, scope: Scope, name: str, value: str, *, framed: boo
 
 
 def cookie_of(headers: Headers, name: str) -> str:
-    """Its value; empty where there is none."""
+    """Its value; empty if absent."""
     try:
         kept = SimpleCookie(headers.get("cookie", "")).get(name)
     except CookieError:
@@ -207,25 +220,25 @@ def cookie_of(headers: Headers, name: str) -> str:
 
 
 def maker_of(request: Request) -> str:
-    """The key of who asks: from the header, or the cookie; empty for one that has made nothing."""
+    """The client's key from the header or the cookie; empty if it has made nothing."""
     given = request.headers.get(MAKER_HEADER) or cookie_of(request.headers, MAKER_COOKIE)
     return given if len(given) == 32 and set(given) <= KEY_FORM else ""
 
 
 def sign(response: Response, request: Request, maker: str, *, framed: bool) -> None:
-    """Tells whoever made an analysis the key that forgets it: a header, and a browser's cookie."""
+    """Sends the maker of an analysis the key that deletes it: as a header and as a cookie."""
     response.headers[MAKER_HEADER] = maker
     if cookie_of(request.headers, MAKER_COOKIE) != maker:
         keep(response, request.scope, MAKER_COOKIE, maker, framed=framed)
 
 
 def new_maker() -> str:
-    """A key that nobody guesses."""
+    """A new random key."""
     return secrets.token_hex(16)
 
 
 def check_may_forget(made: bool) -> None:
-    """Raises NotYours unless whoever asks made it."""
+    """Raises NotYours unless the client made the analysis."""
     if not made:
         raise NotYours("Only who made the analysis can have it forgotten, or who has the token.")
 
@@ -247,7 +260,7 @@ def check_host(host: str, allowed: tuple[str, ...]) -> None:
 
 
 def check_same_site(headers: Headers) -> None:
-    """Browsers say where a request comes from; other clients send neither header."""
+    """Browsers send where a request comes from; other clients send neither header."""
     site = headers.get("sec-fetch-site")
     origin = headers.get("origin")
     if site is not None:

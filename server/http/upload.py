@@ -1,9 +1,9 @@
-"""The photo in a request: a file part of a form, or the body itself; or a sentence, as a field of a
-form or as JSON. Nothing is written to disk.
+"""Reads the photo of a request, from a multipart file or the raw body, or the sentence, from a form
+field or JSON. Nothing is written to disk.
 
-The body's size is bounded while it streams (limits.py), and so is what all uploads hold together,
-so memory is enough, no temporary file is left behind, and a full disk is no matter. An upload that
-hardly moves gives up its memory once others wait for it. The names of files are not even looked at.
+The size is limited while it streams (limits.py), as is the total of all uploads, so memory
+suffices: no temporary files, no full disk. A stalled upload gives up its memory once others wait
+for it. File names are ignored.
 """
 
 from __future__ import annotations
@@ -35,27 +35,27 @@ from fovea.server.problems import (
 MAX_PARTS = 8
 MOST_BEAMS = 5
 LONGEST_NGRAM = 10
-"""Words in a row that may be kept from standing twice."""
+"""Maximum length of a word sequence that may be forbidden to repeat."""
 
 SEARCHED = {"beams": (1, MOST_BEAMS), "no_repeat_ngram": (0, LONGEST_NGRAM)}
-"""What may be said of the search for words, and from which number to which."""
+"""The decoding options and their ranges."""
 
 KEYS = ("text", "model", *SEARCHED)
 FIELDS = ("image", *KEYS)
 
 MAX_FIELD_BYTES = 65_536
-"""Every field of a form but the photo, and a body of JSON."""
+"""Every form field except the photo, and a JSON body."""
 
 STALLED_S = 2.0
 STALLED_BYTES = 32_768
-"""An upload that brings less than that in that time makes room for those that wait."""
+"""An upload slower than this yields its memory to those that wait."""
 
 
 @dataclass(eq=False, slots=True)
 class Upload:
-    """The photo's bytes or the sentence, and the model and search settings that the body names.
+    """The photo's bytes or the sentence, with the model and decoding options named in the body.
 
-    search: of SEARCHED what the body says.
+    search: the decoding options (SEARCHED) that the body gives.
     """
 
     given: bytes | str
@@ -66,7 +66,7 @@ class Upload:
     def with_query(
         self, query: Mapping[str, str], model: str | None, search: Search
     ) -> tuple[str | None, Search]:
-        """(model, search) of the body or the query. Raises InvalidParameter where they differ."""
+        """(model, search) from body and query. Raises InvalidParameter if they disagree."""
         said = {"model": model, **asdict(search)}
         for name, own in {"model": self.model, **self.search}.items():
             asked = said[name]
@@ -79,18 +79,18 @@ class Upload:
         return self.model or model, replace(search, **self.search)
 
     def take(self) -> bytes | str:
-        """What was sent, held here no longer."""
+        """Returns the upload and drops the reference held here."""
         given, self.given = self.given, b""
         return given
 
     def done(self) -> None:
-        """The bytes are not needed any more."""
+        """The bytes are no longer needed."""
         if self.share is not None:
             self.share.keep(0)
 
 
 def _search(sent: Mapping[str, object]) -> dict[str, int]:
-    """What fields or keys say of SEARCHED."""
+    """The decoding options (SEARCHED) among fields or keys."""
     return {name: _whole(name, sent[name]) for name in SEARCHED if sent.get(name) is not None}
 
 
@@ -107,9 +107,9 @@ def _whole(name: str, value: object) -> int:
 
 @asynccontextmanager
 async def read(request: Request, uploads: Budget, max_bytes: int) -> AsyncIterator[Upload]:
-    """The upload in the request; raises a Problem for a body that has none.
+    """The upload in the request; raises a Problem for a body without one.
 
-    Its place in `uploads` is taken before the body is read, and held until the end of the block or
+    Its share of `uploads` is taken before the body is read, and held until the end of the block or
     until the upload is `done`.
     """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
@@ -123,7 +123,7 @@ async def read(request: Request, uploads: Budget, max_bytes: int) -> AsyncIterat
         )
     declared = request.headers.get("content-length", "")
     expected = int(declared) if declared.isascii() and declared.isdigit() else max_bytes
-    # Longer ones are refused as soon as they are read; those of many small ones share a page.
+    # A longer body is refused while it is read.
     async with uploads.hold(min(expected, max_bytes, uploads.nbytes)) as share:
         if form:
             upload = await _read_form(request, options.get(b"boundary", b""), uploads)
@@ -139,7 +139,7 @@ async def read(request: Request, uploads: Budget, max_bytes: int) -> AsyncIterat
 
 
 async def chunks(request: Request, uploads: Budget) -> AsyncIterator[bytes]:
-    """The body, piece by piece; a stalled upload is given up where others wait for its memory."""
+    """The body, chunk by chunk; a stalled upload is abandoned if others wait for its memory."""
     stream = aiter(request.stream())
     since, received = monotonic(), 0
     waiting: asyncio.Future[bytes] | None = None
@@ -178,7 +178,7 @@ async def _small_body(request: Request, uploads: Budget) -> bytes:
 
 
 def field_too_large(name: str) -> TooLarge:
-    """The problem of a field that is no photo; name: "The field 'model'"."""
+    """The problem of an oversized field other than the photo; name: "The field 'model'"."""
     return TooLarge(
         f"{name} is larger than {MAX_FIELD_BYTES:,} bytes.",
         limit=MAX_FIELD_BYTES,
@@ -187,7 +187,7 @@ def field_too_large(name: str) -> TooLarge:
 
 
 def _read_json(body: bytes) -> Upload:
-    """{"text": a sentence, "model": an id or left out}, and what is said of the search."""
+    """{"text": a sentence, "model": an optional id} and decoding options."""
     try:
         sent = orjson.loads(body)
     except orjson.JSONDecodeError as error:

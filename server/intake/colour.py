@@ -1,8 +1,8 @@
-"""A decoded Pillow image of any mode → (row, column, 3) sRGB, 8 bits a channel.
+"""Converts a decoded Pillow image of any mode to (row, column, 3) sRGB with 8 bits a channel.
 
 Pillow's own conversion clips 16-bit grey (everything above 255 becomes white) and drops
-transparency onto whatever colour lies underneath, so both are done here. All is done in strips: of
-a large photo there are never several copies.
+transparency onto whatever colour lies underneath, so both are done here. Work is done in strips, so
+that a large photo is never copied several times.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ BACKGROUND_NAME = "white"
 LAID = f"Transparent parts were laid on {BACKGROUND_NAME}."
 
 STRIP_PIXELS = 1 << 19
-"""What is worked on at a time, in floats or whole numbers of 32 bits."""
+"""Pixels processed at a time, as floats or 32-bit integers."""
 
 WIDE_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 ALPHA_MODES = ("RGBA", "LA", "La", "PA", "RGBa")
 
 
 def to_srgb(image: Image.Image, target: Pixels, notes: list[str]) -> None:
-    """Fills `target`, (row, column, 3); `notes` gets what was done besides converting.
+    """Fills `target`, (row, column, 3); `notes` receives what was done besides converting.
 
-    `target` may be a turned view. image: its `info` may hold what `numbered_colours.of` heeds.
+    `target` may be a rotated view. image: its `info` may contain what `numbered_colours.of` uses.
     """
     image.load()
     convert = _wide(image, notes) if image.mode in WIDE_MODES else _narrow(image, notes)
@@ -50,18 +50,18 @@ def to_srgb(image: Image.Image, target: Pixels, notes: list[str]) -> None:
 
 
 def strips(width: int, height: int) -> Iterator[tuple[int, int]]:
-    """(first row, row behind the last) of pieces that are quick to copy."""
+    """(first row, end row) of strips that are quick to copy."""
     rows = max(1, STRIP_PIXELS // max(width, 1))
     for top in range(0, height, rows):
         yield top, min(top + rows, height)
 
 
 Convert = Callable[[Image.Image], tuple[Pixels, Pixels | None]]
-"""Strip → ((row, column, 3) in sRGB, opacity (row, column) if there is any)."""
+"""Strip → ((row, column, 3) in sRGB, opacity (row, column) or None)."""
 
 
 def _wide(image: Image.Image, notes: list[str]) -> Convert:
-    """Grey of more than 8 bits → 8 bits, scaled: full scale stays full scale."""
+    """Grey of more than 8 bits → 8 bits, with full scale mapped to full scale."""
     within = _range_of(image, notes)
     transparent = image.info.get("transparency")
     cms, colours = _colours(image.info, "L", notes, levels=65536)
@@ -82,7 +82,7 @@ def _wide(image: Image.Image, notes: list[str]) -> Convert:
 
 
 def _range_of(image: Image.Image, notes: list[str]) -> Range:
-    """What is black and what is white. A TIFF says more of that than Pillow heeds."""
+    """The sample values of black and white. TIFF tags say more about them than Pillow uses."""
     tags: Any = getattr(image, "tag_v2", {})
     values = (
         np.asarray(image.crop((0, top, image.width, bottom))) for top, bottom in strips(*image.size)
@@ -122,11 +122,11 @@ def _narrow(image: Image.Image, notes: list[str]) -> Convert:
 def _colours(
     info: Any, mode: str, notes: list[str], levels: int = 256
 ) -> tuple[profiles.Convert | None, numbered_colours.Colours | None]:
-    """(what a profile does, what numbers do): one of them, or neither."""
+    """(ICC conversion, numbered colour conversion): at most one of them is set."""
     if numbered_colours.heeds_cicp(info) or (not info.get("icc_profile") and mode != "LAB"):
         return None, numbered_colours.of(info, notes, levels)
     if "cicp" in info:
-        numbered_colours.of(info, notes, levels)  # Says why it is not heeded.
+        numbered_colours.of(info, notes, levels)  # notes why it is not used
     return profiles.conversion(info.get("icc_profile"), mode, notes), None
 
 

@@ -1,4 +1,4 @@
-"""File formats: recognised by their first bytes, and checked where Pillow would look away."""
+"""Recognises file formats by their first bytes, and checks what Pillow overlooks."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from fovea.server.problems import (
 )
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
-"""Pillow's names of the formats that are always opened."""
+"""Pillow's names of the formats that are always accepted."""
 
 HEIF = "HEIF"
 INSTALL_HEIF = "pip install pillow-heif"
-"""The distribution's extra `heic` brings the same."""
+"""Names of the formats that the extra `heic` adds."""
 
 MAX_SCANS = 50
 """A progressive JPEG has about ten scans; each is a pass over all pixels for hardly any bytes."""
@@ -70,7 +70,7 @@ HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"
 
 @cache
 def opens_heif() -> bool:
-    """Whether pillow-heif is installed, which is an extra; it is registered here."""
+    """Whether the optional pillow-heif is installed; registers it."""
     if importlib.util.find_spec("pillow_heif") is None:
         return False
     import pillow_heif  # type: ignore[import-not-found, unused-ignore]
@@ -80,12 +80,12 @@ def opens_heif() -> bool:
 
 
 def accepted() -> tuple[str, ...]:
-    """Pillow's names of the formats that are opened here; all others are refused unread."""
+    """Pillow's names of the accepted formats; all others are refused unread."""
     return (*FORMATS, HEIF) if opens_heif() else FORMATS
 
 
 def sniff(data: bytes) -> str | None:
-    """The format that the first bytes announce, whatever name or type was declared."""
+    """The format announced by the first bytes, whatever name or type was declared."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
     brands = _brands(data)
@@ -97,7 +97,7 @@ def sniff(data: bytes) -> str | None:
 
 
 def _brands(data: bytes) -> set[bytes]:
-    """What an ISO media file (ISO/IEC 14496-12) says to be: its major brand and compatible ones."""
+    """The major and compatible brands of an ISO media file (ISO/IEC 14496-12)."""
     if data[4:8] != b"ftyp":
         return set()
     end = min(int.from_bytes(data[:4], "big"), len(data), 1024)
@@ -105,7 +105,7 @@ def _brands(data: bytes) -> set[bytes]:
 
 
 def refusal(data: bytes) -> UnsupportedFormat:
-    """Why these bytes, of no accepted format, are not opened."""
+    """Why these bytes, in no accepted format, are refused."""
     formats = accepted()
     listed = f"none of the accepted formats: {', '.join(formats)}"
     if sniff(data) == HEIF:
@@ -123,7 +123,7 @@ def refusal(data: bytes) -> UnsupportedFormat:
 
 
 def for_pillow(data: bytes, file_format: str) -> bytes:
-    """The file under a name that Pillow knows: of an AVIF it reads the major brand alone."""
+    """The file with a brand that Pillow knows: for AVIF it reads only the major brand."""
     known = (*AVIF_BRANDS, b"mif1", b"msf1")
     if file_format == "AVIF" and data[8:12] not in known:
         return data[:8] + b"avif" + data[12:]
@@ -131,7 +131,7 @@ def for_pillow(data: bytes, file_format: str) -> bytes:
 
 
 def check_jpeg(found: Outline) -> None:
-    """Raises for what libjpeg does not decode, and for more scans than are worth it."""
+    """Raises for JPEG variants that libjpeg cannot decode, and for an excessive number of scans."""
     if found.kind is not None or found.depth not in (0, 8) or found.components not in (0, 1, 3, 4):
         what = found.kind or (
             f"{found.depth}-bit" if found.depth != 8 else f"{found.components}-component"
@@ -150,15 +150,15 @@ def check_jpeg(found: Outline) -> None:
 
 
 def check_structure(data: bytes, file_format: str) -> None:
-    """Raises for damage that decoding the first frame would not notice."""
+    """Raises for damage that decoding the first frame would miss."""
     if check := _CHECKS.get(file_format):
         check(data)
 
 
 def _check_png(data: bytes) -> None:
     with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-        # Decoding skips the checksums of pixel data, verify() does not. It cannot decode
-        # afterwards.
+        # Decoding skips the checksums of pixel data, verify() does not. After verify() the image
+        # cannot be decoded.
         image.verify()
 
 
@@ -169,7 +169,9 @@ def _check_webp(data: bytes) -> None:
 
 
 def _check_gif(data: bytes) -> None:
-    """A first frame beyond the canvas: Pillow would enlarge the picture without a word."""
+    """Refuses a first frame beyond the canvas, for which Pillow would silently enlarge the
+    image.
+    """
     canvas = struct.unpack_from("<HH", data, 6)
     with Image.open(io.BytesIO(data), formats=["GIF"]) as image:
         if image.size != canvas:
@@ -179,14 +181,14 @@ def _check_gif(data: bytes) -> None:
 
 
 def _check_bmp(data: bytes) -> None:
-    """A width is signed in all but the oldest headers; Pillow would read a negative one as huge."""
+    """Width is signed in all but the oldest headers; Pillow would read a negative one as huge."""
     header_bytes, width = struct.unpack_from("<Ii", data, 14)
     if header_bytes >= WINDOWS_HEADER_BYTES and width < 1:
         raise CorruptImage(f"The BMP says that it is {width} pixels wide.")
 
 
 def _check_tiff(data: bytes) -> None:
-    """Follows the chain of pages, which in a damaged file may lead back to itself."""
+    """Follows the chain of pages, which loops in some damaged files."""
     order = "<" if data[:2] == b"II" else ">"
     big = data[2:4] in (b"+\0", b"\0+")
     word, count, entry = ("Q", "Q", 20) if big else ("I", "H", 12)

@@ -1,4 +1,4 @@
-"""What decoding a photo takes, known from its header, before it is decoded."""
+"""Estimates the memory of decoding a photo from its header."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from fovea.server.intake import containers, jpeg, png, tiff
 from fovea.server.intake.colour import STRIP_PIXELS
 
 PHOTO = 3
-"""Bytes a pixel of the photo itself: red, green and blue."""
+"""Bytes per pixel of the photo itself: red, green and blue."""
 
 STRIP = 64
-"""Bytes a pixel of the strip that is worked on: floats of three channels, a few times over."""
+"""Bytes per pixel of the current strip: several copies of three channels in floats."""
 
 PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
-"""Bytes a pixel as Pillow keeps it, by mode; four of all others, three channels or not."""
+"""Bytes per pixel of a Pillow image, by mode; four for all others, whatever their channels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """pixels: of the picture. bytes_a_pixel: at the peak, intermediate copies included."""
+    """pixels: of the image. bytes_a_pixel: at the peak, intermediate copies included."""
 
     pixels: int
     bytes_a_pixel: int
@@ -35,19 +35,19 @@ class Cost:
 
 
 def decoding_bytes(data: bytes) -> int:
-    """At most so much memory `imaging.decode` takes for this file at its peak, beside the file.
+    """Upper bound on the memory that `imaging.decode` takes for this file, besides the file itself.
 
-    Looks at the header only; 0 for bytes that are no photo, or whose header is damaged.
+    Reads the header only; 0 for bytes that are not a photo or have a damaged header.
     """
     found = of(data)
     return 0 if found is None else found.total
 
 
 def of(data: bytes) -> Cost | None:
-    """None for bytes that are no photo, or whose header is damaged."""
+    """None for bytes that are not a photo or have a damaged header."""
     try:
         return _cost(data)
-    except Exception:  # As in imaging: damaged headers raise anything.
+    except Exception:  # as in imaging: damaged headers raise anything
         return None
 
 
@@ -67,14 +67,14 @@ def _cost(data: bytes) -> Cost | None:
     more = 0
     if kind == "JPEG":
         found = jpeg.outline(data)
-        # A coefficient of two bytes for each sample is held until the last scan.
+        # A two-byte coefficient for each sample is held until the last scan.
         more = 2 * found.components if found.progressive else 0
     elif kind == "GIF":
-        more = 8  # The frame, and the canvas that it is laid on.
+        more = 8  # the frame, and the canvas it is composed on
     elif kind == "WEBP":
-        more = 8  # The decoder's canvas, and the bytes that it hands over.
+        more = 8  # the decoder's canvas, and the bytes that it returns
     elif kind in ("AVIF", containers.HEIF):
-        more = 12  # Brightness and colour of up to 16 bits; the bytes handed over.
+        more = 12  # luma and chroma of up to 16 bits; the bytes returned
     return Cost(pixels, PHOTO + kept + more, file_bytes + len(data))
 
 
@@ -85,7 +85,7 @@ def _of_tiff(data: bytes) -> Cost | None:
     pixels = head.width * head.height
     stored = -(-head.bands * head.bits // 8)
     if tiff.is_for_pillow(head):
-        # Pillow's picture, and a strip of the file, which may be all of it.
+        # Pillow's image, and a strip of the file, which may be all of it.
         return Cost(pixels, PHOTO + 4 + stored, len(data))
-    # The samples as libtiff and as numpy have them, the picture of 8 bits, and the photo.
+    # The samples of libtiff and numpy, the 8-bit image, and the photo.
     return Cost(pixels, 2 * stored + 2 * min(head.bands, 4) + PHOTO, 2 * len(data))

@@ -1,4 +1,4 @@
-"""What a request gives a network: a photo, or a sentence."""
+"""The input of a request: a photo or a sentence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fovea.server.intake.imaging import Photo
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A sentence as it was sent, and its words as the network tells them apart."""
+    """A sentence as sent, and its words in the network's vocabulary."""
 
     text: str
     words: tuple[str, ...]

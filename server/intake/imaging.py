@@ -1,8 +1,7 @@
 """Bytes → photo: recognised by content, checked before decoding, upright, sRGB, 8 bits.
 
-The steps, in order, are the body of `decode`. Whatever the bytes are, the outcome is a Photo or a
-Problem of the 4xx kind; what was done to the picture that its owner may not expect is told in
-`Photo.warnings`.
+The steps are the body of `decode`, in order. Any bytes lead to a Photo or to a Problem with a 4xx
+status; `Photo.warnings` names changes that the user may not expect.
 """
 
 from __future__ import annotations
@@ -36,13 +35,13 @@ from fovea.server.problems import (
 Pixels = NDArray[np.uint8]
 
 MAX_ASPECT = 100
-"""Longest side over shortest; beyond it a network would see a few pixels of the short side."""
+"""Maximum aspect ratio; beyond it the network would see only a few pixels of the short side."""
 
 EXIF_ORIENTATION = 0x0112
 SEVERAL = "The file has several frames or pages; the first one was taken."
 
-# Each entry gives the view of an upright photo that lies as a camera stored it (Exif 2.32, 4.6.4 A,
-# tag 0x0112).
+# Exif orientation → function that gives, of an upright photo, the view stored in the file (Exif
+# 2.32, 4.6.4 A, tag 0x0112).
 STORED: dict[int, Callable[[Pixels], Pixels]] = {
     2: lambda pixels: pixels[:, ::-1],
     3: lambda pixels: pixels[::-1, ::-1],
@@ -53,12 +52,14 @@ STORED: dict[int, Callable[[Pixels], Pixels]] = {
     8: lambda pixels: np.rot90(pixels, -1),
 }
 TURNED = (5, 6, 7, 8)
-"""Orientations that lie on their side."""
+"""Orientations that swap width and height."""
 
 
 @dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
 class Photo:
-    """What is analysed and drawn on. pixels: (row, column, 3) sRGB; digest: of the pixels."""
+    """The photo that is analysed and drawn on. pixels: (row, column, 3) sRGB; digest: of the
+    pixels.
+    """
 
     pixels: Pixels
     digest: str
@@ -75,20 +76,20 @@ class Photo:
 
 
 def pin_pillow() -> None:
-    """Puts Pillow's process-wide switches where this module relies on them.
+    """Sets the process-wide Pillow switches that this module relies on.
 
-    Incomplete files must fail, and the size limit is ours (it is a setting, and exact): Pillow's
-    own is off.
+    Truncated files must fail, and the exact size limit is a setting of ours, so Pillow's own is
+    disabled.
     """
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     Image.MAX_IMAGE_PIXELS = None
     Image.init()
-    # What it would say on stderr about damaged files goes to the client, as a problem or a warning.
+    # Pillow's warnings about damaged files become problems or warnings for the client.
     python_warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def decode(data: bytes, max_pixels: int) -> Photo:
-    """The photo in `data`; raises a BadPhoto that says what is wrong with it."""
+    """The photo in `data`; raises a BadPhoto that explains what is wrong."""
     if not data:
         raise EmptyImage("The photo has no bytes.")
     file_format = containers.sniff(data)
@@ -105,7 +106,7 @@ def decode(data: bytes, max_pixels: int) -> Photo:
 def opened(
     data: bytes, file_format: str, max_pixels: int, notes: list[str]
 ) -> Iterator[Image.Image]:
-    """The picture as Pillow has it, checked and not decoded yet where Pillow decodes it."""
+    """The image opened by Pillow and checked, but not decoded if Pillow decodes it."""
     info: dict[str, Any] = {}
     if file_format == "PNG":
         aside = png.set_aside(data)
@@ -125,7 +126,7 @@ def opened(
     with Image.open(io.BytesIO(data), formats=[file_format]) as image:
         _check_size(*image.size, max_pixels)
         if several := _about_frames(image):
-            notes[:] = several  # What lies behind the first picture of an MPO are the others.
+            notes[:] = several  # the other pictures of an MPO lie behind the first
         if file_format == "PNG":
             png.scale_transparency(image, data)
         image.info.update(info)
@@ -133,7 +134,7 @@ def opened(
 
 
 def _odd_tiff(data: bytes, max_pixels: int, notes: list[str]) -> Image.Image | None:
-    """The picture, if it is one that Pillow does not decode or decodes wrongly."""
+    """The image, if Pillow cannot decode it or decodes it wrongly."""
     head = tiff.header(data)
     if head.photometric in tiff.SENSOR:
         raise UnsupportedFormat(
@@ -162,14 +163,14 @@ def _odd_tiff(data: bytes, max_pixels: int, notes: list[str]) -> Image.Image | N
 
 
 def finished(image: Image.Image, file_format: str, notes: list[str]) -> Photo:
-    """The photo of an opened picture: upright, in sRGB."""
+    """The photo of an opened image: upright, in sRGB."""
     image.load()
     orientation = _orientation(image, notes)
     width, height = image.size
     if orientation in TURNED:
         width, height = height, width
-    # The upright photo is the only whole copy: its strips are written into a view of it that lies
-    # as the file does.
+    # The upright photo is the only full copy: strips are written into a view of it in the file's
+    # orientation.
     pixels = np.empty((height, width, 3), np.uint8)
     stored = STORED[orientation](pixels) if orientation in STORED else pixels
     to_srgb(image, stored, notes)
@@ -177,8 +178,8 @@ def finished(image: Image.Image, file_format: str, notes: list[str]) -> Photo:
 
 
 def of_image(image: Image.Image, max_pixels: int) -> Photo:
-    """The photo of an opened Pillow image, as its file would be: from the file where that can still
-    be read and nothing was done to the image, else from what Pillow keeps of it.
+    """The photo of an opened Pillow image, equal to that of its file: read from the file if that is
+    still possible and the image is unmodified, else from Pillow's pixels.
     """
     file_format = image.format or "image"
     with faults_are_the_photos(file_format):
@@ -189,10 +190,10 @@ def of_image(image: Image.Image, max_pixels: int) -> Photo:
 
 
 def _untouched_file(image: Image.Image) -> bytes | None:
-    """The bytes of a file that Pillow has opened and not decoded yet.
+    """The bytes of the file of a Pillow image that has not been decoded.
 
-    Pillow forgets where pixels lie (`tile`) once it has decoded them, and what was changed in an
-    image was decoded before.
+    Pillow clears `tile` (the pixels' position) when it decodes, and a modified image was decoded
+    before.
     """
     stream = getattr(image, "fp", None)
     waiting = isinstance(image, ImageFile.ImageFile) and bool(image.tile)
@@ -209,10 +210,10 @@ def _untouched_file(image: Image.Image) -> bytes | None:
 
 @contextmanager
 def faults_are_the_photos(file_format: str) -> Iterator[None]:
-    """Turns whatever Pillow raises into a problem of the photo.
+    """Converts whatever Pillow raises into a problem of the photo.
 
-    Its plugins raise OSError, SyntaxError, ValueError, struct.error, KeyError, IndexError,
-    OverflowError, … for damaged files, so nothing narrower than Exception is enough.
+    For damaged files its plugins raise OSError, SyntaxError, ValueError, struct.error, KeyError,
+    IndexError, OverflowError and others, so nothing narrower than Exception is enough.
     """
     try:
         yield
@@ -233,7 +234,7 @@ def faults_are_the_photos(file_format: str) -> Iterator[None]:
 
 
 def _is_beyond_the_decoder(error: Exception) -> bool:
-    """Whether Pillow says that it cannot do this, rather than that something is wrong with it."""
+    """Whether Pillow reports an unsupported feature rather than damage."""
     text = str(error).lower()
     return any(
         phrase in text
@@ -268,7 +269,7 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
 
 
 def _about_frames(image: Image.Image) -> list[str]:
-    # n_frames would read the whole file for a GIF; whether there is a second frame is enough.
+    # n_frames would read the whole file for a GIF; testing for a second frame is enough.
     if image.format == "MPO":
         return ["The file holds several pictures; the first one was taken."]
     if getattr(image, "is_animated", False):
@@ -279,14 +280,14 @@ def _about_frames(image: Image.Image) -> list[str]:
 def _orientation(image: Image.Image, notes: list[str]) -> int:
     try:
         value: Any = image.getexif().get(EXIF_ORIENTATION, 1)
-    except Exception:  # The same wealth of exceptions as above, here of a part that is not needed.
+    except Exception:  # as above, for a part that is optional
         notes.append("The camera's notes (EXIF) are damaged and were ignored.")
         return 1
     return value if isinstance(value, int) else 1
 
 
 def digest_of(pixels: Pixels) -> str:
-    """Equal for equal pixels of an equal shape."""
+    """Equal for equal pixels of equal shape."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(repr(pixels.shape).encode())
     digest.update(pixels.data)

@@ -1,7 +1,6 @@
-"""A JPEG marker by marker (ITU-T T.81, annex B), up to its end and not into what lies behind it.
+"""Parses the markers of a JPEG (ITU-T T.81, annex B), up to its end and not beyond.
 
-Phones put a video behind the picture (Motion Photos), others a ZIP; bytes there look like markers
-and are none.
+Phones append a video (Motion Photos) or a ZIP, whose bytes can look like markers.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-"""In compressed data FF is followed by 00 or is a restart marker; anything else ends the scan."""
+"""In scan data FF is followed by 00 or a restart marker; anything else ends the scan."""
 
 _ALONE = {0x01, *range(0xD0, 0xD9)}
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
@@ -19,14 +18,14 @@ KINDS = {
     0xCB: "lossless", 0xCD: "hierarchical", 0xCE: "hierarchical", 0xCF: "hierarchical",
     0xF7: "JPEG-LS",
 }  # fmt: skip
-"""Frames that libjpeg does not decode."""
+"""Frame types that libjpeg does not decode."""
 
 
 @dataclass(slots=True)
 class Outline:
-    """scans: how many there are. end: where the picture ends, None where it does not. depth: bits a
-    sample. components: 1 grey, 3 colour, 4 ink. progressive: whether every coefficient is held
-    while it is decoded. kind: of frame, where libjpeg does not decode it.
+    """scans: their number. end: offset of the image's end, or None. depth: bits a sample.
+    components: 1 grey, 3 colour, 4 CMYK. progressive: whether all coefficients are held while
+    decoding. kind: frame type that libjpeg does not decode, or None.
     """
 
     scans: int = 0
@@ -38,11 +37,11 @@ class Outline:
 
 
 def outline(data: bytes) -> Outline:
-    """Of damaged files, what is there."""
+    """For damaged files, as much as can be read."""
     found, at = Outline(), 2
     while at + 4 <= len(data):
         if data[at] != 0xFF or data[at + 1] in (0x00, 0xFF):
-            at += 1  # Filling, or bytes that decoders skip.
+            at += 1  # padding, or bytes that decoders skip
             continue
         marker = data[at + 1]
         at += 2
@@ -73,7 +72,7 @@ def _byte(data: bytes, at: int) -> int:
 
 
 def about_the_rest(data: bytes, end: int | None) -> list[str]:
-    """What lies behind the picture's end, where that is more than filling."""
+    """A note about data after the image's end, if it is more than padding."""
     rest = data[end:] if end is not None else b""
     if not rest.strip(b"\0\xff\r\n "):
         return []

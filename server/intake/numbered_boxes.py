@@ -1,5 +1,5 @@
-"""The colour space that an AVIF or HEIC gives in numbers: its `colr` box of kind `nclx`
-(ISO/IEC 14496-12, 12.1.5), which decoders leave to those who show the picture.
+"""Coded colour space of an AVIF or HEIC file: its `colr` box of type `nclx` (ISO/IEC 14496-12,
+12.1.5), which decoders leave to the viewer.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ import struct
 from typing import Any
 
 _SEARCHED = 1 << 16
-"""The box stands in the file's head, before the pixels."""
+"""The box is in the file's head, before the pixels."""
 
 
 def colours(data: bytes) -> dict[str, Any]:
-    """`cicp`, four numbers as PNG has them, where the file has the box. The decoder has dealt with
-    matrix and range by the time that there are pixels of red, green and blue.
+    """`cicp`: four numbers as in PNG, if the file has the box. The decoder has already applied
+    matrix and range when it gives RGB pixels.
     """
     at = data.find(b"colrnclx", 0, _SEARCHED)
     if at < 0 or len(data) < at + 12:

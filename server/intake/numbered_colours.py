@@ -1,10 +1,9 @@
-"""Colours that a file gives in numbers rather than by a profile: PNG's cICP, sRGB, gAMA and cHRM,
-and the `colr` box of AVIF.
+"""Colours given as numbers rather than by a profile: PNG's cICP, sRGB, gAMA and cHRM, and AVIF's
+`colr` box.
 
-A table of 256 levels takes a level to light (the transfer), a matrix takes light in the file's
-primaries to light in sRGB's, and sRGB's curve takes that back to a level. Numbers of cICP as in
-ITU-T H.273 (2021), tables 2 and 3; which of a PNG's chunks is heeded, as in PNG Third Edition,
-section 4.3.
+A 256-entry table maps levels to linear light (the transfer function), a matrix maps the file's
+primaries to sRGB's, and sRGB's curve maps back to levels. The numbers of cICP follow ITU-T H.273
+(2021), tables 2 and 3; the precedence of PNG's chunks follows PNG Third Edition, section 4.3.
 """
 
 from __future__ import annotations
@@ -31,24 +30,23 @@ PRIMARIES = {
     11: (0.314, 0.351, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
     12: (*D65, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
 }
-"""Number of H.273 → x and y of white, red, green, blue."""
+"""H.273 number → x and y of white, red, green, blue."""
 
 AS_SRGB = (1, 6, 13, 14, 15)
-"""The curves of television are made for screens, and what is made for screens is shown like sRGB:
-as browsers do it."""
+"""Video curves are made for displays and shown like sRGB, as browsers do."""
 
 PQ, HLG = 16, 18
 PAPER_WHITE_NITS = 203.0
-"""ITU-R BT.2408: what white paper is in a picture of high dynamic range."""
+"""ITU-R BT.2408: the level of paper white in an HDR picture."""
 
 CUT = "The photo is of high dynamic range; what is brighter than white paper was cut."
 NEARLY_SRGB = 0.05
-"""A gamma this near to 1/2.2 is what writers call sRGB; libpng's PNG_GAMMA_THRESHOLD."""
+"""A gamma this close to 1/2.2 means sRGB; libpng's PNG_GAMMA_THRESHOLD."""
 
 
 @dataclass(frozen=True, slots=True)
 class Colours:
-    """light: what each of `levels` evenly spaced levels is, in 0…1. to_srgb: (3, 3), None where the
+    """light: linear light, 0…1, of evenly spaced levels. to_srgb: matrix (3, 3), None if the
     primaries are sRGB's.
     """
 
@@ -63,15 +61,16 @@ class Colours:
         return _levels(light)
 
     def table(self) -> Pixels:
-        """What becomes of each level, where all channels are one, or primaries are sRGB's."""
+        """Lookup table for each level, valid if all channels are equal or the primaries are
+        sRGB's.
+        """
         return _levels(self.light)
 
 
 def of(info: Mapping[str, Any], notes: list[str], levels: int = 256) -> Colours | None:
-    """The colours of a picture as Pillow (and `png.set_aside`) tell of them; None for sRGB.
+    """The colours that Pillow and `png.set_aside` report; None for sRGB.
 
-    cICP comes before a profile, which comes before sRGB, and that before gAMA and cHRM: where the
-    picture has a profile, ask this for its cICP alone.
+    Precedence: cICP, profile, sRGB, gAMA. If the picture has a profile, call this for cICP alone.
     """
     if "cicp" in info:
         found = _of_cicp(info["cicp"], notes, levels)
@@ -83,16 +82,16 @@ def of(info: Mapping[str, Any], notes: list[str], levels: int = 256) -> Colours 
 
 
 def heeds_cicp(info: Mapping[str, Any]) -> bool:
-    """Whether the picture's cICP is one that is known here, and so comes before its profile."""
+    """Whether the picture's cICP is supported here, and therefore overrides its profile."""
     return "cicp" in info and _of_cicp(info["cicp"], [], 2) is not None
 
 
 def _of_cicp(
     numbers: tuple[int, int, int, int], notes: list[str], levels: int
 ) -> tuple[Colours | None] | None:
-    """None where the numbers say nothing that is known here."""
+    """None if the numbers are not supported here."""
     primaries, transfer, matrix, full_range = numbers
-    if 2 in (primaries, transfer):  # "Unspecified."
+    if 2 in (primaries, transfer):  # "unspecified"
         return None
     if primaries not in PRIMARIES or transfer not in _TRANSFERS or matrix != 0:
         notes.append(
@@ -101,7 +100,7 @@ def _of_cicp(
         )
         return None
     level = np.linspace(0, 1, levels)
-    if not full_range:  # Television's black and white are 16 and 235 of 255.
+    if not full_range:  # video black and white are 16 and 235 of 255
         level = (level * 255 - 16) / 219
     if transfer in (PQ, HLG):
         notes.append(CUT)
@@ -131,7 +130,7 @@ def _of_gamma(
     return Colours(light.astype(np.float32), matrix)
 
 
-# Curves -----------------------------------------------------------------------------------------
+# Curves -------------------------------------------------------------------------------------------
 
 
 def srgb_to_light(level: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -147,15 +146,15 @@ def _levels(light: Levels) -> Pixels:
 
 
 def _pq(level: NDArray[np.float64]) -> NDArray[np.float64]:
-    """SMPTE ST 2084: level → light, white paper at 1."""
+    """SMPTE ST 2084: level → light, paper white at 1."""
     root = level ** (32 / 2523)
     light = (np.maximum(root - 3424 / 4096, 0) / (2413 / 128 - 2392 / 128 * root)) ** (16384 / 2610)
     return 10_000 * light / PAPER_WHITE_NITS
 
 
 def _hlg(level: NDArray[np.float64]) -> NDArray[np.float64]:
-    """ITU-R BT.2100 on a screen of 1000 nits, its system gamma of 1.2 a channel on its own; white
-    paper, three quarters of the level, at 1.
+    """ITU-R BT.2100 on a 1000-nit display, with the system gamma of 1.2 applied to each channel;
+    paper white (75 % level) at 1.
     """
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     scene = np.where(level <= 0.5, level**2 / 3, (np.exp((level - c) / a) + b) / 12)
@@ -172,7 +171,7 @@ _TRANSFERS = {
 }
 
 
-# Primaries --------------------------------------------------------------------------------------
+# Primaries ----------------------------------------------------------------------------------------
 
 _BRADFORD = np.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
@@ -186,7 +185,7 @@ def _xyz(x: float, y: float) -> NDArray[np.float64]:
 
 
 def _to_xyz(numbers: tuple[float, ...]) -> NDArray[np.float64]:
-    """Light in these primaries → XYZ, seen by an eye that has adapted to D65."""
+    """Light in these primaries → XYZ, adapted to D65."""
     white = _xyz(*numbers[:2])
     columns = np.stack([_xyz(*numbers[at : at + 2]) for at in (2, 4, 6)], axis=1)
     to_xyz = columns * np.linalg.solve(columns, white)
@@ -196,7 +195,7 @@ def _to_xyz(numbers: tuple[float, ...]) -> NDArray[np.float64]:
 
 
 def _between(numbers: tuple[float, ...]) -> NDArray[np.float32] | None:
-    """Light in these primaries → light in sRGB's; None where the two are one."""
+    """Light in these primaries → light in sRGB's; None if they are equal."""
     matrix = np.linalg.solve(_to_xyz(SRGB_PRIMARIES), _to_xyz(numbers))
     if not np.isfinite(matrix).all() or np.abs(matrix).max() > 10:
         raise ValueError("no primaries")

@@ -1,8 +1,8 @@
-"""What a PNG says beside its pixels: its colours, and text that it has no need of.
+"""The colour chunks of a PNG, and removal of oversized text.
 
 Chunks as in the PNG Specification, Third Edition (W3C 2025), section 11.3. Pillow refuses the whole
-picture where a profile or a text is larger than a megabyte once it is decompressed, and passes over
-cICP; so large ones are taken out here before Pillow reads the rest.
+image if a profile or text exceeds a megabyte when decompressed, and ignores cICP; so large ones are
+removed before Pillow reads the rest.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from fovea.server.problems import CorruptImage
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PILLOW_TAKES = 1 << 20
-"""Bytes of a decompressed profile or text that Pillow reads."""
+"""Bytes of a decompressed profile or text that Pillow accepts."""
 
 MOST = 16 << 20
-"""Decompressed bytes of all texts and of the profile: more is a bomb."""
+"""Maximum decompressed bytes of all texts and the profile; more is a decompression bomb."""
 
 DAMAGED = "The colour profile is damaged and was ignored."
 TOO_LARGE = f"The colour profile is larger than {MOST >> 20} MB and was ignored."
@@ -30,8 +30,8 @@ TOO_LARGE = f"The colour profile is larger than {MOST >> 20} MB and was ignored.
 
 @dataclass(slots=True)
 class Aside:
-    """data: the file as Pillow can read it. info: colours that Pillow would not have told, under
-    the names that it has for them (`cicp` is ours: four numbers). notes: for the photo's owner.
+    """data: the file as Pillow can read it. info: colours that Pillow would not report, under
+    Pillow's names (`cicp` is ours: four numbers). notes: for the user.
     """
 
     data: bytes
@@ -40,7 +40,7 @@ class Aside:
 
 
 def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """(name, where its body starts, where it ends) of each chunk that is wholly there."""
+    """(name, start of its body, end of its body) of each complete chunk."""
     at = len(SIGNATURE)
     while at + 12 <= len(data):
         length, name = struct.unpack_from(">I4s", data, at)
@@ -53,7 +53,7 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def set_aside(data: bytes) -> Aside:
-    """Raises CorruptImage for compressed text that grows beyond all measure."""
+    """Raises CorruptImage for a decompression bomb."""
     found = Aside(data)
     kept, start, grown = [], 0, 0
     for name, body, end in chunks(data):
@@ -86,7 +86,7 @@ _TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
 
 
 def _take_profile(body: bytes, found: Aside) -> bool:
-    """Whether the profile is taken from Pillow, which it is where Pillow would fail over it."""
+    """Whether the profile must be hidden from Pillow, which would fail on it."""
     compressed = body[body.find(b"\0") + 2 :]
     try:
         profile, whole = _inflated(compressed, MOST)
@@ -101,7 +101,7 @@ def _take_profile(body: bytes, found: Aside) -> bool:
 
 
 def _size_of_text(name: bytes, body: bytes) -> int:
-    """Bytes of it once it is decompressed; beyond MOST it is not counted on."""
+    """Its decompressed bytes; counting stops beyond MOST."""
     keyword = body.find(b"\0")
     if name == b"tEXt" or keyword < 0:
         return len(body)
@@ -117,14 +117,14 @@ def _size_of_text(name: bytes, body: bytes) -> int:
 
 
 def _inflated(compressed: bytes, most: int) -> tuple[bytes, bool]:
-    """(at most so many bytes, whether that is all)."""
+    """(at most that many bytes, whether that is all)."""
     reader = zlib.decompressobj()
     profile = reader.decompress(compressed, most)
     return profile, not reader.unconsumed_tail
 
 
 def _inflated_size(compressed: bytes, most: int) -> int:
-    """Counted piece by piece, so that a bomb takes no memory."""
+    """Counted chunk by chunk, so that a bomb takes no memory."""
     reader, size = zlib.decompressobj(), 0
     while compressed and size <= most:
         size += len(reader.decompress(compressed, 1 << 16))
@@ -133,7 +133,9 @@ def _inflated_size(compressed: bytes, most: int) -> int:
 
 
 def scale_transparency(image: Image.Image, data: bytes) -> None:
-    """A transparent sample is named as the file has it; Pillow looks for it among 8 bits."""
+    """Rescales a transparent sample: the file gives it at full depth, Pillow compares it with 8
+    bits.
+    """
     depth = data[24]
     level = image.info.get("transparency")
     if isinstance(level, tuple) and depth == 16:

@@ -1,4 +1,4 @@
-"""Colour profiles (ICC): read, tried, and ignored with a warning where they cannot be applied."""
+"""ICC profiles: read, tried, and ignored with a warning if they cannot be applied."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from PIL import Image, ImageCms
 from fovea.server.intake.png import DAMAGED
 
 SPACES = {"RGB": "RGB", "CMYK": "CMYK", "L": "GRAY", "LAB": "LAB"}
-"""Pillow's modes that profiles are for, and what profiles call them."""
+"""Pillow modes that profiles apply to, and the profiles' names for them."""
 
 Convert = Callable[[Image.Image], Image.Image]
 
 
 def conversion(embedded: bytes | None, mode: str, notes: list[str]) -> Convert | None:
-    """From pictures of this mode to sRGB; None where nothing but a plain conversion is to be done.
+    """The conversion from this mode to sRGB; None if a plain conversion suffices.
 
     Embedded profiles that are damaged, for something else, or cannot be applied are ignored.
     """
@@ -71,7 +71,7 @@ def _applied(transform: ImageCms.ImageCmsTransform, image: Image.Image) -> Image
 
 
 def _cube(mode: str) -> Image.Image:
-    """Colours from all over the space, as a picture of this mode."""
+    """Colours from all over the space, as an image of this mode."""
     levels = np.arange(0, 256, 51, dtype=np.uint8)
     if mode == "L":
         return Image.fromarray(levels[None])

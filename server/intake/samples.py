@@ -1,4 +1,4 @@
-"""Samples of any depth → levels: which value is black and which is white."""
+"""Samples of any depth → 8-bit levels: which sample is black and which is white."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """black, white: samples; white is less than black where zero is white."""
+    """black, white: samples; white is less than black if zero means white."""
 
     black: float
     white: float
 
     def levels(self, values: NDArray[Any], most: int) -> NDArray[Any]:
-        """Samples → whole levels of 0…most; what is no number is black, or what zero is."""
+        """Samples → integer levels 0…most; NaN becomes the level of zero, or black."""
         wide: NDArray[Any] = values.astype(np.float64 if values.dtype.itemsize > 2 else np.float32)
         if values.dtype.kind == "f":
             wide = np.where(np.isfinite(wide), wide, self.black)
@@ -37,11 +37,11 @@ def range_of(
     largest: float | None = None,
     inverted: bool = False,
 ) -> Range:
-    """pieces: the samples. kind: u, i or f, as numpy has it. largest: the largest sample that the
-    file says to have (MaxSampleValue). inverted: zero is white.
+    """pieces: the samples. kind: u, i or f, as in numpy. largest: the file's MaxSampleValue.
+    inverted: zero is white.
 
-    Whole numbers are taken at full scale, others from 0 to 1; what does not lie in that is scaled
-    to the values that there are, and `notes` says so.
+    Integers are taken at full scale, floats from 0 to 1; samples outside are scaled to their actual
+    range, and `notes` says so.
     """
     black, white = 0.0, _full(kind, bits)
     if kind in "uf" and largest is not None and 0 < largest < white and kind == "u":
@@ -58,7 +58,7 @@ def range_of(
 
 
 def _full(kind: str, bits: int) -> float:
-    """Whole numbers of more than 16 bits mostly hold samples of 16."""
+    """Integers of more than 16 bits mostly hold 16-bit samples."""
     if kind == "f":
         return 1.0
     return float((1 << min(bits, 16)) - 1)

@@ -1,4 +1,4 @@
-"""A sentence in a request → the words that a network knows, or a problem that lists those."""
+"""Sentence of a request → words that the network knows, or a problem that lists those."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from fovea.server.intake.imaging import Photo
 from fovea.server.problems import MissingText, TextTooLong, UnknownWords, WrongInput
 
 LISTED = 200
-"""Known words that a problem lists; the rest is in the model's card."""
+"""Number of known words that a problem lists; all are in the model's card."""
 
 
 def given_to(spec: ModelSpec, sent: Photo | str) -> Given:
-    """What was sent, as this network reads it; raises WrongInput where it reads something else."""
+    """The input as this network reads it; raises WrongInput for the wrong kind of input."""
     reads = tasks.task_of(spec.task).reads
     if isinstance(sent, Photo):
         if reads == "photo":
@@ -31,7 +31,7 @@ def given_to(spec: ModelSpec, sent: Photo | str) -> Given:
 
 
 def parse(text: str, spec: ModelSpec) -> Text:
-    """The words of a sentence, if the network knows them all and there are not too many."""
+    """The words of a sentence; raises for unknown words and for too many."""
     labels = spec.labels or ()
     if (read := spec.card.get("source_words")) is not None:
         labels = labels[: tasks.FIRST_WORD + read]

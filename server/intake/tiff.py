@@ -1,9 +1,9 @@
-"""TIFFs beyond those that Pillow decodes: any depth, floats, more bands than three, planes apart.
+"""TIFFs that Pillow cannot decode: any depth, floats, more than three bands, separate planes.
 
-The compression is left to Pillow's libtiff all the same. A second directory is written behind the
-file that describes its strips or tiles as grey bytes, so many a row; what libtiff gives then are
-the samples as they lie in the file, and numpy makes numbers of them. Tags as in TIFF 6.0 (1992) and
-BigTIFF; predictors as in TIFF 6.0, section 14, and Adobe's Technical Note 3.
+Decompression is still left to Pillow's libtiff: a second directory is appended to the file that
+describes its strips or tiles as rows of grey bytes; libtiff then returns the raw samples, and numpy
+interprets them. Tags as in TIFF 6.0 (1992) and BigTIFF; predictors as in TIFF 6.0, section 14, and
+Adobe's Technical Note 3.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ OTHER_COMPRESSIONS = {2: "CCITT", 3: "CCITT fax 3", 4: "CCITT fax 4", 6: "old JP
                       22610: "JPEG XR", 34892: "lossy DNG"}  # fmt: skip
 SAMPLE_KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}
 SENSOR = (32803, 34892)
-"""Photometric interpretations of raw photos: what the sensor counted."""
+"""Photometric interpretations of raw sensor data."""
 
 MOST_BYTES_A_PIXEL = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The first picture of a file, as its directory describes it.
+    """The first image of a file, as its directory describes it.
 
-    big: BigTIFF. several: whether there are other pictures. kind: u, i or f, as numpy has it.
-    planes: whether each band is stored on its own.
+    big: BigTIFF. several: whether there are other images. kind: u, i or f, as in numpy. planes:
+    whether bands are stored separately.
     """
 
     tags: dict[int, Any]
@@ -66,13 +66,13 @@ class Header:
 
     @property
     def of_a_raw_photo(self) -> bool:
-        """DNG says so; others have the sensor's data in a picture below the first."""
+        """DNG says so; other raw formats have the sensor data in an image below the first."""
         reduced = bool(_first(self.tags, 254, 0) & 1)
         return 50706 in self.tags or (330 in self.tags and (reduced or self.compression == 6))
 
 
 def header(data: bytes) -> Header:
-    """Raises CorruptImage where a file does not say how large its picture is."""
+    """Raises CorruptImage if the file does not give the image's size."""
     tags, following = _directory(data)
     width, height = _first(tags, 256, 0), _first(tags, 257, 0)
     depths = tags.get(258, (1,))
@@ -90,7 +90,7 @@ def header(data: bytes) -> Header:
 BIG = (b"+\0", b"\0+")
 _FORMATS = {1: "B", 2: "s", 3: "H", 4: "I", 6: "b", 7: "s", 8: "h", 9: "i", 11: "f", 12: "d",
             13: "I", 16: "Q", 17: "q", 18: "Q"}  # fmt: skip
-"""Field types that are read, as struct has them; of others, rationals, there is no need."""
+"""struct codes of the field types that are read; others, such as rationals, are not needed."""
 
 
 def _directory(data: bytes) -> tuple[dict[int, Any], bool]:
@@ -119,12 +119,12 @@ def _directory(data: bytes) -> tuple[dict[int, Any], bool]:
 
 
 def is_for_pillow(head: Header) -> bool:
-    """Whether Pillow decodes it rightly: 8 bits or fewer of the usual bands, 16 bits of grey, and
-    all that is compressed as a photo or as a fax.
+    """Whether Pillow decodes it correctly: 8 bits or fewer in the usual bands, 16-bit grey, and
+    everything with photo or fax compression.
     """
     if head.photometric not in (0, 1, 2) or head.compression not in LOSSLESS:
         return True
-    if head.planes or (head.big and head.big_endian):  # The latter is none to Pillow.
+    if head.planes or (head.big and head.big_endian):  # Pillow does not know the latter
         return False
     extra = head.tags.get(338, ())
     plain_grey = head.bands == 1
@@ -144,14 +144,14 @@ def is_for_pillow(head: Header) -> bool:
 
 
 def read(data: bytes, head: Header, notes: list[str]) -> Image.Image:
-    """The first picture in 8 bits, upright or not as the file has it, alpha where there is any."""
+    """The first image in 8 bits, in the file's orientation, with alpha if there is any."""
     _refuse_the_unknown(head)
     chosen, opacity = _bands(head, notes)
     planes = [_samples(data, head, band) for band in chosen] if head.planes else None
     whole = None if head.planes else _samples(data, head, None)
 
     def strip(top: int, bottom: int) -> NDArray[Any]:
-        """(row, column, band): numbers of the bands that are shown."""
+        """(row, column, band): samples of the displayed bands."""
         if planes is not None:
             return np.stack([_numbers(p[top:bottom], head, 1)[..., 0] for p in planes], axis=-1)
         assert whole is not None
@@ -182,7 +182,7 @@ def read(data: bytes, head: Header, notes: list[str]) -> Image.Image:
 
 
 def preview(data: bytes, head: Header) -> bytes | None:
-    """The JPEG that a raw photo's first directory points at, where it is one."""
+    """The JPEG preview that a raw photo's first directory points at, if any."""
     starts, sizes = head.tags.get(513), head.tags.get(514)
     if starts is None:
         starts, sizes = head.tags.get(273), head.tags.get(279)
@@ -195,7 +195,7 @@ def preview(data: bytes, head: Header) -> bytes | None:
 
 
 def turned(image: Image.Image, head: Header) -> Image.Image:
-    """The picture with the orientation of its directory, as EXIF."""
+    """The image with its directory's orientation stored as EXIF."""
     orientation = _first(head.tags, 274, 1)
     exif = Image.Exif()
     exif[274] = orientation
@@ -204,7 +204,7 @@ def turned(image: Image.Image, head: Header) -> Image.Image:
 
 
 def _only(value: Any) -> int:
-    """The number, or the only one of several."""
+    """The only element, or None."""
     (number,) = value if isinstance(value, tuple) else (value,)
     return int(number)
 
@@ -231,7 +231,7 @@ def _refuse_the_unknown(head: Header) -> None:
 
 
 def _bands(head: Header, notes: list[str]) -> tuple[list[int], str | None]:
-    """(which bands are shown, what the last one of them is if it is opacity)."""
+    """(indices of the displayed bands, the kind of opacity in the last one if any)."""
     extra = tuple(head.tags.get(338, ()))
     opacities = sum(what in (1, 2) for what in extra)
     colours = 3 if head.photometric == 2 or head.bands - opacities >= 3 else 1
@@ -260,11 +260,11 @@ def _divided(colours: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np
     return straight
 
 
-# Bytes ------------------------------------------------------------------------------------------
+# Bytes --------------------------------------------------------------------------------------------
 
 
 def _samples(data: bytes, head: Header, band: int | None) -> NDArray[np.uint8]:
-    """(row, byte) of all bands, or of one that is stored apart, without the compression."""
+    """(row, byte) of all bands, or of one separately stored band, decompressed."""
     across = 1 if band is not None else head.bands
     row_bytes = -(-head.width * across * head.bits // 8)
     tiled = 322 in head.tags
@@ -275,7 +275,7 @@ def _samples(data: bytes, head: Header, band: int | None) -> NDArray[np.uint8]:
     if tiled:
         wide = _first(head.tags, 322, head.width)
         tile_bytes, beside = wide * across * head.bits // 8, -(-head.width // wide)
-        # A tile that reaches beyond the picture does so by whole pixels.
+        # A tile that crosses the image's edge does so by whole pixels.
         tags[0] = (256, beside * tile_bytes)
         tags += [(322, tile_bytes), (323, length)]
         pieces, offsets, counts = down * beside, 324, 325
@@ -293,7 +293,7 @@ def _samples(data: bytes, head: Header, band: int | None) -> NDArray[np.uint8]:
 
 
 def _untiled(rows: NDArray[np.uint8], head: Header, across: int) -> NDArray[np.uint8]:
-    """Rows of tiles hold predicted differences tile by tile: they are undone here, at once."""
+    """Tiles hold predicted differences tile by tile: they are undone here, at once."""
     tile = _first(head.tags, 322, head.width) * across * head.bits // 8
     predictor = _first(head.tags, 317, 1)
     if predictor != 1:
@@ -308,7 +308,7 @@ def _untiled(rows: NDArray[np.uint8], head: Header, across: int) -> NDArray[np.u
 def _open_as_bytes(
     data: bytes, tags: list[tuple[int, int]], *lists: tuple[int, tuple[int, ...]]
 ) -> Image.Image:
-    """The strips or tiles that `lists` name, as a grey picture of 8 bits."""
+    """The strips or tiles that `lists` names, as an 8-bit grey image."""
     start = len(data) + len(data) % 2
     entries = [(tag, 1, struct.pack("<I", value)) for tag, value in tags]
     at = start + 2 + 12 * (len(tags) + len(lists)) + 4
@@ -338,7 +338,7 @@ def _numbers(rows: NDArray[np.uint8], head: Header, across: int) -> NDArray[Any]
     if head.bits in (8, 16, 32, 64):
         order = ">" if head.big_endian else "<"
         if predictor != 1:
-            order = "="  # They were put in order when the differences were undone.
+            order = "="  # undoing the differences has put them in native order
         kind = np.dtype(f"{order}{head.kind}{head.bits // 8}")
         numbers = np.ascontiguousarray(rows).view(kind)[:, :count]
     else:
@@ -351,7 +351,7 @@ def _numbers(rows: NDArray[np.uint8], head: Header, across: int) -> NDArray[Any]
 def _undone(
     rows: NDArray[np.uint8], head: Header, across: int, predictor: int
 ) -> NDArray[np.uint8]:
-    """Bytes of differences → bytes of samples, in this machine's order."""
+    """Predicted differences → sample bytes in native order."""
     if predictor == 3 and head.kind == "f":
         size, height = head.bits // 8, len(rows)
         pixels = rows.reshape(height, -1, across).cumsum(axis=1, dtype=np.uint8)

@@ -1,1 +1,1 @@
-"""The other languages of what the server and the commands say (docs/decisions/two-languages.md)."""
+"""Translations of what the server and the commands say (docs/decisions/two-languages.md)."""

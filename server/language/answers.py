@@ -1,4 +1,4 @@
-"""Answers in another language: the sentences in a JSON answer, and nothing else of it."""
+"""Translates the sentences in a JSON answer and leaves everything else unchanged."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ SAID = frozenset(
         "credit", "by", "unit",
     }
 )  # fmt: skip
-"""The members that hold a sentence, a class's label, or a list of them; a title of Plotly's has its
-text inside. All others are names, numbers and data.
+"""Members that hold a sentence, a class label, or a list of them; Plotly nests a title's text. All
+other members are names, numbers and data.
 """
 
 PARAMETERS = "sentence_parameters"
 
 OF_WORDS = ("captioning", "sequence")
-"""Tasks whose labels are a vocabulary: words that are read and written, never translated."""
+"""Tasks whose labels are a vocabulary, which is never translated."""
 
 
 def in_language(answer: Any, language: str) -> Any:
-    """The answer with its sentences in another language than English."""
+    """The answer with its sentences in another language."""
     return _walked(answer, "", catalogue(language).translated)
 
 
@@ -33,7 +33,7 @@ def _walked(value: Any, name: str, say: Callable[[str], str]) -> Any:
     match value:
         case str() if name in SAID:
             return say(value)
-        case dict() if name == PARAMETERS:  # What a client fills into a sentence.
+        case dict() if name == PARAMETERS:  # values that a client fills into a sentence
             return {key: say(one) if isinstance(one, str) else one for key, one in value.items()}
         case dict():
             words = value.get("task") in OF_WORDS or value.get("reads") == "text"

@@ -1,11 +1,11 @@
-"""Says finished English sentences in another language.
+"""Translates finished English sentences.
 
-Sentences are made all over the project, many of them around numbers and names. Their English is the
-key: `zh.json` holds the template of each sentence, `{}` where the code fills something in, beside
-its translation, `{0}` for the first of these. A finished sentence is matched against the templates;
-what was filled in is translated in turn, where it is a sentence, a term or a class itself.
-`zh_names.json` has what stands in data and not in code: classes and cards of the networks that
-ship, samples, what argparse and pydantic say.
+Sentences are made all over the project, many with numbers and names filled in. Their English is the
+key: `zh.json` maps the template of each sentence, with `{}` for each filled-in value, to its
+translation, with `{0}` for the first value. A finished sentence is matched against the templates; a
+filled-in value is translated too if it is a sentence, term or class itself. `zh_names.json` covers
+text that is data and not code: classes and cards of the bundled networks, samples, texts of
+argparse and pydantic.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ HERE = Path(__file__).parent
 
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, "zh")
-"""Chinese is Simplified."""
+"""Chinese is Simplified Chinese."""
 
 HOLE = "{}"
 NAMED_HOLE = re.compile(r"\{\w*(?:![rs])?(?::[^{}]*)?\}")
-"""A hole with a name, as in a template that is filled in later; as a key it is `{}`."""
+"""A named placeholder, as in a template that is filled in later; the key has `{}` for it."""
 
 VERBATIM = ("valid: ", "Known: ", "one of: ", "=", "`", "'")
-"""What stands right before a hole whose text is typed as it is, and so never translated."""
+"""Text before a placeholder whose value is typed by the user and never translated."""
 
 SHORT = 12
-"""With fewer fixed letters a template fits only around names, numbers and what is known itself."""
+"""With fewer fixed letters a template matches only around names, numbers and known terms."""
 
 NAME = re.compile(r"[^\s,;]*|[\d .,:×–−-]+")
 
@@ -40,31 +40,31 @@ SENTENCE_END = re.compile(r"(?<=[.!?]) +(?=[A-Z“])|(?<=;) +")
 
 @dataclass(frozen=True)
 class Template:
-    """A sentence with holes."""
+    """A sentence with placeholders."""
 
     pattern: re.Pattern[str]
     translation: str
     anchor: str
-    """The longest of its fixed parts: a text without that cannot match."""
+    """Its longest fixed part: text without it cannot match."""
 
     weight: int
-    """How many letters are fixed; the more there are, the surer is a match."""
+    """The number of fixed letters; templates with more are tried first."""
 
     fixed: int
-    """How many characters are."""
+    """The number of fixed characters."""
 
     lines: bool
-    """Whether it has several; no other is matched with text that has."""
+    """Whether it spans several sentences; only such a template matches text with several."""
 
     verbatim: tuple[bool, ...]
-    """Which holes are typed as they are."""
+    """Indices of placeholders whose value is never translated."""
 
 
 def template(key: str, translation: str) -> Template:
     """From a row of the catalogue."""
     parts = key.split(HOLE)
     weight = sum(sum(c.isalpha() for c in part) for part in parts)
-    # Of a long one nothing may be filled in, as where nothing is meant.
+    # A placeholder in a long template may be empty.
     hole = "(.+?)" if weight < SHORT else "(.*?)"
     return Template(
         re.compile(hole.join(map(re.escape, parts)), re.DOTALL),
@@ -78,7 +78,7 @@ def template(key: str, translation: str) -> Template:
 
 
 class Catalogue:
-    """The sentences of one language."""
+    """The translations into one language."""
 
     def __init__(self, rows: Mapping[str, str], names: Mapping[str, str]) -> None:
         both = {**names, **rows}
@@ -88,12 +88,12 @@ class Catalogue:
         self._found = lru_cache(maxsize=8192)(self._find)
 
     def translated(self, text: str) -> str:
-        """The text in this language, as far as it is known; else as it is."""
+        """The text in this language as far as it is known, else unchanged."""
         found = self._found(text)
         return text if found is None else found
 
     def match(self, text: str) -> tuple[Template, tuple[str, ...]] | None:
-        """The template of a finished sentence, and what was filled in."""
+        """The template of a finished sentence, and the filled-in values."""
         for one in self.templates:
             if "\n" in text and not one.lines:
                 continue
@@ -103,13 +103,13 @@ class Catalogue:
         return None
 
     def _fits(self, filled: str) -> bool:
-        """Whether a short template may be around this: a name, numbers, or what is known itself."""
+        """Whether a short template may match: around names, numbers or known terms only."""
         if NAME.fullmatch(filled) or filled[0] in "'\"“":
             return True
         return ". " not in filled and self.whole(filled) is not None
 
     def whole(self, text: str) -> str | None:
-        """The translation of exactly this sentence; None where it is not known."""
+        """The translation of exactly this sentence, or None."""
         if text in self.plain:
             return self.plain[text]
         if not (found := self.match(text)):
@@ -118,7 +118,7 @@ class Catalogue:
         return one.translation.format(*map(self._filled, filled, one.verbatim))
 
     def _filled(self, text: str, verbatim: bool) -> str:
-        """What is filled in, in this language where it is said and not typed."""
+        """Translates a filled-in value unless it was typed by the user."""
         if verbatim or text[:1] in ("'", '"'):
             return text
         return (self.whole(text) or text) if "\n" in text else self.translated(text)
@@ -136,7 +136,7 @@ class Catalogue:
         return self._in_pieces(core)
 
     def _in_pieces(self, text: str) -> str | None:
-        """Several sentences in a row, or a list of terms, each by itself."""
+        """Translates sentences in a row, or a list of terms, one by one."""
         for split, join in ((SENTENCE_END, ""), (re.compile(", "), "、")):
             pieces = split.split(text)
             said = [self._found(piece) for piece in pieces] if len(pieces) > 1 else []
@@ -147,12 +147,12 @@ class Catalogue:
 
 @cache
 def catalogue(language: str) -> Catalogue:
-    """The catalogue of one of LANGUAGES but English, which needs none."""
-    read = {
-        name: json.loads((HERE / f"{language}{name}.json").read_text("utf-8"))
-        for name in ("", "_names")
-    }
-    return Catalogue(read[""], read["_names"])
+    """The catalogue of a language other than English."""
+    rows, names, imagenet = (
+        json.loads((HERE / f"{language}{name}.json").read_text("utf-8"))
+        for name in ("", "_names", "_imagenet")
+    )
+    return Catalogue(rows, {**imagenet, **names})
 
 
 def translated(text: str, language: str) -> str:
@@ -161,9 +161,9 @@ def translated(text: str, language: str) -> str:
 
 
 def preferred(header: str | None) -> str:
-    """The language that an Accept-Language header (RFC 9110, 12.5.4) likes best; English if none.
+    """The language that an Accept-Language header (RFC 9110, 12.5.4) prefers; English by default.
 
-    Of a range such as `zh-Hans-CN` the first subtag counts; `*` is English.
+    Only the first subtag of a range such as `zh-Hans-CN` counts; `*` is English.
     """
     best, language = 0.0, ENGLISH
     for one in (header or "").split(","):

@@ -46,24 +46,24 @@ MEMORY = "memory"
 MARK = "README"
 THREADS = 8
 PATIENCE_S = 30.0
-"""So long a file may take; then the store counts as one that does not answer."""
+"""Time limit of a file operation; after that the store counts as unavailable."""
 SWEEP_EVERY_S = 300.0
 JOBS_KEPT_S = 24 * 3600.0
-"""After its end, or after its instance told of it last."""
+"""How long a job's files are kept after its end or its last update."""
 COMPRESSION = 1
-"""Of PNG: twice as quick as the usual 6, for a tenth more bytes."""
+"""PNG compression level: twice as fast as the default 6, for a tenth more bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """nbytes: of all photos together; keep_s: how long one stays that is not sent again."""
+    """nbytes: total of all photos; keep_s: lifetime of a photo that is not sent again."""
 
     nbytes: int
     keep_s: float | None
 
 
 class Archive:
-    """The photo store. key: what names are keyed with, so that nobody can tell a photo by them."""
+    """The photo store. key: names are derived with it, so that they do not identify a photo."""
 
     def __init__(self, files: Files, key: bytes, bounds: Bounds) -> None:
         self.files, self._key, self.bounds = files, key, bounds
@@ -74,7 +74,7 @@ class Archive:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def find(self, analysis: str) -> Record | None:
-        """What is known of an analysis; None where it never was, or is forgotten."""
+        """The record of an analysis; None if it never existed or was deleted."""
         if not is_name(analysis):
             return None
         data = await self.run(self._read_record, analysis)
@@ -91,7 +91,7 @@ class Archive:
         return await self.run(self._has_record, analysis)
 
     async def refresh(self, analysis: str) -> bool:
-        """Whether it has a record; its photo then counts as just sent."""
+        """Whether it has a record; restarts its photo's lifetime."""
         record = await self.find(analysis)
         if record is None:
             return False
@@ -101,54 +101,54 @@ class Archive:
         return True
 
     async def keep(self, record: Record, photo: Photo | None) -> None:
-        """The photo first, then the record: whoever finds a record finds its photo."""
+        """Writes the photo before the record, so that every record has its photo."""
         await self.run(self._keep, record, photo)
 
     async def photo_file(self, record: Record) -> bytes | None:
-        """The photo's file, for `photo_of`; None where it was dropped for room or age."""
+        """The photo's file, for `photo_of`; None if it was dropped for space or age."""
         return await self.run(self.files.read, f"photos/{record.photo}/photo.png")
 
     def name_of(self, photo: Photo) -> str:
-        """Of its pixels, under the key."""
+        """The photo's name: a keyed digest of its pixels."""
         return self._keyed(photo.digest)
 
     async def keep_result(self, analysis: str, path: str, data: bytes) -> None:
-        """What was found of an analysis, by the path at which it answers."""
+        """Stores a result of an analysis under its address."""
         await self.run(self.files.write, self._result(analysis, path), data)
 
     async def result(self, analysis: str, path: str) -> bytes | None:
-        """The same bytes."""
+        """The stored bytes."""
         return await self.run(self.files.read, self._result(analysis, path))
 
     async def sign(self, analysis: str, maker: str) -> None:
-        """Somebody, known by a key of theirs, asked for it."""
+        """Records that a client, known by a key, made it."""
         await self.run(self.files.write, self._signature(analysis, maker), b"")
 
     async def signed(self, analysis: str, maker: str) -> bool:
-        """Whether they did."""
+        """Whether that client made it."""
         return await self.run(self.files.exists, self._signature(analysis, maker))
 
     async def forget(self, analysis: str, maker: str | None = None) -> bool:
-        """Whether it is gone now, with its photo unless others need that: for good, or for a maker
-        while it has no others.
+        """Deletes an analysis, and its photo unless others need it; for one maker, only if there
+        are no other makers. Returns whether it is gone.
         """
         return await self.run(self._forget, analysis, maker)
 
     async def sweep(self) -> None:
-        """Drops photos and sentences that are too old, and the oldest photos beyond the bytes."""
+        """Drops expired photos and sentences, and the oldest photos beyond the byte limit."""
         await self.run(self._sweep, patience_s=None)
 
     async def keep_sweeping(self) -> None:
-        """For ever; a store that does not answer is tried again."""
+        """Sweeps forever; retries if the store does not answer."""
         while True:
-            with suppress(StoreUnavailable):  # files.py has said so in the log.
+            with suppress(StoreUnavailable):  # files.py has logged it
                 await self.sweep()
             await asyncio.sleep(SWEEP_EVERY_S)
 
     async def run(
         self, function: Callable[..., T], *arguments: Any, patience_s: float | None = PATIENCE_S
     ) -> T:
-        """In a thread of the store; raises StoreUnavailable where that takes too long."""
+        """Runs in a thread of the store; raises StoreUnavailable on a timeout."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(patience_s):
@@ -174,7 +174,7 @@ class Archive:
         self.files.write(f"analyses/{record.id}/record.json", record.to_json())
 
     def _check_there(self) -> None:
-        """A folder that is not mounted just now is not one in which nothing is."""
+        """An unmounted folder must not be taken for an empty one."""
         if not self.files.exists(MARK):
             raise StoreUnavailable("The photo store is not where it was.")
 
@@ -240,8 +240,8 @@ class Archive:
 
 
 def open_archive(settings: Settings) -> tuple[Archive | None, Settings]:
-    """The store that the settings name, None for memory; and the settings with the secret that is
-    kept in it, where they have none. Raises SettingsError where it cannot be used.
+    """The store that the settings name, None for memory; and the settings, completed with the
+    secret kept in the store if they have none. Raises SettingsError if it is unusable.
     """
     if settings.photo_store == MEMORY:
         return None, settings
@@ -249,7 +249,7 @@ def open_archive(settings: Settings) -> tuple[Archive | None, Settings]:
     files.check()
     files.write(MARK, b"The photo store of Fovea servers: docs/hosting.md.\n")
     if settings.secret is None:
-        # The first of all instances writes it; all read what the first has written.
+        # The first instance writes it; all read what was written first.
         files.create("secret", secrets.token_hex(32).encode())
         kept = files.read("secret") or b""
         settings = settings.model_copy(update={"secret": SecretStr(kept.decode())})
@@ -258,7 +258,7 @@ def open_archive(settings: Settings) -> tuple[Archive | None, Settings]:
 
 
 def is_name(text: str) -> bool:
-    """Whether it can be the id of an analysis; what else a client writes reaches no file system."""
+    """Whether it can be an analysis id; nothing else from a client reaches the file system."""
     return 0 < len(text) <= 64 and text.isalnum() and text.isascii()
 
 
@@ -269,7 +269,7 @@ def _png(photo: Photo) -> bytes:
 
 
 def photo_of(record: Record, data: bytes) -> Photo | None:
-    """The photo as it was analysed, from its file; None where its pixels are others."""
+    """The photo as analysed, from its file; None if the pixels do not match."""
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             pixels = np.array(image)

@@ -1,4 +1,4 @@
-"""Bytes under names, in a folder or a bucket: the little of fsspec that the photo store needs."""
+"""Named files in a folder or bucket: the small part of fsspec that the photo store needs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from fovea.server.settings import SettingsError
 log = logging.getLogger("fovea.storage")
 
 PARTIAL = ".partial"
-"""A file that is being written; one that stays was left by a process that was killed."""
+"""Suffix of a file being written; a leftover one is from a process that was killed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file of a listing. modified: seconds since 1970."""
+    """A listed file. modified: seconds since 1970."""
 
     name: str
     nbytes: int
@@ -29,8 +29,8 @@ class Found:
 
 
 class Files:
-    """What lies under an fsspec address. Used from threads; raises StoreUnavailable where the
-    storage does not answer, and SettingsError, once, for an address that cannot be used.
+    """Files under an fsspec address. Used from threads; raises StoreUnavailable if the storage does
+    not answer, and SettingsError for an unusable address.
     """
 
     def __init__(self, address: str) -> None:
@@ -42,7 +42,7 @@ class Files:
                 "installs it."
             ) from error
         try:
-            # Others write there too: what a listing said a moment ago is no news.
+            # Other instances write there too, so listings must not be cached.
             self._fs, root = url_to_fs(address, use_listings_cache=False)
         except (ImportError, ValueError) as error:
             said = " ".join(str(error).split())
@@ -52,7 +52,7 @@ class Files:
         self._local = "file" in ((protocols,) if isinstance(protocols, str) else protocols)
 
     def check(self) -> None:
-        """Raises SettingsError where nothing can be written there."""
+        """Raises SettingsError if the store is not writable."""
         name = f"check-{secrets.token_hex(4)}"
         try:
             self.write(name, b"")
@@ -62,7 +62,7 @@ class Files:
             raise SettingsError(f"FOVEA_PHOTO_STORE: cannot write there: {why}") from error
 
     def read(self, name: str) -> bytes | None:
-        """The bytes; None where there is no such file."""
+        """The bytes; None if there is no such file."""
         with _reached():
             try:
                 data: bytes = self._fs.cat_file(self._path(name))
@@ -71,7 +71,7 @@ class Files:
             return data
 
     def write(self, name: str, data: bytes) -> None:
-        """All of them or none: nobody reads half a file."""
+        """Atomic: nobody reads half a file."""
         path = self._path(name)
         with _reached():
             if not self._local:
@@ -83,7 +83,7 @@ class Files:
             self._fs.mv(partial, path)
 
     def create(self, name: str, data: bytes) -> bool:
-        """Whether this was the first to write it; what somebody else wrote stays."""
+        """Writes only if absent; returns whether this call wrote it."""
         path = self._path(name)
         with _reached():
             try:
@@ -102,12 +102,12 @@ class Files:
             return bool(self._fs.exists(self._path(name)))
 
     def delete(self, name: str) -> None:
-        """It, or all that lies under it; nothing where it is not there."""
+        """Deletes a file or everything under a prefix; missing ones are ignored."""
         with _reached(), suppress(FileNotFoundError):
             self._fs.rm(self._path(name), recursive=True)
 
     def listed(self, under: str) -> list[Found]:
-        """All files below a name, at any depth, without those that are being written."""
+        """All files below a name, recursively, without those being written."""
         with _reached():
             try:
                 found: dict[str, dict[str, Any]] = self._fs.find(self._path(under), detail=True)
@@ -125,7 +125,9 @@ class Files:
 
 
 def _modified(info: dict[str, Any]) -> float:
-    """As the kinds of storage call it; now where they do not say: nothing goes too early."""
+    """Modification time under the names that storages use; now if unknown, so nothing expires
+    early.
+    """
     for key in ("mtime", "LastModified", "last_modified", "updated", "modified", "created"):
         match info.get(key):
             case datetime() as when:
@@ -139,7 +141,7 @@ def _modified(info: dict[str, Any]) -> float:
 
 @contextmanager
 def _reached() -> Iterator[None]:
-    """Storage fails in as many ways as there are kinds of it."""
+    """Converts the many kinds of storage errors into one."""
     try:
         yield
     except Exception as error:

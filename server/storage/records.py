@@ -1,4 +1,4 @@
-"""What it takes to make an analysis again, as a small JSON file beside its photo."""
+"""What is needed to recompute an analysis, as a small JSON file beside its photo."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 from fovea.models.running.tasks import GREEDY, Search
 
 FORM = 1
-"""Of the JSON; a record of another one is not understood."""
+"""Version of the JSON; other versions are not read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """An analysis without its trace.
 
-    photo: its name in the store, None where a sentence (`text`) was read · digest: of its pixels ·
-    warnings: about the photo · base: the id of the analysis without the edits, its own where there
-    are none · edits: as JSON · serial, timings_ms: of the first pass; serial tells its bits.
+    photo: its name in the store, None if a sentence (`text`) was read · digest: of its pixels ·
+    warnings: about the photo · base: id of the unedited analysis, its own id if there are no edits
+    · edits: as JSON · serial, timings_ms: of the first pass; serial identifies its bits.
     """
 
     id: str
@@ -43,12 +43,12 @@ class Record:
         return GREEDY if found == GREEDY else found
 
     def to_json(self) -> bytes:
-        """The file."""
+        """The file's content."""
         return json.dumps({"form": FORM, **asdict(self)}, ensure_ascii=False).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> Record:
-        """Raises ValueError where this is no record, or one of a later version."""
+        """Raises ValueError for anything but a record of this version."""
         try:
             said = json.loads(data)
             if said.pop("form") != FORM:

@@ -1,4 +1,4 @@
-"""A problem as a file keeps it."""
+"""Problems as JSON files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fovea.server.problems import Internal, Problem, leaves
 
 
 def problem_to_json(problem: Problem) -> dict[str, Any]:
-    """What another process needs to tell the same."""
+    """What another process needs to report the same problem."""
     return {
         "slug": problem.slug,
         "detail": problem.detail,
@@ -22,7 +22,7 @@ def problem_to_json(problem: Problem) -> dict[str, Any]:
 
 
 def problem_of_json(told: Mapping[str, Any]) -> Problem:
-    """The same problem; one of a kind that this version does not know is told as Internal."""
+    """The same problem; unknown types of later versions become Internal."""
     kind = next((one for one in leaves() if one.slug == told["slug"]), Internal)
     bounds = {"limit": told["limit"], "actual": told["actual"]}
     return kind(told["detail"], hint=told["hint"], **bounds, **told["extra"])

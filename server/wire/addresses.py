@@ -1,15 +1,15 @@
-"""Addresses of this server as its clients see them: under a prefix where a proxy gives it one."""
+"""Addresses of this server as clients see them, with the proxy's prefix if there is one."""
 
 from __future__ import annotations
 
 from contextvars import ContextVar
 
 PREFIX: ContextVar[str] = ContextVar("prefix", default="")
-"""Of the request that is being answered: FOVEA_ROOT_PATH or X-Forwarded-Prefix, without a slash at
-the end.
+"""Prefix of the current request, from FOVEA_ROOT_PATH or X-Forwarded-Prefix, without a trailing
+slash.
 """
 
 
 def address(path: str) -> str:
-    """A path of this server, which begins with a slash, as the client has to ask for it."""
+    """The client's address for a path of this server, which begins with a slash."""
     return PREFIX.get() + path

@@ -1,4 +1,4 @@
-"""Bodies that ask for something: an unknown key is refused, with the closest."""
+"""Base of request bodies: an unknown key is refused, with the closest valid one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fovea.server.problems import InvalidParameter
 
 
 class Strict(BaseModel, extra="forbid"):
-    """A JSON object; raises InvalidParameter for a key that it does not have."""
+    """A JSON object; raises InvalidParameter for an unknown key."""
 
     @model_validator(mode="before")
     @classmethod

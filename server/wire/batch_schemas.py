@@ -28,7 +28,7 @@ class Batch(BaseModel, extra="forbid"):
 
 
 def batch(kept: KeptBatch) -> Batch:
-    """What has become of each photo by now."""
+    """The current state of each photo."""
     return Batch(
         id=kept.job.id,
         model=kept.job.model,

@@ -1,4 +1,4 @@
-"""A map of an analysis → a picture, in the way that what it claims is drawn."""
+"""Draws a map of an analysis in the way that its claim calls for."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ WAYS: dict[str, tuple[Render, ...]] = {
     "picture": ("heatmap",),
     "mask": ("overlay", "heatmap"),
 }
-"""What is drawn in a way of its own, by what it claims; its first way where none is named."""
+"""Claims with their own ways of drawing; the first is the default."""
 
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """render: None for the way that suits · media: of the file · width: of an overlay in pixels,
-    where it is to be smaller than the photo.
+    """render: None for the default way · media: media type of the file · width: of an overlay in
+    pixels, if smaller than the photo.
     """
 
     render: Render | None = None
@@ -36,7 +36,7 @@ class How:
 
 
 def _render(array: NamedArray, claim: str, how: How) -> Render:
-    """How the array is drawn; raises InvalidParameter for a way that such a map is not drawn in."""
+    """How the array is drawn; raises InvalidParameter if such a map cannot be drawn that way."""
     ways = WAYS.get(claim)
     if ways is None:
         drawable = array.covers_input and array.values.ndim == 2
@@ -50,10 +50,10 @@ def _render(array: NamedArray, claim: str, how: How) -> Render:
 
 
 def size_of(analysis: Analysis, array: NamedArray, claim: str, how: How) -> tuple[int, int]:
-    """(width, height) of a picture on the photo; (0, 0) of others, which are small."""
+    """(width, height) of a picture over the photo; (0, 0) for others, which are small."""
     if _render(array, claim, how) != "overlay":
         return 0, 0
-    photo, _ = analysis.view  # raises for a sentence, which nothing can be laid on
+    photo, _ = analysis.view  # raises for a sentence, which cannot be overlaid
     return size_at(photo.width, photo.height, how.width)
 
 

@@ -16,11 +16,13 @@ from fovea.server.answers.named_array import Array, NamedArray
 from fovea.server.problems import TooLargeForJson
 
 BYTES_PER_VALUE = 2
-"""The least that a number takes in JSON, with its comma: enough to refuse before encoding."""
+"""Minimum bytes of a number in JSON with its comma: lets an oversized answer be refused early."""
 
 
 def to_json(array: NamedArray, budget_bytes: int) -> bytes:
-    """Values nested as `axes` says; NaN and infinity, which JSON lacks, are null and counted."""
+    """Values nested as `axes` says; NaN and infinity, which JSON lacks, become null and are
+    counted.
+    """
     check_budget(array.values.size * BYTES_PER_VALUE, budget_bytes)
     encoded = orjson.dumps(
         {
@@ -40,7 +42,7 @@ def to_json(array: NamedArray, budget_bytes: int) -> bytes:
 
 
 def check_budget(actual: int, budget_bytes: int, form: str = "JSON") -> None:
-    """Raises TooLargeForJson where that many bytes are more than a client may be sent as text."""
+    """Raises TooLargeForJson if that many bytes exceed the client's limit for text."""
     if actual > budget_bytes:
         raise TooLargeForJson(
             f"As {form} this array would be larger than {budget_bytes:,} bytes.",
@@ -50,21 +52,21 @@ def check_budget(actual: int, budget_bytes: int, form: str = "JSON") -> None:
 
 
 def to_npy(array: NamedArray) -> bytes:
-    """What numpy.load reads."""
+    """The array as numpy.load reads it."""
     return array_to_npy(array.values)
 
 
 def array_to_npy(values: NDArray[Any]) -> bytes:
-    """What numpy.load reads, whatever the numbers are."""
+    """The array as numpy.load reads it, whatever its type."""
     buffer = io.BytesIO()
     np.save(buffer, values, allow_pickle=False)
     return buffer.getvalue()
 
 
 def to_csv(array: NamedArray, budget_bytes: int) -> bytes:
-    """A line a value, after its place on each axis; the first line names the columns.
+    """One line for each value, after its indices; the first line names the columns.
 
-    Other arrays over the same axes are further columns.
+    Other arrays over the same axes become further columns.
     """
     same = (array.values.shape, tuple(array.axes))
     beside = {name: one for name, (one, axes) in array.more.items() if (one.shape, axes) == same}
@@ -97,8 +99,8 @@ def pack(
 
 
 def _ordered(data: bytes) -> bytes:
-    """The same file with its metadata in alphabetical order. The library's own order is another
-    with every call, and equal ETags promise equal bytes.
+    """The same file with its metadata sorted. The library's own order changes with every call, but
+    equal ETags promise equal bytes.
     """
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size])

@@ -1,7 +1,6 @@
 """Interactive figures of an analysis, as the JSON that plotly.js draws.
 
-Colours are neutral and backgrounds transparent, so that they sit on a light and on a dark page
-alike.
+Neutral colours and transparent backgrounds fit both the light and the dark page.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ ACCENT = "#21918c"  # the middle of viridis
 
 
 def parse_figure(name: str) -> str:
-    """The figure's name if it exists."""
+    """The figure's name if it exists, else raises."""
     if name not in FIGURES:
         valid = list(FIGURES)
         raise UnknownFigure(
@@ -39,8 +38,8 @@ def parse_figure(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a figure is drawn of. site: one of the analysis's, else the last that fits; heads: which
-    heads; importance: (layer, head), where the figure is about that.
+    """A figure request. site: one of the analysis', by default the last that fits; heads: which
+    heads; importance: (layer, head), for figures about it.
     """
 
     analysis: Analysis
@@ -52,7 +51,7 @@ class Asked:
 def figure(asked: Asked, name: str, budget_bytes: int) -> bytes:
     """The figure as JSON: {data, layout}."""
     drawn = FIGURES[parse_figure(name)](asked).to_plotly_json()
-    # The library fills an empty template with defaults that these figures do without.
+    # The library fills an empty template with defaults that these figures do not use.
     layout = {key: value for key, value in drawn["layout"].items() if key != "template"}
     encoded = orjson.dumps(
         {"data": drawn["data"], "layout": layout}, option=orjson.OPT_SERIALIZE_NUMPY
@@ -67,7 +66,7 @@ def figure(asked: Asked, name: str, budget_bytes: int) -> bytes:
 
 
 def _figure(traces: list[Any], title: str, x: str, y: str, **layout: Any) -> Any:
-    from plotly import graph_objects  # Half a second, and not needed before the first figure.
+    from plotly import graph_objects  # takes half a second, needed by the first figure only
 
     axis = {"gridcolor": FAINT, "zerolinecolor": FAINT, "linecolor": FAINT, "automargin": True}
     return graph_objects.Figure(
@@ -159,7 +158,7 @@ def _by_layer(
     unit: str,
     **layout: Any,
 ) -> Any:
-    """One point a head over the layers. number: (head,) of a site."""
+    """One point for each head over the layers. number: (head,) of a site."""
     sites = [s for s in analysis.trace.sites if s.attends and wanted(s)]
     if not sites:
         raise MapNotPossible(f"{analysis.model.id} has no attention that this can be said of.")
@@ -183,7 +182,7 @@ def _head_importance(asked: Asked) -> Any:
 
 
 def _chosen(asked: Asked, view: str) -> Site:
-    """The site asked for, or the last one that has this view."""
+    """The requested site, or the last one that has this view."""
     analysis = asked.analysis
     if asked.site is not None:
         return analysis.trace.site(asked.site)

@@ -1,4 +1,4 @@
-"""The JSON of which maps an analysis has, and of what each of its sites can show."""
+"""The JSON of the maps of an analysis and of the views of its sites."""
 
 # ruff: noqa: D101 (a small schema is explained by its fields)
 
@@ -20,7 +20,7 @@ from fovea.server.wire.outputs import Schema
 
 
 class Offer(Schema):
-    """Something that can be asked for at `href`, or the reason why not."""
+    """Something that `href` answers, or the reason why it is unavailable."""
 
     name: str
     title: str
@@ -33,7 +33,7 @@ class Offer(Schema):
 
 
 class Standing(Schema):
-    """How the map held on this network over many photos (docs/evidence.md)."""
+    """How well the map scored on this network over many photos (docs/evidence.md)."""
 
     rank: int = Field(description="1 is the best of this network's maps")
     photos: int
@@ -69,7 +69,7 @@ class MapOffer(Offer):
 
 
 def map_offers(subject: Subject, here: str) -> list[MapOffer]:
-    """Every map of the product, in its fixed order. here: the address of the analysis."""
+    """Every map of the product, in a fixed order. here: address of the analysis."""
     return [_map_offer(method, subject, here) for method in METHODS]
 
 
@@ -135,7 +135,9 @@ def _why(reason: Phrase | None) -> dict[str, Any]:
 
 
 def site_offers(subject: Subject, site: Site, here: str) -> list[Offer]:
-    """What a site can show: the views of its kind, and the maps that can be of one such site."""
+    """What a site can show: its kind's views, and the maps available for a single site of that
+    kind.
+    """
     own = [method for method in METHODS if site.kind in method.kinds]
     offers, placed = [], set()
     for view in SITE_KINDS[site.kind].views:

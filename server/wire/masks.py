@@ -1,5 +1,5 @@
-"""Masks → pictures: one colour a class, the background clear, borders drawn so that shape does not
-hang on colour.
+"""Masks → pictures: one colour for each class, transparent background, outlined so that shapes do
+not depend on colour.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BORDER = (255, 255, 255)
 
 
 def palette(classes: int) -> Pixels:
-    """(class, 3): their colours."""
+    """(class, 3): the colours."""
     colours = [bytes.fromhex(colour_of(index)[1:]) for index in range(classes)]
     return np.frombuffer(b"".join(colours), dtype=np.uint8).reshape(classes, 3)
 
@@ -54,8 +54,8 @@ def to_picture(
 def overlay(
     classes: Pixels, photo: Pixels, geometry: Geometry, opacity: float, width: int | None = None
 ) -> Image.Image:
-    """The photo, all but the background tinted, borders in white, dimmed where the network saw
-    nothing.
+    """The photo with every class but the background tinted, borders in white, dimmed outside the
+    network's input.
     """
     size = size_at(geometry.image_width, geometry.image_height, width)
     (rows, seen_y), (columns, seen_x) = cells_of_pixels(
@@ -65,7 +65,7 @@ def overlay(
 
     def strip(place: slice) -> Image.Image:
         part = shrunk(photo, *size, place)
-        # With the row below, which may begin another class.
+        # With the next row, which may begin another class.
         wider = classes[rows[place.start : place.stop + 1, None], columns[None, :]]
         drawn = wider[: place.stop - place.start]
         tinted = Image.blend(part, Image.fromarray(colours[drawn]), opacity)
@@ -79,7 +79,7 @@ def overlay(
 
 
 def borders(drawn: Pixels) -> NDArray[np.bool_]:
-    """(row, column): pixels whose neighbour to the right or below is of another class."""
+    """(row, column): pixels whose right or lower neighbour is of another class."""
     found = np.zeros(drawn.shape, dtype=np.bool_)
     found[:-1] |= drawn[:-1] != drawn[1:]
     found[:, :-1] |= drawn[:, :-1] != drawn[:, 1:]

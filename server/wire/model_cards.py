@@ -1,4 +1,4 @@
-"""The catalogue as clients see it: each row with whether it can be used right now."""
+"""The catalogue for clients: each row with whether it is ready to use."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from fovea.server.wire import schemas
 from fovea.server.wire.addresses import address
 
 MOST = 500
-"""Models that are looked through for those of a mechanism or a task."""
+"""Models searched when filtering by mechanism or task."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which models are listed. mechanism, task: only those that have it or are for it."""
+    """A model query. mechanism, task: filters."""
 
     search: str = ""
     limit: int = 50
@@ -31,10 +31,10 @@ class Wanted:
 def rows(
     catalog: Catalog, shelf: Shelf, wanted: Wanted, default: str | None
 ) -> list[schemas.ModelSummary]:
-    """What runs without a download, and with a search text also what the hub has.
+    """Models that need no download, and with a search text also those on the hub.
 
-    default: the id of the model that is used when a request names none. Raises InvalidParameter for
-    a mechanism or a task that no listed model has.
+    default: id of the default model. Raises InvalidParameter for a mechanism or task that no listed
+    model has.
     """
     search, filtered = wanted.search, wanted.mechanism or wanted.task
     most = MOST if filtered else wanted.limit
@@ -81,13 +81,13 @@ def card(catalog: Catalog, shelf: Shelf, model: str, default: str | None) -> sch
 
 
 def known(spec: ModelSpec, shelf: Shelf) -> ModelSpec:
-    """Loading a network teaches its number of parameters and its checksum."""
+    """Adds what loading has revealed: number of parameters and checksum."""
     loaded = shelf.loaded(spec.id)
     return loaded.spec if loaded else spec
 
 
 def status(spec: ModelSpec, catalog: Catalog, shelf: Shelf) -> schemas.Status:
-    """Whether the network can be used at once, after a download, or not."""
+    """Whether the network is ready, needs a download, or is unusable."""
     if shelf.loading(spec.id) or shelf.downloading(spec.id):
         return "loading"
     if spec.reason is not None:

@@ -1,4 +1,4 @@
-"""Which representation the client wants (RFC 9110, 12.5.1) and whether it has it (13.1.2)."""
+"""Content negotiation (RFC 9110, 12.5.1) and conditional requests (13.1.2)."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ FORMATS: dict[Format, str] = {
     "safetensors": SAFETENSORS,
     "csv": CSV,
 }
-"""What `?format=` says for each media type, which is also the ending of a file's name."""
+"""The value of `?format=` for each media type, also used as file suffix."""
 
 MOST_CHARACTERS = 120
-"""Of a file's name, without its ending."""
+"""Maximum length of a file name without its suffix."""
 
 
 def choose(accept: str | None, offered: Sequence[str], named: Format | None = None) -> str:
-    """The media type of `offered` that the Accept header prefers; the first one wins a tie.
+    """The media type among `offered` that the Accept header prefers; the first wins a tie.
 
-    named: the one that the address asks for. Raises NotAcceptable for what is not offered, and
-    where the address and the header ask for different ones.
+    named: the one requested by the address. Raises NotAcceptable for one that is not offered, or if
+    address and header disagree.
     """
     ranges = _ranges(accept or "*/*")
     quality = {media: _quality(media, ranges) for media in offered}
@@ -62,7 +62,7 @@ def choose(accept: str | None, offered: Sequence[str], named: Format | None = No
 
 
 def _ranges(accept: str) -> list[tuple[str, float]]:
-    """[(media range, quality)]; parts that are not understood are left out."""
+    """[(media range, quality)]; malformed parts are skipped."""
     ranges = []
     for part in accept.split(","):
         media, *parameters = (piece.strip().lower() for piece in part.split(";"))
@@ -94,8 +94,8 @@ def _quality(media: str, ranges: Sequence[tuple[str, float]]) -> float:
 
 
 def disposition(name: str, media: str) -> str:
-    """Content-Disposition for a file of this name (RFC 6266): no path and nothing that ends a
-    header; with the ending of its format where it has none.
+    """Content-Disposition for a file of this name (RFC 6266): without path or line breaks, with the
+    suffix of its format if it has none.
     """
     last = re.split(r"[/\\]", name)[-1]
     kept = "".join(one for one in last if one.isprintable() and one not in '<>:"|?*').strip(" .")
@@ -114,7 +114,7 @@ def entity_tag(*parts: str) -> str:
 
 
 def matches(if_none_match: str | None, tag: str) -> bool:
-    """Whether the client's copy is current, by the weak comparison that GET asks for."""
+    """Whether the client's copy is current, by weak comparison as for GET."""
     if if_none_match is None:
         return False
     candidates = (candidate.strip().removeprefix("W/") for candidate in if_none_match.split(","))

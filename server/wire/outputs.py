@@ -1,4 +1,4 @@
-"""The JSON of what a network answers with that is no class: a mask or words."""
+"""The JSON of answers other than classes: a mask or words."""
 
 # ruff: noqa: D101 (a small schema is explained by its fields)
 
@@ -12,17 +12,19 @@ from fovea.models.running.tasks import Mask, Output
 
 
 class Schema(BaseModel):
-    """Unknown fields are mistakes."""
+    """Unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class Word(Schema):
-    """Word t is what row t of the decoder's attention was for."""
+    """Word t, which row t of the decoder's attention belongs to."""
 
     index: int = Field(description="in the model's labels")
     text: str
     score: float = Field(description="its probability at its place")
+    likeliest: str = Field(description="the word that the network finds likeliest at this place")
+    likeliest_score: float = Field(description="its probability")
 
 
 class CaptionOutput(Schema):
@@ -64,7 +66,7 @@ class MaskOutput(Schema):
 
 
 class MaskCounts(Schema):
-    """What GET …/mask answers as JSON."""
+    """The JSON of GET …/mask."""
 
     sentence: str
     axes: list[str]
@@ -77,8 +79,8 @@ class MaskClassCount(MaskClass):
 
 
 PALETTE = ("#5f6368", "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
-"""Grey for the first class, the background; then eight that the colour-blind can tell apart (Okabe
-and Ito 2008), over and over.
+"""Grey for the first class, the background; then eight colours that are distinguishable with colour
+blindness (Okabe and Ito 2008), repeated.
 """
 
 
@@ -90,7 +92,7 @@ def colour_of(index: int) -> str:
 def output(
     found: Output | None, analysis: str
 ) -> CaptionOutput | MaskOutput | SequenceOutput | None:
-    """The `output` of an analysis, which lies at the address `analysis`."""
+    """The `output` of an analysis at the address `analysis`."""
     if found is None:
         return None
     if isinstance(found, Mask):
@@ -106,7 +108,16 @@ def output(
         "cut": found.cut,
         "repeated": found.repeated,
     }
-    words = [Word(index=w.index, text=w.text, score=w.score) for w in found.words]
+    words = [
+        Word(
+            index=w.index,
+            text=w.text,
+            score=w.score,
+            likeliest=w.likeliest,
+            likeliest_score=w.likeliest_score,
+        )
+        for w in found.words
+    ]
     if found.source:
         return SequenceOutput(
             kind="sequence",
@@ -124,7 +135,7 @@ def output(
 
 
 def mask_counts(found: Mask) -> MaskCounts:
-    """How much of the picture each class has."""
+    """The fraction of the picture that each class covers."""
     total = sum(found.counts)
     return MaskCounts(
         sentence=mask_sentence(found),
@@ -140,7 +151,7 @@ def mask_counts(found: Mask) -> MaskCounts:
 
 
 def mask_sentence(found: Mask) -> str:
-    """The mask in words: the largest classes and how much of the picture they have."""
+    """The mask in words: the largest classes and their fractions of the picture."""
     total = sum(found.counts)
     shares = sorted(zip(found.counts, found.labels, strict=True), reverse=True)[:4]
     named = ", ".join(f"{label} {count / total:.0%}" for count, label in shares if count)

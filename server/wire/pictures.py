@@ -1,5 +1,5 @@
-"""Pixels → the bytes of a picture: assembled a strip at a time, so that a large one is in memory
-once, and encoded as PNG (exact), JPEG or WebP (small, and quick where the picture is large).
+"""Encodes pictures as PNG (exact), JPEG or WebP (small and fast), assembled strip by strip so that
+a large one is in memory once.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from fovea.server.wire.negotiation import JPEG, PNG, WEBP
 Pixels = NDArray[np.uint8]
 
 PICTURES = (PNG, JPEG, WEBP)
-"""What every picture can be had as; the first where the client does not care."""
+"""Formats of every picture; the first is the default."""
 
 STRIP_ROWS = 256
 WIDEST_PX = 8192
-"""The most that a client may ask for with `?width=`."""
+"""Maximum of `?width=`."""
 
 FAST_COMPRESSION = 1
-"""zlib level: level 6 takes five times as long for a tenth less."""
+"""zlib level: level 6 takes five times as long for a tenth fewer bytes."""
 JPEG_QUALITY = 95
 WEBP_QUALITY = 85
 WEBP_EFFORT = 0
-"""Of 6: each step takes half as long again for a few percent less."""
+"""WebP method, of 0…6: each step takes half as long again for a few percent fewer bytes."""
 
 
 def strips(rows: int) -> Iterator[slice]:
-    """All rows in slices; between two of them a drawing that nobody waits for ends."""
+    """All rows in slices; cancellation is checked between two of them."""
     for top in range(0, rows, STRIP_ROWS):
         check()
         yield slice(top, min(rows, top + STRIP_ROWS))
 
 
 def assembled(width: int, height: int, parts: Iterable[Image.Image]) -> Image.Image:
-    """Strips of the full width, one below the other."""
+    """Strips of full width, stacked vertically."""
     whole, top = Image.new("RGB", (width, height)), 0
     for part in parts:
         whole.paste(part, (0, top))
@@ -49,14 +49,14 @@ def assembled(width: int, height: int, parts: Iterable[Image.Image]) -> Image.Im
 
 
 def size_at(width: int, height: int, wanted: int | None) -> tuple[int, int]:
-    """(width, height) in the same proportions at the width that is wanted; never enlarged."""
+    """(width, height) scaled to the requested width; never enlarged."""
     if wanted is None or wanted >= width:
         return width, height
     return wanted, max(1, round(height * wanted / width))
 
 
 def shrunk(photo: Pixels, width: int, height: int, rows: slice) -> Image.Image:
-    """Some rows of the photo at another size: each pixel the mean of the area that it covers."""
+    """Rows of the photo at another size: each pixel is the mean of the area that it covers."""
     full_height, full_width = photo.shape[:2]
     if (width, height) == (full_width, full_height):
         return Image.fromarray(photo[rows])
@@ -73,8 +73,8 @@ def shrunk(photo: Pixels, width: int, height: int, rows: slice) -> Image.Image:
 def encoded(
     image: Image.Image, media: str = PNG, sentence: str | None = None, legend: str | None = None
 ) -> bytes:
-    """sentence, legend: written into the file where its format has a place for words: into the text
-    chunks of a PNG, the comment of a JPEG.
+    """sentence, legend: embedded where the format allows: in text chunks of PNG, in a JPEG
+    comment.
     """
     buffer = io.BytesIO()
     words = {"Description": sentence, "Comment": legend}

@@ -13,10 +13,10 @@ from fovea.server.wire.encode import pack
 
 
 def projections(site: Site, values: Tensor | None = None) -> bytes:
-    """Queries, keys and row normalisers as safetensors: all that any row or column takes.
+    """Queries, keys and row normalisers as safetensors: enough to compute any row or column.
 
-    p_ij = exp(scale·q_i·k_j − log_normaliser_i). values: (head, key, head_dim); they and the
-    outputs Σ_j p_ij v_j are then there too.
+    p_ij = exp(scale·q_i·k_j − log_normaliser_i). values: (head, key, head_dim); if given, they and
+    the outputs Σ_j p_ij v_j are included.
     """
     require_projections(site)
     held = site.attention
@@ -36,7 +36,7 @@ def projections(site: Site, values: Tensor | None = None) -> bytes:
 
 
 def require_projections(site: Site) -> None:
-    """Raises WrongKind or NoProjections where queries and keys do not give every row."""
+    """Raises WrongKind or NoProjections if queries and keys do not determine every row."""
     require(site, "projections")
     if reason := no_projections(site):
         raise NoProjections(str(reason))

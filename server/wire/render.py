@@ -1,8 +1,7 @@
-"""Named arrays → pictures. Only here are values normalised, and the picture says how.
+"""Named arrays → pictures. Values are normalised only here, and the picture says how.
 
-A value becomes a colour by its place between the smallest and the largest finite value of this map
-alone; a table that diverges has zero in its middle. What is not a number is hatched, never
-coloured. Cells are drawn as exact squares, without smoothing.
+Colours run from the smallest to the largest finite value of this map; a diverging map has zero in
+the middle. NaN is hatched, never coloured. Cells are drawn as exact squares, without smoothing.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ from fovea.server.wire.pictures import Pixels, assembled, encoded, shrunk, size_
 Render = Literal["overlay", "heatmap", "raw16"]
 Colormap = Literal["viridis", "inferno", "cividis", "magma", "coolwarm"]
 DIVERGING: Colormap = "coolwarm"
-"""For values on both sides of zero: zero is drawn in the middle of its colours."""
+"""Diverging colours: zero is in the middle."""
 
 COLORMAPS_FILE = Path(__file__).with_name("colormaps.json")
 HEATMAP_PX = 512
 
-# What the network did not see, and what is not a number: as the page draws them.
+# How areas outside the input and NaN are drawn, as on the page.
 DIM_COLOUR = (10, 11, 13)
 DIM_OPACITY = 0.66
 HATCH_PX = 4
@@ -56,10 +55,10 @@ def to_picture(
     media: str = PNG,
     width: int | None = None,
 ) -> bytes:
-    """`array` as a picture; the sentence and the scale are in it where the format takes words.
+    """`array` as a picture, with sentence and scale embedded where the format allows.
 
-    photo, geometry: what an overlay is laid on; None where the network read a sentence. width: of
-    an overlay, where it is to be smaller than the photo.
+    photo, geometry: what an overlay is laid on; None if the network read a sentence. width: of an
+    overlay, if smaller than the photo.
     """
     low, high = scale(array.values, None if render == "raw16" else table)
     if render == "raw16":
@@ -84,8 +83,8 @@ def to_picture(
 
 
 def scale(values: Array, table: Colormap | None = None) -> tuple[float, float]:
-    """The values at both ends of the colours: the smallest and the largest finite one, or as far
-    from zero on either side where the table diverges; (0, 0) where there is none.
+    """The values at both ends of the colours: the smallest and largest finite value, or for a
+    diverging map ± the largest absolute value; (0, 0) if there is none.
     """
     finite = values[np.isfinite(values)]
     if not finite.size:
@@ -96,7 +95,7 @@ def scale(values: Array, table: Colormap | None = None) -> tuple[float, float]:
 
 
 def _plane(values: Array) -> Array:
-    """Two axes for a picture: a list becomes a row, maps of several heads are put side by side."""
+    """Two axes for a picture: a vector becomes a row, maps of several heads are tiled."""
     if values.ndim == 1:
         return values[None]
     if values.ndim == 2:
@@ -109,7 +108,7 @@ def _plane(values: Array) -> Array:
 
 
 def _levels(values: Array, top: int, table: Colormap | None = None) -> NDArray[np.uint16]:
-    """Each value as a level 0…top between the ends of its scale; what is not finite is no level."""
+    """Each value as a level 0…top between the ends of the scale; non-finite values have none."""
     low, high = scale(values, table)
     span = (high - low) or 1.0
     share = (np.where(np.isfinite(values), values, low).astype(np.float64) - low) / span
@@ -124,18 +123,18 @@ def picture(values: Array) -> bytes:
 
 
 def photograph(photo: Pixels, media: str, width: int | None = None) -> bytes:
-    """The photo without the notes its file carried; image/png is exact."""
+    """The photo without its metadata; image/png is exact."""
     return encoded(resized(photo, width), media)
 
 
 def resized(photo: Pixels, width: int | None) -> Image.Image:
-    """The photo, at another width if one is given."""
+    """The photo, resized if a width is given."""
     size = size_at(photo.shape[1], photo.shape[0], width)
     return assembled(*size, (shrunk(photo, *size, rows) for rows in strips(size[1])))
 
 
 def raw16(values: Array) -> NDArray[np.uint16]:
-    """(row, column) at one pixel a cell, 16 bits of grey."""
+    """(row, column) with one pixel for each cell, 16-bit grey."""
     return _levels(values, 65535)
 
 
@@ -148,10 +147,10 @@ def _coloured(
 ) -> Pixels:
     """(pixel row, pixel column, 3): each pixel in the colour of its cell (rows[y], columns[x]).
 
-    top: of the first pixel row in the picture, so that hatching goes on from strip to strip.
+    top: index of the first pixel row, so that hatching is continuous across strips.
     """
     cells = colormap(table)[_levels(values, 255, table)]
-    # A row of cells is coloured once, however many rows of pixels it has.
+    # A row of cells is coloured once, however many pixel rows it has.
     used, row_of = np.unique(rows, return_inverse=True)
     pixels: Pixels = cells[used][:, columns][row_of]
     broken = ~np.isfinite(values)
@@ -180,9 +179,9 @@ def overlay(
     width: int | None = None,
     grid: PatchGrid | None = None,
 ) -> Image.Image:
-    """The map on the photo, dimmed where the network did not look: where the crop cut it away, and
-    at an edge where no patch fitted. width: as in `to_picture`. grid: where its cells are, if they
-    do not share the input evenly.
+    """The map on the photo, dimmed outside the network's input: beyond the crop and at edges
+    without a full patch. width: as in `to_picture`. grid: position of the cells, if they do not
+    divide the input evenly.
     """
     grid = grid or PatchGrid(*values.shape)
     size = size_at(geometry.image_width, geometry.image_height, width)
@@ -208,7 +207,7 @@ def overlay(
 
 
 def at_size(geometry: Geometry, width: int, height: int) -> Geometry:
-    """Where the input lies on the photo when that is drawn at another size."""
+    """The input's place on the photo when that is drawn at another size."""
     across, down = geometry.image_width / width, geometry.image_height / height
     first, second = ((a * across, b * down, c) for a, b, c in geometry.image_to_input)
     return replace(geometry, image_width=width, image_height=height, image_to_input=(first, second))
@@ -217,9 +216,9 @@ def at_size(geometry: Geometry, width: int, height: int) -> Geometry:
 def cells_of_pixels(
     geometry: Geometry, grid: PatchGrid
 ) -> tuple[tuple[NDArray[np.intp], NDArray[np.bool_]], tuple[NDArray[np.intp], NDArray[np.bool_]]]:
-    """For the rows and for the columns of the photo: (cell index, whether the network saw it).
+    """For the rows and columns of the photo: (cell index, whether the network saw it).
 
-    The centre of a pixel decides. Resize and crop keep the axes apart, so two vectors say it all.
+    The centre of a pixel decides. Resize and crop are axis-aligned, so two vectors suffice.
     """
     (a, _, c), (_, e, f) = geometry.image_to_input
     x = a * (np.arange(geometry.image_width) + 0.5) + c

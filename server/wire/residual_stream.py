@@ -17,14 +17,15 @@ from fovea.server.wire.encode import check_budget, pack
 from fovea.server.wire.negotiation import SAFETENSORS
 
 FIGURES = ("before", "added", "after", "kept")
-"""What is told of every sum, a number for each token: lengths, and the cosine of before and after.
+"""Values reported for each addition, one number per token: norms, and the cosine between before and
+after.
 """
 
 
 def encode(
     additions: Sequence[Addition], analysis: Analysis, site: Site, media: str, budget_bytes: int
 ) -> bytes:
-    """As JSON, a row a sum; or as safetensors, (addition, token) a figure."""
+    """As JSON, a row for each addition; or as safetensors, (addition, token) for each value."""
     sites = analysis.trace.sites
     sums = [
         {

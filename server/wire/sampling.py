@@ -1,4 +1,4 @@
-"""Sampling grids → pictures: the grid on the photo, its upper side marked, as the page draws it."""
+"""Sampling grids → pictures: the grid on the photo with its upper side marked, as on the page."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from fovea.server.wire.pictures import encoded
 from fovea.server.wire.render import Colormap, Render, colormap, resized
 
 INK, TOP = 0.68, 0.97
-"""Where on the colour map the colours of the lines and of the upper side stand."""
+"""Positions of the line and upper-side colours on the colour map."""
 
 HALO, HALO_ALPHA = (0, 0, 0), 160
-"""What sets them off from any photo."""
+"""Outline that contrasts with any photo."""
 
 LINES = 14
-"""At most so many lines each way."""
+"""Maximum lines in each direction."""
 
 FINER = 2
-"""Drawn this many times larger, then reduced: smooth lines."""
+"""Supersampling factor for smooth lines."""
 
 SMOOTHED_PIXELS = 8_000_000
-"""Larger photos need none of that, and it takes memory."""
+"""Larger photos are drawn without supersampling, which takes memory."""
 
 WIDTH = 1 / 300
-"""Of a line, in shares of the photo's longer side; the outline is twice, its upper side four times
-as wide.
+"""Line width as a fraction of the photo's longer side; the outline is twice, the upper side four
+times as wide.
 """
 
 Points = NDArray[np.float64]
 
 
 def points_on_photo(analysis: Analysis, site: Site) -> Points:
-    """Where each cell of the sampler's output is read from: (row, column, xy), in photo pixels.
+    """The source point of each output cell: (row, column, xy), in photo pixels.
 
-    A grid on what other transformers passed on is followed back through them.
+    A grid on the output of other samplers is traced back through them.
     """
     _, geometry = analysis.view
     earlier = [one.sampling for one in read_through(analysis.trace, site)]
@@ -68,9 +68,9 @@ def to_picture(
     media: str = PNG,
     width: int | None = None,
 ) -> bytes:
-    """The photo with the grid on it, pixel for pixel unless a smaller `width` is given.
+    """The photo with the grid on it, at full size unless a smaller `width` is given.
 
-    Raises InvalidParameter for another render than overlay.
+    Raises InvalidParameter for any render but overlay.
     """
     if render not in (None, "overlay"):
         raise InvalidParameter(
@@ -85,14 +85,14 @@ def to_picture(
 
 
 def drawn(result: Image.Image, points: Points, table: Colormap) -> Image.Image:
-    """The photo with the lines through the points drawn into it."""
+    """The photo with lines through the points."""
     width, height = result.size
     finer = FINER if width * height <= SMOOTHED_PIXELS else 1
     unit = max(1.0, max(width, height) * WIDTH) * finer
     ink, upper = (tuple(colormap(table)[round(255 * place)].tolist()) for place in (INK, TOP))
 
     def stroke(lines: Sequence[tuple[Points, float]], colour: tuple[int, ...], alpha: int) -> None:
-        # One plane of how much of each pixel is covered, rather than a second picture in colours.
+        # A single coverage plane saves a second picture in colours.
         covered = Image.new("L", (width * finer, height * finer))
         draw = ImageDraw.Draw(covered)
         for through, wide in lines:
@@ -113,5 +113,5 @@ def drawn(result: Image.Image, points: Points, table: Colormap) -> Image.Image:
 
 
 def spread(count: int) -> list[int]:
-    """At most LINES of the indices from 0 to count - 1, evenly, both ends included."""
+    """At most LINES indices from 0 to count - 1, evenly spaced, both ends included."""
     return sorted({round(index) for index in np.linspace(0, count - 1, min(count, LINES)).tolist()})

@@ -65,7 +65,7 @@ class ClassChange(Schema):
 
 
 class Change(Schema):
-    """What edits changed of the answer."""
+    """How edits changed the answer."""
 
     classes: list[ClassChange] = Field(description="the top five of both, the best before first")
     words: list[str] | None = Field(description="of a network that writes: [before, after]")
@@ -149,7 +149,7 @@ class Progress(Schema):
 
 
 class ModelCard(ModelSummary):
-    """What else a model's card says (data, recipe, command, …) is there under its own name."""
+    """Other facts about a model (data, recipe, command, …) appear under their own names."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -162,7 +162,7 @@ class ModelCard(ModelSummary):
 
 
 class NamedArray(Schema):
-    """One array. `values` are nested as `axes` says; what JSON has no number for is null."""
+    """One array. `values` are nested as `axes` says; numbers that JSON lacks are null."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -236,7 +236,7 @@ class Stream(Schema):
 
 
 class Figure(Schema):
-    """What Plotly.newPlot takes."""
+    """The argument of Plotly.newPlot."""
 
     data: list[dict[str, Any]]
     layout: dict[str, Any]
@@ -263,7 +263,7 @@ class Health(Schema):
 
 
 def geometry_of(geometry: Placed | None) -> Geometry | None:
-    """The JSON of where the photo lies on the network's input."""
+    """The JSON of the photo's place on the network's input."""
     if geometry is None:
         return None
     return Geometry(
@@ -274,7 +274,9 @@ def geometry_of(geometry: Placed | None) -> Geometry | None:
 
 
 def analysis(kept: KeptAnalysis, subject: Subject, before: KeptAnalysis | None = None) -> Analysis:
-    """The JSON of an analysis, without its arrays; before: the one that was edited, if kept."""
+    """The JSON of an analysis, without its arrays; before: the analysis that was edited, if
+    available.
+    """
     here = address(f"/v1/analyses/{kept.id}")
     photo, text, geometry = kept.photo, kept.text, kept.geometry
     input_px = None if geometry is None else (geometry.input_height, geometry.input_width)
@@ -322,7 +324,7 @@ def model_card(
     received: tuple[int, int | None] | None,
     job: str | None = None,
 ) -> ModelCard:
-    """Everything that is known of a model."""
+    """All facts about a model."""
     return ModelCard(
         **spec.card,
         **_summary_fields(spec),
@@ -338,7 +340,7 @@ def model_card(
 
 
 def preprocessing_of(wanted: Wanted | None) -> Preprocessing | None:
-    """The JSON of how a photo becomes an input."""
+    """The JSON of the preprocessing."""
     if wanted is None:
         return None
     return Preprocessing(
@@ -356,7 +358,7 @@ def preprocessing_of(wanted: Wanted | None) -> Preprocessing | None:
 
 
 def _classes(spec: ModelSpec) -> int | None:
-    """How many a network tells apart; the labels of one that writes are words."""
+    """The number of classes; the labels of a network that writes are words."""
     if spec.labels is None or spec.task not in ("classification", "segmentation"):
         return None
     return len(spec.labels)

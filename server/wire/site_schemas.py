@@ -1,4 +1,4 @@
-"""The JSON of a site: what it is, where its tokens are, and which of them are words."""
+"""The JSON of a site: its kind, where its tokens lie, and which of them are words."""
 
 # ruff: noqa: D101 (a small schema is explained by its fields)
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     SiteKindName = str
 else:
     SiteKindName = Literal[tuple(SITE_KINDS)]
-"""The names of the kinds, as the registry lists them."""
+"""Names of the kinds, from the registry."""
 
 
 class Grid(Schema):
-    """With rows and columns alone the cells share the whole input evenly."""
+    """With rows and columns alone, the cells divide the whole input evenly."""
 
     rows: int
     columns: int
@@ -49,7 +49,7 @@ class Grid(Schema):
     def __get_pydantic_json_schema__(
         cls, made: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Its fields, which a serializer of one's own hides from OpenAPI."""
+        """The fields, which a custom serializer hides from OpenAPI."""
         plain = cast("CoreSchema", {key: made[key] for key in made if key != "serialization"})
         described = handler(plain)
         handler.resolve_ref_schema(described)["required"] = ["rows", "columns"]
@@ -101,7 +101,7 @@ class SiteSummary(Schema):
 
 
 def grid_of(grid: PatchGrid | None, input_px: tuple[int, int] | None = None) -> Grid | None:
-    """The JSON of a grid. input_px: (height, width) of the network's input, where that is known."""
+    """The JSON of a grid. input_px: (height, width) of the network's input, if known."""
     if grid is None:
         return None
     axes = () if input_px is not None and grid.covers(*input_px) else grid.axes or ()
@@ -121,7 +121,7 @@ def site_fields(
     sentence: Sentence | None = None,
     input_px: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
-    """One row of an analysis's `sites`, without its views. input_px: as in `grid_of`."""
+    """One row of an analysis' `sites`, without its views. input_px: as in `grid_of`."""
     queries, keys = word_labels(site, sentence)
     is_attention = isinstance(site.tensors, Attention)
     fields: dict[str, Any] = {

@@ -14,12 +14,14 @@ from fovea.server.wire.negotiation import SAFETENSORS
 
 
 def encode(steps: Steps, media: str, budget_bytes: int) -> bytes:
-    """As JSON, or as one array a step in a safetensors file."""
+    """As JSON, or as a safetensors file with an array for each step."""
     return to_safetensors(steps) if media == SAFETENSORS else to_json(steps, budget_bytes)
 
 
 def to_json(steps: Steps, budget_bytes: int) -> bytes:
-    """Values nested as `axes` says; NaN and infinity, which JSON lacks, are null and counted."""
+    """Values nested as `axes` says; NaN and infinity, which JSON lacks, become null and are
+    counted.
+    """
     told, infinite = [], 0
     for one in steps.steps:
         values = None if one.values is None else np.asarray(as_array(one.values), order="C")
@@ -46,7 +48,7 @@ def to_json(steps: Steps, budget_bytes: int) -> bytes:
 
 
 def to_safetensors(steps: Steps) -> bytes:
-    """Named by their number and name, "03 softmax"; sentences and formulas in the metadata."""
+    """Arrays named by number and name, "03 softmax"; sentences and formulas in the metadata."""
     named = [(f"{number:02d} {one.name}", one) for number, one in enumerate(steps.steps)]
     arrays = {
         name: (as_array(one.values), one.axes) for name, one in named if one.values is not None

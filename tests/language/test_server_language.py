@@ -61,7 +61,20 @@ def test_every_name_that_ships_has_its_chinese() -> None:
     assert sorted(needed - set(names)) == []
 
 
-@pytest.mark.parametrize("name", ["zh.json", "zh_names.json"])
+def test_each_class_of_imagenet_has_its_own_chinese() -> None:
+    from timm.data import ImageNetInfo
+
+    info, names = ImageNetInfo("imagenet-1k"), read("zh_imagenet.json")
+    classes = [info.index_to_description(index) for index in range(1000)]
+    assert set(names) == set(classes)
+    assert len(set(names.values())) == len(names) == 999  # "crane" is a bird and a machine
+    told = (
+        "Relevance for “tabby, tabby cat”: attention through all 12 layers, weighed by its gradient"
+    )
+    assert translated(told, "zh").startswith("“虎斑猫”的相关性")
+
+
+@pytest.mark.parametrize("name", ["zh.json", "zh_names.json", "zh_imagenet.json"])
 def test_no_sentence_is_the_same_in_both(name: str) -> None:
     same = [
         key

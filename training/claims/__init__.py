@@ -1,4 +1,4 @@
-"""The claims of the literature that are checked, one module each; results in docs/claims.md."""
+"""Claims of the literature that are tested here, one module each; results in docs/claims.md."""
 
 from training.claims import (
     gates,

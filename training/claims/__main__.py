@@ -1,7 +1,6 @@
-"""python -m training.claims CLAIM: train its variants with three seeds and gather the results.
+"""python -m training.claims CLAIM: train its variants with three seeds and collect the results.
 
-A training that was done, here or as docs/claims/ tells, is not done again; one that was interrupted
-goes on.
+Trainings that were completed, here or in docs/claims/, are skipped; interrupted ones continue.
 """
 
 import argparse
@@ -33,7 +32,7 @@ class Training(NamedTuple):
 
 
 def train(claim: Claim, variant: str, seed: int, data: str | None, device: torch.device) -> None:
-    """One training and what comes of it."""
+    """Runs one training and records its outcome."""
     recipe = replace(
         claim.variants[variant], id=f"{claim.id}/{variant}/{seed}", seed=seed, ships=False
     )
@@ -56,7 +55,7 @@ def train(claim: Claim, variant: str, seed: int, data: str | None, device: torch
 
 
 def missing(claims: Iterable[Claim], only: str | None, seed: int | None) -> list[Training]:
-    """What has not been trained, the first seed of every variant before the second of any."""
+    """The remaining trainings, the first seed of every variant first."""
     seeds = SEEDS if seed is None else (seed,)
     found = []
     for claim in claims:
@@ -71,9 +70,9 @@ def missing(claims: Iterable[Claim], only: str | None, seed: int | None) -> list
 
 
 def side_by_side(trainings: Sequence[Training], jobs: int, rest: Sequence[str]) -> list[Training]:
-    """So many trainings at a time, each in a process of its own; returns those that failed.
+    """Runs this many trainings in parallel, each in its own process; returns those that failed.
 
-    Claims that have a training in common run it one after the other: the second finds it done.
+    If claims share a training they run it in sequence: the second finds it done.
     """
     by_state: dict[Path, list[Training]] = {}
     for training in trainings:

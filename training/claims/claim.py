@@ -1,4 +1,4 @@
-"""What a claim of the literature is here: variants of one recipe, trained with several seeds."""
+"""A claim of the literature: variants of one recipe, trained with several seeds."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ Measure = Callable[[nn.Module, Task, torch.device], dict[str, float]]
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim, and the trainings that check it.
+    """One claim, and the trainings that test it.
 
-    id: its module's name · sentence: what is claimed · source: the paper · variants: recipes that
-    differ in nothing but what the claim is about · measure: further figures of a trained network.
+    id: its module's name · sentence: the claim · source: the paper · variants: recipes that differ
+    only in the subject of the claim · measure: further figures of a trained network.
     """
 
     id: str

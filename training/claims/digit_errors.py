@@ -1,7 +1,7 @@
-"""How often the digits' transformer errs on canvases that its epoch was not chosen on.
+"""Error rates of the digits' transformer on canvases not used for selecting its epoch.
 
-`python -m training.claims.digit_errors` writes docs/claims/digit_errors.json, of the network that
-ships, and, where `make train NETWORK=stn_digits_control` left it in runs/, that of its control.
+`python -m training.claims.digit_errors` writes docs/claims/digit_errors.json for the bundled
+network and, if `make train NETWORK=stn_digits_control` left it in runs/, for its control.
 """
 
 import argparse
@@ -19,31 +19,31 @@ from training.recipes import stn_digits, stn_digits_control
 from training.tasks.digits import normalise
 
 DRAWS = range(100, 112)
-"""Seeds of the canvases; those that an epoch is chosen on are drawn from another."""
+"""Seeds of the canvases; the canvases that select an epoch use another one."""
 
 FAR_TURNED_DEG = 75.0
-"""Beyond this a digit may nearly as well be turned the other way."""
+"""Beyond this angle a digit is ambiguous about its upright direction."""
 
 OFF_DEG = 20.0
-"""A window that is turned so far from upright is counted as off."""
+"""Windows rotated by more than this from upright count as off."""
 
 BATCH = 500
 
 
 def misread(network: nn.Module, shown: Tensor, labels: Tensor) -> Tensor:
-    """Which digits the classifier gets wrong in what it is shown: (digit,)."""
+    """Which digits the classifier gets wrong: (digit,)."""
     guesses: Tensor = network.head(network.classifier(shown)).argmax(dim=1)  # type: ignore[operator]
     return guesses != labels
 
 
 @torch.inference_mode()
 def errors(network: nn.Module, digits: Examples, draws: range = DRAWS) -> dict[str, float]:
-    """Shares of misread digits, 0..1, on canvases drawn anew.
+    """Error rates, 0..1, on newly drawn canvases.
 
-    error: the mean over the draws, with the least and the greatest · error_far_turned,
-    error_others: of those turned by more than FAR_TURNED_DEG, and of the rest. With a transformer
-    also error_with_true_windows, and of_windows_off: the share of the errors whose window is
-    turned more than OFF_DEG from upright.
+    error: mean over the draws, with minimum and maximum · error_far_turned, error_others: of digits
+    rotated by more than FAR_TURNED_DEG, and of the rest. With a transformer also
+    error_with_true_windows, and of_windows_off: the fraction of errors whose window is rotated by
+    more than OFF_DEG from upright.
     """
     wrong, far, wrong_anyway, off = [], [], [], []
     for seed in draws:

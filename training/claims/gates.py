@@ -13,16 +13,16 @@ from training.loop.task import Task
 from training.tasks.cifar import SIDE_PX
 
 GATES = ("none", "se", "eca", "cbam", "cbam_spatial_first", "cbam_parallel")
-"""Those that the sentence speaks of."""
+"""The variants that the claim is about."""
 
 TIMED_BATCH = 256
 REPEATS = 20
 
 
 def multiply_adds(network: nn.Module, device: torch.device) -> float:
-    """Millions a photo, in convolutions and matrix products."""
+    """Millions of multiply-adds for a photo, in convolutions and matrix products."""
     photo = torch.zeros(1, 3, SIDE_PX, SIDE_PX, device=device)
-    # The counter knows the products inside attention only where the plain kernel runs.
+    # The counter sees the products inside attention only if the plain kernel runs.
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         network.eval()(photo)
     return float(counter.get_total_flops()) / 2e6
@@ -30,9 +30,9 @@ def multiply_adds(network: nn.Module, device: torch.device) -> float:
 
 @torch.inference_mode()
 def forward_ms(network: nn.Module, device: torch.device) -> float:
-    """The shortest of some forward passes over TIMED_BATCH photos, in milliseconds.
+    """The fastest of several forward passes over TIMED_BATCH photos, in milliseconds.
 
-    The shortest, as other work on the machine can only make one longer.
+    The minimum, since other load on the machine can only slow a pass down.
     """
     photos = torch.zeros(TIMED_BATCH, 3, SIDE_PX, SIDE_PX, device=device)
     network = network.eval()
@@ -49,7 +49,7 @@ def forward_ms(network: nn.Module, device: torch.device) -> float:
 
 
 def cost(network: nn.Module, task: Task, device: torch.device) -> dict[str, float]:
-    """What a forward pass costs."""
+    """The cost of a forward pass."""
     return {
         "multiply_adds_million": multiply_adds(network, device),
         f"forward_{TIMED_BATCH}_photos_ms": forward_ms(network, device),
@@ -57,12 +57,12 @@ def cost(network: nn.Module, task: Task, device: torch.device) -> dict[str, floa
 
 
 def gate_parameters(network: nn.Module) -> int:
-    """How many of the parameters are the gates'."""
+    """The number of the gates' parameters."""
     return sum(p.numel() for name, p in network.named_parameters() if ".gate." in name)
 
 
 def cost_of_gates(network: nn.Module, task: Task, device: torch.device) -> dict[str, float]:
-    """What a forward pass costs, and what of the parameters the gates are."""
+    """The cost of a forward pass, and the gates' share of the parameters."""
     return {"gate_parameters": float(gate_parameters(network))} | cost(network, task, device)
 
 

@@ -1,4 +1,4 @@
-"""Does a noun look at its thing? For the shipped captioner, on boxes drawn by hand.
+"""Whether a noun attends to its object: for the bundled captioner, on hand-drawn boxes.
 
 `python -m training.claims.meaning_captions` writes docs/claims/meaning_captions.json.
 """
@@ -33,9 +33,9 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Box:
-    """A thing on a photo of validation.
+    """An object on a validation photo.
 
-    box: left, top, right, bottom on 0..1 of the photo · nouns: the words that name it.
+    box: left, top, right, bottom on 0..1 of the photo · nouns: words that name it.
     """
 
     photo: int
@@ -54,9 +54,9 @@ def read_boxes(path: Path = BOXES) -> list[Box]:
 
 
 def cell_shares(box: Sequence[float], grid: PatchGrid) -> Tensor:
-    """How much of each cell of the network's input lies in the box: float64 (cell,), 0..1.
+    """The fraction of each cell of the network's input inside the box: float64 (cell,), 0..1.
 
-    box: as of `Box`; the input is the photo's centre, CROP_PX of CANVAS_PX.
+    box: as in `Box`; the input is the photo's centre, CROP_PX of CANVAS_PX.
     """
     margin, scale = (1 - CROP_PX / CANVAS_PX) / 2, CROP_PX / CANVAS_PX
     left, top, right, bottom = ((value - margin) / scale for value in box)
@@ -73,10 +73,10 @@ def cell_shares(box: Sequence[float], grid: PatchGrid) -> Tensor:
 
 @torch.inference_mode()
 def looks(network: nn.Module, photo: Tensor, words: Sequence[int]) -> Tensor:
-    """What each written word looked at, a mean over heads: (layer, word, patch).
+    """What each written word attends to, averaged over heads: (layer, word, patch).
 
-    photo: (1, 3, height, width), the network's input · words: from START on. Row t is of the pass
-    that wrote word t + 1.
+    photo: (1, 3, height, width), the network's input · words: from START on. Row t is the pass that
+    wrote word t + 1.
     """
     with capture(network) as recording:
         network(photo, torch.tensor([words[:-1]], device=photo.device))
@@ -97,7 +97,7 @@ def figures_of(look: Tensor, shares: Tensor) -> dict[str, float]:
 def sentences_of(
     network: nn.Module, photo: Tensor, captions: Sequence[Sequence[str]], words: Vocabulary
 ) -> Iterator[tuple[str, list[int]]]:
-    """(whose, numbers): what people wrote, then what the network writes."""
+    """(author, numbers): human captions, then the network's."""
     for caption in captions:
         yield "people's", words.encode(caption, len(caption) + 2)
     written = network.generate(photo)[0].tolist()  # type: ignore[operator]
@@ -111,11 +111,10 @@ def box_figures(
     captions: Sequence[Sequence[str]],
     words: Vocabulary,
 ) -> dict[str, float]:
-    """Means over the captions of the photo that name the thing; empty where none does.
+    """Means over the captions of the photo that name the object; empty if none does.
 
-    Of the nouns of people's captions, read by teacher forcing, and of the network's own; of the
-    other words of people's captions; and of baselines that do not look: anywhere (the box's area)
-    and a Gaussian in the middle.
+    For nouns of human captions, read by teacher forcing, and of the network's own; for the other
+    words of human captions; and for baselines: uniform (the box's area) and a centred Gaussian.
     """
     grid = PatchGrid(*network.encoder.grid_size)  # type: ignore[union-attr, misc]
     shares = cell_shares(box.box, grid)
@@ -148,7 +147,9 @@ def box_figures(
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """95 % of the means of as many boxes drawn with replacement (bootstrap)."""
+    """95 % interval of the mean over boxes (bootstrap with as many boxes, drawn with
+    replacement).
+    """
     drawn = torch.tensor(values, dtype=torch.float64)
     generator = torch.Generator().manual_seed(0)
     chosen = torch.randint(len(drawn), (RESAMPLES, len(drawn)), generator=generator)
@@ -161,7 +162,7 @@ def meaning_in_captions(
 ) -> dict[str, dict[str, float]]:
     """Each figure's mean over the boxes, with its 95 % interval and the number of boxes.
 
-    A figure is over those boxes alone that have it; "gain" is mass less the baseline, box by box.
+    A figure covers only boxes that have it; "gain" is mass minus the baseline, paired by box.
     """
     words = Vocabulary(tuple(labels))
     mean, std = (torch.tensor(values) for values in (PREPROCESSING.mean, PREPROCESSING.std))

@@ -1,4 +1,4 @@
-"""Does the shipped transformer's window lie on the digit?
+"""Whether the bundled transformer's window lies on the digit.
 
 `python -m training.claims.meaning_digits` writes docs/claims/meaning_digits.json.
 """

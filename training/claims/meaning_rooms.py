@@ -1,6 +1,6 @@
-"""Does a wall look at walls? The truth is known: the room was drawn.
+"""Whether wall cells attend to walls; the ground truth is known because the rooms are drawn.
 
-python -m training.claims.meaning_rooms prints the figures of the network that ships.
+python -m training.claims.meaning_rooms prints the figures of the bundled network.
 """
 
 from collections import defaultdict
@@ -24,23 +24,23 @@ from training.recipes import sa_unet
 from training.tasks.segmentation import RoomTask
 
 ROOMS = 100
-"""Held-out rooms that are looked at."""
+"""Number of held-out rooms."""
 
 SPREAD = 0.25
-"""The standard deviation of the Gaussian baselines, in widths of the picture."""
+"""Standard deviation of the Gaussian baselines, as a fraction of the picture's width."""
 
 PURE = 0.5
-"""A cell belongs to the wall where more than this share of it is wall."""
+"""A cell counts as wall above this fraction of wall pixels."""
 
 
 def wall_shares(walls: Tensor, grid: PatchGrid) -> Tensor:
-    """How much of each cell is wall: walls (height, width) to (cell,), on 0..1."""
+    """The fraction of wall in each cell: walls (height, width) to (cell,), on 0..1."""
     shares = F.adaptive_avg_pool2d(walls[None].double(), (grid.rows, grid.columns))
     return shares.flatten()
 
 
 def gaussians(centres: Tensor, grid: PatchGrid) -> Tensor:
-    """Looking about a point without looking at the picture: (centre, cell), each row summing to 1.
+    """Gaussian attention around given points: (centre, cell), each row summing to 1.
 
     centres: (centre, 2), row and column on 0..1.
     """
@@ -62,15 +62,15 @@ def cell_centres(grid: PatchGrid, device: torch.device) -> Tensor:
 
 
 def looking(attention: Tensor, shares: Tensor, grid: PatchGrid) -> dict[str, float]:
-    """How much of what wall cells look at is wall, against looking anywhere, ahead, or about.
+    """How much of the attention of wall cells falls on wall, compared with baselines.
 
-    attention: (query, key), rows summing to 1 · shares: (cell,). Nothing where no cell is wall.
+    attention: (query, key), rows summing to 1 · shares: (cell,). Empty if no cell is wall.
 
-    mass: the attention of wall cells that falls on wall, a mean over them · mass_of_others: the
-    same of the cells that are not wall · mass_anywhere: the wall's share of the picture ·
-    mass_of_the_centre: a Gaussian in the picture's middle · mass_nearby: a Gaussian about the cell
-    itself, as a wall's neighbours are mostly wall · pointing: how often the place most looked at is
-    wall (Zhang et al. 2016) · pointing_anywhere: how often any place is.
+    mass: attention of wall cells on wall, averaged · mass_of_others: the same for other cells ·
+    mass_anywhere: the wall's fraction of the picture · mass_of_the_centre: a centred Gaussian ·
+    mass_nearby: a Gaussian around the cell itself, since a wall's neighbours are mostly wall ·
+    pointing: how often the maximum is on wall (Zhang et al. 2016) · pointing_anywhere: how often a
+    random position is.
     """
     attention = attention.double()
     wall = shares > PURE
@@ -92,7 +92,7 @@ def looking(attention: Tensor, shares: Tensor, grid: PatchGrid) -> dict[str, flo
 
 
 def figures_of(sites: tuple[Site, ...], walls: Tensor) -> Iterator[tuple[str, float]]:
-    """Every site's figures of one room, named figure_of_site; walls: boolean (height, width)."""
+    """Every site's figures for one room, named figure_of_site; walls: boolean (height, width)."""
     for site in sites:
         if not site.attends or site.grid is None:
             continue
@@ -129,7 +129,7 @@ def measure(network: nn.Module, task: Task, device: torch.device) -> dict[str, f
 
 
 def shipped(folder: Path = Path("models/checkpoints"), rooms: int = ROOMS) -> dict[str, float]:
-    """`meaning_in_rooms` of the checkpoint that ships."""
+    """`meaning_in_rooms` of the bundled checkpoint."""
     recipe, device = sa_unet.RECIPE, torch.device("cuda" if torch.cuda.is_available() else "cpu")
     weights = folder / f"{recipe.id}.safetensors"
     network = load_network(weights, recipe.network, dict(recipe.arguments)).to(device)

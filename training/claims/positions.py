@@ -1,4 +1,4 @@
-"""Positions in a ViT: none, learned for every patch, learned for rows and for columns."""
+"""Positions in a ViT: none, learned for each patch, learned for rows and columns."""
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from training.loop.task import Task
 
 
 def similarity_by_place(encoding: Tensor, grid: tuple[int, int]) -> dict[str, float]:
-    """The mean cosine similarity of two positions of one row, of one column, and of neither.
+    """The mean cosine similarity between positions in the same row, the same column, and neither.
 
     encoding: (token, dim), row-major over the (rows, columns) grid. No position is compared with
     itself.
@@ -29,7 +29,7 @@ def similarity_by_place(encoding: Tensor, grid: tuple[int, int]) -> dict[str, fl
 
 @torch.no_grad()
 def structure(network: nn.Module, task: Task, device: torch.device) -> dict[str, float]:
-    """How strongly rows and columns show in the positions of a trained ViT."""
+    """How clearly rows and columns appear in the positional encoding of a trained ViT."""
     positions = network.positions
     if isinstance(positions, NoPositions):
         return {}
@@ -41,7 +41,7 @@ CLAIM = Claim(
     sentence="Positions help a ViT; learned 1-D and 2-D ones are alike; patches of one row or one "
     "column have learned positions more similar than others.",
     source="Dosovitskiy et al. 2020, appendix D.4 and figure 7",
-    # The ViT's own are learned 1-D ones.
+    # The ViT's default is learned 1-D positions.
     variants={
         "none": vit(positions="none"),
         "learned_1d": vit(),

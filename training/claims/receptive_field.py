@@ -1,4 +1,6 @@
-"""How far a ViT looks in each layer, beside how far a CNN's receptive field has grown by then."""
+"""The reach of a ViT's attention in each layer, compared with the growth of a CNN's receptive
+field.
+"""
 
 from collections.abc import Iterator
 
@@ -17,7 +19,7 @@ PHOTOS = 128
 
 
 def attention_distances(network: nn.Module, inputs: Tensor) -> Iterator[Tensor]:
-    """For every attention over all patches, in order: (head,), the mean over photos in px.
+    """For every attention over all patches, in order: (head,), averaged over photos, in px.
 
     inputs: (photo, channel, height, width); the distance is that of fovea.models.maps.statistics.
     """
@@ -32,7 +34,9 @@ def attention_distances(network: nn.Module, inputs: Tensor) -> Iterator[Tensor]:
 
 
 def head_figures(name: str, network: nn.Module, inputs: Tensor) -> dict[str, float]:
-    """Every layer's nearest, mean and farthest head, in px; the figures' names begin with name."""
+    """The smallest, mean and largest head distance of every layer, in px; figure names begin with
+    name.
+    """
     figures: dict[str, float] = {}
     for number, heads in enumerate(attention_distances(network, inputs), start=1):
         figures[f"{name}layer_{number}_nearest_head_px"] = heads.min().item()
@@ -42,10 +46,10 @@ def head_figures(name: str, network: nn.Module, inputs: Tensor) -> dict[str, flo
 
 
 def gradient_distances(network: nn.Module, inputs: Tensor) -> Iterator[float]:
-    """After every block: how far the pixels are, in px, that its middle place depends on.
+    """After every block: the distance in px of the pixels that its central position depends on.
 
-    The mean distance from the middle, weighted by the absolute gradient of the place's features
-    with respect to the pixels: the effective receptive field (Luo et al. 2016), as one figure.
+    The mean distance from the centre, weighted by the absolute gradient of that position's features
+    with respect to the pixels: the effective receptive field (Luo et al. 2016) as a single figure.
     """
     photos = inputs.detach().clone().requires_grad_()
     across = torch.stack(
@@ -68,7 +72,7 @@ def gradient_distances(network: nn.Module, inputs: Tensor) -> Iterator[float]:
 
 
 def theoretical_widths() -> list[int]:
-    """The side in px of what a place can depend on after each of the CNN's blocks.
+    """The side in px of the theoretical receptive field after each of the CNN's blocks.
 
     Each 3x3 convolution adds two of its input's steps; a step doubles at each strided block.
     """
@@ -84,7 +88,7 @@ def theoretical_widths() -> list[int]:
 
 
 def uniform_distance(network: nn.Module, inputs: Tensor) -> float:
-    """What a head's distance would be if every patch looked at all of them alike, in px."""
+    """A head's distance under uniform attention, in px."""
     rows, columns = network.grid_size  # type: ignore[misc]
     centres = cell_centres(PatchGrid(rows, columns), (inputs.shape[2], inputs.shape[3]))
     return distances(centres, centres).mean().item()
@@ -92,7 +96,7 @@ def uniform_distance(network: nn.Module, inputs: Tensor) -> float:
 
 def reach(network: nn.Module, task: Task, device: torch.device) -> dict[str, float]:
     """The distances of every layer on held-out photos; `layer_1` is the first."""
-    # A few photos: the CPU is quick enough, and gives the same figures everywhere.
+    # A few photos: the CPU is fast enough, and gives the same figures everywhere.
     inputs = next(iter(task.held_out()))[0][:PHOTOS].cpu()  # type: ignore[attr-defined]
     network = network.cpu().eval().requires_grad_(False)
     figures: dict[str, float] = {}

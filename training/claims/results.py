@@ -1,4 +1,6 @@
-"""What the trainings of a claim gave: one file a training, gathered into one a claim."""
+"""The results of a claim's trainings: one file for each training, collected into one for
+the claim.
+"""
 
 import hashlib
 import json
@@ -16,7 +18,9 @@ DOCS = Path("docs/claims")
 
 @dataclass(frozen=True)
 class Outcome:
-    """One training: its scores on held-out examples, parameters, and what the last epoch took."""
+    """One training: its scores on held-out examples, parameters, and the duration of the last
+    epoch.
+    """
 
     variant: str
     seed: int
@@ -27,7 +31,7 @@ class Outcome:
 
 
 def state_folder(recipe: Recipe) -> Path:
-    """Where the training of a recipe keeps its state: the same for all claims that ask for it."""
+    """The state folder of a recipe's training: the same for all claims that use it."""
     told = ("id", "title", "summary", "mechanisms", "citation", "ships")
     decisive = {name: value for name, value in vars(recipe).items() if name not in told}
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True, default=dict).encode())
@@ -35,12 +39,12 @@ def state_folder(recipe: Recipe) -> Path:
 
 
 def outcome_file(claim: Claim, variant: str, seed: int) -> Path:
-    """Where the outcome of a training is kept."""
+    """The file with the outcome of a training."""
     return RUNS / claim.id / f"{variant}-{seed}.json"
 
 
 def write_outcome(claim: Claim, outcome: Outcome) -> None:
-    """All or nothing, as a training may end at any time."""
+    """Atomic, as a training may be interrupted at any time."""
     path = outcome_file(claim, outcome.variant, outcome.seed)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
@@ -49,7 +53,7 @@ def write_outcome(claim: Claim, outcome: Outcome) -> None:
 
 
 def published(claim: Claim) -> list[Outcome]:
-    """The trainings that docs/claims/<claim>.json tells of: those of another machine count too."""
+    """The trainings in docs/claims/<claim>.json, including those of other machines."""
     path = DOCS / f"{claim.id}.json"
     if not path.is_file():
         return []
@@ -72,7 +76,7 @@ def published(claim: Claim) -> list[Outcome]:
 
 
 def read_outcomes(claim: Claim) -> list[Outcome]:
-    """Those that there are, here or published, in the claim's order."""
+    """The existing outcomes, local or published, in the claim's order."""
     known = {(outcome.variant, outcome.seed): outcome for outcome in published(claim)}
     for variant in claim.variants:
         for seed in SEEDS:
@@ -87,8 +91,8 @@ def read_outcomes(claim: Claim) -> list[Outcome]:
 def summary(outcomes: list[Outcome]) -> dict[str, Any]:
     """Mean and standard deviation over the seeds of one variant's scores.
 
-    The deviation is the sample's (n - 1), none for a single seed. Times are those of the first
-    outcome's device alone.
+    Sample standard deviation (n - 1), None for a single seed. Times are those of the first
+    outcome's device only.
     """
     device = outcomes[0].device
     alike = [outcome for outcome in outcomes if outcome.device == device]
@@ -113,7 +117,7 @@ def summary(outcomes: list[Outcome]) -> dict[str, Any]:
 
 
 def write_figures(name: str, figures: dict[str, float]) -> Path:
-    """docs/claims/<name>.json: figures of a network that ships."""
+    """Writes docs/claims/<name>.json: figures of a bundled network."""
     path = DOCS / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     rounded = {figure: round(value, 4) for figure, value in figures.items()}
@@ -122,7 +126,7 @@ def write_figures(name: str, figures: dict[str, float]) -> Path:
 
 
 def collect(claim: Claim) -> Path:
-    """docs/claims/<claim>.json from the trainings that are done."""
+    """Writes docs/claims/<claim>.json from the completed trainings."""
     outcomes = read_outcomes(claim)
     variants = {
         variant: summary(found)

@@ -10,7 +10,7 @@ from training.recipes.recipe import Recipe
 
 
 def variant(attention: bool) -> Recipe:
-    """The shipped network's recipe on fewer rooms of half the size, so that any machine can."""
+    """The bundled network's recipe on fewer, half-sized rooms, so that any machine can train it."""
     return replace(
         sa_unet.RECIPE,
         arguments={"classes": 2, "attention": attention},

@@ -1,4 +1,4 @@
-"""Self-attention in a U-Net, trained to the end: the network that ships and its control."""
+"""Self-attention in a U-Net, fully trained: the bundled network and its control."""
 
 from training.claims.claim import Claim
 from training.claims.meaning_rooms import measure

@@ -1,4 +1,4 @@
-"""Three score functions of attention on the same task: translating sentences."""
+"""Three attention score functions on the same task: translating sentences."""
 
 import time
 from dataclasses import replace
@@ -18,7 +18,7 @@ REPEATS = 5
 
 
 def variant(scores: str) -> Recipe:
-    """The shipped network's recipe with other scores, ended before all sentences are right."""
+    """The bundled network's recipe with other scores, ended before all sentences are correct."""
     arguments = {**text_transformer.RECIPE.arguments, "scores": scores}
     return replace(
         text_transformer.RECIPE, arguments=arguments, epochs=1, warmup_epochs=0.25, ships=False
@@ -27,9 +27,9 @@ def variant(scores: str) -> Recipe:
 
 @torch.inference_mode()
 def forward_ms(network: nn.Module, task: Task, device: torch.device) -> dict[str, float]:
-    """The shortest of some passes over TIMED_SENTENCES unseen sentences, in milliseconds.
+    """The fastest of several passes over TIMED_SENTENCES unseen sentences, in milliseconds.
 
-    The shortest, as other work on the machine can only make one longer.
+    The minimum, since other load on the machine can only slow a pass down.
     """
     if not isinstance(task, SentenceTask):
         raise TypeError(f"sentences are timed, not {type(task).__name__}")

@@ -1,4 +1,4 @@
-"""What the shipped ViT and TNT make of photos: features of ten classes on a plane, and positions.
+"""Features and positions of the bundled ViT and TNT: ten classes on a plane, and similarity maps.
 
 `python -m training.claims.shipped_features` writes docs/claims/shipped_features.json.
 """
@@ -30,13 +30,13 @@ def largest_classes(examples: Examples, count: int) -> list[int]:
 
 @torch.inference_mode()
 def embeddings(network: nn.Module, inputs: Tensor) -> Tensor:
-    """What the head reads: (photo, dim)."""
+    """The input of the head: (photo, dim)."""
     parts = [network.features(part)[0] for part in inputs.split(64)]  # type: ignore[operator]
     return torch.cat(parts)
 
 
 def on_a_plane(name: str, inputs: Tensor, labels: Tensor) -> dict[str, object]:
-    """The features by t-SNE, and how many of each one's nearest are of its class."""
+    """The features by t-SNE, and the fraction of each one's nearest neighbours in its class."""
     features = embeddings(shipped(name), inputs)
     plane = flat_map(features)
     return {
@@ -46,7 +46,7 @@ def on_a_plane(name: str, inputs: Tensor, labels: Tensor) -> dict[str, object]:
 
 
 def position_maps(network: nn.Module) -> dict[str, object]:
-    """How alike some positions are to all: similarity by place, and (shown, row, column)."""
+    """Similarity of some positions to all: by place, and (shown, row, column)."""
     rows, columns = network.grid_size  # type: ignore[misc]
     encoding = network.positions.encoding().detach()  # type: ignore[union-attr, operator]
     similarity = cosine_similarity_map(encoding)

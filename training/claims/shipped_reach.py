@@ -1,7 +1,7 @@
-"""How far the shipped ViT and ECA-ResNet look, layer by layer, and the paper's own kind of ViT.
+"""The reach, layer by layer, of the bundled ViT and ECA-ResNet, and of the paper's kind of ViT.
 
-That one is ViT-Ti/16 with weights learnt on ImageNet-21k (Steiner et al. 2021, "How to train your
-ViT?"). They are the teacher's and do not ship.
+The latter is ViT-Ti/16 with ImageNet-21k weights (Steiner et al. 2021, "How to train your ViT?"),
+which are the teacher's and not bundled.
 
 `python -m training.claims.shipped_reach` writes docs/claims/shipped_reach.json.
 """
@@ -44,7 +44,7 @@ def main() -> None:
     options = parser.parse_args()
     photos = load_photos(data_folder(options.data), "caltech101_val")
     mean, std = (torch.tensor(values) for values in (PREPROCESSING.mean, PREPROCESSING.std))
-    # Every so many, as the set is in the order of its classes.
+    # Every n-th one, as the set is sorted by class.
     images = photos.images[:: len(photos) // PHOTOS][:PHOTOS]
     inputs = normalise(resample(images, centre_boxes(len(images)), CROP_PX), mean, std)
     vit, resnet = shipped("vit"), shipped("eca_resnet")

@@ -1,7 +1,7 @@
 """Spatial transformers on distorted digits: with and without, by kind of distortion.
 
-The networks are the paper's fully connected ones, FCN and ST-FCN: what does not know of places by
-itself shows most plainly what a transformer is for.
+The networks are the paper's fully connected FCN and ST-FCN: a network without any notion of
+position shows most clearly what a transformer contributes.
 """
 
 from training.claims.claim import Claim
@@ -13,7 +13,7 @@ TABLE = ("rotation", "rotation_scale_translation", "projective", "elastic")
 
 
 def variant(distortion: str, transformer: bool) -> Recipe:
-    """Fully connected layers that learn from the labels alone: no one shows where the digit is."""
+    """Fully connected layers trained from labels alone, without being shown where the digit is."""
     return Recipe(
         id="digit_fcn",
         title="Fully connected · distorted digits",

@@ -1,4 +1,6 @@
-"""TNT beside ViT at equal compute: accuracy, and how their features part the ten classes."""
+"""TNT beside ViT at equal compute: accuracy, and how well their features separate the ten
+classes.
+"""
 
 from dataclasses import replace
 
@@ -34,7 +36,7 @@ def class_features(network: nn.Module, task: Task) -> tuple[Tensor, Tensor]:
 
 
 def neighbour_purity(features: Tensor, labels: Tensor, neighbours: int = NEIGHBOURS) -> float:
-    """The share of each example's nearest others, by cosine, that are of its class; 0..1."""
+    """The fraction of each example's nearest neighbours, by cosine, in its class; 0..1."""
     unit = F.normalize(features, dim=1)
     similarity = (unit @ unit.T).fill_diagonal_(-torch.inf)
     nearest = similarity.topk(neighbours, dim=1).indices
@@ -43,14 +45,14 @@ def neighbour_purity(features: Tensor, labels: Tensor, neighbours: int = NEIGHBO
 
 def flat_map(features: Tensor, seed: int = 0) -> Tensor:
     """The features on a plane, (example, 2), by t-SNE (van der Maaten and Hinton 2008)."""
-    from sklearn.manifold import TSNE  # of the development tools: nothing that ships draws this
+    from sklearn.manifold import TSNE  # a development dependency: not used by the product
 
     plane = TSNE(init="pca", random_state=seed).fit_transform(features.numpy())
     return torch.from_numpy(plane)
 
 
 def features_and_cost(network: nn.Module, task: Task, device: torch.device) -> dict[str, float]:
-    """How pure the neighbourhoods of the features are, and what the network costs."""
+    """Purity of the features' neighbourhoods, and the network's cost."""
     purity = neighbour_purity(*class_features(network, task))
     return {"neighbour_purity": purity} | cost(network, task, device)
 

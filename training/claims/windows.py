@@ -1,4 +1,4 @@
-"""Does a transformer's window lie on the digit? The truth is known: the digit was put there."""
+"""Whether a transformer's window lies on the digit; the ground truth is known by construction."""
 
 import torch
 from torch import Tensor, nn
@@ -13,13 +13,13 @@ from training.loop.task import Task
 from training.tasks.digits import normalise
 
 FINER = 2
-"""Overlaps are counted on points this many times as dense as the canvas's pixels."""
+"""Overlaps are counted on points this many times denser than the canvas's pixels."""
 
 AT_ONCE = 250
-"""Windows whose points are in memory together."""
+"""Number of windows whose points are in memory together."""
 
 CENTRE_WIDTH = 0.5
-"""The window that looks at the middle: so many canvas widths."""
+"""The baseline window, at the centre: its size in canvas widths."""
 
 
 def inside(theta: Tensor, points: Tensor) -> Tensor:
@@ -28,7 +28,7 @@ def inside(theta: Tensor, points: Tensor) -> Tensor:
     theta: (batch, 2, 3), from the unit square to the canvas · points: (point, 2) on -1..1, (x, y).
     """
     offsets = points.unsqueeze(0) - theta[:, None, :, 2]
-    # A window without any area holds no point, rather than failing the whole batch.
+    # A window of zero area contains no point, and must not fail the whole batch.
     square = torch.linalg.pinv(theta[:, :, :2])
     inner = offsets @ square.transpose(1, 2)
     within: Tensor = (inner.abs() <= 1).all(dim=2)
@@ -53,7 +53,7 @@ def overlap(theta: Tensor, truth: Tensor) -> Tensor:
 
 
 def turn_deg(theta: Tensor) -> Tensor:
-    """How far a window is turned: (batch,)."""
+    """The rotation of a window: (batch,)."""
     return torch.rad2deg(torch.atan2(theta[:, 1, 0], theta[:, 0, 0]))
 
 
@@ -64,10 +64,10 @@ def window_figures(
     device: torch.device,
     distortion: str = "cluttered",
 ) -> dict[str, float]:
-    """How the windows lie, against windows that do not look.
+    """How the windows lie, compared with windows that ignore the canvas.
 
     iou and its baselines: means over the digits · distance_px, turn_error_deg: medians, of the
-    window's middle and turn against the digit's.
+    window's centre and rotation relative to the digit's.
     """
     generator = torch.Generator().manual_seed(2)
     images = digits.images.to(device)
@@ -92,7 +92,7 @@ def window_figures(
 
 
 def measure(network: nn.Module, task: Task, device: torch.device) -> dict[str, float]:
-    """`window_figures` of a digit network on its task's held-out digits; none without a window."""
+    """`window_figures` of a digit network on its task's held-out digits; None without a window."""
     transformer = getattr(network, "transformer", None)
     digits: Examples = task.val  # type: ignore[attr-defined]
     if not isinstance(transformer, ComposedSpatialTransformer | SpatialTransformer):

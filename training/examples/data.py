@@ -1,7 +1,7 @@
-"""The data sets of the recipes, as uint8 tensors in memory.
+"""The recipes' data sets, as uint8 tensors in memory.
 
-Photos are decoded once: short side 128 px, centre 128 x 128, channels first. A training
-crop is then one batched bilinear resampling, which is far cheaper than decoding again.
+Photos are decoded once: short side 128 px, centre 128 x 128, channels first. A training crop is
+then one batched bilinear resampling, much cheaper than decoding again.
 """
 
 import os
@@ -70,16 +70,16 @@ def readable(name: str) -> str:
 
 
 def fit_square(photo: Image.Image, size_px: int) -> Tensor:
-    """The centre square of an RGB photo whose short side became size_px, uint8 (3, row, column).
+    """The centre square of an RGB photo resized to a short side of size_px, uint8 (3, row, column).
 
-    By the very steps that serve a photo, so that a network learns from what it will be shown.
+    Uses the preprocessing of serving, so that a network is trained on what it will be given.
     """
     wanted = Preprocessing(size_px, (size_px, size_px), "bicubic", _AS_IT_IS, _ONE)
     return cut(torch.from_numpy(np.array(photo)).permute(2, 0, 1), wanted)[0]
 
 
 _AS_IT_IS, _ONE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-"""Mean and deviation of a photo that is not normalised: a crop is, once it is resampled."""
+"""Mean and deviation that leave a photo unnormalised: crops are normalised after resampling."""
 
 
 def decode(files: Sequence[bytes], size_px: int) -> Tensor:
@@ -95,7 +95,7 @@ def load_photos(
 ) -> Examples:
     """Photos from an archive of JPEG files (`blob`, `offsets`) and `labels`.
 
-    classes: the names of the labels where the archive has no `classes` of its own.
+    classes: label names if the archive has no `classes`.
     """
     archive = open_archive(folder, name)
     blob, offsets = archive["blob"].tobytes(), archive["offsets"].astype(np.int64).tolist()

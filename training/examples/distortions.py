@@ -1,8 +1,8 @@
-"""Ways to distort a digit on a larger canvas: those of Jaderberg et al. 2015 and a harder one.
+"""Distortions of a digit on a larger canvas: those of Jaderberg et al. 2015 and a harder one.
 
-Every distortion is a sampling grid: for each pixel of the canvas, the point of the digit that is
-drawn there. All chance comes from the generator given, on the CPU: it is the same everywhere. What
-is made of it is made on the device, as a grid has some thousand times as many numbers.
+Every distortion is a sampling grid: for each pixel of the canvas, the source point in the digit.
+All randomness comes from the given generator, on the CPU, so it is the same everywhere; the much
+larger grids are computed on the device.
 """
 
 import math
@@ -17,24 +17,24 @@ CANVAS_PX = 60
 DIGIT_PX = 28
 FRAGMENTS = 6
 FRAGMENT_PX = (5, 10)
-"""So many squares of other digits lie around at most, every one with a side of its own."""
+"""Maximum number of clutter squares, each of random size."""
 
 ZOOM = CANVAS_PX / DIGIT_PX
-"""Canvas widths to digit widths: the grid of a digit in its own size, in the middle."""
+"""Canvas width over digit width: the grid of an undistorted, centred digit."""
 
 CORNER_SHIFT = 0.45
-"""How far a corner of the digit's square may move in perspective, in half-widths of the digit."""
+"""Maximum shift of a corner of the digit's square in perspective, in half-widths of the digit."""
 
 BEND_PX = 5.0
-"""How far a knot of the elastic sheet may move, in pixels of the digit."""
+"""Maximum shift of a knot of the elastic sheet, in pixels of the digit."""
 
 KNOTS = 4
 
 
 @dataclass(frozen=True)
 class Distortion:
-    """grid: from a number of digits to (batch, 60, 60, 2) points on the device, and the theta of a
-    transformer that shows the digit upright and whole, (batch, 2, 3), where an affine one can.
+    """grid: number of digits → (batch, 60, 60, 2) points on the device, and the theta of the
+    transformer that shows the digit upright and whole, (batch, 2, 3), if an affine one can.
     clutter: whether fragments of other digits lie around.
     """
 
@@ -45,16 +45,16 @@ class Distortion:
 def similarity(
     turn_deg: float, scales: tuple[float, float], moves: bool
 ) -> Callable[[int, torch.Generator, torch.device], tuple[Tensor, Tensor]]:
-    """Turned by up to turn_deg either way, resized within scales, moved within the canvas."""
+    """Rotated by up to turn_deg either way, scaled within scales, moved within the canvas."""
 
     def grid(count: int, generator: torch.Generator, device: torch.device) -> tuple[Tensor, Tensor]:
         uniform = torch.rand((4, count), generator=generator).to(device)
         turn = math.radians(turn_deg) * (2 * uniform[0] - 1)
         scale = scales[0] + (scales[1] - scales[0]) * uniform[1]
-        # How far the middle may move, in canvas half-widths, with the digit's ink still inside.
+        # Maximum shift of the centre, in canvas half-widths, that keeps the digit's ink inside.
         room = (CANVAS_PX - DIGIT_PX * scale) / CANVAS_PX if moves else torch.zeros_like(scale)
         shift_x, shift_y = room * (2 * uniform[2] - 1), room * (2 * uniform[3] - 1)
-        # From a canvas point to the digit's point that is drawn there.
+        # From a canvas point to its source point in the digit.
         zoom = ZOOM / scale
         cosine, sine = zoom * turn.cos(), zoom * turn.sin()
         theta = affine(
@@ -71,7 +71,7 @@ def similarity(
 def perspective(
     count: int, generator: torch.Generator, device: torch.device
 ) -> tuple[Tensor, None]:
-    """The digit's square seen in perspective: each of its corners moves on its own."""
+    """The digit's square in perspective: each corner moves independently."""
     corners = torch.tensor([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
     moved = corners + CORNER_SHIFT * (2 * torch.rand((count, 4, 2), generator=generator) - 1)
     homography = homographies(moved / ZOOM, corners.expand(count, -1, -1)).to(device)
@@ -126,10 +126,10 @@ def homographies(sources: Tensor, targets: Tensor) -> Tensor:
 
 
 def clutter(digits: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Canvases strewn with small squares cut from digits drawn at random.
+    """Canvases with small squares cut from random digits.
 
-    One in five of the FRAGMENTS is left out, at random.
-    digits: uint8 (digit, 1, 28, 28) · returns (count, 1, 60, 60) on 0..1, where the digits are.
+    One in five of the FRAGMENTS is omitted at random. digits: uint8 (digit, 1, 28, 28) · returns
+    (count, 1, 60, 60) on 0..1.
     """
     device = digits.device
     uniform = torch.rand((7, count, FRAGMENTS, 1, 1), generator=generator).to(device)
@@ -160,8 +160,8 @@ def draw(
 ) -> tuple[Tensor, Tensor | None]:
     """Distorted digits: uint8 (batch, 1, 28, 28) to float canvases (batch, 1, 60, 60) on 0..1.
 
-    others: uint8 (digit, 1, 28, 28), where the clutter is cut from. Returned with where the digits
-    are, as by `Distortion.grid`.
+    others: uint8 (digit, 1, 28, 28), the source of the clutter. Also returns the digits' thetas, as
+    `Distortion.grid` does.
     """
     wanted = DISTORTIONS[distortion]
     grid, truth = wanted.grid(len(digits), generator, digits.device)

@@ -1,10 +1,10 @@
-"""A small grammar of English sentences and their French, with never two ways to say it.
+"""A small grammar of English sentences with exactly one French translation each.
 
 The toy language of `text_transformer`. Its French is real but small (no word begins with a vowel
-where that would change the word before it), and each rule makes a word look at another one:
-adjectives of colour follow their noun, all agree in gender and number with it, a verb agrees with
-its subject across a clause, a pronoun goes before the verb, "does not" wraps around it, and "today"
-goes from the front to the end.
+where that would change the word before it), and each rule makes a word depend on another one:
+colour adjectives follow their noun, all agree in gender and number with it, a verb agrees with its
+subject across a clause, a pronoun precedes the verb, "does not" wraps around it, and "today" moves
+from the front to the end.
 """
 
 from dataclasses import dataclass
@@ -86,7 +86,7 @@ VERBS = (
 PRONOUNS = {"him": "le", "her": "la", "them": "les"}
 
 HELD_OUT_IN = 10
-"""One sentence in so many is kept for validation, by a checksum of its words."""
+"""One sentence in this many is held out, decided by a checksum of its words."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Pair:
 
     @property
     def held_out(self) -> bool:
-        """Whether the sentence is for validation: the same answer whenever it is drawn."""
+        """Whether the sentence is held out; deterministic."""
         return crc32(" ".join(self.english).encode()) % HELD_OUT_IN == 0
 
 
@@ -127,7 +127,9 @@ def noun_phrase(random: Random) -> tuple[list[str], list[str], bool]:
 
 
 def predicate(random: Random, plural: bool, question: bool) -> tuple[list[str], list[str]]:
-    """A verb, perhaps denied, perhaps "always", with its object; after "does" in a question."""
+    """A verb, possibly negated, possibly with "always", and its object; after "does" in a
+    question.
+    """
     verb, conjugated = random.choice(VERBS)
     denied = not question and random.random() < 0.25
     always = random.random() < 0.2
@@ -166,7 +168,7 @@ def draw_pair(random: Random) -> Pair:
 
 
 def draw_pairs(count: int, seed: int, held_out: bool) -> list[Pair]:
-    """Different sentences of the training or of the validation part, the same ones for a seed."""
+    """Distinct sentences of the training or validation part, determined by a seed."""
     random, found = Random(seed), dict[Words, Pair]()
     while len(found) < count:
         pair = draw_pair(random)
@@ -176,12 +178,12 @@ def draw_pairs(count: int, seed: int, held_out: bool) -> list[Pair]:
 
 
 def vocabulary() -> tuple[str, ...]:
-    """Every word of both languages once: English first, each language by the alphabet."""
+    """Every word of both languages once: English first, each language sorted."""
     return (*_english(), *_french())
 
 
 def source_words() -> int:
-    """How many words of `vocabulary`, from the first on, are of the language that is read."""
+    """How many leading words of `vocabulary` belong to the source language."""
     return len(_english())
 
 
@@ -192,7 +194,7 @@ def _english() -> list[str]:
 
 
 def _french() -> list[str]:
-    """Without those that English has too."""
+    """French words that do not also occur in English."""
     words = {"est-ce", "que", "qui", "ne", "pas", "toujours", "aujourd'hui", *PRONOUNS.values()}
     words |= {word for noun in NOUNS for word in noun.french} | {*PLURAL.values()}
     words |= {word for forms in SINGULAR.values() for word in forms}

@@ -1,15 +1,15 @@
-"""Half the bits where that is quicker."""
+"""Half precision where it is faster."""
 
 import torch
 
 NATIVE = ("avx512_bf16", "amx_bf16")
-"""Processor instructions that multiply bfloat16; without them it is emulated, several times slower
-than float32.
+"""CPU features for bfloat16 multiplication; without them it is emulated, several times slower than
+float32.
 """
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 by itself; every GPU is taken to."""
+    """Whether the device multiplies bfloat16 natively; GPUs are assumed to."""
     if device.type != "cpu":
         return True
     able = torch.cpu.get_capabilities()
@@ -17,5 +17,5 @@ def has_bfloat16(device: torch.device) -> bool:
 
 
 def mixed(device: torch.device, wanted: bool = True) -> torch.autocast:
-    """Products in bfloat16 within, where they are wanted and the device has them."""
+    """Computes products in bfloat16 inside the block, if requested and supported."""
     return torch.autocast(device.type, torch.bfloat16, enabled=wanted and has_bfloat16(device))

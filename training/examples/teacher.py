@@ -1,8 +1,8 @@
-"""What the teacher says of fixed views of the training photos, computed once and kept.
+"""The teacher's outputs for fixed views of the training photos, computed once and cached.
 
-The teacher is ViT-Ti/16 at 224 px: the same 14 x 14 patch grid and the same width, 192, as
-the student ViT has at 112 px. A student is given the very crop that its teacher saw (Beyer et
-al. 2022, "Knowledge distillation: a good teacher is patient and consistent").
+The teacher is ViT-Ti/16 at 224 px: the same 14 x 14 patch grid and the same width, 192, as the
+student ViT has at 112 px. A student is given exactly the crop that its teacher saw (Beyer et al.
+2022, "Knowledge distillation: a good teacher is patient and consistent").
 """
 
 import os
@@ -28,7 +28,7 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class Lessons:
-    """The teacher's answers.
+    """The teacher's outputs.
 
     boxes: (view, photo, 4) · tokens: float16 (view, photo, token, channel), class token first ·
     logits: float32 (view, photo, class), from a linear head fitted on the class tokens.
@@ -40,7 +40,7 @@ class Lessons:
 
     @property
     def views(self) -> int:
-        """How many views of each photo were answered."""
+        """Number of views of each photo."""
         return len(self.boxes)
 
     def to(self, device: torch.device) -> "Lessons":
@@ -99,9 +99,9 @@ def fit_head(features: Tensor, labels: Tensor, classes: int, steps: int = 400) -
 def prepare_lessons(
     train: Examples, val: Examples, views: int, cache: Path, device: torch.device
 ) -> Lessons:
-    """The lessons for `train`, from the cache file where it exists; prints the head's val score.
+    """The lessons for `train`, from the cache file if it exists; prints the head's val score.
 
-    views: the centre crop and so many less one random ones.
+    views: the centre crop and `views - 1` random ones.
     """
     if cache.is_file():
         return Lessons(**torch.load(cache, mmap=True))

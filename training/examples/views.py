@@ -34,7 +34,7 @@ def random_boxes(count: int, smallest_area: float, generator: torch.Generator) -
 
 
 def resample(images: Tensor, boxes: Tensor, size_px: int, mode: str = "bilinear") -> Tensor:
-    """Cut each picture's box and resample it to size_px x size_px.
+    """Cuts each picture's box and resamples it to size_px x size_px.
 
     images: uint8 or float (batch, channel, height, width); returns float on the same scale.
     """

@@ -1,4 +1,4 @@
-"""Captions as words: how a sentence is cut, the vocabulary, and BLEU."""
+"""Captions as words: tokenisation, vocabulary, and BLEU."""
 
 import re
 from collections import Counter
@@ -29,9 +29,9 @@ class Vocabulary:
 
     @classmethod
     def of(cls, texts: Iterable[Sequence[str]], size: int) -> "Vocabulary":
-        """The most frequent words, `size` labels in all; equally frequent ones by the alphabet.
+        """The most frequent words, `size` labels in total; ties in alphabetical order.
 
-        Raises ValueError where the texts have fewer words.
+        Raises ValueError if the texts have fewer words.
         """
         counts = Counter(word for text in texts for word in text)
         if len(counts) + len(SPECIAL) < size:
@@ -45,7 +45,9 @@ class Vocabulary:
         return {word: number for number, word in enumerate(self.labels)}
 
     def encode(self, text: Sequence[str], length: int) -> list[int]:
-        """START, the words, END, then PAD: `length` numbers; a longer text is cut, its END too."""
+        """START, the words, END, then PAD: `length` numbers; a longer text is truncated, including
+        its END.
+        """
         numbers = [START, *(self.index.get(word, UNKNOWN) for word in text), END][:length]
         return numbers + [PAD] * (length - len(numbers))
 
@@ -65,17 +67,17 @@ class Vocabulary:
 
 
 class Bleu(NamedTuple):
-    """Of words alone, and of n-grams to 4; 0..1."""
+    """For single words, and for n-grams up to 4; 0..1."""
 
     one: float
     four: float
 
 
 def bleu(written: Sequence[str], references: Sequence[Sequence[str]]) -> Bleu:
-    """Corpus BLEU (Papineni et al. 2002), by sacrebleu.
+    """Corpus BLEU (Papineni et al. 2002), computed by sacrebleu.
 
-    written: one text an example, words with spaces between · references: as many for each example.
-    Nothing is smoothed; the brevity penalty compares with the reference nearest in length.
+    written: one text for each example, words separated by spaces · references: several for each
+    example. No smoothing; the brevity penalty uses the reference of the closest length.
     """
     metric = BLEU(tokenize="none", smooth_method="none", force=True)
     streams = [list(stream) for stream in zip(*references, strict=True)]

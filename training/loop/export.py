@@ -1,4 +1,4 @@
-"""From trained weights to what ships: a float16 safetensors file and its card."""
+"""Exports trained weights: a float16 safetensors file and its card."""
 
 import datetime
 import hashlib
@@ -21,12 +21,12 @@ RUNS = Path("runs")
 
 
 def export_folder(recipe: Recipe) -> Path:
-    """Where the recipe's file and card are written: what does not ship stays in runs/."""
+    """The folder for the recipe's file and card: networks that are not bundled stay in runs/."""
     return CHECKPOINTS if recipe.ships else RUNS / recipe.id
 
 
 def trained_network(recipe: Recipe, state: dict[str, Tensor]) -> nn.Module:
-    """The trained network on the CPU, as it is without its training arguments."""
+    """The trained network on the CPU, without its training arguments."""
     trained = build(recipe.network, **(dict(recipe.arguments) | dict(recipe.training_arguments)))
     trained.load_state_dict(state)
     return fold_spectral_norm(trained.eval())
@@ -49,9 +49,9 @@ def read_weights(checkpoint: Path) -> dict[str, Tensor]:
 
 
 def starting_weights(recipe: Recipe) -> dict[str, Tensor] | None:
-    """The weights that the recipe starts from, or none where it starts from random ones.
+    """The weights that the recipe starts from, or None for random ones.
 
-    Raises FileNotFoundError where they have not been trained.
+    Raises FileNotFoundError if they have not been trained.
     """
     if recipe.starts_from is None:
         return None
@@ -75,7 +75,7 @@ def write_weights(recipe: Recipe, state: dict[str, Tensor], folder: Path) -> Pat
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{recipe.id}.safetensors"
     save_file(plain_state(recipe, state), path)
-    path.chmod(0o644)  # it is written for its owner alone, and it is meant for everyone
+    path.chmod(0o644)  # safetensors makes it readable by its owner only
     return path
 
 

@@ -1,4 +1,4 @@
-"""The one training loop: optimise, average, score, keep the best, and survive an interruption."""
+"""The training loop: optimise, average, score, keep the best, and resume after an interruption."""
 
 import math
 import time
@@ -19,9 +19,9 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Result:
-    """The averaged weights of the epoch that is kept and their scores on the held-out examples.
+    """The averaged weights of the kept epoch and their scores on the held-out examples.
 
-    seconds: what the last epoch took.
+    seconds: duration of the last epoch.
     """
 
     state: State
@@ -31,12 +31,12 @@ class Result:
 
     @property
     def score(self) -> float:
-        """The first of the scores, by which the best epoch is told; -1 before there is one."""
+        """The first of the scores, which selects the best epoch; -1 before there is one."""
         return next(iter(self.scores.values()), -1.0)
 
 
 def learning_rate(step: int, steps: int, warmup: int, peak: float) -> float:
-    """Up a straight line for `warmup` steps, then down half a cosine to zero at the last step."""
+    """Linear warm-up for `warmup` steps, then half a cosine down to zero at the last step."""
     if step < warmup:
         return peak * (step + 1) / warmup
     done = (step - warmup) / max(1, steps - warmup)
@@ -46,9 +46,10 @@ def learning_rate(step: int, steps: int, warmup: int, peak: float) -> float:
 def parameter_groups(
     network: nn.Module, companions: nn.Module, recipe: Recipe
 ) -> list[dict[str, Any]]:
-    """Matrices decay; vectors and scalars (biases, norms, γ) do not; some have their own pace.
+    """Weight decay applies to matrices, not to vectors and scalars (biases, norms, γ); some parts
+    have their own learning rate.
 
-    What is frozen is in none of the groups.
+    Frozen parameters are in none of the groups.
     """
     decay: list[Tensor] = list(companions.parameters())
     plain: list[Tensor] = []
@@ -68,7 +69,7 @@ def parameter_groups(
 
 
 def freeze(network: nn.Module, parts: tuple[str, ...]) -> None:
-    """The parts called so neither learn nor take the statistics of a batch."""
+    """Freezes the named parts: no gradients and no batch statistics."""
     for name, module in network.named_modules():
         if name.rpartition(".")[2] in parts:
             module.eval().requires_grad_(False)
@@ -78,8 +79,8 @@ def freeze(network: nn.Module, parts: tuple[str, ...]) -> None:
 def update_average(average: State, network: nn.Module, decay: float) -> None:
     """In place: average ← decay · average + (1 - decay) · weights.
 
-    Counters are copied, and so are the unit vectors of spectral norm's power iteration: a mean of
-    unit vectors is shorter than one, and the norm that it gives is too small.
+    Counters are copied, and so are the unit vectors of spectral norm's power iteration: an average
+    of unit vectors is shorter than one, which would make the norm too small.
     """
     state = network.state_dict()
     floats = [
@@ -95,14 +96,14 @@ def update_average(average: State, network: nn.Module, decay: float) -> None:
 
 
 def copy_of(state: State) -> State:
-    """The state with memory of its own."""
+    """A copy of the state."""
     return {name: value.detach().clone() for name, value in state.items()}
 
 
 def shared_weights(network: nn.Module, start: State) -> State:
-    """Those of the start's tensors that have their like, by name and shape, in the network.
+    """The initial weights whose name and shape occur in the network.
 
-    Or in one part of it: `encoder.trunk.stem.0.weight` is taken from `stem.0.weight`.
+    Or in a part of it: `encoder.trunk.stem.0.weight` is taken from `stem.0.weight`.
     """
     found = {}
     for name, own in network.state_dict().items():
@@ -115,12 +116,12 @@ def shared_weights(network: nn.Module, start: State) -> State:
 
 
 def told(scores: dict[str, float]) -> str:
-    """The scores in a line."""
+    """The scores as a line of text."""
     return ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
 
 
 def save(state: dict[str, Any], path: Path) -> None:
-    """All or nothing: an interruption while writing leaves the former file."""
+    """Atomic: an interruption while writing leaves the former file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     torch.save(state, partial)
@@ -135,11 +136,10 @@ def fit(
     start: State | None = None,
     stop_after: int | None = None,
 ) -> Result:
-    """Train by the recipe, from run/last.pt where there is one.
+    """Trains by the recipe, resuming from run/last.pt if it exists.
 
-    start: weights to begin with, where names and shapes agree; random ones elsewhere.
-
-    stop_after: leave after this many epochs of the schedule, as an interruption would.
+    start: initial weights, where names and shapes match; random elsewhere. stop_after: stop after
+    this many epochs of the schedule, as an interruption would.
     """
     torch.manual_seed(recipe.seed)
     arguments = {**recipe.arguments, **recipe.training_arguments}
@@ -165,7 +165,7 @@ def fit(
         best = Result(**kept["best"])
         print(f"{recipe.id}: resumed after epoch {first} of {recipe.epochs}", flush=True)
 
-    # A second copy carries the averaged weights when they are scored.
+    # A second copy holds the averaged weights for scoring.
     scored = build(recipe.network, **arguments).to(device)
     examples = len(task)
     steps_per_epoch = math.ceil(examples / recipe.batch)
@@ -175,7 +175,7 @@ def fit(
         began, total = time.monotonic(), torch.zeros((), device=device)
         network.train()
         freeze(network, recipe.frozen)
-        # Dropout draws from here: an epoch that is run again goes as it did.
+        # Dropout uses this seed, so that a repeated epoch is identical.
         torch.manual_seed(recipe.seed * 100_003 + epoch)
         for number, batch in enumerate(task.batches(epoch)):
             step = epoch * steps_per_epoch + number
@@ -188,7 +188,7 @@ def fit(
             torch.autograd.backward(loss)
             nn.utils.clip_grad_norm_(network.parameters(), 5.0)
             optimiser.step()
-            # Early on the average follows quickly, so that it forgets the random weights.
+            # Early on the average decays faster, so that it forgets the random weights.
             update_average(average, network, min(recipe.average, (1 + step) / (10 + step)))
             total += loss.detach()
         scored.load_state_dict(average)

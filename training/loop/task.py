@@ -1,4 +1,4 @@
-"""What the loop asks of a task: batches to learn from, a loss, and scores on held-out examples."""
+"""The interface of a task: training batches, a loss, and scores on held-out examples."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from training.examples.precision import mixed
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a picture becomes an input; written into the card as it stands."""
+    """Preprocessing of a picture, written into the card as it is."""
 
     resize_px: int
     crop_px: tuple[int, int]
@@ -31,10 +31,10 @@ class Source:
 
 
 class Task(Protocol):
-    """One data set with its way of being learnt. A batch is the task's own record.
+    """A data set with its training procedure. Batches are the task's own records.
 
-    kind: the card's task, such as "classification" · classes: what the outputs stand for ·
-    preprocessing: none where the input is no picture.
+    kind: the card's task, such as "classification" · classes: of the outputs · preprocessing: None
+    if the input is not a picture.
     """
 
     kind: str
@@ -46,13 +46,13 @@ class Task(Protocol):
         """How a picture becomes an input."""
 
     def __len__(self) -> int:
-        """How many examples an epoch has."""
+        """The number of examples in an epoch."""
 
     def batches(self, epoch: int) -> Iterator[Any]:
-        """The epoch's training batches; the same ones whenever the epoch is run again."""
+        """The epoch's training batches; repeatable."""
 
     def companions(self, network: nn.Module) -> nn.Module:
-        """Modules that learn beside the network and are not shipped, such as projections."""
+        """Auxiliary modules trained with the network but not exported, such as projections."""
 
     def loss(self, network: nn.Module, companions: nn.Module, batch: Any) -> Tensor:
         """A scalar."""
@@ -60,7 +60,7 @@ class Task(Protocol):
     def score(
         self, network: nn.Module, device: torch.device, low_precision: bool
     ) -> dict[str, float]:
-        """Figures on the held-out examples, by name; the higher the first, the better."""
+        """Figures on the held-out examples, by name; of the first one, higher is better."""
 
 
 @torch.inference_mode()
@@ -70,7 +70,7 @@ def top1(
     device: torch.device,
     low_precision: bool = False,
 ) -> float:
-    """The share of held-out examples whose highest logit is the label's.
+    """The fraction of held-out examples whose highest logit is the label's.
 
     held_out: inputs (batch, channel, height, width) with labels (batch,).
     """

@@ -1,4 +1,4 @@
-"""The recipes, one file a checkpoint."""
+"""The recipes, one file for each checkpoint."""
 
 from difflib import get_close_matches
 
@@ -46,7 +46,7 @@ RECIPES: dict[str, Recipe] = {
 
 
 class UnknownRecipe(ValueError):
-    """No recipe is called so; the message names close ones and lists all."""
+    """An unknown recipe name; the message suggests close names and lists all."""
 
     def __init__(self, name: str) -> None:
         close = get_close_matches(name, RECIPES, n=1)
@@ -55,7 +55,7 @@ class UnknownRecipe(ValueError):
 
 
 def recipe_for(name: str) -> Recipe:
-    """The recipe of the checkpoint called name; raises UnknownRecipe."""
+    """The recipe of a checkpoint; raises UnknownRecipe."""
     if name not in RECIPES:
         raise UnknownRecipe(name)
     return RECIPES[name]

@@ -1,4 +1,6 @@
-"""A Transformer that captions photos: a teacher shows it how to see, then people how to speak."""
+"""A Transformer that captions photos: it learns to see from a teacher, then to write from
+people.
+"""
 
 from training.recipes.recipe import Recipe
 
@@ -19,11 +21,11 @@ RECIPE = Recipe(
     batch=256,
     learning_rate=1.2e-3,
     warmup_epochs=4.0,
-    # An epoch has but 26 steps.
+    # An epoch has only 26 steps.
     average=0.99,
     class_token=1.0,
     patch_tokens=1.0,
     jitter=0.3,
-    # Beam search is at its best 25 epochs earlier; written greedily, it is still getting better.
+    # Beam search peaks 25 epochs earlier; greedy decoding is still improving.
     keeps="last",
 )

@@ -6,7 +6,7 @@ RECIPE = residual_recipe(
     "coord_resnet",
     gate="coordinate",
     **BEGUN,
-    # The gates begin at random, in a network that has learnt without them.
+    # The gates start from random weights, in a network trained without them.
     paced=("gate",),
     pace=3.0,
     title="Coordinate-attention ResNet · Caltech-101",

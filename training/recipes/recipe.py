@@ -1,4 +1,4 @@
-"""What a recipe is: everything that decides a training, in one frozen record."""
+"""A recipe: everything that determines a training, in one frozen record."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,22 +7,21 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Recipe:
-    """One network's training. Epoch and batch counts are those of the checkpoint that ships.
+    """One network's training. Epoch and batch counts are those of the exported checkpoint.
 
-    id: the checkpoint's name · network, arguments: a row of NETWORKS (models/networks) and what it
-    is built with · training_arguments: further arguments while training only · task: a name in
-    training.tasks.TASKS · task_arguments: what that task alone asks for ·
-    learning_rate: the peak, reached after warmup_epochs and left along a cosine ·
-    average: the decay of the exponential moving average of the weights, which is what ships ·
-    distil, class_token, patch_tokens: weights of the teacher's terms beside the cross-entropy ·
-    views: how many views of each photo the teacher answers, once ·
-    guided_epochs: for so many first epochs a spatial transformer is shown where the digits are ·
-    thinned_epochs, thinned_to: in the first epochs a ViT is shown a random share of the patches ·
-    paced: parts of the network, by name, whose learning rate is pace times the others' ·
-    starts_from: a checkpoint of this project whose weights are taken where the networks agree ·
-    frozen: parts of the network, by name, that stay as starts_from has them ·
-    keeps: the weights of which epoch are exported, the one with the best score or the last ·
-    ships: false for a control experiment, whose files stay in runs/.
+    id: the checkpoint's name · network, arguments: a row of NETWORKS (models/networks) and its
+    arguments · training_arguments: further arguments during training only · task: a name in
+    training.tasks.TASKS · task_arguments: specific to that task · learning_rate: the peak, reached
+    after warmup_epochs, followed by a cosine decay · average: decay of the exponential moving
+    average of the weights, which is exported · distil, class_token, patch_tokens: weights of the
+    teacher's loss terms beside the cross-entropy · views: number of views of each photo with
+    teacher outputs · guided_epochs: initial epochs in which a spatial transformer is shown where
+    the digits are · thinned_epochs, thinned_to: initial epochs in which a ViT gets a random
+    fraction of the patches · paced: parts of the network, by name, whose learning rate is pace
+    times the others' · starts_from: a checkpoint of this project that provides initial weights
+    where the networks match · frozen: parts of the network, by name, that keep the weights of
+    starts_from · keeps: the exported epoch, best or last · ships: False for a control experiment,
+    whose files stay in runs/.
     """
 
     id: str

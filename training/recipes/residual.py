@@ -1,4 +1,4 @@
-"""What the gated residual networks share: only the gate and the words differ."""
+"""Shared by the gated residual networks: only the gate and the description differ."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ BEGUN: dict[str, Any] = {
     "average": 0.995,
     "views": 5,
 }
-"""For a network that takes over what another has learnt to see, and learns its own attention."""
+"""For a network that starts from another's weights and trains its own attention."""
 
 
 def residual_recipe(id: str, gate: str, **different: Any) -> Recipe:

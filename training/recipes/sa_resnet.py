@@ -7,7 +7,7 @@ RECIPE = residual_recipe(
     gate="self_attention",
     **BEGUN,
     training_arguments={"spectral": True},
-    # γ starts at 0 and is the way in for the rest of the layer, so it may move faster.
+    # γ starts at 0 and gates the gradient of the rest of the layer, so it learns faster.
     paced=("gamma",),
     pace=5.0,
     title="Self-attention ResNet · Caltech-101",

@@ -1,4 +1,4 @@
-"""A U-Net that looks around, finding the walls of drawn rooms."""
+"""A U-Net with self-attention that finds the walls of drawn rooms."""
 
 from training.examples.rooms import SIZE_PX
 from training.recipes.recipe import Recipe
@@ -22,7 +22,7 @@ RECIPE = Recipe(
     weight_decay=0.02,
     label_smoothing=0.0,
     jitter=0.3,
-    # γ starts at 0 and is the way in for the rest of the layer, so it may move faster.
+    # γ starts at 0 and gates the gradient of the rest of the layer, so it learns faster.
     paced=("gamma",),
     pace=5.0,
 )

@@ -1,4 +1,4 @@
-"""A spatial transformer that finds a digit on a cluttered canvas, looks again and turns it."""
+"""A spatial transformer that finds a digit on a cluttered canvas, then refines its window."""
 
 from training.recipes.recipe import Recipe
 
@@ -13,7 +13,7 @@ RECIPE = Recipe(
     arguments={"classes": 10, "looks": 2},
     task="digits",
     epochs=70,
-    # Shown where the digits are, then let go: from the labels alone it hardly learns to turn them.
+    # Guided at first: from labels alone it hardly learns to rotate the digits.
     guided_epochs=52,
     learning_rate=2.5e-3,
     warmup_epochs=2,

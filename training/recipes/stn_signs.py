@@ -17,7 +17,7 @@ RECIPE = Recipe(
     batch=128,
     average=0.998,
     jitter=0.5,
-    # A window that moves as fast as the filters learn runs away from the sign before they know it.
+    # At the filters' learning rate, the window drifts off the sign before they recognise it.
     paced=("transformer", "inner_transformer"),
     pace=0.2,
 )

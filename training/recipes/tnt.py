@@ -10,8 +10,8 @@ RECIPE = Recipe(
     mechanisms=("attention", "positional-encoding", "transformer-in-transformer"),
     citation="Han, Xiao, Wu, Guo, Xu, Wang: Transformer in Transformer, NeurIPS 2021",
     network="tnt",
-    # As in the paper: patches of 16 px, each a sentence of 4 x 4 words. So wide, it computes about
-    # as much as the ViT (256 and 270 million multiply-adds, of which 94 in the trunk).
+    # As in the paper: patches of 16 px, each a sentence of 4 x 4 words. At this width it computes
+    # about as much as the ViT (256 and 270 million multiply-adds, of which 94 in the trunk).
     arguments={
         "classes": 101,
         "patch_size": 16,
@@ -25,7 +25,7 @@ RECIPE = Recipe(
     task="photos",
     task_arguments={"patches_a_side": 7},
     epochs=28,
-    # Half of the patches cost half of the time: more photos seen.
+    # Half of the patches take half of the time: more photos are seen.
     thinned_epochs=24,
     thinned_to=0.5,
     batch=64,

@@ -1,4 +1,4 @@
-"""A small hybrid vision transformer on Caltech-101, taught token by token."""
+"""A small hybrid vision transformer on Caltech-101, distilled token by token."""
 
 from training.recipes.recipe import Recipe
 
@@ -13,12 +13,12 @@ RECIPE = Recipe(
     network="vit",
     # Three heads of 32 channels over the second stage of eca_resnet, 8 px a cell.
     arguments={"classes": 101, "dim": 96, "trunk": "eca"},
-    # On pixels alone the same photos gave 50.6 % in 26 epochs; the trunk has learnt to see already.
+    # On raw pixels the same photos gave 50.6 % in 26 epochs; the trunk is pretrained.
     starts_from="eca_resnet",
     frozen=("trunk",),
     task="photos",
     epochs=32,
-    # A third of the patches cost a third of the time: many more photos seen.
+    # A third of the patches take a third of the time: many more photos are seen.
     thinned_epochs=28,
     thinned_to=0.35,
     batch=64,

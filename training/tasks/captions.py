@@ -1,8 +1,8 @@
-"""Learning to caption photos: first to see, from a teacher, then to say it, from people's words.
+"""Captioning photos: first visual features from a teacher, then words from human captions.
 
-The photo encoder begins with random weights, and 6,500 photos are few. So in the first epochs it
-learns to see as ViT-Ti does, on ever new crops and without a word (Hinton et al. 2015). Then the
-whole network learns the captions by teacher forcing, and the teacher goes on beside them.
+The photo encoder starts from random weights, and 6,500 photos are few. So in the first epochs it is
+distilled from ViT-Ti, on random crops and without words (Hinton et al. 2015). Then the whole
+network learns the captions by teacher forcing, and distillation continues beside them.
 """
 
 import json
@@ -28,11 +28,13 @@ from training.recipes.recipe import Recipe
 from training.tasks.photos import PREPROCESSING, Projections
 
 LONGEST = 22
-"""Words of a caption to learn from, START and END included; 97 in 100 captions are shorter."""
+"""Maximum words of a training caption, START and END included; 97 in 100 captions are shorter."""
 
 VAL_BATCH = 250
 SMALLEST_PART = 0.6
-"""How much of a photo its captions are learnt from at least: a smaller part may not show them."""
+"""Minimum fraction of a photo in a caption's crop: a smaller part may not show what it
+describes.
+"""
 
 SOURCE = Source(
     data="Flickr8k (Hodosh, Young, Hockenmaier 2013), photos with five captions each: 6,500 to "
@@ -46,9 +48,9 @@ SOURCE = Source(
 
 @dataclass(frozen=True)
 class Captioned:
-    """Photos with what people wrote of them.
+    """Photos with human captions.
 
-    images: uint8 (photo, 3, 128, 128) · captions: words, as many captions for each photo.
+    images: uint8 (photo, 3, 128, 128) · captions: words, equally many captions for each photo.
     """
 
     images: Tensor
@@ -71,10 +73,10 @@ def load_captioned(folder: Path, name: str) -> Captioned:
 
 @dataclass(frozen=True)
 class CaptionBatch:
-    """Crops with the teacher's tokens of them and, once words are learnt, the captions.
+    """Crops with the teacher's tokens and, once words are trained, the captions.
 
     inputs: (batch, 3, 112, 112) · tokens: (batch, 1 + patch, channel), class token first, each of
-    zero mean and unit deviation · captions: int64 (batch, caption, length), or none.
+    zero mean and unit deviation · captions: int64 (batch, caption, length), or None.
     """
 
     inputs: Tensor
@@ -83,7 +85,9 @@ class CaptionBatch:
 
 
 def drop_words(words: Tensor, share: float) -> Tensor:
-    """The words with a random share of them unknown, so that the photo is looked at; not START."""
+    """Replaces a random fraction of the words, except START, by UNKNOWN, which forces use of the
+    photo.
+    """
     dropped = (torch.rand(words.shape, device=words.device) < share) & (words > END)
     return words.masked_fill(dropped, UNKNOWN)
 
@@ -99,12 +103,12 @@ def word_loss(logits: Tensor, words: Tensor, smoothing: float) -> Tensor:
 
 
 class CaptionTask:
-    """Flickr8k with a teacher of what the encoder sees.
+    """Flickr8k with a teacher for the encoder.
 
     others: uint8 (photo, 3, 128, 128), photos without captions for the first epochs · teacher: a
-    network of timm with `forward_features`, at 224 px. The recipe's task_arguments: `seeing`, the
-    share of the epochs that come before the words · `beside`, the weight of the teacher's terms
-    from then on · `word_dropout` · `beams` for the score.
+    timm network with `forward_features`, at 224 px. The recipe's task_arguments: `seeing`, the
+    fraction of epochs before the words · `beside`, the weight of the teacher's loss terms after
+    that · `word_dropout` · `beams` for the score.
     """
 
     kind = "captioning"
@@ -147,7 +151,9 @@ class CaptionTask:
         return F.layer_norm(tokens.float(), tokens.shape[2:])
 
     def batches(self, epoch: int) -> Iterator[CaptionBatch]:
-        """While it learns to see, an epoch is a random half of all photos; then, all with words."""
+        """In the distillation phase an epoch is a random half of all photos; later, all with
+        captions.
+        """
         seeing = epoch < round(self.arguments["seeing"] * self.recipe.epochs)
         self.unscored = seeing
         generator = torch.Generator().manual_seed(self.recipe.seed * 100_003 + epoch)
@@ -156,7 +162,7 @@ class CaptionTask:
         least = SMALLEST_AREA if seeing else SMALLEST_PART
         for chosen in torch.split(order, self.recipe.batch):
             boxes = random_boxes(len(chosen), least, generator)
-            # A box of negative width is the mirrored one.
+            # A box of negative width is mirrored.
             boxes[:, 2] *= 1 - 2.0 * (torch.rand(len(chosen), generator=generator) < 0.5)
             boxes = boxes.to(self.device)
             images = self.images[chosen]
@@ -178,7 +184,7 @@ class CaptionTask:
         return Projections(embedding.shape[1], patches.shape[1], channels)
 
     def sight_error(self, project: Projections, patches: Tensor, tokens: Tensor) -> Tensor:
-        """How far the encoder's patches, (batch, patch, dim), are from the teacher's tokens."""
+        """The distance of the encoder's patches, (batch, patch, dim), from the teacher's tokens."""
         recipe = self.recipe
         grid = patches.transpose(1, 2).unflatten(2, (round(patches.shape[1] ** 0.5), -1))
         guess = project.patch_tokens(grid).float().flatten(2).transpose(1, 2)
@@ -192,7 +198,7 @@ class CaptionTask:
         error = self.sight_error(cast(Projections, companions), patches, batch.tokens)
         if batch.captions is None:
             return error
-        # The captions of a photo share one look at it.
+        # The captions of a photo share one encoder pass.
         memory = network.bridge(patches)  # type: ignore[operator]
         words = batch.captions.flatten(0, 1)
         shown = drop_words(words, self.arguments["word_dropout"])
@@ -203,7 +209,7 @@ class CaptionTask:
 
     @torch.inference_mode()
     def write(self, network: nn.Module, beams: int, low_precision: bool = False) -> list[str]:
-        """What the network says of the validation photos."""
+        """The network's captions of the validation photos."""
         network.eval()
         sentences: list[str] = []
         for images in self.val_images.split(VAL_BATCH):
@@ -218,7 +224,7 @@ class CaptionTask:
     def score(
         self, network: nn.Module, device: torch.device, low_precision: bool
     ) -> dict[str, float]:
-        """BLEU of captions found by beam search and greedily; none before words are learnt."""
+        """BLEU of captions by beam search and greedily; none before words are trained."""
         if self.unscored:
             return {}
         best, greedy = (

@@ -1,4 +1,4 @@
-"""Learning to classify the small photos of CIFAR-10 from their labels alone: for the claims."""
+"""Classifying the small photos of CIFAR-10 from labels alone: for the claims."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,15 +35,17 @@ SOURCE = Source(
 
 @lru_cache(maxsize=2)
 def load_cifar(folder: Path, name: str) -> Examples:
-    """The photos, uint8 (photo, 3, 32, 32); kept, as a claim trains many times on the same ones."""
+    """The photos, uint8 (photo, 3, 32, 32); cached, as a claim trains many times on the
+    same ones.
+    """
     return load_photos(folder, name, SIDE_PX)
 
 
 def random_crops(padded: Tensor, chosen: Tensor, generator: torch.Generator) -> Tensor:
     """SIDE_PX windows at random places of the chosen photos, half of them mirrored.
 
-    padded: (photo, channel, row, column), larger than the windows · chosen: int64 (batch,).
-    Returns (batch, channel, SIDE_PX, SIDE_PX) with the channels last in memory.
+    padded: (photo, channel, row, column), larger than the windows · chosen: int64 (batch,). Returns
+    (batch, channel, SIDE_PX, SIDE_PX) in channels-last memory format.
     """
     places = padded.shape[2] - SIDE_PX + 1
     draws = torch.randint(places, (2, len(chosen), 1), generator=generator)

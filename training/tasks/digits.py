@@ -1,4 +1,4 @@
-"""Learning to read distorted digits, drawn anew for every batch."""
+"""Reading distorted digits, drawn anew for every batch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ from training.recipes.recipe import Recipe
 
 VAL_BATCH = 500
 GUIDANCE = 10.0
-"""How much the errors of theta count beside the cross-entropy, while the transformer is guided."""
+"""Weight of the theta error beside the cross-entropy, while the transformer is guided."""
 
 ALIKE_UPSIDE_DOWN = (0, 1, 8)
-"""Digits that look the same turned by 180 degrees, so that either way up is right."""
+"""Digits symmetric under rotation by 180 degrees, for which both directions are correct."""
 
 PREPROCESSING = Preprocessing(
     resize_px=CANVAS_PX,
@@ -45,9 +45,9 @@ def normalise(canvases: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class DigitBatch:
-    """Canvases with their labels and, while the transformer is guided, where the digits are.
+    """Canvases with their labels and, while the transformer is guided, the true windows.
 
-    inputs: (batch, 1, 60, 60) · labels: (batch,) · truth: theta (batch, 2, 3), or none.
+    inputs: (batch, 1, 60, 60) · labels: (batch,) · truth: theta (batch, 2, 3), or None.
     """
 
     inputs: Tensor
@@ -56,9 +56,9 @@ class DigitBatch:
 
 
 def theta_error(theta: Tensor, truth: Tensor, labels: Tensor) -> Tensor:
-    """How far thetas are from the truth: a mean of distances, not of their squares.
+    """The mean distance (not squared) of thetas from the truth.
 
-    Where two turns are as likely, the least squares lie between them, in a window without any
+    If two rotations are equally likely, the least squares lie between them, in a window of zero
     size; the least distance lies at one of them. theta, truth: (batch, 2, 3) · labels: (batch,).
     """
     upside_down = truth * torch.tensor([-1.0, -1.0, 1.0], device=truth.device)
@@ -68,9 +68,9 @@ def theta_error(theta: Tensor, truth: Tensor, labels: Tensor) -> Tensor:
 
 
 class DigitTask:
-    """Digits on fresh canvases; the held-out canvases are drawn once, from a fixed seed.
+    """Digits on newly drawn canvases; the held-out canvases are drawn once, from a fixed seed.
 
-    task_arguments: distortion, a name in examples.distortions.DISTORTIONS ("cluttered" if none).
+    task_arguments: distortion, a name in examples.distortions.DISTORTIONS (default "cluttered").
     """
 
     kind = "classification"
@@ -102,9 +102,9 @@ class DigitTask:
             )
 
     def companions(self, network: nn.Module) -> nn.Module:
-        """For each look a layer that names the digit by what the look's theta is made from.
+        """For each look, a layer that classifies the digit from the features of the look's theta.
 
-        Which way up a digit is depends on which it is.
+        A digit's upright direction depends on its class.
         """
         guided = self.recipe.guided_epochs > 0
         looks = network.transformer.looks if guided else ()  # type: ignore[union-attr]

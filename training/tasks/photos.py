@@ -1,4 +1,4 @@
-"""Learning to classify photos from their labels and from a teacher's view of the same crops."""
+"""Classifying photos from labels and from a teacher's outputs for the same crops."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,11 +34,11 @@ SOURCE = Source(
 
 @dataclass(frozen=True)
 class PhotoBatch:
-    """Crops with their labels and with what the teacher said of them.
+    """Crops with their labels and the teacher's outputs.
 
-    inputs: (batch, 3, 112, 112) · labels: (batch,) · logits: (batch, class) ·
-    tokens: (batch, 1 + patch, channel), class token first · keep: int64 (batch, kept), the patches
-    that the student is shown, or none for all of them.
+    inputs: (batch, 3, 112, 112) · labels: (batch,) · logits: (batch, class) · tokens: (batch, 1 +
+    patch, channel), class token first · keep: int64 (batch, kept), the patches given to the
+    student, or None for all.
     """
 
     inputs: Tensor
@@ -58,7 +58,7 @@ class Projections(nn.Module):
 
 
 def flip_patches(tokens: Tensor, flipped: Tensor) -> Tensor:
-    """The tokens as of the mirrored picture: the columns of the patch grid change places.
+    """The tokens of the mirrored picture: the columns of the patch grid are reversed.
 
     tokens: (batch, 1 + patch, channel) · flipped: bool (batch,).
     """
@@ -69,7 +69,7 @@ def flip_patches(tokens: Tensor, flipped: Tensor) -> Tensor:
 
 
 def coarser(tokens: Tensor, side: int) -> Tensor:
-    """The patch tokens of a square grid as means over the cells of a coarser one.
+    """The patch tokens of a square grid averaged over the cells of a coarser one.
 
     tokens: (batch, 1 + patch, channel) · returns (batch, 1 + side², channel).
     """
@@ -80,15 +80,15 @@ def coarser(tokens: Tensor, side: int) -> Tensor:
 
 
 def random_patches(batch: int, patches: int, share: float, generator: torch.Generator) -> Tensor:
-    """For each photo a random share of its patches, in their order: int64 (batch, kept)."""
+    """A random fraction of each photo's patches, in order: int64 (batch, kept)."""
     order = torch.rand((batch, patches), generator=generator).argsort(dim=1)
     return order[:, : round(share * patches)].sort(dim=1).values
 
 
 class PhotoTask:
-    """The training photos under the views that the teacher has answered, mirrored at random.
+    """The training photos in the views with teacher outputs, mirrored at random.
 
-    task_arguments: patches_a_side, of a student whose patches are larger than the teacher's.
+    task_arguments: patches_a_side, for a student whose patches are larger than the teacher's.
     """
 
     kind = "classification"
@@ -98,7 +98,7 @@ class PhotoTask:
     def __init__(
         self, train: Examples, val: Examples, lessons: Lessons, recipe: Recipe, device: torch.device
     ) -> None:
-        # A GPU has room for the teacher's answers; elsewhere they stay in their file.
+        # A GPU holds the teacher's outputs in memory; elsewhere they stay in their file.
         self.lessons = lessons.to(device) if device.type == "cuda" else lessons
         self.train, self.val = train.to(device), val.to(device)
         self.recipe, self.device = recipe, device
@@ -158,7 +158,7 @@ class PhotoTask:
             target = target.gather(1, kept.unsqueeze(2).expand(-1, -1, target.shape[2]))
         logits = network.head(embedding).float()  # type: ignore[operator]
         loss = F.cross_entropy(logits, batch.labels, label_smoothing=recipe.label_smoothing)
-        # Each token is brought to zero mean and unit deviation: the error is then a share of 1.
+        # Each token is normalised to zero mean and unit deviation, so the error is a fraction of 1.
         target = F.layer_norm(target, target.shape[2:])
         if recipe.distil:
             taught = F.softmax(batch.logits, dim=1)

@@ -1,4 +1,4 @@
-"""Which pixels are wall: rooms that the project draws itself, cut and coloured anew every epoch."""
+"""Segmenting walls: drawn rooms, with random crops and colours every epoch."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from training.recipes.recipe import Recipe
 
 CLASSES = ("other", "wall")
 SMALLEST_AREA = 0.45
-"""The least share of a room that a training crop shows."""
+"""Minimum fraction of a room in a training crop."""
 TINT = 0.12
-"""How much the three colours' strengths vary, as the colour of light does."""
+"""Variation of the colour channels' gains, as from coloured light."""
 VAL_BATCH = 250
 
 PREPROCESSING = Preprocessing(
@@ -34,17 +34,17 @@ PREPROCESSING = Preprocessing(
 
 
 def soft_dice(share: Tensor, truth: Tensor) -> Tensor:
-    """The Dice coefficient of shares on 0..1 with the truth, over all of them: 2 Σ pt / (Σp + Σt).
+    """The Dice coefficient of probabilities with the ground truth: 2 Σ pt / (Σp + Σt).
 
     Milletari et al. 2016, with sums in place of their sums of squares. One pixel is added to both
-    parts of the fraction, so that an empty truth rewards an empty answer.
+    parts of the fraction, so that an empty answer to an empty truth is rewarded.
     """
     return (2 * (share * truth).sum() + 1) / (share.sum() + truth.sum() + 1)
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Pixels a room, each (room,): called wall and being wall, called wall, being wall."""
+    """Pixels of each room, each (room,): correctly called wall, called wall, being wall."""
 
     both: Tensor
     called: Tensor
@@ -59,14 +59,14 @@ class Counts:
         return ratio(self.both.sum(), (self.called + self.true - self.both).sum())
 
     def dice_a_room(self) -> float:
-        """The mean of the rooms' own Dice; a room without wall that has none called counts 1."""
+        """The mean of the rooms' own Dice; a room without wall, correctly found empty, counts 1."""
         total = self.called + self.true
         each = torch.where(total > 0, 2 * self.both.double() / total.clamp(min=1), 1.0)
         return each.mean().item()
 
 
 def ratio(part: Tensor, whole: Tensor) -> float:
-    """Their quotient; 1 where both are nothing."""
+    """Their quotient; 1 if both are zero."""
     return (part.double() / whole.double()).item() if whole > 0 else 1.0
 
 
@@ -85,7 +85,7 @@ class RoomBatch:
 
 
 class RoomTask:
-    """Drawn rooms, held on the device; the held-out rooms are of other seeds and seen whole."""
+    """Drawn rooms, held on the device; the held-out rooms use other seeds and are not cropped."""
 
     kind = "segmentation"
     classes: tuple[str, ...] = CLASSES
@@ -115,7 +115,7 @@ class RoomTask:
         order = torch.randperm(len(self), generator=generator)
         for chosen in torch.split(order, self.recipe.batch):
             boxes = random_boxes(len(chosen), SMALLEST_AREA, generator)
-            # A negative half width turns left and right about.
+            # A negative half width mirrors the crop.
             boxes[:, 2] *= torch.randint(2, (len(chosen),), generator=generator) * 2.0 - 1
             tint = 1 + TINT * (2 * torch.rand((len(chosen), 3, 1, 1), generator=generator) - 1)
             boxes, here = boxes.to(self.device), chosen.to(self.device)
@@ -147,7 +147,7 @@ class RoomTask:
     def score(
         self, network: nn.Module, device: torch.device, low_precision: bool
     ) -> dict[str, float]:
-        """Of the class wall: Dice and IoU over the set's pixels, and the rooms' mean Dice."""
+        """For the class wall: Dice and IoU over all pixels of the set, and the rooms' mean Dice."""
         network.eval()
         counts = []
         for inputs, walls in self.held_out():

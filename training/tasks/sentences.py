@@ -1,4 +1,4 @@
-"""Learning to translate the sentences of a small grammar, every sentence of validation unseen."""
+"""Translating the sentences of a small grammar; all validation sentences are unseen."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class Sentences:
 
 
 def exact_matches(written: Tensor, wanted: Tensor) -> Tensor:
-    """How many rows are the same, word for word: int64 (row, length) both, PAD after the end."""
+    """The number of identical rows: int64 (row, length) both, PAD after the end."""
     missing = wanted.shape[1] - written.shape[1]
     if missing > 0:
         written = nn.functional.pad(written, (0, missing), value=PAD)
@@ -75,7 +75,7 @@ def exact_matches(written: Tensor, wanted: Tensor) -> Tensor:
 
 
 class SentenceTask:
-    """Fresh sentences for every epoch. The recipe's task_arguments: `sentences`, how many."""
+    """New sentences for every epoch. The recipe's task_arguments: `sentences`, how many."""
 
     kind = "sequence"
     preprocessing = None
@@ -110,7 +110,9 @@ class SentenceTask:
     def score(
         self, network: nn.Module, device: torch.device, low_precision: bool
     ) -> dict[str, float]:
-        """The share of unseen sentences whose greedy translation is word for word the grammar's."""
+        """The fraction of unseen sentences whose greedy translation matches the grammar's
+        exactly.
+        """
         network.eval()
         right = torch.zeros((), dtype=torch.int64, device=device)
         for start in range(0, len(self.val), VAL_BATCH):

@@ -1,4 +1,4 @@
-"""Learning to tell traffic signs apart, from small photos of them."""
+"""Classifying traffic signs from small photos."""
 
 import math
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ VAL_BATCH = 500
 TURN_DEG = 15.0
 STRETCH = 0.2
 MOVE = 0.12
-"""How far a sign is turned, stretched (each axis on its own) and moved (in half-widths)."""
+"""Maximum rotation, stretch (per axis) and shift (in half-widths) of a sign."""
 
 PREPROCESSING = Preprocessing(
     resize_px=SIDE_PX,
@@ -85,7 +85,7 @@ def load_signs(folder: Path, name: str) -> Examples:
 
 
 def random_affine(count: int, generator: torch.Generator) -> Tensor:
-    """Small turns, stretches and moves: theta (count, 2, 3), for `affine_grid`."""
+    """Small rotations, stretches and shifts: theta (count, 2, 3), for `affine_grid`."""
     uniform = 2 * torch.rand((5, count), generator=generator) - 1
     turn = math.radians(TURN_DEG) * uniform[0]
     wide, high = (1 + STRETCH * uniform[1:3]).unbind(0)
@@ -104,7 +104,7 @@ class SignBatch:
 
 
 class SignTask:
-    """Signs turned, stretched, moved and recoloured at random, never mirrored."""
+    """Signs rotated, stretched, shifted and recoloured at random, never mirrored."""
 
     kind = "classification"
     preprocessing = PREPROCESSING

@@ -27,7 +27,7 @@ def digits(recipe: Recipe, folder: Path, device: torch.device) -> Task:
 
 
 def photos(recipe: Recipe, folder: Path, device: torch.device) -> Task:
-    """Caltech-101 beside a teacher."""
+    """Caltech-101 with a teacher."""
     train, val = (load_photos(folder, f"caltech101_{part}") for part in ("train", "val"))
     cache = RUNS / "lessons" / f"caltech101_{recipe.views}_views.pt"
     return PhotoTask(
@@ -42,16 +42,17 @@ def signs(recipe: Recipe, folder: Path, device: torch.device) -> Task:
 
 
 def captions(recipe: Recipe, folder: Path, device: torch.device) -> Task:
-    """Flickr8k beside a teacher, who shows Caltech-101 too."""
+    """Flickr8k with a teacher, which also uses Caltech-101."""
     train, val = (load_captioned(folder, f"flickr8k_{part}") for part in ("train", "val"))
     others = load_photos(folder, "caltech101_train").images
     return CaptionTask(train, val, others, load_teacher(), recipe, device)
 
 
 def rooms(recipe: Recipe, folder: Path, device: torch.device) -> Task:
-    """Rooms drawn here.
+    """Drawn rooms.
 
-    task_arguments: how many to learn from (rooms) and to score (held_out); their side (size_px).
+    task_arguments: number of training rooms (rooms) and held-out rooms (held_out); their side
+    (size_px).
     """
     asked = recipe.task_arguments
     train, val = (
@@ -62,7 +63,7 @@ def rooms(recipe: Recipe, folder: Path, device: torch.device) -> Task:
 
 
 def cifar(recipe: Recipe, folder: Path, device: torch.device) -> Task:
-    """CIFAR-10, for the claims; of its test part are the held-out photos."""
+    """CIFAR-10, for the claims; the held-out photos are from its test part."""
     train, val = (load_cifar(folder, f"cifar10_{part}") for part in ("train", "test"))
     return CifarTask(train, val, recipe, device)
 

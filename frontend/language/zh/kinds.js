@@ -118,6 +118,7 @@ export default {
   "{cells} of the photo hidden": "照片的{cells}被遮住",
   "positions left out": "去掉位置编码",
   "positions shuffled": "打乱位置编码",
+  "reads “{text}”": "读入“{text}”",
   "Squeeze-and-excitation, Hu et al. 2018, equations 2 to 4.": "挤压与激励（SE），Hu 等 2018，公式 2 至 4。",
   "Efficient channel attention, Wang et al. 2020, equations 9 and 12: nothing is made narrower.": "高效通道注意力（ECA），Wang 等 2020，公式 9 和 12：没有任何降维。",
   "CBAM, Woo et al. 2018, equation 2: the same two layers serve the means and the maxima.": "CBAM，Woo 等 2018，公式 2：均值与最大值共用同样的两层。",

@@ -1,8 +1,8 @@
-"""The model folder: one TOML file a model (docs/models-folder.md).
+"""The model folder: one TOML file for each model (docs/models-folder.md).
 
-A file says what builds the network, where its weights are, what it expects of a photo and what its
-classes are called. All mistakes of a file are found at once, each with its line and what would do;
-a model with mistakes is listed as one that cannot be used, and hinders no other.
+A file names the network's builder, its weights, its preprocessing and its classes. All mistakes of
+a file are reported at once, each with its line and a remedy; a model with mistakes is listed as
+unusable and does not affect the others.
 
 The folder is trusted: a `package.module:factory` runs code that is importable here.
 """
@@ -37,7 +37,7 @@ log = logging.getLogger("fovea.models")
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """line: from 1; None where the file has no line to point at."""
+    """line: from 1; None if the file has no line to point at."""
 
     line: int | None
     message: str
@@ -48,12 +48,12 @@ class Mistake:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A model as its file describes it. weights: the file, or the index of several; None if there
-    are mistakes, or if they are on the hub; then the spec names the repository.
+    """A model as described by its file.
 
-    arguments: for the builder, those of the configuration file included. pickle: the name of the
-    weights file, if it is a pickle. unreadable: why that file cannot be read, if it cannot.
-    labelled: whether the file itself names the classes.
+    weights: the file, or the index of several; None if there are mistakes or the weights are on the
+    hub, whose repository is in the spec. arguments: for the builder, including those of the
+    configuration file. pickle: name of the weights file if it is a pickle. unreadable: why that
+    file cannot be read, or None. labelled: whether the file itself names the classes.
     """
 
     spec: ModelSpec
@@ -67,7 +67,7 @@ class Entry:
     labelled: bool = False
 
     def error(self) -> InvalidModelFile | UnsafeCheckpoint | CorruptWeights:
-        """Why it cannot be used."""
+        """Why it is unusable, or None."""
         if self.unreadable is not None and len(self.mistakes) == 1:
             return CorruptWeights(self.unreadable, "Make the file readable, or supply it again.")
         text = f"{self.spec.id}.toml: {'; '.join(str(mistake) for mistake in self.mistakes)}"
@@ -79,7 +79,7 @@ class Entry:
 
 
 def listed(folder: Path) -> list[Entry]:
-    """Every model of the folder, by name; those that cannot be used too."""
+    """Every model of the folder by name, including unusable ones."""
     return [read(path) for path in sorted(folder.glob("*.toml"))]
 
 
@@ -97,7 +97,7 @@ def read(path: Path) -> Entry:
         return _refused(unreadable, [Mistake(None, f"cannot be read: {error.strerror}")])
     try:
         return _Reader(path, text, given).entry()
-    except Exception as error:  # A library that it names may be broken; that is this model's alone.
+    except Exception as error:  # a broken third-party library affects this model only
         log.exception("%s cannot be understood", path.name)
         said = f"cannot be understood ({type(error).__name__}); the log says more"
         return _refused(unreadable, [Mistake(None, said)])
@@ -110,7 +110,7 @@ def _refused(entry: Entry, mistakes: list[Mistake], pickle: str | None = None) -
 
 
 class _Reader:
-    """Checks one file from its first key to its last, and remembers what is wrong with it."""
+    """Validates one file key by key and collects its mistakes."""
 
     def __init__(self, path: Path, text: str, given: dict[str, Any]) -> None:
         self.path, self.text, self.given = path, text, given
@@ -177,7 +177,7 @@ class _Reader:
     def _value(
         self, table: Mapping[str, Any], key: str, check: Check, at: tuple[str, ...] = ()
     ) -> Any:
-        """The checked value of a key, None if it is absent or will not do."""
+        """The validated value of a key; None if absent or invalid."""
         if key not in table:
             return None
         try:
@@ -188,7 +188,7 @@ class _Reader:
             return None
 
     def _preprocessing(self, builder: str, given: Any) -> Preprocessing:
-        """given: the checked table, or what its file says; None if absent or wrong."""
+        """given: the validated table, or what its file says; None if absent or invalid."""
         at = ("preprocessing",)
         table: dict[str, Any] = given or {}
         self._check_keys(table, PREPROCESSING, at)
@@ -228,7 +228,7 @@ class _Reader:
         )
 
     def _labels(self, values: Mapping[str, Any]) -> tuple[str, ...] | None:
-        """As given, else the names that a transformers configuration has for its classes."""
+        """The given class names, else those of a transformers configuration."""
         if values["labels"] is not None:
             labels: tuple[str, ...] = values["labels"]
             return labels

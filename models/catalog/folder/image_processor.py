@@ -1,6 +1,6 @@
-"""A transformers image processor's file (preprocessor_config.json) in this project's own words.
+"""Converts a transformers preprocessor_config.json to this project's settings.
 
-Every key is followed or refused by name: what is passed over would change what the network sees.
+Every key is either used or refused by name: an ignored one would change the network's input.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from fovea.models.preprocessing import INTERPOLATIONS
 
 RESAMPLINGS = dict(zip((0, 1, 2, 3, 4, 5), ("nearest", "lanczos", "bilinear", "bicubic", "box",
                                             "hamming"), strict=True))  # fmt: skip
-"""Pillow's numbers, which the files use."""
+"""Pillow's filter numbers, as used in the files."""
 
 assert set(RESAMPLINGS.values()) == set(INTERPOLATIONS)
 
 SQUASHES_FROM_PX = 384
-"""ConvNeXt's processor enlarges a photo and cuts the centre out, but below this size only."""
+"""ConvNeXt's processor resizes and centre-crops, but only below this size."""
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "levit": {"do_center_crop": True, "resample": 3, "crop_size": 224},
@@ -33,11 +33,11 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "deit": {"do_center_crop": True, "resample": 3, "crop_size": 224},
     "dpt": {"resample": 3},
 }  # fmt: skip
-"""Defaults of processors, by the start of their name in lower case."""
+"""Defaults of processors, by the lower-case beginning of their name."""
 
 OF_THE_SHORT_SIDE = ("levit", "poolformer", "convnext", "mobilevit", "bit", "clip", "mobilenet",
                      "chinese", "dinov2", "siglip2")  # fmt: skip
-"""Processors to whom one number is the short side; to all others it is both."""
+"""Processors for which a single number is the short side; for all others it is both sides."""
 
 NEUTRAL = {
     "image_processor_type", "feature_extractor_type", "processor_class", "_processor_class",
@@ -45,7 +45,7 @@ NEUTRAL = {
     "do_convert_rgb", "do_reduce_labels", "reduce_labels", "num_labels", "image_seq_length",
     "transformers_version", "_valid_processor_keys", "model_input_names", "backend",
 }  # fmt: skip
-"""Keys that do not change what a network is given of one photo: of formats, labels and batches."""
+"""Keys that do not affect a single photo's input: formats, labels, batches."""
 
 HEEDED = {
     "size", "crop_size", "do_resize", "do_center_crop", "do_rescale", "do_normalize", "resample",
@@ -56,10 +56,10 @@ HEEDED = {
 
 
 def keys_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What would stand in [preprocessing] of a model's TOML file (docs/models-folder.md).
+    """The [preprocessing] table that a model's TOML file would have (docs/models-folder.md).
 
-    Raises ValueError for what cannot be said there, and KeyError, TypeError or AttributeError for
-    what is no such file.
+    Raises ValueError for settings that cannot be expressed there, and KeyError, TypeError or
+    AttributeError for other files.
     """
     kind = _kind(config)
     given = {key: value for key, value in config.items() if value is not None}
@@ -78,7 +78,7 @@ def _kind(config: Mapping[str, Any]) -> str:
     return next((kind for kind in known if str(name).lower().startswith(kind)), "")
 
 
-# Size -------------------------------------------------------------------------------------------
+# Size ---------------------------------------------------------------------------------------------
 
 
 def _sizes(given: Mapping[str, Any], kind: str) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _sizes(given: Mapping[str, Any], kind: str) -> dict[str, Any]:
     elif kind == "levit" and len(size) == 1:
         size = (int(256 / 224 * size[0]),)
     if not given.get("do_center_crop", False):
-        if len(size) == 1:  # Another size for every shape of photo; the middle is what is common.
+        if len(size) == 1:  # the size varies with the photo's shape; the common middle is used
             return {"size": [size[0], size[0]], "resize": size[0], "crop": "centre-down"}
         return {"size": list(size), "crop": "squash"}
     crop = _sides(given["crop_size"], square=True)
@@ -118,7 +118,7 @@ def _of_convnext(size: tuple[int, ...], crop_pct: float) -> dict[str, Any]:
 
 
 def _is_square(given: Mapping[str, Any], kind: str) -> bool:
-    """Whether one number is both sides."""
+    """Whether a single number is both sides."""
     return bool(given.get("default_to_square", kind not in OF_THE_SHORT_SIDE))
 
 
@@ -143,7 +143,7 @@ def _sides(size: Any, square: bool) -> tuple[int, ...]:
 
 
 def _multiple(size: tuple[int, ...], given: Mapping[str, Any]) -> tuple[int, ...]:
-    """DPT's sizes are whole multiples, and may follow the photo's shape."""
+    """DPT's sizes are multiples of a number, and may follow the photo's shape."""
     if given.get("keep_aspect_ratio"):
         raise ValueError("keep_aspect_ratio: it makes inputs of another size for each photo")
     multiple = int(given.get("ensure_multiple_of", 1))
@@ -157,13 +157,13 @@ def _interpolation(given: Mapping[str, Any]) -> str:
     return RESAMPLINGS[number]
 
 
-# Values -----------------------------------------------------------------------------------------
+# Values -------------------------------------------------------------------------------------------
 
 
 def _values(given: Mapping[str, Any]) -> dict[str, Any]:
-    """`mean`, `std` and `channels`: (value - mean) / std of values in 0…1, whatever the steps are.
+    """`mean`, `std` and `channels`: (value - mean) / std for values in 0…1, whatever the steps are.
 
-    Rescaling gives gain · value + offset; each normalisation is taken together with what is before.
+    Rescaling gives gain · value + offset; normalisation is composed with it.
     """
     gain, offset = 255.0, 0.0
     if given.get("do_rescale", True):
@@ -189,7 +189,7 @@ def _values(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _three(numbers: Any) -> list[float]:
-    """One number is that of each channel."""
+    """A single number applies to all channels."""
     return (
         [float(n) for n in numbers] if isinstance(numbers, list | tuple) else [float(numbers)] * 3
     )

@@ -1,4 +1,4 @@
-"""What may stand in a model's TOML file: each key with the check of its value."""
+"""The valid keys of a model's TOML file, each with a validator for its value."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ CROPS = ("centre", "centre-down", "squash")
 LONGEST_SIDE_PX = 4096
 
 Check = Callable[[Path, Any], Any]
-"""Given the TOML file and a value in it, gives what is used for it; raises Wrong."""
+"""Takes the TOML file and a value and returns the parsed value; raises Wrong."""
 
 
 class Wrong(Exception):
-    """A value that will not do. Its text says what would. pickle: the file, if it is one."""
+    """An invalid value. Its text describes the valid ones. pickle: the file, if it is one."""
 
     def __init__(self, message: str, pickle: str | None = None) -> None:
         super().__init__(message)
@@ -33,13 +33,13 @@ class Wrong(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Hosted:
-    """Weights on the hub: of a repository, <owner>/<name>."""
+    """Weights on the hub, in a repository <owner>/<name>."""
 
     repository: str
 
 
 def beside(file: Path, name: Any) -> Path:
-    """The file called `name`, beside `file` unless its path is an absolute one."""
+    """The file `name`, relative to the folder of `file` unless absolute."""
     if not isinstance(name, str) or not name:
         raise Wrong("it is the name of a file")
     path = file.parent / name
@@ -109,7 +109,7 @@ def _weights(file: Path, value: Any) -> Path | Hosted:
 
 
 def _index(path: Path) -> Path:
-    """The index of a set that is complete."""
+    """The index of a complete set."""
     try:
         gone = shards.missing(path)
     except CorruptWeights as error:

@@ -1,4 +1,4 @@
-"""Where in a TOML file a key stands: the parser itself tells it of syntax errors only."""
+"""Line numbers of keys in a TOML file: the standard parser reports lines for syntax errors only."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ _SYNTAX = re.compile(r"\(at line (\d+), column \d+\)")
 
 
 def line_of(text: str, *path: str) -> int | None:
-    """The line, from 1, of the key at `path`, else of the nearest table around it; None if neither.
+    """The line, from 1, of the key at `path`, else of the nearest enclosing table; None if neither
+    exists.
 
-    A key inside an inline table is said to be where that table begins.
+    A key in an inline table gets the line where that table begins.
     """
     lines = _lines(text)
     while path:
@@ -23,7 +24,7 @@ def line_of(text: str, *path: str) -> int | None:
 
 
 def syntax_error(message: str) -> tuple[int | None, str]:
-    """(line, what is wrong) of a message of the parser."""
+    """(line, error) from a message of the parser."""
     found = _SYNTAX.search(message)
     return (int(found[1]) if found else None), _SYNTAX.sub("", message).strip()
 

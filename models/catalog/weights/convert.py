@@ -1,8 +1,8 @@
-"""From pickles to safetensors, once and safely: `fovea convert in.pth out.safetensors`.
+"""Converts pickles to safetensors, once and safely: `fovea convert in.pth out.safetensors`.
 
-A pickle is read by torch's restricted reader (`weights_only=True`), which makes tensors and plain
-containers and runs nothing. Beside those it makes what training scripts keep with the weights:
-their arguments, paths, numbers. What is written are the tensors.
+A pickle is read by torch's restricted reader (`weights_only=True`), which creates tensors and plain
+containers and runs no code. Types that training scripts store beside the weights are allowed too:
+arguments, paths, numbers. Only the tensors are written.
 """
 
 from __future__ import annotations
@@ -28,15 +28,16 @@ WRAPPINGS = (
     "state_dict", "model_state_dict", "model", "state_dict_ema", "model_ema", "module",
     "teacher", "student", "net", "network", "weights",
 )  # fmt: skip
-"""Under these keys training scripts put the weights, beside what else they keep: the first that is
-there is taken. (DINO's teacher is what its authors use.)"""
+"""Keys under which training scripts store the weights; the first that exists is used. (DINO's
+authors use the teacher.)
+"""
 
 READABLE = 0o644
-"""safetensors writes files for their owner alone, and a server runs as somebody else."""
+"""safetensors makes files readable by their owner only, but a server runs as another user."""
 
 
 class NotConvertible(Exception):
-    """A file that no weights can be taken from. The message says why."""
+    """A file from which no weights can be extracted. The message says why."""
 
 
 _SETTINGS = tuple(
@@ -53,11 +54,12 @@ _SETTINGS = tuple(
         "yacs.config.CfgNode",
     )
 )
-"""The dictionaries of settings that Lightning and others write, read as OrderedDict:
-that runs nothing of theirs, and needs none of them."""
+"""Settings dictionaries of Lightning and others, read as OrderedDict: this runs none of their code
+and does not require them.
+"""
 
 _SCALAR = np.float64().__reduce__()[0]
-"""How numpy makes a number again; its place in numpy has moved."""
+"""NumPy's scalar constructor, which has moved between NumPy versions."""
 
 ALLOWED: list[Any] = [
     argparse.Namespace,
@@ -67,16 +69,16 @@ ALLOWED: list[Any] = [
     np.dtype, *{type(np.dtype(kind)) for kind in "?bhilqBHILQefd"},
     *_SETTINGS,
 ]  # fmt: skip
-"""What torch's reader makes beside tensors and plain containers. None of it runs code of a file's
-author: classes of the standard library and of numpy."""
+"""Types that torch's reader may create beside tensors and plain containers. None of them runs a
+file author's code: all are from the standard library or NumPy.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """shapes: of what was written, by name. renamed: each name in the files → the one written.
-
-    left: names of tensors that the network has no use for, where a network was named. missing:
-    names that it has and the files have not.
+    """shapes: of the written tensors, by name. renamed: name in the files → written name. left:
+    names of tensors unknown to the network, if one was given. missing: names of the network absent
+    from the files.
     """
 
     shapes: dict[str, tuple[int, ...]]
@@ -93,9 +95,9 @@ def convert(
 ) -> Converted:
     """Writes the tensors of the checkpoints `sources` to `target`.
 
-    own: the names of the network that they are for; what stands before them is taken off, and what
-    it has no use for is left out. key: of the part of the checkpoint that is taken; unless given,
-    the first of WRAPPINGS that is there. Raises NotConvertible; what it says is for a person.
+    own: names of the target network's tensors; wrapper prefixes are stripped, and unknown tensors
+    are left out. key: the part of the checkpoint to use; by default the first of WRAPPINGS that
+    exists. Raises NotConvertible with a message for people.
     """
     files = [sources] if isinstance(sources, Path) else list(sources)
     if target.suffix != ".safetensors":
@@ -128,9 +130,9 @@ def convert(
 
 
 def _write(tensors: dict[str, Tensor], target: Path) -> None:
-    """Whole or not at all, and readable for a server that is another user."""
+    """Atomic, and readable for a server that runs as another user."""
     part = target.with_name(target.name + ".part")
-    # Each with memory of its own, as safetensors wants them.
+    # safetensors requires that tensors do not share memory.
     own = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
     try:
         safetensors.torch.save_file(own, part, metadata={"format": "pt"})
@@ -150,7 +152,7 @@ def _open(source: Path) -> Any:
             return torch.load(source, map_location="cpu", weights_only=True)
     except OSError as error:
         raise NotConvertible(f"cannot read {source}: {error.strerror or error}") from error
-    except Exception as error:  # Damaged files raise whatever the part that is damaged raises.
+    except Exception as error:  # damaged files raise anything
         raise NotConvertible(_why_not(source, error)) from error
 
 
@@ -158,10 +160,10 @@ _NAMED = re.compile(r"(?:GLOBAL|class|function|global:?)\s+[`'\"]?([A-Za-z_]\w*(
 
 
 def _why_not(source: Path, error: Exception) -> str:
-    """In our words: torch's advise to switch its safety off."""
+    """Our own wording: torch's message advises to disable its safety check."""
     try:
         strangers = torch.serialization.get_unsafe_globals_in_checkpoint(source)
-    except Exception:  # Of the old kind, or damaged.
+    except Exception:  # the legacy format, or damaged
         strangers = []
     allowed = {a[1] if isinstance(a, tuple) else f"{a.__module__}.{a.__name__}" for a in ALLOWED}
     names = [name for name in strangers if name not in allowed] or _NAMED.findall(str(error))
@@ -175,7 +177,7 @@ def _why_not(source: Path, error: Exception) -> str:
 
 
 def _tensors(found: Any, name: str, key: str | None) -> dict[str, Tensor]:
-    """The tensors by name, of the part that is taken."""
+    """The tensors by name, of the selected part."""
     if key is not None:
         if not isinstance(found, Mapping) or not isinstance(found.get(key), Mapping):
             parts = _parts(found)
@@ -204,7 +206,7 @@ def _tensors(found: Any, name: str, key: str | None) -> dict[str, Tensor]:
 
 
 def _parts(found: Any) -> list[str]:
-    """Keys under which there are tensors by name."""
+    """Keys under which there are named tensors."""
     if not isinstance(found, Mapping):
         return []
     return [

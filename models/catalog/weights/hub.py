@@ -1,9 +1,8 @@
-"""Weights from the hub: downloaded once, resumed where they stopped, checked before they are used.
+"""Weights from the hub: downloaded once, resumable, verified before use.
 
-The weights of a repository are one file, or a set with an index (shards.py). They go into the hub
-library's own cache, so that other programs find them there. The transfer is done here, because the
-library begins a file anew after every interruption and takes what it receives on trust
-(transfer.py).
+The weights of a repository are one file, or a set with an index (shards.py). They are stored in the
+hub library's own cache, so that other programs find them. The transfer is implemented here, because
+the library restarts interrupted downloads from zero and does not verify content (transfer.py).
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ CONNECT_TIMEOUT_S = 5.0
 
 
 def cached(repository: str, cache_dir: Path | None) -> Path | None:
-    """The downloaded weights of a hub repository, if they are on this machine: the file, or the
-    index of a set that is complete.
+    """The downloaded weights of a hub repository, if on this machine: the file, or the index of a
+    complete set.
     """
     for name in (HUB_FILE, HUB_INDEX):
         found = try_to_load_from_cache(repository, name, cache_dir=cache_dir)
@@ -59,8 +58,8 @@ def _complete(path: Path) -> bool:
 
 
 def announced_sha256(path: Path) -> str | None:
-    """The checksum that a cached file must have: the hub library names blobs by it, and the file
-    is a link to its blob. Where that is a link too, what it leads to is named otherwise.
+    """The required checksum of a cached file: the hub library names blobs by it, and the file is a
+    link to its blob. If the blob is itself a link, its target has another name.
     """
     name = path.readlink().name if path.is_symlink() else ""
     return name if re.fullmatch(r"[0-9a-f]{64}", name) else None
@@ -75,14 +74,12 @@ def fetch(
     progress: Progress | None = None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Path:
-    """The weights of a hub repository: from the cache, else downloaded, resumed where it stopped.
+    """The weights of a hub repository: from the cache, or downloaded (resuming a partial download).
 
-    The file, or the index of a set whose files lie beside it.
-
-    name: of the model, for what people are told. stopped: asked between two pieces; once it says
-    yes, DownloadStopped is raised and the part that came is kept. Raises ModelNotLocal where there
-    is no connection, or none is wanted, or the hub has no such file; CorruptWeights where the file
-    is not the one that the hub announced.
+    Returns the file, or the index of a set whose files are beside it. name: of the model, for
+    messages. stopped: polled between chunks; when it returns True, DownloadStopped is raised and
+    the partial file is kept. Raises ModelNotLocal if offline or the hub has no such file, and
+    CorruptWeights if the file is not the announced one.
     """
     if (local := cached(repository, cache_dir)) is not None:
         return local
@@ -103,7 +100,7 @@ def fetch(
     except (CorruptWeights, DownloadStopped):
         raise
     except Exception as error:
-        # The hub library lets through the errors of whichever HTTP library it uses.
+        # The hub library lets errors of its HTTP library through.
         raise ModelNotLocal(
             f"the weights of {name} are not on this machine, "
             f"and the hub did not supply them ({_reason(error)})",
@@ -112,8 +109,8 @@ def fetch(
 
 
 def verify(repository: str, cache_dir: Path | None, digest: Callable[[Path], str]) -> Path | None:
-    """The cached weights if they are sound; of damaged ones the files that are damaged are removed,
-    and None is returned.
+    """The cached weights if intact; otherwise the damaged files are removed and None is
+    returned.
     """
     path = cached(repository, cache_dir)
     if path is None:
@@ -131,7 +128,7 @@ def _sound(file: Path, digest: Callable[[Path], str]) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """In a few words, without the addresses that the libraries below put into their messages."""
+    """A short reason, without the URLs in the libraries' messages."""
     if (status := _status(error)) is not None:
         return f"it answered {status}"
     if isinstance(error, Broken):
@@ -142,19 +139,19 @@ def _reason(error: Exception) -> str:
 
 
 def _endpoint() -> str:
-    """The hub's address. The library reads it at import; a process may change its mind."""
+    """The hub's address. The library reads it at import, but it may change later in a process."""
     return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
 
 
 def _status(error: Exception) -> int | None:
-    """Of the hub's answer, if it was one that the library made an error of."""
+    """The HTTP status of the hub's answer, if the error carries one."""
     status: int | None = getattr(getattr(error, "response", None), "status_code", None)
     return status
 
 
 @dataclass(frozen=True, slots=True)
 class _Repository:
-    """Where the files of a repository come from and go to. name: of the model, for people."""
+    """Files of a repository on the hub and in the cache. name: of the model, for messages."""
 
     id: str
     name: str
@@ -162,8 +159,8 @@ class _Repository:
     stopped: Callable[[], bool]
 
     def ask(self, file: str, revision: str | None = None) -> tuple[Remote, str | None]:
-        """The file as the hub announces it, and the commit it is of. Asked once and briefly, so
-        that a dead connection is told at once.
+        """The hub's metadata of a file, and its commit. One attempt with a short timeout, so that a
+        dead connection is reported at once.
         """
         url = hf_hub_url(self.id, file, revision=revision, endpoint=_endpoint())
         metadata = get_hf_file_metadata(url, timeout=CONNECT_TIMEOUT_S)
@@ -172,15 +169,15 @@ class _Repository:
         return Remote(url, metadata.etag, metadata.size), metadata.commit_hash
 
     def blob(self, remote: Remote, name: str, progress: Progress) -> Path:
-        """The file's content in the library's cache, brought there if need be.
+        """The file's content in the library's cache, downloaded if necessary.
 
-        name: of the file, for what people are told.
+        name: of the file, for messages.
         """
         folder = Path(self.cache_dir or constants.HF_HUB_CACHE)
         folder = folder / repo_folder_name(repo_id=self.id, repo_type="model")
         blob = folder / "blobs" / remote.etag
         blob.parent.mkdir(parents=True, exist_ok=True)
-        # The library's own lock: whoever fetches this file, with whatever program, does so alone.
+        # The library's own lock, so that other programs do not download the same file at once.
         lock = folder.parent / ".locks" / folder.name / f"{remote.etag}.lock"
         lock.parent.mkdir(parents=True, exist_ok=True)
         with _alone(lock, self.stopped):
@@ -191,9 +188,7 @@ class _Repository:
         return blob
 
     def enter(self, file: str, revision: str | None = None) -> Path:
-        """The file under its name, once its content is there: the library enters it into its
-        tables.
-        """
+        """The file under its name once its content is there, registered in the library's cache."""
         return Path(
             hf_hub_download(
                 self.id, file, revision=revision, cache_dir=self.cache_dir, endpoint=_endpoint()
@@ -210,7 +205,8 @@ def _fetch(repository: _Repository, progress: Progress) -> Path:
         try:
             index, commit = repository.ask(HUB_INDEX)
         except Exception as second:
-            # Neither is there: what is missing is the plain file. All else is told as it is.
+            # Neither exists: report the plain file as missing. Other errors are reported as they
+            # are.
             if _status(second) != 404:
                 raise
             raise error from None
@@ -222,7 +218,7 @@ def _fetch(repository: _Repository, progress: Progress) -> Path:
 def _fetch_set(
     repository: _Repository, index: Remote, commit: str | None, progress: Progress
 ) -> Path:
-    """All files that the index names, those of its own commit; progress is that of their sum."""
+    """All files of the index, from its commit; progress is the total over the set."""
     content = repository.blob(index, HUB_INDEX, lambda received, total: None)
     names = shards.names(content, HUB_INDEX)
     remotes = [repository.ask(name, commit)[0] for name in names]
@@ -238,20 +234,20 @@ def _fetch_set(
         progress(before, total)
     for name in names:
         repository.enter(name, commit)
-    # The index comes last: where it is found, its set is there.
+    # The index is stored last: if it exists, the set is complete.
     path = repository.enter(HUB_INDEX, commit)
     repository.enter(HUB_INDEX)
     return path
 
 
 def _after(before: int, total: int | None, progress: Progress) -> Progress:
-    """The progress of one file as that of its set."""
+    """The progress of one file as progress of the set."""
     return lambda received, _: progress(before + received, total)
 
 
 @contextmanager
 def _alone(lock: Path, stopped: Callable[[], bool]) -> Iterator[None]:
-    """Holds `lock`, for which other threads and programs wait."""
+    """Holds `lock` against other threads and programs."""
     while True:
         if stopped():
             raise stopping()

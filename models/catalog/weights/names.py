@@ -1,7 +1,7 @@
-"""What wrappers put before the names of a network's tensors, taken off again.
+"""Removes prefixes that wrappers add to the tensor names of a network.
 
-Lightning writes `model.`, DataParallel `module.`, torch.compile `_orig_mod.`, DINO `student.` and
-`backbone.`; a network's own names say which of them are too many, whatever they are called.
+Lightning adds `model.`, DataParallel `module.`, torch.compile `_orig_mod.`, DINO `student.` and
+`backbone.`; comparison with the network's own names shows which prefix is too many, whatever it is.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 
 WRAPPERS = ("module.", "_orig_mod.")
-"""Prefixes that no network has of its own."""
+"""Prefixes that no network uses itself."""
 
 
 def without_wrappers(name: str) -> str:
-    """The name without what stands before it in every network alike."""
+    """The name without well-known wrapper prefixes."""
     while (start := next((w for w in WRAPPERS if name.startswith(w)), None)) is not None:
         name = name.removeprefix(start)
     return name
 
 
 def renaming(given: Collection[str], own: Collection[str]) -> dict[str, str]:
-    """Each given name → the network's, for the one prefix, too many or missing, with which most of
-    them fit. Names that fit nothing stay as they are.
+    """Given name → network's name, for the one prefix (superfluous or missing) that makes most of
+    them match. Names without a match stay unchanged.
 
     given: of the file; own: of the network.
     """
@@ -47,19 +47,19 @@ def renaming(given: Collection[str], own: Collection[str]) -> dict[str, str]:
 
 
 def _splits(name: str) -> Iterable[tuple[str, str]]:
-    """(start with its dot, rest) at each dot."""
+    """(prefix with its dot, rest) at each dot."""
     for at, letter in enumerate(name):
         if letter == ".":
             yield name[: at + 1], name[at + 1 :]
 
 
 def _most(counted: Counter[str]) -> str:
-    """The prefix that fits most names; of several the shortest."""
+    """The prefix that matches most names; among equals the shortest."""
     return min(counted, key=lambda prefix: (-counted[prefix], len(prefix)), default="")
 
 
 def in_words(renamed: dict[str, str]) -> list[str]:
-    """A line for each prefix that was taken off or put on, with how many names it was."""
+    """A line for each prefix that was removed or added, with the number of names."""
     changes: Counter[tuple[str, str]] = Counter()
     for old, new in renamed.items():
         if old != new:

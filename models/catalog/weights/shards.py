@@ -26,41 +26,41 @@ _FETCH_AGAIN = "The set is damaged or not complete; fetch all of its files again
 
 
 def is_index(path: Path) -> bool:
-    """Whether this is the index of a set, by its name."""
+    """Whether the file name is that of an index."""
     return path.name.endswith(INDEX_ENDING)
 
 
 def names(index: Path, called: str | None = None) -> tuple[str, ...]:
-    """The files of the set, in order; raises CorruptWeights for what is no index.
+    """The files of the set, in order; raises CorruptWeights for an invalid index.
 
-    called: the index, where that is not the name of its file.
+    called: name of the index for messages, if it differs from the file's.
     """
     return tuple(sorted(set(_weight_map(index, called or index.name).values())))
 
 
 def missing(index: Path) -> list[str]:
-    """The files of the set that are not beside their index."""
+    """The files of the set that are missing from the index's folder."""
     return [name for name in names(index) if not (index.parent / name).is_file()]
 
 
 def files(path: Path) -> tuple[Path, ...]:
-    """What holds the tensors: the files of the set, or the one file."""
+    """The files with the tensors: those of the set, or the single file."""
     return tuple(path.parent / name for name in names(path)) if is_index(path) else (path,)
 
 
 def size_bytes(path: Path) -> int:
-    """Of all files that hold tensors."""
+    """Total bytes of all files with tensors."""
     return sum(file.stat().st_size for file in files(path))
 
 
 def read(
     path: Path, expected: Callable[[Path], str | None] = lambda file: None
 ) -> tuple[dict[str, Tensor], str]:
-    """(tensors by name, checksum), as `weights.read` gives them of one file.
+    """(tensors by name, checksum), as `weights.read` returns for one file.
 
-    expected: the checksum that each file must have, as far as it is known. Of a set the checksum is
-    that of its files' checksums. Raises CorruptWeights, also where a tensor is not in the file that
-    the index names, or is in two.
+    expected: the required checksum of each file, as far as known. The checksum of a set is that of
+    its files' checksums. Raises CorruptWeights, also if a tensor is missing from the file that the
+    index names or occurs in two.
     """
     if not is_index(path):
         return weights.read(path, expected(path))
@@ -84,7 +84,7 @@ def read(
 
 
 def _weight_map(index: Path, called: str) -> dict[str, str]:
-    """The file of each tensor. A name with a path in it could lead anywhere, and is refused."""
+    """The file of each tensor. A file name with a path is refused, as it could point anywhere."""
     try:
         found: Any = json.loads(index.read_text("utf-8"))
         mapped = found["weight_map"]

@@ -1,7 +1,6 @@
-"""One file over HTTP: the part that came is kept, and gone on from; the whole is checked.
+"""Downloads one file over HTTP, resuming from a partial file, and verifies it.
 
-What the hub announces is an ETag: the SHA-256 of a large file, git's SHA-1 of a small one. The file
-must have it.
+The hub announces an ETag: SHA-256 for large files, git's SHA-1 for small ones. The file must match.
 """
 
 from __future__ import annotations
@@ -21,20 +20,20 @@ from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
 from fovea.models.catalog.weights.weights import CorruptWeights, DownloadStopped
 
 Progress = Callable[[int, int | None], None]
-"""Called with (bytes received, bytes in total or None)."""
+"""Called with (bytes received, total bytes or None)."""
 
 SILENCE_S = 10.0
-"""A connection that sends nothing for this long counts as broken."""
+"""A connection that is silent for this long counts as broken."""
 ATTEMPTS = 5
-"""Connections in a row that bring nothing before a download is given up."""
+"""Consecutive connections without progress before the download is given up."""
 PAUSES_S = (0.0, 0.5, 1.0, 2.0, 4.0)
 BUSY = (408, 425, 429, 500, 502, 503, 504)
-"""Answers that another attempt may better."""
+"""HTTP statuses worth retrying."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A file as the hub describes it. etag: see above."""
+    """A file's metadata on the hub. etag: see above."""
 
     url: str
     etag: str
@@ -42,28 +41,28 @@ class Remote:
 
 
 class Broken(Exception):
-    """The connection ended before the file did. Its cause says how."""
+    """The connection ended before the file did; the cause says how."""
 
 
 def bring(
     remote: Remote, part: Path, name: str, progress: Progress, stopped: Callable[[], bool]
 ) -> None:
-    """Completes `part` and checks it. name: of the file, for what people are told.
+    """Completes `part` and verifies it. name: of the file, for messages.
 
-    Raises Broken, DownloadStopped, or CorruptWeights; only then the part is not kept.
+    Raises Broken, DownloadStopped, or CorruptWeights; only the last removes the partial file.
     """
     _transfer(remote, part, progress, stopped)
     _check(part, remote, name)
 
 
 def _transfer(remote: Remote, part: Path, progress: Progress, stopped: Callable[[], bool]) -> None:
-    """Completes `part`, over as many connections as it takes."""
+    """Completes `part`, reconnecting as often as necessary."""
     failures = 0
     while True:
         before = part.stat().st_size if part.exists() else 0
         progress(before, remote.size)
         if before == remote.size:
-            part.touch()  # A file of no bytes has nothing that is received.
+            part.touch()  # an empty file receives no bytes
             return
         try:
             _receive(remote, part, progress, stopped)
@@ -77,7 +76,7 @@ def _transfer(remote: Remote, part: Path, progress: Progress, stopped: Callable[
 
 
 def stopping() -> DownloadStopped:
-    """What is raised where a download is stopped."""
+    """The error raised when a download is stopped."""
     return DownloadStopped(
         "the download was stopped", "What came is kept, and the next download goes on there."
     )
@@ -90,7 +89,7 @@ def _pause(seconds: float, stopped: Callable[[], bool]) -> None:
 
 
 def _receive(remote: Remote, part: Path, progress: Progress, stopped: Callable[[], bool]) -> None:
-    """One connection: asks for what is missing from `part` and appends what comes."""
+    """One connection: requests what is missing from `part` and appends it."""
     if stopped():
         raise stopping()
     have = part.stat().st_size if part.exists() else 0
@@ -104,7 +103,7 @@ def _receive(remote: Remote, part: Path, progress: Progress, stopped: Callable[[
         if response.status_code == 416:
             part.unlink()
             raise Broken
-        if response.status_code != 206:  # The whole file, whatever part of it was asked for.
+        if response.status_code != 206:  # the whole file, whatever range was requested
             have = 0
         with part.open("ab" if have else "wb") as file:
             for piece in _pieces(response):
@@ -121,7 +120,7 @@ def _receive(remote: Remote, part: Path, progress: Progress, stopped: Callable[[
 
 @contextmanager
 def _opened(url: str, headers: dict[str, str]) -> Iterator[Any]:
-    """The hub's answer; raises Broken where there is none, or where a retry may succeed."""
+    """The hub's response; raises Broken if there is none or a retry may succeed."""
     request = get_session().stream(
         "GET", url, headers=headers, timeout=SILENCE_S, follow_redirects=True
     )
@@ -140,7 +139,7 @@ def _opened(url: str, headers: dict[str, str]) -> Iterator[Any]:
 
 
 def _pieces(response: Any) -> Iterator[bytes]:
-    """The body as it arrives; Broken when the connection ends early."""
+    """The body as it arrives; Broken if the connection ends early."""
     try:
         yield from response.iter_bytes()
     except Exception as error:
@@ -148,7 +147,7 @@ def _pieces(response: Any) -> Iterator[bytes]:
 
 
 def _check(part: Path, remote: Remote, name: str) -> None:
-    """Raises CorruptWeights, and removes the file, if it is not what the hub announced."""
+    """Raises CorruptWeights and removes the file unless it matches the hub's ETag."""
     size = part.stat().st_size
     found = _digest(part, remote.etag)
     if (remote.size is None or size == remote.size) and found in (None, remote.etag):
@@ -162,7 +161,7 @@ def _check(part: Path, remote: Remote, name: str) -> None:
 
 
 def _digest(path: Path, etag: str) -> str | None:
-    """The file's checksum of the kind that `etag` is; None where that is of neither kind."""
+    """The file's digest of the same type as `etag`; None for an unknown type."""
     if re.fullmatch(r"[0-9a-f]{64}", etag):
         digest = hashlib.sha256()
     elif re.fullmatch(r"[0-9a-f]{40}", etag):

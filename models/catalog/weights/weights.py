@@ -24,11 +24,11 @@ from torch import Tensor, nn
 from fovea.models.catalog.weights.names import renaming
 
 PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
-"""How files that torch.save wrote are called."""
+"""File suffixes of torch.save."""
 
 
 class WeightsError(Exception):
-    """Weights that cannot be used. `hint` says what to do about it."""
+    """Unusable weights. `hint` says what to do."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -60,24 +60,24 @@ class UnusableNetwork(WeightsError):
 
 
 def unsafe(file: str) -> UnsafeCheckpoint:
-    """The error for a pickle of this name, with the safe way to convert it."""
+    """The error for a pickle of this name, with the command that converts it safely."""
     return UnsafeCheckpoint(
         f"{file} is a pickle, which can run code when it is opened", how_to(file)
     )
 
 
 def how_to(file: str) -> str:
-    """How the pickle `file` becomes weights that are taken."""
+    """The command that converts the pickle `file`."""
     return f"Convert it: fovea convert {file} {Path(file).stem}.safetensors"
 
 
 def is_pickle(data: bytes) -> bool:
-    """Whether these are the first bytes of what torch.save writes, now (a ZIP) or before 1.6."""
+    """Whether these are the first bytes of a torch.save file, current (ZIP) or before 1.6."""
     if data[:4] == b"PK\x03\x04":
         return re.search(rb"/(data\.pkl|\.format_version|byteorder)", data[:512]) is not None
     legacy = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"  # torch's magic number, pickled
     starts = (legacy, b"\x95", b"}q", b"]q", b"c")
-    # A safetensors header begins at the ninth byte, whatever its length looks like before.
+    # A safetensors header begins at byte 8, whatever the length field before it looks like.
     return data[:1] == b"\x80" and data[8:9] != b"{" and data[2:].startswith(starts)
 
 
@@ -88,9 +88,7 @@ def sha256(path: Path) -> str:
 
 
 def read(path: Path, expected_sha256: str | None = None) -> tuple[dict[str, Tensor], str]:
-    """(tensors by name, checksum) of a safetensors file; raises CorruptWeights, which names the
-    file.
-    """
+    """(tensors by name, checksum) of a safetensors file; raises CorruptWeights naming the file."""
     with path.open("rb") as file:
         if is_pickle(file.read(512)):
             raise unsafe(path.name)
@@ -110,12 +108,12 @@ def read(path: Path, expected_sha256: str | None = None) -> tuple[dict[str, Tens
 
 
 def may_not_be_read(path: Path | None) -> bool:
-    """Whether the file is there and its permissions keep this process from reading it."""
+    """Whether the file exists but this process lacks permission to read it."""
     return path is not None and not os.access(path, os.R_OK)
 
 
 def unreadable(path: Path) -> str | None:
-    """Why a safetensors file cannot be read, as far as its header tells; None if it can."""
+    """Why a safetensors file is unreadable, judged by its header; None if it is fine."""
     if may_not_be_read(path):
         return f"{path.name} cannot be read (permission): chmod 644 {path.name}"
     try:
@@ -124,7 +122,7 @@ def unreadable(path: Path) -> str | None:
         if not start:
             return f"{path.name} has no bytes"
         if is_pickle(start):
-            return None  # Named as what it is when it is read.
+            return None  # reading it reports what it is
         with safetensors.safe_open(path, "pt"):
             return None
     except OSError as error:
@@ -134,7 +132,7 @@ def unreadable(path: Path) -> str | None:
 
 
 def expected_beside(path: Path) -> str | None:
-    """The checksum in `<file>.sha256` beside a file, as sha256sum writes it; None without one."""
+    """The checksum in `<file>.sha256`, in sha256sum's format; None without that file."""
     beside = path.with_name(path.name + ".sha256")
     try:
         words = beside.read_text("utf-8").split() if beside.is_file() else []
@@ -150,9 +148,9 @@ def expected_beside(path: Path) -> str | None:
 
 
 def fill(module: nn.Module, tensors: dict[str, Tensor], file: str) -> None:
-    """Copy `tensors` into `module`, every name and shape matching; raises CorruptWeights naming
-    those that do not. Of names that share one tensor, as a file of safetensors has it, one is
-    enough. What a wrapper put before all names is taken off.
+    """Copies `tensors` into `module`; every name and shape must match. Raises CorruptWeights naming
+    those that do not. Of names that share a tensor, one is enough, as safetensors stores it once. A
+    wrapper's prefix is stripped.
     """
     own = module.state_dict()
     tensors = fitting(tensors, own)
@@ -171,7 +169,7 @@ def fill(module: nn.Module, tensors: dict[str, Tensor], file: str) -> None:
 
 
 def fitting(tensors: dict[str, Tensor], own: Collection[str]) -> dict[str, Tensor]:
-    """The tensors under a network's names, where a prefix is all that stands between the two."""
+    """The tensors under the network's names, if only a prefix differs."""
     if set(own) <= tensors.keys():
         return tensors
     renamed = renaming(tensors, own)
@@ -181,7 +179,7 @@ def fitting(tensors: dict[str, Tensor], own: Collection[str]) -> dict[str, Tenso
 
 
 def refuse(file: str, missing: list[str], unknown: list[str], misshapen: list[str]) -> None:
-    """Raises CorruptWeights naming the tensors that do not fit a network, if there are any."""
+    """Raises CorruptWeights naming the tensors that do not fit the network, if any."""
     problems = [
         f"{what} {', '.join(names[:5])}"
         for what, names in (("missing", missing), ("unknown", unknown), ("wrong shape:", misshapen))
@@ -195,7 +193,7 @@ def refuse(file: str, missing: list[str], unknown: list[str], misshapen: list[st
 
 
 def _place(tensor: Tensor, name: str = "") -> object:
-    """Equal for tensors that are one in memory; an empty one is nobody's but `name`'s."""
+    """Equal for tensors that share memory; an empty tensor is identified by `name` alone."""
     if not tensor.numel():
         return name
     return tensor.data_ptr(), tuple(tensor.shape), tensor.stride()

@@ -1,8 +1,8 @@
-"""Changing an attention while it runs: scores before the softmax, or outputs before the heads join.
+"""Edits a running attention: scores before the softmax, or outputs before the heads are joined.
 
 A fused kernel stays fused: scores are changed through its query, scale and mask, outputs after it,
-and where few queries are blocked from some keys only their rows are computed again. Where the
-network made the matrix itself, the matrix that weighs the values is changed.
+and if few queries are blocked only their rows are recomputed. If the network computed the matrix
+itself, the matrix that weighs the values is changed.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from fovea.models.records import Attention
 from fovea.models.tracing.tensors import four_axes
 
 FEW_ROWS = 1 / 8
-"""Up to this share of its queries, rows are computed again instead of the whole with a mask."""
+"""Up to this fraction of queries, rows are recomputed instead of masking the whole kernel."""
 TINY = 1e-30
-"""Below it, a share is that of a key which may not be looked at."""
+"""A smaller share is that of a masked key."""
 NOTHING_LEFT = "A query was blocked from every key that it may look at; its output is zero there."
 
 Where = tuple[int | None, int]
-"""(window, token); the window None for all."""
+"""(window, token); window None for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happens at one attention: heads by number, in the order in which they are made."""
+    """The change at one attention: edits of heads by number, in order."""
 
     heads: int
     temperatures: tuple[tuple[float, tuple[int, ...]], ...] = ()
@@ -51,20 +51,20 @@ class Change:
 
 
 def of_heads(chosen: tuple[int, ...], heads: int, device: torch.device) -> Tensor:
-    """Bool (head, 1, 1): which heads are meant."""
+    """Bool (head, 1, 1): the selected heads."""
     mask = torch.zeros(heads, 1, 1, dtype=torch.bool, device=device)
     mask[list(chosen)] = True
     return mask
 
 
 def _is_any(where: tuple[Where, ...] | None, windows: int, tokens: int, like: Tensor) -> Tensor:
-    """Bool (window or 1, token): which tokens are meant."""
+    """Bool (window or 1, token): the selected tokens."""
     if where is None:
         return torch.ones(1, tokens, dtype=torch.bool, device=like.device)
     apart = any(window is not None for window, _ in where)
     found = torch.zeros(windows if apart else 1, tokens, dtype=torch.bool, device=like.device)
     for window, token in where:
-        if token < tokens:  # a sentence that is being written has not got there yet
+        if token < tokens:  # a sentence in progress may still be shorter
             found[slice(None) if window is None else window, token] = True
     return found
 
@@ -84,7 +84,7 @@ def blocked_mask(change: Change, shape: tuple[int, int, int, int], like: Tensor)
 
 
 def _added(mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-    """A mask as what is added to the scores."""
+    """A mask in additive form."""
     if mask is None or mask.dtype != torch.bool:
         return mask
     zero = torch.zeros((), dtype=dtype, device=mask.device)
@@ -113,9 +113,9 @@ Kernel = Callable[[Fused], Tensor]
 def fused(
     call: Fused, change: Change, kernel: Kernel, note: Callable[[str], None]
 ) -> tuple[Tensor, Tensor, Fused]:
-    """(output, what attended before outputs were changed, the call as it was made).
+    """(output, the attention before edits of outputs, the call as made).
 
-    The first goes on into the network; gradients of the record belong to the second.
+    The output continues into the network; gradients of the record refer to the attention.
     """
     call = _with_scores(call, change)
     queries, keys = call.query.shape[-2], call.key.shape[-2]
@@ -142,7 +142,7 @@ def fused(
 
 
 def _with_scores(call: Fused, change: Change) -> Fused:
-    """The call with its scores divided by temperatures, and those of uniform heads made equal."""
+    """The call with scores divided by temperatures, and equal scores for uniform heads."""
     for value, heads in change.temperatures:
         if len(heads) == change.heads:
             mask = (
@@ -169,7 +169,9 @@ def _with_scores(call: Fused, change: Change) -> Fused:
 
 
 def _masked(call: Fused, allowed: Tensor) -> Fused:
-    """The call with one more mask, bool; a causal one is written out, as kernels take only one."""
+    """The call with an additional boolean mask; a causal mask is written out, as kernels accept
+    only one.
+    """
     if call.causal:
         shape = call.query.shape[-2], call.key.shape[-2]
         lower = torch.ones(shape, dtype=torch.bool, device=call.query.device).tril()
@@ -187,7 +189,7 @@ def _masked(call: Fused, allowed: Tensor) -> Fused:
 
 
 def _empty_rows(call: Fused) -> Tensor | None:
-    """Bool (…, query, 1): rows that may look at nothing; None where there are none."""
+    """Bool (…, query, 1): rows in which every key is masked; None if there are none."""
     assert call.mask is not None
     allowed = call.mask if call.mask.dtype == torch.bool else torch.isfinite(call.mask)
     empty = ~allowed.any(-1, keepdim=True)
@@ -195,7 +197,7 @@ def _empty_rows(call: Fused) -> Tensor | None:
 
 
 def _few_rows(change: Change, queries: int) -> Tensor | None:
-    """The queries that are blocked from anything, where they are few and in no window."""
+    """The blocked queries, if they are few and the attention has no windows."""
     found: set[int] = set()
     for one in change.blocked:
         if one.queries is None:
@@ -209,7 +211,7 @@ def _few_rows(change: Change, queries: int) -> Tensor | None:
 def _rows_again(
     attended: Tensor, call: Fused, blocked: Tensor, rows: Tensor, note: Callable[[str], None]
 ) -> Tensor:
-    """The output with these rows computed anew, from scores with −∞ where they are blocked."""
+    """The output with these rows recomputed, with −∞ for blocked scores."""
     rows = rows.to(attended.device)
     query = call.query.index_select(-2, rows)
     scores = (query @ call.key.transpose(-2, -1)).float() * call.scale
@@ -246,7 +248,7 @@ def _with_outputs(attended: Tensor, change: Change) -> Tensor:
 
 
 def _mean_over_tokens(output: Tensor, photos: int) -> Tensor:
-    """The mean over all tokens of a photo; those of its windows, folded into the batch, too."""
+    """The mean over all tokens of a photo, including those in windows folded into the batch."""
     mean = output.mean(-2, keepdim=True)
     windows = mean.shape[0] // photos if mean.ndim == 4 else 1
     if windows > 1:
@@ -256,7 +258,7 @@ def _mean_over_tokens(output: Tensor, photos: int) -> Tensor:
 
 
 def record_of(call: Fused, *, values: bool) -> Attention:
-    """What is kept of the call that was made."""
+    """The record of the call that was made."""
     return Attention(
         query=four_axes(call.query.detach()),
         key=four_axes(call.key.detach()),
@@ -282,10 +284,10 @@ def weighed(
     change: Change,
     note: Callable[[str], None],
 ) -> tuple[Tensor, Tensor]:
-    """(what weighs the values now, the matrix that is recorded), both of the factor's shape.
+    """(what now weighs the values, the matrix that is recorded), both of the factor's shape.
 
-    factor: the network's matrix, in its own arrangement; arranged: that as (batch, head, query,
-    key). The two differ where a head's output is changed but not where it looks.
+    factor: the network's matrix, in its own arrangement; arranged: the same as (batch, head, query,
+    key). They differ if a head's output is changed without changing its attention.
     """
     if change.arrange is not None:
         captured, arrangement = arranged, change.arrange
@@ -310,10 +312,10 @@ def _looks_elsewhere(change: Change) -> bool:
 
 
 def _edited(matrix: Tensor, change: Change, note: Callable[[str], None]) -> Tensor:
-    """(batch, head, query, key) with other shares: what the softmax of changed scores would be."""
+    """(batch, head, query, key) with edited shares: the softmax of changed scores."""
     batch, heads, queries, keys = matrix.shape
     for value, chosen in change.temperatures:
-        # softmax(s / t) is softmax(s)^(1/t), renormalised.
+        # softmax(s / t) equals softmax(s)^(1/t), renormalised.
         powered = matrix.clamp(min=0) ** (1 / value)
         powered = powered / powered.sum(-1, keepdim=True).clamp(min=TINY)
         matrix = torch.where(of_heads(chosen, change.heads, matrix.device), powered, matrix)
@@ -337,7 +339,7 @@ def _edited(matrix: Tensor, change: Change, note: Callable[[str], None]) -> Tens
 
 
 def _back(like: Tensor, arranged: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """From (batch, head, query, key) to the factor's own arrangement."""
+    """From (batch, head, query, key) back to the factor's arrangement."""
     numbers = arranged(torch.arange(like.numel(), device=like.device).view(like.shape))
     order = torch.empty(like.numel(), dtype=torch.int64, device=like.device)
     order[numbers.flatten()] = torch.arange(like.numel(), device=like.device)

@@ -1,9 +1,9 @@
-"""The kernels that compute a whole attention: what each is called with, as a record.
+"""Kernels that compute a whole attention: adapters from their arguments to a record.
 
-One row an operator. An adapter takes the arguments of a call and returns the `Attention` that it
-computed; it looks only, the kernel has run already. Functions stand by themselves, operators of the
-dispatcher (`torch.ops`) by their names, so that what a library registers later is found too. A
-person adds a row with `capture(model, kernels={"mylib::attention": adapter})`.
+One row for each operator. An adapter takes the arguments of a call and returns the `Attention` that
+it computed; the kernel itself has already run. Functions are keys themselves; operators of the
+dispatcher (`torch.ops`) go by name, so that libraries imported later are found too. Users add rows
+with `capture(model, kernels={"mylib::attention": adapter})`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from fovea.models.tracing.tensors import four_axes, kept, plain
 
 Adapter = Callable[..., Attention]
 Kernels = Mapping[Any, Adapter]
-"""By operator (`torch.ops.mylib.attention`, one overload of it, what `torch.library.custom_op`
-returned) or by its name, "mylib::attention"."""
+"""By operator (`torch.ops.mylib.attention`, one of its overloads, or the result of
+`torch.library.custom_op`) or by name, "mylib::attention".
+"""
 
 
 def _grouped(tensor: Tensor, heads: int) -> Tensor:
-    """(batch, head, token, head_dim) with each head of a group of queries beside its key."""
+    """(batch, head, token, head_dim) with keys repeated for grouped queries."""
     share = heads // tensor.shape[1]
     return tensor.repeat_interleave(share, dim=1) if share > 1 else tensor
 
@@ -47,7 +48,7 @@ def scaled_dot_product(
     if query.is_nested or key.is_nested:
         mask = _filled(query, key)
     query, key = kept(query), kept(key)
-    if mask is not None and query.ndim > 4:  # photos and windows are to be one axis
+    if mask is not None and query.ndim > 4:  # photos and windows become one axis
         mask = plain(mask).expand(*query.shape[:-1], key.shape[-2])
     query, key = four_axes(query), four_axes(key)
     return Attention(
@@ -61,7 +62,7 @@ def scaled_dot_product(
 
 
 def _filled(query: Tensor, key: Tensor) -> Tensor:
-    """(batch, 1, query, key), True where neither is the padding of a nested tensor."""
+    """(batch, 1, query, key), True where neither is padding of a nested tensor."""
     rows, columns = (
         torch.nested.to_padded_tensor(torch.ones_like(one), 0.0)[..., 0].bool()
         for one in (query, key)
@@ -79,7 +80,7 @@ def heads_last(
     scale: float | None = None,
     causal: bool = False,
 ) -> Attention:
-    """The record of a kernel that takes (batch, token, head, head_dim), as flash-attn has it."""
+    """The record of a kernel with (batch, token, head, head_dim), as in flash-attn."""
     query, key = query.transpose(1, 2), key.transpose(1, 2)
     value = None if value is None else value.transpose(1, 2)
     return scaled_dot_product(query, key, value, is_causal=causal, scale=scale)
@@ -88,8 +89,8 @@ def heads_last(
 def packed(
     query: Tensor, key: Tensor, query_starts: Tensor, key_starts: Tensor, **options: Any
 ) -> Attention:
-    """The record of a kernel that takes the tokens of all photos one after the other, (token, head,
-    head_dim), and where each photo begins: one window, in which photos do not see each other.
+    """The record of a kernel with the tokens of all photos concatenated, (token, head, head_dim),
+    and the start of each photo: one window whose mask keeps photos apart.
     """
     rows, columns = (
         torch.bucketize(torch.arange(len(one), device=one.device), starts[1:], right=True)
@@ -149,7 +150,7 @@ def _efficient(
 
 
 def _refuse(options: Mapping[str, Any], *names: str) -> None:
-    """Raises ValueError where an option is used whose mask is not known here."""
+    """Raises ValueError for an option whose mask is not modelled here."""
     for name in names:
         value = options.get(name)
         if isinstance(value, Tensor) or (value is not None and value not in (0, -1, 0.0)):
@@ -177,8 +178,8 @@ def native_multi_head(
 ) -> Attention:
     """What `nn.MultiheadAttention` runs in eval mode without gradients, from input to output.
 
-    Its query and key are inside the kernel; they are projected once more, which rounds differently
-    in the last bits. tokens: as many rows as the padded sentence had, where it was nested.
+    Query and key exist only inside the kernel; they are projected once more, which may round
+    differently in the last bits. tokens: padded sentence length, if the input was nested.
     """
     visible = _padding(query, tokens) if query.is_nested else _seen_through(mask, mask_type)
     projected = []
@@ -208,7 +209,7 @@ def encoder_layer(
     mask_type: int | None = None,
     tokens: int | None = None,
 ) -> Attention:
-    """The same of `nn.TransformerEncoderLayer`, which runs as one kernel, norms and all."""
+    """The same for `nn.TransformerEncoderLayer`, which runs as one kernel including its norms."""
     if len(rest) > 6:
         mask, mask_type = rest[6], (rest[7] if len(rest) > 7 else mask_type)
     visible = _padding(src, tokens) if src.is_nested else _seen_through(mask, mask_type)
@@ -229,17 +230,17 @@ def _padded(tensor: Tensor, tokens: int | None) -> Tensor:
 
 
 def _padding(nested: Tensor, tokens: int | None) -> Tensor:
-    """(batch, 1, query, key), True where neither is padding: nothing ran for that."""
+    """(batch, 1, query, key), True where neither is padding, which the kernel skipped."""
     present = _padded(torch.ones_like(nested), tokens)[..., 0].bool()
     return present[:, None, :, None] & present[:, None, None, :]
 
 
 def _seen_through(mask: Tensor | None, mask_type: int | None) -> Tensor | None:
-    """A mask of these kernels, True or −∞ = hidden, as one of four axes where True may be seen."""
+    """Converts a mask of these kernels (True or −∞ = hidden) to four axes with True = visible."""
     if mask is None:
         return None
     visible = ~mask.bool()
-    if mask_type == 1:  # of keys, (batch, key)
+    if mask_type == 1:  # over keys, (batch, key)
         return visible[:, None, None]
     return four_axes(visible)
 
@@ -258,13 +259,13 @@ def flex(
     score_mod_other_buffers: tuple[Any, ...] = (),
     mask_mod_other_buffers: tuple[Any, ...] = (),
 ) -> Attention:
-    """FlexAttention (Dong et al. 2024): what its two functions make of the scores is kept as a mask
-    that is added to them; none where they leave them as they are.
+    """FlexAttention (Dong et al. 2024): its score and mask functions are recorded as an additive
+    mask; none if they leave the scores unchanged.
     """
     query, key = kept(query), kept(key)
     key = _grouped(key, query.shape[1]).expand(query.shape[0], -1, -1, -1)
     scores = (query.float() @ key.float().transpose(-1, -2)) * scale
-    # The functions are written for one score; indices of four axes ask for all of them at once.
+    # The functions are written for a single score; indices with four axes evaluate all at once.
     places = torch.meshgrid(
         *(torch.arange(size, device=scores.device) for size in scores.shape),
         indexing="ij",
@@ -284,7 +285,7 @@ FUNCTIONS: dict[Callable[..., Any], Adapter] = {
     torch._native_multi_head_attention: native_multi_head,
     torch._transformer_encoder_layer_fwd: encoder_layer,
 }
-"""The functions of torch that are kernels."""
+"""Functions of torch that are attention kernels."""
 
 OPERATORS: dict[str, Adapter] = {
     **dict.fromkeys(
@@ -311,20 +312,20 @@ OPERATORS: dict[str, Adapter] = {
 
 
 _BY_NAME = {scaled_dot_product, _flash, _flash_attn, _efficient}
-"""The adapters that serve several operators."""
+"""Adapters that serve several operators."""
 
 
 def called(
     adapter: Adapter, args: tuple[Any, ...], kwargs: dict[str, Any], named: dict[str, Any]
 ) -> Attention:
-    """What an adapter tells: of torch's overloads by the names of the schema, which differ in
-    order; a person's own is called as the operator was.
+    """Calls an adapter: for torch's overloads with arguments by schema name, as their order
+    differs; a user's adapter is called as the operator was.
     """
     return adapter(**named) if adapter in _BY_NAME else adapter(*args, **kwargs)
 
 
 def named_arguments(op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a call of an operator by the names of its schema."""
+    """The arguments of an operator call by schema name."""
     if not isinstance(op, torch._ops.OpOverload):
         op = getattr(op, "default", op)
     schema = getattr(op, "_schema", None)
@@ -333,9 +334,9 @@ def named_arguments(op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> d
 
 
 def name_of(op: Any) -> str:
-    """The "namespace::name" of an operator, of all its overloads alike.
+    """The "namespace::name" of an operator, the same for all overloads.
 
-    Raises ValueError for what is no operator.
+    Raises ValueError if it is not an operator.
     """
     if isinstance(op, str) and "::" in op:
         return op.partition(".")[0]
@@ -345,7 +346,7 @@ def name_of(op: Any) -> str:
         return str(op._qualified_op_name)
     if isinstance(op, torch._ops.HigherOrderOperator):
         return str(op.name())
-    qualified = getattr(op, "_qualname", None)  # what torch.library.custom_op returns
+    qualified = getattr(op, "_qualname", None)  # result of torch.library.custom_op
     if isinstance(qualified, str):
         return qualified
     raise ValueError(
@@ -360,9 +361,8 @@ def is_operator(func: Any) -> bool:
 
 
 def looks_like_attention(args: tuple[Any, ...], result: Any) -> bool:
-    """Whether an operator that nobody knows may attend: it takes three tensors (…, token,
-    head_dim), the keys as wide as the queries and as many as the values, and returns one like the
-    first.
+    """Whether an unknown operator may be attention: it takes three tensors (…, token, head_dim),
+    with keys as wide as queries and as many keys as values, and returns one shaped like the first.
     """
     given = [one for one in args if isinstance(one, Tensor) and one.ndim >= 3][:3]
     first = next(iter(result), None) if isinstance(result, tuple | list) else result

@@ -1,4 +1,4 @@
-"""What attention says of itself."""
+"""Describes the kind attention."""
 
 from fovea.models.kinds.attention.leading import leading
 from fovea.models.kinds.kind import SiteKind
@@ -7,6 +7,6 @@ ATTENTION = SiteKind(
     name="attention",
     title="Attention",
     claim="attention",
-    views=("attention", "projections", "steps", "stream"),
+    views=("attention", "projections", "steps", "stream", "block"),
     leading=leading,
 )

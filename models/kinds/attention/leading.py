@@ -1,4 +1,4 @@
-"""What led to an attention that the network made itself: from q·k to the softmax."""
+"""The calls that led to an attention computed by the network itself: from q·k to the softmax."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from fovea.models.tracing.operations import Called
 
 
 def leading(calls: Sequence[Called], args: Sequence[Any]) -> list[Called]:
-    """From the product of queries and keys, which comes first, to what the softmax was given."""
+    """From the product of queries and keys, inclusive, to the softmax's input."""
     return next(filter(None, (_scoring(calls, one) for one in tensors_of(args))), [])
 
 
 def _scoring(calls: Sequence[Called], shares: Tensor) -> list[Called]:
-    """The calls between the scores that became these shares and their softmax, the product first;
-    none where there are not both.
+    """The calls between the product of queries and keys (first) and the softmax; none if either is
+    missing.
     """
     wanted, back, normalised = {id(shares)}, list[Called](), False
     for call in reversed(calls):
@@ -32,7 +32,8 @@ def _scoring(calls: Sequence[Called], shares: Tensor) -> list[Called]:
         normalised |= call.operation.name == "softmax"
     else:
         return []
-    # Back from the softmax also came a bias or a mask; they are none of what became of scores.
+    # Going back from the softmax also reaches biases and masks, which do not derive from the
+    # scores.
     line, led = set[int](), list[Called]()
     for call in reversed(back):
         if not led or call.given & line:

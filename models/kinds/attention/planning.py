@@ -1,4 +1,4 @@
-"""From edits in a person's words to what happens at one attention; nonsense is refused."""
+"""Translates users' edits into changes at one attention; invalid ones are refused."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from fovea.models.records import Site
 
 KINDS = ("attention",)
 SCORES = frozenset(("block", "temperature", "drop"))
-"""Edits of the scores: what was changed after its softmax no longer has them."""
+"""Edits of the scores: unavailable if the matrix was changed after its softmax."""
 
 Side = Literal["queries", "keys"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One site, with what its refusals say of it."""
+    """One site, with the words for its refusals."""
 
     site: Site
 
@@ -38,10 +38,10 @@ def planned(
     photos: int = 1,
     arrange: Callable[[Tensor], Tensor] | None = None,
 ) -> Change:
-    """What the edits do at this site, in their order; raises RefusedEdit.
+    """The changes at this site, in order; raises RefusedEdit.
 
-    photos: how many go through the network together. arrange: from how heads and windows stand in
-    the network to how they stand in the trace, where that differs.
+    photos: batch size. arrange: converts heads and windows from the network's order to the trace's,
+    if they differ.
     """
     _, heads, _, _ = site.attention.shape
     change = Change(heads, photos=photos, arrange=arrange)
@@ -145,7 +145,7 @@ _ADD: dict[str, Callable[[Change, Edit, _Asked], Change]] = {
 
 
 def tokens_of(tokens: tuple[Token, ...] | None, site: Site, side: Side) -> tuple[Where, ...] | None:
-    """(window, token) of what a person named; None for all. Raises RefusedEdit."""
+    """(window, token) of the tokens that a user named; None for all. Raises RefusedEdit."""
     if tokens is None or "all" in tokens:
         return None
     return tuple(dict.fromkeys(where for one in tokens for where in _places(one, site, side)))

@@ -17,7 +17,7 @@ Fusion = Literal["mean", "max", "min", "all"]
 FUSIONS: tuple[Fusion, ...] = ("mean", "max", "min", "all")
 
 BLOCK_ENTRIES = 2**19
-"""Entries of all heads' matrices in memory at a time where all of them are passed over: 2 MB."""
+"""Matrix entries of all heads in memory at a time when iterating over all of them: 2 MB."""
 
 
 def _one_photo(tensor: Tensor) -> Tensor:
@@ -31,7 +31,7 @@ def _scores(attention: Attention, queries: Tensor) -> Tensor:
     assert attention.query is not None
     assert attention.key is not None
     key = _one_photo(attention.key).float()
-    # The scale on the query, which is smaller than the scores.
+    # The scale is applied to the query, which is smaller than the scores.
     query = _one_photo(attention.query)[:, queries].float() * attention.scale
     scores = query @ key.transpose(-1, -2)
     if attention.mask is not None:
@@ -48,10 +48,11 @@ def _scores(attention: Attention, queries: Tensor) -> Tensor:
 
 
 def rows(attention: Attention, queries: Tensor | None = None) -> Tensor:
-    """What these queries look at: (head, query, key), each row summing to 1; all queries if None.
+    """The attention of these queries: (head, query, key), each row summing to 1; all queries if
+    None.
 
-    A_i = softmax(q_i·Kᵀ·scale + mask_i), Vaswani et al. 2017, eq. 1. A row that may look at nothing
-    is zero, as torch's kernels give it.
+    A_i = softmax(q_i·Kᵀ·scale + mask_i), Vaswani et al. 2017, eq. 1. A fully masked row is zero, as
+    in torch's kernels.
     """
     if attention.probabilities is not None:
         matrix = _one_photo(attention.probabilities)
@@ -62,12 +63,12 @@ def rows(attention: Attention, queries: Tensor | None = None) -> Tensor:
     scores = _scores(attention, queries)
     shares = scores.softmax(-1)
     if attention.mask is None:
-        return shares  # a causal row may look at itself at least
+        return shares  # a causal row can at least attend to itself
     return shares.masked_fill_((scores == -torch.inf).all(-1, keepdim=True), 0)
 
 
 def columns(attention: Attention, keys: Tensor) -> Tensor:
-    """What looks at these keys: (head, key, query): the columns of the matrix that `rows` gives,
+    """The attention to these keys: (head, key, query), the columns of the matrix of `rows`,
     blockwise.
     """
     blocks = [
@@ -78,7 +79,7 @@ def columns(attention: Attention, keys: Tensor) -> Tensor:
 
 
 def query_blocks(attention: Attention) -> tuple[Tensor, ...]:
-    """All query indices, as many at a time as BLOCK_ENTRIES allow."""
+    """All query indices, in blocks that fit BLOCK_ENTRIES."""
     held = attention.probabilities if attention.query is None else attention.query
     assert held is not None
     _, heads, queries, keys = attention.shape
@@ -87,15 +88,15 @@ def query_blocks(attention: Attention) -> tuple[Tensor, ...]:
 
 
 def column_means(attention: Attention) -> Tensor:
-    """(head, key): how much of their attention all queries together give to each key, the mean of
-    its column; a head's sum is 1. An even share is 1/N.
+    """(head, key): the share of their attention that all queries together give to each key, the
+    mean of its column; a head's sum is 1. A uniform share is 1/N.
     """
     blocks = [rows(attention, block).sum(1) for block in query_blocks(attention)]
     return torch.stack(blocks).sum(0) / attention.shape[2]
 
 
 def log_normaliser(attention: Attention) -> Tensor:
-    """(head, query): log Σ_j exp(score_ij). With it any single p_ij = exp(score_ij −
+    """(head, query): log Σ_j exp(score_ij). With it any single p_ij is exp(score_ij −
     log_normaliser_i).
     """
     blocks = [_scores(attention, block).logsumexp(-1) for block in query_blocks(attention)]
@@ -103,9 +104,9 @@ def log_normaliser(attention: Attention) -> Tensor:
 
 
 def fuse(values: Tensor, heads: Fusion | int) -> Tensor:
-    """The head axis (first) reduced by mean, max or min, or one head of it; "all" keeps it.
+    """The head axis (first) reduced by mean, max or min, or a single head; "all" keeps it.
 
-    An unknown fusion or a head that does not exist raises ValueError, which lists the valid ones.
+    An unknown fusion or head raises ValueError, which lists the valid ones.
     """
     if isinstance(heads, int):
         if not 0 <= heads < values.shape[0]:

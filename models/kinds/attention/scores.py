@@ -1,7 +1,7 @@
-"""The scores of an attention in the row of one query, from the product to before the softmax.
+"""The scores in one query's row, from the product to just before the softmax.
 
-Where a fused kernel was given query and key they follow from the formula (Vaswani et al. 2017,
-equation 1); where the network made its matrix itself they are told by the calls that ran.
+For a fused kernel they follow from the formula (Vaswani et al. 2017, equation 1); if the network
+computed its matrix itself they come from the recorded calls.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from fovea.models.records import Attention
 from fovea.models.tracing.operations import Workings
 
 HIDDEN = -50.0
-"""What is added to a score to hide its key: e to that power is nothing in a softmax."""
+"""Additive value that masks a key: its exponential is zero in a softmax."""
 
 
 CHANGES = frozenset({"scaled", "masked", "biased", "changed"})
-"""The steps that make new scores of the scores before them."""
+"""Steps that turn scores into new scores."""
 
 
 def score_symbol(changes: int) -> str:
-    """What the score of key j is called after so many changes: s_j, s′_j, s″_j, …"""
+    """The symbol for the score of key j after that many changes: s_j, s′_j, s″_j, …"""
     return f"s{'′' * changes}_j"
 
 
 class Place(NamedTuple):
-    """Whose row: indices into a site's attention."""
+    """Selects a row: indices into a site's attention."""
 
     window: int
     head: int
@@ -42,9 +42,9 @@ class Place(NamedTuple):
 def scores(
     attention: Attention, workings: Workings, at: Place, shares: Tensor, key: int, called: str
 ) -> list[Step]:
-    """The steps before the softmax whose result is `shares`, (key,); none where they are not known.
+    """The steps before the softmax whose result is `shares`, (key,); none if unknown.
 
-    key: whose vector is shown beside the query's; called: what it is called in a sentence.
+    key: whose vector is shown beside the query's; called: its name in a sentence.
     """
     if attention.query is not None:
         return _by_formula(window_of(attention, at.window), at, key, called)
@@ -72,7 +72,7 @@ def _by_formula(held: Attention, at: Place, key: int, called: str) -> list[Step]
 
 
 def changes_in(steps: list[Step]) -> int:
-    """How many of the steps made new scores of those before."""
+    """The number of steps that changed the scores."""
     return sum(one.name in CHANGES for one in steps)
 
 
@@ -84,8 +84,8 @@ def _by_calls(
     key: int,
     called: str,
 ) -> list[Step]:
-    """What the calls gave in the row of the query, unless its softmax is not what weighed: where
-    windows or heads were put into another order, or shares were changed after the softmax.
+    """The recorded results in the query's row. None if its softmax is not what weighed the values:
+    windows or heads were reordered, or shares changed after the softmax.
     """
     rows_of_calls = [(one.name, _row(one.made, shape, at)) for one in workings.before]
     known = [(name, row) for name, row in rows_of_calls if row is not None]
@@ -105,7 +105,7 @@ def _by_calls(
 
 
 def _row(made: Tensor | None, shape: tuple[int, ...], at: Place) -> Tensor | None:
-    """(key,) of what a call gave; None where that has no entry for every query and key."""
+    """(key,) of a call's result; None unless it has an entry for every query and key."""
     if made is None or made.shape[-2:] != shape[2:] or made.numel() != math.prod(shape):
         return None
     return made.reshape(shape)[at].float()
@@ -136,7 +136,9 @@ def _factors(
 def _pair(
     asks: Tensor, offers: Tensor, called: str, query: str = "q = W_Q x", key: str = "k = W_K x"
 ) -> list[Step]:
-    """query, key: their formulas; bare where the network may have scaled or normalised them."""
+    """The formulas of query and key; without projection if the network may have scaled or
+    normalised them.
+    """
     return [
         step("query", "what the token asks for", query, asks, ("head_dim",)),
         step("key", f"what {called} offers", key, offers, ("head_dim",)),
@@ -149,7 +151,7 @@ def _agreement(row: Tensor) -> Step:
 
 
 def _change(name: str, before: Tensor, after: Tensor, head_dim: int | None, nth: int) -> Step:
-    """What a call did with the scores, told by what became of them. nth: which change it is."""
+    """How a call changed the scores, inferred from its results. nth: index of the change."""
     factor = (after @ before / (before @ before)).item()
     if torch.allclose(after, before * factor, rtol=1e-4, atol=1e-6):
         return _scaled(after, factor, head_dim, nth)

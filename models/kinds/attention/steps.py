@@ -1,4 +1,4 @@
-"""Attention, one output at a time: score, scale, softmax, the weighted sum of the values.
+"""Attention for one output: score, scale, softmax, weighted sum of the values.
 
 Vaswani et al. 2017, equation 1 and section 3.2.2.
 """
@@ -28,11 +28,11 @@ def attention_steps(
     key: int | None = None,
     called: Callable[[int], str] = "token {}".format,
 ) -> list[Step]:
-    """How the output of one query comes about in one head, and what becomes of it.
+    """How the output of one query in one head is computed, and what follows.
 
-    window, query, head, key: indices into the site's attention. key: whose key and value are shown
-    beside; None for the one looked at most · called: what a key is called in a sentence. What
-    follows the weighted sum is told where it still has one row a query.
+    window, query, head, key: indices into the site's attention. key: whose key and value are shown;
+    None for the most attended one · called: a key's name in a sentence. Operations after the
+    weighted sum are included while they have one row per query.
     """
     held = window_of(site.attention, window)
     with torch.inference_mode():
@@ -66,8 +66,8 @@ def attention_steps(
 
 
 def values_of(workings: Workings, attention: Attention, window: int) -> Tensor | None:
-    """(head, key, head_dim), or one head for all; None where windows or heads are not as they are
-    in the site, which may have put them into another order.
+    """(head, key, head_dim), or one head for all; None if windows or heads were reordered in the
+    site.
     """
     windows, heads, _, keys = attention.shape
     value = workings.value
@@ -77,7 +77,7 @@ def values_of(workings: Workings, attention: Attention, window: int) -> Tensor |
 
 
 def _shares(shares: Tensor, scored: list[Step]) -> Step:
-    """The softmax of the scores as they were told last; of untold scores only its result."""
+    """The softmax step from the last known scores, or its result alone."""
     if not scored:
         sentence = "the scores as shares that sum to 1, as the network itself made them"
         return step("softmax", sentence, "p_j", shares, ("key",))
@@ -116,7 +116,7 @@ class _Row(NamedTuple):
     queries: int
 
     def of(self, made: Tensor | None) -> Tensor | None:
-        """The query's own entries of what a call gave, (channel,); None where it has no row."""
+        """The query's entries of a call's result, (channel,); None if it has no such row."""
         if made is None or made.shape[0] != self.windows:
             return None
         made = made[self.window]
@@ -132,15 +132,15 @@ _NEXT = {
     "conv2d": ("projected", "the heads' outputs, mixed by the output matrix", "y = W_O o + b"),
     "add": ("added", "and added to what was there before", "x + y"),
 }
-"""The step of a call after the weighted sum, by the name of the torch function."""
+"""The steps after the weighted sum, by name of the torch function."""
 
 _FURTHER = ("layer", "a further layer", "W y + b")
 
 
 def _after(operation: Operation, where: _Row, told: set[str]) -> list[Step]:
-    """What the site's module did next, in the row of the query; nothing where that has no row.
+    """What the site's module computed next, in the query's row; empty if there is no such row.
 
-    told: the names of the steps before: what comes after the output matrix is a layer like others.
+    told: names of earlier steps: after the output matrix, further layers are named generically.
     """
     scalars = [one for one in operation.parameters if one.numel() == 1]
     if operation.name in ("mul", "rmul") and scalars:

@@ -1,8 +1,8 @@
-"""Recognising that a softmax weighs values: a product that sums over what it normalised.
+"""Recognises that a softmax weighs values: a product that sums over the normalised axis.
 
-Two ways to write it: a product that sums (`tracing/products.py` spells every one as an einsum), and
-a product entry by entry that is then summed. What torch normalised is known by its axis; what a
-network normalised by hand is told by its values, whose sums over the keys are 1.
+Two forms: a product that sums (`tracing/products.py` expresses each as an einsum), or an
+elementwise product followed by a sum. torch's softmax is known by its axis; hand-written
+normalisation is recognised by its values, which sum to 1 over the keys.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from fovea.models.tracing.products import Operands, pairs_of, product_of
 from fovea.models.tracing.tensors import four_axes, plain
 
 CHANGED = "The matrix that weighs the values: changed between its softmax and the product."
-"""Of a matrix whose heads were mixed (talking heads), say: its rows need not sum to 1."""
+"""Of a matrix whose heads were mixed (talking heads), for example: its rows need not sum to 1."""
 
 PART = "Some keys of its softmax carry no value here (a sink, or another part of the picture)."
-"""Of rows that sum to less than 1."""
+"""For rows that sum to less than 1."""
 
 SUMS = (torch.sum, Tensor.sum)
 
@@ -32,10 +32,10 @@ SUMS = (torch.sum, Tensor.sum)
 class Weighing:
     """Values weighed by a softmax, with the axes of both.
 
-    lead: the axes of `factor` that are windows or heads; query: several where they are a grid, none
-    where there is only one; key: those that are summed over; spread: those of size 1 that the
-    values fill with features. values_lead, values_key: the same axes in `values`, None where they
-    lack it. part: some keys of the softmax are not among them.
+    lead: the axes of `factor` that are windows or heads; query: several if queries form a grid,
+    none if there is a single one; key: the summed axes; spread: axes of size 1 that broadcast over
+    features. values_lead, values_key: the same axes in `values`, None if absent. part: some keys of
+    the softmax are missing.
     """
 
     factor: Tensor
@@ -77,7 +77,7 @@ class Weighing:
 
 
 def _softmax(origins: Origins, tensor: Any) -> tuple[Origin, int] | None:
-    """(origin, the normalised axis) of a softmax that still has it."""
+    """(origin, normalised axis) of a tensor that still has its softmax axis."""
     origin = origins.get(tensor)
     if origin is None or origin.produced_by != "softmax" or tensor.ndim < 1:
         return None
@@ -86,7 +86,7 @@ def _softmax(origins: Origins, tensor: Any) -> tuple[Origin, int] | None:
 
 
 def is_distribution(tensor: Tensor, axes: Sequence[int]) -> bool:
-    """Whether no entry is negative and the sum over the axes is 1, or 0 where nothing is seen."""
+    """Whether no entry is negative and sums over the axes are 1, or 0 for fully masked rows."""
     values = plain(tensor)
     coarse = values.dtype in (torch.float16, torch.bfloat16)
     sums = values.detach().double().sum(tuple(axis - tensor.ndim for axis in axes))
@@ -101,7 +101,7 @@ def _weighs(origins: Origins, factor: Tensor, summed: Sequence[int]) -> bool:
 
 
 def _of_product(origins: Origins, operands: Operands) -> Weighing | None:
-    """Letters tell which axis is which: keys are summed over, queries are of the weights alone."""
+    """Axis letters give the roles: keys are summed over, queries belong to the weights alone."""
     for (own, output, factor), (other, _, values) in pairs_of(operands):
         origin = origins.get(factor)
         if origin is None or origin.produced_by != "softmax" or origin.axis(factor) is None:
@@ -112,18 +112,19 @@ def _of_product(origins: Origins, operands: Operands) -> Weighing | None:
         if not summed:
             continue
         axis = origin.axis(factor) if origin.produced_by == "softmax" else None
-        # What is normalised along one axis may be divided by its sum along another (slots).
+        # What is normalised along one axis may be divided by its sum along another (slot
+        # attention).
         by_hand = axis is None or origin.changed
         if axis in summed:
-            summed = [axis]  # what else is summed over are windows or heads
+            summed = [axis]  # other summed axes are windows or heads
         elif not by_hand or not _weighs(origins, factor, summed):
             continue
         keys = math.prod(factor.shape[i] for i in summed)
-        # Capitals stand for axes before those of the product: windows and heads.
+        # Capitals are axes in front of the product's own: windows and heads.
         alone = [i for i, one in enumerate(own) if one in output and one not in other]
         queries = [i for i in alone if own[i].islower()]
         if len(queries) > 1 and factor.shape[queries[-1]] == keys:
-            queries = queries[-1:]  # what stands before them are heads that share their values
+            queries = queries[-1:]  # axes before it are heads that share their values
         lead = tuple(i for i in range(factor.ndim) if i not in (*queries, *summed))
         return Weighing(
             factor,
@@ -142,10 +143,11 @@ def _of_product(origins: Origins, operands: Operands) -> Weighing | None:
 def unweighed(
     origins: Origins, operands: Operands, is_learned: Callable[[Tensor], bool]
 ) -> str | None:
-    """Why a product, whose factor came of scores, is no attention; None where it is none of ours.
+    """Why a product with a factor derived from scores is not attention; None if it does not look
+    like it.
 
-    The factor sums over its keys into a third tensor: it attends, but its rows are no distribution.
-    What is learnt mixes heads, and is no value.
+    The factor sums over its keys into a third tensor, as attention does, but its rows are not a
+    distribution. A learned operand mixes heads and is not a value.
     """
     for (own, output, factor), (other, _, values) in pairs_of(operands):
         if origins.weights_of(factor) is None or is_learned(values):
@@ -165,7 +167,7 @@ def unweighed(
 
 
 def unweighed_sum(origins: Origins, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str | None:
-    """The same of a sum over values that were weighed one by one: Σ exp(z) v, to be divided."""
+    """The same for a sum over individually weighted values: Σ exp(z) v, divided later."""
     origin = origins.weights_of(args[0]) if args else None
     if origin is None or origin.factor is None:
         return None
@@ -173,7 +175,7 @@ def unweighed_sum(origins: Origins, args: Sequence[Any], kwargs: Mapping[str, An
     if key is None or factor.ndim != args[0].ndim or factor.shape[key] < 4:
         return None
     if factor.shape == args[0].shape and (factor.ndim < 3 or key == factor.ndim - 1):
-        return None  # scores that were changed, and are summed to normalise them
+        return None  # changed scores, summed to normalise them
     return f"it sums {factor.shape[key]} values weighed with numbers that are no distribution"
 
 
@@ -194,12 +196,12 @@ def _of_sum(origins: Origins, args: Sequence[Any], kwargs: Mapping[str, Any]) ->
     if key is None or factor.ndim != values.ndim or factor.shape[key] < 2:
         return None
     if factor.shape == values.shape and (factor.ndim < 3 or key == factor.ndim - 1):
-        return None  # not weights of values but weights that were changed, or an entropy
+        return None  # changed weights or an entropy, not weighted values
     if origin.size != key and (origin.size >= 0 or not _weighs(origins, factor, (key,))):
         return None
     spread = tuple(i for i in range(factor.ndim) if factor.shape[i] < values.shape[i])
     rest = [i for i in range(factor.ndim) if i != key and i not in spread]
-    # The last of the others is the query, unless there is only the batch.
+    # The last remaining axis is the query, unless only the batch remains.
     lead = tuple(rest[:-1]) if len(rest) > 1 else tuple(rest)
     query = tuple(rest[-1:]) if len(rest) > 1 else ()
     flags = {"changed": origin.changed, "part": origin.part}
@@ -212,7 +214,7 @@ def weighing_of(
     args: Sequence[Any],
     kwargs: dict[str, Any],
 ) -> Weighing | None:
-    """What this call of a torch function weighs with a distribution over keys, if it does."""
+    """What this call weighs with a distribution over keys, or None."""
     if func in SUMS:
         return _of_sum(origins, args, kwargs)
     return _of_product(origins, product_of(func, args, kwargs))

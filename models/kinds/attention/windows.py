@@ -1,7 +1,7 @@
-"""Attention of one place on the photo, whatever windows or grids the tokens were arranged in.
+"""Attention at one place of the photo, however the tokens were arranged in windows or grids.
 
-A query or a key is named by its cell. What lies in another window was not looked at and is NaN, not
-zero: zero is a claim, NaN is the absence of one.
+A query or key is named by its cell. Cells in other windows are NaN, not zero: they were not
+attended to, which is different from weight zero.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class NoPlace(LookupError):
 
 
 def window_of(attention: Attention, window: int) -> Attention:
-    """The attention of one window: a batch of one."""
+    """The attention of a single window: a batch of one."""
     batch = attention.shape[0]
 
     def pick(tensor: Tensor | None) -> Tensor | None:
@@ -42,7 +42,7 @@ def window_of(attention: Attention, window: int) -> Attention:
 
 
 def is_placed(layout: Layout) -> bool:
-    """Whether it is known where the queries and the keys are, and some of each have a place."""
+    """Whether the positions of queries and keys are known, and some of each have a place."""
     return all(
         cells is not None and bool((cells.cells >= 0).any())
         for cells in (layout.queries, layout.keys)
@@ -50,7 +50,7 @@ def is_placed(layout: Layout) -> bool:
 
 
 def token_at(cells: Cells, row: int, column: int) -> tuple[int, int]:
-    """(window, token) of a cell; the first where windows overlap."""
+    """(window, token) of a cell; the first if windows overlap."""
     grid = cells.grid
     inside = 0 <= row < grid.rows and 0 <= column < grid.columns
     found = (cells.cells == row * grid.columns + column).nonzero()
@@ -71,10 +71,10 @@ def _spread(values: Tensor, cells: Cells, window: int) -> Tensor:
 
 
 def looks_at(attention: Attention, layout: Layout, row: int, column: int) -> Tensor:
-    """What the cell (row, column) of the queries' grid looks at: (head, row, column) of the keys'.
+    """What the query at cell (row, column) attends to: (head, row, column) on the keys' grid.
 
-    attention: (window, head, query, key) of one photo. Raises NoPlace where no query is there or
-    where the layout does not know the places.
+    attention: (window, head, query, key) of one photo. Raises NoPlace if there is no query at that
+    cell or the layout does not know the positions.
     """
     if layout.queries is None or layout.keys is None:
         raise NoPlace("the places of this attention are not known")
@@ -84,7 +84,9 @@ def looks_at(attention: Attention, layout: Layout, row: int, column: int) -> Ten
 
 
 def looked_at_by(attention: Attention, layout: Layout, row: int, column: int) -> Tensor:
-    """What looks at the cell (row, column) of the keys': (head, row, column) of the queries'."""
+    """The attention paid to the key at cell (row, column): (head, row, column) on the queries'
+    grid.
+    """
     if layout.queries is None or layout.keys is None:
         raise NoPlace("the places of this attention are not known")
     window, token = token_at(layout.keys, row, column)
@@ -93,10 +95,10 @@ def looked_at_by(attention: Attention, layout: Layout, row: int, column: int) ->
 
 
 def received(attention: Attention, layout: Layout) -> Tensor:
-    """How much each cell of the keys' is looked at by all queries that see it: (head, row, column).
+    """How much each key cell is attended to by all queries that see it: (head, row, column).
 
-    The mean over the queries of its window; where windows overlap, the sum over them. Raises
-    NoPlace where the layout does not know where the keys are.
+    The mean over the queries of its window; if windows overlap, the sum over them. Raises NoPlace
+    if the positions of the keys are unknown.
     """
     if layout.keys is None:
         raise NoPlace("where the keys of this attention are is not known")

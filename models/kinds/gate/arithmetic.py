@@ -1,7 +1,7 @@
-"""Handlers that follow a factor from its activation to the product: what each call makes of it.
+"""Handlers that follow a factor from its activation to the product, and compute its bounds.
 
-Bounds go through every call by the arithmetic of intervals, so 1 + σ(z), 2σ(z), tanh(z) + 1, a hard
-sigmoid written out and 1/(1 + exp(−z)) are known for what they are without a list of them.
+Bounds propagate through every call by interval arithmetic, so 1 + σ(z), 2σ(z), tanh(z) + 1, a
+hand-written hard sigmoid and 1/(1 + exp(−z)) are recognised without a list of them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ EVERYTHING: Bounds = (-math.inf, math.inf)
 
 
 def activation(low: float, high: float) -> Handler:
-    """The handler of a function whose results are between these bounds."""
+    """The handler of a function whose results lie between these bounds."""
 
     def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         return _activated(watch, func, args, kwargs, low, high)
@@ -70,7 +70,7 @@ on_clamp, on_hardtanh = _between(_clamped), _between(_hardtanh)
 
 
 def on_pooling(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """Remembers what was pooled over all places of a map: it decides about many entries."""
+    """Marks what was pooled over all positions of a map: each value affects many entries."""
     given = args[0] if args else kwargs.get("input")
     result = func(*args, **kwargs)
     if (
@@ -86,7 +86,7 @@ def on_pooling(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
 
 
 def on_normaliser(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """One over a root, or a wave that tells a position: a product with it gates nothing."""
+    """One over a root, or a wave for positions: multiplying with it is not gating."""
     result = func(*args, **kwargs)
     if isinstance(result, Tensor):
         watch.recording.origins.set(result, origin_of(Factor(normaliser=True)))
@@ -95,7 +95,7 @@ def on_normaliser(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Operands:
-    """What was known of two operands before their call, which may write over one of them."""
+    """What was known of two operands before a call that may overwrite one of them."""
 
     both: tuple[Any, Any]
     factors: tuple[Factor | None, Factor | None]
@@ -109,7 +109,7 @@ class Operands:
 
 
 def read(watch: Watch, one: Any, other: Any) -> Operands:
-    """What is known of two operands."""
+    """Looks up what is known of two operands."""
     origins = [watch.recording.origins.get(operand) for operand in (one, other)]
     a, b = map(factor_of, origins)
     turned = next((origin for origin in origins if axes_of(origin) is not None), None)
@@ -120,7 +120,7 @@ def read(watch: Watch, one: Any, other: Any) -> Operands:
 
 
 def _bounds(watch: Watch, value: Any, factor: Factor | None) -> Bounds:
-    """The range of an operand: of a number, of a factor, or of learnt values."""
+    """The range of an operand: a number, a factor, or learned values."""
     if isinstance(value, int | float):
         return float(value), float(value)
     if factor is not None:
@@ -131,7 +131,7 @@ def _bounds(watch: Watch, value: Any, factor: Factor | None) -> Bounds:
 
 
 def conclude(watch: Watch, operands: Operands, result: Any, ends: Iterable[float]) -> None:
-    """Give the result of two operands what follows from them; ends: among them its bounds."""
+    """Records the result of an operation on two operands; ends: candidate bounds."""
     if not isinstance(result, Tensor):
         return
     known = [factor for factor in operands.factors if factor is not None]
@@ -139,7 +139,7 @@ def conclude(watch: Watch, operands: Operands, result: Any, ends: Iterable[float
         if operands.axes is not None and result.ndim == 4:
             watch.recording.origins.set(result, operands.axes)
         return
-    # With fewer values than the result: each of them is in many entries of it.
+    # It has fewer values than the result, so each affects many entries.
     spread = any(
         factor is not None and isinstance(one, Tensor) and 1 < one.numel() < result.numel()
         for one, factor in operands.pairs
@@ -154,11 +154,11 @@ def conclude(watch: Watch, operands: Operands, result: Any, ends: Iterable[float
 
 
 SIGNS = {"sub": (1, -1), "isub": (1, -1), "subtract": (1, -1), "rsub": (-1, 1)}
-"""By the name of the function; a sum has none."""
+"""Dispatches by the function's name; a sum has no entry."""
 
 
 def on_sum(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """A sum or a difference of two."""
+    """A sum or difference of two operands."""
     if len(args) != 2:
         return on_sum_of_two(watch, func, args, kwargs)
     operands = read(watch, *args)
@@ -177,7 +177,7 @@ def on_sum(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
 
 
 def multiplied(watch: Watch, operands: Operands, result: Any) -> None:
-    """Give a product what follows from its two factors."""
+    """Records the product of two factors."""
     one, other = operands.bounds
     conclude(watch, operands, result, (_times(x, y) for x in one for y in other))
     known = factor_of(watch.recording.origins.get(result))
@@ -201,7 +201,7 @@ def on_negation(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
 
 
 def on_quotient(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """A factor divided by something; a softmax divided by something is changed."""
+    """A factor divided by something; a softmax divided by something counts as changed."""
     if len(args) != 2:
         return func(*args, **kwargs)
     origin = watch.recording.origins.get(args[0])
@@ -218,9 +218,9 @@ def on_quotient(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
 
 
 def on_reciprocal(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """c/z: of a factor above 0, as 1 + exp(−z) is, another factor; of anything else a normaliser.
+    """c/z: for a factor above 0, such as 1 + exp(−z), another factor; otherwise a normaliser.
 
-    Tensor.__rtruediv__ is given the number second.
+    Tensor.__rtruediv__ receives the number second.
     """
     operands = read(watch, args[0], None)
     above = args[1] if len(args) > 1 else 1.0
@@ -234,10 +234,10 @@ def on_reciprocal(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
 
 
 def on_layer(otherwise: Handler) -> Handler:
-    """The handler of layers, norms and activations without bounds.
+    """The handler of layers, norms and unbounded activations.
 
-    What was pooled stays so, and a map keeps the order of its axes. otherwise: who looks at what is
-    neither, a softmax say.
+    Pooled tensors remain pooled, and maps keep their axis order. otherwise: handler for anything
+    else, such as a softmax.
     """
 
     def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
@@ -258,7 +258,7 @@ def on_layer(otherwise: Handler) -> Handler:
 
 
 def on_pooled_sum(otherwise: Handler) -> Handler:
-    """The handler of a sum, which may be over places or over what a softmax has weighed."""
+    """The handler of a sum, over positions or over what a softmax has weighed."""
 
     def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         origin = watch.recording.origins.get(args[0]) if args else None

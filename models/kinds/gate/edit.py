@@ -1,4 +1,4 @@
-"""Changing a gate while it runs: its factor is replaced before it multiplies the feature map."""
+"""Edits a running gate: its factor is replaced before it multiplies the feature map."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from fovea.models.records import Site
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """value: what the factor becomes, or "mean" for its mean over this photo. channels, cells:
-    where; all where both are None.
+    """value: the new factor, or "mean" for its mean over this photo. channels, cells: where; None
+    for all.
     """
 
     value: float | Literal["mean"]
@@ -26,13 +26,15 @@ class Factor:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happens at one gate, in order."""
+    """The change at one gate, in order."""
 
     factors: tuple[Factor, ...]
 
 
 def edited(gate: Tensor, change: Change) -> Tensor:
-    """(batch, channel, 1, 1), (batch, 1, row, column), or a mask a channel, with other factors."""
+    """The factor with edits applied: (batch, channel, 1, 1), (batch, 1, row, column), or one mask
+    for each channel.
+    """
     for one in change.factors:
         value: Tensor | float = (
             one.value if one.value != "mean" else gate.mean((1, 2, 3), keepdim=True).expand_as(gate)
@@ -58,12 +60,12 @@ VALUES: dict[str, float | Literal["mean"]] = {"open": 1.0, "shut": 0.0, "mean": 
 
 
 def has_a_factor_a_channel(site: Site) -> bool:
-    """Whether channels can be named in edits of this site."""
+    """Whether edits of this site can name channels."""
     return site.kind in ("channel-gate", "strip-gate") and bool(site.channels)
 
 
 def planned(edits: Sequence[Edit], site: Site) -> Change:
-    """What the edits do at this gate, in their order; raises RefusedEdit."""
+    """The changes at this gate, in order; raises RefusedEdit."""
     return Change(tuple(_factor(edit, site) for edit in edits))
 
 

@@ -1,8 +1,8 @@
-"""What is known of a tensor that may become a gate: its bounds, and what it was made from.
+"""What is known of a tensor that may become a gate: its bounds and its inputs.
 
-A gate is a factor that depends on the photo and has one value for many entries of the map that it
-multiplies. Which function made it does not matter; the function matters for its bounds, and for
-telling a factor as large as the map (SimAM, BAM) from a product of equals (SiLU, GLU).
+A gate is a factor that depends on the photo and in which each value multiplies many entries of the
+map. Which function computed it matters only for its bounds, and for telling a full-size factor
+(SimAM, BAM) from a product of equals (SiLU, GLU).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from fovea.models.tracing.origins import Origin
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Factor:
-    """low, high: bounds that hold for every photo, infinite where none are known.
+    """low, high: bounds that hold for every photo, infinite if unknown.
 
-    broadcast: something with fewer entries is in it, a mean over all places say; so each of its
-    values is decided by more than one entry of the map. normaliser: one over a deviation or a
-    norm; a map times that is normalised, not gated. argument: what its activation was given. parts:
-    the two of which it is the product, where it is larger than either.
+    broadcast: a smaller tensor, such as a mean over all positions, was broadcast into it, so each
+    of its values affects many entries of the map. normaliser: one over a deviation or norm;
+    multiplying with it normalises and does not gate. argument: the input of its activation. parts:
+    the two factors of a product that is larger than either.
     """
 
     low: float = -math.inf
@@ -40,7 +40,9 @@ class Factor:
         return math.isfinite(self.low) and math.isfinite(self.high)
 
     def spanning(self, ends: Iterable[float]) -> Factor:
-        """The same, bounded by the smallest and the largest of some values; NaN is no bound."""
+        """The same factor, bounded by the smallest and largest of some values; NaN gives no
+        bound.
+        """
         found = list(ends)
         if any(map(math.isnan, found)):
             return replace(self, low=-math.inf, high=math.inf)
@@ -48,7 +50,7 @@ class Factor:
 
 
 def factor_of(origin: Origin | None) -> Factor | None:
-    """What is known of the tensor with this origin; None where it is no factor."""
+    """What is known of the tensor with this origin; None if it is not a factor."""
     about = None if origin is None else origin.about
     return about if isinstance(about, Factor) else None
 

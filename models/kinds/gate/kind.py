@@ -1,4 +1,4 @@
-"""What gates on channels and gates on places say of themselves."""
+"""Describes the kinds channel gate and spatial gate."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ VIEWS = ("gate", "features", "steps")
 
 
 def leading(calls: Sequence[Called], args: Sequence[Any]) -> list[Called]:
-    """From the map that is multiplied, which is not followed, to the factor."""
+    """From the multiplied map, exclusive, to the factor."""
     start, end = sorted(tensors_of(args)[-2:], key=Tensor.numel, reverse=True)
     return back_from(calls, {id(end)}, start)
 
 
 def bounds_of(_: Trace, site: Site) -> dict[str, Any]:
-    """The bounds of a factor for the list of sites; null where none are known."""
+    """The bounds of a factor for the list of sites; null if unknown."""
     low, high = site.tensors.bounds or (0.0, 1.0)
     finite = [None if abs(end) == float("inf") else end for end in (low, high)]
     return {"range": finite}

@@ -1,4 +1,4 @@
-"""What a factor varies with, seen beside the map that it multiplies: channels, rows, columns."""
+"""Along which axes of the map (channels, rows, columns) a factor varies."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from fovea.models.kinds.axes import LAST, UNKNOWN, USUAL
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Spread:
-    """A factor over a map, both as (batch, channel, row, column).
+    """How a factor lies over a map, both as (batch, channel, row, column).
 
-    varies: the letters of the axes along which the factor has values of its own, of "chw".
-    tokens: whether the map was (batch, token, channel), with tokens where the channels are here.
-    order: which axis of the network's own factor stands where. turned: whether the channels stand
-    between rows and columns, as tokens do in (batch, head, token, head_dim).
+    varies: letters, of "chw", of the axes along which the factor has distinct values. tokens:
+    whether the map was (batch, token, channel), with tokens in place of rows. order: where each
+    axis of the network's own factor is. turned: whether the channels are between rows and columns,
+    like tokens in (batch, head, token, head_dim).
     """
 
     varies: str
@@ -27,13 +27,13 @@ class Spread:
     turned: bool = False
 
     def restored(self, changed: Tensor, factor: Tensor) -> Tensor:
-        """Another factor, (batch, channel, row, column), as the one that the network has."""
+        """Converts another factor, (batch, channel, row, column), to the network's layout."""
         back = [self.order.index(axis) for axis in range(4)]
         return changed.permute(back).reshape(without_expansion(factor).shape)
 
 
 def without_expansion(factor: Tensor) -> Tensor:
-    """`factor` with every axis that was only expanded (stride 0) narrowed to one entry again."""
+    """`factor` with every expanded axis (stride 0) narrowed to one entry."""
     if 0 not in factor.stride():
         return factor
     for axis in range(factor.ndim):
@@ -43,11 +43,10 @@ def without_expansion(factor: Tensor) -> Tensor:
 
 
 def spread_of(factor: Tensor, features: Tensor, axes: str | None) -> Spread | None:
-    """How a factor lies over a map; None where the two do not fit, or nobody knows which axis is
-    which.
+    """How a factor lies over a map; None if the shapes do not match or the axes are ambiguous.
 
-    axes: the order of the map's axes, where it is known. Branches, (batch, branch, channel, row,
-    column), are put one after the other as channels.
+    axes: the order of the map's axes, if known. Branches, (batch, branch, channel, row, column),
+    are concatenated along channels.
     """
     factor = without_expansion(factor)
     if axes == UNKNOWN or features.ndim not in (3, 4, 5) or factor.ndim > features.ndim:
@@ -59,7 +58,7 @@ def spread_of(factor: Tensor, features: Tensor, axes: str | None) -> Spread | No
             return None
         factor, features = factor.flatten(1, 2), features.flatten(1, 2)
     tokens = features.ndim == 3
-    if tokens:  # tokens stand where rows and columns would
+    if tokens:  # tokens are in place of rows and columns
         factor, features = factor[:, :, None], features[:, :, None]
     own, whole = tuple(factor.shape), tuple(features.shape)
     if any(one not in (1, all_) for one, all_ in zip(own, whole, strict=True)):
@@ -76,5 +75,5 @@ def spread_of(factor: Tensor, features: Tensor, axes: str | None) -> Spread | No
 
 
 def _guessed(factor: tuple[int, ...], features: tuple[int, ...]) -> str:
-    """Channels first, unless the factor has values along the last axis alone: channels last."""
+    """Channels first, unless the factor varies along the last axis only: then channels last."""
     return LAST if factor[:2] == (1, 1) and factor[2] > 1 else USUAL

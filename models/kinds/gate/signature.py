@@ -1,7 +1,7 @@
-"""What is a gate among the products of a pass: a factor over channels, or over places.
+"""Recognises gates among the products of a pass: a factor over channels or over positions.
 
-A factor over a softmax's branches that compete (selective kernels, split attention) is one too; a
-softmax over places that is not summed afterwards masks them.
+A softmax over competing branches (selective kernels, split attention) counts too; a softmax over
+positions that is not summed afterwards is a mask.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ PER_CHANNEL = "One mask a channel; what is drawn is their mean."
 
 
 def recognise(watch: Watch, product: Product) -> bool | Changed:
-    """Adds a site if the factor is a gate on channels or on places; returns whether it is, and what
-    multiplies instead where it is edited.
+    """Adds a site if the factor is a gate on channels or positions; returns whether it is, or the
+    replacement factor if it is edited.
 
-    A factor as large as the map is a gate only where something with fewer values is in it: else it
-    is a product of equals (SiLU, GLU). Of tokens a bounded factor alone counts, since norms have
-    the same shape there; so on a turned map, which may be (batch, head, token, head_dim).
+    A full-size factor is a gate only if a smaller tensor was broadcast into it; otherwise it is a
+    product of equals (SiLU, GLU). On tokens only bounded factors count, since norms have the same
+    shape; likewise on turned maps, which may be (batch, head, token, head_dim).
     """
     spread, factor = product.spread, product.known
     kind = _kind(spread, factor)
@@ -59,15 +59,15 @@ def add(
     competing: int = 0,
     over_places: bool = False,
 ) -> Tensor | None:
-    """A site of this kind. competing: over how many branches a softmax made the factor;
-    over_places: whether it made it over all places.
+    """Adds a site of this kind. competing: number of branches of a softmax that made the factor;
+    over_places: whether the softmax was over all positions.
 
-    The factor that multiplies instead, (batch, channel, row, column), where an edit says so.
+    Returns the replacement factor, (batch, channel, row, column), if an edit requires one.
     """
     change = watch.recording.change(kind)
     changed = None if change is None else edit.edited(spread.factor, change)
-    # Copied before the product runs: it may write over the feature map, and whatever follows over
-    # the gate.
+    # Copied before the product runs: it may overwrite the feature map, and later operations the
+    # gate.
     before = spread.features.detach().clone() if watch.recording.features else None
     values = (spread.factor if changed is None else changed).detach().clone()
     notes = [
@@ -85,7 +85,7 @@ def add(
 
 
 def range_note(factor: Factor) -> str | None:
-    """What is to be said of a factor that is not between 0 and 1."""
+    """A note on a factor outside 0…1."""
     low, high = factor.low, factor.high
     if low >= 0 and high <= 1:
         return None
@@ -99,9 +99,9 @@ def range_note(factor: Factor) -> str | None:
 
 
 def softmax_gate(gate: Tensor, origin: Origin, features: Tensor) -> Spread | None:
-    """How a softmax over branches or channels is spread over rows and columns.
+    """How a softmax over branches or channels lies over rows and columns.
 
-    None for one over places: that is attention, if it is summed then.
+    None for one over positions: that is attention, if it is summed afterwards.
     """
     axis = origin.axis(gate)
     if (

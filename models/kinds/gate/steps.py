@@ -1,8 +1,7 @@
-"""A gate as it was made: the calls between the feature map and the factor, in the order they ran.
+"""A gate's computation: the calls between the feature map and the factor, in execution order.
 
 Squeeze-and-excitation (Hu et al. 2018, equations 2 to 4), ECA (Wang et al. 2020) and CBAM (Woo et
-al. 2018, equations 2 and 3) differ in these calls; so do their many relatives, which are told the
-same way.
+al. 2018, equations 2 and 3) differ in these calls; related gates are described in the same way.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ Words = tuple[str, str, str]
 
 
 def gate_steps(site: Site, workings: Workings) -> list[Step]:
-    """From the feature map through squeeze and excitation to the factor, and the map scaled by it.
+    """From the feature map through squeeze and excitation to the factor and the scaled map.
 
-    What is as large as the feature map itself is told by its size alone.
+    Tensors as large as the feature map are described by their size only.
     """
     gate = site.gate
     found = [told for operation in workings.before if (told := _told(operation))]
@@ -33,8 +32,8 @@ def gate_steps(site: Site, workings: Workings) -> list[Step]:
 
 
 def _by_branch(steps: list[Step]) -> list[Step]:
-    """Where mean and maximum both go through the layers (CBAM), each formula says whose z it has:
-    the layers of the mean come first, those of the maximum when a layer is called again.
+    """If mean and maximum both pass through the layers (CBAM), each formula says whose z it has:
+    the first calls of the layers belong to the mean, the second to the maximum.
     """
     squeezes = [one.name for one in steps if one.formula.startswith("z_c = ")]
     if squeezes != ["mean", "maximum"]:
@@ -61,7 +60,7 @@ def _by_branch(steps: list[Step]) -> list[Step]:
 
 
 def told_of(operation: Operation) -> Words | None:
-    """What is told of a call; None of one that only views."""
+    """The description of a call; None for a view."""
     describe = OPERATIONS.get(operation.name)
     return None if describe is None else describe(operation)
 
@@ -77,7 +76,7 @@ def _told(operation: Operation) -> Step | None:
 
 
 def _arranged(operation: Operation) -> tuple[Tensor | None, tuple[str, ...]]:
-    """What a call gave, without axes of one entry; none where it still has channels and places."""
+    """A call's result without axes of size 1; None if it still has channels and positions."""
     made = operation.made
     shape = operation.shape
     places = len(shape) == 4 and shape[2] * shape[3] > 1
@@ -90,7 +89,7 @@ def _arranged(operation: Operation) -> tuple[Tensor | None, tuple[str, ...]]:
 
 
 def _over_channels(operation: Operation) -> bool:
-    """Whether a pooling left rows and columns as they were."""
+    """Whether a pooling kept rows and columns."""
     given, shape = operation.given[0] if operation.given else (), operation.shape
     return len(given) == 4 and shape[-2:] == given[-2:] and given[-2] * given[-1] > 1
 
@@ -168,7 +167,7 @@ OPERATIONS: Mapping[str, Callable[[Operation], Words]] = {
     "hardsigmoid": _fixed("hard sigmoid", "a factor between 0 and 1", "clip(z/6 + 1/2, 0, 1)"),
     "softmax": _fixed("softmax", "factors that sum to 1 over the branches", "exp(z) / Σ exp(z)"),
 }
-"""By the name of the torch function: the step that a call of it is. Views are no steps."""
+"""Step descriptions by name of the torch function. Views are not steps."""
 
 
 def _scaled(gate: Gate) -> Step:

@@ -1,4 +1,4 @@
-"""Changing a strip gate while it runs: both factors of a channel are replaced together."""
+"""Edits a running strip gate: both factors of a channel are replaced together."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ KINDS = ("strip-gate",)
 
 
 def edited(rows: Tensor, columns: Tensor, channels: int, change: Change) -> tuple[Tensor, Tensor]:
-    """The strips with other factors: their product at a changed channel is the value everywhere.
+    """The edited strips: at a changed channel their product has the given value everywhere.
 
-    rows: (batch, channel, row, 1), columns: (batch, channel, 1, column), of each one channel where
-    all share it.
+    rows: (batch, channel, row, 1), columns: (batch, channel, 1, column), each with a single channel
+    if all share it.
     """
     rows, columns = (one.expand(-1, channels, -1, -1).clone() for one in (rows, columns))
     for one in change.factors:
@@ -32,11 +32,10 @@ def edited(rows: Tensor, columns: Tensor, channels: int, change: Change) -> tupl
 
 
 def ratio(rows: Tensor, columns: Tensor, known: tuple[Tensor, Tensor]) -> Tensor:
-    """What the map is multiplied by besides, so that its product with the network's own strips is
-    what these ask for: 1 where nothing changed. (batch, channel, row, column).
+    """The additional multiplier that turns the network's strips into the edited ones: 1 where
+    nothing changed. (batch, channel, row, column).
 
-    known: the network's own strips. Where their product is 0 nothing of the map is left, and NaN
-    stands here.
+    known: the network's strips. NaN where their product is 0, since the map is lost there.
     """
     before = known[0] * known[1]
     after = rows * columns
@@ -44,7 +43,7 @@ def ratio(rows: Tensor, columns: Tensor, known: tuple[Tensor, Tensor]) -> Tensor
 
 
 def planned(edits: Sequence[Edit], site: Site) -> Change:
-    """What the edits do at this gate, in their order; raises RefusedEdit."""
+    """The changes at this gate, in order; raises RefusedEdit."""
     return Change(tuple(_factor(edit, site) for edit in edits))
 
 

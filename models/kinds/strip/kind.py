@@ -1,4 +1,4 @@
-"""What a strip gate says of itself."""
+"""Describes the kind strip gate."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from fovea.models.tracing.operations import Called
 
 
 def leading(calls: Sequence[Called], args: Sequence[Any]) -> list[Called]:
-    """From the map to both strips, whether they were multiplied one after the other or first with
-    each other; nothing as large as the map is followed.
+    """From the map to both strips, whether they are applied in turn or multiplied with each other
+    first; tensors as large as the map are not traced.
     """
     given = tensors_of(args)[-3:]
     start = max(given, key=Tensor.numel)

@@ -1,4 +1,4 @@
-"""What is kept of two strips that gate a map together."""
+"""The record of two strips that gate a map together."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from fovea.models.records import Site, Tensors
 class Strips(Tensors):
     """Two factors, one along each axis: y(i, j) = x(i, j) · rows(i) · columns(j).
 
-    rows: (batch, channel, row, 1), columns: (batch, channel, 1, column); of each, one channel where
-    all share it. features: (batch, channel, row, column), the map before both, where capture was
-    asked to keep it. low, high: bounds of their product that hold for every photo.
+    rows: (batch, channel, row, 1), columns: (batch, channel, 1, column), each with a single channel
+    if all share it. features: (batch, channel, row, column), the map before both, if capture was
+    asked to keep it. low, high: bounds of their product for every photo.
 
     Hou et al. 2021, "Coordinate Attention", equation 9.
     """
@@ -28,7 +28,7 @@ class Strips(Tensors):
 
     @property
     def product(self) -> Tensor:
-        """(batch, channel, row, column): what the map is multiplied by."""
+        """(batch, channel, row, column): the combined factor."""
         return self.rows * self.columns
 
     @property

@@ -28,10 +28,10 @@ KIND = "strip-gate"
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Half:
-    """A map that one strip has multiplied already.
+    """A map already multiplied by one strip.
 
-    along: "h" or "w", the axis with a factor for each of its places. features: the map before it.
-    axes: the order of the axes of the map.
+    along: "h" or "w", the axis along which the strip varies. features: the map before it. axes: the
+    order of the map's axes.
     """
 
     along: str
@@ -42,13 +42,13 @@ class Half:
 
 
 def _along(varies: str) -> str | None:
-    """The one axis of places that a factor varies along; None where it has none or both."""
+    """The single spatial axis along which a factor varies; None if it varies along none or both."""
     places = varies.replace("c", "")
     return places if len(places) == 1 else None
 
 
 def recognise(watch: Watch, product: Product) -> bool | Origin | Scaled:
-    """Adds a site if the factor is the second strip over a map, or both of them in one."""
+    """Adds a site if the factor is the second strip over a map, or the product of both."""
     spread, known = product.spread, product.known
     _, _, rows, columns = spread.features.shape
     if spread.tokens or known.normaliser or rows < 2 or columns < 2:
@@ -83,7 +83,7 @@ def _both(watch: Watch, product: Product, features: Tensor | None, axes: str) ->
 
 
 def _add(watch: Watch, first: Half, second: Half, channels: int) -> bool | Scaled:
-    """A site; what multiplies the map besides where an edit says so."""
+    """Adds a site; returns the additional multiplier if an edit requires one."""
     rows, columns = sorted((first, second), key=lambda half: half.along)  # "h" before "w"
     bounds = first.known.spanning(
         _times(a, b)

@@ -1,5 +1,5 @@
-"""A strip gate as it was made (Hou et al. 2021, equations 4 to 9): two means, each along one axis,
-what the layers make of them, the two strips, and the map times both.
+"""A strip gate's computation (Hou et al. 2021, equations 4 to 9): two means, each along one axis,
+the layers after them, the two strips, and the scaled map.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from fovea.models.tracing.operations import Operation, Workings
 
 
 def strip_steps(site: Site, workings: Workings) -> list[Step]:
-    """From the feature map to the two strips and the map that both have scaled."""
+    """From the feature map to the two strips and the map scaled by both."""
     strips = strips_of(site)
     with torch.inference_mode():
         led = [told for one in workings.before if (told := _told(one, strips))]
@@ -23,7 +23,7 @@ def strip_steps(site: Site, workings: Workings) -> list[Step]:
 
 
 def _told(operation: Operation, strips: Strips) -> Step | None:
-    """A call on the way, with what it gave along one axis named by that axis."""
+    """The step of a call; a result along one axis is named by that axis."""
     pooled = _pooled(operation)
     known = pooled or told_of(operation)
     if known is None:
@@ -35,7 +35,7 @@ def _told(operation: Operation, strips: Strips) -> Step | None:
 
 
 def _pooled(operation: Operation) -> tuple[str, str, str] | None:
-    """The words of a pooling along one of the two axes of places."""
+    """The description of a pooling along one spatial axis."""
     given = operation.given[0] if operation.given else ()
     if len(given) != 4 or operation.name not in POOLINGS:
         return None
@@ -64,7 +64,9 @@ POOLINGS = {
 
 
 def _arranged(operation: Operation, strips: Strips) -> tuple[Tensor | None, tuple[str, ...]]:
-    """What a call gave, (channel, place along the strip); its size alone where it has two axes."""
+    """A call's result, (channel, position along the strip); its size only if it has two spatial
+    axes.
+    """
     made, shape = operation.made, operation.shape
     if made is None or not shape or shape[0] != 1:
         return None, ()
@@ -73,7 +75,7 @@ def _arranged(operation: Operation, strips: Strips) -> tuple[Tensor | None, tupl
         return None, ()
     rows, columns = strips.rows.shape[2], strips.columns.shape[3]
     length = made.shape[1]
-    # A strip may stand upright or lie; of a square map the shape cannot tell which it was.
+    # A strip may be stored upright or transposed; for a square map the shape cannot tell which.
     axis = {rows + columns: "place", rows: "row", columns: "column"}.get(length, "place")
     return made, ("channel", "place" if rows == columns == length else axis)
 

@@ -1,7 +1,7 @@
-"""Which spatial transformers a site reads through, and where on the picture its points are then.
+"""The spatial transformers that a site reads through, and where its points lie on the photo.
 
-A transformer inside a network reads what an earlier one passed on (Jaderberg et al. 2015, section
-3.4); one that looks several times reads the same input at every look (Lin and Lucey 2017).
+A transformer inside a network reads the output of an earlier one (Jaderberg et al. 2015, section
+3.4); one that looks several times reads the same input each time (Lin and Lucey 2017).
 """
 
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ from fovea.models.records import Sampling, Site, Trace
 
 
 def read_through(trace: Trace, site: Site) -> tuple[Site, ...]:
-    """The spatial transformers whose windows the site sees, outermost first.
+    """The spatial transformers through which the site sees the photo, outermost first.
 
-    Those before it in the order of execution, except that samplers of equal inputs stand beside
-    each other: neither reads what the other passed on, and what follows reads the last one.
+    These are the earlier ones in execution order, except that samplers of equal inputs are
+    parallel: neither reads the other's output, and a later one reads the last of them.
     """
     chain: tuple[Site, ...] = ()
-    found: list[tuple[Site, tuple[Site, ...]]] = []  # each sampler with what it reads through
+    found: list[tuple[Site, tuple[Site, ...]]] = []  # each sampler, what it reads through
     for candidate in trace.sites:
         if candidate.kind == KIND:
             chain = next((own for other, own in found if _alike(other, candidate)), chain)
@@ -34,16 +34,16 @@ def read_through(trace: Trace, site: Site) -> tuple[Site, ...]:
 
 
 def _alike(one: Site, other: Site) -> bool:
-    """Whether two samplers read the same picture."""
+    """Whether two samplers read the same input."""
     return torch.equal(one.sampling.input, other.sampling.input)
 
 
 def points_read(sampling: Sampling, earlier: Sequence[Sampling] = ()) -> Tensor:
-    """(row, column, xy): where each cell of an output was read, as shares of the first picture.
+    """(row, column, xy): the source of each output cell, as fractions of the original image.
 
-    earlier: the samplers that it reads through, outermost first. A point on what one of them passed
-    on was read at its θ·(x, y, 1) (equation 1), or, where it has no θ, between its own points.
-    Shares run from 0 to 1, edge to edge.
+    earlier: the samplers that it reads through, outermost first. A point on the output of one of
+    them was read at θ·(x, y, 1) (equation 1), or, without θ, is interpolated between that sampler's
+    points. Fractions run from 0 to 1, edge to edge.
     """
     points = _shares(sampling.grid[0].double(), sampling)
     for sampler in reversed(earlier):
@@ -52,7 +52,7 @@ def points_read(sampling: Sampling, earlier: Sequence[Sampling] = ()) -> Tensor:
 
 
 def _shares(points: Tensor, sampling: Sampling) -> Tensor:
-    """From −1…1 on a sampler's input, as that sampler counts, to shares of the input."""
+    """Converts −1…1 on a sampler's input, in its convention, to fractions of the input."""
     if not sampling.align_corners:
         return (points + 1) / 2
     counts = _counts(sampling.input.shape[2:], points)
@@ -60,7 +60,9 @@ def _shares(points: Tensor, sampling: Sampling) -> Tensor:
 
 
 def _read_at(sampling: Sampling, shares: Tensor) -> Tensor:
-    """Where a sampler read points of its output, given as shares: (x, y) on −1…1 of its input."""
+    """Where a sampler read points of its output, given as fractions: (x, y) on −1…1 of its
+    input.
+    """
     at = shares * 2 - 1
     if sampling.align_corners:
         counts = _counts(sampling.grid.shape[1:3], shares)

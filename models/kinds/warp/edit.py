@@ -1,4 +1,4 @@
-"""Changing a spatial transformer while it runs: another θ, and the grid that follows from it."""
+"""Edits a running spatial transformer: another θ, and the grid that follows from it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Change:
 def edited(grid: Tensor, change: Change, align_corners: bool) -> tuple[Tensor, Tensor]:
     """(θ (batch, 2, 3), grid (batch, row, column, 2)): the same θ for every photo of a batch.
 
-    grid: the one that the network made, of which only the shape counts.
+    grid: the network's own, of which only the shape is used.
     """
     theta = torch.tensor(change.theta, dtype=grid.dtype, device=grid.device)
     theta = theta.expand(grid.shape[0], 2, 3)
@@ -34,5 +34,5 @@ def edited(grid: Tensor, change: Change, align_corners: bool) -> tuple[Tensor, T
 
 
 def planned(edits: Sequence[Edit]) -> Change:
-    """The last one counts: each replaces θ."""
+    """The last edit wins: each replaces θ."""
     return Change(edits[-1].theta or IDENTITY)

@@ -1,4 +1,4 @@
-"""What a spatial transformer says of itself."""
+"""Describes the kind spatial transformer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fovea.models.tracing.operations import Called
 
 
 def leading(calls: Sequence[Called], args: Sequence[Any]) -> list[Called]:
-    """From the map that is read, which is not followed, to the grid."""
+    """From the map that is read, exclusive, to the grid."""
     start, end = tensors_of(args)[:2]
     return back_from(calls, {id(end)}, start)
 

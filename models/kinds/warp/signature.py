@@ -1,8 +1,8 @@
-"""What samples: a map that is read at points which depend on the photo.
+"""Recognises sampling: a map is read at points that depend on the photo.
 
-Where the points come from does not matter: an affine grid, one made by hand, one that was clamped,
-or detached, or had a flow added (thin-plate splines, deformable reading). theta is what fits them,
-where an affine map does.
+How the points are computed does not matter: an affine grid, hand-written, clamped, detached, or
+with a flow added (thin-plate splines, deformable sampling). theta is fitted to them if an affine
+map matches.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ DISPLACED = (
 )
 
 TOLERANCE = 1e-3
-"""How far a point may lie from where the fitted theta puts it, in pixels of what is read; or, for
-large grids of half precision, in shares of the rounding of the points.
+"""Maximum distance of a point from the fitted theta's, in pixels of the input; for large
+half-precision grids, in multiples of the points' rounding error.
 """
 
 
@@ -35,7 +35,7 @@ def _affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) ->
 
 
 def on_affine_grid(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """Remembers the theta that made a grid."""
+    """Records the theta of a grid."""
     result = func(*args, **kwargs)
     watch.recording.origins.set(result, _affine_grid(*args, **kwargs))
     return result
@@ -58,12 +58,12 @@ def _native(
 
 
 def on_grid_sample(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """A site, if the grid depends on the photo."""
+    """Adds a site if the grid depends on the photo."""
     return _sample(watch, func, args, kwargs, *_functional(*args, **kwargs))
 
 
 def on_grid_sampler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-    """The same, of the function that stands behind it."""
+    """The same for the function behind it."""
     return _sample(watch, func, args, kwargs, *_native(*args, **kwargs))
 
 
@@ -118,10 +118,10 @@ def _add(
 
 
 def _warps(watch: Watch, source: Tensor, grid: Tensor) -> bool:
-    """Whether one map a photo is read into another map.
+    """Whether one map is sampled into one map for each photo.
 
-    Deformable attention and correlation look-ups read a few points for every query instead, from
-    sources that have heads or queries folded into the batch.
+    Deformable attention and correlation look-ups instead read a few points for every query, from
+    sources with heads or queries folded into the batch.
     """
     photos = watch.recording.photos()
     return (photos is None or source.shape[0] == photos) and min(grid.shape[1:3]) > 1
@@ -130,7 +130,7 @@ def _warps(watch: Watch, source: Tensor, grid: Tensor) -> bool:
 def output_points(
     rows: int, columns: int, *, align_corners: bool, like: Tensor | None = None
 ) -> Tensor:
-    """(row, column, 3): the middle of every pixel of an output, (x, y, 1) on −1…1."""
+    """(row, column, 3): the centre of every output pixel, (x, y, 1) on −1…1."""
     device = None if like is None else like.device
 
     def along(count: int) -> Tensor:
@@ -144,10 +144,10 @@ def output_points(
 
 
 def fitted(grid: Tensor, source: tuple[int, int], *, align_corners: bool) -> Tensor | None:
-    """The theta (batch, 2, 3) whose points are those of the grid; None where there is none.
+    """The theta (batch, 2, 3) that reproduces the grid's points; None if there is none.
 
-    Least squares over all points, in float64; source: (rows, columns) of what is read, in whose
-    pixels the tolerance is. The grid has two rows and two columns at least.
+    Least squares over all points, in float64; source: (rows, columns) of the input, in whose pixels
+    the tolerance is given. The grid has at least two rows and columns.
     """
     _, rows, columns, _ = grid.shape
     points = output_points(rows, columns, align_corners=align_corners, like=grid).flatten(0, 1)

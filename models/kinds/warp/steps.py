@@ -1,4 +1,4 @@
-"""A spatial transformer, one pixel of its output at a time (Jaderberg et al. 2015).
+"""A spatial transformer for one output pixel (Jaderberg et al. 2015).
 
 Localisation network → θ → grid generator (equation 1) → bilinear sampler (equation 5).
 """
@@ -14,7 +14,7 @@ from fovea.models.tracing.operations import Workings
 
 
 def sampling_steps(site: Site, workings: Workings, row: int, column: int) -> list[Step]:
-    """How one pixel of the output is read: from θ to the four neighbours and their weights.
+    """How one output pixel is computed: from θ to the four neighbours and their weights.
 
     row, column: of the output.
     """
@@ -48,8 +48,8 @@ def _theta(theta: Tensor) -> Step:
 
 
 def _read(sampling: Sampling, point: Tensor, passed_on: Tensor) -> list[Step]:
-    """The four neighbours and their mixture; what came out alone, where it is another mixture
-    (nearest, bicubic, or an edge that is repeated outside).
+    """The four neighbours and their mixture; only the result if the interpolation is not bilinear
+    with zero padding (nearest, bicubic, replicated edges).
     """
     weights, read = neighbours(sampling, point)
     if not torch.allclose(
@@ -70,7 +70,7 @@ def _read(sampling: Sampling, point: Tensor, passed_on: Tensor) -> list[Step]:
 
 
 def _localised(workings: Workings, numbers: int) -> list[Step]:
-    """What the localisation network gave to the layer that makes θ, which has so many numbers."""
+    """The input of the layer that produces θ, which has that many numbers."""
     narrow = [
         operation
         for operation in workings.before
@@ -87,7 +87,7 @@ def _localised(workings: Workings, numbers: int) -> list[Step]:
 
 
 def output_point(sampling: Sampling, row: int, column: int) -> Tensor:
-    """The middle of a pixel of the output, (x, y) on −1…1."""
+    """The centre of an output pixel, (x, y) on −1…1."""
     rows, columns = sampling.grid.shape[1:3]
 
     def at(index: int, count: int) -> float:
@@ -99,7 +99,7 @@ def output_point(sampling: Sampling, row: int, column: int) -> Tensor:
 
 
 def neighbours(sampling: Sampling, point: Tensor) -> tuple[Tensor, Tensor]:
-    """((neighbour, 3): row, column and weight of the four pixels; (channel,): what is read)."""
+    """((neighbour, 3): row, column and weight of the four pixels; (channel,): the result)."""
     source = sampling.input[0].float()
     _, rows, columns = source.shape
 

@@ -1,1 +1,1 @@
-"""How the maps are made: what is chosen of a trace, and the passes that a map takes."""
+"""Computes the maps: selects from a trace, and runs the passes that a map requires."""

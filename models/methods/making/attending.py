@@ -1,4 +1,4 @@
-"""A row, a column or the whole matrix of one attention, on places where there are some."""
+"""A row, a column or the whole matrix of one attention, placed on the photo if possible."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def attended(
     window: int | None,
     sentence: Sentence | None = None,
 ) -> Made:
-    """A row ("from": what it looks at), a column ("to": what looks at it) or the whole matrix.
+    """A row ("from": what one token attends to), a column ("to": what attends to it) or the whole
+    matrix.
 
     query: `cls`, `row,col`, `all` or the number of a token. Raises BadOption.
     """
@@ -77,7 +78,7 @@ def attended(
 
 
 def _of_cell(site: Site, cell: tuple[int, int], direction: Direction, head: str) -> Made:
-    """A place's row or column where tokens are in windows, or queries on another grid than keys."""
+    """A cell's row or column if tokens are in windows, or queries on another grid than keys."""
     assert site.layout is not None
     fusion = parse_head(head, site.heads or 1)
     look = looks_at if direction == "from" else looked_at_by
@@ -99,7 +100,7 @@ def _of_cell(site: Site, cell: tuple[int, int], direction: Direction, head: str)
 
 
 def placed(line: Tensor, site: Site, axis: Literal["query", "key"], sentence: str) -> Map:
-    """Values on tokens (…, token) as places (…, row, column) and prefix, where there are places."""
+    """Values on tokens (…, token) as (…, row, column) and prefix, if positions are known."""
     if cells := cells_of(site, "keys" if axis == "key" else "queries"):
         return _spread(line, cells, sentence)
     try:
@@ -112,7 +113,7 @@ def placed(line: Tensor, site: Site, axis: Literal["query", "key"], sentence: st
 
 
 def _spread(line: Tensor, cells: Cells, sentence: str) -> Map:
-    """Values on tokens (…, token) at their cells; NaN where no token is."""
+    """Values on tokens (…, token) at their cells; NaN where there is no token."""
     grid, tokens = cells.grid, cells.cells[0].long()
     known = tokens >= 0
     spread = torch.full((*line.shape[:-1], grid.cells), torch.nan)

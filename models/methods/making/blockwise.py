@@ -1,7 +1,7 @@
-"""Maps of which every layer can be made by itself: its block is run once more, alone.
+"""Maps that are computed one layer at a time: each block is run again on its own.
 
-One pass notes what each block was called with and keeps little attention; see `models/capture`.
-The functions take (module, photo, …) and `layouts` as those of `models/explain` do.
+One pass records the inputs of each block and keeps little attention; see `models/capture`. The
+functions take (module, photo, …) and `layouts` as those of `for_class` do.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from fovea.models.running.inference import run
 from fovea.models.tracing.checkpointing import without_checkpoints
 
 KEEP_BYTES = 12 * 10**6
-"""Queries and keys that a rollout keeps rather than have their blocks run twice: all of a ViT-S at
-224 px, two layers of twelve at 518 px.
+"""Budget for queries and keys that a rollout keeps instead of running their blocks twice: all of a
+ViT-S at 224 px, two layers of twelve at 518 px.
 """
 _IN_A_TAIL = (nn.Linear, nn.Identity, nn.Dropout)
 
 
 def _scorer(tail: Sequence[nn.Module]) -> Callable[[Tensor], Tensor]:
-    """The network's own norm and head, from the modules that run after the last block."""
+    """The network's own norm and head, found among the modules that run after the last block."""
     linear = [part for part in tail if isinstance(part, nn.Linear)]
     others = [part for part in tail if not isinstance(part, _IN_A_TAIL)]
     norms = [part for part in others if "norm" in type(part).__name__.lower()]
@@ -52,7 +52,7 @@ def _scorer(tail: Sequence[nn.Module]) -> Callable[[Tensor], Tensor]:
 def _layer_of(
     site: Site, call: Call, score: Callable[[Tensor], Tensor], target: int, layouts: Layouts
 ) -> Tensor:
-    """(key,): the map of one layer, run again by itself."""
+    """(key,): the map of one layer, recomputed from its block."""
     with torch.enable_grad(), capture(call.module, gradients=True) as recording:
         args, kwargs = tree_map(differentiable, (call.args, dict(call.kwargs)))
         output = call.module(*args, **kwargs)
@@ -65,7 +65,7 @@ def _layer_of(
 def _score_of(
     output: Any, site: Site, call: Call, score: Callable[[Tensor], Tensor], target: int
 ) -> Tensor:
-    """sˡ: what the network's head says of the mean of the tokens that a block gives."""
+    """sˡ: the head's score of the mean token of a block's output."""
     outputs = [output] if isinstance(output, Tensor) else list(output)
     tensors = [one for one in outputs if isinstance(one, Tensor) and one.ndim == 3]
     streams = [one for one in tensors if one.shape[1] == site.keys]
@@ -86,7 +86,7 @@ def _score_of(
 
 
 def _found_again(site: Site, trace: Trace, layouts: Layouts) -> Site:
-    """The site of the whole network in the trace of its block alone, placed."""
+    """The whole network's site in the trace of its block alone, with places."""
     tokens, index = site.keys, int(site.id[1:])
     attentions = [one for one in trace.sites if one.attends]
     own = [one for one in attentions if one.queries == one.keys == tokens][-1]
@@ -96,8 +96,8 @@ def _found_again(site: Site, trace: Trace, layouts: Layouts) -> Site:
 
 @dataclass(frozen=True)
 class _Passed:
-    """A pass without more tensors kept than asked for: the chain's sites, and for each the call of
-    the block it is in; None where a site is in no block of its own.
+    """A pass that keeps no more tensors than requested: the sites of the chain, and for each the
+    call of its block; None for a site that is in no block.
     """
 
     sites: tuple[Site, ...]
@@ -123,8 +123,8 @@ def _matched(sites: tuple[Site, ...], noted: Calls, blocks: Mapping[str, nn.Modu
 def _layers_at_once(
     module: nn.Module, photo: Tensor, target: int, layouts: Layouts
 ) -> tuple[list[Tensor], Site]:
-    """Every layer's map and the last layer, from one pass in which each block has a graph of its
-    own, so that one backward pass differentiates every sˡ by its own layer.
+    """All layers' maps and the last layer, from one pass in which each block has its own graph, so
+    that a single backward pass differentiates every sˡ by its own layer.
     """
     blocks = repeated(module)
     with torch.enable_grad(), without_checkpoints(), calls(module, blocks, apart=True) as noted:
@@ -148,7 +148,7 @@ def _block_of(site: Site, blocks: Mapping[str, nn.Module]) -> str | None:
 
 
 def try_legrad(module: nn.Module, photo: Tensor, target: int, layouts: Layouts) -> None:
-    """Raises NotPossible where `legrad` would, by running two blocks alone instead of all."""
+    """Raises NotPossible if `legrad` would, by running two blocks instead of all."""
     passed = _passed(module, photo, layouts)
     calls = _calls_of(passed)
     score = _scorer(passed.tail)
@@ -165,9 +165,9 @@ def _calls_of(passed: _Passed) -> tuple[Call, ...]:
 def legrad(module: nn.Module, photo: Tensor, target: int, layouts: Layouts | None = None) -> Map:
     """LeGrad (arXiv 2404.03214) of a vision transformer with a norm and a head: (row, column).
 
-    Every block is run once more, alone, and sˡ = head(norm(mean over tokens of xˡ)) differentiated;
-    of few tokens, all in one pass.
-    Raises NotPossible where the network is not made so.
+    Every block is run again on its own, and sˡ = head(norm(mean over tokens of xˡ)) is
+    differentiated; with few tokens, all in one pass. Raises NotPossible if the network lacks that
+    structure.
     """
     layouts = survey(module, photo) if layouts is None else layouts
     if has_few_tokens(layouts):
@@ -189,10 +189,10 @@ def rollout(
     discard: float = 0.0,
     layouts: Layouts | None = None,
 ) -> Map:
-    """`maps.rollout.rollout` with the attention of few layers in memory at a time: those
-    that fit into KEEP_BYTES, and of the others one; of few tokens, all.
+    """`maps.rollout.rollout` with few layers' attention in memory at a time: as many as fit into
+    KEEP_BYTES, then one by one; with few tokens, all.
 
-    Where a trace is kept anyway, as the server does, that one is the faster way.
+    If a trace is kept anyway, as in the server, rollout from it is faster.
     """
     row = rollout_maps.class_row(fusion, discard)
     layouts = survey(module, photo) if layouts is None else layouts

@@ -1,4 +1,4 @@
-"""Which site, class or word a map is of: from what was asked to what there is."""
+"""Resolves the requested site, class or word of a map."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from fovea.models.records import Site
 from fovea.models.running.tasks import Sentence
 
 Fits = Callable[[Site], None]
-"""Raises NotPossible where a map cannot be had of a site."""
+"""Raises NotPossible if a site does not support the map."""
 
 
 def require_photo(subject: Subject) -> None:
-    """Raises NotPossible where the network read a sentence."""
+    """Raises NotPossible if the input was a sentence."""
     if not subject.reads_photo:
         raise NotPossible("it read a sentence; there is no photo to lay a map on", "no-photo")
 
 
 def of_kind(*kinds: str) -> Fits:
-    """Sites of these kinds fit."""
+    """Accepts sites of these kinds."""
 
     def fits(site: Site) -> None:
         if site.kind not in kinds:
@@ -38,7 +38,7 @@ def of_kind(*kinds: str) -> Fits:
 
 
 def fitting(subject: Subject, kinds: Sequence[str], fits: Fits | None = None) -> Site:
-    """The last site that fits; raises NotPossible where there is none."""
+    """The last site that is accepted; raises NotPossible if there is none."""
     sites = [site for site in subject.trace.sites if site.kind in kinds]
     if not sites:
         named = " or ".join(kind.replace("-", " ") for kind in kinds)
@@ -59,9 +59,9 @@ def fitting(subject: Subject, kinds: Sequence[str], fits: Fits | None = None) ->
 def chosen(
     subject: Subject, options: Options, kinds: Sequence[str], fits: Fits | None = None
 ) -> Site:
-    """The site that `site` or `layer` names, else the last that fits.
+    """The site named by `site` or `layer`, else the last accepted one.
 
-    Raises UnknownSite, BadOption, or NotPossible where the one that is named does not fit.
+    Raises UnknownSite, BadOption, or NotPossible if the named site is not accepted.
     """
     name, layer = options.get("site"), options.get("layer")
     if name is not None and layer is not None:
@@ -88,23 +88,21 @@ def chosen(
 
 
 def require_classes(subject: Subject) -> None:
-    """Raises NotPossible where the network gives no classes, so that no map is for one."""
+    """Raises NotPossible if the network does not classify."""
     require_photo(subject)
     if subject.predicted is None:
         raise NotPossible("it names no classes, so there is no map for one", "no-classes")
 
 
 def target_of(subject: Subject, target: str | None) -> int:
-    """The index of a class by its number or its label; the predicted one if none is named."""
+    """The index of a class given by number or label; the predicted one by default."""
     require_classes(subject)
     assert subject.predicted is not None
     return subject.predicted if target is None else _class_of(subject, "target", target)
 
 
 def other_class(subject: Subject, against: str, index: int) -> int:
-    """The index of the class that the class `index` is held against; raises BadOption where it is
-    the same one.
-    """
+    """The index of the class to compare with class `index`; raises BadOption if it is the same."""
     other = _class_of(subject, "against", against)
     if other == index:
         raise BadOption(
@@ -115,7 +113,7 @@ def other_class(subject: Subject, against: str, index: int) -> int:
 
 
 def _class_of(subject: Subject, option: str, given: str) -> int:
-    """The index of a class by its number or its label; raises BadOption, which names `option`."""
+    """The index of a class given by number or label; raises BadOption, which names `option`."""
     text = given.strip()
     count = None if subject.labels is None else len(subject.labels)
     if text.isdecimal() and count is not None and int(text[:9]) < count:
@@ -134,8 +132,8 @@ def _class_of(subject: Subject, option: str, given: str) -> int:
 
 
 def place_of(word: str, words: Sequence[str], where: str) -> int:
-    """The place among `words` of the one that is named by its place from 0 or as it is written; the
-    first, where it stands there more than once. Raises BadOption, which lists them.
+    """The position among `words` of one given by position from 0 or as text; the first occurrence
+    if there are several. Raises BadOption, which lists them.
     """
     text = word.strip()
     if text.isdecimal() and int(text[:9]) < len(words):
@@ -152,7 +150,7 @@ def place_of(word: str, words: Sequence[str], where: str) -> int:
 
 
 def written_word(subject: Subject, word: str | None) -> int:
-    """The place of a word that the network wrote; the first if none is named."""
+    """The position of a word that the network wrote; the first by default."""
     sentence = require_written(subject)
     if word is None:
         return 0
@@ -160,7 +158,7 @@ def written_word(subject: Subject, word: str | None) -> int:
 
 
 def require_written(subject: Subject) -> Sentence:
-    """What the network wrote; raises NotPossible where that is no word at all."""
+    """The words that the network wrote; raises NotPossible if there are none."""
     if subject.sentence is None or not subject.sentence.words:
         raise NotPossible("it wrote no word about it", "no-words")
     return subject.sentence

@@ -1,9 +1,8 @@
-"""Maps for a class straight from a network and a photo, with one layer's graph in memory at a time.
+"""Class maps from a network and a photo, with one layer's graph in memory at a time.
 
-The formulas are those of `models/maps`; here the passes are made that they need. Every function
-takes (module, photo, target): a network in eval mode, (1, channel, height, width) on its device and
-the index of a class; and `layouts`, of `survey`, which are worked out if not given. Parameters get
-no gradients.
+The formulas are in `models/maps`; here the necessary passes are run. Every function takes (module,
+photo, target): a network in eval mode, (1, channel, height, width) on its device and the index of a
+class; and `layouts`, from `survey`, computed if not given. Parameters get no gradients.
 """
 
 from __future__ import annotations
@@ -59,11 +58,12 @@ def layers_backwards(
     see: Callable[[Site], None],
     wanted: Callable[[Trace], Sequence[Site]] = chain,
 ) -> None:
-    """`see` each wanted site with its gradients, the last one first; each is let go afterwards.
+    """Calls `see` with each wanted site and its gradients, last one first; each is freed
+    afterwards.
 
-    wanted: picks them from a trace in which tensors may have shapes only; the pass goes back no
-    further than to the first of them. Where a wanted site is in
-    none of the network's repeated blocks, one graph is made of the whole network instead.
+    wanted: selects them from a trace whose tensors may be shapes only; the backward pass stops at
+    the first of them. If a wanted site is in none of the network's repeated blocks, one graph of
+    the whole network is built instead.
     """
     photo = photo.detach().clone().requires_grad_()
     blocks = repeated(module)
@@ -143,9 +143,10 @@ def attention_grad_cam(
 def head_importance(
     module: nn.Module, photos: Tensor, targets: Sequence[int], layouts: Layouts | None = None
 ) -> Map:
-    """(layer, head): the mean over photos of |∂L/∂ξ_h|, L the cross-entropy with each one's class.
+    """(layer, head): the mean over photos of |∂L/∂ξ_h|, with L the cross-entropy for each photo's
+    class.
 
-    photos: (photo, channel, height, width); every site of attention is a layer.
+    photos: (photo, channel, height, width); every attention site is a layer.
     """
     layouts = survey(module, photos[:1]) if layouts is None else layouts
     per_photo: list[list[Tensor]] = []
@@ -171,11 +172,12 @@ def _heads_of(module: nn.Module, photo: Tensor, target: int, layouts: Layouts) -
 def word_relevance(
     module: nn.Module, photo: Tensor, words: Tensor, index: int, layouts: Layouts | None = None
 ) -> Map:
-    """What counted for a word that a captioner wrote: `encoder_decoder.query_relevance`.
+    """The relevance for a word that a captioner or translator wrote:
+    `encoder_decoder.query_relevance`.
 
-    photo: or the sentence that was given, (1, word). words: (1, word + 1), what it wrote, from the
-    start on; index: the place of a word among those that were written. module(photo, words) gives
-    logits (1, place, word).
+    photo: or the source sentence, (1, word). words: (1, word + 1), the output including the start
+    word; index: position of the word among those written. module(photo, words) gives logits (1,
+    position, word).
     """
     read = words[:, :-1].to(photo.device)
     layouts = survey(module, photo, read) if layouts is None else layouts
@@ -189,7 +191,7 @@ def word_relevance(
 
 @contextmanager
 def _everything_differentiable(module: nn.Module) -> Iterator[None]:
-    """A decoder's first attention is over words alone, so its graph hangs on their embedding."""
+    """A decoder's first attention is over words alone, so its graph starts at their embedding."""
     at_rest = [p for p in module.parameters() if not p.requires_grad and p.is_floating_point()]
     for parameter in at_rest:
         parameter.requires_grad_(True)

@@ -21,7 +21,7 @@ from fovea.models.running.outputs import tensor_of
 
 @contextmanager
 def _parameters_at_rest(module: nn.Module) -> Iterator[None]:
-    """The gradient is wanted of the feature map alone."""
+    """Disables parameter gradients: only the feature map's gradient is needed."""
     learning = [p for p in module.parameters() if p.requires_grad]
     for parameter in learning:
         parameter.requires_grad_(False)
@@ -33,11 +33,11 @@ def _parameters_at_rest(module: nn.Module) -> Iterator[None]:
 
 
 def grad_cam(module: nn.Module, photo: Tensor, target: int) -> Map:
-    """The map of one class on the last feature map: values (row, column), not negative, float32.
+    """The map of one class on the last feature map: values (row, column), non-negative, float32.
 
-    module: in eval mode, with an output (batch, class), or one of transformers' that has `logits`.
-    photo: (1, channel, height, width). Raises NotPossible for what is no convolutional classifier,
-    and where no gradient leads from the class to the feature map.
+    module: in eval mode, with output (batch, class), or a transformers output with `logits`. photo:
+    (1, channel, height, width). Raises NotPossible if it is not a convolutional classifier, or if
+    no gradient flows from the class to the feature map.
     """
     layer, output = last_picture(module, photo)
     if layer is None:
@@ -59,7 +59,7 @@ def grad_cam(module: nn.Module, photo: Tensor, target: int) -> Map:
 
 
 def _scores(output: object) -> Tensor | None:
-    """(batch, class) of what a network gave; None where that is something else."""
+    """(batch, class) from a network's output; None if it has another form."""
     try:
         scores = tensor_of(output)
     except TypeError:

@@ -1,4 +1,4 @@
-"""Which maps a watched network can have, and why not the others: for a notebook."""
+"""Which maps a network supports, and why not the others: for notebooks."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from fovea.models.tracing.entry import Entry
 
 @dataclass(frozen=True, slots=True)
 class ListedMap:
-    """A map as the registry describes it, and whether this network can have it.
+    """A map as described in the registry, and whether this network supports it.
 
-    options: JSON Schema of each option, by its name, with a default. reason: why the network cannot
-    have the map; None where it can. equation, paper: the definition.
+    options: JSON Schema of each option, by name, with a default. reason: why the network does not
+    support the map; None if it does. equation, paper: the definition.
     """
 
     name: str
@@ -50,7 +50,7 @@ class ListedMaps(tuple[ListedMap, ...]):
     __slots__ = ()
 
     def __getitem__(self, key: Any) -> Any:
-        """By its place, or by its name; raises KeyError for a name that there is not."""
+        """By index or name; raises KeyError for an unknown name."""
         if not isinstance(key, str):
             return super().__getitem__(key)
         found = {one.name: one for one in self}
@@ -76,13 +76,13 @@ class ListedMaps(tuple[ListedMap, ...]):
 
 
 def maps(watched: Trace | nn.Module, photo: Tensor | None = None) -> ListedMaps:
-    """Every map of the product, and why a network cannot have some of them.
+    """Every map of the product, and why a network does not support some of them.
 
     watched: the trace of one photo, from `capture`; or a network in eval mode, with `photo` (1,
     channel, height, width) on its device. Some maps depend on more than a trace holds, for example
-    on whether the gradient of a class reaches every layer: the network runs a few more times to
-    find out, where it was called as a whole with nothing but the photo. Raises ValueError for a
-    batch: `maps(trace[0])`.
+    on whether the gradient of a class reaches every layer: the network is run a few more times to
+    find out, provided that it was called as a whole with nothing but the photo. Raises ValueError
+    for a batch: use `maps(trace[0])`.
     """
     subject = _subject_of_trace(watched) if isinstance(watched, Trace) else _run(watched, photo)
     return ListedMaps(_listed(method, subject) for method in METHODS)
@@ -131,7 +131,7 @@ def _subject_of_trace(trace: Trace) -> Subject:
 
 
 def _reads_ids(entry: Entry) -> bool:
-    """Whether a call was given the numbers of words."""
+    """Whether a call received word ids."""
     return any(not one.is_floating_point() for one in tensors_in([entry.args, entry.kwargs]))
 
 

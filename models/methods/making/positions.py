@@ -1,4 +1,4 @@
-"""The positional encodings of a network, found in one pass over a photo or a sentence."""
+"""The positional encodings of a network, found in one pass over a photo or sentence."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from fovea.models.places.positions import Positions, positions
 def positions_of(
     module: nn.Module, inputs: Tensor, words: Tensor | None = None
 ) -> tuple[Positions, ...]:
-    """What the network adds to its tokens so that they know their place, in the order in which it
-    adds it; empty where it adds none.
+    """The positional encodings that the network adds to its tokens, in order; empty if there are
+    none.
 
     inputs: (1, channel, height, width), or (1, word) for a network that reads sentences · words:
-    (1, word), what the decoder reads, for one that writes. Cells are counted in the grid that they
-    fill; a sentence is a grid of one row.
+    (1, word), the decoder's input, for one that writes. Cells are counted in the grid that they
+    fill; a sentence is a grid with one row.
     """
     more = () if words is None else (words,)
     sentences: tuple[Words, ...] = ("source", "read") if inputs.ndim == 2 else ("read",)
@@ -33,9 +33,9 @@ def positions_of(
 
 
 def of_place(encoding: Positions, query: str | None) -> Made:
-    """How alike one place's position is to every other's; the middle one if none is named.
+    """Similarity of one place's position to every other's; default: the central one.
 
-    Raises BadOption where no token stands for the place.
+    Raises BadOption if no token stands for the place.
     """
     place = middle_of(encoding.cells) if query is None else None
     row, column = place or parse_place(query, encoding.cells.grid)
@@ -50,7 +50,7 @@ def of_place(encoding: Positions, query: str | None) -> Made:
 
 
 def of_words(encoding: Positions, labels: Sequence[str], query: str | None) -> Made:
-    """The matrix of all words; with a query its row, and the vector of that word."""
+    """The matrix for all words; with a query its row, and the vector of that word."""
     made = similarity_of_words(encoding.vectors)
     about = {"method": "positions", "words": encoding.words, "name": encoding.name}
     names = list(labels)

@@ -1,6 +1,6 @@
-"""What is asked of an attention site: which token, which heads, which window.
+"""Parses the query of an attention site: token, heads, window.
 
-Everything is checked here, before anything is computed; a wrong value names the valid ones.
+Everything is validated here, before computing; errors list the valid values.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ _PLACE = re.compile(r"(\d{1,9}),(\d{1,9})")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which tokens are asked about: one, or all (None); and in words."""
+    """The selected tokens: one, or all (None), with a description."""
 
     token: int | None
     words: str
 
 
 def windows(site: Site) -> int | None:
-    """How many windows attend apart from each other; None where the tokens attend as one."""
+    """The number of separate windows; None if all tokens attend to each other."""
     count = site.attention.shape[0] if site.attends else 1
     return count if count > 1 else None
 
 
 def window_index(site: Site, window: int | None) -> int:
-    """Which window is asked about: the middle one unless told otherwise."""
+    """The selected window; default: the central one."""
     count = windows(site) or 1
     index = count // 2 if window is None else window
     if not 0 <= index < count:
@@ -57,7 +57,7 @@ def one_window(site: Site, window: int | None) -> Attention:
 
 
 def query_grid(site: Site) -> PatchGrid | None:
-    """The grid that the queries lie on, whether alone, in windows or over coarser keys."""
+    """The queries' grid, including queries in windows or with coarser keys."""
     if site.grid is not None:
         return site.grid
     known = None if site.layout is None else site.layout.queries
@@ -65,7 +65,7 @@ def query_grid(site: Site) -> PatchGrid | None:
 
 
 def key_grid(site: Site) -> PatchGrid | None:
-    """The grid that the keys lie on."""
+    """The keys' grid."""
     if site.grid is not None:
         return site.grid
     known = None if site.layout is None else site.layout.keys
@@ -73,7 +73,7 @@ def key_grid(site: Site) -> PatchGrid | None:
 
 
 def cells_of(site: Site, side: Literal["queries", "keys"]) -> Cells | None:
-    """The cells of its queries or keys, where they alone have any and attend as one."""
+    """The cells of the queries or keys, if the tokens attend as one window."""
     if site.grid is not None or site.layout is None:
         return None
     cells = site.layout.queries if side == "queries" else site.layout.keys
@@ -81,7 +81,7 @@ def cells_of(site: Site, side: Literal["queries", "keys"]) -> Cells | None:
 
 
 def word_labels(site: Site, sentence: Sentence | None) -> tuple[Labels | None, Labels | None]:
-    """(queries, keys): the words that the tokens of a site are, where they are words."""
+    """(queries, keys): the words that the site's tokens are, if they are words."""
     if sentence is None or site.layout is None:
         return None, None
     queries, keys = site.layout.query_words, site.layout.key_words
@@ -89,10 +89,10 @@ def word_labels(site: Site, sentence: Sentence | None) -> tuple[Labels | None, L
 
 
 def placed_query(site: Site, query: str | None, direction: Direction) -> tuple[int, int] | None:
-    """The cell that is asked about where tokens are in windows or on two grids; else None.
+    """The selected cell if tokens are in windows or on two grids; else None.
 
-    The one nearest to the middle if none is named. Raises BadOption outside the grid, and where no
-    token stands for the cell.
+    Default: the one nearest to the centre. Raises BadOption outside the grid, and if no token
+    stands for the cell.
     """
     if site.grid is not None or site.layout is None:
         return None
@@ -114,7 +114,7 @@ def placed_query(site: Site, query: str | None, direction: Direction) -> tuple[i
 
 
 def middle_of(cells: Cells) -> tuple[int, int] | None:
-    """The cell nearest to the middle that a token stands for; None where no token has a place."""
+    """The cell nearest to the centre that has a token; None if no token has a place."""
     known = cells.cells[cells.cells >= 0].unique().tolist()
     rows, columns = cells.grid.rows, cells.grid.columns
     places = [divmod(int(cell), columns) for cell in known]
@@ -127,7 +127,7 @@ def middle_of(cells: Cells) -> tuple[int, int] | None:
 
 
 def parse_place(query: str | None, grid: PatchGrid) -> tuple[int, int]:
-    """`row,col` on a grid; the middle one if none is named."""
+    """`row,col` on a grid; default: the central cell."""
     if query is None:
         return grid.rows // 2, grid.columns // 2
     match = _PLACE.fullmatch(query.strip())
@@ -142,7 +142,7 @@ def parse_place(query: str | None, grid: PatchGrid) -> tuple[int, int]:
 
 
 def parse_word(query: str, count: int) -> int:
-    """The number of a word of a sentence of so many."""
+    """The index of a word in a sentence of that length."""
     text = query.strip()
     if re.fullmatch(r"\d{1,9}", text) and int(text) < count:
         return int(text)
@@ -154,7 +154,7 @@ def parse_word(query: str, count: int) -> int:
 
 
 def default_query(site: Site, direction: Direction = "from") -> str:
-    """The class token where there is one, else the patch in the middle, else the first token."""
+    """The class token if there is one, else the central patch, else the first token."""
     cells = cells_of(site, _asked(direction))
     if site.prefix_tokens and site.grid is not None:
         return "cls"
@@ -179,7 +179,7 @@ def parse_query(
     direction: Direction = "from",
     sentence: Sentence | None = None,
 ) -> Query:
-    """`cls`, `all`, `row,col` or the number of a token, also of a word."""
+    """`cls`, `all`, `row,col` or the number of a token or word."""
     text = (query or default_query(site, direction)).strip().lower()
     if text == "all":
         return Query(None, "all tokens")
@@ -201,7 +201,7 @@ def parse_query(
 
 
 def _token_words(token: int, site: Site, direction: Direction, sentence: Sentence | None) -> str:
-    """What a token is called in a sentence."""
+    """A token's name in a sentence."""
     labels = word_labels(site, sentence)[direction == "to"]
     if labels is None or site.layout is None:
         return f"token {token}"
@@ -210,7 +210,7 @@ def _token_words(token: int, site: Site, direction: Direction, sentence: Sentenc
 
 
 def key_words(site: Site, window: int, key: int, sentence: Sentence | None) -> str:
-    """What a key is called in a sentence: a word, a patch, or a token where it has no place."""
+    """A key's name in a sentence: a word, a patch, or a token without a place."""
     labels = word_labels(site, sentence)[1]
     if labels is not None:
         return f"word {key}, “{labels[key]}”,"
@@ -282,7 +282,7 @@ def head_words(fusion: attention_maps.Fusion | int) -> str:
 
 
 def asked_word(subject: Subject, site: Site, word: str, direction: Direction) -> str:
-    """The number of a word of an attention, as a query; raises BadOption where it has no words."""
+    """The index of a word of an attention, as a query; raises BadOption if it has no words."""
     side = int(direction == "to")
     words = word_labels(site, subject.sentence)[side]
     if words is None:

@@ -1,4 +1,4 @@
-"""The residual stream of a site's tokens, and a map of it: how long they have become."""
+"""The norms of a site's tokens in the residual stream, as a map."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from fovea.models.records import Map, Site, Trace
 
 
 def stream_of(additions: Sequence[Addition], site: int) -> list[Addition]:
-    """Those that belong to the tokens of a site, by its number in the trace.
+    """The streams that belong to the tokens of a site, given by index in the trace.
 
-    Two sentences of a network may be as long, and feature maps may have as many places: each stream
-    begins where positions are added to it, or where vectors become longer or shorter.
+    Sentences can have equal lengths, and feature maps as many positions as there are tokens: a
+    stream starts where positions are added to it, or where the vector size changes.
     """
     streams: list[list[Addition]] = [[]]
     for one in additions:
@@ -27,12 +27,12 @@ def stream_of(additions: Sequence[Addition], site: int) -> list[Addition]:
 
 
 def token_lengths(additions: Sequence[Addition], trace: Trace, site: Site) -> Map:
-    """The Euclidean length of every patch token as it leaves the layer of a site, (row, column).
+    """The Euclidean norm of every patch token as it leaves a site's layer, (row, column).
 
-    That is after its attention and the feed-forward layer that follows were added. A few patches
-    that are much longer than the others hold what is of the whole photo (Darcet et al. 2024,
-    "Vision Transformers Need Registers", figure 3). prefix: the lengths of the tokens without a
-    place. Raises NotPossible where nothing that this site gives is added to its tokens.
+    Measured after its attention and the following feed-forward layer were added. A few patches with
+    much larger norms hold global information (Darcet et al. 2024, "Vision Transformers Need
+    Registers", figure 3). prefix: norms of tokens without a place. Raises NotPossible if the site
+    adds nothing to its tokens.
     """
     assert site.grid is not None
     index = trace.sites.index(site)

@@ -1,4 +1,4 @@
-"""What one token of one layer looks at, or is looked at by, as a Map: the plainest of all."""
+"""What one token of one layer attends to, or is attended to by, as a Map."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from fovea.models.kinds.attention.windows import looked_at_by, looks_at
 from fovea.models.records import Map, Site, Trace
 
 Query = str | tuple[int, ...] | int | None
-"""The class token as "cls", a place as (row, column), of a video or a volume as (depth, row,
-column), or a token by its number. None: the class token, or the place in the middle where there is
-none.
+"""The class token as "cls", a place as (row, column), in a video or volume as (depth, row, column),
+or a token by its number. None: the class token, or else the central place.
 """
 
 
@@ -29,7 +28,7 @@ def attention_site(trace: Trace, layer: int) -> Site:
 
 
 def _place_of(cells: Cells | None, query: Query) -> tuple[int, int] | None:
-    """The place that is asked about on a grid of windows or queries."""
+    """The selected place on a grid of windows or queries."""
     if cells is None:
         return None
     if query is None:
@@ -38,7 +37,7 @@ def _place_of(cells: Cells | None, query: Query) -> tuple[int, int] | None:
 
 
 def _token_of(site: Site, query: Query, tokens: int) -> tuple[int, str]:
-    """(token, what it is called). Raises ValueError where the site has no such token."""
+    """(token, its name). Raises ValueError if the site has no such token."""
     if query is None and not site.prefix_tokens:
         query = tuple(count // 2 for count in site.grid.shape) if site.grid else 0
     if query is None or query == "cls":
@@ -63,7 +62,7 @@ def _token_of(site: Site, query: Query, tokens: int) -> tuple[int, str]:
 
 
 def _as_map(values: Tensor, site: Site, axis: str, sentence: str) -> Map:
-    """Values on tokens (…, token), put onto the places where there are some."""
+    """Values on tokens (…, token), placed on the photo if possible."""
     grid = site.grid
     axes = ("head",) if values.ndim == 2 else ()
     if (
@@ -92,12 +91,12 @@ def attention(
     head: Fusion | int = "mean",
     direction: Literal["from", "to"] = "from",
 ) -> Map:
-    """What a token looks at ("from": its row) or what looks at it ("to": its column).
+    """What a token attends to ("from": its row) or what attends to it ("to": its column).
 
-    trace: of one photo. layer: counted from 0 over the attention layers, or from the last as −1.
-    head: mean, max or min over heads, one head, or all. values: (row, column), or (token,) where
-    places are not known, with a leading head axis for all heads; a place outside of the window
-    that the query sees is NaN. Raises IndexError or ValueError, which name what there is.
+    trace: of one photo. layer: index among the attention layers; −1 is the last. head: mean, max or
+    min over heads, one head, or all. values: (row, column), or (token,) if positions are unknown,
+    with a leading head axis for all heads; places outside the query's window are NaN. Raises
+    IndexError or ValueError, which list the valid values.
     """
     site = attention_site(trace, layer)
     held, layout = site.attention, site.layout

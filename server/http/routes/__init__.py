@@ -1,1 +1,1 @@
-"""The REST contract. Routes read parameters and choose representations; they never compute."""
+"""The REST contract. Routes parse parameters and choose representations; they never compute."""

@@ -1,4 +1,4 @@
-"""A photo or a sentence in, an analysis out; the photo back, or a mask of it; forgetting it."""
+"""Creates analyses from photos or sentences; returns the photo or mask; deletes analyses."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from fovea.server.wire.render import photograph
 router = APIRouter(prefix="/v1/analyses", tags=["analyses"], dependencies=[ONLY_KNOWN])
 
 LOSSLESS_UP_TO_PX = 1_000_000
-"""Larger photos are sent as JPEG unless PNG is asked for: a PNG of 12 megapixels takes seconds."""
+"""Larger photos are sent as JPEG unless PNG is requested: a 12-megapixel PNG takes seconds."""
 
 
 _UPLOAD: dict[str, Any] = {

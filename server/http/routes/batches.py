@@ -1,4 +1,4 @@
-"""Many photos at once: a form of them in, a job out, an entry for each."""
+"""Many photos at once: a form in, a job out, with an entry for each photo."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ async def send_batch(
         if batch is None:
             batch = await batches.begin(await engine.default_model(), maker, share)
         _add(batches, batch, waiting)
-        batches.close(batch)
+        await batches.close(batch)
     except BaseException as error:
         if batch is not None:
             await batches.refuse(batch)
@@ -168,7 +168,7 @@ def _add(batches: Batches, batch: Batch, waiting: list[Sent]) -> None:
 
 
 def _check_room(waiting: list[Sent], coming: int, nbytes: int) -> None:
-    """Photos whose model is not known yet have to be kept."""
+    """Photos must be held until their model is known."""
     held = sum(len(one.photo) for one in waiting if isinstance(one.photo, bytes))
     if held and held + coming + PIECE > nbytes:
         raise problems.InvalidParameter(

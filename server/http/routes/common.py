@@ -1,4 +1,4 @@
-"""What the routes share: the engine, parameters, conditional answers, problem documentation."""
+"""Shared by the routes: engine, parameters, conditional answers, problem documentation."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def _analysis(
     recall: RecallOf,
     id: Annotated[str, Path(description="an analysis", examples=["3f0c51a2b7d94e60c1ab"])],
 ) -> Analysis:
-    """It may have to be made again, which nobody is to wait for who has left."""
+    """It may have to be recomputed, which is cancelled if the client hangs up."""
     found = await unless_gone(request, recall.get(id))
     if found is None:
         raise ClientDisconnect
@@ -71,7 +71,7 @@ SiteOf = Annotated[Site, Depends(_site)]
 
 
 ARRAYS = (JSON, PNG, NPY, SAFETENSORS, JPEG, WEBP, CSV)
-"""What every array can be had as; the first is the default."""
+"""The representations of every array; the first is the default."""
 
 
 WidthOf = Annotated[
@@ -115,7 +115,9 @@ async def answer_array(
     offered: Sequence[str] = ARRAYS,
     claim: str = "attention map",
 ) -> Response:
-    """A named array, by `compute`, in one of its representations. claim: how its PNG is drawn."""
+    """A named array, from `compute`, in the requested representation. claim: decides how its PNG is
+    drawn.
+    """
     budget = engine.settings.json_budget_bytes
 
     def represent(array: NamedArray, media: str) -> bytes:
@@ -139,7 +141,7 @@ async def answer_array(
 
 
 def refusals(*kinds: type[problems.Problem]) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of an operation, for its documentation."""
+    """The error `responses` of an operation, for OpenAPI."""
     by_status: dict[int | str, dict[str, Any]] = {}
     for kind in kinds:
         entry = by_status.setdefault(

@@ -1,4 +1,4 @@
-"""Is it true: evidence for a map, which is a job, and what was found."""
+"""Evidence for a map: a job that measures it, and its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alive, able, and how it is doing."""
+"""Liveness, readiness and metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Long work: how far it is, its news as they come, and an end to it."""
+"""Jobs: status, events and cancellation."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[ONLY_KNOWN])
 
 EVENTS = "text/event-stream"
 QUIET_S = 15.0
-"""Longest silence of a stream: proxies close connections that seem dead."""
+"""Longest silence of a stream, as proxies close connections that seem dead."""
 LAST = "end"
-"""The id of a stream's last event; a browser that connects again names it."""
+"""Id of a stream's last event; a reconnecting browser sends it."""
 
 NEVER_CACHED = {"Cache-Control": "no-store"}
 
@@ -73,7 +73,7 @@ async def follow_job(request: Request, engine: EngineOf, jobs: JobsOf, job: JobO
     changes nothing for the job.
     """
     if request.headers.get("last-event-id") == LAST and not job.active:
-        return Response(status_code=204, headers=NEVER_CACHED)  # A browser stops asking then.
+        return Response(status_code=204, headers=NEVER_CACHED)  # the browser stops reconnecting
     return StreamingResponse(
         _stream(job, jobs, engine.shelf.jobs), media_type=EVENTS, headers=NEVER_CACHED
     )

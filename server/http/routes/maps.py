@@ -34,7 +34,7 @@ async def _options(
         str, Path(description=", ".join(registry.NAMES), examples=["rollout", "relevance"])
     ],
 ) -> dict[str, object]:
-    """The options of the map that is asked for, as text; raises UnknownMethod and BadOption."""
+    """The options of the requested map, as text; raises UnknownMethod and BadOption."""
     own = registry.method(method)
     taken = [option.name for option in own.options]
     check_parameters(request, taken)

@@ -98,7 +98,7 @@ async def download(
 
 
 async def _default(engine: Engine) -> str | None:
-    """The model that is used when a request with a photo names none; None where there is none."""
+    """The model for photo requests that name none; None if there is none."""
     try:
         return await engine.default_model()
     except problems.NotReady:

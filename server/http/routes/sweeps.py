@@ -1,4 +1,4 @@
-"""What each part is worth: sweeps, which are jobs, and what they found."""
+"""Sweeps: a job that measures the effect of each part, and its result."""
 
 from __future__ import annotations
 

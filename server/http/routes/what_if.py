@@ -1,4 +1,4 @@
-"""What if: an analysis with edits, which is an analysis of its own."""
+"""Edited analyses, which are analyses of their own."""
 
 from __future__ import annotations
 

@@ -1,28 +1,21 @@
 """Watching changes nothing: torch takes the way that it takes unwatched, and no call fails."""
 
-import copy
-import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.attention.flex_attention import flex_attention
 from torch.utils.checkpoint import checkpoint
 
 from fovea.models.capture import capture
-from fovea.models.kinds.attention.rows import rows
-from fovea.models.records import Attention
+from tests.models.capture.conftest import PHOTO, TOKENS, Block, Written, matrix, network
 
 # torch tells of its nested tensors, and that tracing is old.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
 
-TOKENS = torch.randn(2, 6, 32, generator=torch.Generator().manual_seed(1))
 BEHIND, BETWEEN = torch.zeros(2, 2, 6).bool().unbind(0)
 BEHIND[0, 4:] = BEHIND[1, 5:] = True  # left aligned: torch makes a nested tensor of it
 BETWEEN[0, 1] = True
@@ -32,19 +25,6 @@ def encoder(*, pre: bool = False, nested: bool = True, batch_first: bool = True)
     torch.manual_seed(0)
     layer = nn.TransformerEncoderLayer(32, 4, 64, norm_first=pre, batch_first=batch_first)
     return nn.TransformerEncoder(layer, 2, enable_nested_tensor=nested).eval()
-
-
-def matrix(attention: Attention) -> Tensor:
-    """(photo, head, query, key)"""
-    parts = (attention.query, attention.key, attention.mask, attention.probabilities)
-
-    def of(photo: int) -> Attention:
-        one = [None if p is None else p[photo : photo + 1] if len(p) > 1 else p for p in parts]
-        return replace(
-            attention, query=one[0], key=one[1], mask=one[2], probabilities=one[3], value=None
-        )
-
-    return torch.stack([rows(of(photo)) for photo in range(attention.shape[0])])
 
 
 def slowly(module: nn.Module, *args: Tensor, **kwargs: object) -> list[Tensor]:
@@ -133,26 +113,6 @@ def test_nothing_is_left_on_torch() -> None:
     assert before == after
 
 
-class Block(nn.Module):
-    """Attention as timm writes it; `attend` does it otherwise."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.qkv = nn.Linear(32, 96)
-
-    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        return F.scaled_dot_product_attention(q, k, v)
-
-    def forward(self, x: Tensor) -> Tensor:
-        q, k, v = self.qkv(x).reshape(len(x), -1, 3, 4, 8).permute(2, 0, 3, 1, 4)
-        return x + self.attend(q, k, v).transpose(1, 2).flatten(2)
-
-
-class Written(Block):
-    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        return (q @ k.mT * 8**-0.5).softmax(-1) @ v
-
-
 class Threaded(Block):
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         found: list[Tensor] = []
@@ -183,35 +143,6 @@ class Checkpointed(Block):
     def forward(self, x: Tensor) -> Tensor:
         again: Tensor = checkpoint(super().forward, x, use_reentrant=False)
         return again
-
-
-class Network(nn.Module):
-    def __init__(self, block: Callable[[], nn.Module] = Block) -> None:
-        super().__init__()
-        self.stem = nn.Conv2d(3, 32, 16, 16)
-        self.blocks = nn.ModuleList(block() for _ in range(2))
-
-    def forward(self, photo: Tensor) -> Tensor:
-        x = self.stem(photo).flatten(2).transpose(1, 2)
-        for block in self.blocks:
-            x = block(x)
-        return x.mean(1)
-
-
-PHOTO = torch.randn(1, 3, 32, 48, generator=torch.Generator().manual_seed(2))
-
-
-def network(block: Callable[[], nn.Module] = Block) -> Network:
-    torch.manual_seed(0)
-    return Network(block).eval()
-
-
-@pytest.fixture(scope="module")
-def expected() -> list[Tensor]:
-    plain = network()
-    with torch.no_grad(), capture(plain) as recording:
-        plain(PHOTO)
-    return [matrix(site.attention) for site in recording.trace.sites]
 
 
 @pytest.mark.parametrize("block", [Written, Threaded, Checkpointed])
@@ -284,134 +215,6 @@ def test_jagged_tensors_are_seen_without_their_padding() -> None:
     wanted = (heads.double() @ heads.double().mT * 8**-0.5).softmax(-1)
     assert (matrix(site.attention)[1, :, :3, :3] - wanted).abs().max() < 1e-6
     assert not matrix(site.attention)[1, :, :, 3:].any()
-
-
-def compiled_whole(module: nn.Module) -> nn.Module:
-    return torch.compile(module, backend="eager")  # type: ignore[return-value]
-
-
-def compiled_in_place(module: nn.Module) -> nn.Module:
-    module.compile(backend="eager")
-    return module
-
-
-def compiled_blocks(module: nn.Module) -> nn.Module:
-    for index, block in enumerate(module.blocks):
-        module.blocks[index] = torch.compile(block, backend="eager")
-    return module
-
-
-def compiled_forwards(module: nn.Module) -> nn.Module:
-    for block in module.blocks:
-        block.forward = torch.compile(block.forward, backend="eager")
-    return module
-
-
-@pytest.mark.parametrize(
-    "compiled", [compiled_whole, compiled_in_place, compiled_blocks, compiled_forwards]
-)
-@pytest.mark.parametrize("warm", [True, False])
-def test_compiled_networks_are_seen(
-    compiled: Callable[[nn.Module], nn.Module], warm: bool, expected: list[Tensor]
-) -> None:
-    module = compiled(copy.deepcopy(network()))
-    with torch.no_grad():
-        plain = module(PHOTO) if warm else network()(PHOTO)
-        with capture(module) as recording:
-            seen = module(PHOTO)
-        assert torch.equal(plain, seen)
-        assert torch.equal(module(PHOTO), seen), "it runs afterwards as before"
-    assert [site.name for site in recording.trace.sites] == ["blocks.0", "blocks.1"]
-    for site, known in zip(recording.trace.sites, expected, strict=True):
-        assert torch.equal(matrix(site.attention), known)
-    assert torch._dynamo.eval_frame._stance.stance == "default"
-
-
-def counting(graph: Any, inputs: Any) -> Any:
-    """A back end of `torch.compile` that notes each run."""
-
-    def run(*args: Any) -> Any:
-        RUNS.append(threading.get_ident())
-        return graph(*args)
-
-    return run
-
-
-RUNS: list[int] = []
-
-
-def test_a_compiled_function_is_named_and_other_threads_run_it_compiled() -> None:
-    RUNS.clear()
-    share = torch.compile(lambda x: (x @ x.mT).softmax(-1) @ x, backend=counting)
-
-    class Calls(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return share(x)
-
-    module = Calls()
-    plain = module(TOKENS)
-    found: list[Tensor] = []
-    elsewhere = threading.Thread(target=lambda: found.append(share(TOKENS)))
-    elsewhere.start()  # it begins before anything is watched, and is no thread of the network's
-    elsewhere.join()
-    assert len(RUNS) == 2
-    ready, go = threading.Event(), threading.Event()
-
-    def later() -> None:
-        ready.set()
-        go.wait(60)
-        found.append(share(TOKENS))
-
-    elsewhere = threading.Thread(target=later)
-    elsewhere.start()
-    ready.wait(60)
-    with capture(module) as recording:
-        seen = module(TOKENS)
-        assert len(RUNS) == 2, "what is watched runs eagerly"
-        go.set()
-        elsewhere.join()
-    assert len(RUNS) == 3, "another thread runs compiled code"
-    assert len(recording.trace.sites) == 1
-    (named,) = recording.unseen
-    assert (named.what, named.file) == ("part", __file__)
-    assert "compiled" in named.reason
-    assert (seen - plain).abs().max() < 1e-6
-    assert all(torch.equal(one, plain) for one in found)
-
-
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
-def test_flex_attention_that_is_compiled_keeps_its_bits() -> None:
-    """Compiled it rounds otherwise than written out: it is run compiled, watched or not."""
-    attend = torch.compile(flex_attention)
-
-    class Flex(Block):
-        def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            return attend(q, k, v)
-
-    module = Flex().eval()
-    with torch.no_grad():
-        plain = module(TOKENS)
-        with capture(module) as recording:
-            seen = module(TOKENS)
-        q, k, _ = module.qkv(TOKENS).reshape(2, 6, 3, 4, 8).permute(2, 0, 3, 1, 4).double()
-    assert torch.equal(plain, seen)
-    assert not recording.unseen
-    (site,) = recording.trace.sites
-    expected = (q @ k.mT / 8**0.5).softmax(-1)
-    assert (matrix(site.attention) - expected).abs().max() < 1e-6
-
-
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
-def test_what_inductor_compiled_is_seen(expected: list[Tensor]) -> None:
-    module = network(Written)
-    module.blocks[0].compile()
-    with torch.no_grad():
-        plain = module(PHOTO)
-        with capture(module) as recording:
-            seen = module(PHOTO)
-    assert (seen - plain).abs().max() < 1e-5
-    for site, known in zip(recording.trace.sites, expected, strict=True):
-        assert (matrix(site.attention) - known).abs().max() < 1e-5
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -1,5 +1,6 @@
 """Jobs outlive their process: killed, stopped, or asked about elsewhere."""
 
+import json
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from fovea.models.methods.base import Phrase
 from fovea.server.answers import kept_results
 from fovea.server.answers.named_array import NamedArray
 from fovea.server.engine import job_store
+from fovea.server.engine.jobs import Job
 from fovea.server.settings import Settings
 from tests.server.conftest import OneNetwork, Running, running, until
 from tests.server.storage.slow_server import one_network
@@ -25,6 +27,7 @@ from tests.server.storage.slow_server import one_network
 Picture = Callable[[int], bytes]
 ROOT = Path(__file__).parents[3]
 SWEEP = {"over": "heads"}
+VIEW = "/sites/s00/attention?query=all&format=npy"
 
 
 @pytest.fixture(autouse=True)
@@ -82,14 +85,20 @@ def ended(on: Running, job: dict[str, Any]) -> dict[str, Any]:
     return state()
 
 
-def test_after_a_kill_a_sweep_is_begun_again_and_a_batch_is_said_to_be_interrupted(
-    tmp_path: Path, picture: Picture
-) -> None:
+def batch_of(client: httpx.Client, photos: list[tuple[str, bytes]]) -> dict[str, Any]:
+    sent = client.post("/v1/batches", files=[("image", photo) for photo in photos])
+    assert sent.status_code == 202, sent.text
+    job: dict[str, Any] = sent.json()
+    return job
+
+
+def test_after_a_kill_a_sweep_and_a_batch_go_on(tmp_path: Path, picture: Picture) -> None:
+    photos = [(f"{n}.png", picture(n)) for n in range(1, 30)]
+    photos[7] = ("notes.txt", b"no photo")
     with another_process(tmp_path, 0.3) as (client, kill):
         seen = posted(client, picture(1))
         sweep = client.post(f"{seen}/sweeps", json=SWEEP).json()
-        form = [("image", (f"{n}.png", picture(n), "image/png")) for n in range(1, 30)]
-        batch = client.post("/v1/batches", files=form).json()
+        batch = batch_of(client, photos)
         assert (sweep["state"], batch["state"]) != ("done", "done")
         entries: list[dict[str, Any]] = []
 
@@ -104,20 +113,25 @@ def test_after_a_kill_a_sweep_is_begun_again_and_a_batch_is_said_to_be_interrupt
         assert ended(on, sweep)["state"] == "done"
         found = on.client.get(ended(on, sweep)["result"]).content
         after = ended(on, batch)
-        assert (after["state"], after["problem"]["type"]) == ("failed", "/problems/job-interrupted")
-        assert "of 29 photos" in after["problem"]["detail"]
-        photos = on.client.get(f"/v1/batches/{batch['id']}").json()["photos"]
-        assert len(photos) == 29
-        assert photos[0]["analysis"] == entries[0]["analysis"]
-        assert on.client.get(photos[0]["href"]).status_code == 200
-        undone = [one for one in photos if one["analysis"] is None]
-        assert undone
-        assert {one["problem"]["type"] for one in undone} == {"/problems/job-interrupted"}
+        assert (after["state"], after["done"], after["total"]) == ("done", 29, 29)
+        looked = on.client.get(f"/v1/batches/{batch['id']}").json()["photos"]
+        assert looked[0] == entries[0]
+        shown = [on.client.get(one["href"] + VIEW).content for one in looked[-3:]]
         events = on.client.get(batch["links"]["events"]).text
         assert events.startswith("id: end\nevent: job\n")
+        # Nothing of what was sent stays besides what the analyses keep.
+        until(lambda: not (tmp_path / "jobs" / batch["id"] / "photos").exists())
+        assert on.engine.uploads.held == 0
     with here(tmp_path / "other") as alone:  # What one process that nobody kills answers.
         mine = posted(alone.client, picture(1))
         again = ended(alone, alone.client.post(f"{mine}/sweeps", json=SWEEP).json())
+        theirs = ended(alone, batch_of(alone.client, photos))["result"]
+        named = alone.client.get(theirs).json()["photos"]
+        assert [(one["name"], one["problem"] and one["problem"]["type"]) for one in looked] == [
+            (one["name"], one["problem"] and one["problem"]["type"]) for one in named
+        ]
+        # Ids are keyed by the store's secret: the photos are compared by what was seen on them.
+        assert [alone.client.get(one["href"] + VIEW).content for one in named[-3:]] == shown
         assert alone.client.get(again["result"]).content == found
     with here(tmp_path) as on:  # The result outlives the process too, without a pass.
         passes = on.engine.inference
@@ -125,6 +139,35 @@ def test_after_a_kill_a_sweep_is_begun_again_and_a_batch_is_said_to_be_interrupt
         again = on.client.post(f"{seen}/sweeps", json=SWEEP).json()
         assert ended(on, again)["result"] == ended(on, sweep)["result"]
         assert passes.waiting == 0
+
+
+def test_a_batch_whose_photos_are_gone_says_which(tmp_path: Path, picture: Picture) -> None:
+    with here(tmp_path, 0.2) as on:
+        batch = batch_of(on.client, [(f"{n}.png", picture(n)) for n in range(1, 20)])
+        until(lambda: on.client.get(batch["links"]["self"]).json()["done"])
+    kept = tmp_path / "jobs" / batch["id"]
+    last = max((kept / "photos").iterdir(), key=lambda path: int(path.name))
+    last.unlink()
+    with here(tmp_path) as on:
+        assert ended(on, batch)["state"] == "done"
+        looked = on.client.get(f"/v1/batches/{batch['id']}").json()["photos"]
+        lost = [one["name"] for one in looked if one["problem"]]
+        assert lost == [looked[int(last.name)]["name"]]
+        assert looked[int(last.name)]["problem"]["type"] == "/problems/job-interrupted"
+
+
+def test_a_batch_that_was_still_being_sent_is_said_to_be_interrupted(tmp_path: Path) -> None:
+    job = Job("batch", OneNetwork.ID, None, result="/v1/batches/half")
+    job.entries = lambda: [{"name": "a.png", "analysis": "0" * 20, "problem": None}]
+    with here(tmp_path) as on:
+        store = on.app.state.jobs
+        told = json.loads(store._to_json(job)) | {"state": "running", "beat": 0.0, "done": 1}
+        folder = tmp_path / "jobs" / job.id
+        folder.mkdir(parents=True)
+        (folder / "job.json").write_text(json.dumps(told))
+        after = ended(on, {"links": {"self": f"/v1/jobs/{job.id}"}})
+        assert (after["state"], after["problem"]["type"]) == ("failed", "/problems/job-interrupted")
+        assert "1 of ? photos" in after["problem"]["detail"]
 
 
 def test_a_server_that_is_stopped_leaves_its_sweep_to_the_next(

@@ -1,4 +1,4 @@
-"""Sets of drawn rooms, kept in a folder once they are drawn."""
+"""Sets of drawn rooms, cached in a folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 from training.examples.rooms import SIZE_PX, Bytes, draw_room
 
 HELD_OUT_FROM = 1_000_000
-"""Seeds from here on are never learnt from."""
+"""Seeds from here on are held out."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Rooms:
 
 
 def drawing() -> str:
-    """A short mark of how rooms are drawn; it changes with the source of this package."""
+    """A short hash of this package's source: it changes when drawing changes."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         if path != Path(__file__):
@@ -39,12 +39,14 @@ def drawing() -> str:
 
 
 def draw_rooms(first: int, count: int, size_px: int = SIZE_PX, processes: int = 1) -> Rooms:
-    """The rooms of `count` seeds from `first` on; more processes draw the same ones sooner."""
+    """The rooms of `count` seeds starting at `first`; the number of processes does not affect the
+    result.
+    """
     draw, seeds = partial(draw_room, size_px=size_px), range(first, first + count)
     if processes == 1:
         drawn = [draw(seed) for seed in seeds]
     else:
-        # Spawned: a fork would copy torch's threads and the accelerator's state half alive.
+        # Spawned: a fork would copy torch's threads and the accelerator's state in mid-use.
         with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
             drawn = list(pool.map(draw, seeds, chunksize=16))
     pictures, walls = zip(*drawn, strict=True)
@@ -52,7 +54,7 @@ def draw_rooms(first: int, count: int, size_px: int = SIZE_PX, processes: int = 
 
 
 def kept_rooms(folder: Path, first: int, count: int, size_px: int = SIZE_PX) -> Rooms:
-    """The rooms as `draw_rooms` draws them, from the folder where they lie there already."""
+    """The rooms of `draw_rooms`, from the cache folder if they are there."""
     path = folder / f"{first}-{count}-{size_px}px-{drawing()}.npz"
     if path.is_file():
         with np.load(path) as archive:
@@ -61,7 +63,7 @@ def kept_rooms(folder: Path, first: int, count: int, size_px: int = SIZE_PX) -> 
     processes = max(1, min(len(os.sched_getaffinity(0)), count // 64))
     rooms = draw_rooms(first, count, size_px, processes)
     folder.mkdir(parents=True, exist_ok=True)
-    # Two trainings that begin together may both draw; each writes a file of its own.
+    # Two trainings may draw at once; each writes its own file.
     partial_path = path.with_suffix(f".{os.getpid()}.npz")
     np.savez(partial_path, pictures=rooms.pictures, walls=rooms.walls)
     partial_path.replace(path)
