@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.conftest import Watched, open_watched
 
 axe_core = pytest.importorskip(
-    "axe_playwright_python.sync_playwright", reason="axe is not installed (it is in the dev dependencies)"
+    "axe_playwright_python.sync_playwright", reason="axe is not installed (a dev dependency)"
 )
 
 pytestmark = pytest.mark.browser
