@@ -16,6 +16,7 @@ BENCHMARKS = {
     "request": "from a request to its answer",
     "serving": "photos a second, beside a plain FastAPI application",
     "overload": "four times the photos that it can answer, and greedy neighbours",
+    "explain": "`fovea explain` over 50 photos, beside a bare loop",
     "batches": "200 photos by one call, beside closed loops; what keeping photos costs",
     "devices": "whether another device gives the same answers, and how fast",
     "browser_overlay": "how fast the page draws in a real Chromium",

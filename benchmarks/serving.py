@@ -27,6 +27,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
 import torch
 
 from benchmarks.request import MODEL, photos
@@ -156,7 +157,7 @@ def limits(files: list[bytes]) -> tuple[Callable[[], object], Callable[[], objec
         kept = conclude("0" * 20, photo, loaded, geometry, outcome, {})
         if not learned:
             learned["of"] = learn_of(kept, loaded, inputs)
-        schemas.analysis(kept, subject_of(kept, learned["of"])).model_dump_json()
+        orjson.dumps(schemas.analysis(kept, subject_of(kept, learned["of"])))
 
     inputs = torch.zeros(1, 3, *wanted.crop_px)
 
