@@ -15,7 +15,7 @@ import { brushSite } from "../kinds/network/what_if.js";
 import { createMatrix } from "../kinds/words/matrix.js";
 import { POSITION_CLAIM } from "../sites/positions.js";
 import { mountZoom } from "./parts/zooming.js";
-import { partOf } from "../view/zoom.js";
+import { partOf } from "../paint/zoom.js";
 import { createOverlay } from "../paint/overlay/overlay.js";
 import { watchPointer } from "../ui/pointer.js";
 import { channelMean, classesOf, isOnFeatures, samplersBefore } from "../sites/sites.js";

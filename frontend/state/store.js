@@ -4,12 +4,12 @@ import { LANGUAGES } from "../language/language.js";
 import { COLORMAPS } from "../paint/colormap.js";
 import { SCALES } from "../paint/scale.js";
 import { ENDS, fixedEnds } from "../sites/drawn.js";
-import { readZoom, writeZoom } from "../view/zoom.js";
+import { readZoom, writeZoom } from "../paint/zoom.js";
 
 /**
  * @typedef {"cls" | {row: number, column: number} | {token: number}} Query
  *
- * @typedef {import("../view/zoom.js").Zoom} Zoom
+ * @typedef {import("../paint/zoom.js").Zoom} Zoom
  *
  * @typedef {object} View  what the address holds
  * @property {string | null} sample

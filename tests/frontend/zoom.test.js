@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { canvasToCell, apply } from "../../frontend/geometry.js";
-import { partOf, pulled, readZoom, writeZoom, zoomed } from "../../frontend/view/zoom.js";
+import { partOf, pulled, readZoom, writeZoom, zoomed } from "../../frontend/paint/zoom.js";
 
 const PHOTO = { width: 400, height: 200 };
 

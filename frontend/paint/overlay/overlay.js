@@ -15,7 +15,7 @@ import { createWebglRenderer } from "./webgl.js";
  * @property {Float32Array} opacities  one for each step of the table
  * @property {number} hatching  the opacity of what is undefined
  * @property {boolean} smooth  bilinear between cell centres instead of exact cells
- * @property {import("../../view/zoom.js").Part} [part]  of the photo that the canvas shows; all of it if not said
+ * @property {import("../zoom.js").Part} [part]  of the photo that the canvas shows; all of it if not said
  *
  * @typedef {object} Frame  a Drawing made ready for one canvas size
  * @property {Float32Array} values

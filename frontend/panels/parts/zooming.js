@@ -2,7 +2,7 @@
 
 import { say } from "../../language/language.js";
 import { h } from "../../ui/dom.js";
-import { pulled, zoomed } from "../../view/zoom.js";
+import { pulled, zoomed } from "../../paint/zoom.js";
 
 const STEP = 1.5; // of a key or a button
 const DOUBLE_CLICK = 2.5;
