@@ -146,7 +146,8 @@ $(APART_READY): requirements-apart.lock $(DEV)
 	@$(BIN)/python -c "import sysconfig, pathlib; beneath = sysconfig.get_path('purelib'); \
 	  there = next(pathlib.Path('$(APART)/lib').glob('*/site-packages')); \
 	  (there / 'zz-beneath.pth').write_text(f'{beneath}\nimport site; site.addsitedir({beneath!r})\n')"
-	@$(PIP) --no-deps --python $(APART)/bin/python -r requirements-apart.lock || { \
+	@$(BIN)/python -m pip --python $(APART)/bin/python install --quiet --disable-pip-version-check \
+	  --no-deps -r requirements-apart.lock || { \
 	  echo "requirements-apart.lock cannot be installed here for $$($(BIN)/python --version):" >&2; \
 	  echo "the tests of Ray, of a bucket and of a generated Python client cannot be run." >&2; exit 1; }
 	@touch $@
