@@ -25,7 +25,7 @@ from torch.overrides import TorchFunctionMode
 
 from fovea.models.capture.recorder import capture
 from fovea.models.grids import Cells
-from fovea.models.kinds.attention.signature import folded_heads_of
+from fovea.models.kinds.attention.fused import folded_heads_of
 from fovea.models.places import functions, rules
 from fovea.models.places.given import (
     may_be_frames_first,
