@@ -6,6 +6,7 @@ the first byte after the last answer; trickling bytes does not extend it.
 Closing while it still arrives would reset the connection and lose the answer.
 - Connections are capped below the process's file limit. At the cap the connection that has been
 silent longest is closed, so idle ones never lock people out.
+- A chunked body in very many very small chunks is cut off.
 - None of this is logged, so that logs do not grow with network noise.
 """
 
@@ -34,6 +35,8 @@ own value afterwards.
 """
 QUEUE = 1024
 FEWEST = 8
+FREE_PIECES, PIECE_BYTES = 1000, 256
+"""Chunks of a body that may be of any size, and the mean size that more of them must have."""
 
 _Protocol: Any = H11Protocol
 
@@ -86,6 +89,29 @@ def most_connections(wanted: int) -> int:
     return max(FEWEST, min(wanted, soft - FILES_LEFT))
 
 
+class _Connection(h11.Connection):
+    """Stops parsing a body that comes in crumbs: each chunk of a chunked body costs as much time
+    as some kilobytes do, so 32 MiB of single bytes would keep the event loop busy for minutes.
+    """
+
+    crumbled = False
+    _pieces = _bytes = 0
+
+    def next_event(self) -> Any:
+        """As h11 has it; nothing more once the body is refused."""
+        if self.crumbled:
+            return h11.NEED_DATA
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._pieces = self._bytes = 0
+        elif isinstance(event, h11.Data):
+            self._pieces += event.chunk_start
+            self._bytes += len(event.data)
+            over = self._pieces > FREE_PIECES
+            self.crumbled = over and self._bytes < self._pieces * PIECE_BYTES
+        return event
+
+
 class _Transport:
     """A transport that closes only after the client's current request body has been read."""
 
@@ -113,6 +139,10 @@ def _guarded(most: int, header_s: float, body_s: float) -> Any:
     class Guarded(_Protocol):  # type: ignore[misc]
         """One connection. `silent_since` is None while a request is being answered."""
 
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            self.conn = _Connection(h11.SERVER, MAX_HEADER_BYTES)
+
         def connection_made(self, transport: asyncio.Transport) -> None:
             super().connection_made(_Transport(transport, self))
             self.unread = 0
@@ -136,11 +166,15 @@ def _guarded(most: int, header_s: float, body_s: float) -> Any:
                 return
             if self._answering():
                 super().data_received(data)
+                if self.conn.crumbled:
+                    self.transport.abort()
                 return
             rest = self.body_is_due()
             self.unread += len(data)
             super().data_received(data)
-            if self._answering():
+            if self.conn.crumbled:
+                self.transport.abort()
+            elif self._answering():
                 self.silent_since = None
                 self._expect_nothing()
             elif self.body_is_due():

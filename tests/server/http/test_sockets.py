@@ -193,3 +193,29 @@ def hung_up_on(line: socket.socket) -> bool:
     except OSError:
         return True
     return False
+
+
+def in_chunks(size: int, count: int) -> bytes:
+    head = "POST /v1/analyses HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
+    chunk = f"{size:x}\r\n{'x' * size}\r\n" * count
+    return f"{head}Transfer-Encoding: chunked\r\n\r\n{chunk}0\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "answered"), [(1, 900, True), (300, 2000, True), (1, 200_000, False)]
+)
+def test_a_body_in_crumbs_is_cut_off(site: Running, size: int, count: int, answered: bool) -> None:
+    with connect(site) as connection:
+        sent = True
+        try:
+            connection.sendall(in_chunks(size, count))
+        except OSError:
+            sent = False
+        assert sent or not answered
+        if answered:
+            answer = HTTPResponse(connection)
+            answer.begin()
+            assert answer.status == 415
+        else:
+            assert closed(connection)
+    assert site.client.get("/healthz").status_code == 200
