@@ -5,6 +5,7 @@ import { asProblem } from "../api/api.js";
 import { language } from "../language/language.js";
 import { h, put } from "../ui/dom.js";
 import { FIGURES } from "./figures/registry.js";
+import { lighting } from "./lights.js";
 import { questionsOf } from "./questions.js";
 import { rich, withNumbers } from "./rich.js";
 import { toPage } from "./frame.js";
@@ -25,11 +26,13 @@ export async function openChapter(root, frame, slug, still) {
   );
   const index = frame.chapters.findIndex((one) => one.slug === slug);
   const about = frame.chapters[index];
-  const data = await lesson.look(chapter.network).then(() => chapter.load(lesson));
   if (!still()) return;
+  delete root.dataset.ready;
   document.title = `${about.title[language]} · ${frame.say("lesson")} · Fovea`;
 
-  let state = { ...chapter.state, ...data.state };
+  /** What the chapter is about; the text is there before it. @type {any} */
+  let data = null;
+  let state = { ...chapter.state };
   /** @type {any} */
   let looked = null;
   /** @type {import("./types.js").Numbers | null} */
@@ -41,6 +44,7 @@ export async function openChapter(root, frame, slug, still) {
     say: (/** @type {string} */ key) => words.labels?.[key] ?? frame.say(key),
     numbers: () => numbers,
     address: frame.address,
+    over: (/** @type {import("./types.js").Place | null} */ place) => lights.over(place),
     /** @param {Record<string, any>} patch */
     set(patch) {
       state = chapter.changed ? chapter.changed(state, patch) : { ...state, ...patch };
@@ -56,22 +60,22 @@ export async function openChapter(root, frame, slug, still) {
   const rest = h("div", { class: "text rest" });
   /** @type {(import("./figures/parts.js").Figure & {type: string})[]} */
   let shown = [];
+  /** The bars beside the steps. @type {import("./figures/parts.js").Figure[]} */
+  const beside = [];
   /** What of the text changes with the numbers. @type {(() => void)[]} */
   const following = [];
 
-  put(
-    root,
-    h(
-      "article",
-      { class: "chapter" },
-      h("header", {}, h("p", { class: "quiet" }, frame.say("chapter-n").replace("{n}", String(about.order))), h("h1", {}, about.title[language])),
-      idea,
-      h("section", { class: "touch", "aria-label": frame.say("figure") }, stage, told),
-      derived,
-      rest,
-    ),
+  const article = h(
+    "article",
+    { class: "chapter" },
+    h("header", {}, h("p", { class: "quiet" }, frame.say("chapter-n").replace("{n}", String(about.order))), h("h1", {}, about.title[language])),
+    idea,
+    h("section", { class: "touch", "aria-label": frame.say("figure") }, stage, told),
+    derived,
+    rest,
   );
-  numbers = chapter.numbers(data, state, looked);
+  put(root, article);
+  const lights = lighting(article, frame.say, () => numbers, () => [...shown, ...beside]);
   put(idea, words.idea.map(paragraph), section("to-touch", [paragraph(words.look)]));
   put(derived, section("steps", [h("ol", { class: "lesson-steps" }, chapter.steps.map(step))]));
   put(
@@ -82,6 +86,9 @@ export async function openChapter(root, frame, slug, still) {
     section("paper", [paragraph(words.paper), h("ul", { class: "papers" }, chapter.papers.map(paper))]),
     pages(),
   );
+  data = await lesson.look(chapter.network).then(() => chapter.load(lesson));
+  if (!still()) return;
+  state = { ...chapter.state, ...data.state };
   draw();
   await look();
 
@@ -105,12 +112,15 @@ export async function openChapter(root, frame, slug, still) {
     return h("section", { class: `part part-${key}` }, h("h2", {}, frame.say(key)), parts);
   }
   /** @param {import("./types.js").ChapterStep} one */
-  function step({ id, formula, worked, bars }) {
+  function step({ id, formula, worked, bars, of }) {
     const drawn = bars && FIGURES.bars({ ...figures, numbers: () => numbers });
-    if (drawn && bars) following.push(() => drawn.update({ values: bars(data, state, looked) ?? [], name: "numbers" }));
+    if (drawn && bars) {
+      beside.push(drawn);
+      following.push(() => drawn.update({ values: bars(data, state, looked) ?? [], of, name: "numbers" }));
+    }
     return h(
       "li",
-      { "data-step": id },
+      { "data-step": id, tabindex: 0 },
       follow(h("span"), () => rich(words.steps[id], numbers, frame.address)),
       formula && h("div", { class: "formula" }, withNumbers(formula, null)),
       worked && follow(h("div", { class: "formula worked" }), () => withNumbers(worked, numbers)),
@@ -140,11 +150,15 @@ export async function openChapter(root, frame, slug, still) {
   }
   function pages() {
     const [before, after] = [frame.chapters[index - 1], frame.chapters[index + 1]];
+    const inPage = h("a", {}, frame.say("in-page"));
+    const lead = () => inPage.setAttribute("href", toPage(lesson, data?.site ? { site: data.site.id, tab: "how" } : {}));
+    lead();
+    following.push(lead);
     return h(
       "nav",
       { class: "pages", "aria-label": frame.say("pages") },
       h("a", { href: frame.address(before?.slug ?? ""), "data-chapter": before?.slug ?? "", rel: "prev" }, `← ${before?.title[language] ?? frame.say("overview")}`),
-      h("a", { href: toPage(lesson, data.site ? { site: data.site.id, tab: "how" } : {}) }, frame.say("in-page")),
+      inPage,
       after ? h("a", { href: frame.address(after.slug), "data-chapter": after.slug, rel: "next" }, `${after.title[language]} →`) : h("a", { href: frame.address(""), "data-chapter": "", rel: "next" }, `${frame.say("overview")} →`),
     );
   }
@@ -160,6 +174,9 @@ export async function openChapter(root, frame, slug, still) {
     }
     specs.forEach((spec, at) => shown[at].update(spec));
     for (const fill of following) fill();
+    // A photo of one's own has its address only once it was looked at.
+    for (const link of article.querySelectorAll("a[data-chapter]")) link.setAttribute("href", frame.address(link.getAttribute("data-chapter") ?? ""));
+    lights.draw();
   }
 
   /** Asks the server what this state takes; the last asked holds. */

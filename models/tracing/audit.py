@@ -36,6 +36,8 @@ def _reason(start: Start) -> str | None:
     if start.what == "softmax":
         if became in _PRODUCTS:
             return "a softmax multiplies, and what is summed afterwards was not followed"
+        if start.multiplied:
+            return "a softmax multiplies values that are not summed over what it normalised"
         if became in _WEIGHING:
             return f"a softmax goes into {became}, which does not sum over what it normalised"
         if not became or became.strip("_") in _ANSWERS:
@@ -55,7 +57,7 @@ def _reason(start: Start) -> str | None:
             return f"a sigmoid goes into {became}: no distribution over keys, no factor on a map"
         return None
     if "grid_sample" in became:
-        return "its grid is the same for every photo, or reads a few points for each query"
+        return "its grid is the same for every photo"
     return f"its grid goes into {became}" if became else None
 
 

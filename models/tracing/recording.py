@@ -117,11 +117,13 @@ class Recording:
         differentiable: Tensor | None = None,
         arrange: Callable[[Tensor], Tensor] = lambda tensor: tensor,
         note: str | None = None,
+        part: str = "",
     ) -> None:
         """Appends a site, named after the module that is running.
 
         differentiable: the graph tensor whose gradient belongs to the site; arrange: from its shape
-        to the record's. note: what readers of its values must know.
+        to the record's. note: what readers of its values must know. part: of the running module,
+        where its kernel computes what that part would.
         """
         check()
         wrapped = {
@@ -136,12 +138,15 @@ class Recording:
             if self.gradients and differentiable is not None and differentiable.requires_grad:
                 self._differentiable[len(self._sites)] = differentiable, arrange
             self.calls.append(self.enter())
+            name = self.module()
+            if part and (inner := f"{name}.{part}".strip(".")) in self.paths.values():
+                name = inner
             self._sites.append(
                 Site(
                     id=f"s{len(self._sites):02d}",
                     kind=kind,
                     layer=sum(site.kind == kind for site in self._sites),
-                    name=self.module(),
+                    name=name,
                     tensors=tensors,
                     note=note,
                 )
@@ -215,6 +220,8 @@ class Recording:
                     self._follow_weights(tensor, origin, func, one)
                 continue
             start, after = origin.start, self.origins.get(made[0])
+            if start is not None and after is not None and after.produced_by == "weighted":
+                start.multiplied = True
             if after is not None and start is not None and after.start is None:
                 if after.produced_by == "strip":  # unless another strip completes it
                     start.became = "strip"

@@ -7,6 +7,8 @@ import { number } from "../../ui/format.js";
 import { caption } from "./parts.js";
 import { rich } from "../rich.js";
 
+const TALL = 3; // times as many rows as columns: such a map is pressed together, so that all of it is seen at once
+
 /** Its spec: items ({label, values, columns, note, photo}), choose and chosen, range ("own" or [low, high]), caption. @param {import("./parts.js").Figures} figures */
 export function maps(figures) {
   const row = h("div", { class: "maps" });
@@ -21,13 +23,22 @@ export function maps(figures) {
       if (focused >= 0) /** @type {HTMLElement | undefined} */ (row.children[focused])?.focus();
       put(legend, ...caption(spec, figures));
     },
+    /** @param {import("../types.js").Place[]} places */
+    light(places) {
+      const cells = places.flatMap(({ cell }) => cell ?? []);
+      for (const marks of row.querySelectorAll(".lit-cells")) {
+        const [rows, columns] = (marks.getAttribute("data-grid") ?? "").split(" ").map(Number);
+        put(marks, ...cells.map((cell) => h("i", { style: `left: ${(100 * cell.column) / columns}%; top: ${(100 * cell.row) / rows}%; width: ${100 / columns}%; height: ${100 / rows}%` })));
+      }
+    },
   };
 }
 
 /** @param {any} spec @param {any} item @param {number} index @param {import("./parts.js").Figures} figures */
 function one(spec, item, index, figures) {
   const { lesson } = figures;
-  const canvas = h("canvas", { class: "cells", "aria-hidden": "true" });
+  const tall = item.values?.length > TALL * item.columns ** 2;
+  const canvas = h("canvas", { class: tall ? "cells tall" : "cells", "aria-hidden": "true" });
   if (item.values) {
     const values = Float32Array.from(item.values);
     const { low, high } = spec.range ? { low: spec.range[0], high: spec.range[1] } : endsOf(values);
@@ -65,5 +76,5 @@ function onPhoto(canvas, { grid, analysis, photo }, { lesson }) {
     left: `${(-100 * left) / width}%`,
     top: `${(-100 * top) / height}%`,
   });
-  return h("span", { class: "cells on-photo", style: `aspect-ratio: ${width} / ${height}` }, image, canvas);
+  return h("span", { class: "cells on-photo", style: `aspect-ratio: ${width} / ${height}` }, image, canvas, h("span", { class: "lit-cells", "data-grid": `${grid.rows} ${grid.columns}` }));
 }
