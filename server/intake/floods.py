@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from fovea.server.intake import jpeg, png
 from fovea.server.problems import CorruptImage
 
-FREE, BYTES_EACH = 10_000, 256
+FREE, BYTES_EACH = 65_536, 256
 """So many parts may be of any size; a file may have one more for each so many of its bytes."""
 
 
@@ -50,8 +50,17 @@ def _table(data: bytes, at: int) -> int:
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
+PADDING = 16
+"""Bytes between the segments of a JPEG that count as one part: Pillow skips them one by one."""
+
+
+def _of_jpeg(data: bytes) -> Iterator[int]:
+    for _, _, padding in jpeg.markers(data):
+        yield from range(1 + padding // PADDING)
+
+
 _PARTS: dict[str, Callable[[bytes], Iterator[object]]] = {
     "GIF": _of_gif,
-    "JPEG": jpeg.markers,
+    "JPEG": _of_jpeg,
     "PNG": png.chunks,
 }

@@ -40,13 +40,15 @@ class Outline:
     kind: str | None = None
 
 
-def markers(data: bytes) -> Iterator[tuple[int, int]]:
-    """(marker, offset behind it) of each segment; nothing behind the image's end."""
+def markers(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """(marker, offset behind it, bytes of padding before it) of each segment up to the image's
+    end.
+    """
     at = 2
     while (found := _MARKER.search(data, at)) is not None:
-        at = found.end()
+        padding, at = found.start() - at, found.end()
         marker = data[at - 1]
-        yield marker, at
+        yield marker, at, padding
         if marker == 0xD9:
             return
         if marker in _ALONE:
@@ -62,7 +64,7 @@ def markers(data: bytes) -> Iterator[tuple[int, int]]:
 def outline(data: bytes) -> Outline:
     """For damaged files, as much as can be read."""
     found = Outline()
-    for marker, at in markers(data):
+    for marker, at, _ in markers(data):
         if marker == 0xD9:
             found.end = at
         elif marker in _FRAMES or marker == 0xF7:

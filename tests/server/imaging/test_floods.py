@@ -40,8 +40,8 @@ def with_parts(kind: str, count: int) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF"])
-def test_some_thousand_parts_are_read_and_very_many_are_refused(kind: str) -> None:
-    seen = decode(with_parts(kind, 8000), PIXELS)
+def test_thousands_of_parts_are_read_and_very_many_are_refused(kind: str) -> None:
+    seen = decode(with_parts(kind, 20_000), PIXELS)
     assert np.array_equal(seen.pixels, decode(encoded(kind), PIXELS).pixels)
     flood = with_parts(kind, MANY)
     assert costs.decoding(flood, PIXELS) == 0
@@ -58,5 +58,18 @@ def test_the_pixels_of_a_gif_in_crumbs_are_refused() -> None:
 
 def test_padding_between_the_segments_of_a_jpeg_is_skipped() -> None:
     data = encoded("JPEG")
-    padded = data[:2] + b"\xff" * 3_000_000 + data[2:]
+    padded = data[:2] + b"\xff" * 100_000 + data[2:]
+    with pytest.raises(CorruptImage, match="parts"):
+        decode(data[:2] + b"\xff" * 10_000_000 + data[2:], PIXELS)
     assert np.array_equal(decode(padded, PIXELS).pixels, decode(data, PIXELS).pixels)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP"])
+def test_ten_thousand_frames_are_no_flood(kind: str) -> None:
+    first = Image.new("RGB", (16, 16), (200, 30, 0))
+    more = [Image.new("RGB", (16, 16), (number % 250, number // 250, 9)) for number in range(9999)]
+    buffer = io.BytesIO()
+    first.save(buffer, kind, save_all=True, append_images=more, lossless=True)
+    seen = decode(buffer.getvalue(), PIXELS)
+    assert "several frames" in " ".join(seen.warnings)
+    assert (np.abs(seen.pixels.astype(int) - (200, 30, 0)) <= 8).all()
