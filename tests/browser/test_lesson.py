@@ -96,7 +96,8 @@ def test_every_chapter_is_walked_by_keyboard(watched: Watched, language: str) ->
         if language == "en":
             check_numbers(page, watched.server, slug)
         else:
-            assert english(page) == [], slug
+            sentences = re.compile(r"[a-z]{2,} [a-z]{2,} [a-z]{2,}")  # terms stand in both
+            assert not [text for text in english(page) if sentences.search(text)], slug
         text = page.locator("main").inner_text()
         assert ("的" in text) == (language == "zh"), slug
         for question in page.locator(".questions > li").all():
