@@ -85,8 +85,8 @@ async def read_map(
     options: Annotated[dict[str, object], Depends(_options)],
     style: StyleOf,
 ) -> Response:
-    """A map by its name; which there are, with their options and the reasons why some are not, is
-    in the analysis.
+    """A map by its name. The analysis lists all maps, with their options and why some are
+    unavailable.
     """
 
     async def compute() -> NamedArray:
