@@ -139,8 +139,8 @@ def edit(module: nn.Module, *edits: Edit) -> Iterator[Edited]:
     for one in edits:
         if one.edit == "hide":
             raise RefusedEdit(
-                "A photo's cells are hidden before it is prepared, and the network is given what "
-                "was prepared.",
+                "Cells are hidden before preprocessing, but this network was given a preprocessed "
+                "input.",
                 "fovea.hide_cells gives the photo to prepare.",
             )
     parts = parts_of(module)

@@ -150,7 +150,7 @@ def _check(
     if protocol is not None and (fill is not None or steps is not None):
         raise ValueError("protocol='rise' has a fill and steps of its own; leave them out")
     if measure == "truth" and (said["mask"] is None) == (said["boxes"] is None):
-        raise ValueError("truth needs what is there: a mask, or boxes")
+        raise ValueError("truth needs the object's position: a mask, or boxes")
     if measure == "random-weights" and isinstance(found, Map | Tensor):
         raise ValueError(
             "random-weights makes the map again with other weights: give a function (module, "

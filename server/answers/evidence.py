@@ -65,7 +65,7 @@ def _check(analysis: Analysis, asked: Asked) -> None:
             raise BadOption(f"{asked.measure} takes no {name!r}; {taking} do.")
     if asked.measure == "truth" and asked.mask is None:
         raise BadOption(
-            "truth needs a mask: what is there on the photo.",
+            "truth needs a mask of the object on the photo.",
             hint='"mask": rows of 0 and 1 as large as the photo, or {"boxes": [[left, top, right, '
             "bottom]]} in its pixels.",
         )

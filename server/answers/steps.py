@@ -133,7 +133,7 @@ def _one_token(
     """(token index, its name). Raises InvalidParameter unless exactly one token is selected."""
     found = parse_query(asked, site, tokens, direction, written)
     if found.token is None:
-        raise InvalidParameter("Steps are told of one token, not of all.", hint="Name it.")
+        raise InvalidParameter("Steps are shown for one token, not for all.", hint="Name it.")
     return found.token, found.words
 
 

@@ -18,7 +18,7 @@ from fovea.models.records import Gate, Kind
 from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.recording import Watch
 
-PER_CHANNEL = "One mask a channel; what is drawn is their mean."
+PER_CHANNEL = "One mask for each channel; their mean is drawn."
 
 
 def recognise(watch: Watch, product: Product) -> bool | Changed:
