@@ -54,9 +54,10 @@ class Edit:
     theta: Matrix | None = None
     fill: str | None = None
     seed: int | None = None
+    text: str | None = None
 
 
-On = Literal["attention", "gate", "warp", "photo", "positions"]
+On = Literal["attention", "gate", "warp", "photo", "positions", "words"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +127,17 @@ EDITS: dict[str, Rule] = {
         "The vectors that tell patches their place are permuted among the patches.",
         takes=("seed",),
     ),
+    "words": Rule(
+        ("words",),
+        "The network reads these words in place of its own (teacher forcing).",
+        needs=("text",),
+    ),
 }
 """Every edit there is."""
 
-WITHOUT_SITE = frozenset(name for name, rule in EDITS.items() if rule.on == ("positions",))
+WITHOUT_SITE = frozenset(
+    name for name, rule in EDITS.items() if rule.on in (("positions",), ("words",))
+)
 
 
 # --- what a person writes -----------------------------------------------------------------------
@@ -222,6 +230,11 @@ def positions_off() -> Edit:
 def positions_shuffle(seed: int = 0) -> Edit:
     """The positional encodings of the patches are permuted among them."""
     return from_json({"edit": "positions-shuffle", "seed": seed})
+
+
+def given_words(text: str) -> Edit:
+    """The network that writes reads these words, one after another, in place of its own."""
+    return from_json({"edit": "words", "text": text})
 
 
 # --- the wire -----------------------------------------------------------------------------------
@@ -369,5 +382,6 @@ _READ: dict[str, Callable[[str, Any], Any]] = {
     "temperature": _positive,
     "theta": _matrix,
     "fill": _text,
+    "text": _text,
     "seed": _seed,
 }

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.evidence.maps import look, scored, values_of
 from benchmarks.evidence.photos import Photo, mosaic
 from fovea.models.catalog.spec import LoadedModel
 from fovea.models.evidence.baselines import centre, edges, random_map
@@ -18,6 +17,7 @@ from fovea.models.evidence.ranking import order
 from fovea.models.evidence.road import road_pairs, road_score
 from fovea.models.evidence.truth import agreement
 from fovea.models.grids import PatchGrid
+from fovea.models.judging.candidates import look, scored, values_of
 from fovea.models.preprocessing import prepare
 from fovea.models.running.outputs import tensor_of
 

@@ -118,6 +118,9 @@ export const searchModels = (/** @type {string} */ text, /** @type {AbortSignal}
 /** @type {(id: string) => Promise<ModelCard>} */
 export const model = (/** @type {string} */ id) => json(`v1/models/${encodeURIComponent(id)}`);
 
+/** The same card with its names in English, whatever the page speaks. */
+export const modelInEnglish = (/** @type {string} */ id) => json(`v1/models/${encodeURIComponent(id)}?lang=en`);
+
 /** Starts fetching a model's weights, or joins who does. @param {string} id */
 export const startDownload = async (id) =>
   (await request(`v1/models/${encodeURIComponent(id)}/download`, { method: "POST" })).json();

@@ -92,6 +92,7 @@ export function said(edit, sites) {
     theta: () => say("another θ"),
     identity: () => say("θ is the identity"),
     hide: () => say("{cells} of the photo hidden", { cells: patches(edit.cells ?? []) }),
+    words: () => say("reads “{text}”", { text: edit.text }),
     "positions-off": () => say("positions left out"),
     "positions-shuffle": () => say("positions shuffled"),
   };

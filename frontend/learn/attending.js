@@ -37,15 +37,50 @@ export const dot = (a, b) => Array.from(a).reduce((sum, value, i) => sum + value
 /** @param {ArrayLike<number>} a */
 export const length = (a) => Math.sqrt(dot(a, a));
 
+export const HIDDEN = 8;
+const SEED = 7;
+
 /**
- * The three score functions of two vectors. The additive one with W = U = 1 and v = (1, …, 1): its weights are learned,
- * and a network with another score has none (Bahdanau et al. 2015, appendix A.1.2; Graves et al. 2014, equation 6).
+ * The additive score's W and U, (hidden, dim), and v. They are learned, and a network with another score has none: these
+ * are drawn from a seed, by a linear congruential generator, evenly between ±√(3 / dim), so that sums have variance 1.
+ * @type {(dim: number) => {W: number[][], U: number[][], v: number[]}}
+ */
+export const seeded = remembered((dim) => {
+  let state = SEED;
+  const drawn = () => {
+    state = (Math.imul(1664525, state) + 1013904223) >>> 0;
+    return (2 * state) / 2 ** 32 - 1;
+  };
+  const matrix = () => Array.from({ length: HIDDEN }, () => Array.from({ length: dim }, () => drawn() * Math.sqrt(3 / dim)));
+  const [W, U] = [matrix(), matrix()];
+  return { W, U, v: Array.from({ length: HIDDEN }, drawn) };
+});
+
+/** @template T @param {(dim: number) => T} make @returns {(dim: number) => T} */
+function remembered(make) {
+  /** @type {Map<number, T>} */
+  const kept = new Map();
+  return (dim) => {
+    const found = kept.get(dim) ?? make(dim);
+    kept.set(dim, found);
+    return found;
+  };
+}
+
+/** tanh(W q + U k), the hidden layer of the additive score. @param {ArrayLike<number>} q @param {ArrayLike<number>} k */
+export function hiddenOf(q, k) {
+  const { W, U } = seeded(q.length);
+  return W.map((row, i) => Math.tanh(dot(row, q) + dot(U[i], k)));
+}
+
+/**
+ * The three score functions of two vectors (Bahdanau et al. 2015, appendix A.1.2; Graves et al. 2014, equation 6).
  * @type {Record<string, (q: ArrayLike<number>, k: ArrayLike<number>) => number>}
  */
 export const SCORES = {
   dot,
   cosine: (q, k) => dot(q, k) / (length(q) * length(k) || 1),
-  additive: (q, k) => Array.from(q).reduce((sum, value, i) => sum + Math.tanh(value + k[i]), 0),
+  additive: (q, k) => dot(seeded(q.length).v, hiddenOf(q, k)),
 };
 
 /** What a score is multiplied by before the softmax: 1/√d, the first β of the cosine, nothing. @type {Record<string, (dim: number) => number>} */

@@ -5,6 +5,7 @@ import { asProblem } from "../api/api.js";
 import { language } from "../language/language.js";
 import { h, put } from "../ui/dom.js";
 import { FIGURES } from "./figures/registry.js";
+import { lighting } from "./lights.js";
 import { questionsOf } from "./questions.js";
 import { rich, withNumbers } from "./rich.js";
 import { toPage } from "./frame.js";
@@ -41,6 +42,7 @@ export async function openChapter(root, frame, slug, still) {
     say: (/** @type {string} */ key) => words.labels?.[key] ?? frame.say(key),
     numbers: () => numbers,
     address: frame.address,
+    over: (/** @type {import("./types.js").Place | null} */ place) => lights.over(place),
     /** @param {Record<string, any>} patch */
     set(patch) {
       state = chapter.changed ? chapter.changed(state, patch) : { ...state, ...patch };
@@ -56,21 +58,22 @@ export async function openChapter(root, frame, slug, still) {
   const rest = h("div", { class: "text rest" });
   /** @type {(import("./figures/parts.js").Figure & {type: string})[]} */
   let shown = [];
+  /** The bars beside the steps. @type {import("./figures/parts.js").Figure[]} */
+  const beside = [];
   /** What of the text changes with the numbers. @type {(() => void)[]} */
   const following = [];
 
-  put(
-    root,
-    h(
-      "article",
-      { class: "chapter" },
-      h("header", {}, h("p", { class: "quiet" }, frame.say("chapter-n").replace("{n}", String(about.order))), h("h1", {}, about.title[language])),
-      idea,
-      h("section", { class: "touch", "aria-label": frame.say("figure") }, stage, told),
-      derived,
-      rest,
-    ),
+  const article = h(
+    "article",
+    { class: "chapter" },
+    h("header", {}, h("p", { class: "quiet" }, frame.say("chapter-n").replace("{n}", String(about.order))), h("h1", {}, about.title[language])),
+    idea,
+    h("section", { class: "touch", "aria-label": frame.say("figure") }, stage, told),
+    derived,
+    rest,
   );
+  put(root, article);
+  const lights = lighting(article, frame.say, () => numbers, () => [...shown, ...beside]);
   numbers = chapter.numbers(data, state, looked);
   put(idea, words.idea.map(paragraph), section("to-touch", [paragraph(words.look)]));
   put(derived, section("steps", [h("ol", { class: "lesson-steps" }, chapter.steps.map(step))]));
@@ -105,12 +108,15 @@ export async function openChapter(root, frame, slug, still) {
     return h("section", { class: `part part-${key}` }, h("h2", {}, frame.say(key)), parts);
   }
   /** @param {import("./types.js").ChapterStep} one */
-  function step({ id, formula, worked, bars }) {
+  function step({ id, formula, worked, bars, of }) {
     const drawn = bars && FIGURES.bars({ ...figures, numbers: () => numbers });
-    if (drawn && bars) following.push(() => drawn.update({ values: bars(data, state, looked) ?? [], name: "numbers" }));
+    if (drawn && bars) {
+      beside.push(drawn);
+      following.push(() => drawn.update({ values: bars(data, state, looked) ?? [], of, name: "numbers" }));
+    }
     return h(
       "li",
-      { "data-step": id },
+      { "data-step": id, tabindex: 0 },
       follow(h("span"), () => rich(words.steps[id], numbers, frame.address)),
       formula && h("div", { class: "formula" }, withNumbers(formula, null)),
       worked && follow(h("div", { class: "formula worked" }), () => withNumbers(worked, numbers)),
@@ -160,6 +166,7 @@ export async function openChapter(root, frame, slug, still) {
     }
     specs.forEach((spec, at) => shown[at].update(spec));
     for (const fill of following) fill();
+    lights.draw();
   }
 
   /** Asks the server what this state takes; the last asked holds. */

@@ -7,7 +7,10 @@ export const places = (answer, name) =>
   answer.json.steps.flatMap((/** @type {any} */ step, /** @type {number} */ at) => (step.name === name ? [at] : []));
 
 /** A value of the nth step of a name. @param {import("./types.js").Answer} answer @param {string} name @param {number} nth @param {...number} at */
-export const nth = (answer, name, nth, ...at) => live(answer, "steps", places(answer, name)[nth], "values", ...at);
+export const nth = (answer, name, nth, ...at) => ({
+  ...live(answer, "steps", places(answer, name)[nth], "values", ...at),
+  ...(at.length === 1 && { bar: /** @type {[string, number]} */ ([nth ? `${name} ${nth}` : name, at[0]]) }),
+});
 
 /** @param {import("./types.js").Answer} answer @param {string} name @param {number} [which] @returns {number[]} */
 export const allOf = (answer, name, which = 0) => answer.json.steps[places(answer, name)[which]].values;

@@ -19,7 +19,7 @@ export function live(answer, ...keys) {
 /** A number of a step of the mechanism: the step's name, then the place in its values. @param {Answer} answer @param {string} name @param {...number} at @returns {Live} */
 export function liveStep(answer, name, ...at) {
   const index = answer.json.steps.findIndex((/** @type {any} */ step) => step.name === name);
-  return live(answer, "steps", index, "values", ...at);
+  return { ...live(answer, "steps", index, "values", ...at), ...(at.length === 1 && { bar: /** @type {[string, number]} */ ([name, at[0]]) }) };
 }
 
 /** The values of a step; null where it has no such step. @param {Answer} answer @param {string} name */

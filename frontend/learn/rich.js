@@ -1,6 +1,7 @@
 // The text of a chapter: {name} is a live number, $…$ a formula, [words](chapter) a link, **…** strong.
 
 import { h } from "../ui/dom.js";
+import { isPlaced, placeOf } from "./lights.js";
 import { formulaOf } from "../explain/walkthrough.js";
 import { number, percent } from "../ui/format.js";
 
@@ -44,7 +45,7 @@ export const withNumbers = (text, numbers) =>
 function liveNumber(name, format, numbers) {
   const live = numbers?.[name];
   if (!live) return h("span", { class: "live waiting", "data-live": name }, "…");
-  const { value, from, cell } = live;
+  const { value, from } = live;
   return h(
     "span",
     {
@@ -52,7 +53,7 @@ function liveNumber(name, format, numbers) {
       "data-live": name,
       "data-value": value,
       "data-from": from,
-      "data-cell": cell && `${cell.row},${cell.column}`,
+      "data-placed": isPlaced(placeOf(live)) ? "" : null,
     },
     FORMATS[format](value),
   );

@@ -1,12 +1,24 @@
 // What a chapter is made of: data that the frame draws. Read chapters/attention for an example.
 
-/** A number of the text: its value, and where it comes from. */
-export type Live = {
+/** Where a number is in a figure. */
+export type Place = {
+  /** A patch of the photo. */
+  cell?: Cell;
+  /** A bar: the step of the mechanism that the row of bars shows, and which bar. */
+  bar?: [string, number];
+  /** A cell of the matrix. */
+  at?: Cell;
+  /** A word that is written. */
+  word?: number;
+  /** A class of the network's answer. */
+  answer?: number;
+};
+
+/** A number of the text: its value, where it comes from, and where it is in the figures. */
+export type Live = Place & {
   value: number | string;
   /** Address of the API and the place in its answer, as `path#/json/pointer`; left out where it is computed. */
   from?: string;
-  /** Where on the photo it belongs, to be lit up. */
-  cell?: Cell;
 };
 export type Numbers = Record<string, Live>;
 
@@ -25,6 +37,8 @@ export type ChapterStep = {
   /** The same with numbers, `{name}` for each. */
   worked?: string;
   bars?: (data: any, state: State, looked: any) => ArrayLike<number | null> | undefined;
+  /** The step of the mechanism that these bars are of. */
+  of?: string;
 };
 
 export type Paper = { cite: string; title: string; place?: string; equation?: number | string; formula?: string; href: string };

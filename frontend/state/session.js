@@ -1,7 +1,7 @@
 // What has been loaded, and the loading of more: photos, analyses and, for the shown analysis, whatever a panel
 // needs of its sites. Values that are at hand are given at once, so that a hover never waits.
 
-import { say } from "../language/language.js";
+import { language, say } from "../language/language.js";
 import * as api from "../api/api.js";
 import { Cache } from "./cache.js";
 import { comparing } from "./comparing.js";
@@ -290,6 +290,11 @@ export function createSession(store) {
       const card = await api.model(analysisData.model);
       if (store.get().analysisData?.model === card.id) store.set({ labels: card.labels ?? [] });
       return card.labels ?? [];
+    },
+    /** The same names in English, for those who type them so; nothing where the page is in English. */
+    async labelsInEnglish() {
+      const id = store.get().analysisData.model;
+      return language === "en" ? [] : cache.get(`${id} labels in English`, async () => (await api.modelInEnglish(id)).labels ?? []);
     },
     ...working(current, remembering),
     fileAt: api.fileAt,

@@ -64,6 +64,7 @@ declare global {
     theta?: number[][];
     fill?: string;
     seed?: number;
+    text?: string;
   };
   type Change = wire.Change;
   type ClassChange = wire.ClassChange;

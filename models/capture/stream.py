@@ -27,7 +27,7 @@ AdditionKind = Literal["positions", "attention", "feed-forward", "other"]
 
 _ADDS = ("add", "iadd", "radd")
 
-_ACTIVATIONS = frozenset(
+ACTIVATIONS = frozenset(
     ("gelu", "relu", "relu6", "silu", "mish", "elu", "hardswish", "sigmoid", "tanh", "softplus")
 )
 """Signature of a token-wise layer: a nonlinearity between two matrices."""
@@ -97,7 +97,7 @@ class Summing(_Watch):
         result = super().__torch_function__(func, types, args, kwargs)
         if derived:
             self._calls += 1
-            self._activations += name in _ACTIVATIONS
+            self._activations += name in ACTIVATIONS
             for one in tree_leaves(result):
                 if isinstance(one, Tensor):
                     self._bear(one, self._viewed(one, given))

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from fovea.models.capture.stream import Summing
 from fovea.models.edits import Edit, RefusedEdit
+from fovea.models.places.given import tensors_in
 from fovea.models.places.positions import Positions
 from fovea.models.records import Site
 from fovea.models.tracing.call_stack import calling_module
@@ -74,22 +75,33 @@ class _Locating(Summing):
         return result
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Call:
+    """A call of a network with one photo, that can be made again and again.
+
+    run: the network, a part of it or one of its methods · given: what it is called with, (args,
+    kwargs), anew each time.
+    """
+
+    run: Callable[..., Any]
+    given: Callable[[], tuple[tuple[Any, ...], dict[str, Any]]]
+
+
 def sums_of(
-    module: nn.Module,
-    given: Sequence[Tensor],
-    sites: Sequence[Site],
-    numbers: Mapping[str, int],
+    module: nn.Module, call: Call, sites: Sequence[Site], numbers: Mapping[str, int]
 ) -> dict[Sum, int]:
     """For each sum that adds the output of one of these attentions: index of the stream's operand.
 
-    given: the network's call arguments. numbers: index of each site in the trace. Raises
-    RefusedEdit if an attention's addition could not be traced.
+    numbers: index of each site in the trace. Raises RefusedEdit if an attention's addition could
+    not be traced.
     """
     found: dict[Sum, int] = {}
     for site in sites:
-        locating = _Locating(Recording(module, features=False, gradients=False), given, site)
+        args, kwargs = call.given()
+        tensors = list(tensors_in([args, kwargs]))
+        locating = _Locating(Recording(module, features=False, gradients=False), tensors, site)
         with torch.no_grad(), locating:
-            module(*given)
+            call.run(*args, **kwargs)
         place = locating.sums.get(numbers[site.id])
         if place is None:
             raise RefusedEdit(

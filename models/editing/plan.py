@@ -4,26 +4,19 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
 
-from fovea.models.edits import EDITS, Edit, RefusedEdit
+from fovea.models.edits import EDITS, Edit, RefusedEdit, Token
+from fovea.models.grids import Cells
 from fovea.models.kinds.attention import planning as attention
-from fovea.models.kinds.gate import edit as gate
-from fovea.models.kinds.strip import edit as strip
-from fovea.models.kinds.warp import edit as warp
+from fovea.models.kinds.attention.edit import Where
+from fovea.models.kinds.registry import SITE_KINDS
 from fovea.models.places.layout import Layouts
 from fovea.models.records import Site, Trace, UnknownSite
 from fovea.models.tracing.editing import Key
-
-ON = {
-    **dict.fromkeys(attention.KINDS, "attention"),
-    **dict.fromkeys((*gate.KINDS, *strip.KINDS), "gate"),
-    **dict.fromkeys(warp.KINDS, "warp"),
-}
-"""The kinds of sites in the words of edits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +44,11 @@ def keys_of(trace: Trace) -> dict[str, Key]:
     return found
 
 
-def checked(
-    edits: Sequence[Edit], trace: Trace, layouts: Layouts | None = None, photos: int = 1
-) -> Checked:
+def checked(edits: Sequence[Edit], trace: Trace, layouts: Layouts | None = None) -> Checked:
     """The edits, grouped; raises RefusedEdit for the first one that is invalid for these sites.
 
-    trace: of any photo of the same size, with places. layouts: of the same network, if heads or
-    windows are ordered differently in the network than in the trace. photos: batch size.
+    trace: of any one photo of the same size, with places. layouts: of the same network, if heads or
+    windows are ordered differently in the network than in the trace.
     """
     by_site: dict[str, list[Edit]] = defaultdict(list)
     skipped: list[Site] = []
@@ -68,15 +59,15 @@ def checked(
         if edit.edit == "skip":
             skipped.append(site)
         elif edit.edit == "drop":
-            for later in _from_here_on(site, trace):
-                by_site[later.id].append(edit)
+            for later, dropping in _from_here_on(edit, site, trace):
+                by_site[later.id].append(dropping)
         elif "photo" not in EDITS[edit.edit].on:
             by_site[site.id].append(edit)
     keys = keys_of(trace)
     changes: dict[Key, Any] = {}
     for number, site in enumerate(trace.sites):
         if mine := by_site.get(site.id):
-            changes[keys[site.id]] = _change(mine, site, photos, _arrange(layouts, number))
+            changes[keys[site.id]] = _change(mine, site, _arrange(layouts, number))
     return Checked(
         changes,
         tuple(skipped),
@@ -92,7 +83,7 @@ def _site(edit: Edit, trace: Trace) -> Site:
     except UnknownSite as error:
         known = ", ".join(error.known) or "none"
         raise RefusedEdit(f"There is no site {edit.site[:50]!r}.", f"Valid: {known}.") from error
-    rule, on = EDITS[edit.edit], ON.get(site.kind)
+    rule, on = EDITS[edit.edit], SITE_KINDS[site.kind].edited_as
     if on not in rule.on and "photo" not in rule.on:
         fitting = ", ".join(name for name, one in EDITS.items() if on in one.on) or "none yet"
         raise RefusedEdit(
@@ -116,26 +107,64 @@ def _check_cells(edit: Edit, site: Site) -> None:
             )
 
 
-def _from_here_on(site: Site, trace: Trace) -> list[Site]:
-    """This attention and all later ones over the same tokens."""
-    return [
-        later
-        for later in trace.sites[trace.sites.index(site) :]
-        if later.kind == site.kind
-        and later.keys == site.keys
+def _from_here_on(edit: Edit, site: Site, trace: Trace) -> list[tuple[Site, Edit]]:
+    """This attention and all later ones that look at the same tokens, each with what is dropped.
+
+    The tokens are the same where they lie in the same cells, whoever looks at them and however they
+    are put into windows; where places are not known, where there are as many.
+    """
+    where = attention.tokens_of(edit.tokens, site, "keys")
+    own = _keys(site)
+    found = [(site, edit)]
+    for later in trace.sites[trace.sites.index(site) + 1 :]:
+        if later.kind != site.kind:
+            continue
+        theirs = _keys(later)
+        if own is None or theirs is None:
+            if own is theirs and _alike(site, later):
+                found.append((later, edit))
+        elif theirs.cells.equal(own.cells) and theirs.grid == own.grid:
+            found.append((later, edit))
+        elif (
+            theirs.grid == own.grid
+            and own.grid.depth == 1
+            and (tokens := _by_cell(where, own, theirs)) != ()
+        ):
+            found.append((later, replace(edit, tokens=tokens)))
+    return found
+
+
+def _keys(site: Site) -> Cells | None:
+    return None if site.layout is None else site.layout.keys
+
+
+def _alike(site: Site, later: Site) -> bool:
+    words = [None if one.layout is None else one.layout.key_words for one in (site, later)]
+    return (
+        later.keys == site.keys
         and (later.grid, later.prefix_tokens) == (site.grid, site.prefix_tokens)
-    ]
+        and words[0] == words[1]
+    )
 
 
-def _change(
-    edits: Sequence[Edit], site: Site, photos: int, arrange: Callable[[Tensor], Tensor] | None
-) -> Any:
-    on = ON[site.kind]
-    if on == "attention":
-        return attention.planned(edits, site, photos, arrange)
-    if site.kind in strip.KINDS:
-        return strip.planned(edits, site)
-    return gate.planned(edits, site) if on == "gate" else warp.planned(edits)
+def _by_cell(where: Sequence[Where] | None, own: Cells, theirs: Cells) -> tuple[Token, ...] | None:
+    """The cells of some tokens, as far as others stand for them too; None for all."""
+    if where is None:
+        return None
+    windows = own.cells if own.cells.ndim == 2 else own.cells[None]
+    named = {
+        int(cell)
+        for window, token in where
+        for cell in (windows[:, token] if window is None else windows[window, token].view(1))
+    }
+    there = named & set(theirs.cells.flatten().tolist()) - {-1}
+    return tuple(divmod(cell, own.grid.columns) for cell in sorted(there))
+
+
+def _change(edits: Sequence[Edit], site: Site, arrange: Callable[[Tensor], Tensor] | None) -> Any:
+    planned = SITE_KINDS[site.kind].planned
+    assert planned is not None
+    return planned(edits, site, arrange)
 
 
 def _arrange(layouts: Layouts | None, number: int) -> Callable[[Tensor], Tensor] | None:

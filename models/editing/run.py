@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -19,13 +19,20 @@ import torch
 from torch import Tensor, nn
 
 from fovea.models.capture.recorder import _Watch
-from fovea.models.editing.additions import NewPositions, Sum, is_sum, new_positions, sums_of
+from fovea.models.editing.additions import (
+    Call,
+    NewPositions,
+    Sum,
+    is_sum,
+    new_positions,
+    sums_of,
+)
 from fovea.models.editing.plan import Checked, checked
 from fovea.models.edits import Edit, RefusedEdit
 from fovea.models.places.layout import Layouts
-from fovea.models.places.positions import positions
+from fovea.models.places.positions import Positions, positions_of_call
 from fovea.models.records import Kind, Tensors, Trace
-from fovea.models.running.again import Again, count_of, photos_of
+from fovea.models.running.again import Again, photos_of
 from fovea.models.running.observing import capture
 from fovea.models.tracing.call_stack import calling_module, module_paths, parts_of
 from fovea.models.tracing.editing import Counting, Plan, activated
@@ -123,9 +130,10 @@ def edited(
     of the photo are not applied here: use `editing.hide` before preprocessing. Raises RefusedEdit
     before any pass.
     """
-    found = checked(edits, trace, layouts, _photos(given))
+    found = checked(edits, trace, layouts)
     plan = Plan(module, module_paths(parts_of(module)), found.changes)
-    with activated(plan), _editing(module, plan, _sums_of(module, found, trace, given)):
+    one = Call(module, lambda: (tuple(tensor[:1] for tensor in given), {}))
+    with activated(plan), _editing(module, plan, _sums_of(module, found, trace, one)):
         yield Edited(module, plan)
 
 
@@ -143,6 +151,10 @@ def edit(module: nn.Module, *edits: Edit) -> Iterator[Edited]:
                 "input.",
                 "fovea.hide_cells gives the photo to prepare.",
             )
+        if one.edit == "words":
+            raise RefusedEdit(
+                "Which words a network reads is decided by who calls it.", "Call it with them."
+            )
     parts = parts_of(module)
     plan = Plan(module, module_paths(parts), {})
     sums = _Sums({}, ())
@@ -159,8 +171,9 @@ def edit(module: nn.Module, *edits: Edit) -> Iterator[Edited]:
                 args, kwargs = again.given()
                 again.call(*args, **kwargs)
             sites = Trace(trace.sites)
-            found = checked(edits, sites, trace.layouts, count_of(entry))
-            return found, _sums_of(module, found, sites, _tensors_of(again))
+            found = checked(edits, sites, trace.layouts)
+            with again.as_then():
+                return found, _sums_of(module, found, sites, Call(again.call, again.given))
 
         found, made = _in_a_thread_of_its_own(survey_and_check)
         plan.changes = found.changes
@@ -185,35 +198,23 @@ def _in_a_thread_of_its_own(work: Callable[[], T]) -> T:
 
 @contextmanager
 def _editing(module: nn.Module, plan: Plan, sums: _Sums) -> Iterator[None]:
-    recording = _Forgetting(module, features=False, gradients=False)
-    with _Editing(recording, plan, sums):
+    def entered() -> AbstractContextManager[Any]:
+        recording = _Forgetting(module, features=False, gradients=False)
+        return _Editing(recording, plan, sums)
+
+    plan.enter = entered
+    with entered():
         yield
 
 
-def _photos(given: Sequence[Tensor]) -> int:
-    return given[0].shape[0] if given else 1
-
-
-def _sums_of(
-    module: nn.Module, found: Checked, trace: Trace, given: Sequence[Tensor] | None
-) -> _Sums:
-    """given: the network's call arguments, None unless called as module(*tensors)."""
+def _sums_of(module: nn.Module, found: Checked, trace: Trace, call: Call) -> _Sums:
     if not found.skipped and not found.positions:
         return _Sums({}, ())
-    if given is None:
-        raise RefusedEdit(
-            "Layers are skipped and positions edited in a network that is called as model(photo).",
-            "Call it so, or make another edit.",
-        )
-    one = tuple(tensor[:1] for tensor in given)
     with activated(None):
         numbers = {site.id: number for number, site in enumerate(trace.sites)}
-        skipped = sums_of(module, one, found.skipped, numbers) if found.skipped else {}
-        vectors = positions(module, *one) if found.positions else ()
+        skipped = sums_of(module, call, found.skipped, numbers) if found.skipped else {}
+        vectors: tuple[Positions, ...] = ()
+        if found.positions:
+            args, kwargs = call.given()
+            vectors = positions_of_call(module, call.run, args, kwargs)
     return _Sums(skipped, new_positions(found.positions, vectors))
-
-
-def _tensors_of(again: Again) -> tuple[Tensor, ...] | None:
-    args, kwargs = again.given()
-    plain = not again.entry.path and again.entry.method is None and not kwargs
-    return args if plain and all(isinstance(one, Tensor) for one in args) else None

@@ -21,6 +21,7 @@ from fovea.models.evidence.cells import of_input
 from fovea.models.evidence.fills import Fill, filled
 from fovea.models.evidence.place import spread_of
 from fovea.models.evidence.ranking import spearman
+from fovea.models.grids import PatchGrid
 from fovea.models.judging.subject import Looked, MapLike, look, values_of
 from fovea.models.judging.verdicts import finite
 from fovea.models.preprocessing import Preprocessing
@@ -161,6 +162,37 @@ def sweep(
     return taken_away(over, parts, ask, both(scene.logits, scene.target)[0], scene.target)
 
 
+def hidden_effects(
+    grid: PatchGrid,
+    picture: Tensor,
+    ask: Callable[[Tensor], Tensor],
+    target: int,
+    fill: Fill = "mean",
+    block: int = 1,
+    stride: int | None = None,
+    batch: int = 8,
+) -> tuple[Tensor, Tensor]:
+    """What hiding each cell does to the logit and to the probability of a class: (row, column).
+
+    picture: what the network is given, as a photo, (channel, row, column). ask: such pictures →
+    logits, (picture, class).
+    """
+    hidden = blocks(grid, block, stride)
+    cells = of_input(grid, *picture.shape[1:])
+    instead = filled(picture, fill)
+    whole = both(ask(picture[None]), target)[0]
+    deltas = []
+    for start in range(0, len(hidden), batch):
+        masks = torch.stack(hidden[start : start + batch]).flatten(1)
+        # −1, what no cell covers, is the last entry, which is never hidden.
+        chosen = torch.nn.functional.pad(masks, (0, 1))[:, cells]
+        pictures = torch.where(chosen[:, None].to(picture.device), instead, picture)
+        deltas.append(whole - both(ask(pictures), target))
+    effects = torch.cat(deltas)
+    logit, probability = (spread_over(hidden, effects[:, number]) for number in (0, 1))
+    return logit, probability
+
+
 def _patches(
     scene: Looked,
     site: str | None,
@@ -172,20 +204,10 @@ def _patches(
     own = with_grid(scene.trace.sites, site)
     grid = own.grid
     assert grid is not None
-    hidden = blocks(grid, *blocks_of)
-    cells = of_input(grid, *scene.inputs.shape[2:])
-    picture = scene.picture
-    instead = filled(picture, fill)
+    logit, probability = hidden_effects(
+        grid, scene.picture, scene.ask, scene.target, fill, *blocks_of, batch=batch
+    )
     whole = both(scene.logits, scene.target)[0]
-    deltas = []
-    for start in range(0, len(hidden), batch):
-        masks = torch.stack(hidden[start : start + batch]).flatten(1)
-        # −1, pixels without a cell, is the last entry, which is never hidden.
-        chosen = torch.nn.functional.pad(masks, (0, 1))[:, cells]
-        pictures = torch.where(chosen[:, None].to(picture.device), instead, picture)
-        deltas.append(whole - both(scene.ask(pictures), scene.target))
-    effects = torch.cat(deltas)
-    logit, probability = (spread_over(hidden, effects[:, number]) for number in (0, 1))
     told = None
     if found is not None:
         values, of = values_of(found, scene)

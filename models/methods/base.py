@@ -256,13 +256,14 @@ class Method:
 
     name: in addresses and on the command line · title: on a button · summary: for a list, without a
     full stop · claim: what kind of statement it makes · equation, paper: its definition · options ·
-    check: raises NotPossible if the subject, or the given site, does not support it · make:
-    computes it from parsed options · sentence: what it shows by default for a subject that supports
-    it · probe: the fact about the network that `check` needs · for_class: whether it is for a class
-    or word of the answer · kinds: of the sites for which it can be requested individually; empty if
-    it is for the whole network · on_photo: whether its values are positions · order: position in
-    lists, smallest first · first: priority as the default map, smallest first; None if it is never
-    the default.
+    check: raises NotPossible if the subject, or the given site, does not support it; it may look at
+    shapes only, never at values, because its answer is cached for other photos · make: computes it
+    from parsed options · sentence: what it shows by default for a subject that supports it, cached
+    likewise unless the map is for_class · probe: the fact about the network that `check` needs ·
+    for_class: whether it is for a class or word of the answer · kinds: of the sites for which it
+    can be requested individually; empty if it is for the whole network · on_photo: whether its
+    values are positions · order: position in lists, smallest first · first: priority as the default
+    map, smallest first; None if it is never the default.
     """
 
     name: str

@@ -25,7 +25,7 @@ from torch.overrides import TorchFunctionMode
 
 from fovea.models.capture.recorder import capture
 from fovea.models.grids import Cells
-from fovea.models.kinds.attention.signature import folded_heads_of
+from fovea.models.kinds.attention.fused import folded_heads_of
 from fovea.models.places import functions, rules
 from fovea.models.places.given import (
     may_be_frames_first,
@@ -233,7 +233,7 @@ class Follow(TorchFunctionMode):
             return rules.of_fold(first, result.shape)
         if func is F.linear:
             return rules.of_linear(first)
-        if func in (F.embedding, torch.embedding) and isinstance(first, Cells):
+        if func in (F.embedding, torch.embedding, F.one_hot) and isinstance(first, Cells):
             return Cells(first.cells.unsqueeze(-1), first.grid)
         if func in functions.PRODUCTS:
             return rules.of_product(before[0], before[1], result.shape)
@@ -376,9 +376,13 @@ def follow_call(
 
 
 def follow_with(
-    watch: Callable[[Recording], Watch], module: nn.Module, *inputs: Any, **named: Any
+    watch: Callable[[Recording], Watch],
+    module: nn.Module,
+    call: Callable[..., Any],
+    inputs: Sequence[Any],
+    named: Mapping[str, Any],
 ) -> Watch:
-    """A pass followed by the result of `watch`, which is returned."""
+    """A call, as for `follow_call`, followed by the result of `watch`, which is returned."""
     given = [inputs, named]
     photo = photo_in(given)
     shadow = None
@@ -389,5 +393,5 @@ def follow_with(
         followed = watch(recording)
         with followed:
             followed.given(list(tensors_in(given)), photo, shadow)
-            module(*inputs, **named)
+            call(*inputs, **named)
     return followed

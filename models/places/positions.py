@@ -7,7 +7,7 @@ which is equal for all tokens, and a bias on attention scores are not positional
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -125,5 +125,16 @@ def positions(
     inputs: as for `follow`; the photo's values do not matter · sentences: names of those inputs, in
     order, that are word ids, (1, word).
     """
+    return positions_of_call(module, module, inputs, {}, sentences)
+
+
+def positions_of_call(
+    module: nn.Module,
+    call: Callable[..., Any],
+    inputs: Sequence[Any],
+    named: Mapping[str, Any],
+    sentences: Sequence[Words] = (),
+) -> tuple[Positions, ...]:
+    """The same of a call of the module, of a part of it or of one of its methods."""
     watch = partial(_Adding, sentences=sentences)
-    return tuple(follow_with(watch, module, *inputs).found)
+    return tuple(follow_with(watch, module, call, inputs, named).found)

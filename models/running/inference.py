@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from fovea.models.capture import capture
+from fovea.models.capture.block import Block, following
 from fovea.models.capture.stream import Addition, stream
 from fovea.models.capture.workings import workings
 from fovea.models.places.follow import follow_call
@@ -101,3 +102,23 @@ def run_for_stream(
     with torch.inference_mode(), stream(module, given, tokens, prefix) as found:
         module(*given)
     return tuple(found)
+
+
+def run_for_block(
+    module: nn.Module,
+    inputs: Tensor,
+    index: int,
+    site: Site,
+    token: int,
+    words: Tensor | None = None,
+) -> Block | None:
+    """What the block of a site does to one of its tokens; None where what it adds is not followed.
+
+    index: the site's place in the trace · token: one of its queries · others: as for
+    `run_for_stream`.
+    """
+    given = (inputs,) if words is None else (inputs, words)
+    tokens, prefix = site.attention.shape[2], site.prefix_tokens
+    with torch.inference_mode(), following(module, given, tokens, prefix, token) as watching:
+        module(*given)
+    return watching.finish(index)

@@ -36,6 +36,8 @@ from fovea.models.places.layout import (
 from fovea.models.records import Site, Trace, Unseen
 from fovea.models.running.again import Again, are_alike, count_of, photos_of, share_rows
 from fovea.models.running.compiled import compiled_parts, is_script
+from fovea.models.tracing.editing import Plan, active
+from fovea.models.tracing.editing import again as edited_again
 from fovea.models.tracing.entry import Entry
 from fovea.models.tracing.recording import Recording
 
@@ -162,12 +164,15 @@ def _score_of(output: Any, target: Target, photo: int = 0) -> Tensor:
 
 @dataclass(eq=False, slots=True)
 class _Pass:
-    """Shared by the observations of one `capture`. layouts: known ones, by call and photo."""
+    """Shared by the observations of one `capture`. edits: active when it was made, and in later
+    passes too · layouts: known ones, by call and photo.
+    """
 
     module: nn.Module
     recording: Recording
     places: bool
     given: Layouts | None
+    edits: Plan | None = None
     running: bool = True
     layouts: list[tuple[Entry | None, int | None, Layouts]] = field(default_factory=list)
     placed: dict[int | None, tuple[Site, ...]] = field(default_factory=dict)
@@ -197,7 +202,9 @@ class _Pass:
             sites = [site for site, of in all_calls if of is call]
         if index is None and call is not None and (count := count_of(call)) > 1:
             sites = Trace(tuple(sites)).split(count)[0].sites
-        self.layouts.append((call, index, _survey(self.module, call, index, sites)))
+        with edited_again(self.edits):
+            layouts = _survey(self.module, call, index, sites)
+        self.layouts.append((call, index, layouts))
         return self.layouts[-1][2]
 
     def of_photo(self, index: int | None) -> Trace:
@@ -322,7 +329,12 @@ class Observation(Trace):
         # Arguments with as many rows may be sentences for each photo: run all photos together then.
         together = count > 1 and not callable(target) and (share_rows(call) or are_drawn(layouts))
         again = Again(self._pass.module, call, None if together else index)
-        with again.as_then(), torch.inference_mode(False), torch.enable_grad():
+        with (
+            edited_again(self._pass.edits),
+            again.as_then(),
+            torch.inference_mode(False),
+            torch.enable_grad(),
+        ):
             photo = again.photo.detach().clone().requires_grad_()
             args, kwargs = again.given(photo)
             with record(self._pass.module, gradients=True) as recording:
@@ -383,7 +395,7 @@ def capture(
     with record(
         network, features=features, gradients=gradients, kernels=kernels, entries=True
     ) as recording:
-        made_by = _Pass(network, recording, places is not False, given)
+        made_by = _Pass(network, recording, places is not False, given, active())
         try:
             yield Observation(made_by)
         finally:

@@ -92,6 +92,8 @@ class Word:
     index: int
     text: str
     score: float
+    likeliest: str = ""
+    likeliest_score: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +176,13 @@ def sentence_of(
     start word.
     """
     probabilities = logits.float().softmax(-1).cpu()
+    likeliest = probabilities.max(-1)
     indices = words.tolist()
     written = tuple(
-        Word(index, labels[index], float(probabilities[place, index]))
-        for place, index in enumerate(indices[1:])
+        Word(index, labels[index], float(probabilities[place, index]), labels[best], float(most))
+        for place, (index, best, most) in enumerate(
+            zip(indices[1:], likeliest.indices.tolist(), likeliest.values.tolist(), strict=True)
+        )
     )
     read = tuple(labels[index] for index in indices[:-1])
     given = (*source, labels[END]) if source else ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +27,7 @@ class Plan:
     root: the network · paths: of its modules, by id · changes: what happens at each site, in a
     format known to the kind's own `edit.py` · notes: remarks on the edited pass, filled while it
     runs · watching: number of active recordings that could apply the changes · prepare: fills in
-    the changes; None once it has.
+    the changes; None once it has · enter: applies changes outside of recordings, in later passes.
     """
 
     root: nn.Module
@@ -36,6 +36,7 @@ class Plan:
     notes: list[str] = field(default_factory=list)
     watching: int = 0
     prepare: Callable[[], None] | None = None
+    enter: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def ready(self) -> None:
         """Fills in the changes if that had to wait for the network's first call."""
@@ -64,6 +65,19 @@ def activated(plan: Plan | None) -> Iterator[None]:
         yield
     finally:
         _thread.plan = before
+
+
+@contextmanager
+def again(plan: Plan | None) -> Iterator[None]:
+    """During the `with` passes are edited as they were when this plan was active, or not at all."""
+    if active() is plan:
+        yield
+    elif plan is None:
+        with activated(None):
+            yield
+    else:
+        with activated(plan), plan.enter():
+            yield
 
 
 class Counting:

@@ -110,10 +110,10 @@ def _of_attention(analysis: Analysis, site: Site, asked: Asked) -> tuple[str, Ma
         words = f"the patch at row {cell[0]}, column {cell[1]}"
     else:
         window = window_index(site, asked.window)
-        token, words = _one_token(asked.query, site, queries, "from", written)
+        token, words = one_token(asked.query, site, queries, "from", written)
     key = None
     if asked.key is not None:
-        key, _ = _one_token(asked.key, site, keys, "to", written)
+        key, _ = one_token(asked.key, site, keys, "to", written)
     make = partial(
         attention_steps,
         site,
@@ -127,7 +127,7 @@ def _of_attention(analysis: Analysis, site: Site, asked: Asked) -> tuple[str, Ma
     return f"Layer {site.layer}, head {head}: how {words} comes to its output", make, about
 
 
-def _one_token(
+def one_token(
     asked: str | None, site: Site, tokens: int, direction: Direction, written: Sentence | None
 ) -> tuple[int, str]:
     """(token index, its name). Raises InvalidParameter unless exactly one token is selected."""

@@ -167,6 +167,7 @@ VIEWS: dict[str, View] = {
     ),
     "stream": View("Residual stream", "token length", no_stream),
     "steps": View("Step by step", "steps", options=_STEPS),
+    "block": View("The block, step by step", "steps", no_stream, (options.QUERY,)),
 }
 """Views of each kind of site that are not maps, by the last part of their address."""
 

@@ -34,21 +34,23 @@ class Places:
     @contextmanager
     def one(self) -> Iterator[Place]:
         """Holds a slot for the block; raises QueueFull if none is free."""
-        client = CLIENT.get()
-        if self.taken >= self.count:
-            raise self._refusal("photos are being analysed already", self.count, self.taken)
-        if self._of[client] >= self.most_of_one:
-            raise self._refusal(
-                "photos of yours are being analysed already", self.most_of_one, self._of[client]
-            )
+        self.check()
         self.taken += 1
-        place = Place(self, client)
+        place = Place(self, CLIENT.get())
         try:
             yield place
         finally:
             if place.held:
                 place.held = False
                 self.give()
+
+    def check(self) -> None:
+        """Raises QueueFull if there is no slot now for whoever asks."""
+        own = self._of[CLIENT.get()]
+        if self.taken >= self.count:
+            raise self._refusal("photos are being analysed already", self.count, self.taken)
+        if own >= self.most_of_one:
+            raise self._refusal("photos of yours are being analysed already", self.most_of_one, own)
 
     def count_of(self, client: str, more: int) -> None:
         """Adds to the number of slots that a client holds."""

@@ -19,8 +19,9 @@ from fovea.models.editing.hide import hide_cells
 from fovea.models.editing.plan import checked
 from fovea.models.editing.run import Edited, edited
 from fovea.models.edits import Edit, RefusedEdit, to_json
+from fovea.models.networks.decoder import START
 from fovea.models.running.inference import run
-from fovea.models.running.tasks import GREEDY, task_of, write
+from fovea.models.running.tasks import GREEDY, UnknownWords, ids_of, task_of, words_of, write
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.inference import Again, Outcome
 from fovea.server.intake.imaging import Photo
@@ -29,6 +30,7 @@ from fovea.server.problems import EditRefused
 T = TypeVar("T")
 
 MOST_EDITS = 64
+MOST_WORDS = 40
 
 
 def edited_id(analysis: Analysis, edits: Sequence[Edit]) -> str:
@@ -54,6 +56,34 @@ def check(analysis: Analysis, edits: Sequence[Edit]) -> None:
         raise refused(error) from error
     if found.hidden and analysis.photo is None:
         raise EditRefused("A sentence was read; there is no photo to hide cells of.")
+    _forced(analysis, edits)
+
+
+def _forced(analysis: Analysis, edits: Sequence[Edit]) -> Tensor | None:
+    """(1, word): the words that the network is given in place of its own, from the start to the
+    end; None where it chooses them. Raises EditRefused for words that it does not know.
+    """
+    text = next((edit.text for edit in reversed(edits) if edit.edit == "words"), None)
+    if text is None:
+        return None
+    labels = analysis.model.labels
+    if analysis.sentence is None or labels is None:
+        raise EditRefused(f"{analysis.model.id} writes no words.", hint="Choose one that does.")
+    try:
+        words = words_of(text, labels)
+    except UnknownWords as error:
+        raise EditRefused(
+            f"{analysis.model.id} does not know: {', '.join(error.words[:8])}.",
+            hint=f"It knows {len(error.known):,} words, such as {', '.join(error.known[:8])}.",
+        ) from error
+    if not 0 < len(words) <= MOST_WORDS:
+        raise EditRefused(
+            f"There are {len(words)} words.",
+            hint=f"Give 1 to {MOST_WORDS}.",
+            limit=MOST_WORDS,
+            actual=len(words),
+        )
+    return torch.cat([torch.tensor([[START]]), ids_of(words, labels)], dim=1)
 
 
 def refused(error: RefusedEdit) -> EditRefused:
@@ -91,7 +121,7 @@ def running(
     loaded: LoadedModel, analysis: Analysis, edits: Sequence[Edit], given: Sequence[Tensor]
 ) -> AbstractContextManager[Edited]:
     """The context in which the network runs with these edits; given: its call arguments."""
-    inside = [edit for edit in edits if edit.edit != "hide"]
+    inside = [edit for edit in edits if edit.edit not in ("hide", "words")]
     return edited(loaded.module, inside, analysis.trace, loaded.layouts, given)
 
 
@@ -114,9 +144,12 @@ def outcome_of(analysis: Analysis, edits: Sequence[Edit], notes: list[str]) -> A
         started = perf_counter()
         search = GREEDY if analysis.sentence is None else analysis.sentence.search
         writes = task_of(loaded.spec.task).writes
-        given = _given(analysis, inputs)
+        given, forced = _given(analysis, inputs), _forced(analysis, edits)
         with running(loaded, analysis, edits, given) as edited_network:
-            words = write(loaded.module, inputs, search) if writes else None
+            if forced is not None:
+                words: Tensor | None = forced.to(inputs.device)
+            else:
+                words = write(loaded.module, inputs, search) if writes else None
             read = None if words is None else words[:, :-1]
             logits, (trace,) = run(loaded.module, inputs, loaded.layouts, read)
             notes.extend(edited_network.notes)

@@ -313,9 +313,17 @@ class Engine:
 
     def admission(self) -> AbstractContextManager[Place]:
         """Takes a queue slot for a photo or raises QueueFull, so the bound also covers decoding."""
+        self._check_open()
+        return self.places.one()
+
+    def check_room(self) -> None:
+        """Raises what `admission` would raise now: an upload is refused before its body is read."""
+        self._check_open()
+        self.places.check()
+
+    def _check_open(self) -> None:
         if self._closing:
             raise ShuttingDown("The server is stopping.")
-        return self.places.one()
 
     async def network(self, model: str, place: Place) -> LoadedModel:
         """The network; while it loads or downloads, the slot is free for others."""

@@ -183,6 +183,34 @@ STEPS: dict[str, Any] = {
     "non_finite": 0,
 }
 
+BLOCK: dict[str, Any] = {
+    "site": "s03",
+    "kind": "attention",
+    "query": 0,
+    "sentence": "Layer 3: what its block does to the class token",
+    "steps": [
+        {
+            "name": "token",
+            "sentence": "the token before this block",
+            "formula": "x",
+            "module": None,
+            "axes": ["channel"],
+            "shape": [4],
+            "values": [1.0, -1.0, 3.0, 1.0],
+        },
+        {
+            "name": "mean",
+            "sentence": "the mean of its numbers",
+            "formula": "μ = Σ x_i / d",
+            "module": "blocks.3.norm1",
+            "axes": [],
+            "shape": [],
+            "values": 1.0,
+        },
+    ],
+    "non_finite": 0,
+}
+
 ROLLOUT: dict[str, Any] = {
     "method": "rollout",
     "fusion": "mean",

@@ -68,24 +68,17 @@ class MapOffer(Offer):
     )
 
 
-def map_offers(subject: Subject, here: str) -> list[MapOffer]:
-    """Every map of the product, in a fixed order. here: address of the analysis."""
-    return [_map_offer(method, subject, here) for method in METHODS]
-
-
-def _map_offer(method: Method, subject: Subject, here: str) -> MapOffer:
+def map_offer(method: Method, subject: Subject, here: str) -> MapOffer:
+    """A map of the product, supported or not. here: address of the analysis."""
     reason = method.reason(subject)
-    sentence = Phrase(method.name, method.summary) if reason else method.sentence(subject)
+    summary = Phrase(method.name, method.summary)
+    said = _said(summary) if reason else sentence_fields(method, subject)
     return MapOffer(
         name=method.name,
         title=method.title,
         claim=method.claim,
         href=f"{here}/maps/{method.name}",
         options=method.schema,
-        sentence=str(sentence),
-        sentence_key=sentence.key,
-        sentence_english=sentence.english,
-        sentence_parameters=dict(sentence.parameters),
         summary=method.summary,
         equation=method.equation,
         paper=method.paper,
@@ -93,8 +86,23 @@ def _map_offer(method: Method, subject: Subject, here: str) -> MapOffer:
         on_photo=method.on_photo,
         kinds=list(method.kinds),
         measured=_standing(subject.name, method.name),
+        **said,
         **_why(reason),
     )
+
+
+def sentence_fields(method: Method, subject: Subject) -> dict[str, Any]:
+    """What a map shows of a subject that can have it, where no option is given."""
+    return _said(method.sentence(subject))
+
+
+def _said(sentence: Phrase) -> dict[str, Any]:
+    return {
+        "sentence": str(sentence),
+        "sentence_key": sentence.key,
+        "sentence_english": sentence.english,
+        "sentence_parameters": dict(sentence.parameters),
+    }
 
 
 def _standing(network: str, name: str) -> Standing | None:

@@ -23,6 +23,8 @@ class Word(Schema):
     index: int = Field(description="in the model's labels")
     text: str
     score: float = Field(description="its probability at its place")
+    likeliest: str = Field(description="the word that the network finds likeliest at this place")
+    likeliest_score: float = Field(description="its probability")
 
 
 class CaptionOutput(Schema):
@@ -106,7 +108,16 @@ def output(
         "cut": found.cut,
         "repeated": found.repeated,
     }
-    words = [Word(index=w.index, text=w.text, score=w.score) for w in found.words]
+    words = [
+        Word(
+            index=w.index,
+            text=w.text,
+            score=w.score,
+            likeliest=w.likeliest,
+            likeliest_score=w.likeliest_score,
+        )
+        for w in found.words
+    ]
     if found.source:
         return SequenceOutput(
             kind="sequence",

@@ -18,9 +18,10 @@ from fovea.models.running.tasks import task_of
 from fovea.server.answers.change import change_of
 from fovea.server.engine.analysis import Analysis as KeptAnalysis
 from fovea.server.wire.addresses import address
-from fovea.server.wire.map_schemas import MapOffer, map_offers, site_offers
+from fovea.server.wire.map_schemas import MapOffer
+from fovea.server.wire.offers import offers
 from fovea.server.wire.outputs import CaptionOutput, MaskOutput, Schema, SequenceOutput, output
-from fovea.server.wire.site_schemas import Grid, SiteKindName, SiteSummary, site_fields
+from fovea.server.wire.site_schemas import Grid, SiteKindName, SiteSummary
 
 Status = Literal["ready", "available", "loading", "unavailable"]
 
@@ -262,10 +263,8 @@ class Health(Schema):
     status: str
 
 
-def geometry_of(geometry: Placed | None) -> Geometry | None:
+def geometry_of(geometry: Placed) -> Geometry:
     """The JSON of the photo's place on the network's input."""
-    if geometry is None:
-        return None
     return Geometry(
         image_to_input=[list(row) for row in geometry.image_to_input],
         input=Size(width=geometry.input_width, height=geometry.input_height),
@@ -273,42 +272,38 @@ def geometry_of(geometry: Placed | None) -> Geometry | None:
     )
 
 
-def analysis(kept: KeptAnalysis, subject: Subject, before: KeptAnalysis | None = None) -> Analysis:
-    """The JSON of an analysis, without its arrays; before: the analysis that was edited, if
-    available.
+def analysis(
+    kept: KeptAnalysis, subject: Subject, before: KeptAnalysis | None = None
+) -> dict[str, Any]:
+    """The JSON of an analysis (schema `Analysis`), without its arrays; before: the analysis that
+    was edited, if available.
     """
     here = address(f"/v1/analyses/{kept.id}")
     photo, text, geometry = kept.photo, kept.text, kept.geometry
     input_px = None if geometry is None else (geometry.input_height, geometry.input_width)
-    return Analysis(
-        id=kept.id,
-        model=kept.model.id,
-        image=None if photo is None else Size(width=photo.width, height=photo.height),
-        text=None if text is None else text.text,
-        geometry=geometry_of(geometry),
-        predictions=[
-            Prediction(index=p.index, label=p.label, score=p.score) for p in kept.predictions
-        ],
-        output=output(kept.output, here),
-        of=kept.of,
-        edits=[to_json(edit) for edit in kept.edits],
-        change=None if before is None else Change.model_validate(change_of(before, kept)),
-        sites=[
-            SiteSummary(
-                **site_fields(kept.trace, site, kept.sentence, input_px),
-                views=site_offers(subject, site, here),
-            )
-            for site in kept.trace.sites
-        ],
-        maps=map_offers(subject, here),
-        warnings=list(kept.warnings),
-        timings_ms={name: round(value, 3) for name, value in kept.timings_ms.items()},
-        links=Links(
-            self=here,
-            image=None if photo is None else f"{here}/image",
-            model=address(f"/v1/models/{kept.model.id}"),
-        ),
-    )
+    sites, maps = offers(subject, here, input_px)
+    answer = output(kept.output, here)
+    return {
+        "id": kept.id,
+        "model": kept.model.id,
+        "image": None if photo is None else {"width": photo.width, "height": photo.height},
+        "text": None if text is None else text.text,
+        "geometry": None if geometry is None else geometry_of(geometry).model_dump(mode="json"),
+        "predictions": [asdict(one) for one in kept.predictions],
+        "output": None if answer is None else answer.model_dump(mode="json"),
+        "sites": sites,
+        "maps": maps,
+        "warnings": list(kept.warnings),
+        "timings_ms": {name: round(value, 3) for name, value in kept.timings_ms.items()},
+        "links": {
+            "self": here,
+            "image": None if photo is None else f"{here}/image",
+            "model": address(f"/v1/models/{kept.model.id}"),
+        },
+        "of": kept.of,
+        "edits": [to_json(edit) for edit in kept.edits],
+        "change": None if before is None else change_of(before, kept),
+    }
 
 
 def model_summary(spec: ModelSpec, status: Status, default: bool) -> ModelSummary:

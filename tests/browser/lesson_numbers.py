@@ -53,9 +53,32 @@ def _cosine(page: Page, at: Callable[[str], Any], state: State) -> float:
     return float(q @ k / np.linalg.norm(q) / np.linalg.norm(k))
 
 
-def _additive(page: Page, at: Callable[[str], Any], state: State) -> float:
+def _seeded(dim: int) -> tuple[Array, Array, Array]:
+    """W and U, (8, dim), and v of the additive score: a linear congruential generator with the
+    constants of Numerical Recipes (Press et al. 1992, section 7.1), from 7 on.
+    """
+    state, drawn = 7, []
+    for _ in range(2 * 8 * dim + 8):
+        state = (1664525 * state + 1013904223) % 2**32
+        drawn.append(2 * state / 2**32 - 1)
+    weights = np.array(drawn[: 2 * 8 * dim]).reshape(2, 8, dim) * np.sqrt(3 / dim)
+    return weights[0], weights[1], np.array(drawn[2 * 8 * dim :])
+
+
+def _hidden(page: Page, at: Callable[[str], Any]) -> Array:
     q, k = _pair(page, at)
-    return float(np.tanh(q + k).sum())
+    w, u, _ = _seeded(len(q))
+    return np.asarray(np.tanh(w @ q + u @ k))
+
+
+def _additive(page: Page, at: Callable[[str], Any], state: State) -> float:
+    hidden = _hidden(page, at)
+    return float(_seeded(len(_pair(page, at)[0]))[2] @ hidden)
+
+
+def _loss(words: list[dict[str, Any]]) -> float:
+    """The mean cross-entropy of words that were read."""
+    return float(-np.mean(np.log([word["score"] for word in words])))
 
 
 def _row(page: Page, at: Callable[[str], Any], through: str, name: str) -> Array:
@@ -188,6 +211,11 @@ TWINS: dict[str, dict[str, Twin]] = {
         "even": lambda page, at, state: 1 / len(step(page, at, "dot", "softmax")),
         "cosine": _cosine,
         "additive": _additive,
+        "h0": lambda page, at, state: _hidden(page, at)[0],
+        "h1": lambda page, at, state: _hidden(page, at)[1],
+        "w0": lambda page, at, state: _seeded(len(_pair(page, at)[0]))[2][0],
+        "w1": lambda page, at, state: _seeded(len(_pair(page, at)[0]))[2][1],
+        "width": lambda page, at, state: 8,
     },
     "softmax": {
         **{name: shown(name) for name in ("head", "row", "column", "keyRow", "keyColumn")},
@@ -292,6 +320,7 @@ TWINS: dict[str, dict[str, Twin]] = {
         "even": lambda page, at, state: 1 / len(step(page, at, "share", "softmax")),
     },
     "encoder": {
+        "open": lambda page, at, state: sum(x > 0 for x in step(page, at, "h0", "activation")),
         **{name: shown(name) for name in ("block", "row", "column")},
         "blocks": lambda page, at, state: sum(
             one["kind"] == "attention" for one in at(f"{source_of(page, 'd')}#/additions")
@@ -301,6 +330,8 @@ TWINS: dict[str, dict[str, Twin]] = {
         "grown": _grown,
     },
     "decoder": {
+        "loss": lambda page, at, state: _loss(at(f"{source_of(page, 'given0')}#/output/words")),
+        "ownLoss": lambda page, at, state: _loss(at(f"{source_of(page, 'word')}#/output/words")),
         **{name: shown(name) for name in ("number", "head")},
         "seen": lambda page, at, state: int(state["number"]) + 1,
         "later": lambda page, at, state: (

@@ -131,6 +131,45 @@ def test_touching_the_figure_changes_the_numbers(watched: Watched) -> None:
     check_numbers(page, watched.server, "attention")
 
 
+def test_a_number_and_its_place_light_each_other_up(watched: Watched) -> None:
+    """Number → patch, bar, class; bar → number; and a step's numbers one by one by keyboard."""
+    page = open_lesson(watched, "softmax", "?lang=en")
+    outlines = page.locator(".photo .marks .lit")
+    expect(outlines).to_have_count(0)
+    scaled = page.locator("[data-step=scale] [data-live=scaled]").first
+    scaled.hover()
+    expect(outlines).to_have_count(1)
+    expect(page.locator("[data-live=scaled]").last).to_have_class(re.compile(r"\blit\b"))
+    page.locator("[data-step=mix] [data-live=o0]").first.hover()
+    expect(outlines).to_have_count(0)
+    lit = page.locator("[data-step=mix] rect.lit")
+    expect(lit).to_have_attribute("data-bar", "output 0")
+    page.mouse.move(0, 0)
+    expect(lit).to_have_count(0)
+    track = page.locator("[data-step=mix] .bar-track")
+    box = track.bounding_box()
+    assert box is not None
+    track.hover(position={"x": 0.4 * box["width"] / 64, "y": box["height"] / 2})
+    expect(page.locator("[data-live=o0]").first).to_have_class(re.compile(r"\blit\b"))
+
+    step = page.locator("[data-step=scale]")
+    step.focus()
+    expect(step.locator(".live.lit").nth(1)).to_be_attached()
+    page.keyboard.press("ArrowRight")
+    first = step.locator(".live").first.get_attribute("data-live")
+    expect(step.locator(".live.lit").first).to_have_attribute("data-live", first or "")
+    page.keyboard.press("ArrowRight")
+    expect(step.locator(".live.lit").first).not_to_have_attribute("data-live", first or "")
+    page.keyboard.press("Tab")
+    expect(page.locator(".live.lit, [data-step=scale] .lit")).not_to_have_count(0)  # the next step
+
+    page = open_lesson(watched, "heads", "?lang=en")
+    page.locator("[data-live=before]").first.hover()
+    expect(page.locator(".answer-row.lit")).to_have_count(1)
+    page.locator(".answer-row").first.hover()
+    expect(page.locator("[data-live=top]").first).to_have_class(re.compile(r"\blit\b"))
+
+
 def test_edits_are_passes_of_the_network(watched: Watched) -> None:
     """What a figure switches is what the API answers for the edit."""
     page = open_lesson(watched, "heads", "?lang=en")

@@ -20,7 +20,7 @@ def node() -> str:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda path: path.name)
 def test_javascript(file: Path) -> None:
-    run = subprocess.run([node(), "--test", str(file)], capture_output=True, text=True, timeout=60)
+    run = subprocess.run([node(), "--test", str(file)], capture_output=True, text=True, timeout=240)
     assert run.returncode == 0, run.stdout + run.stderr
 
 

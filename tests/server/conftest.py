@@ -32,7 +32,7 @@ from tests.real_weights import FILE, real_weights
 VIT = "test_vit.r160_in1k"
 SE = "test_efficientnet.r160_in1k"
 WINDOWED = "mobilevit_xxs.cvnets_in1k"
-START_S = 120
+START_S = 240
 
 
 @dataclass(frozen=True)

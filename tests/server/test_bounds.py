@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,39 @@ def test_passes_of_maps_hold_places_of_the_queue(picture: Callable[[int], bytes]
         assert int(refused.headers["Retry-After"]) >= 1
         networks.network.open.set()
         assert blocking.recv(100).startswith(b"HTTP/1.1 201")
+
+
+def test_a_full_queue_refuses_a_photo_before_its_body_comes(
+    picture: Callable[[int], bytes],
+) -> None:
+    networks = OneNetwork()
+    settings = Settings(device="cpu", queue_size=1, inference_threads=1)
+    with running(settings, networks) as server, ThreadPoolExecutor(1) as pool:
+        networks.network.open.set()
+        until(lambda: server.engine.not_ready is None)
+        networks.network.open.clear()
+        first = pool.submit(server.client.post, "/v1/analyses", files={"image": picture(1)})
+        until(lambda: server.engine.admitted)
+        photo = picture(2)
+        head = f"POST /v1/analyses HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(photo)}\r\n"
+        with socket.create_connection(server.address, timeout=60) as waiting:
+            waiting.sendall(f"{head}Content-Type: image/png\r\n\r\n".encode())
+            refused = answer_on(waiting)
+            assert refused.status == 429
+            assert int(refused.headers["Retry-After"]) >= 1
+            networks.network.open.set()
+            assert first.result().status_code == 201
+            # The connection is still good once the body that nobody wanted has come.
+            waiting.sendall(photo + f"{head}Content-Type: image/png\r\n\r\n".encode() + photo)
+            assert answer_on(waiting).status == 201
+
+
+def answer_on(connection: socket.socket) -> HTTPResponse:
+    """The next answer on a connection, read whole."""
+    answer = HTTPResponse(connection)
+    answer.begin()
+    answer.read()
+    return answer
 
 
 @pytest.mark.parametrize("field", ["text", "model", "other"])

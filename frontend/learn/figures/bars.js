@@ -5,7 +5,7 @@ import { number } from "../../ui/format.js";
 import { rich } from "../rich.js";
 import { caption, named } from "./parts.js";
 
-/** Its spec: values, or rows of {values, label}; choose (the state that a chosen bar's number goes to), chosen, caption. @param {import("./parts.js").Figures} figures */
+/** Its spec: values, or rows of {values, label, of (the step they are of), first (the number of the first of them)}; choose (the state that a chosen bar's number goes to), chosen, caption. @param {import("./parts.js").Figures} figures */
 export function bars(figures) {
   const rows = h("div", { class: "bar-rows" });
   const legend = h("figcaption", {});
@@ -20,10 +20,15 @@ export function bars(figures) {
         rows,
         given
           .filter((/** @type {any} */ { values }) => values)
-          .map((/** @type {any} */ { values, label, marked }) => one(spec, Array.from(values), label, marked, figures)),
+          .map((/** @type {any} */ { values, label, marked, of, first }) => one({ of, first, ...spec }, Array.from(values), label, marked, figures)),
       );
       if (focused) /** @type {HTMLElement | null} */ (rows.querySelector("[tabindex]"))?.focus();
       put(legend, ...caption(spec, figures));
+    },
+    /** @param {import("../types.js").Place[]} places */
+    light(places) {
+      const bars = new Set(places.flatMap(({ bar }) => (bar ? bar.join(" ") : [])));
+      for (const rect of rows.querySelectorAll("rect[data-bar]")) rect.classList.toggle("lit", bars.has(rect.getAttribute("data-bar") ?? ""));
     },
   };
 }
@@ -42,6 +47,7 @@ function one(spec, values, label, marked, figures) {
           width: 0.84,
           y: (top - Math.max(0, value)) / span,
           height: Math.max(Math.abs(value) / span, 0.012),
+          "data-bar": spec.of && `${spec.of} ${index + (spec.first ?? 0)}`,
           class: index === chosen || marked?.includes(index) ? "marked" : null,
         }),
   );
@@ -71,5 +77,9 @@ function one(spec, values, label, marked, figures) {
         },
       }
     : { role: "img", "aria-label": spoken };
-  return h("div", { class: "bar-row" }, label && h("span", { class: "quiet" }, ...rich(figures.say(label), figures.numbers(), figures.address)), h("div", { class: "bar-track", ...touchable }, drawing));
+  const pointing = spec.of && {
+    onpointerover: (/** @type {PointerEvent} */ event) => figures.over({ bar: [spec.of, at(event) + (spec.first ?? 0)] }),
+    onpointerout: () => figures.over(null),
+  };
+  return h("div", { class: "bar-row" }, label && h("span", { class: "quiet" }, ...rich(figures.say(label), figures.numbers(), figures.address)), h("div", { class: "bar-track", ...touchable, ...pointing }, drawing));
 }

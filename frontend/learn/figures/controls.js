@@ -76,3 +76,26 @@ export function press(figures) {
     },
   };
 }
+
+/** A sentence that is typed and sent. Its spec: name, value, label, send. @param {Figures} figures */
+export function sentence(figures) {
+  const title = h("span", { class: "quiet" });
+  const input = h("input", { type: "text", autocomplete: "off", spellcheck: "false", maxlength: 200 });
+  const button = h("button", { type: "submit", class: "button" });
+  let name = "";
+  const send = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    figures.set({ [name]: input.value.trim() });
+  };
+  const element = h("form", { class: "control", onsubmit: send }, h("label", { class: "typed" }, title, input), button);
+  return {
+    element,
+    /** @param {any} spec */
+    update(spec) {
+      name = spec.name;
+      if (document.activeElement !== input) input.value = spec.value;
+      title.textContent = figures.say(spec.label);
+      button.textContent = figures.say(spec.send);
+    },
+  };
+}

@@ -21,6 +21,14 @@ export function maps(figures) {
       if (focused >= 0) /** @type {HTMLElement | undefined} */ (row.children[focused])?.focus();
       put(legend, ...caption(spec, figures));
     },
+    /** @param {import("../types.js").Place[]} places */
+    light(places) {
+      const cells = places.flatMap(({ cell }) => cell ?? []);
+      for (const marks of row.querySelectorAll(".lit-cells")) {
+        const [rows, columns] = (marks.getAttribute("data-grid") ?? "").split(" ").map(Number);
+        put(marks, ...cells.map((cell) => h("i", { style: `left: ${(100 * cell.column) / columns}%; top: ${(100 * cell.row) / rows}%; width: ${100 / columns}%; height: ${100 / rows}%` })));
+      }
+    },
   };
 }
 
@@ -65,5 +73,5 @@ function onPhoto(canvas, { grid, analysis, photo }, { lesson }) {
     left: `${(-100 * left) / width}%`,
     top: `${(-100 * top) / height}%`,
   });
-  return h("span", { class: "cells on-photo", style: `aspect-ratio: ${width} / ${height}` }, image, canvas);
+  return h("span", { class: "cells on-photo", style: `aspect-ratio: ${width} / ${height}` }, image, canvas, h("span", { class: "lit-cells", "data-grid": `${grid.rows} ${grid.columns}` }));
 }

@@ -12,8 +12,12 @@ import { rich } from "../rich.js";
  * @property {(key: string) => string} say  a text of the chapter, or else of the frame
  * @property {() => import("../types.js").Numbers | null} numbers
  * @property {(slug: string) => string} address
+ * @property {(place: import("../types.js").Place | null) => void} over  the pointer is on a place of the figure, or has left it
  *
- * @typedef {{element: HTMLElement, update: (spec: any) => void}} Figure
+ * @typedef {object} Figure
+ * @property {HTMLElement} element
+ * @property {(spec: any) => void} update
+ * @property {(places: import("../types.js").Place[]) => void} [light]  lights these places up, and no others
  */
 
 /** A caption with its live numbers, and the scale of the colours. @param {any} spec @param {Figures} figures @param {{low: number, high: number} | null} [ends] */

@@ -28,6 +28,7 @@ export function photo(figures) {
   /** @type {import("../../geometry.js").Geometry} */
   let geometry;
   let drawn = "";
+  const lit = svg("g", {});
 
   const cellOf = (/** @type {PointerEvent} */ event) => {
     const box = picker.getBoundingClientRect();
@@ -42,6 +43,10 @@ export function photo(figures) {
     figures.set({ [name]: cell });
   };
   picker.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => tell(spec.move, cellOf(event)));
+  picker.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
+    if (!spec.analysis) figures.over({ cell: cellOf(event) ?? undefined });
+  });
+  picker.addEventListener("pointerleave", () => figures.over(null));
   const brush = (/** @type {PointerEvent} */ event) => {
     const cell = spec.paint && event.buttons === 1 ? cellOf(event) : null;
     if (cell) figures.set({ [spec.paint]: cell });
@@ -94,8 +99,14 @@ export function photo(figures) {
             const d = cellOutline(geometry, cell, spec.grid);
             return [svg("path", { d, class: "under" }), svg("path", { d, class: kind })];
           }),
+        lit,
       );
       put(legend, ...caption(spec, figures, spec.map && ends(spec)));
+    },
+    /** @param {import("../types.js").Place[]} places */
+    light(places) {
+      const cells = spec.analysis || !geometry ? [] : places.flatMap(({ cell }) => cell ?? []);
+      put(lit, ...cells.map((cell) => svg("path", { d: cellOutline(geometry, cell, spec.grid), class: "lit" })));
     },
   };
 }

@@ -27,6 +27,15 @@ export function matrix(figures) {
       else put(holder, table(spec, values, figures));
       put(legend, ...caption(spec, figures, endsOf(values)));
     },
+    /** @param {import("../types.js").Place[]} places */
+    light(places) {
+      for (const one of holder.querySelectorAll(".lit")) one.classList.remove("lit");
+      const cells = places.flatMap(({ at }) => at ?? []);
+      for (const { row, column } of cells) {
+        holder.querySelector(`tbody tr:nth-child(${row + 1})`)?.querySelectorAll("td")[column]?.classList.add("lit");
+        holder.querySelector(".cross")?.classList.add("lit");
+      }
+    },
   };
 }
 
@@ -46,7 +55,8 @@ function table(spec, values, figures) {
         const [r, g, b] = Number.isNaN(t) ? [127, 127, 127] : colour(table, t);
         const dark = luminance([r, g, b]) < 0.179; // where white and black stand out equally (WCAG 2)
         const style = Number.isNaN(t) ? "" : `background: rgb(${r} ${g} ${b}); color: ${dark ? "#fff" : "#000"}`;
-        return h("td", { style }, Number.isNaN(t) ? "−∞" : number(values[row * spec.columns + column]));
+        const over = { onpointerenter: () => figures.over({ at: { row, column } }), onpointerleave: () => figures.over(null) };
+        return h("td", { style, ...over }, Number.isNaN(t) ? "−∞" : number(values[row * spec.columns + column]));
       }),
     ),
   );
@@ -147,10 +157,10 @@ export function answer(figures) {
         : analysis.predictions.map((/** @type {any} */ one) => [one.label, one.score, null]);
       put(
         list,
-        ...rows.slice(0, 5).map((/** @type {any[]} */ [label, before, after]) =>
+        ...rows.slice(0, 5).map((/** @type {any[]} */ [label, before, after], /** @type {number} */ index) =>
           h(
             "div",
-            { class: "answer-row" },
+            { class: "answer-row", onpointerenter: () => figures.over({ answer: index }), onpointerleave: () => figures.over(null) },
             h("span", {}, label),
             h(
               "span",
@@ -163,6 +173,11 @@ export function answer(figures) {
         ),
       );
       put(legend, ...caption({ caption: key }, figures));
+    },
+    /** @param {import("../types.js").Place[]} places */
+    light(places) {
+      const lit = new Set(places.map(({ answer: at }) => at));
+      [...list.children].forEach((one, at) => one.classList.toggle("lit", lit.has(at)));
     },
   };
 }

@@ -52,6 +52,8 @@ export function words(figures) {
             "aria-pressed": spec.choose && String(index === spec.chosen),
             style: share == null ? null : `--share: ${share}`,
             onclick: () => figures.set({ [spec.choose]: index }),
+            onpointerenter: () => figures.over({ word: index }),
+            onpointerleave: () => figures.over(null),
           },
           text,
           spec.scores && h("small", {}, percent(spec.scores[index])),
@@ -68,6 +70,11 @@ export function words(figures) {
     update(next) {
       spec = next;
       draw();
+    },
+    /** @param {import("../types.js").Place[]} places */
+    light(places) {
+      const lit = new Set(places.map(({ word }) => word));
+      [...row.querySelectorAll(".word")].forEach((one, at) => one.classList.toggle("lit", lit.has(at)));
     },
   };
 }

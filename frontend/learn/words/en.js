@@ -32,6 +32,8 @@ export default {
   again: "Try again",
   row: "Row",
   cell: "Row {row}, column {column}. Arrow keys move.",
+  "lit-cell": "Row {row}, column {column} of the figure",
+  "lit-bar": "Bar {n}",
   play: "Play",
   stop: "Stop",
   before: "before",

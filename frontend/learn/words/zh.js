@@ -32,6 +32,8 @@ export default {
   again: "再试一次",
   row: "行",
   cell: "第 {row} 行，第 {column} 列。可用方向键移动。",
+  "lit-cell": "图中第 {row} 行，第 {column} 列",
+  "lit-bar": "第 {n} 根柱子",
   play: "播放",
   stop: "停止",
   before: "修改前",

@@ -12,10 +12,10 @@ const MOST_SHOWN = 8;
 
 /**
  * The classes whose label, or number, fits what was typed: those that begin with it first, then those with a word that
- * does, then those that have it anywhere.
- * @param {string[]} labels @param {string} typed @returns {Found[]}
+ * does, then those that have it anywhere. A class may be found by its name in another language too.
+ * @param {string[]} labels @param {string} typed @param {string[]} [others] the same classes' names in another language @returns {Found[]}
  */
-export function findClasses(labels, typed) {
+export function findClasses(labels, typed, others = []) {
   const text = typed.trim().toLowerCase();
   if (!text) return [];
   const rank = (/** @type {string} */ label, /** @type {number} */ index) => {
@@ -25,7 +25,7 @@ export function findClasses(labels, typed) {
     return label.toLowerCase().search(new RegExp(`(^|[^\\p{L}\\p{N}])${escaped(text)}`, "u")) >= 0 ? 2 : 3;
   };
   return labels
-    .map((label, index) => ({ index, label, rank: rank(label, index) }))
+    .map((label, index) => ({ index, label, rank: Math.min(rank(label, index), others[index] ? rank(others[index], index) : Infinity) }))
     .filter((one) => one.rank < Infinity)
     .sort((a, b) => a.rank - b.rank || a.label.length - b.label.length || a.index - b.index)
     .map(({ index, label }) => ({ index, label }));
@@ -67,6 +67,8 @@ export function mountClassSearch(root, { store, session }) {
     store.set({ target: state.against, against: targetOf(state) });
   }
 
+  const both = () => Promise.all([session.labels(), session.labelsInEnglish()]);
+
   /** @param {{target?: number, against?: number}} asked */
   function ask(asked) {
     const state = store.get();
@@ -84,16 +86,16 @@ export function mountClassSearch(root, { store, session }) {
       id,
       autocomplete: "off",
       spellcheck: "false",
-      onfocus: () => session.labels().catch(() => null),
+      onfocus: () => both().catch(() => null),
       oninput: show,
       onkeydown: keys,
     });
     const element = h("div", { class: "class-search" }, h("label", { for: id }, name), input, list, said);
 
     async function show() {
-      const labels = await session.labels().catch(() => null);
+      const [labels, others] = (await both().catch(() => null)) ?? [];
       if (!labels) return void (said.textContent = say("The labels could not be loaded."));
-      const found = findClasses(labels, input.value);
+      const found = findClasses(labels, input.value, others);
       put(
         list,
         found.slice(0, MOST_SHOWN).map((one) =>

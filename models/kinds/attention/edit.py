@@ -37,7 +37,11 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The change at one attention: edits of heads by number, in order."""
+    """The change at one attention: edits of heads by number, in order.
+
+    windows: of one photo. arrange: converts heads and windows of one photo from the network's order
+    to (window, head, …); None if they are in that order.
+    """
 
     heads: int
     temperatures: tuple[tuple[float, tuple[int, ...]], ...] = ()
@@ -46,8 +50,24 @@ class Change:
     to_self: tuple[int, ...] = ()
     mean: tuple[int, ...] = ()
     off: tuple[int, ...] = ()
-    photos: int = 1
+    windows: int = 1
     arrange: Callable[[Tensor], Tensor] | None = None
+
+    def photos_in(self, windows: int) -> int:
+        """How many photos go through the network, by the windows of all of them; 1 where a matrix
+        is the same for all.
+        """
+        photos, rest = divmod(windows, self.windows)
+        return 1 if rest else max(photos, 1)
+
+    def arranged(self, tensor: Tensor) -> Tensor:
+        """A captured tensor, (…, row, column) of four axes, as (window, head, row, column): the
+        windows of one photo after those of another.
+        """
+        if self.arrange is None:
+            return tensor
+        photos = self.photos_in(tensor.shape[0] * tensor.shape[1] // self.heads)
+        return torch.cat([self.arrange(part) for part in tensor.chunk(photos)])
 
 
 def of_heads(chosen: tuple[int, ...], heads: int, device: torch.device) -> Tensor:
@@ -57,15 +77,17 @@ def of_heads(chosen: tuple[int, ...], heads: int, device: torch.device) -> Tenso
     return mask
 
 
-def _is_any(where: tuple[Where, ...] | None, windows: int, tokens: int, like: Tensor) -> Tensor:
-    """Bool (window or 1, token): the selected tokens."""
+def _is_any(
+    where: tuple[Where, ...] | None, windows: int, tokens: int, each: int, like: Tensor
+) -> Tensor:
+    """Bool (window or 1, token): the selected tokens. windows: of all photos; each: of one."""
     if where is None:
         return torch.ones(1, tokens, dtype=torch.bool, device=like.device)
     apart = any(window is not None for window, _ in where)
     found = torch.zeros(windows if apart else 1, tokens, dtype=torch.bool, device=like.device)
     for window, token in where:
         if token < tokens:  # a sentence in progress may still be shorter
-            found[slice(None) if window is None else window, token] = True
+            found[slice(None) if window is None else slice(window, None, each), token] = True
     return found
 
 
@@ -74,8 +96,8 @@ def blocked_mask(change: Change, shape: tuple[int, int, int, int], like: Tensor)
     windows, heads, queries, keys = shape
     found: Tensor | None = None
     for one in change.blocked:
-        asks = _is_any(one.queries, windows, queries, like)[:, None, :, None]
-        answers = _is_any(one.keys, windows, keys, like)[:, None, None, :]
+        asks = _is_any(one.queries, windows, queries, change.windows, like)[:, None, :, None]
+        answers = _is_any(one.keys, windows, keys, change.windows, like)[:, None, None, :]
         both = asks & answers if one.queries is not None else answers
         if len(one.heads) < heads:
             both = both & of_heads(one.heads, heads, like.device)
@@ -117,9 +139,10 @@ def fused(
 
     The output continues into the network; gradients of the record refer to the attention.
     """
+    given, call = call, _apart(call, change)
     call = _with_scores(call, change)
     queries, keys = call.query.shape[-2], call.key.shape[-2]
-    windows = four_axes(call.query).shape[0]
+    windows = call.query.shape[0]
     blocked = blocked_mask(change, (windows, change.heads, queries, keys), call.query)
     rows = _few_rows(change, queries)
     if blocked is None:
@@ -138,7 +161,49 @@ def fused(
         heads = of_heads(change.to_self, change.heads, call.query.device)
         attended = torch.where(heads, call.value, attended)
         call = _masked(call, _identity_of(heads, queries, call.query.device))
-    return _with_outputs(attended, change), attended, call
+    output = _with_outputs(attended, change)
+    shape = (*given.query.shape[:-1], given.value.shape[-1])
+    return (
+        _as_given(output, shape, change),
+        _as_given(attended, shape, change),
+        _call_as_given(call, given, change),
+    )
+
+
+def _apart(call: Fused, change: Change) -> Fused:
+    """The call with its tensors as (window, head, token, head_dim)."""
+    query, key, value = (
+        change.arranged(four_axes(one)) for one in (call.query, call.key, call.value)
+    )
+    mask = call.mask
+    if mask is not None and mask.ndim > 2 and (mask.ndim != 4 or change.arrange is not None):
+        mask = mask.expand(*call.query.shape[:-1], call.key.shape[-2])
+        mask = change.arranged(four_axes(mask))
+    return replace(call, query=query, key=key, value=value, mask=mask)
+
+
+def _as_given(tensor: Tensor, shape: tuple[int, ...], change: Change) -> Tensor:
+    """What was taken apart, in the arrangement of the network again."""
+    if change.arrange is None:
+        return tensor.reshape(shape)
+    like = torch.empty(shape, device=tensor.device)
+    return _back(like, lambda one: change.arranged(four_axes(one)))(tensor)
+
+
+def _call_as_given(call: Fused, given: Fused, change: Change) -> Fused:
+    """The call as it was made, its tensors where the network has them."""
+    mask = call.mask
+    if mask is not None and mask.ndim > 2 and (given.query.ndim != 4 or change.arrange is not None):
+        shape = (*given.query.shape[:-1], given.key.shape[-2])
+        mask = mask.expand(*call.query.shape[:-1], call.key.shape[-2])
+        mask = _as_given(mask, shape, change)
+    return replace(
+        call,
+        query=_as_given(call.query, tuple(given.query.shape), change),
+        key=given.key,
+        value=given.value,
+        mask=mask,
+    )
 
 
 def _with_scores(call: Fused, change: Change) -> Fused:
@@ -176,8 +241,6 @@ def _masked(call: Fused, allowed: Tensor) -> Fused:
         shape = call.query.shape[-2], call.key.shape[-2]
         lower = torch.ones(shape, dtype=torch.bool, device=call.query.device).tril()
         allowed = allowed & lower
-    if call.query.ndim == 3:  # no axis of heads
-        allowed = allowed.squeeze(1)
     mask = call.mask
     if mask is None:
         mask = allowed
@@ -224,7 +287,7 @@ def _rows_again(
         scores = scores.masked_fill(keys > rows[:, None], -torch.inf)
     hidden = blocked.expand(*blocked.shape[:-2], attended.shape[-2], blocked.shape[-1])
     hidden = hidden.index_select(-2, rows)
-    scores = scores.masked_fill(hidden.squeeze(1) if scores.ndim == 3 else hidden, -torch.inf)
+    scores = scores.masked_fill(hidden, -torch.inf)
     empty = torch.isinf(scores).all(-1, keepdim=True)
     if bool(empty.any()):
         note(NOTHING_LEFT)
@@ -241,16 +304,17 @@ def _with_outputs(attended: Tensor, change: Change) -> Tensor:
     output = attended
     if change.mean:
         chosen = of_heads(change.mean, change.heads, output.device)
-        output = torch.where(chosen, _mean_over_tokens(output, change.photos), output)
+        output = torch.where(chosen, _mean_over_tokens(output, change), output)
     if change.off:
         output = output.masked_fill(of_heads(change.off, change.heads, output.device), 0)
     return output
 
 
-def _mean_over_tokens(output: Tensor, photos: int) -> Tensor:
+def _mean_over_tokens(output: Tensor, change: Change) -> Tensor:
     """The mean over all tokens of a photo, including those in windows folded into the batch."""
     mean = output.mean(-2, keepdim=True)
-    windows = mean.shape[0] // photos if mean.ndim == 4 else 1
+    photos = change.photos_in(mean.shape[0])
+    windows = mean.shape[0] // photos
     if windows > 1:
         mean = mean.unflatten(0, (photos, windows)).mean(1, keepdim=True)
         mean = mean.expand(-1, windows, *mean.shape[2:]).flatten(0, 1)
@@ -290,10 +354,10 @@ def weighed(
     key). They differ if a head's output is changed without changing its attention.
     """
     if change.arrange is not None:
-        captured, arrangement = arranged, change.arrange
+        captured = arranged
 
         def arranged(tensor: Tensor) -> Tensor:
-            return arrangement(captured(tensor))
+            return change.arranged(captured(tensor))
 
     looks = _edited(arranged(factor), change, note)
     weighs = looks

@@ -14,7 +14,6 @@ from fovea.models.kinds.attention.edit import Blocked, Change, Where
 from fovea.models.kinds.attention.weighing import CHANGED
 from fovea.models.records import Site
 
-KINDS = ("attention",)
 SCORES = frozenset(("block", "temperature", "drop"))
 """Edits of the scores: unavailable if the matrix was changed after its softmax."""
 
@@ -35,16 +34,15 @@ class _Asked:
 def planned(
     edits: Sequence[Edit],
     site: Site,
-    photos: int = 1,
     arrange: Callable[[Tensor], Tensor] | None = None,
 ) -> Change:
     """The changes at this site, in order; raises RefusedEdit.
 
-    photos: batch size. arrange: converts heads and windows from the network's order to the trace's,
+    site: of one photo. arrange: converts heads and windows from the network's order to the trace's,
     if they differ.
     """
-    _, heads, _, _ = site.attention.shape
-    change = Change(heads, photos=photos, arrange=arrange)
+    windows, heads, _, _ = site.attention.shape
+    change = Change(heads, windows=windows, arrange=arrange)
     for edit in edits:
         change = _ADD[edit.edit](change, edit, _Asked(site))
     return change

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from fovea.models.methods.base import Subject
@@ -143,6 +144,7 @@ async def analyse(
     The same photo or sentence and model give the same id; while the analysis is kept it is not
     computed again.
     """
+    engine.check_room()
     async with upload.read(request, engine.uploads, engine.settings.max_upload_bytes) as sent:
         search = Search(beams, no_repeat_ngram)
         chosen, search = sent.with_query(request.query_params, model, search)
@@ -161,9 +163,9 @@ async def analyse(
 
     def told() -> tuple[bytes, dict[str, str]]:
         body = schemas.analysis(kept, subject)
-        timing = ", ".join(f"{name};dur={ms}" for name, ms in body.timings_ms.items())
-        headers = {"Location": body.links.self, "Server-Timing": timing}
-        return body.model_dump_json().encode(), headers
+        timing = ", ".join(f"{name};dur={ms}" for name, ms in body["timings_ms"].items())
+        headers = {"Location": body["links"]["self"], "Server-Timing": timing}
+        return orjson.dumps(body), headers
 
     content, headers = await in_thread(told)
     response = Response(content, status_code=201, media_type=JSON, headers=headers)
@@ -189,9 +191,7 @@ async def read_analysis(
     async def make(_: str) -> bytes:
         before = await recall.before(analysis)
         subject = await learned_of(engine, analysis)
-        return await in_thread(
-            lambda: schemas.analysis(analysis, subject, before).model_dump_json().encode()
-        )
+        return await in_thread(lambda: orjson.dumps(schemas.analysis(analysis, subject, before)))
 
     return await conditional(request, analysis.serial, (JSON,), make)
 

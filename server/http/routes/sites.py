@@ -252,3 +252,32 @@ async def stream(
         return await in_thread(wire_stream.encode, found, analysis, site, media, budget)
 
     return await conditional(request, analysis.serial, (JSON, SAFETENSORS), make)
+
+
+@router.get(
+    "/block",
+    response_model=schemas.Steps,
+    responses=documented(
+        examples.BLOCK, SAFETENSORS, kinds=(*REFUSED, problems.MapNotPossible, problems.OutOfMemory)
+    ),
+)
+async def block(
+    request: Request,
+    engine: EngineOf,
+    analysis: AnalysisOf,
+    site: SiteOf,
+    query: Annotated[
+        str | None,
+        Query(
+            description="one token, as for attention; if left out the class token, or the middle"
+        ),
+    ] = None,
+) -> Response:
+    """One token through the block of this site: normalisation, attention, feed-forward, sums."""
+    budget = engine.settings.json_budget_bytes
+
+    async def make(media: str) -> bytes:
+        tell = await residual.compute_block(engine, analysis, site, query)
+        return await in_thread(lambda: wire_steps.encode(tell(), media, budget))
+
+    return await conditional(request, analysis.serial, (JSON, SAFETENSORS), make)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
@@ -70,10 +71,10 @@ async def edit_analysis(
     before = await recall.before(kept)
     answer = await in_thread(schemas.analysis, kept, subject, before)
     response = Response(
-        answer.model_dump_json(),
+        orjson.dumps(answer),
         status_code=201,
         media_type=JSON,
-        headers={"Location": answer.links.self},
+        headers={"Location": answer["links"]["self"]},
     )
     security.sign(response, request, maker, framed=bool(engine.settings.frame_ancestors))
     return response

@@ -15,6 +15,7 @@ from fovea.models.edits import (
     block,
     drop,
     from_json,
+    given_words,
     hide,
     identity,
     mean,
@@ -55,6 +56,7 @@ def test_every_edit_comes_back_from_its_json() -> None:
         open_gate("s00"),
         positions_off(),
         positions_shuffle(7),
+        given_words("a dog runs"),
     ]
     assert {one.edit for one in changes} == set(EDITS)
     for one in changes:

@@ -155,3 +155,43 @@ def test_what_a_layer_learnt_to_let_in_is_one_number(
     assert steps["γ"].shape == ()
     assert steps["γ"] != 0
     assert len(steps["added"]) == len(steps["output"])
+
+
+def test_a_token_goes_through_its_block(site: Running, analysis: dict[str, Any]) -> None:
+    """The lengths are those of the residual stream; the norm follows from what stands there."""
+    path = at(analysis, "/sites/s03/block?query=4,7")
+    answer = site.client.get(path).json()
+    assert answer["sentence"] == ("Layer 3: what its block does to the patch at row 4, column 7")
+    steps = schemas.Steps.model_validate(answer).steps
+    values = [np.array(one.values, dtype=float) for one in steps]
+    names = [one.name for one in steps]
+    stream = site.client.get(at(analysis, "/sites/s03/stream")).json()["additions"]
+    own = next(i for i, one in enumerate(stream) if one["site"] == "s03")
+    token = answer["query"]
+    for name, wanted in (
+        ("token", stream[own]["before"]),
+        ("attention", stream[own]["added"]),
+        ("sum", stream[own]["after"]),
+        ("feed-forward", stream[own + 1]["added"]),
+    ):
+        length = np.linalg.norm(values[names.index(name)])
+        assert length == pytest.approx(wanted[token], rel=1e-4)
+    mean, variance, normal, gain, bias, norm = values[1:7]
+    assert mean == pytest.approx(values[0].mean(), abs=1e-6)
+    assert variance == pytest.approx(values[0].var(), rel=1e-5)
+    np.testing.assert_allclose(gain * normal + bias, norm, atol=1e-5)
+    packed = site.client.get(path, headers=SAFETENSORS).content
+    assert "00 token" in safetensors.numpy.load(packed)
+
+
+@pytest.mark.parametrize(("query", "status"), [("99,0", 422), ("all", 422)])
+def test_a_block_is_of_one_token(
+    site: Running, analysis: dict[str, Any], query: str, status: int
+) -> None:
+    path = at(analysis, f"/sites/s03/block?query={query}")
+    assert site.client.get(path).status_code == status
+
+
+def test_a_gate_has_no_block(site: Running, gated: dict[str, Any]) -> None:
+    answer = site.client.get(at(gated, "/sites/s00/block"))
+    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/wrong-kind")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -150,3 +151,45 @@ def test_a_network_that_reads_and_writes(site: Running) -> None:
     before, after = found["change"]["words"]
     assert (before, after) == (analysis["output"]["text"], found["output"]["text"])
     assert before != after
+
+
+def test_given_words_are_read_in_place_of_its_own(
+    site: Running, picture: Callable[[int], bytes]
+) -> None:
+    """Teacher forcing: the probabilities are the network's own over these words, in float64."""
+    found = site.analyse(picture(0), "captioner")
+    forced = edited(site, found, {"edit": "words", "text": "A dog runs"})
+    assert forced["output"]["text"] == "a dog runs"
+    assert forced["change"]["words"] == [found["output"]["text"], "a dog runs"]
+    loaded = site.engine.shelf.loaded("captioner")
+    assert loaded is not None
+    inputs, _ = to_input(site.engine.store.get(found["id"]).photo, loaded.spec)
+    labels = loaded.spec.labels
+    indices = [labels.index(word) for word in ("<start>", "a", "dog", "runs")]
+    twin = deepcopy(loaded.module).double()
+    with torch.no_grad():
+        shares = twin(inputs.double(), torch.tensor([indices])).softmax(-1)[0]
+    for place, word in enumerate(forced["output"]["words"]):
+        assert word["score"] == pytest.approx(float(shares[place, indices[place + 1]]), rel=1e-3)
+        assert word["likeliest"] == labels[int(shares[place].argmax())]
+        assert word["likeliest_score"] == pytest.approx(float(shares[place].max()), rel=1e-3)
+    for word in found["output"]["words"]:
+        assert word["likeliest"] == word["text"]  # greedily it writes the likeliest
+    # What is asked of the edited analysis is over the given words.
+    masked = next(one for one in forced["sites"] if one.get("key_labels"))
+    assert masked["key_labels"] == ["<start>", "a", "dog", "runs"]
+
+
+def test_words_that_cannot_be_given_are_refused(
+    site: Running, analysis: dict[str, Any], picture: Callable[[int], bytes]
+) -> None:
+    found = site.analyse(picture(0), "captioner")
+    for one, text, said in (
+        (analysis, "a dog", "writes no words"),
+        (found, "a xylograph", "does not know: xylograph"),
+        (found, " ", "There are 0 words"),
+        (found, "dog " * 45, "There are 45 words"),
+    ):
+        asked = {"edits": [{"edit": "words", "text": text}]}
+        answer = site.client.post(at(one, "/edits"), json=asked)
+        assert (answer.status_code, said in answer.text) == (422, True), answer.text

@@ -7,6 +7,7 @@ import pytest
 
 from fovea.server.engine import budget as budgets
 from fovea.server.engine.budget import Budget
+from fovea.server.engine.turns import CLIENT
 from fovea.server.problems import QueueFull, TooManyPixels
 
 
@@ -19,10 +20,11 @@ def played(scenario: Callable[[], Awaitable[None]]) -> None:
 
 
 class Work:
-    """Something that holds bytes until it is `done`."""
+    """Something of a client that holds bytes until it is `done`."""
 
-    def __init__(self, budget: Budget, nbytes: int) -> None:
+    def __init__(self, budget: Budget, nbytes: int, client: str = "") -> None:
         self.begun, self.done = asyncio.Event(), asyncio.Event()
+        CLIENT.set(client)  # the task has a copy
         self.task = asyncio.create_task(self._run(budget, nbytes))
 
     async def _run(self, budget: Budget, nbytes: int) -> None:
@@ -78,6 +80,81 @@ def test_small_work_passes_large_work_that_does_not_fit_but_not_for_ever(
             work.done.set()
             await work.task
         assert budget.held == 0
+
+    played(scenario)
+
+
+def test_small_work_that_delays_no_large_work_always_overtakes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(budgets, "OVERTAKEN_S", -1.0)
+
+    async def scenario() -> None:
+        budget = Budget(10, most_waiting=5)
+        running, large, other = (Work(budget, 6) for _ in range(3))
+        await settle()
+        small = Work(budget, 4)
+        await settle()
+        # Ten are held: the four of the small work and the six that the large one waits for.
+        assert (small.begun.is_set(), large.begun.is_set()) == (True, False)
+        running.done.set()
+        await large.begun.wait()
+        assert not other.begun.is_set()
+        for work in (large, small, other):
+            work.done.set()
+            await work.task
+        assert budget.held == 0
+
+    played(scenario)
+
+
+def test_clients_take_turns_in_the_line() -> None:
+    async def scenario() -> None:
+        budget = Budget(10, most_waiting=9)
+        running = Work(budget, 10, "greedy")
+        await settle()
+        begun: list[str] = []
+        works = []
+        for client in ("greedy", "greedy", "greedy", "modest", "modest"):
+            works.append(Work(budget, 10, client))
+            await settle()
+        running.done.set()
+        waiting = list(works)
+        while waiting:
+            first = await _first(waiting)
+            begun.append("greedy" if works.index(first) < 3 else "modest")
+            first.done.set()
+            waiting.remove(first)
+        assert begun == ["modest", "greedy", "modest", "greedy", "greedy"]
+
+    played(scenario)
+
+
+async def _first(works: list[Work]) -> Work:
+    while not (begun := [work for work in works if work.begun.is_set()]):
+        await asyncio.sleep(0)
+    assert len(begun) == 1
+    return begun[0]
+
+
+def test_a_refusal_counts_what_is_ahead_in_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(budgets, "monotonic", lambda: clock[0])
+
+    async def scenario() -> None:
+        budget = Budget(10, most_waiting=2)
+        for _ in range(30):
+            share = await budget.take(6)
+            clock[0] += 4.0
+            share.keep(0)
+        works = [Work(budget, 6) for _ in range(3)]
+        await settle()
+        with pytest.raises(QueueFull) as refused:
+            await budget.take(6)
+        assert refused.value.headers["Retry-After"] == "12"
+        for work in works:
+            work.done.set()
+            await work.task
 
     played(scenario)
 

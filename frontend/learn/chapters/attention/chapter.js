@@ -1,6 +1,6 @@
 // Chapter 1: one query, one key, and the three ways to score them.
 
-import { busiest, FACTORS, farthestLook, headChoices, largest, placed, SCORES, scoresOf, softmax, tokenAt, vector } from "../../attending.js";
+import { busiest, FACTORS, farthestLook, headChoices, hiddenOf, largest, placed, SCORES, scoresOf, seeded, softmax, tokenAt, vector } from "../../attending.js";
 import { asQuery, live, liveStep, valuesOf } from "../../lesson.js";
 import { onGrid } from "../../../sites/sites.js";
 
@@ -25,6 +25,8 @@ export default {
     const q = vector(tensors.query, head, tokenAt(query, site));
     const k = vector(tensors.key, head, tokenAt(key, site));
     const token = tokenAt(key, site);
+    const hidden = hiddenOf(q, k);
+    const { v } = seeded(q.length);
     const winners = Object.keys(SCORES).map((kind) => largest(onGrid(scoresOf(tensors, kind, head, tokenAt(query, site)), site)));
     const computed = {
       head: { value: head },
@@ -36,6 +38,8 @@ export default {
       even: { value: 1 / source.keys },
       cosine: { value: SCORES.cosine(q, k), cell: key },
       additive: { value: SCORES.additive(q, k), cell: key },
+      ...Object.fromEntries([0, 1].flatMap((at) => [[`h${at}`, { value: hidden[at], bar: ["hidden", at] }], [`w${at}`, { value: v[at], bar: ["v", at] }]])),
+      width: { value: hidden.length },
       agree: { value: Number(winners[0] === winners[1]) },
     };
     if (!looked) return computed;
@@ -83,11 +87,20 @@ export default {
       {
         type: "bars",
         rows: [
-          { label: "q", values: q },
-          { label: "k", values: k },
+          { label: "q", values: q, of: "query" },
+          { label: "k", values: k, of: "key" },
           { label: "product", values: q.map((value, i) => value * k[i]) },
         ],
         caption: "bars-caption",
+      },
+      {
+        type: "bars",
+        rows: [
+          { label: "hidden", values: hiddenOf(q, k), of: "hidden" },
+          { label: "v", values: seeded(q.length).v, of: "v" },
+        ],
+        range: [-1, 1],
+        caption: "hidden-caption",
       },
       {
         type: "facts",
@@ -107,7 +120,7 @@ export default {
     { id: "project", formula: "q = W_Q x,  k = W_K x,  v = W_V x" },
     { id: "dot", formula: "s = q · k = Σ q_i k_i", worked: "{q0} × {k0} + {q1} × {k1} + … = {dot}" },
     { id: "cosine", formula: "cos(q, k) = q · k / (‖q‖ ‖k‖)", worked: "{cosine}" },
-    { id: "additive", formula: "vᵀ tanh(W q + U k)", worked: "Σ tanh(q_i + k_i) = {additive}" },
+    { id: "additive", formula: "vᵀ tanh(W q + U k)", worked: "{w0} × {h0} + {w1} × {h1} + … = {additive}" },
     { id: "share", worked: "{dot}  →  {share|percent}" },
   ],
 

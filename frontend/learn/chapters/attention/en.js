@@ -18,13 +18,16 @@ export default {
     "photo-label": "The key, on the photo.",
     "photo-caption": "Query: row {row}, column {column}. Key: row {keyRow}, column {keyColumn}.",
     "bars-caption": "The {d} numbers of the query and of the key, and their products. The sum of the products is the dot product, {dot}.",
+    hidden: "hidden layer tanh(W q + U k)",
+    v: "weights v",
+    "hidden-caption": "The additive score of this pair, with seeded weights: each of the {width} hidden numbers times its weight, added up.",
     "facts-caption": "One pair, three scores. The numbers cannot be compared with each other, only along a column of keys.",
   },
   steps: {
     project: "Each patch is a vector $x$. Multiplied by three learned matrices it becomes a query, a key and a value, each of {d} numbers in head {head}.",
     dot: "**Dot product.** Multiply the query and the key number by number and add up. Large where both are large with the same sign. This is what the network in front of you uses.",
     cosine: "**Cosine similarity.** The dot product without the lengths: only the direction counts, so it lies between −1 and 1.",
-    additive: "**Additive score.** A small network adds the two vectors, bends the sum with tanh and weighs the result. Its weights are learned. This network has none, so here $W$ and $U$ are the identity and $v$ is all ones, just to show the arithmetic.",
+    additive: "**Additive score.** A small network adds the two vectors, bends the sum with tanh and weighs the result. Its weights are learned, and this network, which scores by dot product, has none. Here {width} hidden numbers are computed with weights **drawn from a seed, not trained**: the arithmetic is right, the map means nothing.",
     share: "Compared with the scores of all {keys} keys, this score earns the key a share of {share|percent}. An even share would be {even|percent}.",
   },
   try: [

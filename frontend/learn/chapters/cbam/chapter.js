@@ -98,9 +98,9 @@ export default {
       {
         type: "bars",
         rows: [
-          { label: "branch-average", values: allOf(ofChannels, "fully connected", 1) },
-          { label: "branch-maximum", values: allOf(ofChannels, "fully connected", 3) },
-          { label: "factors", values: factors },
+          { label: "branch-average", of: "fully connected 1", values: allOf(ofChannels, "fully connected", 1) },
+          { label: "branch-maximum", of: "fully connected 3", values: allOf(ofChannels, "fully connected", 3) },
+          { label: "factors", of: "sigmoid", values: factors },
         ],
         choose: "channel",
         chosen: channel,

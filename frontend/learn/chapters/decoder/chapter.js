@@ -8,7 +8,7 @@ import { isCross, isMasked, wordOf } from "../../../sites/sites.js";
 /** @type {import("../../types.js").Chapter} */
 export default {
   network: "captioner",
-  state: { head: 0, mask: true },
+  state: { head: 0, mask: true, text: "a man is riding a bike" },
 
   async load(lesson) {
     const analysis = /** @type {Analysis} */ (lesson.analysis);
@@ -20,9 +20,13 @@ export default {
     return { analysis, own, cross, words, photo, written, site: cross, state: { word: Math.min(first, written.words.length - 1) } };
   },
 
-  async look(lesson, { analysis, own, cross }, { word, head }) {
-    const [ofWords, ofPhoto] = await Promise.all([lesson.steps(analysis, own, { query: word, head }), lesson.steps(analysis, cross, { query: word, head })]);
-    return { ofWords, ofPhoto };
+  async look(lesson, { analysis, own, cross }, { word, head, text }) {
+    const [ofWords, ofPhoto, forced] = await Promise.all([
+      lesson.steps(analysis, own, { query: word, head }),
+      lesson.steps(analysis, cross, { query: word, head }),
+      lesson.edited(analysis, text ? [{ edit: "words", text }] : []),
+    ]);
+    return { ofWords, ofPhoto, forced };
   },
 
   numbers({ analysis, own, cross, photo, written }, { word, head }, looked) {
@@ -32,8 +36,8 @@ export default {
     const grid = cross.key_grid;
     const cell = { row: Math.floor(most / grid.columns), column: most % grid.columns };
     const computed = {
-      word: live(answer, "output", "words", word, "text"),
-      score: live(answer, "output", "words", word, "score"),
+      word: { ...live(answer, "output", "words", word, "text"), word },
+      score: { ...live(answer, "output", "words", word, "score"), word },
       number: { value: word },
       seen: { value: word + 1 },
       later: { value: own.keys - word - 1 },
@@ -44,26 +48,37 @@ export default {
       patches: { value: photo.keys },
     };
     if (!looked) return computed;
-    const { ofWords, ofPhoto } = looked;
+    const { ofWords, ofPhoto, forced } = looked;
+    const given = forced.json.output.words;
     const bare = softmax(valuesOf(ofWords, "scaled"));
     const masked = valuesOf(ofWords, "softmax");
     return {
       ...computed,
       d: live(ofWords, "steps", 0, "shape", 0),
       scaled0: liveStep(ofWords, "scaled", 0),
-      share0: liveStep(ofWords, "softmax", 0),
+      share0: { ...liveStep(ofWords, "softmax", 0), at: { row: word, column: 0 } },
       bare0: { value: bare[0] },
       cheat: { value: bare.slice(word + 1).reduce((a, b) => a + b, 0) },
-      self: { value: masked[word] },
+      self: { value: masked[word], at: { row: word, column: word } },
       place: { ...liveStep(ofPhoto, "softmax", most), cell },
       even: { value: 1 / photo.keys },
       o0: liveStep(ofPhoto, "output", 0),
+      ...Object.fromEntries(
+        given.flatMap((/** @type {Word} */ _, /** @type {number} */ at) => [
+          [`given${at}`, live(forced, "output", "words", at, "score")],
+          [`instead${at}`, live(forced, "output", "words", at, "likeliest")],
+          [`sure${at}`, live(forced, "output", "words", at, "likeliest_score")],
+        ]),
+      ),
+      loss: { value: lossOf(given) },
+      ownLoss: { value: lossOf(written.words) },
     };
   },
 
-  controls: ({ words }, { head, mask }) => [
+  controls: ({ words }, { head, mask, text }) => [
     { type: "choice", name: "head", value: head, options: headChoices(words.heads), label: "head" },
     { type: "toggle", name: "mask", value: mask, label: "mask" },
+    { type: "sentence", name: "text", value: text, label: "given", send: "give" },
   ],
 
   figures({ own, cross, words, photo, written }, { word, head, mask }, looked) {
@@ -83,6 +98,12 @@ export default {
         caption: "photo-caption",
       },
       { type: "matrix", values: shown, columns: n, rowLabels: own.query_labels, columnLabels: own.key_labels, row: "word", at: { row: word, column: 0 }, range: [0, 1], caption: "matrix-caption" },
+      {
+        type: "facts",
+        head: ["col-given", "col-given-p", "col-own", "col-own-p"],
+        rows: (looked?.forced.json.output.words ?? []).map((/** @type {Word} */ one, /** @type {number} */ at) => [one.text, `{given${at}|percent}`, `{instead${at}}`, `{sure${at}|percent}`]),
+        caption: "given-caption",
+      },
     ];
   },
 
@@ -90,15 +111,16 @@ export default {
     { id: "start" },
     { id: "mask", formula: "s″_j = s′_j + m_j,  m_j = −∞ (j > t)", worked: "{later} × −∞" },
     { id: "self", formula: "p_j = exp(s″_j) / Σ exp(s″_j)", worked: "{scaled0} → {share0}" },
-    { id: "cross", formula: "Q = X_D W_Q,  K = Y_E W_K,  V = Y_E W_V", bars: (_, __, looked) => looked && valuesOf(looked.ofPhoto, "output") },
+    { id: "cross", formula: "Q = X_D W_Q,  K = Y_E W_K,  V = Y_E W_V", of: "output", bars: (_, __, looked) => looked && valuesOf(looked.ofPhoto, "output") },
     { id: "word", worked: "p = {score|percent}" },
-    { id: "train" },
+    { id: "train", formula: "L = −(1 / T) Σ ln p(y_t | y_1 … y_(t−1), x)", worked: "L = {loss}" },
+    { id: "free", worked: "L = {ownLoss}" },
   ],
 
   questions: [
     ({ cheat }) => (Number(cheat?.value) > 0.5 ? 0 : 1),
     ({ place, even }) => (Number(place?.value) > 5 * Number(even?.value) ? 0 : 1),
-    ({ seen, later }) => (Number(seen.value) > Number(later.value) ? 0 : 1),
+    ({ loss, ownLoss }) => (Number(loss?.value) > Number(ownLoss?.value) ? 0 : 1),
   ],
 
   papers: [
@@ -106,3 +128,8 @@ export default {
     { cite: "Xu et al. 2015", title: "Show, Attend and Tell: Neural Image Caption Generation with Visual Attention", href: "https://arxiv.org/abs/1502.03044" },
   ],
 };
+
+/** The cross-entropy a word: what training makes small. @param {Word[]} words */
+function lossOf(words) {
+  return -words.reduce((sum, { score }) => sum + Math.log(score), 0) / words.length;
+}

@@ -40,8 +40,8 @@ export default {
       conv: nth(steps, "convolution", 0, channel),
       s: nth(steps, "sigmoid", 0, channel),
       y: nth(steps, "scale", 0, channel),
-      w0: { value: kernel[half] },
-      ...Object.fromEntries([-1, 1].map((by) => [by < 0 ? "left" : "right", { value: z[channel + by] ?? 0 }])),
+      w0: { value: kernel[half], bar: ["kernel", half] },
+      ...Object.fromEntries([-1, 1].map((by) => [by < 0 ? "left" : "right", { value: z[channel + by] ?? 0, bar: /** @type {[string, number]} */ (["mean", channel + by]) }])),
       weightsSe: { value: 2 * se0 * se1 },
       times: { value: (2 * se0 * se1) / width },
       neighbours: { value: z.slice(Math.max(0, channel - half), channel + half + 1).length },
@@ -67,14 +67,14 @@ export default {
       {
         type: "bars",
         rows: [
-          { label: "means", values: allOf(steps, "mean"), marked: under },
-          { label: "factors", values: factors, marked: [channel] },
+          { label: "means", of: "mean", values: allOf(steps, "mean"), marked: under },
+          { label: "factors", of: "sigmoid", values: factors, marked: [channel] },
         ],
         choose: "channel",
         chosen: channel,
         caption: "bars-caption",
       },
-      { type: "bars", rows: [{ label: "kernel", values: kernel }, { label: "under", values: under.map((at) => allOf(steps, "mean")[at] ?? 0) }], caption: "kernel-caption" },
+      { type: "bars", rows: [{ label: "kernel", of: "kernel", values: kernel }, { label: "under", of: "under", values: under.map((at) => allOf(steps, "mean")[at] ?? 0) }], caption: "kernel-caption" },
       { type: "maps", items: [map("map-before", before), map("map-after", after)], range: commonRange([before, after]) },
       { type: "answer", analysis, change: looked?.edited.json.change, caption: "answer-caption" },
     ];

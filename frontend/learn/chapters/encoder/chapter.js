@@ -1,7 +1,8 @@
 // Chapter 13: what a block adds to a token, by attention and by the feed-forward layer; a layer may be skipped.
 
 import { busiest, placed, tokenAt } from "../../attending.js";
-import { live } from "../../lesson.js";
+import { allOf, nth } from "../../gating.js";
+import { asQuery, live } from "../../lesson.js";
 import { onGrid } from "../../../sites/sites.js";
 
 const FIGURES = ["before", "added", "after", "kept"];
@@ -25,10 +26,14 @@ export default {
     return { analysis, site: last, stream, blocks, state: { query: busiest(source, last), block: blocks.length - 1 } };
   },
 
-  look: async (lesson, { analysis, blocks }, { block, skip }) => ({
-    edited: await lesson.edited(analysis, skip ? [{ edit: "skip", site: blocks[block].site.id }] : []),
-    answer: lesson.answered(analysis),
-  }),
+  async look(lesson, { analysis, blocks }, { query, block, skip }) {
+    const { site } = blocks[block];
+    const [steps, edited] = await Promise.all([
+      lesson.ask(analysis, `/sites/${site.id}/block`, { query: asQuery(query) }),
+      lesson.edited(analysis, skip ? [{ edit: "skip", site: site.id }] : []),
+    ]);
+    return { steps, edited, answer: lesson.answered(analysis) };
+  },
 
   numbers({ analysis, site, stream, blocks }, { query, block }, looked) {
     const token = tokenAt(query, site);
@@ -47,6 +52,7 @@ export default {
       fCos: { value: cosine(f) },
       square: { value: Math.sqrt(a.before[token] ** 2 + a.added[token] ** 2 + 2 * cosine(a) * a.before[token] * a.added[token]) },
       grown: { value: f.after[token] / stream.json.additions[blocks[0].attention].before[token] },
+      ...(looked && insideOf(looked.steps)),
       ...(looked && {
         top: live(looked.answer, "predictions", 0, "label"),
         pBefore: live({ path: `v1/analyses/${analysis.id}`, json: analysis }, "predictions", 0, "score"),
@@ -91,17 +97,25 @@ export default {
   },
 
   steps: [
-    { id: "norm", formula: "LayerNorm(x) = g (x − μ) / √(σ² + ε) + b" },
+    {
+      id: "norm",
+      formula: "LayerNorm(x) = γ (x − μ) / √(σ² + ε) + β",
+      worked: "x̂_0 = ({x0} − ({mean})) / √{variance} = {n0}\n{g0} × {n0} + {b0} = {ln0}",
+      of: "norm",
+      bars: (_, __, looked) => looked && allOf(looked.steps, "norm"),
+    },
     { id: "attention", formula: "x ← x + MultiHead(LayerNorm(x))", worked: "‖x‖ = {a_before},  ‖added‖ = {a_added}" },
     { id: "sum", formula: "‖x + a‖² = ‖x‖² + ‖a‖² + 2 cos(x, a) ‖x‖ ‖a‖", worked: "√({a_before}² + {a_added}² + 2 × {aCos} × {a_before} × {a_added}) = {square}" },
-    { id: "feed", formula: "FFN(x) = W_2 GELU(W_1 x + b_1) + b_2,  x ← x + FFN(LayerNorm(x))", worked: "{f_before} → {f_after}" },
+    { id: "norm2", worked: "μ = {mean2},  σ² = {variance2}" },
+    { id: "hidden", formula: "h = W_1 x + b_1,  a = GELU(h)", worked: "GELU({h0}) = {a0}", of: "activation", bars: (_, __, looked) => looked && allOf(looked.steps, "activation") },
+    { id: "feed", formula: "FFN(x) = W_2 a + b_2,  x ← x + FFN(LayerNorm(x))", worked: "{s0} + {f0} = {y0}", of: "feed-forward", bars: (_, __, looked) => looked && allOf(looked.steps, "feed-forward") },
     { id: "repeat" },
   ],
 
   questions: [
     ({ a_added: a, f_added: f }) => (Number(a.value) > Number(f.value) ? 0 : 1),
     ({ aCos }) => (Number(aCos.value) > 0 ? 0 : 1),
-    ({ a_kept: kept }) => (Number(kept.value) > 0.9 ? 0 : 1),
+    ({ open, hidden }) => (2 * Number(open?.value) > Number(hidden?.value) ? 0 : 1),
   ],
 
   papers: [
@@ -109,3 +123,27 @@ export default {
     { cite: "Dosovitskiy et al. 2020", title: "An Image is Worth 16x16 Words", equation: "2–3", formula: "z′ = MSA(LN(z)) + z,  z = MLP(LN(z′)) + z′", href: "https://arxiv.org/abs/2010.11929" },
   ],
 };
+
+/** The first number of every vector on the token's way through the block. @param {import("../../types.js").Answer} steps */
+function insideOf(steps) {
+  const activation = allOf(steps, "activation");
+  const at = steps.json.steps.findIndex((/** @type {any} */ one) => one.name === "hidden");
+  return {
+    x0: nth(steps, "token", 0, 0),
+    mean: nth(steps, "mean", 0),
+    variance: nth(steps, "variance", 0),
+    n0: nth(steps, "normalised", 0, 0),
+    g0: nth(steps, "gain", 0, 0),
+    b0: nth(steps, "bias", 0, 0),
+    ln0: nth(steps, "norm", 0, 0),
+    mean2: nth(steps, "mean", 1),
+    variance2: nth(steps, "variance", 1),
+    hidden: live(steps, "steps", at, "shape", 0),
+    h0: nth(steps, "hidden", 0, 0),
+    a0: nth(steps, "activation", 0, 0),
+    open: { value: activation.filter((one) => one > 0).length },
+    s0: nth(steps, "sum", 0, 0),
+    f0: nth(steps, "feed-forward", 0, 0),
+    y0: nth(steps, "sum", 1, 0),
+  };
+}

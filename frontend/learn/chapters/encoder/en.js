@@ -25,10 +25,12 @@ export default {
     "answer-caption": "The network's answer as trained (grey) and with this attention skipped (dark).",
   },
   steps: {
-    norm: "**Normalise.** Before a layer reads the token, its {d} numbers are shifted to mean 0 and scaled to variance 1; $g$ and $b$ are learned. The token itself stays as it is.",
+    norm: "**Normalise.** Before a layer reads the token, the mean μ of its {d} numbers, {mean}, is subtracted and the result divided by the standard deviation σ; here σ² is {variance}. Then each number gets a learned factor γ and a learned bias β. The first number goes from {x0} to {ln0}; the bars are all of them. The token itself stays as it was.",
     attention: "**Attention, added.** In block {block} the token has length {a_before}; attention adds a vector of length {a_added}.",
     sum: "**Add.** Lengths do not simply add up. The cosine between the two is {aCos}, so the sum has length {a_after}.",
-    feed: "**Feed-forward, added.** Two layers, wide in between, for each token alone. They add {f_added}, and the length becomes {f_after}.",
+    norm2: "**Normalise again.** The sum gets a norm of its own: now the mean is {mean2} and the variance {variance2}.",
+    hidden: "**Feed-forward, the wide layer.** The {d} numbers become {hidden}, and GELU lets through what is positive and nearly nothing of the rest: {open} of {hidden} stay above zero. The bars are what is let through.",
+    feed: "**And back.** A second layer returns to {d} numbers, which are added. Together they are {f_added} long, and the token's length becomes {f_after}.",
     repeat: "**Again.** There are {blocks} blocks. From before the first to after this one the token has grown {grown} times.",
   },
   try: [
@@ -53,9 +55,9 @@ export default {
       because: "The cosine between the token and what is added is {aCos}.",
     },
     {
-      ask: "Does the token keep its direction (cosine above 0.9) when attention is added?",
+      ask: "Does GELU leave more than half of the {hidden} hidden numbers above zero?",
       choices: ["Yes", "No"],
-      because: "The cosine before and after is {a_kept}.",
+      because: "{open} of {hidden} are above zero. Each photo, and each patch, opens others.",
     },
   ],
   paper: "Residual connections come from ResNets (He et al. 2016), layer normalisation from Ba et al. 2016. Section 3.3 of the Transformer paper has the feed-forward layer.",

@@ -25,10 +25,12 @@ export default {
     "answer-caption": "网络的回答：灰色是原样，深色是跳过这层注意力之后。",
   },
   steps: {
-    norm: "**归一化。** 每层读取 token 之前，先把它的 {d} 个数减去均值、除以标准差；$g$ 和 $b$ 是学到的。token 本身不变。",
+    norm: "**归一化。** 每层读取 token 之前，先用它的 {d} 个数减去均值 μ（这里是 {mean}），再除以标准差 σ（这里 σ² 是 {variance}），最后每个数乘以学到的 γ，加上学到的 β。第一个数由 {x0} 变成 {ln0}，柱子是全部结果。token 本身不变。",
     attention: "**加上注意力。** 在第 {block} 个模块，token 的长度是 {a_before}，注意力加上一个长度为 {a_added} 的向量。",
     sum: "**相加。** 长度不能直接相加。两者夹角的余弦是 {aCos}，所以和的长度是 {a_after}。",
-    feed: "**加上前馈网络。** 两层全连接，中间较宽，单独作用于每个 token。它加上 {f_added}，长度变成 {f_after}。",
+    norm2: "**再归一化一次。** 相加的结果另有一层归一化：这时均值是 {mean2}，方差是 {variance2}。",
+    hidden: "**前馈网络，先变宽。** {d} 个数变成 {hidden} 个，再过 GELU：正的通过，负的几乎归零。{hidden} 个里有 {open} 个大于零。柱子就是通过 GELU 之后的值。",
+    feed: "**再变回来。** 第二层把它们变回 {d} 个数，加到 token 上。加上的向量长 {f_added}，token 的长度变成 {f_after}。",
     repeat: "**重复。** 一共 {blocks} 个模块。从第一个模块之前到这一个之后，token 的长度变为原来的 {grown} 倍。",
   },
   try: [
@@ -53,9 +55,9 @@ export default {
       because: "token 与加上去的向量之间，余弦是 {aCos}。",
     },
     {
-      ask: "加上注意力以后，token 基本保持原来的方向吗（余弦大于 0.9）？",
-      choices: ["是", "不是"],
-      because: "相加前后的余弦是 {a_kept}。",
+      ask: "经过 GELU，{hidden} 个隐藏单元里有一半以上大于零吗？",
+      choices: ["有", "没有"],
+      because: "{hidden} 个里有 {open} 个大于零。换一张照片、换一个图块，激活的就是另一些单元。",
     },
   ],
   paper: "残差连接来自 ResNet（He 等，2016），层归一化来自 Ba 等（2016）。前馈网络见 Transformer 论文 3.3 节。",

@@ -125,7 +125,7 @@ export default {
     { id: "flatten", formula: "x: C × H × W → C × N", worked: "N = {places}" },
     { id: "project", formula: "f = W_f x,  g = W_g x,  h = W_h x" },
     { id: "beta", formula: "β_(j,i) = exp(s_ij) / Σ exp(s_ij),  s_ij = f(x_i)ᵀ g(x_j)", worked: "{score} → {share}" },
-    { id: "mix", formula: "o_j = Σ β_(j,i) h(x_i)", bars: (_, __, looked) => looked && valuesOf(looked.steps, "output") },
+    { id: "mix", formula: "o_j = Σ β_(j,i) h(x_i)", of: "output", bars: (_, __, looked) => looked && valuesOf(looked.steps, "output") },
     { id: "gamma", formula: "y = γ o + x", worked: "{gamma} × {o0} + {x0} = {y0}" },
     { id: "unet" },
   ],

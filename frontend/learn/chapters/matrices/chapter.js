@@ -25,7 +25,8 @@ export default {
   },
 
   async look(lesson, { analysis, site }, { row, head }) {
-    return lesson.steps(analysis, site, { query: row, key: row, head });
+    const [steps, block] = await Promise.all([lesson.steps(analysis, site, { query: row, key: row, head }), lesson.ask(analysis, `/sites/${site.id}/block`, { query: row })]);
+    return { steps, block };
   },
 
   numbers({ source, whole }, { row, column, head }, looked) {
@@ -40,18 +41,22 @@ export default {
     if (!looked) return computed;
     return {
       ...computed,
-      d: live(looked, "steps", 0, "shape", 0),
-      share: liveStep(looked, "softmax", column),
-      back: { value: whole[head][column * n + row] },
-      score: liveStep(looked, "scores", column),
-      scaled: liveStep(looked, "scaled", column),
-      o0: liveStep(looked, "output", 0),
+      x0: liveStep(looked.block, "norm", 0),
+      x1: liveStep(looked.block, "norm", 1),
+      width: live(looked.block, "steps", 0, "shape", 0),
+      q0: liveStep(looked.steps, "query", 0),
+      d: live(looked.steps, "steps", 0, "shape", 0),
+      share: { ...liveStep(looked.steps, "softmax", column), at: { row, column } },
+      back: { value: whole[head][column * n + row], at: { row: column, column: row } },
+      score: { ...liveStep(looked.steps, "scores", column), at: { row, column } },
+      scaled: { ...liveStep(looked.steps, "scaled", column), at: { row, column } },
+      o0: liveStep(looked.steps, "output", 0),
     };
   },
 
   controls: ({ source }, { head }) => [{ type: "choice", name: "head", value: head, options: headChoices(source.heads), label: "head" }],
 
-  figures({ site, source, tensors, whole }, { row, column, head }) {
+  figures({ site, source, tensors, whole }, { row, column, head }, looked) {
     const n = source.keys;
     const shown = whole[head];
     const seen = Float32Array.from({ length: n }, (_, i) => shown[i * n + column]);
@@ -69,14 +74,22 @@ export default {
         items: ["query", "key", "value", "output"].map((name) => ({ label: name, ...ofHead(tensors[name], head) })),
         caption: "factors-caption",
       },
+      {
+        type: "bars",
+        rows: [
+          { label: "x", values: looked && valuesOf(looked.block, "norm"), of: "norm" },
+          { label: "q", values: looked && valuesOf(looked.steps, "query"), of: "query" },
+        ],
+        caption: "row-caption",
+      },
     ];
   },
 
   steps: [
-    { id: "project", formula: "Q = X W_Q,  K = X W_K,  V = X W_V" },
+    { id: "project", formula: "Q = X W_Q,  K = X W_K,  V = X W_V", worked: "X[{row}, :] = ({x0}, {x1}, …)  →  Q[{row}, 0] = {q0}" },
     { id: "scores", formula: "A = Q Kᵀ", worked: "A[{row}, {column}] = {score}" },
     { id: "softmax", formula: "A′ = softmax(A / √d)", worked: "A′[{row}, {column}] = {share}" },
-    { id: "output", formula: "O = A′ V", worked: "O[{row}, 0] = {o0}", bars: (_, __, looked) => valuesOf(looked, "output") },
+    { id: "output", formula: "O = A′ V", worked: "O[{row}, 0] = {o0}", of: "output", bars: (_, __, looked) => looked && valuesOf(looked.steps, "output") },
   ],
 
   questions: [

@@ -15,9 +15,12 @@ export default {
     value: "V",
     output: "O = A′V",
     "factors-caption": "Each is {n} rows (tokens) by {d} columns.",
+    x: "row {row} of X",
+    q: "row {row} of Q",
+    "row-caption": "One row of the first product: the {width} numbers of token {row}, normalised, and the {d} numbers of its query.",
   },
   steps: {
-    project: "All {n} tokens, one per row, are multiplied by three matrices. Q, K and V of head {head} each have {n} rows and {d} columns.",
+    project: "All {n} tokens, one per row, are the matrix X: {width} columns, each row [normalised](encoder) first. Three learned matrices multiply it. Q, K and V of head {head} each have {n} rows and {d} columns.",
     scores: "**Q Kᵀ** holds the score of every query with every key: {cells} numbers. The one you point at is {score}.",
     softmax: "Divided by √d and softmaxed **along the row**, it becomes {share|percent}. The row sums to {rowSum}.",
     output: "**A′ V** mixes the values: row {row} of the output is the weighted sum that you know.",

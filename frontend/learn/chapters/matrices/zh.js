@@ -15,9 +15,12 @@ export default {
     value: "V",
     output: "O = A′V",
     "factors-caption": "每个矩阵都是 {n} 行（token）、{d} 列。",
+    x: "X 的第 {row} 行",
+    q: "Q 的第 {row} 行",
+    "row-caption": "第一个矩阵乘法中的一行：token {row} 归一化后的 {width} 个数，以及由它得到的查询的 {d} 个数。",
   },
   steps: {
-    project: "全部 {n} 个 token 各占一行，分别乘以三个矩阵。第 {head} 个头的 Q、K、V 都是 {n} 行 {d} 列。",
+    project: "全部 {n} 个 token 各占一行，排成矩阵 X，共 {width} 列，每一行都先做过[归一化](encoder)。X 分别乘以三个学到的矩阵。第 {head} 个头的 Q、K、V 都是 {n} 行 {d} 列。",
     scores: "**Q Kᵀ** 里是每个查询与每个键的得分，共 {cells} 个数。指针所在的那个是 {score}。",
     softmax: "除以 √d，再**按行**做 softmax，它变成 {share|percent}。这一行之和是 {rowSum}。",
     output: "**A′ V** 把值混合起来：输出的第 {row} 行，正是你已经见过的那个加权和。",

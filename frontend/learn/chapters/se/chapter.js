@@ -56,14 +56,14 @@ export default {
     const map = (/** @type {string} */ label, /** @type {ArrayLike<number>} */ values) => ({ label, values: values.length ? values : null, columns: site.grid?.columns, grid: site.grid });
     return [
       { type: "maps", items: [map("map-before", before), map("map-after", after)], range: commonRange([before, after]), caption: "maps-caption" },
-      { type: "bars", values: factors, range: [0, 1], choose: "channel", chosen: channel, caption: "bars-caption" },
+      { type: "bars", values: factors, of: "sigmoid", range: [0, 1], choose: "channel", chosen: channel, caption: "bars-caption" },
       { type: "answer", analysis, change: looked?.edited.json.change, caption: "answer-caption" },
     ];
   },
 
   steps: [
-    { id: "squeeze", formula: "z_c = 1 / (H W) Σ x_c(i, j)", worked: "z_c = {z}", bars: ({ steps }) => allOf(steps, "mean") },
-    { id: "reduce", formula: "h = max(0, W_1 z + b_1)", worked: "max(0, {h0}) = {a0}", bars: ({ steps }) => allOf(steps, "relu") },
+    { id: "squeeze", formula: "z_c = 1 / (H W) Σ x_c(i, j)", worked: "z_c = {z}", of: "mean", bars: ({ steps }) => allOf(steps, "mean") },
+    { id: "reduce", formula: "h = max(0, W_1 z + b_1)", worked: "max(0, {h0}) = {a0}", of: "relu", bars: ({ steps }) => allOf(steps, "relu") },
     { id: "excite", formula: "s = σ(W_2 h + b_2)", worked: "σ({logit}) = 1 / (1 + exp(−({logit}))) = {s}" },
     { id: "scale", formula: "y_c = s_c x_c", worked: "{s} × {z} = {y}" },
   ],

@@ -96,9 +96,9 @@ export default {
       {
         type: "bars",
         rows: [
-          { label: "scores", values: looked && onGrid(Float32Array.from(valuesOf(looked.steps, "scores")), site), marked: [key.row * site.grid.columns + key.column] },
-          { label: "shares", values: shares && onGrid(shares, site), marked: [key.row * site.grid.columns + key.column] },
-          { label: "brings", values: brings && onGrid(Float32Array.from(brings), site), marked: [key.row * site.grid.columns + key.column] },
+          { label: "scores", of: "scores", first: site.prefix_tokens, values: looked && onGrid(Float32Array.from(valuesOf(looked.steps, "scores")), site), marked: [key.row * site.grid.columns + key.column] },
+          { label: "shares", of: "softmax", first: site.prefix_tokens, values: shares && onGrid(shares, site), marked: [key.row * site.grid.columns + key.column] },
+          { label: "brings", of: "weighted values", first: site.prefix_tokens, values: brings && onGrid(Float32Array.from(brings), site), marked: [key.row * site.grid.columns + key.column] },
         ],
         caption: "bars-caption",
       },
@@ -110,7 +110,7 @@ export default {
     { id: "scale", formula: "s′_j = s_j / √d", worked: "{dot} / √{d} = {scaled}" },
     { id: "softmax", formula: "p_j = exp(s′_j) / Σ exp(s′_j)", worked: "exp({scaled} − {logSum}) = {share}" },
     { id: "sum", worked: "Σ p_j = {sum}" },
-    { id: "mix", formula: "o = Σ p_j v_j", worked: "o_0 = … + {share} × {v0} + … = {o0}", bars: (_, __, looked) => looked && valuesOf(looked.steps, "output") },
+    { id: "mix", formula: "o = Σ p_j v_j", worked: "o_0 = … + {share} × {v0} + … = {o0}", of: "output", bars: (_, __, looked) => looked && valuesOf(looked.steps, "output") },
   ],
 
   questions: [

@@ -97,7 +97,7 @@ export default {
   },
 
   steps: [
-    { id: "localise", formula: "θ = f_(loc)(U)", bars: (_, __, looked) => looked && valuesOf(looked.steps, "localisation") },
+    { id: "localise", formula: "θ = f_(loc)(U)", of: "localisation", bars: (_, __, looked) => looked && valuesOf(looked.steps, "localisation") },
     { id: "theta", formula: "θ = [θ_11 θ_12 θ_13; θ_21 θ_22 θ_23]", worked: "[{t0}  {t1}  {t2};  {t3}  {t4}  {t5}]" },
     { id: "grid", formula: "(x, y) = θ (x′, y′, 1)", worked: "{t0} × {x} + {t1} × {y} + {t2} = {u}\n{t3} × {x} + {t4} × {y} + {t5} = {v}" },
     { id: "sample", formula: "V = Σ U_(nm) max(0, 1 − |x − m|) max(0, 1 − |y − n|)", worked: "{w0} + {w1} + {w2} + {w3} = {weights}" },
