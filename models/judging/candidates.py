@@ -71,6 +71,6 @@ def values_of(own: Method, seen: Seen, target: int | None = None) -> tuple[Tenso
             made = made.then(found)
     values = made.map.values.detach().double()
     if values.dim() != 2 or not made.on_photo:
-        raise ValueError(f"{own.name} is no single map over the photo: {made.map.axes}")
+        raise ValueError(f"{own.name} is not a single map over the photo: {made.map.axes}")
     grid = made.map.grid
     return values, grid if grid is not None and grid.depth == 1 else PatchGrid(*values.shape)

@@ -30,7 +30,7 @@ from fovea.models.tracing.torch_paths import inside
 
 
 def on_operator(adapter: Adapter, op: Any) -> Callable[..., Any]:
-    """The handler of an operator that computes a whole attention; its arguments go by schema name."""
+    """The handler of an operator that computes a whole attention, with arguments by schema name."""
 
     def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         result = func(*args, **kwargs)
