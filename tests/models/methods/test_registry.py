@@ -55,7 +55,7 @@ def test_each_map_is_one_file_and_is_listed_once() -> None:
         for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.Assign)
         and isinstance(node.value, ast.Call)
-        and getattr(node.value.func, "id", "") in ("Method", "class_method")
+        and getattr(node.value.func, "id", "") in ("Method", "_method", "class_method")
     ]
     gates = [gate for maps in kinds.declared("maps", "MAPS") for gate in maps]
     assert len(declared) + len(gates) == len(registry.METHODS) == len(set(registry.NAMES))
