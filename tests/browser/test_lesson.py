@@ -187,6 +187,12 @@ def test_edits_are_passes_of_the_network(watched: Watched) -> None:
     expect(page.locator("[data-live=area]").first).to_have_attribute("data-value", "1")
     expect(page.locator(READY.format("spatial-transformer"))).to_be_attached()
     check_numbers(page, watched.server, "spatial-transformer")
+    for name in ("feature map", "signs: photo"):
+        page.get_by_role("radio", name=name).click()
+        expect(page.locator(READY.format("spatial-transformer"))).to_be_attached()
+        expect(page.locator(".live.waiting")).to_have_count(0)
+        check_numbers(page, watched.server, "spatial-transformer")
+    page.get_by_role("slider").first.fill("0")
     page.get_by_role("button", name="Middle of the window").focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator("[data-live=t2]").first).to_have_attribute(
