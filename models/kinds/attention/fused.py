@@ -107,7 +107,7 @@ def as_function(handler: Callable[..., Any], function: Any) -> Callable[..., Any
     return of_operator
 
 
-def _keep(recording: Recording, attention: Attention, result: Any) -> None:
+def _keep(recording: Recording, attention: Attention, result: Any, part: str = "") -> None:
     """A site of what an adapter told, with its tensors copied where they are parts of others."""
     if not isinstance(attention, Attention):
         raise TypeError(f"an adapter returns an Attention, not a {type(attention).__name__}")
@@ -127,6 +127,7 @@ def _keep(recording: Recording, attention: Attention, result: Any) -> None:
         # Of a kernel that projects what comes out, the gradient at A·V is not known.
         differentiable=first if parts.get("value") is not None else None,
         arrange=four_axes,
+        part=part,
     )
 
 
@@ -193,7 +194,7 @@ def on_encoder_layer(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         for one in result if isinstance(result, tuple) else (result,):
             watch.recording.origins.set(one, origin)
     adapter = FUNCTIONS[func.func]
-    _keep(watch.recording, adapter(*args, **kwargs, tokens=tokens), result)
+    _keep(watch.recording, adapter(*args, **kwargs, tokens=tokens), result, part="self_attn")
     return result
 
 
