@@ -28,7 +28,7 @@ def count_of(entry: Entry) -> int:
     return photos_in([entry.args, entry.kwargs])
 
 
-class Again:
+class RepeatableCall:
     """A call of a network, repeatable from the state in which it began."""
 
     def __init__(self, root: nn.Module, entry: Entry, index: int | None) -> None:

@@ -39,5 +39,5 @@ def png(analysis: Analysis, array: NamedArray, options: argparse.Namespace) -> b
     from fovea.server.wire import drawing
 
     claim = registry.method(options.map).claim
-    how = drawing.How(options.render, options.colormap, options.opacity)
+    how = drawing.DrawingOptions(options.render, options.colormap, options.opacity)
     return drawing.to_picture(analysis, array, claim, how)

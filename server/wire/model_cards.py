@@ -19,7 +19,7 @@ MOST = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ModelQuery:
     """A model query. mechanism, task: filters."""
 
     search: str = ""
@@ -29,7 +29,7 @@ class Wanted:
 
 
 def rows(
-    catalog: Catalog, shelf: Shelf, wanted: Wanted, default: str | None
+    catalog: Catalog, shelf: Shelf, wanted: ModelQuery, default: str | None
 ) -> list[schemas.ModelSummary]:
     """Models that need no download, and with a search text also those on the hub.
 
