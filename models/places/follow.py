@@ -152,7 +152,7 @@ class Follow(TorchFunctionMode):
                 return func(*args, **kwargs)
         found = len(self.recording.trace.sites)
         # Read before the call, which may write in place.
-        before = [self.shadow(one) for one in args]
+        before = [self.shadow(argument) for argument in args]
         within = [self.shadow(one) for one in tensors_in([args, list(kwargs.values())])]
         result = func(*args, **kwargs)
         if len(self.recording.trace.sites) > found:
@@ -238,7 +238,7 @@ class Follow(TorchFunctionMode):
         if func in functions.PRODUCTS:
             return rules.of_product(before[0], before[1], result.shape)
         if func is torch.einsum:
-            ranks = [one.ndim for one in args[1:]]
+            ranks = [argument.ndim for argument in args[1:]]
             return rules.of_einsum(args[0], ranks, before[1:])
         if func is F.scaled_dot_product_attention:
             return self._attended(before, within, result)

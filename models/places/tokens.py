@@ -212,7 +212,7 @@ def _seen_at(
     if func is F.scaled_dot_product_attention:
         query, key = (_argument(args, kwargs, i, name) for i, name in enumerate(("query", "key")))
         return _of_fused(shadow, query, key)
-    if is_operator(func) and len(args) > 1 and all(_is_heads(one) for one in args[:2]):
+    if is_operator(func) and len(args) > 1 and all(_is_heads(argument) for argument in args[:2]):
         return _of_fused(shadow, args[0], args[1])
     weighing = weighing_of(origins, func, args, dict(kwargs))
     if weighing is None or len(weighing.query) > 1 or len(weighing.key) > 1:

@@ -28,7 +28,7 @@ def check(options: argparse.Namespace, outputs: Sequence[Path]) -> None:
     own = ways(options.map)
     if own is None:
         return
-    if any(one.suffix.lower() == ".html" for one in outputs):
+    if any(output.suffix.lower() == ".html" for output in outputs):
         raise Stop(f"{options.map} is written as a picture or as .npy, not as .html.", USAGE)
     if options.render not in (None, *own):
         raise Stop(f"--render {options.render} is not for {options.map}: {', '.join(own)}.", USAGE)

@@ -94,7 +94,9 @@ def _edition(folder: Path, stamp: tuple[tuple[str, int], ...]) -> Edition:
 
 def _index(html: str, base: str, modules: list[str]) -> str:
     """The page with one style sheet and preload links for its initial modules."""
-    preloads = "".join(f'  <link rel="modulepreload" href="{base}/{one}">\n' for one in modules)
+    preloads = "".join(
+        f'  <link rel="modulepreload" href="{base}/{module}">\n' for module in modules
+    )
     first = True
 
     def once(_: re.Match[str]) -> str:

@@ -212,7 +212,7 @@ class Archive:
         for name in sorted(ages, key=ages.__getitem__):
             if not (self._too_old(ages[name], now) or total > self.bounds.nbytes):
                 break
-            total -= sum(one.nbytes for one in photos[name])
+            total -= sum(photo.nbytes for photo in photos[name])
             for one in photos[name]:
                 _, _, analysis = one.name.partition("/of/")
                 if analysis:

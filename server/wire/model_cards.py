@@ -41,7 +41,11 @@ def rows(
     specs = catalog.search(search, most) if search.strip() else catalog.listed()[:most]
     if filtered:
         listed = [*catalog.listed(), *specs]
-        _check("mechanism", wanted.mechanism, {one for spec in listed for one in spec.mechanisms})
+        _check(
+            "mechanism",
+            wanted.mechanism,
+            {mechanism for spec in listed for mechanism in spec.mechanisms},
+        )
         _check("task", wanted.task, {spec.task for spec in listed} | set(TASKS))
     specs = [
         spec

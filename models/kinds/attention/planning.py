@@ -146,7 +146,7 @@ def tokens_of(tokens: tuple[Token, ...] | None, site: Site, side: Side) -> tuple
     """(window, token) of the tokens that a user named; None for all. Raises RefusedEdit."""
     if tokens is None or "all" in tokens:
         return None
-    return tuple(dict.fromkeys(where for one in tokens for where in _places(one, site, side)))
+    return tuple(dict.fromkeys(where for token in tokens for where in _places(token, site, side)))
 
 
 def _places(token: Token, site: Site, side: Side) -> Sequence[Where]:
