@@ -48,7 +48,7 @@ def take_turns(
             contenders[index]()
             if turn >= 0:
                 seconds[index].append(clock() - start)
-    return [Timing(tuple(one)) for one in seconds]
+    return [Timing(tuple(times)) for times in seconds]
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

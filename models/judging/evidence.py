@@ -14,8 +14,15 @@ from fovea.models.evidence.fills import FILLS
 from fovea.models.evidence.random_weights import layers_of, randomised
 from fovea.models.geometry import Geometry
 from fovea.models.judging import measures
-from fovea.models.judging.measures import MEASURES, SEED, TAKEN, Measure, Weighed, mask_of_boxes
-from fovea.models.judging.subject import Looked, MapLike, look, values_of
+from fovea.models.judging.measures import (
+    MEASURES,
+    SEED,
+    TAKEN,
+    EvaluatedMap,
+    Measure,
+    mask_of_boxes,
+)
+from fovea.models.judging.subject import MapLike, PassResult, look, values_of
 from fovea.models.preprocessing import Preprocessing
 from fovea.models.records import Map
 from fovea.models.running.outputs import tensor_of
@@ -83,7 +90,7 @@ def evidence(
             asked = [tensor_of(module(one)) for one in some.split(batch)]
         return torch.cat(asked).softmax(-1)[:, looked.target]
 
-    weighed = Weighed(values, grid, inputs[0], looked.mean, looked.std, score)
+    weighed = EvaluatedMap(values, grid, inputs[0], looked.mean, looked.std, score)
     if measure == "road":
         told = measures.by_road(weighed)
     elif measure == "random-weights":
@@ -103,13 +110,13 @@ def evidence(
 _FIELDS = ("score", "better", "sentence", "curve", "baselines", "place")
 
 
-def _redrawn(looked: Looked, found: MapLike) -> Iterator[tuple[str, Tensor]]:
+def _redrawn(looked: PassResult, found: MapLike) -> Iterator[tuple[str, Tensor]]:
     for layer, module in randomised(looked.module, SEED):
         yield layer, values_of(found, replace(looked, module=module))[0]
 
 
 def _truth(
-    weighed: Weighed,
+    weighed: EvaluatedMap,
     mask: Tensor | None,
     boxes: Sequence[Sequence[float]] | None,
     geometry: Geometry | None,

@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.mask is not None and options.box:
         raise Stop("--mask and --box say the same thing; give one of them.", USAGE)
-    asked = measures.Asked(
+    asked = measures.MeasureRequest(
         options.map,
         options.measure,
         options=asking.given_beside(options, ("target",)),

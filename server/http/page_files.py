@@ -42,7 +42,7 @@ _SCRIPT = f'<script type="module" src="{ENTRY}"></script>'
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class ServedFile:
     """A file as served."""
 
     content: bytes
@@ -56,14 +56,14 @@ class Edition:
     """A snapshot of the page's text files, by path below frontend/."""
 
     digest: str
-    files: MappingProxyType[str, Sent]
-    index: Sent
+    files: MappingProxyType[str, ServedFile]
+    index: ServedFile
 
 
-def sent(content: bytes, media_type: str) -> Sent:
+def sent(content: bytes, media_type: str) -> ServedFile:
     """A file with its compressed form and ETag."""
     tag = hashlib.blake2b(content, digest_size=12).hexdigest()
-    return Sent(content, gzip.compress(content, 9, mtime=0), media_type, f'"{tag}"')
+    return ServedFile(content, gzip.compress(content, 9, mtime=0), media_type, f'"{tag}"')
 
 
 def edition(folder: Path) -> Edition:
@@ -94,7 +94,9 @@ def _edition(folder: Path, stamp: tuple[tuple[str, int], ...]) -> Edition:
 
 def _index(html: str, base: str, modules: list[str]) -> str:
     """The page with one style sheet and preload links for its initial modules."""
-    preloads = "".join(f'  <link rel="modulepreload" href="{base}/{one}">\n' for one in modules)
+    preloads = "".join(
+        f'  <link rel="modulepreload" href="{base}/{module}">\n' for module in modules
+    )
     first = True
 
     def once(_: re.Match[str]) -> str:
@@ -108,7 +110,7 @@ def _index(html: str, base: str, modules: list[str]) -> str:
 
 
 @lru_cache
-def thumbnail(photo: Path) -> Sent:
+def thumbnail(photo: Path) -> ServedFile:
     """A sample at menu size, doubled for high-density screens."""
     with Image.open(photo) as image:
         small = ImageOps.fit(image.convert("RGB"), THUMBNAIL)

@@ -11,7 +11,14 @@ from fovea.server import problems
 from fovea.server.engine.batches import Batch, Batches
 from fovea.server.http import security
 from fovea.server.http.answering import CLIENT_CLOSED_REQUEST, tagged
-from fovea.server.http.batch_upload import PIECE, Bounds, Photos, Sent, boundary_of, one_model
+from fovea.server.http.batch_upload import (
+    PIECE,
+    Bounds,
+    Photos,
+    ReceivedPhoto,
+    boundary_of,
+    one_model,
+)
 from fovea.server.http.parameters import ONLY_KNOWN, REPRESENTATION
 from fovea.server.http.routes.common import EngineOf, JobsOf, ModelOf, refusals
 from fovea.server.http.routes.jobs import answer
@@ -100,7 +107,7 @@ async def send_batch(
     nbytes = bounds.share(request, engine.uploads)
     share = await engine.uploads.take(nbytes)
     photos = Photos(request, engine.uploads, bounds, nbytes)
-    waiting: list[Sent] = []
+    waiting: list[ReceivedPhoto] = []
     try:
         async for sent, coming in photos:
             waiting += sent
@@ -158,13 +165,13 @@ async def read_batch(
     return tagged(request, body.model_dump_json().encode())
 
 
-def _add(batches: Batches, batch: Batch, waiting: list[Sent]) -> None:
+def _add(batches: Batches, batch: Batch, waiting: list[ReceivedPhoto]) -> None:
     for one in waiting:
         batches.add(batch, one.name, one.photo)
     waiting.clear()
 
 
-def _check_room(waiting: list[Sent], coming: int, nbytes: int) -> None:
+def _check_room(waiting: list[ReceivedPhoto], coming: int, nbytes: int) -> None:
     """Photos must be held until their model is known."""
     held = sum(len(one.photo) for one in waiting if isinstance(one.photo, bytes))
     if held and held + coming + PIECE > nbytes:

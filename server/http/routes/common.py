@@ -138,7 +138,9 @@ async def answer_array(
         array = await compute()
         if media not in PICTURES:
             return await in_thread(represent, array, media)
-        how = drawing.How(style.render, style.colormap, style.opacity, media, style.width)
+        how = drawing.DrawingOptions(
+            style.render, style.colormap, style.opacity, media, style.width
+        )
         size = drawing.size_of(analysis, array, claim, how)
         return await drawn(engine, size, drawing.to_picture, analysis, array, claim, how)
 

@@ -132,7 +132,7 @@ async def read_figure(
         if figure == "head-importance":
             chosen = {} if target is None else {"target": target}
             heads = await in_thread(await methods.compute(engine, analysis, figure, chosen))
-        asked = figures.Asked(analysis, site, head, heads)
+        asked = figures.FigureRequest(analysis, site, head, heads)
         return await in_thread(figures.figure, asked, figure, budget)
 
     return await conditional(request, analysis.serial, (JSON,), make)

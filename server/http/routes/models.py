@@ -49,7 +49,7 @@ async def list_models(
         catalogue.rows,
         engine.catalog,
         engine.shelf,
-        catalogue.Wanted(search, limit, mechanism, task),
+        catalogue.ModelQuery(search, limit, mechanism, task),
         await _default(engine),
     )
     return tagged(request, ROWS.dump_json(rows))

@@ -222,7 +222,7 @@ async def steps(
     ] = None,
 ) -> Response:
     """The mechanism step by step, with this photo's values."""
-    asked = mechanism.Asked(query, key, head, window)
+    asked = mechanism.StepsRequest(query, key, head, window)
     budget = engine.settings.json_budget_bytes
 
     async def make(media: str) -> bytes:
