@@ -205,13 +205,16 @@ def test_unknown_classes_are_refused(target: str) -> None:
 
 def test_nothing_heavy_is_imported_to_list_the_maps() -> None:
     """The command line writes its help from the registry."""
-    for path in METHODS.glob("*.py"):
+    for path in (*METHODS.glob("*.py"), *METHODS.parent.glob("kinds/*/maps.py")):
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names = [alias.name for alias in node.names]
                 module = getattr(node, "module", None) or names[0]
                 assert module.split(".")[0] != "torch", path
-                light = r"fovea\.models(\.closest)?$|fovea\.models\.methods($|\.(?!making))"
+                light = (
+                    r"fovea\.models(\.closest)?$|fovea\.models\.methods($|\.(?!making))"
+                    r"|fovea\.models\.kinds(\.gate_map)?$"
+                )
                 own = re.match(light, module)
                 assert own or not module.startswith("fovea."), (path.name, module)
 
