@@ -186,7 +186,8 @@ class Follow(TorchFunctionMode):
         results = list(tensors_in(args[0] if func is Tensor.__setitem__ else result))
         several = after if isinstance(after, list) else [after] * len(results)
         for tensor, shadow in zip(results, several, strict=True):
-            if tensor.is_floating_point() or isinstance(shadow, Cells):
+            numbers = tensor.is_floating_point() or tensor.is_complex()
+            if numbers or isinstance(shadow, Cells):
                 self.cast(tensor, shadow)
 
     def _after(
