@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("models", "server", "fovea", "frontend", "training", "benchmarks", "tests")
 MOST_LINES = 400
-MOST_LINES_OF_A_FUNCTION = 80
+MOST_LINES_OF_A_FUNCTION = 90
 
 LONGER = {"models/kinds/attention/edit.py": 420, "server/engine/engine.py": 420}
 """Files that are still to be split, and what they may not grow beyond."""
