@@ -12,7 +12,11 @@ from tests.server.cluster.conftest import OPTIONS
 from tests.server.cluster.load import PROXY, REPLICA, Load, kill, pids
 from tests.server.conftest import VIT, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray's own warnings
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),  # a busy machine takes minutes to start Ray
+    pytest.mark.filterwarnings("ignore"),  # Ray's own warnings
+]
 
 KILLED_AFTER, IN_ALL = 60, 200
 

@@ -15,7 +15,11 @@ from tests.server.cluster.conftest import OPTIONS
 from tests.server.cluster.load import REPLICA, Load, pids
 from tests.server.conftest import VIT, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray's own warnings
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),  # a busy machine takes minutes to start Ray
+    pytest.mark.filterwarnings("ignore"),  # Ray's own warnings
+]
 
 
 def test_what_is_too_much_is_turned_away(
