@@ -51,9 +51,9 @@ def test_more_work_brings_another_replica_and_less_lets_it_go(
     maps: list[Question],
     picture: Callable[[int], bytes],
 ) -> None:
-    ray_serve.deploy(
-        settings, replace(OPTIONS, fewest=1, busy=1.0, grow_after_s=0.5, shrink_after_s=2.0)
-    )
+    roomy = settings.model_copy(update={"queue_size": 32})
+    growing = replace(OPTIONS, fewest=1, busy=1.0, grow_after_s=0.5, shrink_after_s=2.0)
+    ray_serve.deploy(roomy, growing)
     until(lambda: len(pids(REPLICA)) == 1)
     with Load(cluster, maps, clients=6) as load:
         until(lambda: len(pids(REPLICA)) == 2)
