@@ -52,6 +52,7 @@ class _Forgetting(Recording):
         differentiable: Tensor | None = None,
         arrange: Callable[[Tensor], Tensor] = lambda tensor: tensor,
         note: str | None = None,
+        part: str = "",
     ) -> None:
         """Nothing."""
 

@@ -22,7 +22,16 @@ from starlette.types import Scope
 
 from fovea.server import problems
 from fovea.server.http.answering import in_thread, tagged
-from fovea.server.http.page_files import SMALL, VERSIONED, Edition, Sent, edition, sent, thumbnail
+from fovea.server.http.page_files import (
+    LESSON_BUNDLE,
+    SMALL,
+    VERSIONED,
+    Edition,
+    Sent,
+    edition,
+    sent,
+    thumbnail,
+)
 from fovea.server.language.translating import translated
 from fovea.server.wire.addresses import address
 from fovea.server.wire.negotiation import JSON, choose, matches
@@ -150,7 +159,9 @@ def lesson_index(digest: str) -> Sent:
         return f'{found[1]}="../page/{digest}/{up}{found[3]}"'
 
     html = (LESSON / "index.html").read_text("utf-8")
-    html = re.sub(r'(href|src)="(\.\./)?([\w./-]+\.(?:js|css))"', named, html)
+    html = re.sub(r' *<link rel="modulepreload"[^>]*>\n', "", html)
+    html = html.replace('src="main.js"', f'src="../page/{digest}/{LESSON_BUNDLE}"')
+    html = re.sub(r'(href)="(\.\./)?([\w./-]+\.css)"', named, html)
     return sent(html.encode(), HTML)
 
 
@@ -169,6 +180,8 @@ class Page(StaticFiles):
             query = scope["query_string"].decode("latin-1")
             return RedirectResponse(address("/learn/") + (f"?{query}" if query else ""))
         folder, _, chapter = path.rpartition("/")
+        if path == "learn":
+            path = "learn/index.html"
         if folder == "learn" and "." not in chapter and (CHAPTERS / chapter).is_dir():
             path = "learn/index.html"
         headers = Headers(scope=scope)

@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 NOT_SAID = (
+    "server/http/page_bundle.py",
     # Documents for developers: settings, the contract, examples, metrics, docs/maps.md.
     "server/settings.py", "server/wire/schemas.py", "server/wire/site_schemas.py",
     "server/wire/map_schemas.py", "server/wire/job_schemas.py", "server/wire/batch_schemas.py",
@@ -21,7 +22,8 @@ NOT_SAID = (
     "models/networks", "models/mechanisms", "models/tracing/equations.py",
     "models/tracing/recording.py", "models/catalog/torchvision_operators.py",
     # Names of torch's functions.
-    "models/kinds/registry.py", "models/places/sliding.py", "models/tracing/products.py",
+    "models/kinds/registry.py", "models/kinds/attention/starts.py", "models/kinds/gate/starts.py",
+    "models/places/sliding.py", "models/tracing/products.py",
     "models/tracing/torch_paths.py",
 )  # fmt: skip
 """Files and folders without a sentence for a user of the page, the API or the commands."""
