@@ -29,8 +29,8 @@ def test_what_is_too_much_is_turned_away(
         with httpx.Client(base_url=cluster.base_url, timeout=120) as client:
             return client.post("/v1/analyses", params={"model": VIT}, content=picture(number))
 
-    with ThreadPoolExecutor(80) as pool:
-        found = list(pool.map(post, range(100, 220)))
+    with ThreadPoolExecutor(100) as pool:
+        found = list(pool.map(post, range(100, 240)))
     statuses = Counter(one.status_code for one in found)
     assert set(statuses) == {201, 429}, statuses
     refused = [one for one in found if one.status_code == 429]
