@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention.flex_attention import flex_attention
 
@@ -69,6 +71,8 @@ def on_operator(adapter: Adapter, op: Any) -> Callable[..., Any]:
 def on_flex(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """FlexAttention, run as it runs unwatched: compiled by itself, or written out."""
     recording = watch.recording
+    if recording.edits is not None:
+        return _edited_flex(recording, func, args, kwargs)
     ran = run_compiled(flex_attention.__code__)
     if ran is None:
         result = func(*args, **kwargs)
@@ -85,6 +89,30 @@ def on_flex(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         rest = [out.new_empty(0), out.new_empty(0)]
     _keep(recording, flex(*args, **kwargs), out)
     return (out, *rest)
+
+
+def _edited_flex(recording: Recording, func: Any, args: Any, kwargs: Any) -> Any:
+    """FlexAttention with its edits: written out, and where they change it by torch's own kernel."""
+    out, *rest = func(*args, **kwargs)
+    held = flex(*args, **kwargs)
+    change = recording.change("attention")
+    if change is None:
+        _record(recording, held, out)
+        return (out, *rest)
+    share = args[0].shape[1] // args[2].shape[1]
+    value = args[2].repeat_interleave(share, dim=1) if share > 1 else args[2]
+    assert held.query is not None
+    assert held.key is not None
+    mask = held.mask
+    if mask is not None and mask.dtype != torch.bool:
+        mask = mask.to(held.query.dtype)
+    call = edit.Fused(held.query, held.key, value, mask, False, held.scale, 0.0)
+    result, attended, call = edit.fused(
+        call, change, partial(_by_kernel, F.scaled_dot_product_attention), recording.note_edit
+    )
+    record = edit.record_of(call, values=recording.gradients)
+    recording.add("attention", record, differentiable=attended, arrange=four_axes)
+    return (result, *rest)
 
 
 def on_unknown_operator(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
@@ -125,6 +153,12 @@ def _keep(recording: Recording, attention: Attention, result: Any) -> None:
     """A site of what an adapter told, with its tensors copied where they are parts of others."""
     if not isinstance(attention, Attention):
         raise TypeError(f"an adapter returns an Attention, not a {type(attention).__name__}")
+    if recording.change("attention") is not None:
+        recording.note_edit("This attention is a kernel that cannot be edited: it ran as it is.")
+    _record(recording, attention, result)
+
+
+def _record(recording: Recording, attention: Attention, result: Any) -> None:
     parts: dict[str, Any] = {
         name: four_axes(kept(tensor))
         for name in ("query", "key", "mask", "value", "probabilities")
@@ -132,8 +166,6 @@ def _keep(recording: Recording, attention: Attention, result: Any) -> None:
     }
     if not recording.gradients:
         parts["value"] = None
-    if recording.change("attention") is not None:
-        recording.note_edit("This attention is a kernel that cannot be edited: it ran as it is.")
     first = result[0] if isinstance(result, tuple | list) else result
     recording.add(
         "attention",
@@ -229,21 +261,22 @@ def _fused(
     return edit.Fused(query, key, value, attn_mask, is_causal, scale, dropout_p)
 
 
+def _by_kernel(func: Any, call: edit.Fused) -> Tensor:
+    result: Tensor = func(
+        *(call.query, call.key, call.value),
+        attn_mask=call.mask,
+        dropout_p=call.dropout,
+        is_causal=call.causal,
+        scale=call.scale,
+    )
+    return result
+
+
 def _edited_kernel(
     recording: Recording, change: edit.Change, func: Any, args: Any, kwargs: Any
 ) -> Tensor:
-    def kernel(call: edit.Fused) -> Tensor:
-        result: Tensor = func(
-            *(call.query, call.key, call.value),
-            attn_mask=call.mask,
-            dropout_p=call.dropout,
-            is_causal=call.causal,
-            scale=call.scale,
-        )
-        return result
-
     result, attended, call = edit.fused(
-        _fused(*args, **kwargs), change, kernel, recording.note_edit
+        _fused(*args, **kwargs), change, partial(_by_kernel, func), recording.note_edit
     )
     record = edit.record_of(call, values=recording.gradients)
     recording.add("attention", record, differentiable=attended, arrange=four_axes)
@@ -289,6 +322,8 @@ def on_softmax(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     if result.ndim >= 1:
         origin = Origin("softmax", size=result.shape[axis], stride=result.stride(axis))
         watch.recording.origins.set(result, origin)
+        if watch.recording.edits is not None:
+            watch.recording.softmaxed = args[0] if args else kwargs.get("input"), axis
     return result
 
 
@@ -330,7 +365,8 @@ def weigh(
     shown, differentiable = weighing.factor, weighing.factor
     change = recording.change("attention")
     if change is not None:
-        weighs, shown = edit.weighed(weighing.factor, arranged, change, recording.note_edit)
+        exact = _exactly(weighing.factor, *recording.softmaxed)
+        weighs, shown = edit.weighed(weighing.factor, arranged, change, recording.note_edit, exact)
         result, differentiable = again(weighs), shown
     # Arranged first: under a transform of torch.func the axes are those that the network sees.
     attention = Attention(probabilities=four_axes(kept(arranged(shown))))
@@ -342,6 +378,18 @@ def weigh(
         note=PART if weighing.part else CHANGED if weighing.changed else None,
     )
     return result
+
+
+def _exactly(factor: Tensor, scores: Tensor | None, axis: int) -> Tensor | None:
+    """A factor of half precision once more in single, from its scores: shares below what half
+    precision can hold are no masked ones. None if the scores are not its own.
+    """
+    if factor.dtype not in (torch.float16, torch.bfloat16):
+        return None
+    if not isinstance(scores, Tensor) or scores.shape != factor.shape:
+        return None
+    exact = scores.float().softmax(axis)
+    return exact if torch.allclose(exact, factor.float(), atol=1e-2) else None
 
 
 def _product(func: Any, args: Any, kwargs: Any, factor: Tensor) -> Callable[[Tensor], Tensor]:
