@@ -73,8 +73,14 @@ fuzz: $(DEV) ## 100,000 mutated pictures through the decoder, in bounded child p
 docker-test: ## Build the image, start it, post, kill it, and see it come back (needs a Docker engine)
 	sh .ci/docker_test $(ARGS)
 
-coverage: $(DEV) ## Look at every architecture family of timm, torchvision and transformers; write docs/coverage.md
-	$(BIN)/python -m benchmarks.coverage $(ARGS)
+# Other libraries' networks, installed apart: no dependency of this project, and torch stays as it is.
+LOOKED_AT := $(VENV)/looked-at
+$(LOOKED_AT)/.installed: $(DEV) benchmarks/coverage/small/libraries.txt
+	$(PIP) install --no-deps --upgrade --target $(LOOKED_AT) -r benchmarks/coverage/small/libraries.txt
+	touch $@
+
+coverage: $(LOOKED_AT)/.installed ## Look at every family of timm, torchvision, transformers and five others; write docs/coverage.md
+	PYTHONPATH=$(LOOKED_AT) $(BIN)/python -m benchmarks.coverage $(ARGS)
 
 evidence: export FOVEA_WEIGHTS_DIR := $(or $(FOVEA_WEIGHTS_DIR),$(call beside,weights))
 evidence: export FOVEA_DATA_DIR := $(or $(FOVEA_DATA_DIR),$(call beside,data))
@@ -140,7 +146,8 @@ $(APART_READY): requirements-apart.lock $(DEV)
 	@$(BIN)/python -c "import sysconfig, pathlib; beneath = sysconfig.get_path('purelib'); \
 	  there = next(pathlib.Path('$(APART)/lib').glob('*/site-packages')); \
 	  (there / 'zz-beneath.pth').write_text(f'{beneath}\nimport site; site.addsitedir({beneath!r})\n')"
-	@$(PIP) --no-deps --python $(APART)/bin/python -r requirements-apart.lock || { \
+	@$(BIN)/python -m pip --python $(APART)/bin/python install --quiet --disable-pip-version-check \
+	  --no-deps -r requirements-apart.lock || { \
 	  echo "requirements-apart.lock cannot be installed here for $$($(BIN)/python --version):" >&2; \
 	  echo "the tests of Ray, of a bucket and of a generated Python client cannot be run." >&2; exit 1; }
 	@touch $@

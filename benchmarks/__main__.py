@@ -18,6 +18,8 @@ BENCHMARKS = {
     "overload": "four times the photos that it can answer, and greedy neighbours",
     "explain": "`fovea explain` over 50 photos, beside a bare loop",
     "batches": "200 photos by one call, beside closed loops; what keeping photos costs",
+    "cluster": "two replicas on Ray over one, and four times too many photos (needs Ray)",
+    "tiers": "one tier or two on Ray (needs Ray)",
     "devices": "whether another device gives the same answers, and how fast",
     "browser_overlay": "how fast the page draws in a real Chromium",
     "page": "first view, pointer, switching and memory of the page in a real Chromium",

@@ -136,6 +136,12 @@ def overload(port: int, photo: itertools.cycle[bytes]) -> list[str]:
     ]  # fmt: skip
 
 
+HEADER = (
+    "at best", f"of {TIMES} × as many", "ratio", "refused", "neither", "refusal p50, p99",
+    "/healthz p50, p99",
+)  # fmt: skip
+
+
 def neighbours(port: int, photo: itertools.cycle[bytes]) -> list[str]:
     """A fast network's client alone, and beside 24 clients on a slow one."""
     greedy, modest = Client(port, "127.0.0.9"), Client(port, "127.0.0.1")
@@ -162,11 +168,7 @@ def main() -> None:
             Client(port, "127.0.0.1").post(next(photo), model)
         rows = [overload(port, photo) for _ in range(ROUNDS)]
         fair = [neighbours(port, photo) for _ in range(ROUNDS)]
-    header = (
-        "at best", f"of {TIMES} × as many", "ratio", "refused", "neither", "refusal p50, p99",
-        "/healthz p50, p99",
-    )  # fmt: skip
-    print(table(header, rows))
+    print(table(HEADER, rows))
     print()
     print(
         table(("alone", f"beside 24 clients of {SLOW.split('.')[0]}", "at most", "refused"), fair)

@@ -33,11 +33,12 @@ import torch
 from benchmarks.request import MODEL, photos
 from benchmarks.timing import table
 from fovea.models.catalog.catalog import Catalog
+from fovea.models.catalog.spec import LoadedModel
 from fovea.models.running.inference import run
 from fovea.server.answers.subject import subject_of
 from fovea.server.engine.conclude import conclude, learn_of, to_input
 from fovea.server.engine.inference import Outcome
-from fovea.server.intake.imaging import decode
+from fovea.server.intake.imaging import Photo, decode
 from fovea.server.wire import schemas
 
 CLIENTS = (1, 4, 16)
@@ -147,17 +148,10 @@ def limits(files: list[bytes]) -> tuple[Callable[[], object], Callable[[], objec
     loaded = Catalog(Path(os.environ.get("FOVEA_WEIGHTS_DIR", "."))).load(MODEL)
     wanted = loaded.spec.preprocessing
     assert wanted is not None
-    turn, learned = iter(range(1 << 30)), dict[str, Any]()
+    turn, answer = iter(range(1 << 30)), answering(loaded)
 
     def whole() -> None:
-        photo = decode(files[next(turn) % len(files)], 1 << 26)
-        inputs, geometry = to_input(photo, loaded.spec)
-        logits, traces = run(loaded.module, inputs, loaded.layouts)
-        outcome = Outcome(logits[0], traces[0], 0.0, 0.0, 1)
-        kept = conclude("0" * 20, photo, loaded, geometry, outcome, {})
-        if not learned:
-            learned["of"] = learn_of(kept, loaded, inputs)
-        orjson.dumps(schemas.analysis(kept, subject_of(kept, learned["of"])))
+        answer(decode(files[next(turn) % len(files)], 1 << 26))
 
     inputs = torch.zeros(1, 3, *wanted.crop_px)
 
@@ -168,6 +162,22 @@ def limits(files: list[bytes]) -> tuple[Callable[[], object], Callable[[], objec
     bare()
     whole()
     return bare, whole
+
+
+def answering(loaded: LoadedModel) -> Callable[[Photo], bytes]:
+    """What looks at a decoded photo as the server does and makes the same answer, without HTTP."""
+    learned = dict[str, Any]()
+
+    def answer(photo: Photo) -> bytes:
+        inputs, geometry = to_input(photo, loaded.spec)
+        logits, traces = run(loaded.module, inputs, loaded.layouts)
+        outcome = Outcome(logits[0], traces[0], 0.0, 0.0, 1)
+        kept = conclude("0" * 20, photo, loaded, geometry, outcome, {})
+        if not learned:
+            learned["of"] = learn_of(kept, loaded, inputs)
+        return orjson.dumps(schemas.analysis(kept, subject_of(kept, learned["of"])))
+
+    return answer
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -18,11 +19,28 @@ import torch
 from benchmarks.coverage.families import Family, timm_families, torchvision_families
 from benchmarks.coverage.look import Finding, look
 from benchmarks.coverage.page import page
-from benchmarks.coverage.small_transformers import transformers_families
+from benchmarks.coverage.small.diffusers_networks import diffusers_families
+from benchmarks.coverage.small.monai_networks import monai_families
+from benchmarks.coverage.small.open_clip_networks import open_clip_families
+from benchmarks.coverage.small.segmentation_networks import segmentation_families
+from benchmarks.coverage.small.transformers_hub import transformers_families
+from benchmarks.coverage.small.vit_pytorch_networks import vit_pytorch_families
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
 
 PAGE = Path("docs/coverage.md")
 _FORK = multiprocessing.get_context("fork")
+
+LIBRARIES: dict[str, tuple[str, Callable[[], Iterator[Family]]]] = {
+    "timm": ("timm", timm_families),
+    "torchvision": ("torchvision", torchvision_families),
+    "transformers": ("transformers", transformers_families),
+    "vit_pytorch": ("vit-pytorch", vit_pytorch_families),
+    "segmentation_models_pytorch": ("segmentation-models-pytorch", segmentation_families),
+    "diffusers": ("diffusers", diffusers_families),
+    "monai": ("monai", monai_families),
+    "open_clip": ("open-clip-torch", open_clip_families),
+}
+"""By the name that is imported: what it is called where it is installed from, and its families."""
 
 
 def families() -> tuple[list[Family], list[Finding]]:
@@ -30,16 +48,11 @@ def families() -> tuple[list[Family], list[Finding]]:
     declare_missing_operators()
     found: list[Family] = []
     missing = []
-    libraries: dict[str, Callable[[], Iterator[Family]]] = {
-        "timm": timm_families,
-        "torchvision": torchvision_families,
-        "transformers": transformers_families,
-    }
-    for library, enumerate_families in libraries.items():
+    for library, (_, enumerate_families) in LIBRARIES.items():
         try:
             __import__(library)
             found += enumerate_families()
-        except (ImportError, RuntimeError) as error:
+        except (ImportError, RuntimeError, AttributeError) as error:
             missing.append(Finding(library, "all", problem=f"cannot be imported: {error}"))
     return found, missing
 
@@ -75,12 +88,11 @@ def look_apart(family: Family, limit_s: float) -> Finding:
 
 def versions() -> str:
     """Of all that was looked at."""
-    import timm
-    import torchvision
-    import transformers
-
-    parts = (torch, timm, torchvision, transformers)
-    return ", ".join(f"{part.__name__} {part.__version__.split('+')[0]}" for part in parts) + "."
+    installed = []
+    for library, (name, _) in {"torch": ("torch", None), **LIBRARIES}.items():
+        if library in sys.modules:
+            installed.append(f"{name} {version(name).partition('+')[0]}")
+    return ", ".join(installed) + "."
 
 
 def kept_in(file: Path | None) -> dict[tuple[str, str], Finding]:

@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._higher_order_ops import flex_attention
+from torch._higher_order_ops.flex_attention import math_attention
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from fovea.models.tracing.call_stack import calling_module, module_paths, parts_of
@@ -102,6 +104,13 @@ class Count(TorchDispatchMode):
                 self._keep(outputs[0], use)
                 use.total = float(args[0].double().square().sum())
         return result
+
+
+@flex_attention.py_impl(Count)
+def _flex(counted: Count, *args: Any, **kwargs: Any) -> Any:
+    """FlexAttention is no kernel of the dispatcher: what it is written out as is counted."""
+    with counted:
+        return math_attention(*args, **kwargs)
 
 
 def _flat(value: Any) -> list[Any]:

@@ -11,6 +11,7 @@ from torch import nn
 
 from benchmarks.coverage.counting import SOFTMAX, Use, count
 from benchmarks.coverage.families import Family, parameters
+from benchmarks.coverage.same import changed_by_watching
 from benchmarks.timing import take_turns
 from fovea.models.capture import capture
 from fovea.models.kinds.registry import SITE_KINDS
@@ -29,7 +30,8 @@ class Finding:
 
     sites, layouts: number of each kind. placed: attention sites whose keys have positions.
     computed: softmaxes and sigmoids counted below capture. missed: those without a site, with their
-    use. invented: sites in modules that compute nothing of the kind.
+    use. invented: sites in modules that compute nothing of the kind. changed: what was not bit for
+    bit as in an unwatched pass. named: entries of `trace.unseen`.
     """
 
     library: str
@@ -42,6 +44,8 @@ class Finding:
     computed: dict[str, int] = field(default_factory=dict)
     missed: list[str] = field(default_factory=list)
     invented: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    named: int = 0
     notes: list[str] = field(default_factory=list)
     overhead: float = 0.0
     survey_s: float = 0.0
@@ -129,12 +133,18 @@ def look(family: Family) -> Finding:
     finding.parameters = parameters(module)
     classes = {name: type(part).__name__ for name, part in module.named_modules()}
 
-    uses = count(module, inputs)
-    finding.computed = dict(Counter(use.what for use in uses))
+    finding.changed = changed_by_watching(module, inputs)
+    try:
+        uses = count(module, inputs)
+    except Exception as error:  # what is compiled as a whole is not counted by its kernels
+        line = str(error).strip().splitlines() or [""]
+        uses, finding.missed = None, [f"not counted: {line[0][:100]}"]
+    finding.computed = dict(Counter(use.what for use in uses or ()))
 
     with torch.inference_mode(), capture(module, features=True) as recording:
         module(**inputs)
     trace = recording.trace
+    finding.named = sum(one.times for one in trace.unseen)
     if any(site.attends for site in trace.sites):
         start = time.perf_counter()
         layouts = survey(module, **inputs)
@@ -161,5 +171,6 @@ def look(family: Family) -> Finding:
     finding.layouts = dict(Counter(layout_kind(site) for site in attention))
     finding.placed = sum(map(_has_places, attention))
     finding.notes = sorted({site.note for site in attention if site.note})
-    finding.missed, finding.invented = _compared(uses, trace, classes)
+    if uses is not None:
+        finding.missed, finding.invented = _compared(uses, trace, classes)
     return finding

@@ -16,6 +16,8 @@ HEADER = (
     "computed",
     "layout",
     "places",
+    "bits",
+    "named",
     "capture / plain",
     "not a site, and why",
 )
@@ -25,8 +27,12 @@ INTRODUCTION = """# Coverage
 What `capture` finds in other people's networks, unmodified. Written by `make coverage`; not edited
 by hand. For every architecture family the smallest network that its library has, with random
 weights; networks of more than 50 million parameters with 4 blocks, and those for photos above
-256 px at 224, where they can be built so. The transformers models are built from small
-configurations.
+256 px at 224, where they can be built so. The networks of all libraries but timm and torchvision
+are built from small configurations. None of the libraries is a dependency.
+
+No build of torchvision for CPUs matches this torch, so the one for CUDA is installed. Its own
+operators (`nms`, `roi_align`, `deform_conv2d`) cannot run with it, and its detectors are looked at
+without what follows the backbone. Everything else in it is plain torch.
 """
 
 LEGEND = """How to read a row:
@@ -40,6 +46,9 @@ LEGEND = """How to read a row:
   places. *channel×channel* and *placeless* (words at words) have no places. *unknown*: where the
   queries or the keys are could not be followed, so they are shown as a matrix with a note.
 - **places**: at how many attention sites the cells of the keys are known.
+- **bits**: whether outputs, buffers and random numbers were bit for bit as in a pass that nobody
+  watched; what was not is told.
+- **named**: how often capture itself named something that is no site (`trace.unseen`).
 - **capture / plain**: median time of a captured pass over a plain one, taking turns in one process
   on one thread; left empty under 10 ms, where it is all calls and no arithmetic. Families are
   looked at two at a time, so a single ratio is a rough one: the median over all is given above.
@@ -52,12 +61,14 @@ LEGEND = """How to read a row:
 
 
 def _gates(finding: Finding) -> int:
-    return finding.sites.get("channel-gate", 0) + finding.sites.get("spatial-gate", 0)
+    return sum(
+        finding.sites.get(kind, 0) for kind in ("channel-gate", "spatial-gate", "strip-gate")
+    )
 
 
 def _row(finding: Finding) -> list[str]:
     if finding.problem:
-        return [finding.family, finding.network, "", "", "", "", "", "", finding.problem]
+        return [finding.family, finding.network, "", "", "", "", "", "", "", "", finding.problem]
     attention, gates = finding.sites.get("attention", 0), _gates(finding)
     computed = ", ".join(f"{number} {what}" for what, number in sorted(finding.computed.items()))
     layouts = ", ".join(f"{kind} {number}" for kind, number in finding.layouts.items())
@@ -70,6 +81,8 @@ def _row(finding: Finding) -> list[str]:
         computed,
         layouts,
         f"{finding.placed}/{attention}" if attention else "",
+        ", ".join(finding.changed) or "same",
+        str(finding.named or ""),
         f"{finding.overhead:.2f}" if finding.overhead else "",
         "; ".join(remarks),
     ]
@@ -89,6 +102,8 @@ def _summary(findings: Sequence[Finding]) -> str:
         f"- {attention} attention sites and {sum(map(_gates, looked))} gates; "
         f"{sum(len(finding.invented) for finding in looked)} networks with sites that nothing was "
         "computed for.",
+        f"- {sum(not finding.changed for finding in looked)} of {len(looked)} gave the same bits "
+        "watched and unwatched, and left the same buffers and random numbers.",
         "- Layouts: "
         + ", ".join(f"{kind} {number}" for kind, number in layouts.most_common())
         + f". Places are known at {sum(finding.placed for finding in looked)} sites.",

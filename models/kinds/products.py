@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from fovea.models.kinds.attention.signature import on_einsum as attention_einsum
@@ -22,6 +23,13 @@ from fovea.models.kinds.product import Changed, Product, Recogniser, Scaled
 from fovea.models.tracing.equations import operands_of
 from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.recording import Watch
+
+EACH_ROW = (
+    "it has one value for each token, or for each token and head: a gate on tokens, whose rows and "
+    "columns are not known there"
+)
+
+BLENDED = "it takes a share of each of two maps, or chooses between them, and multiplies neither"
 
 Handler = Callable[[Watch, Any, Any, Any], Any]
 
@@ -37,7 +45,7 @@ def product_of(watch: Watch, one: Any, other: Any) -> Product | None:
         return None
     if max(one.ndim, other.ndim) < 3:
         return None
-    if not (one.is_floating_point() and other.is_floating_point()):
+    if not (_multiplies(one) and _multiplies(other)):
         return None
     pairs = ((one, other), (other, one))
     if without_expansion(other).numel() < without_expansion(one).numel():
@@ -52,6 +60,13 @@ def product_of(watch: Watch, one: Any, other: Any) -> Product | None:
         spread = spread_of(factor, features, axes_of(map_known))
         if spread is None:
             continue
+        if known is not None and known.each_row and spread.varies != "hw":
+            recording.miss("gate", "mul", EACH_ROW)
+            return None
+        if factor.dtype == torch.bool:
+            if known is None:
+                continue
+            spread = replace(spread, factor=spread.factor.to(features.dtype))
         if spread.varies == "chw":
             of_map = factor_of(map_known)
             itself = known is not None and known.argument is not None
@@ -61,6 +76,23 @@ def product_of(watch: Watch, one: Any, other: Any) -> Product | None:
                 continue
         return Product(factor, features, spread, known or Factor())
     return None
+
+
+def _multiplies(value: Tensor) -> bool:
+    """Whether a tensor may be a map or a factor: numbers, or ones and zeros."""
+    return value.is_floating_point() or value.dtype == torch.bool
+
+
+def on_blend(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """Two maps of which a factor takes a share each (`lerp`), or one of them (`where`)."""
+    names = [one for one in (*args, *kwargs.values()) if isinstance(one, Tensor)]
+    origins = watch.recording.origins
+    known = [one for one in names if factor_of(origins.get(one)) is not None]
+    result = func(*args, **kwargs)
+    larger = isinstance(result, Tensor) and result.ndim > 2 and result.is_floating_point()
+    if larger and any(1 < one.numel() < result.numel() for one in known):
+        watch.recording.miss("gate", func.func, BLENDED)
+    return result
 
 
 class Memory(NamedTuple):

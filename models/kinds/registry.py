@@ -25,7 +25,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fovea.models.kinds import axes, constant, following, products
+from fovea.models.kinds import axes, constant, following, leaving, products
+from fovea.models.kinds.attention import choosing
 from fovea.models.kinds.attention import signature as attention
 from fovea.models.kinds.attention.kernels import OPERATORS, Adapter, name_of
 from fovea.models.kinds.attention.kind import ATTENTION
@@ -38,6 +39,7 @@ from fovea.models.kinds.strip import signature as strips
 from fovea.models.kinds.strip.kind import STRIP_GATE
 from fovea.models.kinds.warp import signature as sampling
 from fovea.models.kinds.warp.kind import SPATIAL_TRANSFORMER
+from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.products import PRODUCTS
 from fovea.models.tracing.recording import Watch
 
@@ -88,10 +90,23 @@ def on_linear(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     )
     if layer and weight.shape[0] > 1:
         attention.note_memory(watch, args[0])
-    return (_on_layer if layer else attention.on_product)(watch, func, args, kwargs)
+    result = (_on_layer if layer else attention.on_product)(watch, func, args, kwargs)
+    few = layer and weight.shape[0] <= FEW and weight.shape[0] < weight.shape[1]
+    if few and result.ndim > 2 and watch.recording.origins.get(result) is None:
+        watch.recording.origins.set(result, Origin("row"))
+    return result
 
+
+FEW = 16
+"""A layer that makes at most so many numbers of each token may make gates for its heads."""
 
 STARTS: Handlers = {
+    F.linear: on_linear,
+    **dict.fromkeys(_functions("numpy __array__ __dlpack__ data_ptr"), leaving.on_leaving),
+    **dict.fromkeys(
+        _functions("gt ge lt le __gt__ __ge__ __lt__ __le__ greater greater_equal less less_equal"),
+        arithmetic.on_threshold,
+    ),
     F.scaled_dot_product_attention: attention.on_attention,
     F.multi_head_attention_forward: attention.on_multi_head_attention,
     **dict.fromkeys(
@@ -167,6 +182,12 @@ STARTS: Handlers = {
 """What begins a signature, and who looks."""
 
 FOLLOWS: Handlers = {
+    **dict.fromkeys(_functions("argmax argmin max min topk"), choosing.on_best),
+    **dict.fromkeys(
+        _functions("gather take_along_dim index_select"), choosing.on_taking(attention.plainly)
+    ),
+    **dict.fromkeys([F.one_hot, *_functions("scatter scatter_")], choosing.on_marking),
+    **dict.fromkeys(_functions("lerp lerp_ where"), products.on_blend),
     **dict.fromkeys(
         _functions("div div_ divide true_divide __truediv__ __itruediv__"),
         products.on_division(RECOGNISERS),
@@ -175,8 +196,8 @@ FOLLOWS: Handlers = {
     **dict.fromkeys(
         [*_functions(_VIEWS), F.dropout, F.interpolate, F.upsample, *_PROPERTIES], following.on_view
     ),
+    Tensor.__getitem__: choosing.on_taking(following.on_view),
     **dict.fromkeys(_functions("unbind chunk split"), following.on_unbind),
-    F.linear: on_linear,
     **dict.fromkeys(
         _functions(
             "add add_ __add__ __radd__ __iadd__ sub sub_ subtract __sub__ __isub__ __rsub__ rsub"

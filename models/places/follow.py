@@ -233,7 +233,7 @@ class Follow(TorchFunctionMode):
             return rules.of_fold(first, result.shape)
         if func is F.linear:
             return rules.of_linear(first)
-        if func in (F.embedding, torch.embedding) and isinstance(first, Cells):
+        if func in (F.embedding, torch.embedding, F.one_hot) and isinstance(first, Cells):
             return Cells(first.cells.unsqueeze(-1), first.grid)
         if func in functions.PRODUCTS:
             return rules.of_product(before[0], before[1], result.shape)

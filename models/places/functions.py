@@ -28,7 +28,7 @@ MOVES = _named(
 ) | {Tensor.T.__get__, Tensor.mT.__get__}  # type: ignore[attr-defined]
 """Functions that move entries without changing them: applied to the shadow too."""
 
-REDUCTIONS = _named(TENSORS, "mean sum amax amin logsumexp var std norm")
+REDUCTIONS = _named(TENSORS, "mean sum amax amin logsumexp var std norm argmax argmin")
 
 SCATTERS = _named(
     TENSORS,

@@ -36,6 +36,8 @@ def _reason(start: Start) -> str | None:
     if start.what == "softmax":
         if became in _PRODUCTS:
             return "a softmax multiplies, and what is summed afterwards was not followed"
+        if start.multiplied:
+            return "a softmax multiplies values that are not summed over what it normalised"
         if became in _WEIGHING:
             return f"a softmax goes into {became}, which does not sum over what it normalised"
         if not became or became.strip("_") in _ANSWERS:

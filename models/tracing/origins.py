@@ -22,7 +22,8 @@ class Start:
 
     what: produced by · operation: the function · became: the first function that took its result
     and is not followed further, "" if none did · alike: that function received another tensor of
-    the same shape · source: what it was computed from.
+    the same shape · source: what it was computed from · multiplied: it was spread over values that
+    were not summed yet.
     """
 
     what: str
@@ -34,6 +35,7 @@ class Start:
     became: str = ""
     alike: bool = False
     seen: bool = False
+    multiplied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class Origin:
 
     "weights", with size −1, may weigh values: query–key scores or results of an exponential, and
     elementwise functions of them. Whether they are a distribution is determined from their values.
-    "nested" is a nested tensor made from a padded one of `size` tokens.
+    "nested" is a nested tensor made from a padded one of `size` tokens. "row": a linear layer made
+    a few numbers for each token or place. "choice": numbers of the best key of each query.
     """
 
     produced_by: Literal[
@@ -61,6 +64,8 @@ class Origin:
         "strip",
         "strips",
         "map",
+        "row",
+        "choice",
     ]
     size: int = 0
     stride: int = 0

@@ -217,6 +217,8 @@ class Recording:
                     self._follow_weights(tensor, origin, func, one)
                 continue
             start, after = origin.start, self.origins.get(made[0])
+            if start is not None and after is not None and after.produced_by == "weighted":
+                start.multiplied = True
             if after is not None and start is not None and after.start is None:
                 if after.produced_by == "strip":  # unless another strip completes it
                     start.became = "strip"

@@ -56,6 +56,7 @@ class JobStore:
     def __init__(self, jobs: Jobs, archive: Archive | None, again: Again) -> None:
         self._jobs, self._archive, self._again = jobs, archive, again
         self._told: dict[str, bytes] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
         self._instance = secrets.token_hex(4)
 
     async def publish(self, job: Job) -> None:
@@ -64,15 +65,18 @@ class JobStore:
         """
         if self._archive is None:
             return
-        data = self._to_json(job)
-        await self._archive.run(self._archive.files.write, f"jobs/{job.id}/job.json", data)
-        self._told[job.id] = data
+        # One at a time, so that no older state is written over a newer one.
+        async with self._locks.setdefault(job.id, asyncio.Lock()):
+            data = self._to_json(job)
+            await self._archive.run(self._archive.files.write, f"jobs/{job.id}/job.json", data)
+            self._told[job.id] = data
         if job.kind == "batch" and not (job.active or job.interrupted):
             await self._archive.run(self._archive.files.delete, f"jobs/{job.id}/photos")
 
     async def get(self, id: str) -> Job:
         """The job; raises UnknownJob."""
         if (job := self._jobs.kept(id)) is not None:
+            await self._settle(job)
             return job
         told = await self._read(id)
         if told is None:
@@ -106,6 +110,7 @@ class JobStore:
         """Yields at once, then whenever there may be news, and last when the job has ended."""
         if self._jobs.kept(job.id) is not None:
             async for _ in self._jobs.follow(job):
+                await self._settle(job)
                 yield job
             return
         while job.active:
@@ -146,10 +151,21 @@ class JobStore:
                 continue
             if job.active and await archive.run(archive.files.exists, f"jobs/{job.id}/cancel"):
                 self._jobs.cancel(job)
-            if job.active or _without_beat(self._to_json(job)) != _without_beat(
-                self._told.get(job.id, b"{}")
-            ):
+            if job.active or self._untold(job):
                 await self.publish(job)
+        for id in self._told.keys() - {job.id for job in self._jobs}:
+            del self._told[id], self._locks[id]
+
+    async def _settle(self, job: Job) -> None:
+        """Once a client is told here that a job has ended, every other instance says so too."""
+        over = not (job.active or job.interrupted or job.kind == "download")
+        if self._archive is not None and over and self._untold(job):
+            with suppress(StoreUnavailable):
+                await self.publish(job)
+
+    def _untold(self, job: Job) -> bool:
+        told = self._told.get(job.id, b"{}")
+        return _without_beat(self._to_json(job)) != _without_beat(told)
 
     async def _look_for_lost(self, archive: Archive) -> None:
         for found in await archive.run(archive.files.listed, "jobs"):

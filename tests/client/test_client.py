@@ -4,7 +4,7 @@ import asyncio
 import io
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +14,20 @@ from PIL import Image
 
 from fovea.client import AsyncClient, Client, Problem, Unreachable, off
 from fovea.client.asking import retry_after
-from fovea.server.settings import Settings
+from tests.client.busy import narrow
 from tests.server.conftest import (
     VIT,
     OneNetwork,
     Running,
     analysis,
     picture,
-    running,
     serve,
     site,
     until,
     weights_dir,
 )
 
-__all__ = ["analysis", "picture", "serve", "site", "weights_dir"]  # fixtures
+__all__ = ["analysis", "narrow", "picture", "serve", "site", "weights_dir"]  # fixtures
 
 Picture = Callable[[int], bytes]
 
@@ -99,17 +98,6 @@ def test_a_job_is_followed_to_its_end(site: Running, photo: Path) -> None:
         seen = fovea.batch([photo] * 3).wait(told.append)
         assert [one.problem for one in seen] == [None] * 3
     assert (told[-1]["state"], told[-1]["done"], told[-1]["total"]) == ("done", 3, 3)
-
-
-@pytest.fixture
-def narrow() -> Iterator[tuple[Running, OneNetwork]]:
-    catalog = OneNetwork()
-    catalog.network.open.set()
-    with running(Settings(default_model=OneNetwork.ID, queue_size=1), catalog) as on:
-        until(lambda: on.client.get("/readyz").status_code == 200)
-        catalog.network.open.clear()
-        yield on, catalog
-        catalog.network.open.set()
 
 
 def test_a_full_queue_is_waited_out(narrow: tuple[Running, OneNetwork], picture: Picture) -> None:

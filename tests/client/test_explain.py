@@ -1,16 +1,19 @@
 """`fovea explain --server`: what it writes is what the server answers."""
 
 import json
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from fovea.client import Client
 from fovea.server.commands.cli import main as command
-from tests.server.conftest import VIT, Running, picture, serve, site, weights_dir
+from tests.client.busy import narrow
+from tests.server.conftest import VIT, Running, picture, serve, site, until, weights_dir
 
-__all__ = ["picture", "serve", "site", "weights_dir"]  # fixtures
+__all__ = ["narrow", "picture", "serve", "site", "weights_dir"]  # fixtures
 
 
 def main(words: list[str]) -> int:
@@ -43,6 +46,31 @@ def test_a_server_looks_and_draws(
     assert main(["explain", str(photo), *there, "--map", "rollout", "--json"]) == 0
     (record,) = json.loads(capsys.readouterr().out)
     assert (record["map"], record["shape"]) == ("rollout", [10, 10])
+
+
+def test_a_busy_server_is_waited_for(narrow, picture, tmp_path: Path) -> None:
+    on, catalog = narrow
+    photo, out = tmp_path / "a.png", tmp_path / "row.npy"
+    photo.write_bytes(picture(2))
+    with Client(on.url) as first:
+        holds = threading.Thread(target=first.analyse, args=(picture(1),))
+        holds.start()
+        until(lambda: on.engine.admitted)
+        before, opened = on.engine.places.refused, []
+
+        def open_once_refused() -> None:
+            until(lambda: on.engine.places.refused > before)
+            opened.append(not out.exists())
+            catalog.network.open.set()
+
+        opening = threading.Thread(target=open_once_refused)
+        opening.start()
+        asked = ["--map", "attention", "--query", "3", "--layer", "0", "--head", "0"]
+        assert main(["explain", str(photo), "--server", on.url, *asked, "-o", str(out)]) == 0
+        holds.join()
+        opening.join()
+    assert opened == [True]
+    assert np.load(out).shape == (16,)
 
 
 def test_what_a_server_cannot_do_is_told(site: Running, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,12 +36,14 @@ def activation(low: float, high: float) -> Handler:
 
 def _activated(watch: Watch, func: Any, args: Any, kwargs: Any, low: float, high: float) -> Any:
     given = args[0] if args else kwargs.get("input")
-    before = factor_of(watch.recording.origins.get(given))
+    origin = watch.recording.origins.get(given)
+    before = factor_of(origin)
+    each_row = origin is not None and origin.produced_by == "row"
     result = func(*args, **kwargs)
     if isinstance(result, Tensor) and not watch.recording.constants.holds(given):
         broadcast = before is not None and before.broadcast
         argument = weakref.ref(given) if result is not given else None
-        made = Factor(low, high, broadcast=broadcast, argument=argument)
+        made = Factor(low, high, broadcast=broadcast, argument=argument, each_row=each_row)
         watch.recording.origins.set(result, origin_of(made))
     return result
 
@@ -76,13 +78,28 @@ def on_pooling(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     if (
         isinstance(given, Tensor)
         and isinstance(result, Tensor)
-        and given.ndim == 4
         and result.ndim > 1
-        and math.prod(result.shape[2:]) == 1 < given.shape[2] * given.shape[3]
+        and _all_places(given.shape, result.shape)
         and not watch.recording.constants.holds(given)
     ):
         watch.recording.origins.set(result, origin_of(Factor(broadcast=True)))
     return result
+
+
+def _all_places(before: Sequence[int], after: Sequence[int]) -> bool:
+    """Whether all places of a map, or all tokens of a sequence, were made one."""
+    if len(before) == 4:
+        return math.prod(after[2:]) == 1 < before[2] * before[3]
+    batch, tokens, channels = before if len(before) == 3 else (0, 0, 0)
+    return tokens > 1 and tuple(after) in ((batch, channels), (batch, 1, channels))
+
+
+def on_threshold(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
+    """A comparison: ones and zeros, by what is above a threshold."""
+    given = args[0] if args else None
+    if not isinstance(given, Tensor) or given.ndim < 3 or not given.is_floating_point():
+        return func(*args, **kwargs)
+    return _activated(watch, func, args, kwargs, 0, 1)
 
 
 def on_normaliser(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
@@ -149,6 +166,7 @@ def conclude(watch: Watch, operands: Operands, result: Any, ends: Iterable[float
         broadcast=spread or any(factor.broadcast for factor in known),
         normaliser=any(factor.normaliser for factor in known),
         argument=known[0].argument if len(known) == 1 and alone else None,
+        each_row=any(factor.each_row for factor in known),
     )
     watch.recording.origins.set(result, origin_of(made.spanning(ends)))
 

@@ -24,7 +24,8 @@ class Factor:
     broadcast: a smaller tensor, such as a mean over all positions, was broadcast into it, so each
     of its values affects many entries of the map. normaliser: one over a deviation or norm;
     multiplying with it normalises and does not gate. argument: the input of its activation. parts:
-    the two factors of a product that is larger than either.
+    the two factors of a product that is larger than either. each_row: a linear layer made it of the
+    last axis, so it belongs to tokens, or to places where channels are last.
     """
 
     low: float = -math.inf
@@ -33,6 +34,7 @@ class Factor:
     normaliser: bool = False
     argument: weakref.ref[Tensor] | None = None
     parts: tuple[Tensor, ...] = ()
+    each_row: bool = False
 
     @property
     def bounded(self) -> bool:

@@ -18,6 +18,13 @@ from fovea.models.records import Gate, Kind
 from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.recording import Watch
 
+MODULATED = (
+    "every token is multiplied by the same numbers, made of all tokens and without bounds "
+    "(a linear gate, or Hydra attention)"
+)
+
+SCALED = "it is one number for each photo, by which everything is multiplied alike"
+
 PER_CHANNEL = "One mask a channel; what is drawn is their mean."
 
 
@@ -32,6 +39,10 @@ def recognise(watch: Watch, product: Product) -> bool | Changed:
     spread, factor = product.spread, product.known
     kind = _kind(spread, factor)
     if kind is None:
+        if spread.tokens and spread.varies == "c" and factor.broadcast and not factor.normaliser:
+            watch.recording.miss("gate", "mul", MODULATED)
+        elif not spread.varies and factor.bounded and not factor.normaliser:
+            watch.recording.miss("gate", "mul", SCALED)
         return False
     changed = add(watch, kind, spread, factor)
     return True if changed is None else Changed(spread.restored(changed, product.factor))

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.coverage.counting import SOFTMAX, count
-from benchmarks.coverage.small_transformers import transformers_families
+from benchmarks.coverage.small.transformers_hub import transformers_families
 from fovea.models.capture import capture
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
 from fovea.models.grids import PatchGrid

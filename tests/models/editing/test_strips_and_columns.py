@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import fovea
-from benchmarks.coverage.small_transformers import transformers_families
+from benchmarks.coverage.small.transformers_hub import transformers_families
 from fovea.models.capture import capture
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
 from fovea.models.editing.run import edit

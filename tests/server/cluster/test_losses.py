@@ -29,7 +29,7 @@ def test_a_replica_that_is_killed_takes_only_what_it_had_in_hand(
     posts = [one for one in alone if one.body is not None]
     before = pids(REPLICA)
     first, _ = before
-    with Load(cluster, [*maps, *posts], most=IN_ALL) as load:
+    with Load(cluster, [*maps, *posts], clients=3, most=IN_ALL) as load:
         until(lambda: sum(load.statuses.values()) >= KILLED_AFTER)
         kill(before[first])
     assert sum(load.statuses.values()) == IN_ALL

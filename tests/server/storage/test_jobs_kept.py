@@ -200,6 +200,23 @@ def test_a_job_is_followed_and_cancelled_on_another_instance(
         assert client.get(sweep["links"]["self"]).json()["state"] == "cancelled"
 
 
+def test_an_end_that_one_instance_tells_is_known_to_all(
+    tmp_path: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_store, "BEAT_S", 3600.0)  # Nothing is told but by being asked.
+    with here(tmp_path, 0.01) as doing, here(tmp_path) as on:
+        seen = posted(doing.client, picture(1))
+        sweep = doing.client.post(f"{seen}/sweeps", json=SWEEP).json()
+        with doing.client.stream("GET", sweep["links"]["events"]) as events:
+            assert "id: end" in list(events.iter_lines())
+        there = on.client.get(sweep["links"]["self"]).json()
+        assert there == doing.client.get(sweep["links"]["self"]).json()
+        assert there["state"] == "done"
+        again = doing.client.post(f"{seen}/sweeps", json={"over": "layers"}).json()
+        until(lambda: doing.client.get(again["links"]["self"]).json()["state"] == "done")
+        assert on.client.get(again["links"]["self"]).json()["state"] == "done"
+
+
 def test_what_is_found_comes_back_from_its_file_as_it_was() -> None:
     grid = PatchGrid(2, 3, axes=(Axis(1.0, 2.0, 3.0), Axis()))
     values = np.array([[1.5, np.nan], [np.inf, -0.0]], np.float32)

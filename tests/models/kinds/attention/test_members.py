@@ -240,3 +240,56 @@ def test_positions_that_are_put_together_of_waves_are_no_gates() -> None:
     with capture(net) as trace:
         net(PHOTO)
     assert [site.kind for site in trace.sites] == ["attention"]
+
+
+HARD: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "gather": lambda q, k, v: v.gather(
+        2, scores(q, k).argmax(-1)[..., None].expand(-1, -1, -1, v.shape[-1])
+    ),
+    "take_along_dim": lambda q, k, v: torch.take_along_dim(
+        v, scores(q, k).max(-1).indices[..., None], 2
+    ),
+    "an index": lambda q, k, v: v[0, 0][scores(q, k).softmax(-1)[0, 0].argmax(-1)][None, None],
+    "the first of topk": lambda q, k, v: v.gather(
+        2, scores(q, k).topk(1).indices.expand(-1, -1, -1, v.shape[-1])
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+@torch.no_grad()
+def test_hard_attention_by_an_index_is_named(name: str) -> None:
+    net = Net(HARD[name]).eval()
+    plain = net(PHOTO)
+    for _ in range(3):
+        with capture(net) as trace:
+            assert torch.equal(net(PHOTO), plain)
+        assert not trace.sites
+        (found,) = trace.unseen
+        assert "best key alone" in found.reason
+        assert found.file == __file__
+
+
+@torch.no_grad()
+def test_hard_attention_by_a_matrix_is_a_site() -> None:
+    net = Net(lambda q, k, v: F.one_hot(scores(q, k).argmax(-1), N).to(v.dtype) @ v).eval()
+    with capture(net) as trace:
+        net(PHOTO)
+    (site,) = trace.sites
+    q, k, _ = net.parts(PHOTO)
+    assert torch.equal(site.attention.probabilities.argmax(-1), scores(q, k).argmax(-1))
+    assert site.grid is not None
+
+
+@torch.no_grad()
+def test_what_numpy_computes_inside_a_network_is_named() -> None:
+    def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        shares = scores(q, k).softmax(-1).numpy()
+        return torch.from_numpy(shares @ v.numpy())
+
+    net = Net(attend).eval()
+    with capture(net) as trace:
+        net(PHOTO).numpy()  # the answer is the person's own to take
+    assert {one.operation for one in trace.unseen} >= {"numpy"}
+    assert {one.what for one in trace.unseen if one.operation == "numpy"} == {"part"}
+    assert sum(one.times for one in trace.unseen if one.operation == "numpy") == 2

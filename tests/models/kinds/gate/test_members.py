@@ -219,7 +219,6 @@ NO_GATES: dict[str, Any] = {
     ),
     "one over a deviation": lambda m, x: x * (1 / (x.std((2, 3), keepdim=True) + 1e-5)),
     "rotary": lambda m, x: x * torch.cos(m.mask(x)),
-    "a mask of yes and no": lambda m, x: x * (m.mask(x) > 0),
 }
 
 
@@ -299,3 +298,88 @@ def test_a_mask_on_a_map_with_channels_last() -> None:
     assert site.kind == "spatial-gate"
     assert torch.equal(site.gate.values, module.gate.permute(0, 3, 1, 2))
     assert site.gate.features.shape == (2, CHANNELS, ROWS, COLUMNS)
+
+
+def test_a_mask_of_what_is_above_a_threshold_is_a_gate_of_ones_and_zeros() -> None:
+    (site,), module = sites_of(lambda m, x: x * m.kept(m.mask(x) > 0))
+    assert site.kind == "spatial-gate"
+    assert torch.equal(site.gate.values, module.gate.float())
+    assert site.tensors.bounds == (0, 1)
+
+
+class Tokens(nn.Module):
+    """Tokens of a map, two heads of values among them, and a function that gates them."""
+
+    def __init__(self, write: Callable[["Tokens", Tensor], Tensor]) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.one, self.both = nn.Linear(CHANNELS, 1), nn.Linear(CHANNELS, 2)
+        self.row, self.write = nn.Linear(CHANNELS, CHANNELS), write
+
+    def heads(self, tokens: Tensor) -> Tensor:
+        return self.row(tokens).unflatten(-1, (2, -1)).transpose(1, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.write(self, x.flatten(2).transpose(1, 2))
+
+
+NAMED_ON_TOKENS: dict[str, tuple[Callable[[Any, Tensor], Tensor], str]] = {
+    "a number a token": (lambda m, z: z * m.one(z).sigmoid(), "one value for each token"),
+    "after views": (
+        lambda m, z: m.heads(z) * m.one(z).sigmoid()[:, None],
+        "one value for each token",
+    ),
+    "a number a head and token": (
+        lambda m, z: m.heads(z) * m.both(z).sigmoid().transpose(1, 2)[..., None],
+        "one value for each token",
+    ),
+    "a share of two values": (
+        lambda m, z: m.heads(z) * (1 - m.one(z).sigmoid()[:, None]),
+        "one value for each token",
+    ),
+    "lerp": (lambda m, z: z.lerp(m.row(z), m.one(z).sigmoid()), "a share of each of two maps"),
+    "where": (lambda m, z: torch.where(m.one(z) > 0, z, m.row(z)), "a share of each of two maps"),
+    "a softmax over channels": (
+        lambda m, z: (z * m.row(z.mean(1, keepdim=True)).softmax(-1)).mean(1),
+        "not summed over what it normalised",
+    ),
+    "without bounds": (
+        lambda m, z: z * m.row(z.mean(1, keepdim=True)),
+        "made of all tokens and without bounds",
+    ),
+    "Hydra attention": (  # Bolya et al. 2022, equation 6: as many heads as features
+        lambda m, z: F.normalize(z, dim=-1) * (F.normalize(m.row(z), dim=-1) * z).sum(1, True),
+        "made of all tokens and without bounds",
+    ),
+    "one number a photo": (
+        lambda m, z: m.heads(z) * m.one(z.mean(1)).sigmoid()[:, :, None, None],
+        "one number for each photo",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NAMED_ON_TOKENS)
+def test_what_gates_tokens_is_named_and_drawn_as_no_channel(name: str) -> None:
+    write, reason = NAMED_ON_TOKENS[name]
+    module, x = Tokens(write).eval(), torch.randn(2, CHANNELS, ROWS, COLUMNS)
+    for _ in range(3):  # a later pass names it as the first did
+        with torch.inference_mode(), capture(module) as recording:
+            assert torch.equal(module(x), module(x))
+        assert not recording.trace.sites
+        assert any(reason in one.reason for one in recording.unseen), recording.unseen
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda m, z: z * m.row(z.mean(1, keepdim=True)).sigmoid(),
+        lambda m, z: m.row(z.mean(1)).sigmoid()[:, None] * z,
+    ],
+)
+def test_a_gate_on_the_channels_of_tokens_is_one(write: Any) -> None:
+    module, x = Tokens(write).eval(), torch.randn(2, CHANNELS, ROWS, COLUMNS)
+    with torch.inference_mode(), capture(module) as recording:
+        module(x)
+    (site,) = recording.trace.sites
+    assert (site.kind, site.channels) == ("channel-gate", CHANNELS)
+    assert not recording.unseen
