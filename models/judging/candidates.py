@@ -70,7 +70,7 @@ def values_of(own: Method, seen: Seen, target: int | None = None) -> tuple[Tenso
         with torch.no_grad():
             made = made.then(found)
     values = made.map.values.detach().double()
-    if values.dim() != 2 or not made.on_photo:
-        raise ValueError(f"{own.name} is no single map over the photo: {made.map.axes}")
+    assert values.dim() == 2, own.name
+    assert made.on_photo, own.name
     grid = made.map.grid
     return values, grid if grid is not None and grid.depth == 1 else PatchGrid(*values.shape)
