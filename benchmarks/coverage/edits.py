@@ -27,7 +27,6 @@ from benchmarks.coverage.edit_checks import CHECKS, Subject, differs, tensors_in
 from benchmarks.coverage.families import Family
 from benchmarks.coverage.look import wake
 from fovea.models.capture import capture
-from fovea.models.editing.plan import ON
 from fovea.models.editing.run import edit
 from fovea.models.edits import (
     EDITS,
@@ -37,6 +36,7 @@ from fovea.models.edits import (
     positions_off,
     positions_shuffle,
 )
+from fovea.models.kinds.registry import SITE_KINDS
 from fovea.models.places.layout import place, survey
 from fovea.models.records import Site, Trace
 
@@ -102,7 +102,9 @@ def tried_on(family: Family) -> Tried:
     """Every edit on one family."""
     tried = Tried(family.library, family.name)
     subject = subject_of(family)
-    kinds = dict.fromkeys(ON.get(site.kind, site.kind) for site in subject.trace.sites)
+    kinds = dict.fromkeys(
+        SITE_KINDS[site.kind].edited_as or site.kind for site in subject.trace.sites
+    )
     tried.kinds = list(kinds)
     if not subject.trace.sites:
         return tried
@@ -115,10 +117,10 @@ def tried_on(family: Family) -> Tried:
 
     attempt(tried, "no edits", empty)
     for site in ends_of(subject.trace):
-        for name, check in CHECKS.get(ON.get(site.kind, ""), {}).items():
+        for name, check in CHECKS.get(SITE_KINDS[site.kind].edited_as, {}).items():
             attempt(tried, f"{name} {site.id} ({site.kind})", partial(check, subject, site))
     for site in {one.kind: one for one in ends_of(subject.trace)}.values():
-        for change in BATCHED.get(ON.get(site.kind, ""), ()):
+        for change in BATCHED.get(SITE_KINDS[site.kind].edited_as, ()):
             given = from_json({**change, "site": site.id})
             attempt(tried, f"two photos, {given.edit} {site.id}", partial(together, subject, given))
     if "attention" in kinds:

@@ -1,18 +1,13 @@
-// The kinds of sites by the names that the server gives them: the only list on the page.
+// The kinds of sites by the names that the server gives them. One line for each folder: a page without a build step
+// cannot list folders, and imports that are written out are the ones that the server sends ahead.
 
-import { attention } from "./attention/kind.js";
-import { channelGate, spatialGate } from "./gate/kind.js";
-import { stripGate } from "./strip/kind.js";
-import { spatialTransformer } from "./warp/kind.js";
+import * as attention from "./attention/kind.js";
+import * as gate from "./gate/kind.js";
+import * as strip from "./strip/kind.js";
+import * as warp from "./warp/kind.js";
 
 /** @type {Record<string, SiteKind>} */
-export const KINDS = {
-  attention,
-  "channel-gate": channelGate,
-  "spatial-gate": spatialGate,
-  "strip-gate": stripGate,
-  "spatial-transformer": spatialTransformer,
-};
+export const KINDS = { ...attention.kinds, ...gate.kinds, ...strip.kinds, ...warp.kinds };
 
 /** @param {Site} site @returns {SiteKind} */
 export const kindOf = (site) => KINDS[site.kind];

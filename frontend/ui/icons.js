@@ -4,12 +4,11 @@ import { svg } from "./dom.js";
 
 /** @type {Record<string, string>} */
 const PATHS = {
-  // Kinds of site: an eye, bars, a masked square, two strips, a bent grid.
+  // Kinds of site: an eye, bars, a masked square, a bent grid.
   attention:
     "M1.5 8 C4.5 3.2 11.5 3.2 14.5 8 C11.5 12.8 4.5 12.8 1.5 8 Z M6 8 a2 2 0 1 0 4 0 a2 2 0 1 0 -4 0",
   channels: "M3 13 V9 M6.3 13 V4 M9.7 13 V7 M13 13 V3",
   mask: "M2.5 2.5 H13.5 V13.5 H2.5 Z M5 10.5 a3 3 0 0 1 6 0 Z",
-  strips: "M2.5 5.5 V13.5 H4.5 V5.5 Z M6 2.5 H13.5 V4.5 H6 Z M7 8 H13 M7 11 H13",
   grid: "M3 4 L12 2.5 L13.5 12 L4.5 13.5 Z M7.5 3.2 L9 12.8 M3.7 8.7 L12.8 7.2",
   // What an attention is between: places in a window, a word and the photo, words before, words and words.
   window: "M2.5 2.5 H13.5 V13.5 H2.5 Z M7.5 7.5 H11.5 V11.5 H7.5 Z",
@@ -28,12 +27,12 @@ const PATHS = {
   check: "M3 8.5 L6.5 12 L13 4.5",
 };
 
-/** @param {string} name @param {string} [title] */
+/** @param {string} name  one of PATHS, or the path itself @param {string} [title] */
 export function icon(name, title) {
   return svg(
     "svg",
     { viewBox: "0 0 16 16", class: "icon", "aria-hidden": title ? null : "true", role: title ? "img" : null },
     title && svg("title", {}, title),
-    svg("path", { d: PATHS[name] }),
+    svg("path", { d: PATHS[name] ?? name }),
   );
 }

@@ -51,6 +51,7 @@ class _Outlined(Recording):
         differentiable: Tensor | None = None,
         arrange: Callable[[Tensor], Tensor] = lambda tensor: tensor,
         note: str | None = None,
+        part: str = "",
     ) -> None:
         self._left -= sum(value.nbytes for value in _fields(tensors).values())
         if self._left < 0:

@@ -22,7 +22,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from fovea.models.kinds.attention.kernels import Kernels, is_operator, name_of
-from fovea.models.kinds.registry import FOLLOWS, STARTS, Handler, handler_of
+from fovea.models.kinds.registry import FOLLOWS, STARTS, handler_of
+from fovea.models.kinds.spellings import Handler
 from fovea.models.tracing import compiled, learnt, torch_paths
 from fovea.models.tracing.call_stack import is_running
 from fovea.models.tracing.learnt import shape_of

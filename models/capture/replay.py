@@ -72,11 +72,12 @@ class _Outline(Recording):
         differentiable: Tensor | None = None,
         arrange: Callable[[Tensor], Tensor] = lambda tensor: tensor,
         note: str | None = None,
+        part: str = "",
     ) -> None:
         self.blocks.append(self.inside)
         if self.inside is not None:
             tensors, differentiable = shapes_of(tensors), None
-        super().add(kind, tensors, differentiable, arrange, note)
+        super().add(kind, tensors, differentiable, arrange, note, part)
 
 
 @dataclass(eq=False)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from fovea.models.capture.recorder import _Watch
-from fovea.models.kinds.attention import signature as attention
+from fovea.models.kinds.attention import fused
 from fovea.models.kinds.attention.weighing import weighing_of
 from fovea.models.kinds.registry import SITE_KINDS, STARTS
 from fovea.models.records import Kind
@@ -89,7 +89,7 @@ class _Noting(_Watch):
         """
         if not self._weighs or self._found is not None:
             return None
-        if STARTS.get(func) is attention.on_attention:
+        if STARTS.get(func) is fused.on_attention:
             value: Tensor = kwargs["value"] if "value" in kwargs else args[2]
             return four_axes(value.detach().clone())
         if func not in PRODUCTS:

@@ -13,19 +13,10 @@ from fovea.models.edits import EDITS, Edit, RefusedEdit, Token
 from fovea.models.grids import Cells
 from fovea.models.kinds.attention import planning as attention
 from fovea.models.kinds.attention.edit import Where
-from fovea.models.kinds.gate import edit as gate
-from fovea.models.kinds.strip import edit as strip
-from fovea.models.kinds.warp import edit as warp
+from fovea.models.kinds.registry import SITE_KINDS
 from fovea.models.places.layout import Layouts
 from fovea.models.records import Site, Trace, UnknownSite
 from fovea.models.tracing.editing import Key
-
-ON = {
-    **dict.fromkeys(attention.KINDS, "attention"),
-    **dict.fromkeys((*gate.KINDS, *strip.KINDS), "gate"),
-    **dict.fromkeys(warp.KINDS, "warp"),
-}
-"""The kinds of sites in the words of edits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +83,7 @@ def _site(edit: Edit, trace: Trace) -> Site:
     except UnknownSite as error:
         known = ", ".join(error.known) or "none"
         raise RefusedEdit(f"There is no site {edit.site[:50]!r}.", f"Valid: {known}.") from error
-    rule, on = EDITS[edit.edit], ON.get(site.kind)
+    rule, on = EDITS[edit.edit], SITE_KINDS[site.kind].edited_as
     if on not in rule.on and "photo" not in rule.on:
         fitting = ", ".join(name for name, one in EDITS.items() if on in one.on) or "none yet"
         raise RefusedEdit(
@@ -171,12 +162,9 @@ def _by_cell(where: Sequence[Where] | None, own: Cells, theirs: Cells) -> tuple[
 
 
 def _change(edits: Sequence[Edit], site: Site, arrange: Callable[[Tensor], Tensor] | None) -> Any:
-    on = ON[site.kind]
-    if on == "attention":
-        return attention.planned(edits, site, arrange)
-    if site.kind in strip.KINDS:
-        return strip.planned(edits, site)
-    return gate.planned(edits, site) if on == "gate" else warp.planned(edits)
+    planned = SITE_KINDS[site.kind].planned
+    assert planned is not None
+    return planned(edits, site, arrange)
 
 
 def _arrange(layouts: Layouts | None, number: int) -> Callable[[Tensor], Tensor] | None:

@@ -55,6 +55,7 @@ class _Forgetting(Recording):
         differentiable: Tensor | None = None,
         arrange: Callable[[Tensor], Tensor] = lambda tensor: tensor,
         note: str | None = None,
+        part: str = "",
     ) -> None:
         """Nothing."""
 

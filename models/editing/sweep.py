@@ -14,10 +14,9 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from fovea.models.editing.plan import ON
 from fovea.models.edits import Edit, RefusedEdit, off, open_gate, shut, skip
 from fovea.models.grids import PatchGrid
-from fovea.models.kinds.gate.edit import has_a_factor_a_channel
+from fovea.models.kinds.registry import SITE_KINDS
 from fovea.models.records import Site, Trace
 
 Over = Literal["heads", "layers", "channels", "patches"]
@@ -84,9 +83,10 @@ def parts_of(trace: Trace, over: Over, site: str | None = None) -> Sweep:
 
 
 def _has(site: Site, over: Over, wanted: str) -> bool:
-    if ON.get(site.kind) != wanted:
+    kind = SITE_KINDS[site.kind]
+    if kind.edited_as != wanted:
         return False
-    return over != "channels" or has_a_factor_a_channel(site)
+    return over != "channels" or (kind.channel_factors and bool(site.channels))
 
 
 def blocks(grid: PatchGrid, block: int = 1, stride: int | None = None) -> list[Tensor]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
+from fovea.models.edits import Edit
 from fovea.models.kinds.step import Step
 from fovea.models.records import Site, Trace
 from fovea.models.tracing.operations import Called, Workings
@@ -17,6 +18,10 @@ Claim = Literal["attention", "gate", "sampling"]
 
 Leading = Callable[[Sequence[Called], Sequence[Any]], list[Called]]
 """Finds what led to a site, from earlier calls and the arguments of the call that made it."""
+
+
+Planner = Callable[[Sequence[Edit], Site, Callable[[Tensor], Tensor] | None], Any]
+"""Plans edits of one site; raises RefusedEdit."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -52,7 +57,9 @@ class SiteKind:
     windows · led_to: what the steps compute, after the title · grid: the grid of the cells whose
     steps can be shown one at a time, or None · shown: what is drawn, None if that requires a query
     · features: the map before it, (batch, channel, row, column), or None · facts: additional fields
-    in the list of sites.
+    in the list of sites · edited_as: the word for it in edits, empty if it takes none · planned:
+    the changes that edits make at a site, given how to reorder heads and windows · channel_factors:
+    whether edits can name its channels.
     """
 
     name: str
@@ -66,3 +73,6 @@ class SiteKind:
     shown: Callable[[Site], Shown] | None = None
     features: Callable[[Site], Tensor | None] | None = None
     facts: Callable[[Trace, Site], dict[str, Any]] | None = None
+    edited_as: str = ""
+    planned: Planner | None = None
+    channel_factors: bool = False

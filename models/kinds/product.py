@@ -43,3 +43,13 @@ Recogniser = Callable[[Watch, Product], bool | Origin | Changed | Scaled]
 """Adds a site if the product is of its kind, and returns whether it is. If a further product is
 needed to complete the site, the result gets an origin.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """How a kind recognises products. factors: how many factors over one map a site of that kind
+    combines; kinds that combine more are tried first.
+    """
+
+    recognise: Recogniser
+    factors: int = 1

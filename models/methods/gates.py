@@ -1,10 +1,12 @@
-"""Maps of gates: the factor itself, one map for each kind of gate."""
+"""Maps of gates: the factor itself, one map for each `GateMap` that a folder of kinds declares."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
+from fovea.models.kinds import declared
+from fovea.models.kinds.gate_map import GateMap
 from fovea.models.methods import options
 from fovea.models.methods.base import Made, Method, Options, Phrase, Subject
 
@@ -54,60 +56,23 @@ def _sentence(kind: str, subject: Subject) -> Phrase:
     return Phrase(kind, f"{own.title} {{layer}}: {shown}", {"layer": site.layer})
 
 
-def _method(
-    kind: str,
-    title: str,
-    summary: str,
-    equation: str,
-    paper: str,
-    *,
-    order: int,
-    first: int,
-    on_photo: bool = True,
-) -> Method:
+def _method(gate: GateMap) -> Method:
     return Method(
-        name=kind,
-        order=order,
-        first=first,
-        title=title,
-        summary=summary,
+        name=gate.kind,
+        order=gate.order,
+        first=gate.first,
+        title=gate.title,
+        summary=gate.summary,
         claim="gate",
-        equation=equation,
-        paper=paper,
+        equation=gate.equation,
+        paper=gate.paper,
         options=(options.SITE, options.LAYER),
-        check=partial(_check, kind),
-        make=partial(_make, kind),
-        sentence=partial(_sentence, kind),
-        kinds=(kind,),
-        on_photo=on_photo,
+        check=partial(_check, gate.kind),
+        make=partial(_make, gate.kind),
+        sentence=partial(_sentence, gate.kind),
+        kinds=(gate.kind,),
+        on_photo=gate.on_photo,
     )
 
 
-CHANNEL = _method(
-    "channel-gate",
-    "Channel gate",
-    "The weight of every channel",
-    "s_c, the factor on channel c",
-    "Hu et al. 2018, eq. 3",
-    order=20,
-    first=70,
-    on_photo=False,
-)
-SPATIAL = _method(
-    "spatial-gate",
-    "Spatial gate",
-    "The weight of every place",
-    "M_ij, the factor on row i, column j",
-    "Woo et al. 2018, eq. 5",
-    order=30,
-    first=50,
-)
-STRIP = _method(
-    "strip-gate",
-    "Strip gate",
-    "The weight of every row and every column, and their product at every place",
-    "g_i^h·g_j^w, a factor for row i times one for column j",
-    "Hou et al. 2021, eq. 8 to 10",
-    order=40,
-    first=60,
-)
+METHODS = tuple(_method(gate) for maps in declared("maps", "MAPS") for gate in maps)

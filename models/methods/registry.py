@@ -1,4 +1,6 @@
-"""Every map of the product: each `Method` in a file of this folder. There is no other list."""
+"""Every map of the product: each `Method`, or tuple of them, in a file of this folder. There is no
+other list.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,12 @@ def _found() -> Iterator[Method]:
     for module in pkgutil.iter_modules(methods.__path__):
         name = f"{methods.__name__}.{module.name}"
         if not module.ispkg and name != __name__:
-            yield from (v for v in vars(import_module(name)).values() if isinstance(v, Method))
+            for value in vars(import_module(name)).values():
+                yield from (one for one in _several(value) if isinstance(one, Method))
+
+
+def _several(value: object) -> tuple[object, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 METHODS: tuple[Method, ...] = tuple(sorted(_found(), key=lambda one: (one.order, one.name)))

@@ -25,7 +25,7 @@ from torch.overrides import TorchFunctionMode
 
 from fovea.models.capture.recorder import capture
 from fovea.models.grids import Cells
-from fovea.models.kinds.attention.signature import folded_heads_of
+from fovea.models.kinds.attention.fused import folded_heads_of
 from fovea.models.places import functions, rules
 from fovea.models.places.given import (
     may_be_frames_first,
@@ -76,9 +76,9 @@ class Follow(TorchFunctionMode):
                 self._photo = one
                 self.cast(one, shadow or LOST)
             elif one.ndim > 3 and one.is_floating_point():
-                self.cast(one, Lost("they are of another picture"))
+                self.cast(one, Lost("they are of another picture", elsewhere=True))
             elif one.ndim > 2 and one.is_floating_point():
-                self.cast(one, LOST)
+                self.cast(one, Lost("they are of an input that is no photo", elsewhere=True))
 
     def by_chance(self, tensor: object) -> bool:
         """Whether a tensor's values are random, or are token indices computed from the photo."""

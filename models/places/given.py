@@ -103,7 +103,7 @@ def shadow_of(photo: Tensor, given: Any, module: nn.Module, *, frames_first: boo
     if photo.ndim == 4:
         if not are_tiles(photo, given):
             return new_grid(*photo.shape[2:])
-        return _stacked(new_grid(len(photo), *photo.shape[2:]), photo)
+        return stacked(photo)
     if photo.ndim == 5:
         cells = new_grid(*_deep(photo, frames_first=frames_first))
         if frames_first and cells.grid.depth > 1:
@@ -131,8 +131,9 @@ def _deep(photo: Tensor, *, frames_first: bool) -> tuple[int, ...]:
     return (photo.shape[1 if frames_first else 2], *photo.shape[3:])
 
 
-def _stacked(cells: Cells, photo: Tensor) -> Cells:
-    """For a batch of pictures that are layers: (picture, 1, row, column)."""
+def stacked(photo: Tensor) -> Cells:
+    """The cells of a batch of pictures, each of which is a layer: (picture, 1, row, column)."""
+    cells = new_grid(len(photo), *photo.shape[2:])
     return Cells(cells.cells[0, 0].unsqueeze(1), cells.grid)
 
 

@@ -223,6 +223,24 @@ def layouts_of(followed: Followed) -> Layouts:
     )
 
 
+def with_words_of(place: Placement | None, known: Placement | None) -> Placement | None:
+    """`place` with the words of `known`: a sentence has no cells, so none of it is drawn."""
+    words = None if known is None else known.layout
+    if place is None or words is None or not (words.query_words or words.key_words):
+        return place
+    found = place.layout or Layout(None, None)
+    keys = None if words.key_words else found.keys
+    layout = replace(
+        found,
+        queries=None if words.query_words else found.queries,
+        keys=keys,
+        query_words=words.query_words,
+        key_words=words.key_words,
+    )
+    prefix, suffix = (around(keys) if keys else None) or (0, 0)
+    return Placement(layout=layout, prefix_tokens=prefix, suffix_tokens=suffix, drawn=place.drawn)
+
+
 def are_drawn(layouts: Layouts) -> bool:
     """Whether these positions are valid for one pass only."""
     return any(known is not None and known.drawn for known in layouts)

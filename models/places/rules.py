@@ -196,8 +196,12 @@ def of_join(function: Any, parts: Any, shadows: list[Shadow], rest: Any, named: 
         return None
     known = [shadow for shadow in shadows if isinstance(shadow, Cells)]
     grids = [shadow.grid for shadow in known if not nowhere(shadow.cells)]
-    if _lost(shadows) or any(not grid.same_axes(grids[0]) for grid in grids):
-        return _lost(shadows) or LOST
+    lost = [shadow for shadow in shadows if isinstance(shadow, Lost)]
+    if not grids or not all(shadow.elsewhere for shadow in lost):
+        if lost:
+            return lost[0]
+    elif any(not grid.same_axes(grids[0]) for grid in grids):
+        return Lost("tokens of several grids are put in one row")
     cells = [
         shadow.cells
         if isinstance(shadow, Cells)

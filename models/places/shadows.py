@@ -19,10 +19,12 @@ NOWHERE = -1
 class Lost:
     """The shadow of a tensor that derives from the photo but could not be followed.
 
-    why: in words, if known.
+    why: in words, if known. elsewhere: it is of another input than the photo, and beside tokens of
+    the photo it has no place.
     """
 
     why: str = ""
+    elsewhere: bool = False
 
 
 LOST = Lost()

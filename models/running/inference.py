@@ -9,8 +9,15 @@ from fovea.models.capture import capture
 from fovea.models.capture.block import Block, following
 from fovea.models.capture.stream import Addition, stream
 from fovea.models.capture.workings import workings
-from fovea.models.places.follow import follow_call
-from fovea.models.places.layout import Layouts, are_drawn, layouts_of, place, survey
+from fovea.models.places.follow import Followed, follow_call
+from fovea.models.places.layout import (
+    Layouts,
+    are_drawn,
+    layouts_of,
+    place,
+    survey,
+    with_words_of,
+)
 from fovea.models.records import Site, Trace
 from fovea.models.running.outputs import tensor_of
 from fovea.models.tracing.operations import Workings
@@ -32,7 +39,7 @@ def run(
     more = () if words is None else (words,)
     layouts = survey(module, inputs[:1], *more) if layouts is None else layouts
     if are_drawn(layouts):
-        return _run_followed(module, inputs, words)
+        return _run_followed(module, inputs, words, layouts)
     with torch.inference_mode(), capture(module, features=True) as recording:
         logits = tensor_of(module(inputs, *more))
     traces = recording.trace.split(inputs.shape[0])
@@ -40,10 +47,10 @@ def run(
 
 
 def _run_followed(
-    module: nn.Module, inputs: Tensor, words: Tensor | None
+    module: nn.Module, inputs: Tensor, words: Tensor | None, known: Layouts
 ) -> tuple[Tensor, tuple[Trace, ...]]:
     """Like `run`, photo by photo, with each pass followed itself: for networks whose token order is
-    random or depends on the photo.
+    random or depends on the photo. Which tokens are words is as `known` says.
     """
     logits, traces = [], []
     for index in range(inputs.shape[0]):
@@ -52,8 +59,15 @@ def _run_followed(
         with torch.inference_mode():
             followed = follow_call(module, module, given, {}, features=True)
         logits.append(tensor_of(followed.output))
-        traces.append(place(followed.trace, layouts_of(followed)))
+        layouts = tuple(map(with_words_of, layouts_of(followed), _as_many(known, followed)))
+        traces.append(place(followed.trace, layouts))
     return torch.cat(logits), tuple(traces)
+
+
+def _as_many(layouts: Layouts, followed: Followed) -> Layouts:
+    """One for each site of a pass; none, if it had another number of them."""
+    sites = len(followed.trace.sites)
+    return layouts if len(layouts) == sites else (None,) * sites
 
 
 def run_for_class(

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,18 +24,16 @@ from torch import Tensor, nn
 from fovea.models.capture import capture as record
 from fovea.models.capture.recorder import unwrapped
 from fovea.models.kinds.attention.kernels import Kernels
-from fovea.models.places.follow import Followed, follow_call
 from fovea.models.places.layout import (
     DRAWN,
     Layouts,
-    Placement,
     are_drawn,
-    layouts_of,
     place,
 )
 from fovea.models.records import Site, Trace, Unseen
-from fovea.models.running.again import Again, are_alike, count_of, photos_of, share_rows
+from fovea.models.running.again import Again, count_of, photos_of, share_rows
 from fovea.models.running.compiled import compiled_parts, is_script
+from fovea.models.running.surveying import survey_call, that_fit, unknown
 from fovea.models.tracing.editing import Plan, active
 from fovea.models.tracing.editing import again as edited_again
 from fovea.models.tracing.entry import Entry
@@ -43,103 +41,6 @@ from fovea.models.tracing.recording import Recording
 
 Target = int | Callable[[Any], Tensor] | None
 """A class by its number, a function from the network's output to a scalar, or the top class."""
-
-
-_EACH = (
-    "Its tokens are in an order that is drawn in the pass, or follows from the photo, and may be "
-    "another for each photo of the batch: look at one of them, trace[i]."
-)
-_LATE = (
-    "It ran in a method of the network, after another call in the same `with`: what that was given "
-    "could not be read any more. Capture one such call at a time."
-)
-_OTHER = "A second pass over the same photo came to other numbers; its places are not known."
-
-
-@contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
-    """Temporarily in eval mode, so that an additional pass drops nothing."""
-    training = [part for part in module.modules() if part.training]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True
-
-
-def _unknown(sites: Sequence[Site], note: str) -> Layouts:
-    return tuple(Placement(note=note) if site.attends else None for site in sites)
-
-
-def _followed(
-    module: nn.Module, entry: Entry, index: int, *, whole: bool, as_it_was: bool
-) -> Followed:
-    """Repeats the call and follows it: over one photo, or over all of them while following one.
-
-    as_it_was: in train mode, if it ran in that.
-    """
-    again = Again(module, entry, None if whole else index)
-    with again.as_then(), nullcontext() if as_it_was else _evaluating(module):
-        args, kwargs = again.given()
-        with torch.inference_mode():
-            return follow_call(module, again.call, args, kwargs, index if whole else 0)
-
-
-def _survey(
-    module: nn.Module, entry: Entry | None, index: int | None, sites: Sequence[Site]
-) -> Layouts:
-    """The token positions of a call. sites: those of the call, for one photo; index: which photo,
-    None for the whole batch, of which the first is used.
-
-    The call is repeated for that photo and must reproduce its numbers. If it does not (random
-    order, dropout), it is repeated exactly: all photos, same mode, same initial state.
-    """
-    photos = photos_of(entry)
-    if entry is None or photos is None or not len(photos):
-        return ()
-    several, which = count_of(entry) > 1, index or 0
-    try:
-        together = share_rows(entry)
-        found = _followed(module, entry, which, whole=together, as_it_was=False)
-        if not found.drawn and are_alike(tuple(sites), _one_of(found, entry, which, together)):
-            return layouts_of(found)
-        if found.drawn and several and index is None:
-            return _unknown(found.trace.sites, _EACH)
-        found = _followed(module, entry, which, whole=several, as_it_was=True)
-    except Exception as error:  # the network may raise anything: keep its trace without positions
-        warnings.warn(f"places are not known: a second pass failed ({error})", stacklevel=2)
-        return ()
-    alike = are_alike(tuple(sites), _one_of(found, entry, which, several))
-    if alike:
-        return layouts_of(found)
-    return _unknown(sites, DRAWN if found.drawn else _LATE if entry.late else _OTHER)
-
-
-def _one_of(found: Followed, entry: Entry, index: int, together: bool) -> tuple[Site, ...]:
-    """The sites of one photo."""
-    trace = found.trace
-    return trace.split(count_of(entry))[index].sites if together else trace.sites
-
-
-def _that_fit(layouts: Layouts, sites: tuple[Site, ...], *, found: bool) -> Layouts:
-    """`layouts`, or none if the pass that they came from had other sites.
-
-    Raises ValueError if they are for another input size; if they were found for this very call
-    (`found`) and do not match, positions are unknown.
-    """
-    if len(layouts) != len(sites):
-        return _unknown(sites, _OTHER) if found and layouts else ()
-    for site, known in zip(sites, layouts, strict=True):
-        cells = known and known.layout and known.layout.keys
-        if cells and site.attends and cells.cells.shape[-1] != site.keys:
-            if found:
-                return _unknown(sites, _OTHER)
-            raise ValueError(
-                f"these places are of another input size: {cells.cells.shape[-1]} keys at site "
-                f"{site.id}, which has {site.keys}"
-            )
-    return layouts
 
 
 def _score_of(output: Any, target: Target, photo: int = 0) -> Tensor:
@@ -193,7 +94,7 @@ class _Pass:
             return ()
         if self.given is not None:
             drawn = are_drawn(self.given)
-            return _unknown(sites or self.sites(None), DRAWN) if drawn else self.given
+            return unknown(sites or self.sites(None), DRAWN) if drawn else self.given
         for known, photo, layouts in self.layouts:
             if known is call and (photo == index or not are_drawn(layouts)):
                 return layouts
@@ -203,7 +104,7 @@ class _Pass:
         if index is None and call is not None and (count := count_of(call)) > 1:
             sites = Trace(tuple(sites)).split(count)[0].sites
         with edited_again(self.edits):
-            layouts = _survey(self.module, call, index, sites)
+            layouts = survey_call(self.module, call, index, sites)
         self.layouts.append((call, index, layouts))
         return self.layouts[-1][2]
 
@@ -227,7 +128,7 @@ class _Pass:
             if end == len(sites) or self.calls[end] is not self.calls[start]:
                 run = sites[start:end]
                 layouts = self.layouts_of(self.calls[start], index, run)
-                fitting = _that_fit(layouts, run, found=self.given is None)
+                fitting = that_fit(layouts, run, found=self.given is None)
                 call = self.calls[start]
                 photos = count_of(call) if index is None and call is not None else 1
                 placed += place(Trace(run), fitting, photos).sites
@@ -342,7 +243,7 @@ class Observation(Trace):
             trace = recording.differentiate(_score_of(output, target, index if together else 0))
         if together:
             trace = trace.split(count)[index]
-        return place(trace, _that_fit(layouts, trace.sites, found=True))
+        return place(trace, that_fit(layouts, trace.sites, found=True))
 
     def differentiate(self, target: Tensor) -> Trace:
         """The trace with the gradients of a scalar of the graph that ran inside the `with`.

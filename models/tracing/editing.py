@@ -117,18 +117,6 @@ class Lookup:
         path = calling_module(self.plan.paths)
         number = self._counting.next((path, kind))
         change = self.plan.changes.get((path, kind, number))
-        if change is None and (layer := self._layer_of(path)) is not None:
-            change = self.plan.changes.get((layer, kind, number))
         if change is not None:
             self.plan.made += 1
         return change
-
-    def _layer_of(self, path: str) -> str | None:
-        """The encoder layer that an attention is a part of: as one kernel, which edits open, its
-        site has the layer's name.
-        """
-        layer, _, own = path.rpartition(".")
-        if own != "self_attn":
-            return None
-        module = self.plan.root.get_submodule(layer)
-        return layer if isinstance(module, nn.TransformerEncoderLayer) else None

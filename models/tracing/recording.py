@@ -119,11 +119,13 @@ class Recording:
         differentiable: Tensor | None = None,
         arrange: Callable[[Tensor], Tensor] = lambda tensor: tensor,
         note: str | None = None,
+        part: str = "",
     ) -> None:
         """Appends a site, named after the module that is running.
 
         differentiable: the graph tensor whose gradient belongs to the site; arrange: from its shape
-        to the record's. note: what readers of its values must know.
+        to the record's. note: what readers of its values must know. part: of the running module,
+        where its kernel computes what that part would.
         """
         check()
         wrapped = {
@@ -138,12 +140,15 @@ class Recording:
             if self.gradients and differentiable is not None and differentiable.requires_grad:
                 self._differentiable[len(self._sites)] = differentiable, arrange
             self.calls.append(self.enter())
+            name = self.module()
+            if part and (inner := f"{name}.{part}".strip(".")) in self.paths.values():
+                name = inner
             self._sites.append(
                 Site(
                     id=f"s{len(self._sites):02d}",
                     kind=kind,
                     layer=sum(site.kind == kind for site in self._sites),
-                    name=self.module(),
+                    name=name,
                     tensors=tensors,
                     note=note,
                 )

@@ -1,11 +1,11 @@
 """Translates finished English sentences.
 
 Sentences are made all over the project, many with numbers and names filled in. Their English is the
-key: `zh.json` maps the template of each sentence, with `{}` for each filled-in value, to its
-translation, with `{0}` for the first value. A finished sentence is matched against the templates; a
-filled-in value is translated too if it is a sentence, term or class itself. `zh_names.json` covers
-text that is data and not code: classes and cards of the bundled networks, samples, texts of
-argparse and pydantic.
+key: `zh.json`, here and in the folders of kinds, maps the template of each sentence, with `{}` for
+each filled-in value, to its translation, with `{0}` for the first value. A finished sentence is
+matched against the templates; a filled-in value is translated too if it is a sentence, term or
+class itself. `zh_names.json` covers text that is data and not code: classes and cards of the
+bundled networks, samples, texts of argparse and pydantic.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
+
+from fovea.models.kinds import folders
 
 HERE = Path(__file__).parent
 
@@ -148,11 +150,17 @@ class Catalogue:
 @cache
 def catalogue(language: str) -> Catalogue:
     """The catalogue of a language other than English."""
-    rows, names, imagenet = (
-        json.loads((HERE / f"{language}{name}.json").read_text("utf-8"))
-        for name in ("", "_names", "_imagenet")
-    )
+    own = [folder / f"{language}.json" for folder in folders()]
+    paths = [HERE / f"{language}.json", *(path for path in own if path.is_file())]
+    rows = {key: value for path in paths for key, value in read(path).items()}
+    names, imagenet = (read(HERE / f"{language}_{name}.json") for name in ("names", "imagenet"))
     return Catalogue(rows, {**imagenet, **names})
+
+
+def read(path: Path) -> dict[str, str]:
+    """The rows of one file of sentences."""
+    rows: dict[str, str] = json.loads(path.read_text("utf-8"))
+    return rows
 
 
 def translated(text: str, language: str) -> str:

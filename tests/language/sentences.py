@@ -21,7 +21,8 @@ NOT_SAID = (
     "models/networks", "models/mechanisms", "models/tracing/equations.py",
     "models/tracing/recording.py", "models/catalog/torchvision_operators.py",
     # Names of torch's functions.
-    "models/kinds/registry.py", "models/places/sliding.py", "models/tracing/products.py",
+    "models/kinds/registry.py", "models/kinds/attention/starts.py", "models/kinds/gate/starts.py",
+    "models/places/sliding.py", "models/tracing/products.py",
     "models/tracing/torch_paths.py",
 )  # fmt: skip
 """Files and folders without a sentence for a user of the page, the API or the commands."""

@@ -34,7 +34,7 @@ def keys() -> Iterator[tuple[str, str]]:
 
 def catalogue() -> dict[str, str]:
     rows: dict[str, str] = {}
-    for path in sorted((FRONTEND / "language/zh").glob("*.js")):
+    for path in sorted((FRONTEND / "language/zh").rglob("*.js")):
         if path.name != "index.js":
             text = path.read_text("utf-8").removeprefix("export default ").rstrip().rstrip(";")
             rows |= json.loads(text)
@@ -50,8 +50,9 @@ def test_every_sentence_of_the_page_has_its_chinese() -> None:
 
 def test_every_area_is_in_the_catalogue_and_none_is_the_same_in_both() -> None:
     index = (FRONTEND / "language/zh/index.js").read_text("utf-8")
-    for path in (FRONTEND / "language/zh").glob("*.js"):
-        assert path.name == "index.js" or f'"./{path.name}"' in index
+    for path in (FRONTEND / "language/zh").rglob("*.js"):
+        name = path.relative_to(FRONTEND / "language/zh").as_posix()
+        assert name == "index.js" or f'"./{name}"' in index
     same = [
         key
         for key, chinese in catalogue().items()

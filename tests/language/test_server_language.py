@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from fovea.models.catalog.torchvision_operators import declare_missing_operators
+from fovea.models.kinds.registry import SITE_KINDS
 from fovea.server.language.answers import in_language
 from fovea.server.language.translating import HOLE, catalogue, preferred, translated
 from tests.language.sentences import ROOT, keys_of, sources
@@ -25,7 +27,12 @@ SAME_IN_BOTH = {
 
 
 def read(name: str) -> dict[str, str]:
+    """The rows of a file of the server, and of the files of this name in the folders of kinds."""
     found: dict[str, str] = json.loads((LANGUAGE / name).read_text("utf-8"))
+    for path in sorted((ROOT / "models/kinds").glob(f"*/{name}")):
+        own = json.loads(path.read_text("utf-8"))
+        assert not found.keys() & own.keys(), f"{path} repeats sentences of {name}"
+        found |= own
     return found
 
 
@@ -43,7 +50,9 @@ def test_every_sentence_of_server_and_commands_has_its_chinese() -> None:
     assert len(there) > 1000
     missing = [f"{where}: {key!r}" for key, where in there.items() if key not in rows]
     assert not missing, "server/language/zh.json lacks\n" + "\n".join(missing)
-    gone = [key for key in rows if key not in there and not re.search(r"^\S+$|The API", key)]
+    titles = {f"{kind.title} {{}}" for kind in SITE_KINDS.values()}  # before a site's number
+    made = there.keys() | titles
+    gone = [key for key in rows if key not in made and not re.search(r"^\S+$|The API", key)]
     assert not gone, "no code says\n" + "\n".join(gone)
 
 
@@ -62,6 +71,7 @@ def test_every_name_that_ships_has_its_chinese() -> None:
 
 
 def test_each_class_of_imagenet_has_its_own_chinese() -> None:
+    declare_missing_operators()
     from timm.data import ImageNetInfo
 
     info, names = ImageNetInfo("imagenet-1k"), read("zh_imagenet.json")

@@ -35,7 +35,7 @@ from fovea.models.grids import PatchGrid
 from fovea.models.judging.candidates import look, scored, values_of
 from fovea.models.judging.measures import knowing_nothing
 from fovea.models.judging.sweeping import RANDOM_MAPS, hidden_effects
-from fovea.models.kinds.gate.edit import has_a_factor_a_channel
+from fovea.models.kinds.registry import SITE_KINDS
 from fovea.models.places.layout import survey
 from fovea.models.preprocessing import prepare
 from fovea.models.records import Trace
@@ -81,7 +81,7 @@ def edits_of(trace: Trace) -> Iterator[tuple[str, Edit]]:
     for site in trace.sites:
         if site.kind.endswith("-gate"):
             yield f"gate/{site.id}/0", open_gate(site.id)
-    if any(has_a_factor_a_channel(site) for site in trace.sites):
+    if any(SITE_KINDS[site.kind].channel_factors for site in trace.sites):
         for part in parts_of(trace, "channels").parts:
             if part.kind == "" and part.place[-1] % EVERY == 0:
                 yield f"channel/{part.edit.site}/{part.place[-1]}", part.edit

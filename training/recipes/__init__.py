@@ -1,47 +1,15 @@
-"""The recipes, one file for each checkpoint."""
+"""The recipes, one file for each checkpoint: every module of this folder with a `RECIPE`."""
 
+import pkgutil
 from difflib import get_close_matches
+from importlib import import_module
 
-from training.recipes import (
-    captioner,
-    cbam_resnet,
-    cbam_resnet_parallel,
-    cbam_resnet_spatial_first,
-    coord_resnet,
-    eca_resnet,
-    sa_resnet,
-    sa_unet,
-    sa_unet_control,
-    se_resnet,
-    stn_digits,
-    stn_digits_control,
-    stn_signs,
-    text_transformer,
-    tnt,
-    vit,
-)
 from training.recipes.recipe import Recipe
 
+_MODULES = [import_module(f"{__name__}.{one.name}") for one in pkgutil.iter_modules(__path__)]
+
 RECIPES: dict[str, Recipe] = {
-    module.RECIPE.id: module.RECIPE
-    for module in (
-        se_resnet,
-        vit,
-        tnt,
-        stn_digits,
-        stn_digits_control,
-        stn_signs,
-        cbam_resnet,
-        sa_resnet,
-        eca_resnet,
-        cbam_resnet_spatial_first,
-        cbam_resnet_parallel,
-        coord_resnet,
-        sa_unet,
-        sa_unet_control,
-        captioner,
-        text_transformer,
-    )
+    module.RECIPE.id: module.RECIPE for module in _MODULES if hasattr(module, "RECIPE")
 }
 
 

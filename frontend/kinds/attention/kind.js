@@ -63,3 +63,6 @@ export const attention = {
   },
   whatIf: () => import("./what_if.js"),
 };
+
+/** By the names of the kinds. @type {Record<string, SiteKind>} */
+export const kinds = { attention };

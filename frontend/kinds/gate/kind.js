@@ -58,3 +58,6 @@ export const spatialGate = {
   rank: () => 2,
   onPhoto: gateOnPhoto,
 };
+
+/** By the names of the kinds. @type {Record<string, SiteKind>} */
+export const kinds = { "channel-gate": channelGate, "spatial-gate": spatialGate };

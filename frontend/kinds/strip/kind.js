@@ -9,7 +9,7 @@ import { meansOf } from "./strips.js";
 
 /** @type {SiteKind} */
 export const stripGate = {
-  glyph: () => "strips",
+  glyph: () => "M2.5 5.5 V13.5 H4.5 V5.5 Z M6 2.5 H13.5 V4.5 H6 Z M7 8 H13 M7 11 H13", // two strips and their product
   here: say("This gate"),
   tab: null,
   shuts: "channels",
@@ -44,3 +44,6 @@ export const stripGate = {
 
 /** @param {Float32Array} values */
 const between = (values) => say("{low} to {high}", { low: number(Math.min(...values)), high: number(Math.max(...values)) });
+
+/** By the names of the kinds. @type {Record<string, SiteKind>} */
+export const kinds = { "strip-gate": stripGate };

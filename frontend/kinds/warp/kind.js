@@ -22,3 +22,6 @@ export const spatialTransformer = {
   whatIf: () => import("./what_if.js"),
   facts: async (site, session) => thetaFacts((await session.grid(site)).theta),
 };
+
+/** By the names of the kinds. @type {Record<string, SiteKind>} */
+export const kinds = { "spatial-transformer": spatialTransformer };

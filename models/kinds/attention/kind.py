@@ -1,6 +1,7 @@
 """Describes the kind attention."""
 
 from fovea.models.kinds.attention.leading import leading
+from fovea.models.kinds.attention.planning import planned
 from fovea.models.kinds.kind import SiteKind
 
 ATTENTION = SiteKind(
@@ -9,4 +10,8 @@ ATTENTION = SiteKind(
     claim="attention",
     views=("attention", "projections", "steps", "stream", "block"),
     leading=leading,
+    edited_as="attention",
+    planned=planned,
 )
+
+KINDS = (ATTENTION,)

@@ -14,7 +14,6 @@ from fovea.models.kinds.attention.edit import Blocked, Change, Where
 from fovea.models.kinds.attention.weighing import CHANGED
 from fovea.models.records import Site
 
-KINDS = ("attention",)
 SCORES = frozenset(("block", "temperature", "drop"))
 """Edits of the scores: unavailable if the matrix was changed after its softmax."""
 

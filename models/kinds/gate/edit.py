@@ -55,13 +55,7 @@ def _where(factor: Factor, gate: Tensor) -> Tensor:
     return here
 
 
-KINDS = ("channel-gate", "spatial-gate")
 VALUES: dict[str, float | Literal["mean"]] = {"open": 1.0, "shut": 0.0, "mean": "mean"}
-
-
-def has_a_factor_a_channel(site: Site) -> bool:
-    """Whether edits of this site can name channels."""
-    return site.kind in ("channel-gate", "strip-gate") and bool(site.channels)
 
 
 def planned(edits: Sequence[Edit], site: Site) -> Change:

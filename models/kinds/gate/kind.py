@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from fovea.models.kinds.gate.edit import planned
 from fovea.models.kinds.gate.steps import gate_steps
 from fovea.models.kinds.kind import Shown, SiteKind
 from fovea.models.kinds.leading import back_from, tensors_of
@@ -56,6 +57,9 @@ CHANNEL_GATE = SiteKind(
     shown=_channel,
     features=_features,
     facts=bounds_of,
+    edited_as="gate",
+    planned=lambda edits, site, *_: planned(edits, site),
+    channel_factors=True,
 )
 
 SPATIAL_GATE = SiteKind(
@@ -69,4 +73,8 @@ SPATIAL_GATE = SiteKind(
     shown=_spatial,
     features=_features,
     facts=bounds_of,
+    edited_as="gate",
+    planned=lambda edits, site, *_: planned(edits, site),
 )
+
+KINDS = (CHANNEL_GATE, SPATIAL_GATE)

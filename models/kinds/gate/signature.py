@@ -13,7 +13,7 @@ from torch import Tensor
 from fovea.models.kinds.gate import edit
 from fovea.models.kinds.gate.factor import Factor
 from fovea.models.kinds.gate.shape import Spread, spread_of
-from fovea.models.kinds.product import Changed, Product
+from fovea.models.kinds.product import Changed, Product, Recognition
 from fovea.models.records import Gate, Kind
 from fovea.models.tracing.origins import Origin
 from fovea.models.tracing.recording import Watch
@@ -124,3 +124,6 @@ def softmax_gate(gate: Tensor, origin: Origin, features: Tensor) -> Spread | Non
     ):
         return None
     return spread_of(gate, features, None)
+
+
+RECOGNITION = Recognition(recognise)

@@ -12,8 +12,6 @@ from fovea.models.kinds.gate.edit import VALUES, Change, Factor
 from fovea.models.kinds.strip.record import strips_of
 from fovea.models.records import Site
 
-KINDS = ("strip-gate",)
-
 
 def edited(rows: Tensor, columns: Tensor, channels: int, change: Change) -> tuple[Tensor, Tensor]:
     """The edited strips: at a changed channel their product has the given value everywhere.

@@ -10,6 +10,7 @@ from torch import Tensor
 from fovea.models.kinds.gate.kind import bounds_of
 from fovea.models.kinds.kind import Shown, SiteKind
 from fovea.models.kinds.leading import back_from, tensors_of
+from fovea.models.kinds.strip.edit import planned
 from fovea.models.kinds.strip.record import strips_of
 from fovea.models.kinds.strip.signature import KIND
 from fovea.models.kinds.strip.steps import strip_steps
@@ -54,4 +55,9 @@ STRIP_GATE = SiteKind(
     shown=_shown,
     features=lambda site: strips_of(site).features,
     facts=bounds_of,
+    edited_as="gate",
+    planned=lambda edits, site, *_: planned(edits, site),
+    channel_factors=True,
 )
+
+KINDS = (STRIP_GATE,)

@@ -17,7 +17,7 @@ from fovea.models.kinds.axes import USUAL, axes_of
 from fovea.models.kinds.gate.factor import Factor, factor_of
 from fovea.models.kinds.gate.shape import spread_of
 from fovea.models.kinds.gate.signature import range_note
-from fovea.models.kinds.product import Product, Scaled
+from fovea.models.kinds.product import Product, Recognition, Scaled
 from fovea.models.kinds.strip import edit
 from fovea.models.kinds.strip.record import Strips
 from fovea.models.tracing.origins import Origin
@@ -111,3 +111,6 @@ def _add(watch: Watch, first: Half, second: Half, channels: int) -> bool | Scale
 
 def _times(a: float, b: float) -> float:
     return 0.0 if a == 0 or b == 0 else a * b
+
+
+RECOGNITION = Recognition(recognise, factors=2)

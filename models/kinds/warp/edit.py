@@ -11,7 +11,6 @@ from torch import Tensor
 
 from fovea.models.edits import Edit, Matrix
 
-KINDS = ("spatial-transformer",)
 IDENTITY: Matrix = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
 
 

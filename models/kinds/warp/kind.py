@@ -9,6 +9,7 @@ from fovea.models.grids import PatchGrid
 from fovea.models.kinds.kind import SiteKind
 from fovea.models.kinds.leading import back_from, tensors_of
 from fovea.models.kinds.warp.chain import read_through
+from fovea.models.kinds.warp.edit import planned
 from fovea.models.kinds.warp.signature import KIND
 from fovea.models.kinds.warp.steps import sampling_steps
 from fovea.models.records import Site, Trace
@@ -47,4 +48,8 @@ SPATIAL_TRANSFORMER = SiteKind(
     led_to="how row {row}, column {column} of its output is read",
     grid=_grid,
     facts=_facts,
+    edited_as="warp",
+    planned=lambda edits, *_: planned(edits),
 )
+
+KINDS = (SPATIAL_TRANSFORMER,)

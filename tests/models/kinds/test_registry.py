@@ -17,7 +17,6 @@ AT_HOME = ("models/kinds/", "frontend/kinds/", "frontend/learn/")
 # line, an example of the documentation, titles of what the catalogue says a network is made of, and
 # the sweep over channels, which only a channel gate has.
 MAY_NAME = {
-    "models/methods/gates.py": {"channel-gate", "spatial-gate", "strip-gate"},
     "models/methods/spatial_transformer.py": {"spatial-transformer"},
     "server/wire/examples.py": {"channel-gate", "attention"},
     "frontend/panels/models.js": {"attention", "spatial-transformer"},
@@ -78,9 +77,15 @@ def test_the_names_stand_in_the_kinds_folders_alone() -> None:
 
 def test_the_page_knows_every_kind() -> None:
     source = (ROOT / "frontend/kinds/registry.js").read_text("utf-8")
-    table = source[source.index("export const KINDS") : source.index("};")]
-    keys = re.findall(r"""^  "?([a-z-]+)"?[:,]""", table, re.M)
-    assert keys == list(SITE_KINDS)
+    names = []
+    for path in sorted((ROOT / "frontend/kinds").glob("*/kind.js")):
+        folder = path.parent.name
+        assert f'import * as {folder} from "./{folder}/kind.js";' in source
+        assert f"...{folder}.kinds" in source
+        table = re.search(r"export const kinds = \{ (.*) \};", path.read_text("utf-8"))
+        assert table is not None, folder
+        names += re.findall(r"""(?:^|, )"?([a-z-]+)"?""", table[1])
+    assert names == list(SITE_KINDS)
 
 
 @pytest.mark.parametrize(
