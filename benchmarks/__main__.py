@@ -22,6 +22,7 @@ BENCHMARKS = {
     "tiers": "one tier or two on Ray (needs Ray)",
     "devices": "whether another device gives the same answers, and how fast",
     "browser_overlay": "how fast the page draws in a real Chromium",
+    "lesson": "how soon the first chapter can be used, and how fast touch answers",
     "page": "first view, pointer, switching and memory of the page in a real Chromium",
 }
 

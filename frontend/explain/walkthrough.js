@@ -174,9 +174,9 @@ const table = ({ values }) =>
     h("tbody", {}, values.map((/** @type {number[]} */ line) => h("tr", {}, line.map((value) => h("td", {}, number(value)))))),
   );
 
-/** A formula as the API writes it, with what follows an underscore set lower. @param {string} text */
+/** A formula as the API writes it, with what follows an underscore set lower, and what is in brackets after ^ higher. @param {string} text */
 export function formulaOf(text) {
   return text
-    .split(/_(\([^)]*\)|\p{L}+)/u)
-    .map((part, index) => (index % 2 ? h("sub", {}, part.replace(/^\(|\)$/g, "")) : part));
+    .split(/(_(?:\([^)]*\)|\p{L}+)|\^\([^)]*\))/u)
+    .map((part, index) => (index % 2 ? h(part.startsWith("_") ? "sub" : "sup", {}, part.slice(1).replace(/^\(|\)$/g, "")) : part));
 }

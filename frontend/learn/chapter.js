@@ -26,11 +26,13 @@ export async function openChapter(root, frame, slug, still) {
   );
   const index = frame.chapters.findIndex((one) => one.slug === slug);
   const about = frame.chapters[index];
-  const data = await lesson.look(chapter.network).then(() => chapter.load(lesson));
   if (!still()) return;
+  delete root.dataset.ready;
   document.title = `${about.title[language]} · ${frame.say("lesson")} · Fovea`;
 
-  let state = { ...chapter.state, ...data.state };
+  /** What the chapter is about; the text is there before it. @type {any} */
+  let data = null;
+  let state = { ...chapter.state };
   /** @type {any} */
   let looked = null;
   /** @type {import("./types.js").Numbers | null} */
@@ -74,7 +76,6 @@ export async function openChapter(root, frame, slug, still) {
   );
   put(root, article);
   const lights = lighting(article, frame.say, () => numbers, () => [...shown, ...beside]);
-  numbers = chapter.numbers(data, state, looked);
   put(idea, words.idea.map(paragraph), section("to-touch", [paragraph(words.look)]));
   put(derived, section("steps", [h("ol", { class: "lesson-steps" }, chapter.steps.map(step))]));
   put(
@@ -85,6 +86,9 @@ export async function openChapter(root, frame, slug, still) {
     section("paper", [paragraph(words.paper), h("ul", { class: "papers" }, chapter.papers.map(paper))]),
     pages(),
   );
+  data = await lesson.look(chapter.network).then(() => chapter.load(lesson));
+  if (!still()) return;
+  state = { ...chapter.state, ...data.state };
   draw();
   await look();
 
@@ -146,11 +150,15 @@ export async function openChapter(root, frame, slug, still) {
   }
   function pages() {
     const [before, after] = [frame.chapters[index - 1], frame.chapters[index + 1]];
+    const inPage = h("a", {}, frame.say("in-page"));
+    const lead = () => inPage.setAttribute("href", toPage(lesson, data?.site ? { site: data.site.id, tab: "how" } : {}));
+    lead();
+    following.push(lead);
     return h(
       "nav",
       { class: "pages", "aria-label": frame.say("pages") },
       h("a", { href: frame.address(before?.slug ?? ""), "data-chapter": before?.slug ?? "", rel: "prev" }, `← ${before?.title[language] ?? frame.say("overview")}`),
-      h("a", { href: toPage(lesson, data.site ? { site: data.site.id, tab: "how" } : {}) }, frame.say("in-page")),
+      inPage,
       after ? h("a", { href: frame.address(after.slug), "data-chapter": after.slug, rel: "next" }, `${after.title[language]} →`) : h("a", { href: frame.address(""), "data-chapter": "", rel: "next" }, `${frame.say("overview")} →`),
     );
   }
@@ -166,6 +174,8 @@ export async function openChapter(root, frame, slug, still) {
     }
     specs.forEach((spec, at) => shown[at].update(spec));
     for (const fill of following) fill();
+    // A photo of one's own has its address only once it was looked at.
+    for (const link of article.querySelectorAll("a[data-chapter]")) link.setAttribute("href", frame.address(link.getAttribute("data-chapter") ?? ""));
     lights.draw();
   }
 

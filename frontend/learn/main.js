@@ -97,6 +97,10 @@ function run(lesson, chapters, said) {
     put(place("bar"), bar(context, slug));
     put(place("contents"), contents(context, slug));
     const root = place("chapter");
+    if (moved) {
+      scrollTo(0, 0);
+      root.focus({ preventScroll: true });
+    }
     try {
       if (slug) await openChapter(root, context, slug, still);
       else await openOverview(root, context, model, still);
@@ -106,10 +110,6 @@ function run(lesson, chapters, said) {
     if (!still()) return;
     history.replaceState(null, "", address(slug));
     put(place("bar"), bar(context, slug));
-    if (moved) {
-      scrollTo(0, 0);
-      root.focus({ preventScroll: true });
-    }
   }
 }
 

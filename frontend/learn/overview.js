@@ -41,7 +41,7 @@ export async function openOverview(root, frame, model, still) {
         "nav",
         { class: "pages", "aria-label": say("pages") },
         h("span", {}),
-        h("a", { href: frame.address(frame.chapters[0].slug), "data-chapter": frame.chapters[0].slug, rel: "next" }, `${say("first")}: ${frame.chapters[0].title[language]} →`),
+        h("a", { href: frame.address(frame.chapters[0].slug), "data-chapter": frame.chapters[0].slug, rel: "next" }, `${say("first")}${say("colon")}${frame.chapters[0].title[language]} →`),
       ),
     ),
   );

@@ -136,7 +136,7 @@ function wordFacts(picture, hover) {
     [say("under the pointer"), value === undefined || value === null ? "–" : `${hover && cellWords(picture, hover)} ${number(value)}`],
     [say("smallest, largest"), `${number(low)}, ${number(high)}`],
     [say("sum of a row"), claim === "attention map" ? "1" : null],
-    ["rows × columns", `${grid.rows} × ${grid.columns}`],
+    [say("rows × columns"), `${grid.rows} × ${grid.columns}`],
   ];
 }
 

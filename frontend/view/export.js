@@ -228,12 +228,13 @@ function wrap(context, text, width) {
   /** @type {string[]} */
   const lines = [];
   let line = "";
-  for (const word of text.split(/\s+/)) {
-    const longer = line ? `${line} ${word}` : word;
+  // Chinese may be broken between any two characters, but no line begins with a mark that closes.
+  for (const piece of text.match(/\s*(?:[\u2e80-\u9fff]|[^\s\u2e80-\u9fff\uff00-\uffef]+|[\uff00-\uffef])[，。；：、）”？]*/gu) ?? []) {
+    const longer = `${line}${piece}`;
     if (line && context.measureText(longer).width > width) {
       lines.push(line);
-      line = word;
-    } else line = longer;
+      line = piece.trimStart();
+    } else line = line ? longer : piece.trimStart();
   }
   return line ? [...lines, line] : lines;
 }

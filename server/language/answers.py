@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,10 @@ def in_language(answer: Any, language: str) -> Any:
 
 def _walked(value: Any, name: str, say: Callable[[str], str]) -> Any:
     match value:
+        case str() if name == "hovertemplate":  # Plotly's: an axis stands before its placeholder
+            return re.sub(r"[a-z]+(?= %\{)", lambda axis: _axis(axis[0], say), value)
+        case {"title": {"text": str(axis)}} if name in ("xaxis", "yaxis"):
+            return {**value, "title": {**value["title"], "text": _axis(axis, say)}}
         case str() if name in SAID:
             return say(value)
         case dict() if name == PARAMETERS:  # values that a client fills into a sentence
@@ -49,3 +54,9 @@ def _walked(value: Any, name: str, say: Callable[[str], str]) -> Any:
             return [_walked(one, "", say) for one in value]
         case _:
             return value
+
+
+def _axis(name: str, say: Callable[[str], str]) -> str:
+    """The name of a figure's axis: one word, that is typed as a parameter elsewhere."""
+    said = say(f"axis {name}")
+    return say(name) if said == f"axis {name}" else said

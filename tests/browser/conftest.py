@@ -186,7 +186,7 @@ class Watched:
             for complaint in network:
                 self.complaints.remove(complaint)
             self.page.goto(f"{self.server}/{query}")
-        expect(drawn).to_be_attached(timeout=30_000)
+        expect(drawn).to_be_attached()
         return self.page
 
     def unexpected(self) -> list[str]:

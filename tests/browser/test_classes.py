@@ -13,7 +13,6 @@ from tests.browser.looking import analysis_of, get
 
 pytestmark = pytest.mark.browser
 
-MADE_MS = 30_000
 """The first map for a class waits for passes that learn whether the network can have it."""
 
 
@@ -36,15 +35,13 @@ def test_why_not_another_class(watched: Watched) -> None:
     page.locator("#class-search").fill("cat")
     expect(page.locator("#class-search-found button").first).to_have_text(f"wild cat{cat}")
     page.locator("#class-search-found button", has_text="wild cat").click()
-    expect(page.locator("#sentence")).to_contain_text("for “wild cat”", timeout=MADE_MS)
+    expect(page.locator("#sentence")).to_contain_text("for “wild cat”")
     expect(page).to_have_url(re.compile(f"target={cat}"))
 
     flower = labels.index("sunflower")
     page.locator("#against-search").fill("sunfl")
     page.keyboard.press("Enter")
-    expect(page.locator("#sentence")).to_contain_text(
-        "for “wild cat” minus “sunflower”", timeout=MADE_MS
-    )
+    expect(page.locator("#sentence")).to_contain_text("for “wild cat” minus “sunflower”")
     expect(page).to_have_url(re.compile(f"against={flower}"))
     path = f"{analysis_path(page)}/maps/relevance"
     values = np.array(get(watched.server, path, target=cat, against=flower)["values"])
@@ -55,20 +52,16 @@ def test_why_not_another_class(watched: Watched) -> None:
     assert high == pytest.approx(np.abs(values).max(), rel=0.01)
 
     page.locator("#swap-classes").click()
-    expect(page.locator("#sentence")).to_contain_text(
-        "for “sunflower” minus “wild cat”", timeout=MADE_MS
-    )
+    expect(page.locator("#sentence")).to_contain_text("for “sunflower” minus “wild cat”")
     page.locator("#no-against").click()
-    expect(page.locator("#sentence")).to_contain_text("for “sunflower”:", timeout=MADE_MS)
+    expect(page.locator("#sentence")).to_contain_text("for “sunflower”:")
     expect(page.locator("#against-search")).to_be_visible()
 
 
 def test_a_class_in_the_address_has_its_label(watched: Watched) -> None:
     page = watched.open("?sample=sunflower&model=vit&method=relevance&target=0&against=1")
     labels = get(watched.server, "/v1/models/vit")["labels"]
-    expect(page.locator("#sentence")).to_contain_text(
-        f"for “{labels[0]}” minus “{labels[1]}”", timeout=MADE_MS
-    )
+    expect(page.locator("#sentence")).to_contain_text(f"for “{labels[0]}” minus “{labels[1]}”")
 
 
 def test_what_no_class_is_called_is_said(watched: Watched) -> None:

@@ -48,9 +48,7 @@ def test_the_arrangements_of_cbam_side_by_side(watched: Watched) -> None:
     models = ["cbam_resnet", "cbam_resnet_spatial_first", "cbam_resnet_parallel"]
     for number_, model in enumerate(models):
         expect(page.locator(f"[data-model={model}]").first).to_be_visible()
-        expect(cards.nth(number_).locator(".sentence")).to_contain_text(
-            "Spatial gate", timeout=20_000
-        )
+        expect(cards.nth(number_).locator(".sentence")).to_contain_text("Spatial gate")
     move(cards.first.locator("canvas"), 0.46, 0.53)
     for number_, model in enumerate(models):
         found = get(watched.server, f"/v1/analyses/{analysis_with(watched, model)}")
@@ -72,7 +70,7 @@ def test_a_click_asks_every_attention_about_that_place(watched: Watched) -> None
     page = watched.open("?sample=chelsea&model=vit")
     page.locator("#compare").click()
     cards = page.locator(".compare-card")
-    expect(cards.first.locator(".sentence")).to_contain_text("class token", timeout=20_000)
+    expect(cards.first.locator(".sentence")).to_contain_text("class token")
     pressed = [
         str(chip.get_attribute("data-model"))
         for chip in page.locator(".chip[aria-pressed=true]").all()
@@ -80,7 +78,7 @@ def test_a_click_asks_every_attention_about_that_place(watched: Watched) -> None
     for model in {*pressed, "tnt"} - ({"vit", "tnt"} if "tnt" in pressed else {"vit"}):
         page.locator(f".chip[data-model='{model}']").click()
     expect(cards).to_have_count(2)
-    expect(cards.nth(1).locator(".sentence")).to_contain_text("class token", timeout=20_000)
+    expect(cards.nth(1).locator(".sentence")).to_contain_text("class token")
     move(cards.first.locator("canvas"), 0.52, 0.53, click=True)
     expect(cards.first.locator(".sentence")).to_contain_text("the patch at row 7")
     expect(cards.nth(1).locator(".sentence")).to_contain_text("the patch at row 3")
@@ -138,8 +136,8 @@ def test_layers_maps_and_photos_stand_side_by_side(watched: Watched) -> None:
     page.keyboard.press("v")
     cards = mode(watched, "layers")
     expect(cards).to_have_count(4)
-    expect(cards.nth(0).locator(".sentence")).to_contain_text("Layer 0", timeout=20_000)
-    expect(cards.nth(1).locator(".sentence")).to_contain_text("Layer 5", timeout=20_000)
+    expect(cards.nth(0).locator(".sentence")).to_contain_text("Layer 0")
+    expect(cards.nth(1).locator(".sentence")).to_contain_text("Layer 5")
     cards = mode(watched, "maps")
     # Which ones come first is measured, so a map is chosen here unless it stands there already.
     for name in ("relevance", "rollout"):
@@ -149,7 +147,7 @@ def test_layers_maps_and_photos_stand_side_by_side(watched: Watched) -> None:
     expect(page.locator('.compare-card[aria-label="Relevance"] .sentence')).not_to_be_empty()
     expect(page.locator('.compare-card[aria-label="Rollout"] .sentence')).not_to_be_empty()
     cards = mode(watched, "photos")
-    expect(cards.nth(2).locator(".sentence")).to_contain_text("class token", timeout=20_000)
+    expect(cards.nth(2).locator(".sentence")).to_contain_text("class token")
     expect(cards.nth(1).locator("h3")).to_have_text("Stop sign")
     expect(cards.nth(1)).to_contain_text("stop sign, ")
     move(cards.first.locator("canvas"), 0.5, 0.5)
@@ -166,7 +164,7 @@ def test_before_and_after_an_edit_at_one_scale(watched: Watched) -> None:
     expect(cards.nth(1).locator("h3")).to_contain_text("head 0 off")
     said = cards.locator(".sentence")
     ends = re.compile(r"Colours from (\S+) to (\S+)\.$")
-    expect(said.nth(1)).to_have_text(ends, timeout=20_000)
+    expect(said.nth(1)).to_have_text(ends)
     expect(said.nth(0)).to_have_text(ends)
     own = [ends.findall(one)[0] for one in said.all_inner_texts()]
     assert own[0] != own[1]
@@ -181,8 +179,8 @@ def test_what_is_compared_is_saved_as_one_figure(watched: Watched) -> None:
     page = watched.open("?sample=sunflower&model=cbam_resnet")
     page.keyboard.press("v")
     cards = page.locator(".compare-card")
-    expect(cards.nth(2).locator(".sentence")).to_contain_text("Spatial gate", timeout=20_000)
-    expect(cards.nth(1).locator(".sentence")).to_contain_text("Spatial gate", timeout=20_000)
+    expect(cards.nth(2).locator(".sentence")).to_contain_text("Spatial gate")
+    expect(cards.nth(1).locator(".sentence")).to_contain_text("Spatial gate")
     with page.expect_download() as download:
         page.locator("#save-compared").click()
     assert download.value.suggested_filename == "fovea-compare-networks.png"

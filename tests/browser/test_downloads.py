@@ -69,8 +69,8 @@ def test_a_download_is_cancelled_and_then_goes_to_its_end(watching: Watched, hub
     expect(page.locator("#sentence")).to_contain_text("Channel gate")
 
     card.get_by_role("button", name="Try again").click()
-    expect(page.get_by_role("dialog")).to_be_hidden(timeout=20_000)
-    expect(page.locator("#sentence")).to_contain_text("class token", timeout=20_000)
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page.locator("#sentence")).to_contain_text("class token")
     expect(page).to_have_url(re.compile(re.escape(MODEL)))
 
 
@@ -81,6 +81,6 @@ def test_a_download_that_fails_says_why_and_can_be_tried_again(watching: Watched
     page.locator("#model-search").fill("test_vit2 r160")
     card = page.locator(f'[data-slot="{missing}"]')
     card.locator(".card").click()
-    expect(card.get_by_role("button", name="Try again")).to_be_visible(timeout=20_000)
+    expect(card.get_by_role("button", name="Try again")).to_be_visible()
     expect(card.locator(".download")).to_contain_text(re.compile("hub|not on this machine"))
     expect(page.locator("#sentence")).to_contain_text("Channel gate")

@@ -95,7 +95,7 @@ def test_going_back_from_a_view_that_another_model_lacks(watched: Watched) -> No
           dispatchEvent(new PopStateEvent("popstate"));
         }"""
     )
-    expect(page.locator("#sentence")).to_contain_text("where the network looked", timeout=20_000)
+    expect(page.locator("#sentence")).to_contain_text("where the network looked")
 
 
 def test_a_busy_server_is_asked_again_when_it_says(watched: Watched) -> None:

@@ -75,7 +75,7 @@ def _is_english(text: str) -> bool:
 
 def opened(watched: Watched, view: str) -> Page:
     page = watched.open(f"{view}&lang=zh")
-    expect(page.locator(".stale, .waiting")).to_have_count(0, timeout=30_000)
+    expect(page.locator(".stale, .waiting")).to_have_count(0)
     page.wait_for_load_state("networkidle")
     return page
 
@@ -93,7 +93,7 @@ def test_the_switch_keeps_the_view_and_is_remembered(watched: Watched) -> None:
     assert page.evaluate("document.documentElement.lang") == "en"
     page.get_by_role("radio", name="中文").click()
     expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
-    expect(page.locator("#sentence")).to_contain_text("第 3 行第 4 列的图块", timeout=30_000)
+    expect(page.locator("#sentence")).to_contain_text("第 3 行第 4 列的图块")
     for part in ("lang=zh", "site=s07", "head=1", "query=3,4"):
         assert part in page.url
     expect(page.get_by_role("radio", name="中文")).to_be_focused()

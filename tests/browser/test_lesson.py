@@ -31,7 +31,7 @@ READY = "main[data-ready='{}']"
 def open_lesson(watched: Watched, slug: str, query: str = "") -> Page:
     page = watched.page
     page.goto(f"{watched.server}/learn/{slug}{query}")
-    expect(page.locator(READY.format(slug))).to_be_attached(timeout=30_000)
+    expect(page.locator(READY.format(slug))).to_be_attached()
     return page
 
 
@@ -87,7 +87,7 @@ def test_every_chapter_is_walked_by_keyboard(watched: Watched, language: str) ->
     """
     page = open_lesson(watched, SLUGS[0], f"?lang={language}")
     for slug, about in zip(SLUGS, ABOUT, strict=True):
-        expect(page.locator(READY.format(slug))).to_be_attached(timeout=30_000)
+        expect(page.locator(READY.format(slug))).to_be_attached()
         expect(page.locator("h1")).to_have_text(about["title"][language])
         assert page.evaluate("document.documentElement.lang").startswith(language)
         assert page.locator(".live.waiting").count() == 0, slug
@@ -187,6 +187,12 @@ def test_edits_are_passes_of_the_network(watched: Watched) -> None:
     expect(page.locator("[data-live=area]").first).to_have_attribute("data-value", "1")
     expect(page.locator(READY.format("spatial-transformer"))).to_be_attached()
     check_numbers(page, watched.server, "spatial-transformer")
+    for name in ("feature map", "signs: photo"):
+        page.get_by_role("radio", name=name).click()
+        expect(page.locator(READY.format("spatial-transformer"))).to_be_attached()
+        expect(page.locator(".live.waiting")).to_have_count(0)
+        check_numbers(page, watched.server, "spatial-transformer")
+    page.get_by_role("slider").first.fill("0")
     page.get_by_role("button", name="Middle of the window").focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator("[data-live=t2]").first).to_have_attribute(

@@ -28,10 +28,10 @@ def test_switching_the_model_by_its_card(watched: Watched) -> None:
     page.locator("#model-search").fill("squeeze")
     page.locator("[data-model=se_resnet]").click()
     expect(dialog).to_be_hidden()
-    expect(page.locator("#sentence")).to_contain_text("Channel gate", timeout=15_000)
+    expect(page.locator("#sentence")).to_contain_text("Channel gate")
     expect(page).to_have_url(re.compile("sample=sunflower.*model=se_resnet"))
     page.go_back()
-    expect(page.locator("#sentence")).not_to_contain_text("Channel gate", timeout=15_000)
+    expect(page.locator("#sentence")).not_to_contain_text("Channel gate")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_channel_gates(watched: Watched, model: str) -> None:
 
     page.locator("#tab-channels").click()
     chart = page.locator("#gate-chart .nsewdrag").first
-    expect(chart).to_be_visible(timeout=30_000)
+    expect(chart).to_be_visible()
     chart.hover(position={"x": 60, "y": 100})
     expect(page.locator("#channel")).to_contain_text("Channel")
     expect(page).to_have_url(re.compile("channel="))
@@ -152,10 +152,10 @@ def test_a_sample_of_another_kind_brings_its_model(watched: Watched) -> None:
     page = watched.open("?sample=chelsea")
     page.get_by_role("button", name="Samples").click()
     page.get_by_role("button", name="Turned four").click()
-    expect(page).to_have_url(re.compile("sample=digit_turned.*model=stn_digits"), timeout=15_000)
+    expect(page).to_have_url(re.compile("sample=digit_turned.*model=stn_digits"))
     page.get_by_role("button", name="Samples").click()
     page.get_by_role("button", name="Coffee").click()
-    expect(page).not_to_have_url(re.compile("stn_digits"), timeout=15_000)
+    expect(page).not_to_have_url(re.compile("stn_digits"))
 
 
 def test_attention_on_a_feature_map(watched: Watched) -> None:
@@ -180,7 +180,7 @@ def test_an_explanation_is_of_this_network(
     watched: Watched, view: str, said: str, not_said: str
 ) -> None:
     page = watched.open(f"?{view}&tab=how")
-    expect(page.locator("#panel-how")).to_contain_text(said, timeout=15_000)
+    expect(page.locator("#panel-how")).to_contain_text(said)
     expect(page.locator("#panel-how")).not_to_contain_text(not_said)
 
 

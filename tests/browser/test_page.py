@@ -135,7 +135,7 @@ def test_numbers_and_the_worked_pair(watched: Watched, attending: Attending) -> 
         f"?sample=chelsea&model={attending.model}&site={attending.site(4)}&query=5,5&head=1&tab=numbers"
     )
     expect(page.locator("#panel-numbers")).to_contain_text("sum over places")
-    expect(page.locator("#panel-numbers .chart .main-svg").first).to_be_visible(timeout=30_000)
+    expect(page.locator("#panel-numbers .chart .main-svg").first).to_be_visible()
     page.locator("#tab-how").click()
     expect(page.locator("ol.steps math")).to_have_count(3)
     values = attention(watched, attending.site(4), query="5,5", head=1)

@@ -20,7 +20,7 @@ def test_a_dropped_photo_and_its_link(
 ) -> None:
     page = watched.open(f"?model={attending.model}")
     drop(page, photo_file(), "holiday.png", "image/png")
-    expect(page).to_have_url(re.compile("analysis="), timeout=15_000)
+    expect(page).to_have_url(re.compile("analysis="))
     expect(page.get_by_role("button", name="Samples")).to_contain_text("Your photo")
     assert page.evaluate(
         "[...document.querySelectorAll('.photo')].map((c) => [c.width, c.height])"
@@ -53,7 +53,7 @@ def test_a_pasted_photo(watched: Watched, attending: Attending) -> None:
         ),
         [base64.b64encode(photo_file(64, 64)).decode(), "a.png", "image/png"],
     )
-    expect(page).to_have_url(re.compile("analysis="), timeout=15_000)
+    expect(page).to_have_url(re.compile("analysis="))
 
 
 def test_what_is_no_photo_is_refused_and_the_picture_stays(
@@ -78,7 +78,7 @@ def test_a_link_to_what_is_gone_says_what_to_do(watched: Watched) -> None:
     alert = watched.page.get_by_role("alert")
     expect(alert).to_be_visible()
     alert.get_by_role("button", name="Start with a sample").click()
-    expect(watched.page.locator("#sentence")).not_to_be_empty(timeout=30_000)
+    expect(watched.page.locator("#sentence")).not_to_be_empty()
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=[sample["file"] for sample in SAMPLES])
@@ -101,7 +101,7 @@ def test_a_file_that_is_too_large_is_told_in_units_of_the_page(watched: Watched)
         34_000_000,
     )
     problem = page.get_by_role("alert").filter(has_text="too large")
-    expect(problem).to_contain_text("A file may have 34 MB", timeout=30_000)
+    expect(problem).to_contain_text("A file may have 34 MB")
     page.get_by_role("button", name="Close").click()
     expect(problem).to_be_hidden()
 

@@ -57,12 +57,12 @@ def test_what_went_wrong_is_seen_on_a_phone(phone: Watched) -> None:
     page = phone.page
     page.goto(f"{phone.server}/?analysis=0123456789abcdef")
     problem = page.get_by_role("alert").filter(has_text="no analysis of that name")
-    expect(problem).to_be_visible(timeout=15_000)
+    expect(problem).to_be_visible()
     expect(problem).not_to_contain_text("POST")
     start = problem.get_by_role("button", name="Start with a sample")
     assert not overlap(box_of(start), box_of(page.locator("#inspector")))
     start.tap()
-    expect(page.locator("#sentence")).not_to_be_empty(timeout=15_000)
+    expect(page.locator("#sentence")).not_to_be_empty()
 
 
 def test_matrices_of_words_keep_apart(browser: Browser, server: str) -> None:

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Watched
 from tests.browser.looking import analysis_of, get
-from tests.browser.test_what_if import SLOW_MS, edits_in, has, number
+from tests.browser.test_what_if import edits_in, has, number
 
 pytestmark = pytest.mark.browser
 
@@ -51,7 +51,7 @@ def test_a_measurement_says_what_the_api_says_and_lies_between_its_baselines(
     page = watched.open(f"{GATES}&method=grad-cam")
     page.get_by_role("button", name="Measure this map").click()
     verdict = page.locator(".truth-measure .verdict")
-    expect(verdict).to_be_visible(timeout=SLOW_MS)
+    expect(verdict).to_be_visible()
     body = {"map": "grad-cam", "measure": "deletion"}
     target = get(watched.server, f"/v1/analyses/{analysis_of(page)}")["predictions"][0]["index"]
     found = worked(watched, "evidence", {**body, "options": {"target": str(target)}})
@@ -73,7 +73,7 @@ def test_a_sweep_over_heads_is_a_matrix_whose_cells_are_edits_by_keyboard_too(
     base = analysis_of(page)
     page.get_by_role("button", name="Take them away one by one").click()
     cells = page.locator(".effects button")
-    expect(cells).to_have_count(18, timeout=SLOW_MS)
+    expect(cells).to_have_count(18)
     found = worked(watched, "sweeps", {"over": "heads"}, base)
     label = cells.nth(4).get_attribute("aria-label") or ""
     assert label.startswith("Layer 1, head 1 off: logit ")
@@ -88,7 +88,7 @@ def test_a_sweep_over_heads_is_a_matrix_whose_cells_are_edits_by_keyboard_too(
     assert page.locator(".effect-reading").inner_text() == label
     page.keyboard.press("Enter")
     # The edit holds; the matrix stays, and says of which network it is.
-    expect(cells.nth(4)).to_have_attribute("aria-pressed", "true", timeout=SLOW_MS)
+    expect(cells.nth(4)).to_have_attribute("aria-pressed", "true")
     expect(page.locator(".truth-sweep")).to_contain_text("before the last edit")
     assert page.evaluate(focused) == label
     expect(page).to_have_url(re.compile("edits="))
@@ -100,7 +100,7 @@ def test_the_map_stands_against_what_hiding_each_patch_does(watched: Watched) ->
     page.get_by_role("radio", name="Patches", exact=True).click()
     page.get_by_role("button", name="Take them away one by one").click()
     points = page.locator(".scatter circle")
-    expect(points.first).to_be_visible(timeout=SLOW_MS)
+    expect(points.first).to_be_visible()
     target = get(watched.server, f"/v1/analyses/{analysis_of(page)}")["predictions"][0]["index"]
     body = {"over": "patches", "map": "grad-cam", "options": {"target": str(target)}}
     found = worked(watched, "sweeps", body)
@@ -136,9 +136,7 @@ def test_what_is_brushed_is_the_truth_that_a_map_is_measured_by(watched: Watched
     assert box is not None
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     measure.click()
-    expect(page.locator(".truth-measure .verdict")).to_contain_text(
-        "lies where the truth is", timeout=SLOW_MS
-    )
+    expect(page.locator(".truth-measure .verdict")).to_contain_text("lies where the truth is")
     assert facts(page)["its highest place is in it"] in ("yes", "no")
 
 

@@ -32,7 +32,7 @@ def lines(page: Page) -> Any:
 def test_a_gate_from_squeeze_to_scale(watched: Watched) -> None:
     page = watched.open("?sample=chelsea&model=se_resnet&site=s02&channel=7&tab=how")
     steps = told(watched, "s02")
-    expect(lines(page)).to_have_count(len(steps), timeout=15_000)
+    expect(lines(page)).to_have_count(len(steps))
     for number, step in enumerate(steps):
         line = lines(page).nth(number)
         expect(line).to_contain_text(step["sentence"])
@@ -96,7 +96,7 @@ def test_a_token_is_followed_through_the_network(watched: Watched) -> None:
 
 def test_a_word_is_told_as_well(watched: Watched) -> None:
     page = watched.open("?sample=coffee&model=captioner&tab=how")
-    expect(page.locator(".walkthrough")).to_contain_text("how the writing of word", timeout=15_000)
+    expect(page.locator(".walkthrough")).to_contain_text("how the writing of word")
     expect(page.locator(".walkthrough canvas")).not_to_have_count(0)
     expect(lines(page).last).to_contain_text("mixed by the output matrix")
 

@@ -122,13 +122,13 @@ def test_relevance_for_a_word(watched: Watched) -> None:
     analysis = shown(watched)
     word = analysis["output"]["words"][1]["text"]
     page.get_by_role("radio", name="For the word").click()
-    expect(page.locator("#sentence")).to_contain_text(f"Relevance for “{word}”", timeout=20_000)
+    expect(page.locator("#sentence")).to_contain_text(f"Relevance for “{word}”")
     path = f"/v1/analyses/{analysis['id']}/maps/relevance"
     values = np.array(get(watched.server, path, word=1)["values"])
     assert_drawn(page, watched.server, analysis, values)
     page.locator(".word").nth(0).click()
     first = analysis["output"]["words"][0]["text"]
-    expect(page.locator("#sentence")).to_contain_text(f"Relevance for “{first}”", timeout=20_000)
+    expect(page.locator("#sentence")).to_contain_text(f"Relevance for “{first}”")
 
 
 # --- sentences ----------------------------------------------------------------------------------
@@ -249,7 +249,7 @@ def test_a_sentence_is_read_and_its_three_attentions_are_drawn(watched: Watched)
     expect(page.locator("#sentence")).to_contain_text("“rouge”: most on “red”")
     expect(page).to_have_url(re.compile("word=2"))
     page.reload()
-    expect(page.locator("#sentence")).to_contain_text("“rouge”: most on “red”", timeout=15_000)
+    expect(page.locator("#sentence")).to_contain_text("“rouge”: most on “red”")
 
 
 def test_words_it_does_not_know_are_told_where_they_were_typed(watched: Watched) -> None:
@@ -285,19 +285,19 @@ def test_from_a_photo_to_a_sentence_and_back(watched: Watched) -> None:
     page = watched.open("?sample=sunflower&model=se_resnet")
     page.locator("#model").click()
     page.locator("[data-model=text_transformer]").click()
-    expect(page.locator("#text")).to_be_visible(timeout=15_000)
+    expect(page.locator("#text")).to_be_visible()
     expect(page).to_have_url(re.compile("text="))
     expect(page.locator("#sentence")).to_contain_text("looks at the words read")
     page.keyboard.press("e")  # a picture of matrices can be saved, too
     expect(page.locator(".told")).to_have_text("Saved")
     page.locator("#model").click()
     page.locator("[data-model=se_resnet]").click()
-    expect(page.locator("#sentence")).to_contain_text("Channel gate", timeout=15_000)
+    expect(page.locator("#sentence")).to_contain_text("Channel gate")
     expect(page.locator("#frame")).to_be_visible()
     expect(page.locator("#words")).to_be_hidden()
     expect(page).to_have_url(re.compile("sample=sunflower"))
     page.go_back()
-    expect(page.locator("#text")).to_be_visible(timeout=15_000)
+    expect(page.locator("#text")).to_be_visible()
 
 
 def test_sentences_on_a_phone(phone: Watched) -> None:

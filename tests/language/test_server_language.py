@@ -116,7 +116,7 @@ def test_every_sentence_is_found_again_when_it_is_filled_in() -> None:
     [
         (
             "There is no map 'rolout'; valid: rollout, attention. Did you mean rollout?",
-            "没有图 'rolout'；可用：rollout, attention。您是否想说 rollout？",
+            "没有图 'rolout'；可用：rollout, attention。你是否想说 rollout？",
         ),
         (
             "Relevance for “sunflower”: attention through all 6 layers, weighed by its gradient",
@@ -180,3 +180,13 @@ def test_the_catalogues_are_in_the_package() -> None:
     listed = (ROOT / "pyproject.toml").read_text()
     assert '"fovea.server" = ["py.typed", "**/*.json"' in listed
     assert Path(LANGUAGE / "zh.json").is_file()
+
+
+def test_what_a_figure_says_under_the_pointer_is_translated() -> None:
+    figure = {
+        "data": [{"hovertemplate": "layer %{x}, head %{customdata}: %{y:.3f}<extra></extra>"}],
+        "layout": {"xaxis": {"title": {"text": "layer"}}, "yaxis": {"title": {"text": "head"}}},
+    }
+    said = in_language(figure, "zh")
+    assert said["data"][0]["hovertemplate"] == "层 %{x}, 头 %{customdata}: %{y:.3f}<extra></extra>"
+    assert [said["layout"][axis]["title"]["text"] for axis in ("xaxis", "yaxis")] == ["层", "头"]

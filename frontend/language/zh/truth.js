@@ -83,7 +83,7 @@ export default {
   "Row {row}, column {column}: map {mark}, effect {effect}": "第 {row} 行第 {column} 列：图 {mark}，影响 {effect}",
   "A point for each patch: the map across, its effect up": "每个图块一个点：横轴为图上的值，纵轴为影响",
   "Heads of every layer": "每一层的注意力头",
-  "Heads of every layer: press to switch off": "每一层的注意力头：按下即关掉",
+  "Heads of every layer: press to switch off": "每一层的注意力头：点击即关掉",
   "{layer}, head {head}": "{layer}，第 {head} 个头",
   "{name}: off": "{name}：已关掉",
   "{name}: on": "{name}：开着",

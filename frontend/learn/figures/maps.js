@@ -7,6 +7,8 @@ import { number } from "../../ui/format.js";
 import { caption } from "./parts.js";
 import { rich } from "../rich.js";
 
+const TALL = 3; // times as many rows as columns: such a map is pressed together, so that all of it is seen at once
+
 /** Its spec: items ({label, values, columns, note, photo}), choose and chosen, range ("own" or [low, high]), caption. @param {import("./parts.js").Figures} figures */
 export function maps(figures) {
   const row = h("div", { class: "maps" });
@@ -35,7 +37,8 @@ export function maps(figures) {
 /** @param {any} spec @param {any} item @param {number} index @param {import("./parts.js").Figures} figures */
 function one(spec, item, index, figures) {
   const { lesson } = figures;
-  const canvas = h("canvas", { class: "cells", "aria-hidden": "true" });
+  const tall = item.values?.length > TALL * item.columns ** 2;
+  const canvas = h("canvas", { class: tall ? "cells tall" : "cells", "aria-hidden": "true" });
   if (item.values) {
     const values = Float32Array.from(item.values);
     const { low, high } = spec.range ? { low: spec.range[0], high: spec.range[1] } : endsOf(values);

@@ -12,7 +12,7 @@ const STEP = 0.05;
 const ARROWS = { ArrowUp: [0, -STEP], ArrowDown: [0, STEP], ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0] };
 const NAMES = ["upper-left", "upper-right", "lower-right", "lower-left", "middle"];
 
-/** Its spec: theta, choose (the state's name), point and neighbours (on the picture, from −1 to 1), caption. @param {import("./parts.js").Figures} figures */
+/** Its spec: theta, choose (the state's name), picture ({url}) and analysis (null where the picture is what the network saw, whole), point and neighbours (on the picture, from −1 to 1), caption. @param {import("./parts.js").Figures} figures */
 export function theta(figures) {
   const image = h("img", { alt: "" });
   const window = svg("path", { class: "window" });
@@ -71,9 +71,10 @@ export function theta(figures) {
     update(next) {
       spec = next;
       const shown = spec.picture ?? figures.lesson.photo;
-      const analysis = spec.analysis ?? figures.lesson.analysis;
+      const analysis = spec.analysis === undefined ? figures.lesson.analysis : spec.analysis;
       if (image.src !== shown.url) image.src = shown.url;
       if (analysis) fit(image, analysis);
+      else Object.assign(image.style, { width: "100%", height: "100%", left: 0, top: 0 });
       const points = corners(spec.theta);
       const through = (/** @type {number[][]} */ list) => `M${list.map((p) => p.join(" ")).join("L")}`;
       window.setAttribute("d", `${through(points)}Z`);

@@ -60,6 +60,7 @@ export default {
   "handle-lower-left": "Lower left corner",
   "handle-middle": "Middle of the window",
   start: "Start here",
+  colon: ": ",
   first: "Begin",
   "leads-to": "Chapter",
   heads: "heads",

@@ -60,6 +60,7 @@ export default {
   "handle-lower-left": "左下角",
   "handle-middle": "窗口中心",
   start: "从这里开始",
+  colon: "：",
   first: "开始学习",
   "leads-to": "对应章节",
   heads: "个头",

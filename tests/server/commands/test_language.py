@@ -52,7 +52,7 @@ def test_help_has_no_english_sentence(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_mistakes_are_told_in_chinese(here: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert told("explain", SUNFLOWER, "--map", "rolout", "-o", "x.png", "--lang", "zh") == 2
-    assert "没有图 'rolout'。您是否想说 rollout？" in capsys.readouterr().err
+    assert "没有图 'rolout'。你是否想说 rollout？" in capsys.readouterr().err
     assert told("explain", "--lang", "zh") == 2
     assert CHINESE.search(capsys.readouterr().err)
     assert told("models", "zzzz", "--lang", "zh") == 1

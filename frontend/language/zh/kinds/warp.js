@@ -16,7 +16,7 @@ export default {
   "outside, which counts as 0": "在外面，计为 0",
   "This grid": "本网格",
   "one cell per sampling grid: where it lies on its input": "每个采样网格一格：它在输入上的位置",
-  "Where it reads": "它读哪里",
+  "Where it reads": "它读取哪里",
   "turned": "旋转",
   "window": "窗口",
   "{width} wide, {height} high": "宽 {width}，高 {height}",

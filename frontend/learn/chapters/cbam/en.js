@@ -24,7 +24,7 @@ export default {
     "map-between": "between the gates",
     "map-after": "after both",
     "maps-caption": "Channel {channel}, one scale for all three. In parallel, both gates read the same input.",
-    "answer-caption": "The network's answer as trained (grey) and with a gate open (dark).",
+    "answer-caption": "The network's answer as trained (grey) and with a gate open (bold).",
   },
   steps: {
     squeeze: "**Channel gate, squeeze.** Each channel is summarised twice. Channel {channel} has a mean of {average} and a maximum of {maximum}.",

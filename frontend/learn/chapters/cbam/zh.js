@@ -24,7 +24,7 @@ export default {
     "map-between": "两个门控之间",
     "map-after": "两个门控之后",
     "maps-caption": "通道 {channel}，三张图用同一色标。并行时，两个门控读的是同一个输入。",
-    "answer-caption": "网络的回答：灰色是原样，深色是打开一个门控之后。",
+    "answer-caption": "网络的回答：灰色是原样，醒目的是打开一个门控之后。",
   },
   steps: {
     squeeze: "**通道门控：压缩。** 每个通道汇总两次。通道 {channel} 的平均值是 {average}，最大值是 {maximum}。",

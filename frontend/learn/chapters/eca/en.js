@@ -4,7 +4,7 @@ export default {
     "ECA leaves the bottleneck out. Each channel looks only at its few neighbours on the list of channels, with the same small kernel everywhere: a one-dimensional convolution.",
     "How many neighbours follows from the number of channels: {k} for these {C}.",
   ],
-  look: "Choose a channel. The dark bars above are the {k} means under the kernel; below stand the kernel's weights. Shut or open the channel and the network answers again.",
+  look: "Choose a channel. The bars that stand out are the {k} means under the kernel; below stand the kernel's weights. Shut or open the channel and the network answers again.",
   labels: {
     gate: "This channel",
     trained: "as trained",
@@ -19,7 +19,7 @@ export default {
     "kernel-caption": "The kernel is the same for every channel. Its weights were solved from the {C} results the server gave.",
     "map-before": "channel {channel} before",
     "map-after": "channel {channel} after",
-    "answer-caption": "The network's answer as trained (grey) and with this gate changed (dark).",
+    "answer-caption": "The network's answer as trained (grey) and with this gate changed (bold).",
   },
   steps: {
     pool: "**Pool.** As in SE: each channel becomes its mean. Channel {channel} has {z}; its neighbours have {left} and {right}.",

@@ -14,7 +14,7 @@ export default {
     "maps-caption": "What block {block} adds to each patch.",
     length: "this token's length after every addition",
     added: "length of what was added",
-    "bars-caption": "From the positions on the left, then attention and feed-forward in turn. Block {block} is dark.",
+    "bars-caption": "From the positions on the left, then attention and feed-forward in turn. Block {block} stands out.",
     "col-before": "before",
     "col-added": "added",
     "col-after": "after",
@@ -22,7 +22,7 @@ export default {
     "row-attention": "attention",
     "row-feed": "feed-forward",
     "facts-caption": "Lengths of the chosen token in {d} dimensions; the cosine compares it before and after.",
-    "answer-caption": "The network's answer as trained (grey) and with this attention skipped (dark).",
+    "answer-caption": "The network's answer as trained (grey) and with this attention skipped (bold).",
   },
   steps: {
     norm: "**Normalise.** Before a layer reads the token, the mean μ of its {d} numbers, {mean}, is subtracted and the result divided by the standard deviation σ; here σ² is {variance}. Then each number gets a learned factor γ and a learned bias β. The first number goes from {x0} to {ln0}; the bars are all of them. The token itself stays as it was.",

@@ -14,7 +14,7 @@ export default {
     "maps-caption": "第 {block} 个模块给每个图块加了多少。",
     length: "每次相加之后，这个 token 的长度",
     added: "加上去的向量的长度",
-    "bars-caption": "最左边是位置编码，然后注意力与前馈网络交替。深色是第 {block} 个模块。",
+    "bars-caption": "最左边是位置编码，然后注意力与前馈网络交替。突出显示的是第 {block} 个模块。",
     "col-before": "之前",
     "col-added": "加上",
     "col-after": "之后",
@@ -22,7 +22,7 @@ export default {
     "row-attention": "注意力",
     "row-feed": "前馈网络",
     "facts-caption": "选中的 token 在 {d} 维空间里的长度；余弦比较相加前后的方向。",
-    "answer-caption": "网络的回答：灰色是原样，深色是跳过这层注意力之后。",
+    "answer-caption": "网络的回答：灰色是原样，醒目的是跳过这层注意力之后。",
   },
   steps: {
     norm: "**归一化。** 每层读取 token 之前，先用它的 {d} 个数减去均值 μ（这里是 {mean}），再除以标准差 σ（这里 σ² 是 {variance}），最后每个数乘以学到的 γ，加上学到的 β。第一个数由 {x0} 变成 {ln0}，柱子是全部结果。token 本身不变。",

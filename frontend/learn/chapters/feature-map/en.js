@@ -16,7 +16,7 @@ export default {
     without: "without",
     Dice: "Dice score",
     "dice-caption": "U-Nets of this project, trained the same but for the attention, on rooms they had not seen: mean over three trainings.",
-    "answer-caption": "The network's answer as trained (grey) and with this attention off (dark).",
+    "answer-caption": "The network's answer as trained (grey) and with this attention off (bold).",
   },
   steps: {
     flatten: "**Flatten.** The places of the map become a list of {places}, each with {C} channels.",

@@ -16,7 +16,7 @@ export default {
     without: "没有自注意力",
     Dice: "Dice 系数",
     "dice-caption": "本项目的 U-Net，除注意力外训练完全相同，在没见过的房间上测试，三次训练的平均。",
-    "answer-caption": "网络的回答：灰色是原样，深色是关掉这层注意力之后。",
+    "answer-caption": "网络的回答：灰色是原样，醒目的是关掉这层注意力之后。",
   },
   steps: {
     flatten: "**展平。** 特征图的位置排成一列，共 {places} 个，每个有 {C} 个通道。",

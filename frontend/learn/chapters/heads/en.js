@@ -17,7 +17,7 @@ export default {
     "photo-caption": "Head {head}, query at row {row}, column {column}.",
     "maps-caption": "The same query in each of the {heads} heads.",
     "bars-caption": "The output of each head ({d} numbers), then all of them mixed by $W_O$ ({width} numbers).",
-    "answer-caption": "The network's answer with all heads (grey) and with one switched off (dark).",
+    "answer-caption": "The network's answer with all heads (grey) and with one switched off (bold).",
   },
   steps: {
     split: "**Split.** Every head has its own three projections, to {d} numbers each. {heads} heads, {heads} questions.",

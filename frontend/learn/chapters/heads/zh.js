@@ -17,7 +17,7 @@ export default {
     "photo-caption": "第 {head} 个头，查询在第 {row} 行第 {column} 列。",
     "maps-caption": "同一个查询，在 {heads} 个头里各看到什么。",
     "bars-caption": "每个头的输出（各 {d} 个数），以及经 $W_O$ 混合之后的结果（{width} 个数）。",
-    "answer-caption": "网络的回答：灰色是所有头都在，深色是关掉一个头之后。",
+    "answer-caption": "网络的回答：灰色是所有头都在，醒目的是关掉一个头之后。",
   },
   steps: {
     split: "**拆分。** 每个头有自己的三个投影矩阵，各得到 {d} 个数。{heads} 个头，就是 {heads} 个问题。",

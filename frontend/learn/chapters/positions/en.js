@@ -22,7 +22,7 @@ export default {
     vector: "this patch's learned vector",
     wave: "the sinusoidal one for patch {index}",
     "bars-caption": "Each has {d} numbers.",
-    "answer-caption": "The network's answer with its positions (grey) and with them changed (dark).",
+    "answer-caption": "The network's answer with its positions (grey) and with them changed (bold).",
   },
   steps: {
     blind: "Without positions, swapping two patches swaps two rows and nothing else. The answer would be the same for a scrambled photo.",

@@ -22,7 +22,7 @@ export default {
     vector: "这个图块学到的向量",
     wave: "第 {index} 个图块的正弦向量",
     "bars-caption": "各有 {d} 个数。",
-    "answer-caption": "网络的回答：灰色是位置编码原样，深色是改动之后。",
+    "answer-caption": "网络的回答：灰色是位置编码原样，醒目的是改动之后。",
   },
   steps: {
     blind: "没有位置编码时，交换两个图块只是交换了两行，别的都不变。照片就算全被打乱，答案也一样。",

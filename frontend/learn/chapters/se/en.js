@@ -15,7 +15,7 @@ export default {
     "map-after": "channel {channel} after",
     "maps-caption": "One scale for both: blue is below zero, red above.",
     "bars-caption": "The factors of all {C} channels, 0 to 1. Channel {channel} has {s}.",
-    "answer-caption": "The network's answer as trained (grey) and with this gate changed (dark).",
+    "answer-caption": "The network's answer as trained (grey) and with this gate changed (bold).",
   },
   steps: {
     squeeze: "**Squeeze.** Global average pooling: each of the {C} channels becomes one number, its mean over all places. C × H × W becomes C. Channel {channel} has {z}.",

@@ -15,7 +15,7 @@ export default {
     "map-after": "通道 {channel}，门控之后",
     "maps-caption": "两张图用同一色标：蓝色小于零，红色大于零。",
     "bars-caption": "全部 {C} 个通道的系数，从 0 到 1；通道 {channel} 是 {s}。",
-    "answer-caption": "网络的回答：灰色是原样，深色是改动这个门控之后。",
+    "answer-caption": "网络的回答：灰色是原样，醒目的是改动这个门控之后。",
   },
   steps: {
     squeeze: "**压缩（squeeze）。** 全局平均池化：{C} 个通道各取所有位置的平均，变成一个数，C × H × W 变为 C。通道 {channel} 得到 {z}。",

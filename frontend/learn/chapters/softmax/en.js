@@ -14,8 +14,8 @@ export default {
     brings: "what each patch brings in: share × length of its value",
     "photo-label": "The key, on the photo.",
     "photo-caption": "Query: row {row}, column {column}. Key: row {keyRow}, column {keyColumn}, share {share|percent}.",
-    "bars-caption": "The same {keys} keys three times; the class token's is not drawn. The chosen key is dark.",
-    "answer-caption": "The network's answer as trained (grey) and with this layer's scores changed (dark).",
+    "bars-caption": "The same {keys} keys three times; the class token's is not drawn. The chosen key stands out.",
+    "answer-caption": "The network's answer as trained (grey) and with this layer's scores changed (bold).",
   },
   steps: {
     scale: "**Scale.** The score of this key is {dot}; divided by the square root of {d} it is {scaled}.",

@@ -14,8 +14,8 @@ export default {
     brings: "每个图块带来多少：比例 × 值的长度",
     "photo-label": "照片上的键。",
     "photo-caption": "查询：第 {row} 行第 {column} 列；键：第 {keyRow} 行第 {keyColumn} 列，占 {share|percent}。",
-    "bars-caption": "同样的 {keys} 个键画了三遍（分类 token 没有画出来），深色的是选中的键。",
-    "answer-caption": "网络的回答：灰色是原样，深色是改动这一层得分之后。",
+    "bars-caption": "同样的 {keys} 个键画了三遍（分类 token 没有画出来），突出显示的是选中的键。",
+    "answer-caption": "网络的回答：灰色是原样，醒目的是改动这一层得分之后。",
   },
   steps: {
     scale: "**缩放。** 这个键的得分是 {dot}，除以 {d} 的平方根，得 {scaled}。",

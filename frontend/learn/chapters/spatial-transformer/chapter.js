@@ -6,31 +6,44 @@ const IDENTITY = [
   [1, 0, 0],
   [0, 1, 0],
 ];
+const SIGNS = "stn_signs";
 const round = (/** @type {number} */ value) => Math.round(value * 1e4) / 1e4;
 
 /** Between the identity and the network's own θ. @param {number[][]} theta @param {number} share */
 const morphed = (theta, share) => theta.map((row, i) => row.map((value, j) => round(IDENTITY[i][j] + share * (value - IDENTITY[i][j]))));
 
+/** What a sampler on a feature map lies over: the picture that the sampler before it passed on. @param {{analysis: Analysis, site: WarpSite}} one */
+const warpedPicture = ({ analysis: { id }, site }) => `../v1/analyses/${id}/sites/${site.reads_through[0]}/grid/warped?values=picture&format=png`;
+
 /** @type {import("../../types.js").Chapter} */
 export default {
   network: "stn_digits",
-  state: { morph: 1, dragged: null, pixel: null },
+  state: { morph: 1, dragged: null, which: 0 },
 
+  /** Four samplers: both looks of the digits' network, and of the signs' network that on its photo and that on its feature map. */
   async load(lesson) {
-    const analysis = /** @type {Analysis} */ (lesson.analysis);
-    const site = /** @type {WarpSite} */ (analysis.sites.find((one) => one.kind === "spatial-transformer"));
-    const { rows, columns } = site.output_grid;
-    return { analysis, site, own: site.theta ?? IDENTITY, state: { pixel: { row: Math.floor(rows / 2), column: Math.floor(columns / 2) }, outRow: Math.floor(rows / 2), outColumn: Math.floor(columns / 2) } };
+    const digits = { analysis: /** @type {Analysis} */ (lesson.analysis), photo: lesson.photo };
+    const signs = await lesson.beside(SIGNS);
+    const each = [digits, signs].flatMap(({ analysis, photo }) =>
+      /** @type {WarpSite[]} */ (analysis.sites.filter((one) => one.kind === "spatial-transformer")).map((site) => ({ analysis, site, photo: site.reads_through.length ? null : photo, own: site.theta ?? IDENTITY })),
+    );
+    const middles = each.map(({ site: { output_grid: grid } }) => ({ outRow: Math.floor(grid.rows / 2), outColumn: Math.floor(grid.columns / 2) }));
+    return { each, site: each[0].site, state: { middles, ...middles[0] } };
   },
 
-  async look(lesson, { analysis, site, own }, { morph, dragged, outRow, outColumn }) {
+  /** Another sampler begins with its own θ and in its middle. */
+  changed: (state, patch) => ({ ...state, ...(patch.which != null && { morph: 1, dragged: null, ...state.middles[patch.which] }), ...patch }),
+
+  async look(lesson, { each }, { which, morph, dragged, outRow, outColumn }) {
+    const { analysis, site, own } = each[which];
     const theta = dragged ?? (morph < 1 ? morphed(own, morph) : null);
     const edited = await lesson.edited(analysis, theta ? [{ edit: "theta", site: site.id, theta: theta.map((/** @type {number[]} */ row) => row.map(round)) }] : []);
     const [steps, read] = await Promise.all([lesson.steps(edited.json, site, { query: `${outRow},${outColumn}` }), lesson.ask(edited.json, `/sites/${site.id}/grid/warped`, { values: "tensor" })]);
-    return { edited, steps, read, answer: lesson.answered(analysis) };
+    return { which, edited, steps, read, answer: lesson.answered(analysis) };
   },
 
-  numbers({ analysis, site }, { outRow, outColumn }, looked) {
+  numbers({ each }, { which, outRow, outColumn }, looked) {
+    const { analysis, site } = each[which];
     const answer = { path: `v1/analyses/${analysis.id}`, json: analysis };
     const computed = {
       outRow: { value: outRow },
@@ -39,7 +52,7 @@ export default {
       before: live(answer, "predictions", 0, "score"),
       size: live(answer, "sites", analysis.sites.indexOf(site), "output_grid", "rows"),
     };
-    if (!looked) return computed;
+    if (looked?.which !== which) return computed;
     const { steps, edited } = looked;
     const [a, b, , d, e] = valuesOf(steps, "theta").flat();
     const four = valuesOf(steps, "neighbours");
@@ -67,12 +80,15 @@ export default {
     };
   },
 
-  controls: (_, { morph, dragged }) => [
+  controls: (_, { which, morph, dragged }) => [
+    { type: "choice", name: "which", value: which, options: ["digits", "digits-second", "signs", "signs-features"].map((label, value) => ({ value, label })), label: "which" },
     { type: "range", name: "morph", value: morph, min: 0, max: 1, step: 0.05, label: "morph" },
     { type: "press", patch: { dragged: null, morph: 1 }, label: "own", pressed: dragged === null && morph === 1 },
   ],
 
-  figures({ analysis, site, own }, { morph, dragged, outRow, outColumn }, looked) {
+  figures({ each }, { which, morph, dragged, outRow, outColumn }, found) {
+    const looked = found?.which === which ? found : null;
+    const { analysis, site, photo, own } = each[which];
     const theta = dragged ?? morphed(own, morph);
     const { rows, columns } = site.input_grid;
     const four = looked ? valuesOf(looked.steps, "neighbours") : [];
@@ -86,7 +102,8 @@ export default {
         type: "theta",
         theta,
         choose: "dragged",
-        analysis,
+        analysis: photo && analysis,
+        picture: photo ?? { url: warpedPicture(each[which]) },
         point: looked && valuesOf(looked.steps, "source point"),
         neighbours: four.map((/** @type {number[]} */ [row, column, weight]) => ({ x: (column + 0.5) * across - 1, y: (row + 0.5) * down - 1, size: across, weight })),
         caption: "theta-caption",

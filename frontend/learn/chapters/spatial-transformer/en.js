@@ -2,15 +2,20 @@ export default {
   idea: [
     "What if a network could move its eyes? A spatial transformer looks at the whole picture, decides which window is worth reading, and reads only that: turned upright, enlarged, cut out.",
     "A small **localisation network** says six numbers, θ. They place a grid on the picture, and every output pixel is read at one point of that grid.",
-    "This is attention of the hardest kind: what lies outside the window is gone. This network reads digits on a cluttered canvas.",
+    "This is attention of the hardest kind: what lies outside the window is gone. Here are four: a network that reads digits on a cluttered canvas looks twice, and one that reads traffic signs has one on its photo and one on its feature map.",
   ],
   look: "Drag a corner of the yellow window to turn and size it, its middle to move it. Point at a pixel of what was read to see its four neighbours. Slide from the identity to the network's own θ. Each time, the network answers again.",
   labels: {
+    which: "Spatial transformer",
+    digits: "digits: first look",
+    "digits-second": "second look",
+    signs: "signs: photo",
+    "signs-features": "feature map",
     morph: "From the identity to its own θ",
     own: "The network's own θ",
     "theta-caption": "The window on the picture; its white side is the top of what is read. Blue: the four pixels that output pixel {outRow}, {outColumn} is mixed from.",
     "read-caption": "What is read: {size} × {size} pixels. Row {outRow}, column {outColumn} has the value {value}.",
-    "answer-caption": "What the network says: with its own θ (grey), with yours (dark).",
+    "answer-caption": "What the network says: with its own θ (grey), with yours (bold).",
   },
   steps: {
     localise: "**Localisation network.** A few convolutions look at the whole picture and boil it down to {features} numbers, drawn here.",

@@ -15,7 +15,7 @@ export default {
     "photo-label": "The photo, to be painted on. Enter paints the patch.",
     "photo-caption": "You have painted {count} of {patches} patches.",
     "photo-shown": "What the class token, from which the answer is made, attends to in the last layer. Your {count} patches get {mass|percent} of it.",
-    "answer-caption": "What the network says: of the whole photo (grey) and with patches hidden (dark).",
+    "answer-caption": "What the network says: of the whole photo (grey) and with patches hidden (bold).",
   },
   steps: {
     photo: "The network cuts the photo into {patches} patches. It says {top}, with {before|percent}.",

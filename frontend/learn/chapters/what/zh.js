@@ -14,8 +14,8 @@ export default {
     theirs: "网络最看重的同样多块",
     "photo-label": "可以涂的照片。按回车涂一块。",
     "photo-caption": "你涂了 {patches} 个图块里的 {count} 个。",
-    "photo-shown": "答案由分类 token 得出，这是它在最后一层看向哪里。你的 {count} 个图块分到 {mass|percent}。",
-    "answer-caption": "网络的回答：灰色是看整张照片，深色是遮住一些图块之后。",
+    "photo-shown": "答案由分类 token（主页面叫“类别词元”）得出，这是它在最后一层看向哪里。你的 {count} 个图块分到 {mass|percent}。",
+    "answer-caption": "网络的回答：灰色是看整张照片，醒目的是遮住一些图块之后。",
   },
   steps: {
     photo: "网络把照片切成 {patches} 个图块。它认为这是“{top}”，把握 {before|percent}。",
