@@ -144,19 +144,21 @@ function imageBox(geometry, left, top, right, bottom) {
 }
 
 /**
- * From a pixel of a canvas that shows the whole photo to cell units of a grid, as a 2×3 affine.
+ * From a pixel of a canvas that shows the photo, or a part of it, to cell units of a grid, as a 2×3 affine.
  * @param {Geometry} geometry @param {PatchGrid} grid @param {number} width @param {number} height
+ * @param {{left: number, top: number, width: number, height: number}} [part]  of the photo, in its pixels; all of it if not said
  */
-export function canvasToCell(geometry, grid, width, height) {
+export function canvasToCell(geometry, grid, width, height, part) {
   const [[a, b, c], [d, e, f]] = geometry.imageToInput;
-  const x = geometry.imageWidth / width;
-  const y = geometry.imageHeight / height;
-  const { down, across } = axesOf(geometry, grid);
-  const column = 1 / across.stride;
-  const row = 1 / down.stride;
+  const { left, top, width: wide, height: high } = part ?? { left: 0, top: 0, width: geometry.imageWidth, height: geometry.imageHeight };
+  const x = wide / width;
+  const y = high / height;
+  const { down: rows, across: columns } = axesOf(geometry, grid);
+  const column = 1 / columns.stride;
+  const row = 1 / rows.stride;
   return [
-    [a * x * column, b * y * column, (c - across.origin) * column],
-    [d * x * row, e * y * row, (f - down.origin) * row],
+    [a * x * column, b * y * column, (a * left + b * top + c - columns.origin) * column],
+    [d * x * row, e * y * row, (d * left + e * top + f - rows.origin) * row],
   ];
 }
 

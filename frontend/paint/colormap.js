@@ -46,17 +46,6 @@ export function extent(values) {
   return low <= high ? [low, high] : [0, 0];
 }
 
-/**
- * As extent, or ending at the 95th percentile, so that a few peaks do not hide the rest.
- * @param {Float32Array} values @param {boolean} clip @returns {[number, number]}
- */
-export function range(values, clip) {
-  const [low, high] = extent(values);
-  if (!clip) return [low, high];
-  const sorted = values.filter(Number.isFinite).sort();
-  return [low, sorted[Math.floor(0.95 * (sorted.length - 1))] ?? high];
-}
-
 /** The table's step for a normalised value. @param {number} t */
 export const step = (t) => Math.floor(t * 255 + 0.5);
 

@@ -1,7 +1,8 @@
 // A small window enlarged: where attention stays within a few cells of the photo, they are shown large in a corner.
 
 import { say } from "../language/language.js";
-import { colour, normalise, step } from "./colormap.js";
+import { colour, step } from "./colormap.js";
+import { shares } from "./scale.js";
 import { cellBox, filledBox } from "../geometry.js";
 import { h } from "../ui/dom.js";
 
@@ -27,7 +28,7 @@ export function createLens(frame) {
       const box = smallWindow(picture);
       figure.hidden = !box;
       if (!box) return;
-      const { grid, values, low, high, marked, markedGrid } = picture;
+      const { grid, marked, markedGrid } = picture;
       const cell = Math.floor(SIZE / Math.max(box.rows, box.columns));
       canvas.width = cell * box.columns;
       canvas.height = cell * box.rows;
@@ -35,7 +36,7 @@ export function createLens(frame) {
       const [x0, y0] = cellBox(geometry, box.top, box.left, grid);
       const [, , x1, y1] = cellBox(geometry, box.top + box.rows - 1, box.left + box.columns - 1, grid);
       context.drawImage(bitmap, x0, y0, x1 - x0, y1 - y0, 0, 0, canvas.width, canvas.height);
-      const t = normalise(values, low, high);
+      const t = shares(picture);
       for (let row = 0; row < box.rows; row++) {
         for (let column = 0; column < box.columns; column++) {
           const value = t[(box.top + row) * grid.columns + box.left + column];

@@ -3,7 +3,9 @@
 import { say } from "../language/language.js";
 import { COLORMAPS, DIVERGING, gradient, isSigned } from "../paint/colormap.js";
 import { h, put } from "../ui/dom.js";
-import { said, tableOf } from "../sites/drawn.js";
+import { shares } from "../paint/scale.js";
+import { endsSaid, said, tableOf } from "../sites/drawn.js";
+import { mountScale } from "./parts/scale.js";
 import { swatch } from "./parts/answer.js";
 import { number, percent } from "../ui/format.js";
 import { cellWords } from "../kinds/words/picture.js";
@@ -62,22 +64,8 @@ export function mountCaption(root, { store }) {
       say("smooth"),
     ),
   );
-  const clip = h("input", {
-    type: "checkbox",
-    id: "clip",
-    onchange: () => store.set({ clip: clip.checked }),
-  });
-  controls.append(
-    h(
-      "label",
-      {
-        class: "check",
-        title: say("Colours end at the 95th percentile, so that a few peaks do not hide the rest"),
-      },
-      clip,
-      say("clip peaks"),
-    ),
-  );
+  const scales = mountScale(store);
+  controls.append(scales);
   root.append(h("div", { class: "said" }, sentence, here), h("div", { class: "scale" }, legend, classes, controls));
 
   root.classList.add("empty");
@@ -94,11 +82,12 @@ export function mountCaption(root, { store }) {
     classes.hidden = !mask;
     opacity.parentElement.hidden = picture.form === "matrix";
     fade.parentElement.hidden = smooth.parentElement.hidden = picture.form !== "map";
-    colormap.hidden = clip.parentElement.hidden = mask;
+    colormap.hidden = scales.hidden = mask;
     if (picture.classes) put(classes, legendOf(picture.classes));
     if (!coloured || mask) return;
-    low.textContent = number(picture.low);
-    high.textContent = `${clip.checked ? "≥ " : ""}${number(picture.high)}`;
+    const ends = endsSaid(picture);
+    low.textContent = ends.low;
+    high.textContent = ends.high;
     scale.textContent = picture.scale + (picture.form === "map" && state.fade === "value" ? ` · ${say("opacity by value")}` : "");
   });
 
@@ -110,8 +99,8 @@ export function mountCaption(root, { store }) {
     if (!picture || !hover || value === undefined) return;
     const plain = picture.form === "mask" ? "" : number(value);
     here.textContent = (picture.labels ? `${cellWords(picture, hover)} ${plain}` : say("here {value}", { value: `${cellWords(picture, hover)} ${plain}`.trim() })).trim();
-    const span = picture.high - picture.low;
-    marker.style.left = `${span > 0 ? 100 * Math.min(1, Math.max(0, (value - picture.low) / span)) : 0}%`;
+    const [share] = shares({ ...picture, values: Float32Array.of(value) });
+    marker.style.left = `${100 * (Number.isNaN(share) ? 0 : share)}%`;
   });
 
   store.on(["tables", "colormap", "picture"], ({ tables, colormap: chosen, picture }) => {
@@ -126,10 +115,9 @@ export function mountCaption(root, { store }) {
     fade.checked = state.fade === "value";
     if (!colormap.disabled) colormap.value = state.colormap;
     smooth.checked = state.smooth;
-    clip.checked = state.clip;
   };
   controlsFromState();
-  store.on(["opacity", "fade", "colormap", "smooth", "clip"], controlsFromState);
+  store.on(["opacity", "fade", "colormap", "smooth"], controlsFromState);
 }
 
 /** The classes that are there, largest first. @param {{index: number, label: string, share: number, colour: string}[]} classes */

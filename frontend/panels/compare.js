@@ -3,18 +3,19 @@
 import { say } from "../language/language.js";
 import { endsOf } from "../paint/colormap.js";
 import { MOST, moved, outline, paint } from "../view/comparison.js";
-import { comparedPicture } from "../view/compare_figure.js";
 import { offersOf, shownAtFirst } from "../view/panes.js";
 import { h, put, segmented } from "../ui/dom.js";
 import { fromAnalysis } from "../geometry.js";
 import { number, percent } from "../ui/format.js";
 import { icon } from "../ui/icons.js";
 import { attends, siteTitle } from "../sites/sites.js";
-import { saveBlob } from "../view/export.js";
+import { tilesSvg } from "../view/tiles_svg.js";
+import { takingButtons } from "./parts/taking.js";
 
 /** By key: columns and rows. @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
+const ACROSS = 2; // panes in a row of the figure
 const WIDTH_PX = 480; // of a picture; CSS makes it as wide as there is room
 
 /** @type {[import("../view/panes.js").Mode, string][]} */
@@ -117,7 +118,7 @@ export function mountCompare(root, { store, session }) {
           drawAll(null);
         },
       ),
-      h("button", { type: "button", class: "button", id: "save-compared", onclick: save }, icon("export"), "PNG"),
+      takingButtons("save-compared", `fovea-compare-${mode}`, figure, heading),
     );
   }
 
@@ -277,13 +278,22 @@ export function mountCompare(root, { store, session }) {
     for (const pane of panes.values()) if (!pane.map && attends(pane.sites[pane.at])) show(pane);
   }
 
-  async function save() {
+  /** All panes, two in a row. */
+  function figure() {
     drawAll(null);
-    const figures = [...panes.values()].flatMap(({ canvas, title, drawn, sites, at, map }) =>
+    const tiles = [...panes.values()].flatMap(({ canvas, title, drawn, sites, at, map }) =>
       drawn ? [{ canvas, title: map ? title : [...new Set([title, siteTitle(sites[at])])].join(" · "), said: saidOf(drawn, commonEnds() ?? endsOf(drawn.values)) }] : [],
     );
-    const blob = figures.length && (await comparedPicture(figures));
-    if (blob) saveBlob(blob, `fovea-compare-${mode}.png`);
+    if (!tiles.length) return null;
+    const rows = Array.from({ length: Math.ceil(tiles.length / ACROSS) }, (_, row) => tiles.slice(row * ACROSS, (row + 1) * ACROSS));
+    return tilesSvg({ caption: heading(), width: WIDTH_PX, gap: 20, rows });
+  }
+
+  /** What is compared. */
+  function heading() {
+    const { analysisData: analysis, models } = store.get();
+    const model = models.find(({ id }) => id === analysis.model)?.title ?? analysis.model;
+    return say("Compared: {what}. {model}.", { what: MODES.find(([name]) => name === mode)?.[1] ?? "", model });
   }
 
   return { open };

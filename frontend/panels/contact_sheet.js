@@ -4,16 +4,19 @@
 import { cellAt, fromAnalysis } from "../geometry.js";
 import { drawable, headMaps } from "../kinds/attention/head_maps.js";
 import { ranked } from "../kinds/attention/measures.js";
-import { say } from "../language/language.js";
+import { listed, say } from "../language/language.js";
 import { extent } from "../paint/colormap.js";
 import { isWordMatrix, siteTitle, visit } from "../sites/sites.js";
 import { h, put, segmented } from "../ui/dom.js";
 import { number, percent } from "../ui/format.js";
 import { icon } from "../ui/icons.js";
 import { cssColour, PIN_COLOURS, paintPreview, paintTile, regionOf } from "../view/contact_sheet.js";
+import { tilesSvg } from "../view/tiles_svg.js";
+import { takingButtons } from "./parts/taking.js";
 
 const MOST_PINS = PIN_COLOURS.length;
 const PREVIEW_PX = 560;
+const TILE_PX = 72; // of the figure
 /** By key: rows and columns. @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
@@ -45,7 +48,7 @@ export function mountContactSheet(root, { store, session }) {
   const section = h(
     "section",
     { class: "contact-sheet", "aria-label": say("All heads at once"), hidden: true },
-    h("header", { class: "sheet-head" }, h("h2", {}, say("All heads at once")), controls, close),
+    h("header", { class: "sheet-head" }, h("h2", {}, say("All heads at once")), controls, takingButtons("save-sheet", "fovea-heads", figure, heading), close),
     h("div", { class: "sheet-body" }, h("div", { class: "sheet-side" }, photo, said, told), tiles),
   );
   root.append(section);
@@ -61,7 +64,7 @@ export function mountContactSheet(root, { store, session }) {
     gather();
   });
   store.on(["direction", "word"], () => !section.hidden && gather());
-  store.on(["tables", "colormap", "clip"], () => !section.hidden && draw());
+  store.on(["tables", "colormap", "scale"], () => !section.hidden && draw());
 
   /** @param {State} state */
   const sitesOf = ({ analysisData: analysis }) => analysis?.sites.filter((site) => drawable(site) && !isWordMatrix(site)) ?? [];
@@ -93,17 +96,62 @@ export function mountContactSheet(root, { store, session }) {
     draw();
   }
 
-  function draw() {
+  /** The heads in their order, and where the colours of all of them end, if at one value. */
+  function arranged() {
     const state = store.get();
+    const region = brushed.length ? regionOf(fromAnalysis(state.analysisData), brushed, gridOf(state)) : null;
+    const highest = oneScale ? Math.max(0, ...maps.flatMap((map) => map.pins.map((values) => extent(values)[1]))) : null;
+    return { rows: ranked(maps, order, region), highest };
+  }
+
+  function draw() {
     drawControls();
     drawPhoto();
-    const region = brushed.length ? regionOf(fromAnalysis(state.analysisData), brushed, gridOf(state)) : null;
-    const rows = ranked(maps, order, region);
-    const highest = oneScale ? Math.max(0, ...maps.flatMap((map) => map.pins.map((values) => extent(values)[1]))) : null;
+    const { rows, highest } = arranged();
     const byLayer = order === "layer";
     tiles.classList.toggle("by-layer", byLayer);
     tiles.style.setProperty("--heads", String(Math.max(1, ...maps.map(({ head }) => head + 1))));
     put(tiles, byLayer ? layers(rows, highest) : rows.map((row) => tile(row, highest)));
+  }
+
+  /** The sheet as it is: a grid of layers × heads, or the heads in their order. */
+  function figure() {
+    const { tables, colormap } = store.get();
+    if (!maps.length || !tables) return null;
+    const { rows, highest } = arranged();
+    const drawn = [...tiles.querySelectorAll("canvas.cells")];
+    const canvasOf = new Map(rows.map(({ map }, at) => [map, /** @type {HTMLCanvasElement} */ (drawn[at])]));
+    const legend = highest !== null && pins.length < 2 ? { low: "0", high: number(highest), table: tables[colormap] } : null;
+    if (order === "layer") {
+      const sites = [...new Set(rows.map(({ map }) => map.site))];
+      const most = Math.max(...rows.map(({ map }) => map.head + 1));
+      return tilesSvg({
+        caption: heading(),
+        width: TILE_PX,
+        gap: 6,
+        rows: sites.map((site) => rows.filter(({ map }) => map.site === site).map(({ map }) => ({ canvas: /** @type {HTMLCanvasElement} */ (canvasOf.get(map)) }))),
+        rowNames: sites.map((site) => say("layer {n}", { n: site.layer })),
+        columnNames: Array.from({ length: most }, (_, head) => say("head {n}", { n: head })),
+        legend,
+      });
+    }
+    const ordered = rows.map(({ map, value }) => ({
+      canvas: /** @type {HTMLCanvasElement} */ (canvasOf.get(map)),
+      said: `${map.site.layer}·${map.head} ${value === null ? "" : order === "mass" ? percent(value) : number(value)}`.trim(),
+    }));
+    const across = Math.ceil(Math.sqrt(2 * ordered.length));
+    return tilesSvg({ caption: heading(), width: TILE_PX, gap: 6, rows: Array.from({ length: Math.ceil(ordered.length / across) }, (_, row) => ordered.slice(row * across, (row + 1) * across)), legend });
+  }
+
+  /** What the sheet shows, in a sentence. */
+  function heading() {
+    const { analysisData: analysis, models } = store.get();
+    const asked = pins.length ? say("asked by {places}", { places: listed(pins.map((pin) => say("row {row}, column {column}", pin))) }) : say("asked by the class token or the middle patch");
+    return say("Every head of every layer, {asked}; {scale}. {model}.", {
+      asked,
+      scale: oneScale ? say("one scale for all") : say("each head in its own scale"),
+      model: models.find(({ id }) => id === analysis.model)?.title ?? analysis.model,
+    });
   }
 
   /** A row a layer. @param {{map: SheetMap, value: number | null}[]} rows @param {number | null} highest */

@@ -1,10 +1,11 @@
 // Heads as small multiples: this site's heads on the photo, and below every head of every layer.
 
-import { normalise, paintCells, range } from "../paint/colormap.js";
+import { extent, paintCells } from "../paint/colormap.js";
+import { sharesOf } from "../paint/scale.js";
 import { say } from "../language/language.js";
 import { h, put } from "../ui/dom.js";
 import { number } from "../ui/format.js";
-import { drawable, headMaps } from "../kinds/attention/head_maps.js";
+import { drawable, extentOf, headMaps } from "../kinds/attention/head_maps.js";
 import { clearAbove } from "../kinds/words/matrix.js";
 import { isMasked, isWordMatrix, siteTitle, visit } from "../sites/sites.js";
 
@@ -35,7 +36,7 @@ export function mountHeads(root, { store, session }) {
       "colormap",
       "tables",
       "opacity",
-      "clip",
+      "scale",
       "head",
       "photo",
       "word",
@@ -44,7 +45,7 @@ export function mountHeads(root, { store, session }) {
       if (visible()) later();
     },
   );
-  store.on(["analysisData", "tab", "query", "direction", "colormap", "clip", "site", "word"], () => {
+  store.on(["analysisData", "tab", "query", "direction", "colormap", "scale", "site", "word"], () => {
     if (visible()) drawAll();
   });
 
@@ -188,8 +189,14 @@ const headNumbers = (most) =>
  */
 function paintHead(canvas, state, site, maps, head, table) {
   const values = maps.of(head);
-  const [low, high] = range(values, state.clip);
-  paintCells(canvas, normalise(values, low, high), maps.columns, table);
+  paintCells(canvas, sharesOf(values, state, commonEnds(state, maps)), maps.columns, table);
   if (isMasked(site)) clearAbove(canvas, values.length / maps.columns, maps.columns);
-  return high;
+  return extent(values)[1];
+}
+
+/** The ends that a head's colours share with others; null: its own. @param {State} state @param {import("../kinds/attention/head_maps.js").HeadMaps} maps @returns {[number, number] | null} */
+function commonEnds({ ends, picture }, maps) {
+  if (ends === "map") return null;
+  if (ends === "layer") return extentOf(maps);
+  return picture && picture.form !== "mask" ? [picture.low, picture.high] : null;
 }

@@ -3,6 +3,7 @@
 import { around, say } from "../language/language.js";
 import { h } from "../ui/dom.js";
 import { icon } from "../ui/icons.js";
+import { KEYS, shown } from "./parts/keys.js";
 
 const WORDS = [
   [say("patch"), say("a square of the photo: the part that one token stands for")],
@@ -20,27 +21,12 @@ const WORDS = [
   [say("relevance"), say("what counted for one answer: attention weighed by that answer's gradient")],
 ];
 
-const KEYS = [
+/** What a pointer does, beside the keys. */
+const POINTER = [
   [say("Move, long press"), say("see what the patch under the pointer looks at")],
   [say("Click, tap"), say("pin a patch; then moving reads its numbers")],
-  ["← ↑ → ↓", say("move the pinned patch; go from word to word")],
-  ["Esc", say("back to the class token")],
-  ["[ ]", say("site before, site after")],
-  ["h H", say("next head, previous head")],
-  ["m", say("mean over heads")],
-  ["d", say("turn the direction: looks at, is looked at by")],
-  ["r", say("rollout through all layers, or this layer")],
-  ["c", say("next colormap")],
-  ["− +", say("less or more of the overlay")],
-  ["b", say("held: the bare photo")],
-  ["1 … 6", say("tabs")],
-  ["w", say("before or after the edits of What if")],
-  ["o", say("open a photo")],
-  ["/", say("choose a model")],
-  ["v", say("compare networks on this photo")],
-  ["e", say("save the picture")],
-  ["t", say("theme")],
-  ["?", say("this sheet")],
+  [say("Wheel, two fingers"), say("zoom in and out; then drag to move the photo")],
+  [say("Double click"), say("zoom in, or back to the whole photo")],
 ];
 
 /** @param {HTMLElement} root */
@@ -70,7 +56,7 @@ export function mountHelp(root) {
       h("h3", {}, say("Glossary")),
       h("dl", {}, WORDS.map(([word, text]) => [h("dt", {}, word), h("dd", {}, text)]).flat()),
       h("h3", {}, say("Keys")),
-      h("dl", {}, KEYS.map(([keys, text]) => [h("dt", {}, h("kbd", {}, keys)), h("dd", {}, text)]).flat()),
+      h("dl", {}, [...POINTER, ...KEYS.map((row) => [shown(row), row.does])].map(([keys, text]) => [h("dt", {}, h("kbd", {}, keys)), h("dd", {}, text)]).flat()),
       h(
         "p",
         { class: "quiet" },

@@ -34,8 +34,19 @@ export function mountHow(root, { store, session }) {
     const lines = await explained({ ...state, shown }).catch((error) => [
       h("p", { class: "note" }, error.message),
     ]);
-    if (store.get().shown?.site === shown.site) put(root, lesson({ ...state, shown }), lines);
+    if (store.get().shown?.site !== shown.site) return;
+    put(root, lesson({ ...state, shown }), lines);
+    reachable();
   }
+
+  /** A formula that is wider than the panel scrolls, by keys too. */
+  function reachable() {
+    for (const math of root.querySelectorAll("math[display=block]")) {
+      if (math.scrollWidth > math.clientWidth) math.setAttribute("tabindex", "0");
+      else math.removeAttribute("tabindex");
+    }
+  }
+  new ResizeObserver(reachable).observe(root);
 
   /** Where the lesson teaches what is shown. @param {Resolved} state */
   function lesson({ chapters, models, analysisData, sample, shown }) {

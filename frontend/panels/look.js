@@ -66,7 +66,7 @@ export function mountLook(root, { store, session }) {
   /** What its kind says of the site. @param {Drawn} state */
   async function read(state) {
     const { site, kind } = state.shown;
-    const said = await kind.reading?.(state, site, session);
+    const said = await kind.reading?.(state, site, session, store.set);
     if (store.get().shown?.site === site && store.get().picture === state.picture) put(reading, ...[said].flat());
   }
 }

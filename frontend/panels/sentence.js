@@ -120,7 +120,7 @@ export function mountSentence(root, { store, session }) {
   }
 
   const later = () => requestAnimationFrame(() => draw());
-  store.on(["analysisData", "site", "head", "word", "picture", "tables", "colormap", "clip", "method"], later);
+  store.on(["analysisData", "site", "head", "word", "picture", "tables", "colormap", "method"], later);
   new ResizeObserver(later).observe(root);
 
   async function draw() {

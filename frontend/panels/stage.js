@@ -1,10 +1,11 @@
 // The stage: the photo at its true shape with the overlay on it, and the pointer that asks.
 
 import { say } from "../language/language.js";
-import { colour, normalise, paintCells, paintValues } from "../paint/colormap.js";
+import { colour, paintCells, paintValues } from "../paint/colormap.js";
 import { h, put, svg } from "../ui/dom.js";
 import { cellAt, crop, fromAnalysis } from "../geometry.js";
 import { opacitiesOf, said, tableOf } from "../sites/drawn.js";
+import { shares } from "../paint/scale.js";
 import { hintFor } from "../view/hints.js";
 import { createLens } from "../paint/lens.js";
 import { stripMarks } from "../kinds/strip/marks.js";
@@ -13,11 +14,13 @@ import { maskPaths } from "../paint/mask_marks.js";
 import { brushSite } from "../kinds/network/what_if.js";
 import { createMatrix } from "../kinds/words/matrix.js";
 import { POSITION_CLAIM } from "../sites/positions.js";
+import { mountZoom } from "./parts/zooming.js";
+import { partOf } from "../paint/zoom.js";
 import { createOverlay } from "../paint/overlay/overlay.js";
 import { watchPointer } from "../ui/pointer.js";
 import { channelMean, classesOf, isOnFeatures, samplersBefore } from "../sites/sites.js";
 
-const STACKED = matchMedia("(max-width: 860px) and (orientation: portrait), (max-width: 860px) and (min-height: 501px)"); // as in style/layout.css: the stage is as high as what is in it
+const STACKED = matchMedia("(max-width: 860px) and (orientation: portrait), (max-width: 860px) and (min-height: 501px)"); // as in style/screens.css: the stage is as high as what is in it
 const GAP_PX = 24;
 const LABEL_PX = 28;
 const NOTHING = new Float32Array(256);
@@ -37,7 +40,7 @@ export function mountStage(root, { store, session }) {
   const second = h("figure", { class: "second", hidden: true }, small, label);
   const hint = h("p", { class: "hint" });
   const figures = h("div", { class: "figures" }, h("figure", {}, frame), second);
-  root.append(figures, hint);
+  root.append(figures, hint, mountZoom(frame, store, () => STACKED.matches));
   /** @type {import("../geometry.js").Geometry | null} */
   let geometry = null;
 
@@ -92,12 +95,21 @@ export function mountStage(root, { store, session }) {
     const { width, height } = shown.bitmap;
     Object.assign(photo, { width, height });
     photo.getContext("2d").drawImage(shown.bitmap, 0, 0);
-    marks.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    place(store.get());
     root.classList.add("loaded");
     layout();
   });
 
-  const DRAWN_FROM = ["picture", "tables", "colormap", "opacity", "fade", "smooth"];
+  /** The part of the photo that is shown; the overlay is drawn anew for it. @param {State} state */
+  function place({ zoom, photo: shown }) {
+    if (!shown) return;
+    const { left, top, width, height } = partOf(zoom, shown.bitmap);
+    marks.setAttribute("viewBox", `${left} ${top} ${width} ${height}`);
+    photo.style.transform = zoom ? `translate(${-100 * zoom.x * zoom.times}%, ${-100 * zoom.y * zoom.times}%) scale(${zoom.times})` : "";
+  }
+  store.on(["zoom"], place);
+
+  const DRAWN_FROM = ["picture", "tables", "colormap", "opacity", "fade", "smooth", "zoom"];
   store.on(DRAWN_FROM, (state) => draw(state));
   store.on(["bare"], ({ bare }) => frame.classList.toggle("bare", bare));
   store.on([...DRAWN_FROM, "hover", "query", "outline", "brush"], (state) => mark(state));
@@ -111,7 +123,7 @@ export function mountStage(root, { store, session }) {
   );
 
   /** @param {State} state */
-  function draw({ picture, tables, colormap, opacity, fade, smooth }) {
+  function draw({ picture, tables, colormap, opacity, fade, smooth, zoom }) {
     if (!picture || !tables || !geometry) return overlay.draw(null);
     hint.textContent = hintFor(store.get(), picture);
     const { photo: onScreen } = store.get();
@@ -123,12 +135,12 @@ export function mountStage(root, { store, session }) {
     lens.draw({ picture, bitmap: onScreen.bitmap, geometry, table, opacities });
     if (picture.form === "grid") return overlay.draw(null);
     if (picture.labels) return layout();
-    const values = normalise(picture.values, picture.low, picture.high);
+    const values = shares(picture);
     if (picture.form === "matrix") return paintCells(cells, values, picture.grid.columns, table);
     // A mask is drawn as shapes; what the overlay adds to it is the dimming outside of the crop.
     const mask = picture.form === "mask";
     const drawn = { opacities: mask ? NOTHING : opacities, hatching: mask ? 0 : opacity };
-    overlay.draw({ values, grid: picture.grid, geometry, table, ...drawn, smooth });
+    overlay.draw({ values, grid: picture.grid, geometry, table, ...drawn, smooth, part: partOf(zoom, onScreen.bitmap) });
   }
 
   store.on(["tables", "colormap"], ({ tables, colormap }) => {
@@ -253,8 +265,9 @@ export function mountStage(root, { store, session }) {
     const { picture, analysisData: analysis } = store.get();
     if (!picture || !geometry || (picture.form !== "map" && picture.form !== "mask") || !analysis) return null;
     const box = frame.getBoundingClientRect();
-    const x = ((event.clientX - box.left) / box.width) * geometry.imageWidth;
-    const y = ((event.clientY - box.top) / box.height) * geometry.imageHeight;
+    const part = partOf(store.get().zoom, { width: geometry.imageWidth, height: geometry.imageHeight });
+    const x = part.left + ((event.clientX - box.left) / box.width) * part.width;
+    const y = part.top + ((event.clientY - box.top) / box.height) * part.height;
     return cellAt(geometry, x, y, grid ?? picture.grid);
   }
 

@@ -2,7 +2,7 @@
 
 import { say } from "../language/language.js";
 import { focus, fuse, matrix } from "./attention_rows.js";
-import { extent, range } from "../paint/colormap.js";
+import { extent } from "../paint/colormap.js";
 import { number } from "../ui/format.js";
 import { isForClass } from "./methods.js";
 import { networkSentence } from "./network_sentences.js";
@@ -18,6 +18,7 @@ import { askedGrid, attends, isOnFeatures, isScattered, onGrid, placeOf, tokenNa
  * @property {number} low
  * @property {number} high
  * @property {string} scale  how low and high were chosen
+ * @property {"sqrt" | "log"} [curve]  what values are turned into before they are coloured, if not left as they are
  * @property {string} sentence
  * @property {Cell | null} marked  the query's patch
  * @property {import("../geometry.js").PatchGrid} [markedGrid]  the grid it is counted in, if not the map's own
@@ -196,12 +197,6 @@ export function gridPicture(site, sampling) {
     marked: null,
     prefix: null,
   };
-}
-
-/** Ends the colours below the peaks, and says so. @param {Picture} picture @returns {Picture} */
-export function clipPeaks(picture) {
-  const [low, high] = range(picture.values, true);
-  return { ...picture, low, high, scale: say("top 5 % alike"), sentence: say("{sentence} Peaks clipped.", { sentence: picture.sentence }) };
 }
 
 /** The grid of an array whose last two axes are row and column. @param {number[]} shape */

@@ -70,6 +70,7 @@ export function createSession(store) {
     what.forgetEditing();
     caches.clear();
     cache = cacheOf(shown.analysis);
+    keepZoom(linked || photo?.blob === lastPhoto?.blob);
     if (photo) lastPhoto = { blob: photo.blob, sample };
     const { site, model } = store.get();
     const sameModel = linked || analysis.model === model;
@@ -101,6 +102,9 @@ export function createSession(store) {
       error: null,
     });
   }
+
+  /** Another photo is seen whole. @param {boolean} same */
+  const keepZoom = (same) => same || store.set({ zoom: null });
 
   /** @param {Analysis} analysis */
   function cacheOf({ id }) {

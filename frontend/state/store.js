@@ -2,9 +2,14 @@
 
 import { LANGUAGES } from "../language/language.js";
 import { COLORMAPS } from "../paint/colormap.js";
+import { SCALES } from "../paint/scale.js";
+import { ENDS, fixedEnds } from "../sites/drawn.js";
+import { readZoom, writeZoom } from "../paint/zoom.js";
 
 /**
  * @typedef {"cls" | {row: number, column: number} | {token: number}} Query
+ *
+ * @typedef {import("../paint/zoom.js").Zoom} Zoom
  *
  * @typedef {object} View  what the address holds
  * @property {string | null} sample
@@ -24,7 +29,9 @@ import { COLORMAPS } from "../paint/colormap.js";
  * @property {number} opacity
  * @property {"value" | "even"} fade  whether opacity grows with the value
  * @property {boolean} smooth
- * @property {boolean} clip  whether colours end below the peaks
+ * @property {typeof SCALES[number]} scale  what values are turned into before they are coloured
+ * @property {string} ends  whose smallest and largest value the colours end at (ENDS), or two numbers: "0..0.2"
+ * @property {Zoom | null} zoom  the part of the photo that is shown; null: all of it
  * @property {number} beams  how many beginnings a model that writes follows at once
  * @property {boolean} outline  whether the border of the network's mask is drawn
  * @property {Edit[]} edits  what is changed in the network, or in the photo, before it looks
@@ -115,7 +122,9 @@ const FIELDS = {
   },
   fade: { initial: "value", ...oneOf(["value", "even"]) },
   smooth: flag,
-  clip: flag,
+  scale: { initial: "linear", ...oneOf(SCALES) },
+  ends: { initial: "map", read: (value) => (/** @type {readonly string[]} */ (ENDS).includes(value) || fixedEnds(value) ? value : undefined), write: String },
+  zoom: { initial: null, read: readZoom, write: writeZoom },
   outline: { ...flag, initial: true },
   edits: { initial: [], read: readEdits, write: (value) => JSON.stringify(value) },
   unedited: flag,

@@ -156,7 +156,7 @@ declare global {
     /** What is drawn of a site. */
     picture(state: Resolved<S>, site: S, session: Session): Promise<Picture | null>;
     /** What Look says below the choices; without it, its channels in small. */
-    reading?(state: Resolved<S> & Drawn, site: S, session: Session): Promise<Child | Child[]> | Child | Child[];
+    reading?(state: Resolved<S> & Drawn, site: S, session: Session, set: (patch: Partial<State>) => void): Promise<Child | Child[]> | Child | Child[];
     /** What its bar's number is made from; without it, it has no bar. */
     ahead?(site: S, session: Session): Promise<Ahead>;
     /** That this takes, about. */

@@ -21,7 +21,8 @@ export function watchPointer(frame, on) {
   });
   frame.addEventListener("pointerdown", (event) => {
     held = false;
-    if (event.pointerType === "mouse") return;
+    clearTimeout(pressTimer);
+    if (event.pointerType === "mouse" || !event.isPrimary) return; // a second finger zooms
     pressTimer = setTimeout(() => {
       pressing = held = true;
       frame.setPointerCapture(event.pointerId);

@@ -1,8 +1,9 @@
 // What the contact sheet draws: a head as a tile, and one of them on the photo with pins and region.
 
 import { cellAt, cellBox, crop } from "../geometry.js";
+import { sharesOf } from "../paint/scale.js";
 import { mixed } from "../kinds/attention/measures.js";
-import { extent, normalise, opacities, paintCells, range } from "../paint/colormap.js";
+import { extent, normalise, opacities, paintCells } from "../paint/colormap.js";
 
 /** Of pins, apart for the colour-blind too (Okabe and Ito). @type {[number, number, number][]} */
 export const PIN_COLOURS = [
@@ -21,11 +22,10 @@ export const cssColour = (pin) => `rgb(${PIN_COLOURS[pin].join(" ")})`;
  * A head: one pin in the page's colours, several in those of the pins.
  * @param {HTMLCanvasElement} canvas @param {State} state @param {SheetMap} map @param {number | null} highest  where colours end; null: at its own largest value
  */
-export function paintTile(canvas, { tables, colormap, clip }, { values, grid, pins }, highest) {
+export function paintTile(canvas, { tables, colormap, scale }, { values, grid, pins }, highest) {
   if (!tables) return;
   if (pins.length < 2) {
-    const [low, high] = range(values, clip);
-    return paintCells(canvas, highest === null ? normalise(values, low, high) : normalise(values, 0, highest), grid.columns, tables[colormap]);
+    return paintCells(canvas, sharesOf(values, { scale }, highest === null ? null : [0, highest]), grid.columns, tables[colormap]);
   }
   paintMixed(canvas, pins, grid, highest);
 }

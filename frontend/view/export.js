@@ -2,11 +2,10 @@
 
 import { say } from "../language/language.js";
 import { claimName } from "../sites/claims.js";
-import { normalise } from "../paint/colormap.js";
-import { opacitiesOf, said, tableOf } from "../sites/drawn.js";
+import { shares } from "../paint/scale.js";
+import { endsSaid, opacitiesOf, said, tableOf } from "../sites/drawn.js";
 import { drawGrid, warpedCanvas } from "../kinds/warp/export.js";
 import { drawMatrix, matrixSize } from "../kinds/words/export.js";
-import { number } from "../ui/format.js";
 import { fromAnalysis } from "../geometry.js";
 import { cellOutline, throughEarlier } from "../paint/marks.js";
 import { maskPaths } from "../paint/mask_marks.js";
@@ -150,7 +149,7 @@ export function overlayOf(state, width, height) {
   Object.assign(canvas, { width, height });
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const image = context.createImageData(width, height);
-  const values = normalise(picture.values, picture.low, picture.high);
+  const values = shares(picture);
   const drawing = {
     values,
     grid: picture.grid,
@@ -181,11 +180,7 @@ function outline(context, path, scale) {
 }
 
 /** The words of a legend: beside the bar the two ends, and after them what they are the ends of. @param {Drawn} state */
-export const legendWords = ({ picture, clip }) => ({
-  low: number(picture.low),
-  high: `${clip ? "≥ " : ""}${number(picture.high)}`,
-  scale: `(${picture.scale})`,
-});
+export const legendWords = ({ picture }) => ({ ...endsSaid(picture), scale: `(${picture.scale})` });
 
 /**
  * Where a legend's parts stand: the bar has what its numbers leave, and the words below where they leave too little.

@@ -9,7 +9,8 @@ import * as pictures from "../sites/picture.js";
 import { maskPicture, wordPositionsPicture } from "../kinds/words/picture.js";
 import { said } from "../kinds/edits.js";
 import { kindOf } from "../kinds/registry.js";
-import { balanced } from "../sites/drawn.js";
+import { ENDS, scaled } from "../sites/drawn.js";
+import { sharedEnds } from "../kinds/attention/head_maps.js";
 import { isWriting } from "../sites/sites.js";
 
 const MADE_FROM = [
@@ -23,7 +24,8 @@ const MADE_FROM = [
   "direction",
   "head",
   "channel",
-  "clip",
+  "scale",
+  "ends",
   "hover",
   "rows",
   "word",
@@ -45,9 +47,9 @@ export function keepPicture({ store, session }) {
     const slow = setTimeout(() => store.set({ pending: true }), SHIMMER_AFTER_MS);
     try {
       const made = shown && (await make({ ...state, shown }, session));
+      const shared = shown && state.ends !== ENDS[0] ? await sharedEnds({ ...state, shown }, session) : null;
       if (mine !== turn) return;
-      const drawn = made && balanced(state.clip ? pictures.clipPeaks(made) : made);
-      const picture = drawn && afterEdits(drawn, state);
+      const picture = made && afterEdits(scaled(made, state, shared), state);
       store.set({ picture, pending: false, error: null });
     } catch (error) {
       if (mine === turn) store.set({ error: asProblem(error), pending: false });

@@ -11,7 +11,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -19,6 +18,8 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from PIL import Image, ImageOps
+
+from fovea.server.http.page_bundle import bundle, in_order
 
 # JSON is excluded: its sentences may be translated.
 TYPES = {
@@ -31,18 +32,18 @@ STYLE = "style.css"
 THUMBNAIL = (192, 144)
 SMALL = re.compile(r"samples/small/([\w.-]+\.(?:jpg|png))")
 ENTRY = "main.js"
+BUNDLE = "bundle.js"
+LESSON_ENTRY = "learn/main.js"
+LESSON_BUNDLE = "lesson.js"
 VERSIONED = re.compile(r"page/([0-9a-f]{16})/(.+)")
 
-# Static imports only: a dynamically imported module is not part of the first view.
-_IMPORT = re.compile(r"""^\s*(?:import|export)\b[^"'()]*?from\s*["'](\.[^"']+)["']""", re.M)
-_BARE = re.compile(r"""^\s*import\s*["'](\.[^"']+)["']""", re.M)
 _SHEET = re.compile(r'^ *<link rel="stylesheet" href="(style/[\w.-]+)">\n', re.M)
 _PRELOAD = f'  <link rel="modulepreload" href="{ENTRY}">\n'
 _SCRIPT = f'<script type="module" src="{ENTRY}"></script>'
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class ServedFile:
     """A file as served."""
 
     content: bytes
@@ -56,14 +57,14 @@ class Edition:
     """A snapshot of the page's text files, by path below frontend/."""
 
     digest: str
-    files: MappingProxyType[str, Sent]
-    index: Sent
+    files: MappingProxyType[str, ServedFile]
+    index: ServedFile
 
 
-def sent(content: bytes, media_type: str) -> Sent:
+def sent(content: bytes, media_type: str) -> ServedFile:
     """A file with its compressed form and ETag."""
     tag = hashlib.blake2b(content, digest_size=12).hexdigest()
-    return Sent(content, gzip.compress(content, 9, mtime=0), media_type, f'"{tag}"')
+    return ServedFile(content, gzip.compress(content, 9, mtime=0), media_type, f'"{tag}"')
 
 
 def edition(folder: Path) -> Edition:
@@ -81,6 +82,7 @@ def _edition(folder: Path, stamp: tuple[tuple[str, int], ...]) -> Edition:
     index = contents["index.html"].decode()
     sheets = _SHEET.findall(index)
     contents[STYLE] = b"\n".join(contents[sheet] for sheet in sheets)
+    contents |= _bundled(contents)
     digest = hashlib.blake2b(digest_size=8)
     for path, content in sorted(contents.items()):
         digest.update(f"{path}\0{len(content)}\0".encode() + content)
@@ -88,13 +90,31 @@ def _edition(folder: Path, stamp: tuple[tuple[str, int], ...]) -> Edition:
     files = {
         path: sent(content, TYPES[PurePosixPath(path).suffix]) for path, content in contents.items()
     }
-    html = _index(index, f"page/{name}", first_view(contents))
+    html = _index(index, f"page/{name}")
     return Edition(name, MappingProxyType(files), sent(html.encode(), TYPES[".html"]))
 
 
-def _index(html: str, base: str, modules: list[str]) -> str:
-    """The page with one style sheet and preload links for its initial modules."""
-    preloads = "".join(f'  <link rel="modulepreload" href="{base}/{one}">\n' for one in modules)
+def _bundled(contents: dict[str, bytes]) -> dict[str, bytes]:
+    """What page and lesson begin with, a file each, and the modules that either imports later."""
+    scripts = {path: content for path, content in contents.items() if path.endswith(".js")}
+    in_order_of_page = set(in_order(scripts, ENTRY))
+    of_page = {
+        path: content
+        for path, content in scripts.items()
+        if not path.startswith("learn/") or path in in_order_of_page
+    }
+    page, later = bundle(of_page, ENTRY, "later")
+    of_lesson = {
+        path: content
+        for path, content in scripts.items()
+        if not path.startswith(("panels/", "view/")) and path != ENTRY
+    }
+    lesson, lesson_later = bundle(of_lesson, LESSON_ENTRY, "lesson-later")
+    return {BUNDLE: page, LESSON_BUNDLE: lesson, **later, **lesson_later}
+
+
+def _index(html: str, base: str) -> str:
+    """The page with one style sheet and one file of modules."""
     first = True
 
     def once(_: re.Match[str]) -> str:
@@ -103,35 +123,15 @@ def _index(html: str, base: str, modules: list[str]) -> str:
         return link
 
     html = _SHEET.sub(once, html)
-    html = html.replace(_PRELOAD, preloads)
-    return html.replace(_SCRIPT, f'<script type="module" src="{base}/{ENTRY}"></script>')
+    html = html.replace(_PRELOAD, "")
+    return html.replace(_SCRIPT, f'<script type="module" src="{base}/{BUNDLE}"></script>')
 
 
 @lru_cache
-def thumbnail(photo: Path) -> Sent:
+def thumbnail(photo: Path) -> ServedFile:
     """A sample at menu size, doubled for high-density screens."""
     with Image.open(photo) as image:
         small = ImageOps.fit(image.convert("RGB"), THUMBNAIL)
     buffer = BytesIO()
     small.save(buffer, "WEBP", quality=72, method=6)
     return sent(buffer.getvalue(), "image/webp")
-
-
-def first_view(contents: dict[str, bytes]) -> list[str]:
-    """The modules that main.js imports, directly and indirectly, nearest first."""
-    seen = [ENTRY]
-    for module in seen:  # grows during the loop
-        found = _imports(module, contents[module].decode())
-        seen += [path for path in dict.fromkeys(found) if path in contents and path not in seen]
-    return seen
-
-
-def _imports(module: str, source: str) -> Iterator[str]:
-    for target in (*_IMPORT.findall(source), *_BARE.findall(source)):
-        parts: list[str] = []
-        for part in (PurePosixPath(module).parent / target).parts:
-            if part == "..":
-                parts.pop()
-            else:
-                parts.append(part)
-        yield "/".join(parts)

@@ -22,7 +22,16 @@ from starlette.types import Scope
 
 from fovea.server import problems
 from fovea.server.http.answering import in_thread, tagged
-from fovea.server.http.page_files import SMALL, VERSIONED, Edition, Sent, edition, sent, thumbnail
+from fovea.server.http.page_files import (
+    LESSON_BUNDLE,
+    SMALL,
+    VERSIONED,
+    Edition,
+    ServedFile,
+    edition,
+    sent,
+    thumbnail,
+)
 from fovea.server.language.translating import translated
 from fovea.server.wire.addresses import address
 from fovea.server.wire.negotiation import JSON, choose, matches
@@ -68,7 +77,7 @@ ASSETS: dict[str, tuple[Callable[[], Path], str]] = {
 
 
 @cache
-def _asset(path: str) -> Sent:
+def _asset(path: str) -> ServedFile:
     source, media_type = ASSETS[path]
     return sent(source().read_bytes(), media_type)
 
@@ -78,7 +87,7 @@ async def asset(request: Request) -> Response:
     return answered(request.headers, await in_thread(_asset, request.url.path), ASK_AGAIN)
 
 
-def answered(headers: Headers, file: Sent, keeping: str) -> Response:
+def answered(headers: Headers, file: ServedFile, keeping: str) -> Response:
     """A file. The compressed form has its own ETag, as strong ETags require."""
     gzipped = "gzip" in headers.get("accept-encoding", "")
     tag = f'{file.tag[:-1]}-gzip"' if gzipped else file.tag
@@ -142,7 +151,7 @@ def _problem_html(kind: type[problems.Problem], language: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def lesson_index(digest: str) -> Sent:
+def lesson_index(digest: str) -> ServedFile:
     """The lesson's page, with the current addresses of its modules and style sheets."""
 
     def named(found: re.Match[str]) -> str:
@@ -150,7 +159,9 @@ def lesson_index(digest: str) -> Sent:
         return f'{found[1]}="../page/{digest}/{up}{found[3]}"'
 
     html = (LESSON / "index.html").read_text("utf-8")
-    html = re.sub(r'(href|src)="(\.\./)?([\w./-]+\.(?:js|css))"', named, html)
+    html = re.sub(r' *<link rel="modulepreload"[^>]*>\n', "", html)
+    html = html.replace('src="main.js"', f'src="../page/{digest}/{LESSON_BUNDLE}"')
+    html = re.sub(r'(href)="(\.\./)?([\w./-]+\.css)"', named, html)
     return sent(html.encode(), HTML)
 
 
@@ -169,6 +180,8 @@ class Page(StaticFiles):
             query = scope["query_string"].decode("latin-1")
             return RedirectResponse(address("/learn/") + (f"?{query}" if query else ""))
         folder, _, chapter = path.rpartition("/")
+        if path == "learn":
+            path = "learn/index.html"
         if folder == "learn" and "." not in chapter and (CHAPTERS / chapter).is_dir():
             path = "learn/index.html"
         headers = Headers(scope=scope)
@@ -178,7 +191,7 @@ class Page(StaticFiles):
         response.headers["Cache-Control"] = ASK_AGAIN
         return response
 
-    async def _known(self, path: str) -> tuple[Sent, str] | None:
+    async def _known(self, path: str) -> tuple[ServedFile, str] | None:
         """A file that is served compressed or small, and how long it may be cached."""
         if (named := VERSIONED.fullmatch(path)) and self._now and named[1] == self._now.digest:
             if named[2] in self._now.files:

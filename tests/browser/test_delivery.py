@@ -10,16 +10,16 @@ from tests.browser.conftest import Watched
 SAMPLES = Path(__file__).parents[2] / "frontend/samples"
 
 
-def test_no_module_of_the_first_view_is_found_late(watched: Watched) -> None:
+def test_the_first_view_begins_with_one_file(watched: Watched) -> None:
     asked: list[str] = []
     watched.page.on("request", lambda request: asked.append(request.url))
     page = watched.open("?sample=chelsea")
-    links = page.locator("link[rel=modulepreload]")
-    preloaded = {link.get_attribute("href") for link in links.all()}
-    modules = [url.removeprefix(f"{watched.server}/") for url in asked if url.endswith(".js")]
-    assert modules
-    assert set(modules) <= preloaded
-    assert len(modules) == len(set(modules))
+    modules = [url for url in asked if url.endswith(".js")]
+    assert [url.rpartition("/")[2] for url in modules] == ["bundle.js"]
+    page.locator("#tab-numbers").click()
+    page.wait_for_timeout(1000)
+    later = [url for url in asked if url.endswith(".js")]
+    assert len(later) == len(set(later)) > 1
 
 
 def test_the_photo_is_not_fetched_back(watched: Watched) -> None:

@@ -18,7 +18,7 @@ test("every view is a link that reads back as itself", () => {
     },
     { analysis: "a1b2", direction: "to", head: "max", method: "rollout", colormap: "viridis", opacity: 0.35 },
     { sample: "digit_turned", tab: "numbers", theme: "dark", smooth: true, channel: 0, query: { token: 0 } },
-    { renderer: "canvas", rows: "matrix", opacity: 0, clip: true },
+    { renderer: "canvas", rows: "matrix", opacity: 0, scale: "log", ends: "0..0.2", zoom: { times: 2.5, x: 0.25, y: 0.1 } },
   ];
   for (const part of views) {
     const view = { ...readView(""), ...part };

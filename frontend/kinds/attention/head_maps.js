@@ -1,6 +1,7 @@
 // A site's heads as small maps of what is asked: a patch's look, a word's, or all words against each other.
 
 import { fuse, matrix } from "../../sites/attention_rows.js";
+import { extent } from "../../paint/colormap.js";
 import { cellBox, filledBox, fromAnalysis } from "../../geometry.js";
 import { askedQuery, shownToken } from "../../sites/picture.js";
 import { answeredGrid, cellOf, isCross, isOfPatches, isScattered, isWordMatrix, onGrid, placeOf, wordOf } from "../../sites/sites.js";
@@ -48,6 +49,28 @@ export async function headMaps(state, site, session) {
     area: boxArea(state.analysisData, grid, { top: 0, left: 0, ...grid }),
   };
 }
+
+/** The smallest and the largest value of all heads. @param {HeadMaps} maps @returns {[number, number]} */
+export function extentOf({ heads, of }) {
+  const each = Array.from({ length: heads }, (_, head) => extent(of(head)));
+  return [Math.min(...each.map(([low]) => low)), Math.max(...each.map(([, high]) => high))];
+}
+
+/**
+ * The smallest and the largest value of all heads of the shown layer, or of the network, for what is asked now; null
+ * where what is shown has no heads to go by.
+ * @param {Resolved} state @param {Session} session @returns {Promise<[number, number] | null>}
+ */
+export async function sharedEnds(state, session) {
+  const { site, method, analysis } = state.shown;
+  if (method !== "site" || !hasShared(state.shown)) return null;
+  const sites = state.ends === "layer" ? [site] : analysis.sites.filter((one) => drawable(one) && isWordMatrix(one) === isWordMatrix(site));
+  const found = await Promise.all(sites.map(async (one) => extentOf(await headMaps(state, one, session))));
+  return [Math.min(...found.map(([low]) => low)), Math.max(...found.map(([, high]) => high))];
+}
+
+/** Whether the shown map is one of a layer's heads. @param {Shown} shown */
+export const hasShared = ({ site, method }) => method === "site" && drawable(site);
 
 /** Of words every row of each head. @param {import("../../sites/attention_rows.js").AttentionSource} source @returns {HeadMaps} */
 function wordMaps(source) {

@@ -3,10 +3,17 @@
 import { say } from "../../language/language.js";
 import { h } from "../../ui/dom.js";
 import { percent } from "../../ui/format.js";
-import { isCross, isInner, isMasked, isWordMatrix, prefixName } from "../../sites/sites.js";
+import { sinksSaid } from "./sinks.js";
+import { isCross, isInner, isMasked, isOfPatches, isWordMatrix, prefixName } from "../../sites/sites.js";
 
-/** @param {Drawn} state @param {Site} site */
-export function reading(state, site) {
+/** @param {Drawn} state @param {AttentionSite} site @param {Session} session @param {(patch: Partial<State>) => void} set */
+export async function reading(state, site, session, set) {
+  const own = state.picture.form === "map" && state.shown.method === "site";
+  return [whose(state, site), own && isOfPatches(site) && (await sinksSaid(state, site, session, set))];
+}
+
+/** @param {Drawn} state @param {AttentionSite} site */
+function whose(state, site) {
   const { picture, direction, analysisData: analysis } = state;
   const own = state.shown.method === "site";
   if (isCross(site)) return words(say("Each word is written with a look at the photo. Choose a word below the photo."));

@@ -2,7 +2,8 @@
 
 import { say } from "../../language/language.js";
 import { h } from "../../ui/dom.js";
-import { normalise, paintCells, range } from "../../paint/colormap.js";
+import { paintCells } from "../../paint/colormap.js";
+import { sharesOf } from "../../paint/scale.js";
 import { editOf, replaced, toggled } from "../edits.js";
 import { attends, siteTitle } from "../../sites/sites.js";
 import { drawable, headMaps } from "./head_maps.js";
@@ -98,7 +99,7 @@ async function paintMaps(root, state, site, session) {
   if (!maps) return;
   for (const [head, canvas] of root.querySelectorAll("canvas").entries()) {
     const values = maps.of(head);
-    paintCells(canvas, normalise(values, ...range(values, state.clip)), maps.columns, table);
+    paintCells(canvas, sharesOf(values, state), maps.columns, table);
   }
 }
 

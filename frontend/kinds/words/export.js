@@ -1,6 +1,7 @@
 // A matrix of words drawn on a canvas, for the saved picture.
 
-import { colour, normalise } from "../../paint/colormap.js";
+import { colour } from "../../paint/colormap.js";
+import { shares } from "../../paint/scale.js";
 import { shownWord } from "../../sites/words.js";
 
 const CELL = 28;
@@ -19,10 +20,10 @@ export function matrixSize(context, { labels, grid }) {
 
 /** @param {CanvasRenderingContext2D} context @param {Picture} picture @param {import("../../paint/colormap.js").Table} table @param {number} x @param {number} y */
 export function drawMatrix(context, picture, table, x, y) {
-  const { labels, grid, values, low, high } = picture;
+  const { labels, grid } = picture;
   if (!labels) return;
   const { left, top } = matrixSize(context, picture);
-  const t = normalise(values, low, high);
+  const t = shares(picture);
   for (let row = 0; row < grid.rows; row++) {
     for (let column = 0; column < grid.columns; column++) {
       if (labels.masked && column > row) continue;

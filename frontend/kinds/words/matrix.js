@@ -1,6 +1,7 @@
 // A matrix whose rows and columns are words: cells with the words beside them and above them.
 
-import { normalise, paintCells } from "../../paint/colormap.js";
+import { paintCells } from "../../paint/colormap.js";
+import { shares } from "../../paint/scale.js";
 import { h, put } from "../../ui/dom.js";
 import { isMark, shownWord } from "../../sites/words.js";
 
@@ -35,7 +36,7 @@ export function createMatrix(on) {
 
   /** @param {WordMatrix} matrix */
   function draw({ picture, table, width, height, word = null }) {
-    const { labels, grid, values } = picture;
+    const { labels, grid } = picture;
     if (!labels) return;
     shown = picture;
     const longest = (/** @type {string[]} */ words) => Math.max(...words.map((one) => shownWord(one).length));
@@ -58,7 +59,7 @@ export function createMatrix(on) {
     root.style.setProperty("--margin-right", `${margin.right}px`);
     root.classList.toggle("small", size < 17);
     Object.assign(body.style, { width: `${size * grid.columns}px`, height: `${size * grid.rows}px` });
-    paintCells(cells, normalise(values, picture.low, picture.high), grid.columns, table);
+    paintCells(cells, shares(picture), grid.columns, table);
     if (labels.masked) clearAbove(cells, grid.rows, grid.columns);
     cells.setAttribute("aria-label", picture.sentence);
     put(

@@ -1,5 +1,6 @@
 // Chinese (Simplified). One file for each area of the page, and for each folder of kinds; each is JSON after `export default`.
 
+import drawing from "./drawing.js";
 import instrument from "./instrument.js";
 import kinds from "./kinds.js";
 import attention from "./kinds/attention.js";
@@ -13,4 +14,4 @@ import words from "./kinds/words.js";
 import page from "./page.js";
 import truth from "./truth.js";
 
-export default { ...kinds, ...attention, ...gate, ...network, ...positions, ...stream, ...strip, ...warp, ...words, ...instrument, ...page, ...truth };
+export default { ...kinds, ...attention, ...gate, ...network, ...positions, ...stream, ...strip, ...warp, ...words, ...drawing, ...instrument, ...page, ...truth };

@@ -15,6 +15,7 @@ import { createWebglRenderer } from "./webgl.js";
  * @property {Float32Array} opacities  one for each step of the table
  * @property {number} hatching  the opacity of what is undefined
  * @property {boolean} smooth  bilinear between cell centres instead of exact cells
+ * @property {import("../zoom.js").Part} [part]  of the photo that the canvas shows; all of it if not said
  *
  * @typedef {object} Frame  a Drawing made ready for one canvas size
  * @property {Float32Array} values
@@ -85,8 +86,8 @@ export function createOverlay(parent, wanted = "auto") {
 }
 
 /** @param {Drawing} drawing @param {number} width @param {number} height @returns {Frame} */
-export function prepare({ values, grid, geometry, table, opacities, hatching, smooth }, width, height) {
-  const toCell = canvasToCell(geometry, grid, width, height);
+export function prepare({ values, grid, geometry, table, opacities, hatching, smooth, part }, width, height) {
+  const toCell = canvasToCell(geometry, grid, width, height, part);
   const seen = seenCells(geometry, grid);
   return { values, rows: grid.rows, columns: grid.columns, toCell, seen, table, opacities, hatching, smooth };
 }

@@ -6,6 +6,7 @@ import { h, put } from "../../ui/dom.js";
 import { icon } from "../../ui/icons.js";
 import { exportPicture, fileName, saveBlob, TIMES, timesThatFit } from "../../view/export.js";
 import { figurePage, figureSvg } from "../../view/export_svg.js";
+import { print } from "../../view/svg.js";
 import { addressOf, asCommand, asCurl, asPython, NPY, numbersOf } from "../../view/numbers_of.js";
 
 /** @param {HTMLElement} root @param {Context} context @param {(text: string) => void} tell */
@@ -57,10 +58,11 @@ export function mountFigures(root, { store, session }, tell) {
         TIMES.map((times) =>
           button(`png-${times}`, say("PNG {times}×", { times }), () => exportPicture(state, session, times), times <= fit ? null : say("More pixels than a browser draws")),
         ),
-        button("svg", "SVG", () => save(figureSvg(state), "image/svg+xml", "svg"), reason),
+        button("svg", "SVG", () => save(figureSvg(state).text, "image/svg+xml", "svg"), reason),
+        button("pdf", "PDF", () => print(figureSvg(state)), reason),
         button("html", "HTML", () => save(figurePage(state), "text/html", "html"), reason),
       ),
-      h("p", { class: "quiet" }, say("Legend and sentence are part of each; in SVG and HTML as text. For a PDF, print the HTML file.")),
+      h("p", { class: "quiet" }, say("Legend and sentence are part of each; in SVG, PDF and HTML as text. PDF opens the print dialog, on a page of the figure's size: save it there.")),
       ...(numbers ? ofNumbers(state, numbers) : [h("p", { class: "quiet" }, say("What is shown is no array of numbers."))]),
     );
     dialog.showModal();

@@ -1,53 +1,61 @@
 // The keys. They change the state or press the button a pointer would press.
 
 import { COLORMAPS } from "../../paint/colormap.js";
+import { SCALES } from "../../paint/scale.js";
 import { possible } from "../../sites/methods.js";
 import { askedGrid, cellOf, isScattered, isWriting, placeOf, visit, wordOf } from "../../sites/sites.js";
 import { tabsOf } from "../../kinds/registry.js";
 import { shownToken } from "../../sites/picture.js";
+import { actOf } from "./keys.js";
+import { pan, stepZoom } from "./zooming.js";
 
 /** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
+const PAN = 0.15; // of what is shown
+
+/** The next of some, the first after the last. @template T @param {readonly T[]} all @param {T} one */
+const after = (all, one) => all[(all.indexOf(one) + 1) % all.length];
 
 /** @param {Context} context @param {{open: () => void}} help @param {{save: () => void}} actions */
 export function mountKeyboard({ store, session }, help, actions) {
   const press = (/** @type {string} */ id) => document.getElementById(id)?.click();
 
-  /** @type {Record<string, () => void>} */
-  const keys = {
-    "[": () => moveSite(-1),
-    "]": () => moveSite(1),
-    h: () => moveHead(1),
-    H: () => moveHead(-1),
-    m: () => store.set({ head: "mean" }),
-    d: () => store.set({ direction: store.get().direction === "from" ? "to" : "from" }),
-    r: () => toggleRollout(),
-    c: () =>
-      store.set({ colormap: COLORMAPS[(COLORMAPS.indexOf(store.get().colormap) + 1) % COLORMAPS.length] }),
-    "-": () => changeOpacity(-0.1),
-    "+": () => changeOpacity(0.1),
-    "=": () => changeOpacity(0.1),
-    b: () => store.set({ bare: true }),
-    o: () => press("open"),
-    "/": () => press("model"),
-    v: () => press("compare"),
-    e: actions.save,
-    t: () => press("theme"),
-    "?": help.open,
-    a: () => store.set({ sheet: !store.get().sheet }),
-    Escape: () => (store.get().sheet ? store.set({ sheet: false }) : unpin()),
-    w: () => session.showUnedited(!store.get().unedited),
+  /** @type {Record<import("./keys.js").Act, (key: string) => void>} */
+  const acts = {
+    query: (key) => moveQuery(ARROWS[key]),
+    pan: (key) => pan(store, [-PAN * ARROWS[key][1], -PAN * ARROWS[key][0]]),
+    unpin: () => (store.get().sheet ? store.set({ sheet: false }) : unpin()),
+    site: (key) => moveSite(key === "]" ? 1 : -1),
+    head: (key) => moveHead(key === "h" ? 1 : -1),
+    mean: () => store.set({ head: "mean" }),
+    direction: () => store.set({ direction: store.get().direction === "from" ? "to" : "from" }),
+    rollout: toggleRollout,
+    sheet: () => store.set({ sheet: !store.get().sheet }),
+    colormap: () => store.set({ colormap: after(COLORMAPS, store.get().colormap) }),
+    scale: () => store.set({ scale: after(SCALES, store.get().scale) }),
+    opacity: (key) => changeOpacity(key === "-" ? -0.1 : 0.1),
+    bare: () => store.set({ bare: true }),
+    zoom: (key) => stepZoom(store, key === "z"),
+    whole: () => store.set({ zoom: null }),
+    tab: (key) => openTab(Number(key) - 1),
+    unedited: () => session.showUnedited(!store.get().unedited),
+    open: () => press("open"),
+    model: () => press("model"),
+    compare: () => press("compare"),
+    save: () => actions.save(),
+    theme: () => press("theme"),
+    help: () => help.open(),
   };
   const unpin = () => store.set({ query: "cls", hover: null, brush: store.get().brush && [] });
 
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     if (/** @type {HTMLElement} */ (event.target).closest("input:not([type=checkbox]), select, textarea")) return;
-    const { key } = event;
-    if (key in ARROWS) moveQuery(ARROWS[key]);
-    else if (/^[1-6]$/.test(key)) openTab(Number(key) - 1);
-    else if (key in keys) keys[key]();
-    else return;
+    const { key, shiftKey } = event;
+    const act = actOf(key, shiftKey && store.get().zoom !== null);
+    if (!act) return;
+    acts[act](key);
     event.preventDefault();
   });
 
