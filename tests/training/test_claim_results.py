@@ -130,9 +130,7 @@ def test_what_parts_are_worth_by_hand() -> None:
     assert head["parts"] == 2
     assert head["most"]["part"] == "head/s00/0"
     assert head["most"]["probability"]["values"] == pytest.approx([0.3, 0.2, 0.3])
-    assert head["probability"]["mean"] == pytest.approx(
-        (0.3025 + 0.2025 + 0.3025) / 2 / 3, abs=1e-5
-    )
+    assert head["probability"]["mean"] == pytest.approx((0.305 + 0.205 + 0.305) / 6, abs=1e-5)
     assert head["little"]["values"] == [0.5] * 3
     assert head["most"]["points_of_accuracy"]["values"] == pytest.approx([50, 0, 50])
     assert head["stable"]["mean"] == 1
