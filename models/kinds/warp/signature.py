@@ -93,7 +93,7 @@ def _sample(
     theta = None
     if change is not None:
         theta, other = edit.edited(grid, change, align_corners)
-        args = [other if one is grid else one for one in args]
+        args = [other if argument is grid else argument for argument in args]
         kwargs = {name: other if one is grid else one for name, one in kwargs.items()}
         grid = other
     result = func(*args, **kwargs)
