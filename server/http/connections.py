@@ -17,7 +17,7 @@ import asyncio
 import socket
 import struct
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 import h11
 import uvicorn
@@ -143,12 +143,12 @@ class _Transport:
 class _Guarded(_Protocol):  # type: ignore[misc]
     """One connection. `silent_since` is None while a request is being answered.
 
-    most: connections · header_s, body_s: seconds for headers and for a body.
+    most: connections. header_s, body_s: seconds for headers and bodies.
     """
 
-    most: int
-    header_s: float
-    body_s: float
+    most: ClassVar[int]
+    header_s: ClassVar[float]
+    body_s: ClassVar[float]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
