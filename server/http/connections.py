@@ -17,7 +17,7 @@ import asyncio
 import socket
 import struct
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 import h11
 import uvicorn
@@ -140,11 +140,15 @@ class _Transport:
             self._protocol.leave()
 
 
-class Guarded(_Protocol):  # type: ignore[misc]
-    """One connection. `silent_since` is None while a request is being answered."""
+class _Guarded(_Protocol):  # type: ignore[misc]
+    """One connection. `silent_since` is None while a request is being answered.
 
-    most = 1
-    header_s = body_s = 0.0
+    most: connections. header_s, body_s: seconds for headers and bodies.
+    """
+
+    most: ClassVar[int]
+    header_s: ClassVar[float]
+    body_s: ClassVar[float]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -278,4 +282,5 @@ class Guarded(_Protocol):  # type: ignore[misc]
 
 def _guarded(most: int, header_s: float, body_s: float) -> Any:
     """Uvicorn's protocol with these limits: connections, and seconds for headers and bodies."""
-    return type("Guarded", (Guarded,), {"most": most, "header_s": header_s, "body_s": body_s})
+    limits = {"most": most, "header_s": header_s, "body_s": body_s}
+    return type("Guarded", (_Guarded,), limits)
