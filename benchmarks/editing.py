@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 import fovea
-from benchmarks.memory import Asked, peak
+from benchmarks.memory import Setup, peak
 from benchmarks.timing import table, take_turns
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
 from fovea.models.editing.run import edited
@@ -55,7 +55,7 @@ def _built(name: str, **options: Any) -> nn.Module:
     return network
 
 
-def contender(asked: Asked) -> Callable[[], object]:
+def contender(asked: Setup) -> Callable[[], object]:
     """A pass with the named edits and known sites."""
     torch.set_num_threads(1)
     network = _built(NETWORK, img_size=PX, dynamic_img_size=True)
@@ -119,7 +119,7 @@ async def _answers(model: str) -> tuple[float, float]:
 
 def main() -> None:
     """Print the tables."""
-    found = {name: peak(__name__, Asked(name, PX)) for name in EDITS}
+    found = {name: peak(__name__, Setup(name, PX)) for name in EDITS}
     rows = [
         [name, f"{size / 2**20:.1f}", f"{size / found['plain']:.2f}"]
         for name, size in found.items()

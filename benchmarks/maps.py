@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from benchmarks import matrix_forms
 from benchmarks.matrix_forms import Hooked
-from benchmarks.memory import SMALL_PX, Asked, peak
+from benchmarks.memory import SMALL_PX, Setup, peak
 from benchmarks.timing import table, take_turns
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
 from fovea.models.methods.making import for_class as explain
@@ -70,7 +70,7 @@ def network(px: int) -> nn.Module:
     return module.eval().requires_grad_(False)
 
 
-def contender(asked: Asked) -> Callable[[], object]:
+def contender(asked: Setup) -> Callable[[], object]:
     """`fovea MAP` or `matrices MAP`, ready to run."""
     side, _, name = asked.name.partition(" ")
     module, photo = network(asked.px), torch.randn(asked.batch, 3, asked.px, asked.px)
@@ -94,10 +94,10 @@ def main(given: Sequence[str] = ()) -> None:
     for name in chosen or OURS:
         names = (f"fovea {name}", f"matrices {name}")
         for one in names:  # loads code and libraries
-            contender(Asked(one, SMALL_PX))()
-        pair = [contender(Asked(one, px)) for one in names]
+            contender(Setup(one, SMALL_PX))()
+        pair = [contender(Setup(one, px)) for one in names]
         ours, theirs = take_turns(pair, rounds, warm_up=px <= 400, clock=time.process_time)
-        memory, matrices = (peak("benchmarks.maps", Asked(one, px)) for one in names)
+        memory, matrices = (peak("benchmarks.maps", Setup(one, px)) for one in names)
         rows.append(
             [
                 name,

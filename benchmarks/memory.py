@@ -25,7 +25,7 @@ SMALL_PX = 98
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
-class Asked(NamedTuple):
+class Setup(NamedTuple):
     """What a module's `contender` should build: a name, and the photos' size."""
 
     name: str
@@ -33,7 +33,7 @@ class Asked(NamedTuple):
     batch: int = 1
 
 
-Contender = Callable[[Asked], Callable[[], object]]
+Contender = Callable[[Setup], Callable[[], object]]
 
 
 def _resident(field: str) -> int:
@@ -62,7 +62,7 @@ def _watching() -> Iterator[Callable[[], int]]:
         yield lambda: _resident("VmHWM")
 
 
-def peak(module: str, asked: Asked) -> int:
+def peak(module: str, asked: Setup) -> int:
     """Bytes, measured in a new process; raises CalledProcessError if the contender fails."""
     # Freed memory is returned to the system at once, so that resident memory is memory in use.
     environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0"}
@@ -74,7 +74,7 @@ def peak(module: str, asked: Asked) -> int:
 def main(module: str, name: str, px: str, batch: str) -> None:
     """Measure here and print the bytes."""
     contender: Contender = importlib.import_module(module).contender
-    asked = Asked(name, int(px), int(batch))
+    asked = Setup(name, int(px), int(batch))
     contender(asked._replace(px=SMALL_PX))()
     run = contender(asked)
     gc.collect()

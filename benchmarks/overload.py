@@ -114,7 +114,7 @@ def open_loop(
 
 def good(answers: Sequence[Answer]) -> int:
     """Photos that were answered successfully."""
-    return sum(one.status in (200, 201) for one in answers)
+    return sum(answer.status in (200, 201) for answer in answers)
 
 
 def overload(port: int, photo: itertools.cycle[bytes]) -> list[str]:
@@ -126,7 +126,7 @@ def overload(port: int, photo: itertools.cycle[bytes]) -> list[str]:
     )
     answers, seconds = open_loop(several, photo, TIMES * best)
     health = [float(line) for line in probe.communicate()[0].split()]
-    refused = [one.ms for one in answers if one.status == 429]
+    refused = [answer.ms for answer in answers if answer.status == 429]
     rate = good(answers) / seconds
     others = len(answers) - good(answers) - len(refused)
     return [

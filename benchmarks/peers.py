@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from benchmarks import matrix_forms
 from benchmarks.maps import TARGET
 from benchmarks.maps import network as timm_vit
-from benchmarks.memory import SMALL_PX, Asked, peak
+from benchmarks.memory import SMALL_PX, Setup, peak
 from benchmarks.timing import table, take_turns
 from fovea.models.capture import capture
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
@@ -215,7 +215,7 @@ PAIRS = {
 }  # fmt: skip
 
 
-def contender(asked: Asked) -> Run:
+def contender(asked: Setup) -> Run:
     """`peer NAME` or `fovea NAME`, ready to run."""
     torch.manual_seed(0)
     side, _, name = asked.name.partition(" ")
@@ -230,7 +230,7 @@ def contender(asked: Asked) -> Run:
 
 
 def _row(pair: Pair, px: int, batch: int, rounds: int) -> list[str]:
-    sides = [Asked(f"{side} {pair.peer}", px, batch) for side in ("fovea", "peer")]
+    sides = [Setup(f"{side} {pair.peer}", px, batch) for side in ("fovea", "peer")]
     for one in sides:  # loads code and libraries
         contender(one._replace(px=SMALL_PX))()
     pairs = [contender(one) for one in sides]

@@ -117,7 +117,7 @@ def cpu_seconds(process: int | None = None) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-class Found(NamedTuple):
+class Throughput(NamedTuple):
     """per_cpu: photos per second of the contender's own CPU time."""
 
     rate: float
@@ -125,22 +125,22 @@ class Found(NamedTuple):
     wait_s: float
 
 
-def of_server(process: int, port: int, path: str, clients: int, files: list[bytes]) -> Found:
+def of_server(process: int, port: int, path: str, clients: int, files: list[bytes]) -> Throughput:
     """One turn of a server."""
     before, began = cpu_seconds(process), time.monotonic()
     rate, wait = goodput(port, path, clients, files)
     count = rate * (time.monotonic() - began)
-    return Found(rate, count / max(1e-3, cpu_seconds(process) - before), wait)
+    return Throughput(rate, count / max(1e-3, cpu_seconds(process) - before), wait)
 
 
-def of_loop(work: Callable[[], object]) -> Found:
+def of_loop(work: Callable[[], object]) -> Throughput:
     """One turn of a sequential loop."""
     count, before, began = 0, cpu_seconds(), time.monotonic()
     while time.monotonic() < began + SECONDS:
         work()
         count += 1
     seconds = time.monotonic() - began
-    return Found(count / seconds, count / (cpu_seconds() - before), seconds / count)
+    return Throughput(count / seconds, count / (cpu_seconds() - before), seconds / count)
 
 
 def limits(files: list[bytes]) -> tuple[Callable[[], object], Callable[[], object]]:
@@ -189,8 +189,8 @@ def main() -> None:
     fovea, path = ["-m", "fovea", "serve"], f"/v1/analyses?model={MODEL}"
     plain = ["-m", "benchmarks.plain_server"]
     bare, whole = limits(files)
-    rows: dict[tuple[str, int], list[Found]] = {}
-    base: dict[str, list[Found]] = {}
+    rows: dict[tuple[str, int], list[Throughput]] = {}
+    base: dict[str, list[Throughput]] = {}
     with ExitStack() as stack:
 
         def start(command: list[str], ready: str, **settings: str) -> tuple[int, int]:
@@ -228,9 +228,13 @@ HEADER = (
 
 
 def _line(
-    name: str, clients: str, found: list[Found], bare: list[Found], plain: list[Found] | None
+    name: str,
+    clients: str,
+    found: list[Throughput],
+    bare: list[Throughput],
+    plain: list[Throughput] | None,
 ) -> list[str]:
-    def ratio(own: str, others: list[Found] | None) -> str:
+    def ratio(own: str, others: list[Throughput] | None) -> str:
         if others is None:
             return ""
         pairs = zip(found, others, strict=True)

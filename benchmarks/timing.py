@@ -18,10 +18,6 @@ class Timing:
     def median_ms(self) -> float:
         return statistics.median(self.seconds) * 1000
 
-    @property
-    def least_ms(self) -> float:
-        return min(self.seconds) * 1000
-
     def against(self, base: Timing) -> float:
         """The median over rounds of this contender's time over the base's in the same round."""
         pairs = zip(self.seconds, base.seconds, strict=True)
@@ -52,7 +48,7 @@ def take_turns(
             contenders[index]()
             if turn >= 0:
                 seconds[index].append(clock() - start)
-    return [Timing(tuple(one)) for one in seconds]
+    return [Timing(tuple(times)) for times in seconds]
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

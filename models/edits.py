@@ -260,7 +260,7 @@ def from_json(given: Mapping[str, Any]) -> Edit:
         raise RefusedEdit(
             f"{name!r} does not take {_listed(strange)}.", f"It takes {_listed(sorted(allowed))}."
         )
-    missing = [one for one in rule.needs if one not in said]
+    missing = [need for need in rule.needs if need not in said]
     if "site" in allowed and "site" not in said:
         missing.append("site")
     if missing:

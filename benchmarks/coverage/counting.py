@@ -93,8 +93,12 @@ class Count(TorchDispatchMode):
                     self._keep(output, use)
             elif not use.went_into:
                 use.went_into, use.module = name, calling_module(self._paths)
-                others = [one for one in args[:2] if isinstance(one, Tensor) and one is not taken]
-                use.entry_by_entry = any(one.shape == taken.shape for one in others)
+                others = [
+                    argument
+                    for argument in args[:2]
+                    if isinstance(argument, Tensor) and argument is not taken
+                ]
+                use.entry_by_entry = any(other.shape == taken.shape for other in others)
         if name in _KERNELS:
             use = Use(_KERNELS[name], calling_module(self._paths))
             self.uses.append(use)

@@ -54,6 +54,8 @@ def changed_by_watching(module: nn.Module, inputs: Mapping[str, Any]) -> list[st
     """What was not as in an unwatched pass from the same state: "output", "buffers", "random
     numbers"; and "itself" before them where two unwatched passes differ too.
     """
+    with torch.no_grad():
+        module(**inputs)  # some make tables for the size of their input in the first pass
     random = torch.get_rng_state()
     buffers = [buffer.clone() for buffer in module.buffers()]
 

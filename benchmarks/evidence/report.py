@@ -65,7 +65,7 @@ def _of_map(name: str, photos: Sequence[Line], mosaics: Sequence[Line]) -> dict[
     centre = [_beside(line, name, "centre") for line in photos]
     gains = [_both(one) - _both(other) for one, other in zip(own, centre, strict=True)]
     pointed = {
-        what: figure([one[name][what] for one in mosaics if not isnan(one[name][what])])
+        what: figure([mosaic[name][what] for mosaic in mosaics if not isnan(mosaic[name][what])])
         for what in ("share", "highest")
     }
     return {**_figures(own), "gain": figure(gains), **pointed}
@@ -77,8 +77,8 @@ def _both(scores: Scores) -> float:
 
 def _figures(photos: Sequence[Scores]) -> dict[str, Any]:
     """ROAD exists for some of the photos only."""
-    found = {what: figure([one[what] for one in photos if what in one]) for what in MEASURES}
-    return {**found, "both": figure([_both(one) for one in photos])}
+    found = {what: figure([photo[what] for photo in photos if what in photo]) for what in MEASURES}
+    return {**found, "both": figure([_both(photo) for photo in photos])}
 
 
 def protocol() -> dict[str, Any]:

@@ -20,7 +20,7 @@ import { createOverlay } from "../paint/overlay/overlay.js";
 import { watchPointer } from "../ui/pointer.js";
 import { channelMean, classesOf, isOnFeatures, samplersBefore } from "../sites/sites.js";
 
-const STACKED = matchMedia("(max-width: 860px) and (orientation: portrait), (max-width: 860px) and (min-height: 501px)"); // as in style/layout.css: the stage is as high as what is in it
+const STACKED = matchMedia("(max-width: 860px) and (orientation: portrait), (max-width: 860px) and (min-height: 501px)"); // as in style/screens.css: the stage is as high as what is in it
 const GAP_PX = 24;
 const LABEL_PX = 28;
 const NOTHING = new Float32Array(256);

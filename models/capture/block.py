@@ -106,9 +106,9 @@ class Following(Summing):
         known = len(self.found)
         super()._note(birth, stood, added, derived, result)
         rows = [self._row(one) for one in (stood, added, result)]
-        if len(self.found) == known or any(one is None for one in rows):
+        if len(self.found) == known or any(row is None for row in rows):
             return
-        before, more, after = (one for one in rows if one is not None)
+        before, more, after = (row for row in rows if row is not None)
         self.parts.append(Part(self.found[-1], before, more, after, tuple(self._since)))
         self._since.clear()
 

@@ -210,11 +210,11 @@ class _Watch(TorchFunctionMode):
     ) -> Any:
         """Runs the call as usual and records how it depends on earlier calls."""
         recording, shape = self.recording, shape_of(args)
-        given = {id(one) for one in tree_leaves((args, kwargs)) if self._is_known(one)}
+        given = {id(leaf) for leaf in tree_leaves((args, kwargs)) if self._is_known(leaf)}
         under_way = recording.origins.in_flight()
         at = learning.begin(func, shape, given, under_way=under_way)
         before = recording.deciding
-        named = bool(kwargs) and any(isinstance(one, Tensor) for one in tree_leaves(kwargs))
+        named = bool(kwargs) and any(isinstance(leaf, Tensor) for leaf in tree_leaves(kwargs))
         named |= shape is None and bool(args) and isinstance(args[0], Tensor)  # of no plain shape
         entering = self._is_entry(func, args)
         touched = recording.origins.touched

@@ -89,7 +89,7 @@ class Summing(_Watch):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        given = [one for one in tree_leaves((args, kwargs or {})) if isinstance(one, Tensor)]
+        given = [leaf for leaf in tree_leaves((args, kwargs or {})) if isinstance(leaf, Tensor)]
         derived = any(self._birth(one) is not None for one in given)
         name = func.__name__.strip("_")
         # Read before the call, which may write in place.

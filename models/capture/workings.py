@@ -99,7 +99,7 @@ class _Noting(_Watch):
         return None if weighing is None else weighing.arranged_values(heads)
 
     def _note(self, func: Any, module: str, args: Any, kwargs: Any, result: Tensor) -> None:
-        given = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)]
+        given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         told = result.numel() <= min(LARGEST, self._room)
         self._room -= result.numel() if told else 0
         operation = Operation(

@@ -35,7 +35,9 @@ Sum = tuple[str, int]
 
 def is_sum(func: Any, args: Sequence[Any]) -> bool:
     """Whether a torch function adds two tensors, in place or not."""
-    return func in ADDS and len(args) == 2 and all(isinstance(one, Tensor) for one in args)
+    return (
+        func in ADDS and len(args) == 2 and all(isinstance(argument, Tensor) for argument in args)
+    )
 
 
 class _Locating(Summing):
@@ -57,13 +59,13 @@ class _Locating(Summing):
         if not is_sum(func, args):
             return super().__torch_function__(func, types, args, kwargs)
         path = calling_module(self.recording.paths)
-        where, copies = (path, self._counts[path]), [one.detach().clone() for one in args]
+        where, copies = (path, self._counts[path]), [argument.detach().clone() for argument in args]
         self._counts[path] += 1
         known = len(self.found)
         result = super().__torch_function__(func, types, args, kwargs)
         if len(self.found) > known and (site := self.found[-1].site) is not None:
             before = self.found[-1].before
-            rows = [self._tokens(one) for one in copies]
+            rows = [self._tokens(copy) for copy in copies]
             stood = [
                 number
                 for number, one in enumerate(rows)

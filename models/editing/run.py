@@ -32,7 +32,7 @@ from fovea.models.edits import Edit, RefusedEdit
 from fovea.models.places.layout import Layouts
 from fovea.models.places.positions import Positions, positions_of_call
 from fovea.models.records import Kind, Tensors, Trace
-from fovea.models.running.again import Again, photos_of
+from fovea.models.running.again import RepeatableCall, photos_of
 from fovea.models.running.observing import capture
 from fovea.models.tracing.call_stack import calling_module, module_paths, parts_of
 from fovea.models.tracing.editing import Counting, Plan, activated
@@ -148,8 +148,8 @@ def edit(module: nn.Module, *edits: Edit) -> Iterator[Edited]:
     for one in edits:
         if one.edit == "hide":
             raise RefusedEdit(
-                "A photo's cells are hidden before it is prepared, and the network is given what "
-                "was prepared.",
+                "Cells are hidden before preprocessing, but this network was given a preprocessed "
+                "input.",
                 "fovea.hide_cells gives the photo to prepare.",
             )
         if one.edit == "words":
@@ -165,7 +165,7 @@ def edit(module: nn.Module, *edits: Edit) -> Iterator[Edited]:
         if entry is None or photos_of(entry) is None:
             return
         plan.prepare = None
-        again = Again(module, entry, 0)
+        again = RepeatableCall(module, entry, 0)
 
         def survey_and_check() -> tuple[Checked, _Sums]:
             with again.as_then(), capture(module, features=True) as trace:

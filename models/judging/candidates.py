@@ -20,7 +20,7 @@ CLAIMS = ("attention map", "gate", "saliency", "token length")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Seen:
+class PhotoPass:
     """A photo after a network's pass. scores: of its classes, (class,)."""
 
     loaded: LoadedModel
@@ -29,7 +29,7 @@ class Seen:
     scores: Tensor
 
 
-def look(loaded: LoadedModel, inputs: Tensor, learned: dict[Any, Any]) -> Seen:
+def look(loaded: LoadedModel, inputs: Tensor, learned: dict[Any, Any]) -> PhotoPass:
     """One pass; `learned` is filled the first time and shared by all photos of a network."""
     logits, (trace,) = run(loaded.module, inputs, loaded.layouts)
     if not learned:
@@ -45,10 +45,10 @@ def look(loaded: LoadedModel, inputs: Tensor, learned: dict[Any, Any]) -> Seen:
         normalisation=(spec.preprocessing.mean, spec.preprocessing.std),
         learned=learned,
     )
-    return Seen(loaded, inputs, subject, logits[0].softmax(-1))
+    return PhotoPass(loaded, inputs, subject, logits[0].softmax(-1))
 
 
-def scored(seen: Seen) -> list[Method]:
+def scored(seen: PhotoPass) -> list[Method]:
     """The maps over the photo that this network supports."""
     return [
         one
@@ -57,7 +57,7 @@ def scored(seen: Seen) -> list[Method]:
     ]
 
 
-def values_of(own: Method, seen: Seen, target: int | None = None) -> tuple[Tensor, PatchGrid]:
+def values_of(own: Method, seen: PhotoPass, target: int | None = None) -> tuple[Tensor, PatchGrid]:
     """float64 (row, column), and the position of the cells, with the map's default options.
 
     target: the class, for a class map.
@@ -71,6 +71,6 @@ def values_of(own: Method, seen: Seen, target: int | None = None) -> tuple[Tenso
             made = made.then(found)
     values = made.map.values.detach().double()
     if values.dim() != 2 or not made.on_photo:
-        raise ValueError(f"{own.name} is no single map over the photo: {made.map.axes}")
+        raise ValueError(f"{own.name} is not a single map over the photo: {made.map.axes}")
     grid = made.map.grid
     return values, grid if grid is not None and grid.depth == 1 else PatchGrid(*values.shape)

@@ -14,8 +14,15 @@ from fovea.models.evidence.fills import FILLS
 from fovea.models.evidence.random_weights import layers_of, randomised
 from fovea.models.geometry import Geometry
 from fovea.models.judging import measures
-from fovea.models.judging.measures import MEASURES, SEED, TAKEN, Measure, Weighed, mask_of_boxes
-from fovea.models.judging.subject import Looked, MapLike, look, values_of
+from fovea.models.judging.measures import (
+    MEASURES,
+    SEED,
+    TAKEN,
+    EvaluatedMap,
+    Measure,
+    mask_of_boxes,
+)
+from fovea.models.judging.subject import MapLike, PassResult, look, values_of
 from fovea.models.preprocessing import Preprocessing
 from fovea.models.records import Map
 from fovea.models.running.outputs import tensor_of
@@ -83,7 +90,7 @@ def evidence(
             asked = [tensor_of(module(one)) for one in some.split(batch)]
         return torch.cat(asked).softmax(-1)[:, looked.target]
 
-    weighed = Weighed(values, grid, inputs[0], looked.mean, looked.std, score)
+    weighed = EvaluatedMap(values, grid, inputs[0], looked.mean, looked.std, score)
     if measure == "road":
         told = measures.by_road(weighed)
     elif measure == "random-weights":
@@ -103,13 +110,13 @@ def evidence(
 _FIELDS = ("score", "better", "sentence", "curve", "baselines", "place")
 
 
-def _redrawn(looked: Looked, found: MapLike) -> Iterator[tuple[str, Tensor]]:
+def _redrawn(looked: PassResult, found: MapLike) -> Iterator[tuple[str, Tensor]]:
     for layer, module in randomised(looked.module, SEED):
         yield layer, values_of(found, replace(looked, module=module))[0]
 
 
 def _truth(
-    weighed: Weighed,
+    weighed: EvaluatedMap,
     mask: Tensor | None,
     boxes: Sequence[Sequence[float]] | None,
     geometry: Geometry | None,
@@ -150,7 +157,7 @@ def _check(
     if protocol is not None and (fill is not None or steps is not None):
         raise ValueError("protocol='rise' has a fill and steps of its own; leave them out")
     if measure == "truth" and (said["mask"] is None) == (said["boxes"] is None):
-        raise ValueError("truth needs what is there: a mask, or boxes")
+        raise ValueError("truth needs the object's position: a mask, or boxes")
     if measure == "random-weights" and isinstance(found, Map | Tensor):
         raise ValueError(
             "random-weights makes the map again with other weights: give a function (module, "

@@ -55,7 +55,7 @@ SEED = 0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Weighed:
+class EvaluatedMap:
     """A map with everything needed to evaluate it.
 
     values: float64 (row, column) · grid: position of its cells · inputs: the network's input,
@@ -113,7 +113,7 @@ def padded(values: Tensor, grid: PatchGrid) -> Tensor:
 # Curves -------------------------------------------------------------------------------------------
 
 
-def curve_passes(weighed: Weighed, steps: int | None, protocol: str | None) -> int:
+def curve_passes(weighed: EvaluatedMap, steps: int | None, protocol: str | None) -> int:
     """The number of pictures that `by_curves` evaluates."""
     maps = RANDOM_MAPS + 3
     if protocol == "rise":
@@ -123,7 +123,7 @@ def curve_passes(weighed: Weighed, steps: int | None, protocol: str | None) -> i
 
 
 def by_curves(
-    weighed: Weighed,
+    weighed: EvaluatedMap,
     *,
     insertion: bool,
     fill: str | None = None,
@@ -191,7 +191,7 @@ def _area(found: Curve) -> float:
 ROAD_PASSES = 2 * len(SHARES) * (RANDOM_MAPS + 3)
 
 
-def by_road(weighed: Weighed) -> Found:
+def by_road(weighed: EvaluatedMap) -> Found:
     """With hidden pixels imputed: (LeRF − MoRF) / 2 (Rong et al. 2022)."""
     pairs = {
         name: road_pairs(
@@ -218,7 +218,9 @@ def by_road(weighed: Weighed) -> Found:
 # Random weights ---------------------------------------------------------------------------------
 
 
-def by_random_weights(weighed: Weighed, redrawn: Iterable[tuple[str, Tensor]], count: int) -> Found:
+def by_random_weights(
+    weighed: EvaluatedMap, redrawn: Iterable[tuple[str, Tensor]], count: int
+) -> Found:
     """Spearman's ρ between the map and the maps of the network as its layers are randomised, last
     first.
 
@@ -247,7 +249,7 @@ def by_random_weights(weighed: Weighed, redrawn: Iterable[tuple[str, Tensor]], c
 # Ground truth -------------------------------------------------------------------------------------
 
 
-def by_truth(weighed: Weighed, mask: Tensor, of: Tensor) -> Found:
+def by_truth(weighed: EvaluatedMap, mask: Tensor, of: Tensor) -> Found:
     """Agreement of a map with a ground truth.
 
     mask: bool (row, column) over the photo or the input. of: int64, the cell of each of its pixels,
@@ -306,7 +308,7 @@ def mask_of_boxes(boxes: Sequence[Sequence[float]], height: int, width: int) -> 
 
 
 def told_of(
-    weighed: Weighed, measure: str, name: str, sentence: str, target: Mapping[str, Any]
+    weighed: EvaluatedMap, measure: str, name: str, sentence: str, target: Mapping[str, Any]
 ) -> Found:
     """Fields that every measure reports."""
     return {

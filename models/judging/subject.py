@@ -22,7 +22,7 @@ MapLike = Map | Tensor | Making
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Looked:
+class PassResult:
     """One pass. logits: (1, class) · target: the class in question · mean, std: normalisation of
     the input's channels, each (channel, 1, 1).
     """
@@ -49,7 +49,7 @@ class Looked:
 
 def look(
     module: nn.Module, inputs: Tensor, target: int | None, preprocessing: Preprocessing | None
-) -> Looked:
+) -> PassResult:
     """Raises ValueError if the input is not a photo, the output not classes, or the class does not
     exist.
     """
@@ -75,13 +75,13 @@ def look(
         if preprocessing is None
         else (preprocessing.mean, preprocessing.std)
     )
-    return Looked(
+    return PassResult(
         module, inputs, trace, layouts, logits, chosen,
         *(torch.tensor(one, device=inputs.device).view(-1, 1, 1) for one in (mean, std)),
     )  # fmt: skip
 
 
-def values_of(found: MapLike, looked: Looked) -> tuple[Tensor, PatchGrid]:
+def values_of(found: MapLike, looked: PassResult) -> tuple[Tensor, PatchGrid]:
     """float64 (row, column) on the CPU, and the position of the cells.
 
     Raises ValueError unless there is one value for each cell.

@@ -22,7 +22,7 @@ from fovea.models.evidence.fills import Fill, filled
 from fovea.models.evidence.place import spread_of
 from fovea.models.evidence.ranking import spearman
 from fovea.models.grids import PatchGrid
-from fovea.models.judging.subject import Looked, MapLike, look, values_of
+from fovea.models.judging.subject import MapLike, PassResult, look, values_of
 from fovea.models.judging.verdicts import finite
 from fovea.models.preprocessing import Preprocessing
 from fovea.models.records import Site
@@ -194,7 +194,7 @@ def hidden_effects(
 
 
 def _patches(
-    scene: Looked,
+    scene: PassResult,
     site: str | None,
     found: MapLike | None,
     fill: Fill,

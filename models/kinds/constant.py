@@ -26,7 +26,7 @@ def on_collection(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """Stacks, meshes and concatenations of constants are constant; wave components stay waves, as
     rotary embeddings are assembled from parts.
     """
-    given = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)]
+    given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
     constant = bool(given) and all(map(watch.recording.constants.holds, given))
     waves = bool(given) and all(_is_wave(watch, one) for one in given)
     result = func(*args, **kwargs)

@@ -90,7 +90,7 @@ def on_sum_of_two(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     residual, the result no longer weighs values.
     """
     origins = watch.recording.origins
-    found = [origins.get(one) for one in args[:2]]
+    found = [origins.get(argument) for argument in args[:2]]
     result = func(*args, **kwargs)
     alike = len(found) == 2 and all(
         isinstance(one, int | float) or (origin is not None and origin.produced_by == "softmax")

@@ -28,4 +28,4 @@ def back_from(
 
 def tensors_of(args: Sequence[Any]) -> list[Tensor]:
     """The tensors among the arguments of a call."""
-    return [one for one in args if isinstance(one, Tensor)]
+    return [argument for argument in args if isinstance(argument, Tensor)]

@@ -87,7 +87,7 @@ def on_blend(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """Two maps of which a factor takes a share each (`lerp`), or one of them (`where`)."""
     names = [one for one in (*args, *kwargs.values()) if isinstance(one, Tensor)]
     origins = watch.recording.origins
-    known = [one for one in names if factor_of(origins.get(one)) is not None]
+    known = [name for name in names if factor_of(origins.get(name)) is not None]
     result = func(*args, **kwargs)
     larger = isinstance(result, Tensor) and result.ndim > 2 and result.is_floating_point()
     if larger and any(1 < one.numel() < result.numel() for one in known):
@@ -120,7 +120,7 @@ def _told(watch: Watch, product: Product | None, recognisers: Sequence[Recognise
     """The answer of the first recogniser that accepts the product; False if none does."""
     if product is None:
         return False
-    return next((told for one in recognisers if (told := one(watch, product))), False)
+    return next((told for recogniser in recognisers if (told := recogniser(watch, product))), False)
 
 
 def on_product(recognisers: Sequence[Recogniser]) -> Handler:
@@ -242,12 +242,12 @@ def _changed(args: Sequence[Any], product: Product | None, told: Any) -> Sequenc
 def _instead(args: Sequence[Any], known: Tensor, other: Tensor) -> Sequence[Any]:
     """Arguments with one tensor replaced, also inside a list of operands."""
     return [
-        _instead(one, known, other)
-        if isinstance(one, list | tuple)
+        _instead(argument, known, other)
+        if isinstance(argument, list | tuple)
         else other
-        if one is known
-        else one
-        for one in args
+        if argument is known
+        else argument
+        for argument in args
     ]
 
 

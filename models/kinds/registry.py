@@ -25,7 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fovea.models.kinds import axes, constant, declared, following, leaving, products
+from fovea.models.kinds import axes, branches, constant, declared, following, leaving, products
 from fovea.models.kinds.attention import choosing, fused
 from fovea.models.kinds.attention import signature as attention
 from fovea.models.kinds.attention.kernels import OPERATORS, Adapter, name_of
@@ -186,6 +186,8 @@ def handler_of(op: Any, kernels: Mapping[str, Adapter]) -> Handler | None:
     adapter = kernels.get(name) or OPERATORS.get(name)
     if adapter is not None:
         return fused.on_operator(adapter, op)
+    if isinstance(op, torch._ops.HigherOrderOperator):
+        return branches.on_cond if name == "cond" else branches.on_higher_order
     library, _, plain = name.rpartition("::")
     if library != "aten":
         return fused.on_unknown_operator

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from fovea.models.methods.base import Ask, Made, Options, Phrase, Subject
+from fovea.models.methods import options
+from fovea.models.methods.base import Ask, Made, Method, Options, Pass, Phrase, Subject
+from fovea.models.methods.chain import layers
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from fovea.models.places.layout import Layouts
-    from fovea.models.records import Map
+    from fovea.models.records import Map, Site
 
     MakeForClass = Callable[[nn.Module, Tensor, int, Layouts], Map]
 
@@ -45,6 +47,43 @@ def for_class(name: str, make: MakeForClass, subject: Subject, chosen: Options) 
             f"{label} minus {against}",
             {**about, "against": {"index": other, "label": against}},
         ),
+    )
+
+
+def class_method(
+    name: str,
+    check: Callable[[Subject, Site | None], None],
+    maker: Callable[[], MakeForClass],
+    english: str,
+    probe: Callable[[Pass], object],
+    *,
+    through_layers: bool = False,
+    **described: Any,
+) -> Method:
+    """The description of a class map.
+
+    maker: imports and returns the function that computes it · english: its sentence, which may name
+    {class} and, if it goes `through_layers`, {layers} · described: the other fields of `Method`.
+    """
+
+    def make(subject: Subject, chosen: Options) -> Ask:
+        check(subject, None)
+        return for_class(name, maker(), subject, chosen)
+
+    def sentence(subject: Subject) -> Phrase:
+        counted = {"layers": layers(subject)} if through_layers else {}
+        return class_phrase(name, english, subject, **counted)
+
+    return Method(
+        name=name,
+        claim="saliency",
+        options=(options.TARGET, options.AGAINST),
+        check=check,
+        make=make,
+        sentence=sentence,
+        probe=probe,
+        for_class=True,
+        **described,
     )
 
 

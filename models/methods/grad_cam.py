@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fovea.models.methods import options
-from fovea.models.methods.base import Ask, Method, Options, Pass, Phrase, Subject
-from fovea.models.methods.classes import class_phrase, for_class
+from fovea.models.methods.base import Pass, Subject
+from fovea.models.methods.classes import class_method
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from fovea.models.places.layout import Layouts
-    from fovea.models.records import Map, Site
+    from fovea.models.methods.classes import MakeForClass
+    from fovea.models.records import Site
 
 
 def _probe(given: Pass) -> None:
@@ -36,37 +33,22 @@ def _check(subject: Subject, site: Site | None) -> None:
     subject.ask(_probe)
 
 
-def _make(subject: Subject, chosen: Options) -> Ask:
+def _maker() -> MakeForClass:
     from fovea.models.methods.making.grad_cam import grad_cam
 
-    def make(module: nn.Module, photo: Tensor, target: int, layouts: Layouts) -> Map:
-        return grad_cam(module, photo, target)
-
-    _check(subject, None)
-    return for_class("grad-cam", make, subject, chosen)
+    return lambda module, photo, target, _: grad_cam(module, photo, target)
 
 
-def _sentence(subject: Subject) -> Phrase:
-    return class_phrase(
-        "grad-cam",
-        "Grad-CAM for “{class}”: the last feature maps, weighed by their gradient",
-        subject,
-    )
-
-
-METHOD = Method(
-    name="grad-cam",
+METHOD = class_method(
+    "grad-cam",
+    check=_check,
+    maker=_maker,
+    english="Grad-CAM for “{class}”: the last feature maps, weighed by their gradient",
+    probe=_probe,
     order=170,
     title="Grad-CAM",
     summary="The last feature maps, each weighed by how much the class's score rises with it",
-    claim="saliency",
     equation="on the last feature map F with rows and columns: "
     "(Σ_c (mean over places of ∂y/∂F_c)·F_c)⁺",
     paper="Selvaraju et al. 2017, eq. 1 and 2",
-    options=(options.TARGET, options.AGAINST),
-    check=_check,
-    make=_make,
-    sentence=_sentence,
-    probe=_probe,
-    for_class=True,
 )

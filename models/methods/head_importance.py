@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fovea.models.methods import options
-from fovea.models.methods.base import Ask, Method, Options, Phrase, Subject
-from fovea.models.methods.classes import class_phrase, for_class
+from fovea.models.methods.base import Subject
+from fovea.models.methods.classes import class_method
 from fovea.models.methods.probes import class_gradients
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from fovea.models.places.layout import Layouts
-    from fovea.models.records import Map, Site
+    from fovea.models.methods.classes import MakeForClass
+    from fovea.models.records import Site
 
 
 def _check(subject: Subject, site: Site | None) -> None:
@@ -27,36 +24,23 @@ def _check(subject: Subject, site: Site | None) -> None:
         raise NotPossible("no gradient leads from a class to all its attention", "no-gradients")
 
 
-def _make(subject: Subject, chosen: Options) -> Ask:
+def _maker() -> MakeForClass:
     from fovea.models.methods.making.for_class import head_importance
 
-    def make(module: nn.Module, photo: Tensor, target: int, layouts: Layouts) -> Map:
-        return head_importance(module, photo, [target], layouts)
-
-    _check(subject, None)
-    return for_class("head-importance", make, subject, chosen)
+    return lambda module, photo, target, layouts: head_importance(module, photo, [target], layouts)
 
 
-def _sentence(subject: Subject) -> Phrase:
-    return class_phrase(
-        "head-importance", "How much each head matters to the loss of “{class}”", subject
-    )
-
-
-METHOD = Method(
-    name="head-importance",
+METHOD = class_method(
+    "head-importance",
+    check=_check,
+    maker=_maker,
+    english="How much each head matters to the loss of “{class}”",
+    probe=class_gradients,
     order=180,
     title="Head importance",
     summary="How much each head of each layer matters to the loss of a class: layer × head",
-    claim="saliency",
     equation="mean over photos of abs(∂L/∂ξ_h), ξ_h a factor on head h, L the cross-entropy with a "
     "class: ∂L/∂ξ_h = Σ_ij A_ij ∂L/∂A_ij",
     paper="Michel et al. 2019, eq. 2",
-    options=(options.TARGET, options.AGAINST),
-    check=_check,
-    make=_make,
-    sentence=_sentence,
-    probe=class_gradients,
-    for_class=True,
     on_photo=False,
 )

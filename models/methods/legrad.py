@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fovea.models.methods import options
-from fovea.models.methods.base import Ask, Method, Options, Pass, Phrase, Subject
-from fovea.models.methods.chain import check_chain, layers
-from fovea.models.methods.classes import class_phrase, for_class
+from fovea.models.methods.base import Pass, Subject
+from fovea.models.methods.chain import check_chain
+from fovea.models.methods.classes import class_method
 
 if TYPE_CHECKING:
+    from fovea.models.methods.classes import MakeForClass
     from fovea.models.records import Site
 
 
@@ -28,36 +28,24 @@ def _check(subject: Subject, site: Site | None) -> None:
     subject.ask(_probe)
 
 
-def _make(subject: Subject, chosen: Options) -> Ask:
+def _maker() -> MakeForClass:
     from fovea.models.methods.making.for_class import legrad
 
-    _check(subject, None)
-    return for_class("legrad", legrad, subject, chosen)
+    return legrad
 
 
-def _sentence(subject: Subject) -> Phrase:
-    return class_phrase(
-        "legrad",
-        "LeGrad for “{class}”: the gradient of attention in all {layers} layers, where it is "
-        "positive",
-        subject,
-        layers=layers(subject),
-    )
-
-
-METHOD = Method(
-    name="legrad",
+METHOD = class_method(
+    "legrad",
+    check=_check,
+    maker=_maker,
+    english="LeGrad for “{class}”: the gradient of attention in all {layers} layers, where it is "
+    "positive",
+    probe=_probe,
+    through_layers=True,
     order=140,
     title="LeGrad",
     summary="The gradient of each layer's attention, where it is positive, added up over layers",
-    claim="saliency",
     equation="s_l = head(norm(mean over tokens of x_l)), x_l the output of block l; mean over "
     "layers, heads and queries of (∂s_l/∂A_l)⁺, without the P prefix columns",
     paper="Bousselham et al. 2024, arXiv 2404.03214",
-    options=(options.TARGET, options.AGAINST),
-    check=_check,
-    make=_make,
-    sentence=_sentence,
-    probe=_probe,
-    for_class=True,
 )

@@ -36,7 +36,7 @@ from fovea.models.places.given import (
 )
 from fovea.models.places.shadows import LOST, NOWHERE, Lost, Shadow, nowhere
 from fovea.models.places.sliding import PICTURES, slide_of
-from fovea.models.places.tokens import Seen, seen_at
+from fovea.models.places.tokens import TokenPlaces, seen_at
 from fovea.models.records import Trace
 from fovea.models.tracing.entry import RandomState
 from fovea.models.tracing.recording import Recording
@@ -61,7 +61,7 @@ class Follow(TorchFunctionMode):
     def __init__(self, recording: Recording) -> None:
         super().__init__()
         self.recording = recording
-        self.seen: dict[int, Seen] = {}
+        self.seen: dict[int, TokenPlaces] = {}
         self.drawn = False
         self.photos, self.index = 1, 0
         self._shadows: dict[int, tuple[weakref.ref[Tensor], Shadow]] = {}
@@ -152,7 +152,7 @@ class Follow(TorchFunctionMode):
                 return func(*args, **kwargs)
         found = len(self.recording.trace.sites)
         # Read before the call, which may write in place.
-        before = [self.shadow(one) for one in args]
+        before = [self.shadow(argument) for argument in args]
         within = [self.shadow(one) for one in tensors_in([args, list(kwargs.values())])]
         result = func(*args, **kwargs)
         if len(self.recording.trace.sites) > found:
@@ -186,7 +186,8 @@ class Follow(TorchFunctionMode):
         results = list(tensors_in(args[0] if func is Tensor.__setitem__ else result))
         several = after if isinstance(after, list) else [after] * len(results)
         for tensor, shadow in zip(results, several, strict=True):
-            if tensor.is_floating_point() or isinstance(shadow, Cells):
+            numbers = tensor.is_floating_point() or tensor.is_complex()
+            if numbers or isinstance(shadow, Cells):
                 self.cast(tensor, shadow)
 
     def _after(
@@ -238,7 +239,7 @@ class Follow(TorchFunctionMode):
         if func in functions.PRODUCTS:
             return rules.of_product(before[0], before[1], result.shape)
         if func is torch.einsum:
-            ranks = [one.ndim for one in args[1:]]
+            ranks = [argument.ndim for argument in args[1:]]
             return rules.of_einsum(args[0], ranks, before[1:])
         if func is F.scaled_dot_product_attention:
             return self._attended(before, within, result)
@@ -308,7 +309,7 @@ class Followed:
     """
 
     recording: Recording
-    seen: tuple[Seen | None, ...]
+    seen: tuple[TokenPlaces | None, ...]
     output: Any
     drawn: bool
 
@@ -317,7 +318,9 @@ class Followed:
         return self.recording.trace
 
 
-def follow(module: nn.Module, *inputs: Any, **named: Any) -> tuple[Trace, tuple[Seen | None, ...]]:
+def follow(
+    module: nn.Module, *inputs: Any, **named: Any
+) -> tuple[Trace, tuple[TokenPlaces | None, ...]]:
     """The trace of a forward pass over one photo, with the token positions of every site.
 
     inputs, named: the module's arguments. The first four-dimensional tensor among them is the

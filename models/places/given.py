@@ -52,10 +52,16 @@ def photo_in(given: Any) -> Tensor | None:
     """The photos among a network's arguments; None if there are none."""
     pictures = [one for one in tensors_in(given) if one.is_floating_point()]
     for axes in (4, 5):
-        found = next((one for one in pictures if one.ndim == axes and one.numel()), None)
+        found = next(
+            (picture for picture in pictures if picture.ndim == axes and picture.numel()), None
+        )
         if found is not None:
             return found
-    return None if grid_in(given) is None else next((one for one in pictures if one.ndim > 1), None)
+    return (
+        None
+        if grid_in(given) is None
+        else next((picture for picture in pictures if picture.ndim > 1), None)
+    )
 
 
 def grid_in(given: Any) -> Tensor | None:
@@ -92,7 +98,7 @@ def photos_in(given: Any) -> int:
 def are_tiles(photo: Tensor, given: Any) -> bool:
     """Whether a batch of pictures are tiles of one photo: there is a single sentence for them."""
     words = [one for one in tensors_in(given) if one.ndim == 2 and one.dtype == torch.int64]
-    return photo.ndim == 4 and len(photo) > 1 and any(len(one) == 1 for one in words)
+    return photo.ndim == 4 and len(photo) > 1 and any(len(word) == 1 for word in words)
 
 
 def shadow_of(photo: Tensor, given: Any, module: nn.Module, *, frames_first: bool) -> Cells | None:

@@ -18,7 +18,7 @@ from fovea.models.grids import Cells
 from fovea.models.places.follow import Follow
 from fovea.models.places.given import photo_in, stacked, tensors_in
 from fovea.models.places.layout import Layouts, Placement
-from fovea.models.places.tokens import Seen
+from fovea.models.places.tokens import TokenPlaces
 
 JOINED = "Photos of one batch look at each other here; shown as a matrix."
 
@@ -51,7 +51,7 @@ def without_joined(
     )
 
 
-def _joins(seen: Seen | None) -> bool:
+def _joins(seen: TokenPlaces | None) -> bool:
     """Whether a window has tokens of several photos, or queries of another one than its keys."""
     if seen is None or seen.layout.keys is None:
         return False

@@ -20,7 +20,7 @@ from fovea.models.grids import Cells, Layout, PatchGrid
 from fovea.models.places.follow import NOWHERE, Followed, follow_call
 from fovea.models.places.shadows import axes_of, coordinates
 from fovea.models.places.sliding import Window, new_shape
-from fovea.models.places.tokens import Seen
+from fovea.models.places.tokens import TokenPlaces
 from fovea.models.records import Attention, Site, Trace
 
 
@@ -148,7 +148,7 @@ def around(cells: Cells) -> tuple[int, int] | None:
     return (first, len(tokens) - last) if in_order else None
 
 
-def _arranged(site: Site, seen: Seen) -> tuple[Layout, Arrangement | None]:
+def _arranged(site: Site, seen: TokenPlaces) -> tuple[Layout, Arrangement | None]:
     """The layout, and how to reorder the attention by cells."""
     leading, heads, layout = seen.leading, seen.heads, seen.layout
     known = [cells for cells in (layout.keys, layout.queries) if cells is not None]
@@ -168,7 +168,7 @@ def _arranged(site: Site, seen: Seen) -> tuple[Layout, Arrangement | None]:
     return layout, None if as_captured or not known else arrangement
 
 
-def _placement(site: Site, seen: Seen | None) -> Placement:
+def _placement(site: Site, seen: TokenPlaces | None) -> Placement:
     if seen is None:
         return Placement(note=_UNKNOWN)
     layout, arrangement = _arranged(site, seen)

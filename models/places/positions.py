@@ -60,7 +60,9 @@ class _Adding(Follow):
     def given(self, tensors: Sequence[Tensor], photo: Tensor | None, shadow: Shadow = None) -> None:
         """A sentence is treated as a grid with a single row."""
         super().given(tensors, photo, shadow)
-        numbers = [one for one in tensors if one.ndim == 2 and not one.is_floating_point()]
+        numbers = [
+            tensor for tensor in tensors if tensor.ndim == 2 and not tensor.is_floating_point()
+        ]
         given = list(zip(self.sentences, numbers, strict=False))
         longest = max((len(words[0]) for _, words in given), default=0)
         self._words = PatchGrid(len(given), longest)

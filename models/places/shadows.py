@@ -79,7 +79,7 @@ def whole_picture(cells: Tensor, grid: PatchGrid) -> bool:
     known = cells[cells != NOWHERE]
     if len(known) < 2 or not bool((known.diff() > 0).all()):
         return False
-    each = [one.unique() for one in coordinates(known, grid)]
+    each = [coordinate.unique() for coordinate in coordinates(known, grid)]
     if len(known) != math.prod(map(len, each)):
         return False
     # Every n-th row and column of a finer grid is also a picture; a part of it is not.

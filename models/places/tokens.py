@@ -24,7 +24,7 @@ Shadows = Callable[[object], Shadow]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class TokenPlaces:
     """Token positions of a site, before its axes are put in order.
 
     layout: its cells are (window, token). leading: sizes of all axes before (query, key), of which
@@ -98,7 +98,7 @@ def _shared(cells: Cells) -> bool:
 
 def _seen(
     leading: tuple[int, ...], queries: _Tokens, keys: _Tokens, *, over_channels: bool
-) -> Seen:
+) -> TokenPlaces:
     known = [tokens.cells for tokens in (queries, keys) if tokens.cells is not None]
     if known:
         windows = [
@@ -114,7 +114,7 @@ def _seen(
     placed, read = (_in_windows(tokens, windows, leading) for tokens in (queries, keys))
     if placed is not None and read is not None and _shared(placed) and not _shared(read):
         placed = None  # the same queries everywhere: their window is ambiguous
-    return Seen(
+    return TokenPlaces(
         Layout(
             placed,
             read,
@@ -138,7 +138,7 @@ def _of(shadow: Shadows, tensor: Tensor) -> Shadow:
     return _TRANSFORMED if lost else known
 
 
-def _of_fused(shadow: Shadows, query: Tensor, key: Tensor) -> Seen:
+def _of_fused(shadow: Shadows, query: Tensor, key: Tensor) -> TokenPlaces:
     leading = tuple(query.shape[:-2])
     lead = range(len(leading))
     # With fewer key heads than query heads, groups share them; one stands for all.
@@ -148,7 +148,7 @@ def _of_fused(shadow: Shadows, query: Tensor, key: Tensor) -> Seen:
     return _seen(leading, queries, keys, over_channels=keys.of_features)
 
 
-def _of_weighing(shadow: Shadows, weighing: Weighing) -> Seen:
+def _of_weighing(shadow: Shadows, weighing: Weighing) -> TokenPlaces:
     lead, values_lead = weighing.lead, weighing.values_lead
     query = weighing.query[0] if weighing.query else None
     values = _of(shadow, weighing.values)
@@ -173,7 +173,7 @@ def seen_at(
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
     photo: tuple[int, int] = (0, 1),
-) -> Seen | None:
+) -> TokenPlaces | None:
     """The token positions of the attention that this call computed.
 
     photo: (index in the batch, batch size).
@@ -182,7 +182,7 @@ def seen_at(
     return found if found is None or photo[1] == 1 else _of_one(found, *photo)
 
 
-def _of_one(seen: Seen, index: int, photos: int) -> Seen:
+def _of_one(seen: TokenPlaces, index: int, photos: int) -> TokenPlaces:
     """The windows of one photo of a batch, which are grouped by photo along the first axis."""
     share, rest = divmod(seen.leading[0], photos)
     if rest or not share:
@@ -208,11 +208,11 @@ def _seen_at(
     func: Callable[..., Any],
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
-) -> Seen | None:
+) -> TokenPlaces | None:
     if func is F.scaled_dot_product_attention:
         query, key = (_argument(args, kwargs, i, name) for i, name in enumerate(("query", "key")))
         return _of_fused(shadow, query, key)
-    if is_operator(func) and len(args) > 1 and all(_is_heads(one) for one in args[:2]):
+    if is_operator(func) and len(args) > 1 and all(_is_heads(argument) for argument in args[:2]):
         return _of_fused(shadow, args[0], args[1])
     weighing = weighing_of(origins, func, args, dict(kwargs))
     if weighing is None or len(weighing.query) > 1 or len(weighing.key) > 1:

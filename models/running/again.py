@@ -28,7 +28,7 @@ def count_of(entry: Entry) -> int:
     return photos_in([entry.args, entry.kwargs])
 
 
-class Again:
+class RepeatableCall:
     """A call of a network, repeatable from the state in which it began."""
 
     def __init__(self, root: nn.Module, entry: Entry, index: int | None) -> None:
@@ -82,7 +82,7 @@ def share_rows(entry: Entry) -> bool:
     if photos is None or count == 1:
         return False
     others = (one for one in tensors_in([entry.args, entry.kwargs]) if one is not photos)
-    return any(one.ndim and one.shape[0] == count for one in others)
+    return any(other.ndim and other.shape[0] == count for other in others)
 
 
 FAR = 0.05

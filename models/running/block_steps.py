@@ -24,8 +24,8 @@ def block_steps(block: Block) -> list[Step]:
     found = [step("token", "the token before this block", "x", first.before, CHANNEL)]
     for part in block.parts:
         # The norm after the block before made the token; it is not this block's.
-        earlier = [one for one in part.calls if part is first and one.made.equal(first.before)]
-        found += _of_part(part, [one for one in part.calls if one not in earlier])
+        earlier = [call for call in part.calls if part is first and call.made.equal(first.before)]
+        found += _of_part(part, [call for call in part.calls if call not in earlier])
     if block.norm is not None:
         found += norm_steps(block.norm)
     return found

@@ -31,7 +31,7 @@ from fovea.models.places.layout import (
     place,
 )
 from fovea.models.records import Site, Trace, Unseen
-from fovea.models.running.again import Again, count_of, photos_of, share_rows
+from fovea.models.running.again import RepeatableCall, count_of, photos_of, share_rows
 from fovea.models.running.compiled import compiled_parts, is_script
 from fovea.models.running.surveying import survey_call, that_fit, unknown
 from fovea.models.tracing.editing import Plan, active
@@ -229,7 +229,7 @@ class Observation(Trace):
         layouts = self._pass.layouts_of(call, self._index)
         # Arguments with as many rows may be sentences for each photo: run all photos together then.
         together = count > 1 and not callable(target) and (share_rows(call) or are_drawn(layouts))
-        again = Again(self._pass.module, call, None if together else index)
+        again = RepeatableCall(self._pass.module, call, None if together else index)
         with (
             edited_again(self._pass.edits),
             again.as_then(),

@@ -13,7 +13,7 @@ from fovea.models.places.follow import Followed, follow_call
 from fovea.models.places.joined import without_joined
 from fovea.models.places.layout import DRAWN, Layouts, Placement, layouts_of
 from fovea.models.records import Site
-from fovea.models.running.again import Again, are_alike, count_of, photos_of, share_rows
+from fovea.models.running.again import RepeatableCall, are_alike, count_of, photos_of, share_rows
 from fovea.models.tracing.entry import Entry
 
 _EACH = (
@@ -52,7 +52,7 @@ def _followed(
 
     as_it_was: in train mode, if it ran in that.
     """
-    again = Again(module, entry, None if whole else index)
+    again = RepeatableCall(module, entry, None if whole else index)
     with again.as_then(), nullcontext() if as_it_was else _evaluating(module):
         args, kwargs = again.given()
         with torch.inference_mode():
@@ -103,7 +103,7 @@ def _placed(found: Followed, module: nn.Module, entry: Entry, *, whole: bool) ->
     layouts = layouts_of(found)
     if not whole or found.drawn:
         return layouts
-    again = Again(module, entry, None)
+    again = RepeatableCall(module, entry, None)
     with again.as_then(), _evaluating(module):
         return without_joined(layouts, module, again.call, *again.given())
 

@@ -57,7 +57,7 @@ def _reason(start: Start) -> str | None:
             return f"a sigmoid goes into {became}: no distribution over keys, no factor on a map"
         return None
     if "grid_sample" in became:
-        return "its grid is the same for every photo, or reads a few points for each query"
+        return "its grid is the same for every photo"
     return f"its grid goes into {became}" if became else None
 
 

@@ -49,8 +49,11 @@ def _without_reentrant(original: Callable[..., Iterator[None]]) -> Callable[...,
 _PARTS = {
     "CheckpointFunction": _reentrant,
     "_checkpoint_without_reentrant_generator": _without_reentrant,
+    "_checkpoint_without_reentrant_generator_impl": _without_reentrant,  # from torch 2.14 on
 }
-"""Attributes that `checkpoint` looks up at call time, so names imported earlier work too."""
+"""Attributes that `checkpoint` looks up at call time, so names imported earlier work too. Those
+that a version of torch lacks are skipped.
+"""
 
 
 def _restore(name: str, original: Any) -> Callable[[], None]:

@@ -45,8 +45,8 @@ class Constants:
 
     def follow(self, args: Iterable[Any], kwargs: dict[str, Any], result: Any) -> None:
         """Updates the constants after a call whose first argument is constant."""
-        given = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)]
-        made = [one for one in tree_leaves(result) if isinstance(one, Tensor)]
+        given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        made = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
         if all(map(self.holds, given)):
             for one in made:
                 self.add(one)

@@ -13,7 +13,7 @@ import random
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from types import CodeType, FrameType
@@ -237,6 +237,11 @@ def _copied(value: Any, of_tensor: Callable[[Tensor], Any], memo: dict[int, Any]
     elif isinstance(value, torch.Generator):
         copied = torch.Generator(value.device)
         copied.set_state(value.get_state())
+    elif isinstance(value, random.Random) or _is_numpy_random(value):
+        copied = copy.deepcopy(value)
+    elif isinstance(value, Iterator):
+        with suppress(TypeError):  # a generator, a file: there is only this one
+            copied = copy.copy(value)
     elif type(value) in (list, set):
         copied = type(value)(_copied(part, of_tensor, memo) for part in value)
     elif isinstance(value, tuple):
@@ -254,8 +259,14 @@ def _copied(value: Any, of_tensor: Callable[[Tensor], Any], memo: dict[int, Any]
     return copied
 
 
+def _is_numpy_random(value: Any) -> bool:
+    """Whether it is one of NumPy's generators of random numbers."""
+    numpy = _numpy_random()
+    return numpy is not None and isinstance(value, numpy.Generator | numpy.RandomState)
+
+
 def _keeps_tensors(value: Any, seen: set[int]) -> bool:
-    if isinstance(value, Tensor | torch.Generator):
+    if isinstance(value, Tensor | torch.Generator | random.Random) or _is_numpy_random(value):
         return True
     if isinstance(value, (*_PLAIN, type, types.ModuleType, nn.Module)):
         return False
@@ -303,6 +314,8 @@ def as_then(root: nn.Module, entry: Entry) -> Iterator[None]:
             part.__dict__["_buffers"] = buffers
             for name, value in values.items():
                 if name not in _FRAMEWORK and not name.endswith("_hooks"):
+                    if isinstance(value, types.GeneratorType):
+                        raise ValueError(f"it keeps a generator ({name}), which cannot run twice")
                     part.__dict__[name] = apart(value)
         entry.random.set()
         yield

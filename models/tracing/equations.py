@@ -53,7 +53,9 @@ def operands_of(args: Sequence[Any]) -> list[tuple[str, str, Tensor]]:
     operands = list(rest[0]) if len(rest) == 1 and isinstance(rest[0], list | tuple) else rest
     if isinstance(equation, Tensor) and len(args) > 1 and isinstance(args[1], list | tuple):
         equation, operands = _of_numbers(args)
-    if not isinstance(equation, str) or not all(isinstance(one, Tensor) for one in operands):
+    if not isinstance(equation, str) or not all(
+        isinstance(operand, Tensor) for operand in operands
+    ):
         return []
-    letters, output = spelled(equation, [one.ndim for one in operands])
+    letters, output = spelled(equation, [operand.ndim for operand in operands])
     return [(own, output, one) for own, one in zip(letters, operands, strict=True)]

@@ -108,8 +108,8 @@ def shape_of(args: tuple[Any, ...]) -> torch.Size | None:
 
 def key_of(root: nn.Module, func: Callable[..., Any], args: tuple[Any, ...]) -> Key:
     """Tells passes apart at their first call."""
-    tensors = [one for one in args if isinstance(one, Tensor)]
-    shapes = tuple(None if one.is_nested else tuple(one.shape) for one in tensors)
+    tensors = [argument for argument in args if isinstance(argument, Tensor)]
+    shapes = tuple(None if tensor.is_nested else tuple(tensor.shape) for tensor in tensors)
     modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled(), root.training
     return (func, shapes, *modes)
 

@@ -115,4 +115,4 @@ def product_of(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Operan
     named = {name: value for name, value in kwargs.items() if name != "out"}
     names = {"input": "one", "mat2": "other", "tensor2": "other", "other": "other", "b": "other"}
     operands = spell(*args, **{names.get(name, name): value for name, value in named.items()})
-    return operands if all(isinstance(one[2], Tensor) for one in operands) else []
+    return operands if all(isinstance(operand[2], Tensor) for operand in operands) else []

@@ -231,10 +231,14 @@ class Recording:
                     self._follow_softmax(tensor, origin, func, made[0])
                 elif start is not None and not start.became:
                     source = start.source and start.source()
-                    others = [one for one in args if isinstance(one, Tensor) and one is not tensor]
-                    start.seen |= any(one is source for one in others)  # x·σ(x), an activation
+                    others = [
+                        argument
+                        for argument in args
+                        if isinstance(argument, Tensor) and argument is not tensor
+                    ]
+                    start.seen |= any(other is source for other in others)  # x·σ(x), an activation
                     start.became = name_of(func)
-                    start.alike = any(one.shape == tensor.shape for one in others)
+                    start.alike = any(other.shape == tensor.shape for other in others)
 
     def _follow_weights(self, tensor: Tensor, origin: Origin, func: Any, made: Tensor) -> None:
         name, known = name_of(func).strip("_"), self.origins.get(made)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fovea.models.closest import did_you_mean
 from fovea.models.evidence.fills import FILLS
-from fovea.models.judging.measures import TAKEN, Weighed, mask_of_boxes, told_of
+from fovea.models.judging.measures import TAKEN, EvaluatedMap, mask_of_boxes, told_of
 from fovea.models.judging.verdicts import Found
 from fovea.models.methods.base import BadOption, Subject
 from fovea.server.answers.marking import (
@@ -19,7 +19,7 @@ from fovea.server.answers.marking import (
     marks_of,
     normalisation,
 )
-from fovea.server.answers.measures import BY_NAME, Asked, Scene
+from fovea.server.answers.measures import BY_NAME, MeasureRequest, Scene
 from fovea.server.engine.analysis import Analysis
 from fovea.server.engine.conclude import to_input
 from fovea.server.engine.passes import Passes
@@ -27,7 +27,9 @@ from fovea.server.engine.passes import Passes
 MOST_STEPS = 4096
 
 
-def planned(analysis: Analysis, subject: Subject, asked: Asked) -> Callable[[Passes], Found]:
+def planned(
+    analysis: Analysis, subject: Subject, asked: MeasureRequest
+) -> Callable[[Passes], Found]:
     """Plan a measurement. Raises BadOption, UnknownMethod or MapNotPossible for an invalid request,
     before any forward pass runs.
     """
@@ -46,7 +48,7 @@ def planned(analysis: Analysis, subject: Subject, asked: Asked) -> Callable[[Pas
         def score(some: Tensor) -> Tensor:
             return passes.logits(loaded, some).softmax(-1)[:, target]
 
-        weighed = Weighed(marks.values, marks.grid, inputs[0], mean, std, score)
+        weighed = EvaluatedMap(marks.values, marks.grid, inputs[0], mean, std, score)
         scene = Scene(passes, loaded, analysis, subject, asked, own, given, marks, inputs, weighed)
         label = {"index": target, "label": analysis.model.label(target)}
         told = told_of(weighed, asked.measure, own.name, marks.sentence, label)
@@ -58,14 +60,14 @@ def planned(analysis: Analysis, subject: Subject, asked: Asked) -> Callable[[Pas
 # Validation ---------------------------------------------------------------------------------------
 
 
-def _check(analysis: Analysis, asked: Asked) -> None:
+def _check(analysis: Analysis, asked: MeasureRequest) -> None:
     for name in ("fill", "steps", "protocol", "mask"):
         if getattr(asked, name) is not None and asked.measure not in TAKEN[name]:
             taking = " and ".join(TAKEN[name])
             raise BadOption(f"{asked.measure} takes no {name!r}; {taking} do.")
     if asked.measure == "truth" and asked.mask is None:
         raise BadOption(
-            "truth needs a mask: what is there on the photo.",
+            "truth needs a mask of the object on the photo.",
             hint='"mask": rows of 0 and 1 as large as the photo, or {"boxes": [[left, top, right, '
             "bottom]]} in its pixels.",
         )

@@ -60,7 +60,7 @@ def _plain(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
         pairs = [[key, _plain(one, arrays)] for key, one in value.items()]
         return {KIND: "mapping", "pairs": pairs}
     if type(value) is RECORDS.get(type(value).__name__):
-        named = {one.name: _plain(getattr(value, one.name), arrays) for one in fields(value)}
+        named = {field.name: _plain(getattr(value, field.name), arrays) for field in fields(value)}
         return {KIND: type(value).__name__, "fields": named}
     if value is None or isinstance(value, str | int | float | bool):
         return value

@@ -19,11 +19,11 @@ Work = Callable[[Passes], Any]
 
 
 def _sweep(analysis: Analysis, subject: Subject, said: Mapping[str, Any]) -> Work:
-    return sweeps.planned(analysis, subject, sweeps.Asked(**_with_words(said)))
+    return sweeps.planned(analysis, subject, sweeps.SweepRequest(**_with_words(said)))
 
 
 def _evidence(analysis: Analysis, subject: Subject, said: Mapping[str, Any]) -> Work:
-    return evidence.planned(analysis, subject, measures.Asked(**_with_words(said)))
+    return evidence.planned(analysis, subject, measures.MeasureRequest(**_with_words(said)))
 
 
 PLANS: dict[Kind, tuple[str, Callable[[Analysis, Subject, Mapping[str, Any]], Work]]] = {

@@ -14,7 +14,7 @@ from fovea.models.catalog.spec import LoadedModel
 from fovea.models.evidence.cells import of_photo
 from fovea.models.evidence.random_weights import layers_of, randomised
 from fovea.models.judging import measures
-from fovea.models.judging.measures import SEED, Measure, Weighed
+from fovea.models.judging.measures import SEED, EvaluatedMap, Measure
 from fovea.models.judging.verdicts import Found
 from fovea.models.methods.base import Made, Method, Subject
 from fovea.models.running.inference import run
@@ -26,7 +26,7 @@ from fovea.server.engine.passes import Passes
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class MeasureRequest:
     """A measurement request. fill, steps: None for the measure's default · mask: bool (row, column)
     over the photo, or boxes [left, top, right, bottom] in its pixels.
     """
@@ -51,12 +51,12 @@ class Scene:
     loaded: LoadedModel
     analysis: Analysis
     subject: Subject
-    asked: Asked
+    asked: MeasureRequest
     own: Method
     given: Mapping[str, object]
     marks: Marks
     inputs: Tensor
-    weighed: Weighed
+    weighed: EvaluatedMap
 
 
 def _curves(scene: Scene, _: Tensor | None, *, insertion: bool) -> Found:

@@ -39,7 +39,7 @@ Make = Callable[[Workings], list[Step]]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class StepsRequest:
     """The parameters of a steps request; a site uses those that apply. pixel, query, key:
     as text.
     """
@@ -63,7 +63,7 @@ class Steps:
 
 
 async def compute(
-    engine: Engine, analysis: Analysis, site: Site, asked: Asked
+    engine: Engine, analysis: Analysis, site: Site, asked: StepsRequest
 ) -> Callable[[], Steps]:
     """Prepare the steps; the returned function gives them after one more pass.
 
@@ -86,7 +86,7 @@ async def values(engine: Engine, analysis: Analysis, site: Site) -> Tensor:
     return found.expand(site.attention.shape[1], -1, -1)
 
 
-def _plan(analysis: Analysis, site: Site, asked: Asked) -> tuple[str, Make, dict[str, Any]]:
+def _plan(analysis: Analysis, site: Site, asked: StepsRequest) -> tuple[str, Make, dict[str, Any]]:
     kind = SITE_KINDS[site.kind]
     if kind.steps is None:
         return _of_attention(analysis, site, asked)
@@ -99,7 +99,9 @@ def _plan(analysis: Analysis, site: Site, asked: Asked) -> tuple[str, Make, dict
     return told, lambda workings: tell(site, workings, at), {"query": where} if where else {}
 
 
-def _of_attention(analysis: Analysis, site: Site, asked: Asked) -> tuple[str, Make, dict[str, Any]]:
+def _of_attention(
+    analysis: Analysis, site: Site, asked: StepsRequest
+) -> tuple[str, Make, dict[str, Any]]:
     held, written = site.attention, analysis.sentence
     _, heads, queries, keys = held.shape
     head = parse_head(str(asked.head), heads)
@@ -133,7 +135,7 @@ def one_token(
     """(token index, its name). Raises InvalidParameter unless exactly one token is selected."""
     found = parse_query(asked, site, tokens, direction, written)
     if found.token is None:
-        raise InvalidParameter("Steps are told of one token, not of all.", hint="Name it.")
+        raise InvalidParameter("Steps are shown for one token, not for all.", hint="Name it.")
     return found.token, found.words
 
 

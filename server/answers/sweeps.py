@@ -40,7 +40,7 @@ MOST_PASSES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SweepRequest:
     """A sweep request; the fields after `target` apply to patch sweeps only."""
 
     over: Over
@@ -53,7 +53,7 @@ class Asked:
     options: Mapping[str, object] = field(default_factory=dict)
 
 
-def _told(analysis: Analysis, asked: Asked, effects: Effects) -> dict[str, Any]:
+def _told(analysis: Analysis, asked: SweepRequest, effects: Effects) -> dict[str, Any]:
     """Fields that every sweep result has."""
     return {
         "over": asked.over,
@@ -62,7 +62,9 @@ def _told(analysis: Analysis, asked: Asked, effects: Effects) -> dict[str, Any]:
     }
 
 
-def planned(analysis: Analysis, subject: Subject, asked: Asked) -> Callable[[Passes], NamedArray]:
+def planned(
+    analysis: Analysis, subject: Subject, asked: SweepRequest
+) -> Callable[[Passes], NamedArray]:
     """Plan a sweep. Raises EditRefused, BadOption, UnknownSite or MapNotPossible for an invalid
     request, before any pass runs.
     """
@@ -70,7 +72,7 @@ def planned(analysis: Analysis, subject: Subject, asked: Asked) -> Callable[[Pas
     if asked.over == "patches":
         return _planned_patches(analysis, subject, asked, target)
     for name in ("block", "stride", "map", "options"):
-        if getattr(asked, name) != getattr(Asked("heads"), name):
+        if getattr(asked, name) != getattr(SweepRequest("heads"), name):
             raise BadOption(f"A sweep over {asked.over} takes no {name!r}; one of patches does.")
     if asked.fill != "mean":
         raise BadOption(f"A sweep over {asked.over} takes no 'fill'; one of patches does.")
@@ -96,7 +98,7 @@ def _check_count(passes: int) -> None:
 
 
 def _parts(
-    passes: Passes, *, analysis: Analysis, asked: Asked, sweep: Sweep, target: int
+    passes: Passes, *, analysis: Analysis, asked: SweepRequest, sweep: Sweep, target: int
 ) -> NamedArray:
     loaded = passes.begin(len(sweep.parts) + 1)
     inputs, _ = to_input(analysis.photo, loaded.spec)
@@ -142,7 +144,7 @@ def _without(analysis: Analysis, edit: Edit) -> Callable[[LoadedModel, Tensor], 
     return ask
 
 
-def _sentence(asked: Asked, label: str, logit: Any, sweep: Sweep) -> str:
+def _sentence(asked: SweepRequest, label: str, logit: Any, sweep: Sweep) -> str:
     done = {"heads": "is off", "layers": "adds nothing", "channels": "is shut"}[asked.over]
     one = {"heads": "head", "layers": "layer", "channels": "channel"}[asked.over]
     start = f"How far the logit of {label} falls when a {one} {done}"
@@ -158,7 +160,7 @@ def _sentence(asked: Asked, label: str, logit: Any, sweep: Sweep) -> str:
 
 
 def _planned_patches(
-    analysis: Analysis, subject: Subject, asked: Asked, target: int
+    analysis: Analysis, subject: Subject, asked: SweepRequest, target: int
 ) -> Callable[[Passes], NamedArray]:
     site = _with_grid(analysis, asked.site)
     if asked.fill not in FILLS:
@@ -199,7 +201,7 @@ def _patches(
     passes: Passes,
     *,
     analysis: Analysis,
-    asked: Asked,
+    asked: SweepRequest,
     site: Site,
     target: int,
     hidden: list[Tensor],

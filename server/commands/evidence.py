@@ -39,7 +39,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fill",
         choices=("mean", "blur", "grey", "noise"),
-        help="what is hidden becomes (mean; of insertion blur)",
+        help="the fill of hidden cells (mean; for insertion blur)",
     )
     parser.add_argument("--steps", type=int, metavar="N", help="most passes of a curve (24)")
     parser.add_argument("--protocol", choices=("rise",), help="as Petsiuk et al. 2018")
@@ -54,7 +54,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         action="append",
         type=_box,
         metavar="L,T,R,B",
-        help="truth: what is there, in pixels of the photo; may be given more than once",
+        help="truth: the object's box, in pixels of the photo; may be given more than once",
     )
     asking.add_options(parser.add_argument_group("of the map"), without=("target",))
 
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.mask is not None and options.box:
         raise Stop("--mask and --box say the same thing; give one of them.", USAGE)
-    asked = measures.Asked(
+    asked = measures.MeasureRequest(
         options.map,
         options.measure,
         options=asking.given_beside(options, ("target",)),

@@ -110,7 +110,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         "several",
     )
     written.add_argument(
-        "--json", action="store_true", help="print what was made as JSON; without -o the values too"
+        "--json",
+        action="store_true",
+        help="print the results as JSON; without -o with their values",
     )
     written.add_argument(
         "--format",
@@ -163,7 +165,7 @@ def add_search(parser: argparse.ArgumentParser) -> None:
         choices=range(11),
         default=0,
         metavar="0…10",
-        help="so many words never stand twice in the same order; with 0 they may (0)",
+        help="word sequences of this length never repeat; 0 for no limit (0)",
     )
 
 

@@ -46,7 +46,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="as JSON, with titles and licences")
     parser.add_argument(
-        "--limit", type=int, default=MOST, metavar="N", help=f"at most so many ({MOST})"
+        "--limit", type=int, default=MOST, metavar="N", help=f"the maximum ({MOST})"
     )
     add_offline(parser)
 

@@ -103,7 +103,7 @@ def _answers(analysis: Analysis) -> str:
     if isinstance(analysis.output, Mask):
         rows = shares(analysis.output)
     else:
-        rows = [(one.label, one.score) for one in analysis.predictions]
+        rows = [(prediction.label, prediction.score) for prediction in analysis.predictions]
     return "\n".join(
         f"<tr><td>{html.escape(label)}</td>"
         f'<td><meter value="{share:.4f}"></meter> {share:.1%}</td></tr>'

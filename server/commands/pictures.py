@@ -28,7 +28,7 @@ def check(options: argparse.Namespace, outputs: Sequence[Path]) -> None:
     own = ways(options.map)
     if own is None:
         return
-    if any(one.suffix.lower() == ".html" for one in outputs):
+    if any(output.suffix.lower() == ".html" for output in outputs):
         raise Stop(f"{options.map} is written as a picture or as .npy, not as .html.", USAGE)
     if options.render not in (None, *own):
         raise Stop(f"--render {options.render} is not for {options.map}: {', '.join(own)}.", USAGE)
@@ -39,5 +39,5 @@ def png(analysis: Analysis, array: NamedArray, options: argparse.Namespace) -> b
     from fovea.server.wire import drawing
 
     claim = registry.method(options.map).claim
-    how = drawing.How(options.render, options.colormap, options.opacity)
+    how = drawing.DrawingOptions(options.render, options.colormap, options.opacity)
     return drawing.to_picture(analysis, array, claim, how)

@@ -153,7 +153,7 @@ def warnings(settings: Settings, shown: bool) -> list[str]:
     if settings.token is None and not is_loopback(settings.host):
         lines.append(
             f"Warning: {settings.host} can be reached from other machines, and no token is set: "
-            "whoever reaches it can use it. Set FOVEA_TOKEN, or see docs/security.md."
+            "anyone who can reach it can use it. Set FOVEA_TOKEN, or see docs/security.md."
         )
     if settings.token is not None and not shown:
         lines.append("Sign in at this address with ?token= and the value of FOVEA_TOKEN.")

@@ -48,7 +48,9 @@ def run(options: argparse.Namespace) -> int:
     """Prints or writes the table; returns 1 if a photo failed."""
     from fovea.server.answers import sweeps
 
-    asked = sweeps.Asked(options.over, options.site, options.target, options.fill, options.block)
+    asked = sweeps.SweepRequest(
+        options.over, options.site, options.target, options.fill, options.block
+    )
 
     def plan(analysis: Any, subject: Any, photo: object) -> Any:
         return sweeps.planned(analysis, subject, asked)

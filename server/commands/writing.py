@@ -79,8 +79,8 @@ def record(
         "sentence": array.sentence,
         "answer": answer(analysis),
         "predictions": [
-            {"index": one.index, "label": one.label, "score": one.score}
-            for one in analysis.predictions
+            {"index": prediction.index, "label": prediction.label, "score": prediction.score}
+            for prediction in analysis.predictions
         ],
         "axes": list(array.axes),
         "shape": list(array.values.shape),

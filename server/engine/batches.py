@@ -96,7 +96,7 @@ class Batch:
     @classmethod
     def of_archive(cls, job: Job, entries: list[dict[str, Any]]) -> Batch:
         """A batch of another instance, as last stored."""
-        found = [Entry.of_json(one) for one in entries]
+        found = [Entry.of_json(entry) for entry in entries]
         return cls(job, "", _nothing(), asyncio.Semaphore(1), found, complete=True)
 
 

@@ -129,7 +129,7 @@ class Budget:
 
     def _in_line(self, nbytes: int, client: str) -> _Waiter:
         own = sum(one.client == client for one in self._waiting)
-        own += sum(one.client == client for one in self._shares)
+        own += sum(share.client == client for share in self._shares)
         turn: asyncio.Future[Share] = asyncio.get_running_loop().create_future()
         waiter = _Waiter(nbytes, turn, client, 0 if self.newest_first else own)
         self._waiting.append(waiter)

@@ -136,6 +136,6 @@ def learn_of(analysis: Analysis, loaded: LoadedModel, inputs: Tensor) -> Mapping
         loaded.layouts,
         analysis.trace,
         None if written is None else written.given.to(inputs.device),
-        max((one.index + 1 for one in analysis.predictions), default=None),
+        max((prediction.index + 1 for prediction in analysis.predictions), default=None),
     )
     return learn(given, METHODS)

@@ -35,7 +35,7 @@ PIECE = 65_536
 
 
 @dataclass(eq=False, slots=True)
-class Sent:
+class ReceivedPhoto:
     """A photo of the form: file name, and its bytes or its problem."""
 
     name: str
@@ -85,7 +85,7 @@ class Photos:
     share: int
     model: str | None = None
 
-    async def __aiter__(self) -> AsyncIterator[tuple[list[Sent], int]]:
+    async def __aiter__(self) -> AsyncIterator[tuple[list[ReceivedPhoto], int]]:
         """After each chunk of the body, the photos completed by it and the bytes held of the
         unfinished one. Raises a Problem for an invalid form.
         """
@@ -109,7 +109,7 @@ class _Photos(Form):
         self.most_bytes, self.most_photos = most_bytes, most_photos
         self.model: str | None = None
         self.count = 0
-        self._sent: list[Sent] = []
+        self._sent: list[ReceivedPhoto] = []
         self._part, self._filename = "", ""
         self._data = bytearray()
         self._large = 0
@@ -120,7 +120,7 @@ class _Photos(Form):
         """Bytes held of the unfinished part."""
         return len(self._data)
 
-    def take(self) -> list[Sent]:
+    def take(self) -> list[ReceivedPhoto]:
         """The photos that have arrived since the last call."""
         sent, self._sent = self._sent, []
         return sent
@@ -166,7 +166,7 @@ class _Photos(Form):
         elif not data:
             photo = EmptyImage("The photo has no bytes.")
         name = self._filename.replace("\\", "/").rsplit("/", 1)[-1][:LONGEST_NAME]
-        self._sent.append(Sent(name or str(self.count), photo))
+        self._sent.append(ReceivedPhoto(name or str(self.count), photo))
         self.count += 1
 
 

@@ -6,6 +6,8 @@ the first byte after the last answer; trickling bytes does not extend it.
 Closing while it still arrives would reset the connection and lose the answer.
 - Connections are capped below the process's file limit. At the cap the connection that has been
 silent longest is closed, so idle ones never lock people out.
+- A chunked body in very many very small chunks is cut off.
+- A client that does not read its answer is cut off, and what waits for slow ones is bounded.
 - None of this is logged, so that logs do not grow with network noise.
 """
 
@@ -13,6 +15,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
+import sys
 from typing import Any
 
 import h11
@@ -34,6 +38,12 @@ own value afterwards.
 """
 QUEUE = 1024
 FEWEST = 8
+READ_S, READ_BYTES = 15.0, 32_768
+"""A client that takes less of its answer than that in that time is cut off."""
+MOST_UNSENT = 256 << 20
+"""Bytes of answers that wait for slow clients, all together; at more, who is longest at it goes."""
+FREE_PIECES, PIECE_BYTES = 1000, 256
+"""Chunks of a body that may be of any size, and the mean size that more of them must have."""
 
 _Protocol: Any = H11Protocol
 
@@ -86,6 +96,29 @@ def most_connections(wanted: int) -> int:
     return max(FEWEST, min(wanted, soft - FILES_LEFT))
 
 
+class _Connection(h11.Connection):
+    """Stops parsing a body that comes in crumbs: each chunk of a chunked body costs as much time
+    as some kilobytes do, so 32 MiB of single bytes would keep the event loop busy for minutes.
+    """
+
+    crumbled = False
+    _pieces = _bytes = 0
+
+    def next_event(self) -> Any:
+        """As h11 has it; nothing more once the body is refused."""
+        if self.crumbled:
+            return h11.NEED_DATA
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._pieces = self._bytes = 0
+        elif isinstance(event, h11.Data):
+            self._pieces += event.chunk_start
+            self._bytes += len(event.data)
+            over = self._pieces > FREE_PIECES
+            self.crumbled = over and self._bytes < self._pieces * PIECE_BYTES
+        return event
+
+
 class _Transport:
     """A transport that closes only after the client's current request body has been read."""
 
@@ -113,12 +146,18 @@ def _guarded(most: int, header_s: float, body_s: float) -> Any:
     class Guarded(_Protocol):  # type: ignore[misc]
         """One connection. `silent_since` is None while a request is being answered."""
 
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            self.conn = _Connection(h11.SERVER, MAX_HEADER_BYTES)
+
         def connection_made(self, transport: asyncio.Transport) -> None:
             super().connection_made(_Transport(transport, self))
             self.unread = 0
             self.leaving = False
             self.deadline: asyncio.TimerHandle | None = None
             self.silent_since: float | None = self.loop.time()
+            self.unsent, self.stuck_since = 0, 0.0
+            self.reading: asyncio.TimerHandle | None = None
             self._expect(header_s)
             if len(self.connections) > most:
                 silent = [c for c in self.connections if c.silent_since is not None]
@@ -129,18 +168,37 @@ def _guarded(most: int, header_s: float, body_s: float) -> Any:
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._expect_nothing()
+            self._reads_on()
             super().connection_lost(exc)
+
+        def pause_writing(self) -> None:
+            """More of the answer waits than the client takes at once."""
+            super().pause_writing()
+            self.stuck_since = self.loop.time()
+            self._watch_reading()
+            slow = [one for one in self.connections if one.reading is not None]
+            if sum(one.transport.get_write_buffer_size() for one in slow) > MOST_UNSENT:
+                min(slow, key=lambda one: one.stuck_since).drop()
+
+        def resume_writing(self) -> None:
+            """The client has taken nearly all of it."""
+            self._reads_on()
+            super().resume_writing()
 
         def data_received(self, data: bytes) -> None:
             if self.leaving:
                 return
             if self._answering():
                 super().data_received(data)
+                if self.conn.crumbled:
+                    self.transport.abort()
                 return
             rest = self.body_is_due()
             self.unread += len(data)
             super().data_received(data)
-            if self._answering():
+            if self.conn.crumbled:
+                self.transport.abort()
+            elif self._answering():
                 self.silent_since = None
                 self._expect_nothing()
             elif self.body_is_due():
@@ -180,6 +238,28 @@ def _guarded(most: int, header_s: float, body_s: float) -> Any:
 
         def _answering(self) -> bool:
             return self.cycle is not None and not self.cycle.response_complete
+
+        def drop(self) -> None:
+            """Resets the connection, so that the system too lets go of what was not read."""
+            linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+            taken = self.transport.get_extra_info("socket")
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self.transport.abort()
+
+        def _watch_reading(self) -> None:
+            self.unsent = self.transport.get_write_buffer_size()
+            self.reading = self.loop.call_later(READ_S, self._still_reads)
+
+        def _still_reads(self) -> None:
+            if self.transport.get_write_buffer_size() > self.unsent - READ_BYTES:
+                self.drop()
+            else:
+                self._watch_reading()
+
+        def _reads_on(self) -> None:
+            if self.reading is not None:
+                self.reading.cancel()
+                self.reading = None
 
         def _expect(self, within_s: float) -> None:
             self._expect_nothing()

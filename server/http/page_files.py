@@ -43,7 +43,7 @@ _SCRIPT = f'<script type="module" src="{ENTRY}"></script>'
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class ServedFile:
     """A file as served."""
 
     content: bytes
@@ -57,14 +57,14 @@ class Edition:
     """A snapshot of the page's text files, by path below frontend/."""
 
     digest: str
-    files: MappingProxyType[str, Sent]
-    index: Sent
+    files: MappingProxyType[str, ServedFile]
+    index: ServedFile
 
 
-def sent(content: bytes, media_type: str) -> Sent:
+def sent(content: bytes, media_type: str) -> ServedFile:
     """A file with its compressed form and ETag."""
     tag = hashlib.blake2b(content, digest_size=12).hexdigest()
-    return Sent(content, gzip.compress(content, 9, mtime=0), media_type, f'"{tag}"')
+    return ServedFile(content, gzip.compress(content, 9, mtime=0), media_type, f'"{tag}"')
 
 
 def edition(folder: Path) -> Edition:
@@ -128,7 +128,7 @@ def _index(html: str, base: str) -> str:
 
 
 @lru_cache
-def thumbnail(photo: Path) -> Sent:
+def thumbnail(photo: Path) -> ServedFile:
     """A sample at menu size, doubled for high-density screens."""
     with Image.open(photo) as image:
         small = ImageOps.fit(image.convert("RGB"), THUMBNAIL)

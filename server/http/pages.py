@@ -27,7 +27,7 @@ from fovea.server.http.page_files import (
     SMALL,
     VERSIONED,
     Edition,
-    Sent,
+    ServedFile,
     edition,
     sent,
     thumbnail,
@@ -77,7 +77,7 @@ ASSETS: dict[str, tuple[Callable[[], Path], str]] = {
 
 
 @cache
-def _asset(path: str) -> Sent:
+def _asset(path: str) -> ServedFile:
     source, media_type = ASSETS[path]
     return sent(source().read_bytes(), media_type)
 
@@ -87,7 +87,7 @@ async def asset(request: Request) -> Response:
     return answered(request.headers, await in_thread(_asset, request.url.path), ASK_AGAIN)
 
 
-def answered(headers: Headers, file: Sent, keeping: str) -> Response:
+def answered(headers: Headers, file: ServedFile, keeping: str) -> Response:
     """A file. The compressed form has its own ETag, as strong ETags require."""
     gzipped = "gzip" in headers.get("accept-encoding", "")
     tag = f'{file.tag[:-1]}-gzip"' if gzipped else file.tag
@@ -151,7 +151,7 @@ def _problem_html(kind: type[problems.Problem], language: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def lesson_index(digest: str) -> Sent:
+def lesson_index(digest: str) -> ServedFile:
     """The lesson's page, with the current addresses of its modules and style sheets."""
 
     def named(found: re.Match[str]) -> str:
@@ -191,7 +191,7 @@ class Page(StaticFiles):
         response.headers["Cache-Control"] = ASK_AGAIN
         return response
 
-    async def _known(self, path: str) -> tuple[Sent, str] | None:
+    async def _known(self, path: str) -> tuple[ServedFile, str] | None:
         """A file that is served compressed or small, and how long it may be cached."""
         if (named := VERSIONED.fullmatch(path)) and self._now and named[1] == self._now.digest:
             if named[2] in self._now.files:

@@ -240,7 +240,9 @@ def new_maker() -> str:
 def check_may_forget(made: bool) -> None:
     """Raises NotYours unless the client made the analysis."""
     if not made:
-        raise NotYours("Only who made the analysis can have it forgotten, or who has the token.")
+        raise NotYours(
+            "Only its maker, or a client with the server's token, can delete the analysis."
+        )
 
 
 def check_host(host: str, allowed: tuple[str, ...]) -> None:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from fovea.server.intake import containers, jpeg, png, tiff
 from fovea.server.intake.colour import STRIP_PIXELS
+from fovea.server.intake.floods import check_parts
 
 PHOTO = 3
 """Bytes per pixel of the photo itself: red, green and blue."""
@@ -55,6 +56,7 @@ def _cost(data: bytes) -> Cost | None:
     kind = containers.sniff(data)
     if kind is None or kind not in containers.accepted():
         return None
+    check_parts(data, kind)
     if kind == "TIFF":
         return _of_tiff(data)
     file_bytes = 0

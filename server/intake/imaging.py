@@ -21,6 +21,7 @@ from PIL import Image, ImageFile
 from fovea.models.catalog.weights.weights import is_pickle
 from fovea.server.intake import containers, jpeg, numbered_boxes, png, tiff
 from fovea.server.intake.colour import to_srgb
+from fovea.server.intake.floods import check_parts
 from fovea.server.problems import (
     BadAspect,
     BadPhoto,
@@ -108,6 +109,7 @@ def opened(
 ) -> Iterator[Image.Image]:
     """The image opened by Pillow and checked, but not decoded if Pillow decodes it."""
     info: dict[str, Any] = {}
+    check_parts(data, file_format)
     if file_format == "PNG":
         aside = png.set_aside(data)
         data, info = aside.data, aside.info

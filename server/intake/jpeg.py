@@ -6,10 +6,14 @@ Phones append a video (Motion Photos) or a ZIP, whose bytes can look like marker
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 """In scan data FF is followed by 00 or a restart marker; anything else ends the scan."""
+
+_MARKER = re.compile(rb"\xff[^\x00\xff]")
+"""Between them lie padding and bytes that decoders skip."""
 
 _ALONE = {0x01, *range(0xD0, 0xD9)}
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
@@ -36,34 +40,39 @@ class Outline:
     kind: str | None = None
 
 
-def outline(data: bytes) -> Outline:
-    """For damaged files, as much as can be read."""
-    found, at = Outline(), 2
-    while at + 4 <= len(data):
-        if data[at] != 0xFF or data[at + 1] in (0x00, 0xFF):
-            at += 1  # padding, or bytes that decoders skip
-            continue
-        marker = data[at + 1]
-        at += 2
+def markers(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """(marker, offset behind it, bytes of padding before it) of each segment up to the image's
+    end.
+    """
+    at = 2
+    while (found := _MARKER.search(data, at)) is not None:
+        padding, at = found.start() - at, found.end()
+        marker = data[at - 1]
+        yield marker, at, padding
         if marker == 0xD9:
-            found.end = at
-            return found
+            return
         if marker in _ALONE:
             continue
-        length = int.from_bytes(data[at : at + 2], "big")
-        if marker in _FRAMES or marker == 0xF7:
+        at += int.from_bytes(data[at : at + 2], "big")
+        if marker == 0xDA:
+            following = _NEXT_MARKER.search(data, at)
+            if following is None:
+                return
+            at = following.start()
+
+
+def outline(data: bytes) -> Outline:
+    """For damaged files, as much as can be read."""
+    found = Outline()
+    for marker, at, _ in markers(data):
+        if marker == 0xD9:
+            found.end = at
+        elif marker in _FRAMES or marker == 0xF7:
             found.depth, found.components = _byte(data, at + 2), _byte(data, at + 7)
             found.progressive = marker in (0xC2, 0xC6, 0xCA, 0xCE)
             found.kind = KINDS.get(marker)
-        at += length
-        if marker == 0xDA:
+        elif marker == 0xDA:
             found.scans += 1
-            following = _NEXT_MARKER.search(data, at)
-            if following is None:
-                return found
-            at = following.start()
-    if data[at : at + 2] == b"\xff\xd9":
-        found.end = at + 2
     return found
 
 

@@ -39,7 +39,7 @@ PQ, HLG = 16, 18
 PAPER_WHITE_NITS = 203.0
 """ITU-R BT.2408: the level of paper white in an HDR picture."""
 
-CUT = "The photo is of high dynamic range; what is brighter than white paper was cut."
+CUT = "The photo is HDR; values brighter than paper white were clipped."
 NEARLY_SRGB = 0.05
 """A gamma this close to 1/2.2 means sRGB; libpng's PNG_GAMMA_THRESHOLD."""
 

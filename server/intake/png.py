@@ -29,7 +29,7 @@ TOO_LARGE = f"The colour profile is larger than {MOST >> 20} MB and was ignored.
 
 
 @dataclass(slots=True)
-class Aside:
+class Extracted:
     """data: the file as Pillow can read it. info: colours that Pillow would not report, under
     Pillow's names (`cicp` is ours: four numbers). notes: for the user.
     """
@@ -52,9 +52,9 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         at += 12 + length
 
 
-def set_aside(data: bytes) -> Aside:
+def set_aside(data: bytes) -> Extracted:
     """Raises CorruptImage for a decompression bomb."""
-    found = Aside(data)
+    found = Extracted(data)
     kept, start, grown = [], 0, 0
     for name, body, end in chunks(data):
         if name == b"cICP" and end - body == 4:
@@ -85,7 +85,7 @@ def set_aside(data: bytes) -> Aside:
 _TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
 
 
-def _take_profile(body: bytes, found: Aside) -> bool:
+def _take_profile(body: bytes, found: Extracted) -> bool:
     """Whether the profile must be hidden from Pillow, which would fail on it."""
     compressed = body[body.find(b"\0") + 2 :]
     try:

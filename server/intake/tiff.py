@@ -28,10 +28,6 @@ from fovea.server.problems import (
 
 LOSSLESS = {1: "none", 5: "LZW", 8: "Deflate", 32773: "PackBits", 32946: "Deflate",
             34925: "LZMA", 50000: "Zstandard"}  # fmt: skip
-OTHER_COMPRESSIONS = {2: "CCITT", 3: "CCITT fax 3", 4: "CCITT fax 4", 6: "old JPEG", 7: "JPEG",
-                      33003: "JPEG 2000", 33005: "JPEG 2000", 34712: "JPEG 2000",
-                      34887: "LERC", 50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL",
-                      22610: "JPEG XR", 34892: "lossy DNG"}  # fmt: skip
 SAMPLE_KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}
 SENSOR = (32803, 34892)
 """Photometric interpretations of raw sensor data."""

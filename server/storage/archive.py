@@ -35,7 +35,7 @@ from pydantic import SecretStr
 from fovea.server.intake.imaging import Photo, digest_of
 from fovea.server.problems import StoreUnavailable
 from fovea.server.settings import Settings
-from fovea.server.storage.files import Files, Found
+from fovea.server.storage.files import Files, ListedFile
 from fovea.server.storage.records import Record
 
 log = logging.getLogger("fovea.storage")
@@ -203,7 +203,7 @@ class Archive:
         return True
 
     def _sweep(self) -> None:
-        photos: dict[str, list[Found]] = defaultdict(list)
+        photos: dict[str, list[ListedFile]] = defaultdict(list)
         for found in self.files.listed("photos"):
             photos[found.name.split("/")[1]].append(found)
         ages = {name: max(one.modified for one in some) for name, some in photos.items()}
@@ -212,7 +212,7 @@ class Archive:
         for name in sorted(ages, key=ages.__getitem__):
             if not (self._too_old(ages[name], now) or total > self.bounds.nbytes):
                 break
-            total -= sum(one.nbytes for one in photos[name])
+            total -= sum(photo.nbytes for photo in photos[name])
             for one in photos[name]:
                 _, _, analysis = one.name.partition("/of/")
                 if analysis:

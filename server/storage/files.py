@@ -20,7 +20,7 @@ PARTIAL = ".partial"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ListedFile:
     """A listed file. modified: seconds since 1970."""
 
     name: str
@@ -106,7 +106,7 @@ class Files:
         with _reached(), suppress(FileNotFoundError):
             self._fs.rm(self._path(name), recursive=True)
 
-    def listed(self, under: str) -> list[Found]:
+    def listed(self, under: str) -> list[ListedFile]:
         """All files below a name, recursively, without those being written."""
         with _reached():
             try:
@@ -115,7 +115,7 @@ class Files:
                 return []
             cut = len(self._root) + 1
             return [
-                Found(path[cut:], info.get("size") or 0, _modified(info))
+                ListedFile(path[cut:], info.get("size") or 0, _modified(info))
                 for path, info in found.items()
                 if not path.endswith(PARTIAL)
             ]

@@ -23,6 +23,6 @@ def problem_to_json(problem: Problem) -> dict[str, Any]:
 
 def problem_of_json(told: Mapping[str, Any]) -> Problem:
     """The same problem; unknown types of later versions become Internal."""
-    kind = next((one for one in leaves() if one.slug == told["slug"]), Internal)
+    kind = next((kind for kind in leaves() if kind.slug == told["slug"]), Internal)
     bounds = {"limit": told["limit"], "actual": told["actual"]}
     return kind(told["detail"], hint=told["hint"], **bounds, **told["extra"])

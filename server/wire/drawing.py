@@ -23,7 +23,7 @@ WAYS: dict[str, tuple[Render, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class DrawingOptions:
     """render: None for the default way · media: media type of the file · width: of an overlay in
     pixels, if smaller than the photo.
     """
@@ -35,7 +35,7 @@ class How:
     width: int | None = None
 
 
-def _render(array: NamedArray, claim: str, how: How) -> Render:
+def _render(array: NamedArray, claim: str, how: DrawingOptions) -> Render:
     """How the array is drawn; raises InvalidParameter if such a map cannot be drawn that way."""
     ways = WAYS.get(claim)
     if ways is None:
@@ -49,7 +49,9 @@ def _render(array: NamedArray, claim: str, how: How) -> Render:
     return how.render or ways[0]
 
 
-def size_of(analysis: Analysis, array: NamedArray, claim: str, how: How) -> tuple[int, int]:
+def size_of(
+    analysis: Analysis, array: NamedArray, claim: str, how: DrawingOptions
+) -> tuple[int, int]:
     """(width, height) of a picture over the photo; (0, 0) for others, which are small."""
     if _render(array, claim, how) != "overlay":
         return 0, 0
@@ -57,7 +59,7 @@ def size_of(analysis: Analysis, array: NamedArray, claim: str, how: How) -> tupl
     return size_at(photo.width, photo.height, how.width)
 
 
-def to_picture(analysis: Analysis, array: NamedArray, claim: str, how: How) -> bytes:
+def to_picture(analysis: Analysis, array: NamedArray, claim: str, how: DrawingOptions) -> bytes:
     """The bytes of the picture."""
     drawn = _render(array, claim, how)
     if claim == "sampling grid":

@@ -37,7 +37,7 @@ def parse_figure(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class FigureRequest:
     """A figure request. site: one of the analysis', by default the last that fits; heads: which
     heads; importance: (layer, head), for figures about it.
     """
@@ -48,7 +48,7 @@ class Asked:
     importance: NamedArray | None = None
 
 
-def figure(asked: Asked, name: str, budget_bytes: int) -> bytes:
+def figure(asked: FigureRequest, name: str, budget_bytes: int) -> bytes:
     """The figure as JSON: {data, layout}."""
     drawn = FIGURES[parse_figure(name)](asked).to_plotly_json()
     # The library fills an empty template with defaults that these figures do not use.
@@ -85,7 +85,7 @@ def _figure(traces: list[Any], title: str, x: str, y: str, **layout: Any) -> Any
     )
 
 
-def _gate(asked: Asked) -> Any:
+def _gate(asked: FigureRequest) -> Any:
     array = views.gate(_chosen(asked, "gate"))
     if array.axes == ("channel",):
         bars = {
@@ -98,7 +98,7 @@ def _gate(asked: Asked) -> Any:
     return _heatmap(array, "column", "row")
 
 
-def _attention_matrix(asked: Asked) -> Any:
+def _attention_matrix(asked: FigureRequest) -> Any:
     if asked.heads.strip().lower() == "all":
         raise InvalidParameter("head=all: a matrix is drawn for one head, mean, max or min.")
     chosen = _chosen(asked, "attention")
@@ -118,7 +118,7 @@ def _heatmap(array: NamedArray, x: str, y: str) -> Any:
     return _figure([cells], array.sentence, x, y, yaxis=square)
 
 
-def _attention_distance(asked: Asked) -> Any:
+def _attention_distance(asked: FigureRequest) -> Any:
     def distance(chosen: Site) -> Array:
         _, geometry = asked.analysis.view
         assert chosen.layout is not None
@@ -136,7 +136,7 @@ def _attention_distance(asked: Asked) -> Any:
     )
 
 
-def _entropy(asked: Asked) -> Any:
+def _entropy(asked: FigureRequest) -> Any:
     def share(chosen: Site) -> Array:
         return views.as_array(statistics.entropy_share(chosen.attention).nanmean(-1))
 
@@ -176,12 +176,12 @@ def _by_layer(
     return _figure([dots], title, "layer", unit, **layout)
 
 
-def _head_importance(asked: Asked) -> Any:
+def _head_importance(asked: FigureRequest) -> Any:
     assert asked.importance is not None
     return _heatmap(asked.importance, "head", "layer")
 
 
-def _chosen(asked: Asked, view: str) -> Site:
+def _chosen(asked: FigureRequest, view: str) -> Site:
     """The requested site, or the last one that has this view."""
     analysis = asked.analysis
     if asked.site is not None:
@@ -193,7 +193,7 @@ def _chosen(asked: Asked, view: str) -> Site:
     return fitting[-1]
 
 
-FIGURES: dict[str, Callable[[Asked], Any]] = {
+FIGURES: dict[str, Callable[[FigureRequest], Any]] = {
     "gate": _gate,
     "attention-matrix": _attention_matrix,
     "attention-distance": _attention_distance,

@@ -19,7 +19,7 @@ MOST = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ModelQuery:
     """A model query. mechanism, task: filters."""
 
     search: str = ""
@@ -29,7 +29,7 @@ class Wanted:
 
 
 def rows(
-    catalog: Catalog, shelf: Shelf, wanted: Wanted, default: str | None
+    catalog: Catalog, shelf: Shelf, wanted: ModelQuery, default: str | None
 ) -> list[schemas.ModelSummary]:
     """Models that need no download, and with a search text also those on the hub.
 
@@ -41,7 +41,11 @@ def rows(
     specs = catalog.search(search, most) if search.strip() else catalog.listed()[:most]
     if filtered:
         listed = [*catalog.listed(), *specs]
-        _check("mechanism", wanted.mechanism, {one for spec in listed for one in spec.mechanisms})
+        _check(
+            "mechanism",
+            wanted.mechanism,
+            {mechanism for spec in listed for mechanism in spec.mechanisms},
+        )
         _check("task", wanted.task, {spec.task for spec in listed} | set(TASKS))
     specs = [
         spec

@@ -98,7 +98,7 @@ def _known(subject: Subject, input_px: tuple[int, int] | None) -> Offered:
 def _made(subject: Subject, input_px: tuple[int, int] | None) -> Offered:
     sites = []
     for site in subject.trace.sites:
-        views = [one.model_dump(mode="json") for one in site_offers(subject, site, "")]
+        views = [offer.model_dump(mode="json") for offer in site_offers(subject, site, "")]
         sites.append({**_summary(subject, site, input_px), "views": views})
     maps = [map_offer(method, subject, "").model_dump(mode="json") for method in METHODS]
     layouts = tuple(site.layout for site in subject.trace.sites)

@@ -29,15 +29,16 @@ def encode(
     sites = analysis.trace.sites
     sums = [
         {
-            "kind": one.kind,
-            "module": one.module,
-            "site": None if one.site is None else sites[one.site].id,
-            "dim": one.dim,
+            "kind": addition.kind,
+            "module": addition.module,
+            "site": None if addition.site is None else sites[addition.site].id,
+            "dim": addition.dim,
         }
-        for one in additions
+        for addition in additions
     ]
     arrays: dict[str, Array] = {
-        name: np.stack([as_array(getattr(one, name)) for one in additions]) for name in FIGURES
+        name: np.stack([as_array(getattr(addition, name)) for addition in additions])
+        for name in FIGURES
     }
     sentence = f"What each layer adds to the {site.queries} tokens of site {site.id}"
     if media == SAFETENSORS:
@@ -54,7 +55,9 @@ def encode(
             "tokens": site.queries,
             "prefix_tokens": site.prefix_tokens,
             "additions": told,
-            "non_finite": sum(int(np.count_nonzero(~np.isfinite(one))) for one in arrays.values()),
+            "non_finite": sum(
+                int(np.count_nonzero(~np.isfinite(array))) for array in arrays.values()
+            ),
         },
         option=orjson.OPT_SERIALIZE_NUMPY,
     )

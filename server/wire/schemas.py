@@ -289,7 +289,7 @@ def analysis(
         "image": None if photo is None else {"width": photo.width, "height": photo.height},
         "text": None if text is None else text.text,
         "geometry": None if geometry is None else geometry_of(geometry).model_dump(mode="json"),
-        "predictions": [asdict(one) for one in kept.predictions],
+        "predictions": [asdict(prediction) for prediction in kept.predictions],
         "output": None if answer is None else answer.model_dump(mode="json"),
         "sites": sites,
         "maps": maps,

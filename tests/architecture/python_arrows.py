@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 
 from tests.architecture.laws import (
     FLOORS,
@@ -41,8 +42,13 @@ def floor_of(module: str) -> int | None:
     return found[0] if found else None
 
 
-def imports(module: str, source: str, *, package: bool = False) -> Iterator[tuple[int, str]]:
+@cache
+def imports(module: str, source: str, *, package: bool = False) -> tuple[tuple[int, str], ...]:
     """(line, dotted name) of all that a module imports, lazily or not; relative names resolved."""
+    return tuple(_imports(module, source, package))
+
+
+def _imports(module: str, source: str, package: bool) -> Iterator[tuple[int, str]]:
     home = module.split(".") if package else module.split(".")[:-1]
     for node in ast.walk(ast.parse(source)):
         match node:

@@ -108,8 +108,8 @@ def test_an_allowed_import_is_not_reported(module: str, source: str) -> None:
 
 
 def test_a_package_resolves_its_relative_imports_from_itself() -> None:
-    found = list(imports("fovea.models.maps", "from .rollout import rollout", package=True))
-    assert found == [(1, "fovea.models.maps.rollout.rollout")]
+    found = imports("fovea.models.maps", "from .rollout import rollout", package=True)
+    assert found == ((1, "fovea.models.maps.rollout.rollout"),)
 
 
 def test_a_circle_is_found() -> None:

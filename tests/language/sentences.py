@@ -14,7 +14,8 @@ NOT_SAID = (
     # Documents for developers: settings, the contract, examples, metrics, docs/maps.md.
     "server/settings.py", "server/wire/schemas.py", "server/wire/site_schemas.py",
     "server/wire/map_schemas.py", "server/wire/job_schemas.py", "server/wire/batch_schemas.py",
-    "server/wire/evidence_schemas.py", "server/wire/examples.py", "server/http/metrics.py",
+    "server/wire/evidence_schemas.py", "server/wire/examples.py", "server/wire/work_examples.py",
+    "server/http/metrics.py",
     "server/http/contract.py", "server/http/docs", "server/language",
     "models/methods/making/table.py",
     "server/commands/reference.py",

@@ -82,7 +82,9 @@ def looks(network: nn.Module, photo: Tensor, words: Sequence[int]) -> Tensor:
         network(photo, torch.tensor([words[:-1]], device=photo.device))
     patches = network.encoder.grid_size[0] * network.encoder.grid_size[1]  # type: ignore[union-attr, index]
     attentions = [site.attention for site in recording.trace.sites if site.attends]
-    across = [one for one in attentions if one.shape[2:] == (len(words) - 1, patches)]
+    across = [
+        attention for attention in attentions if attention.shape[2:] == (len(words) - 1, patches)
+    ]
     return torch.stack([rows(one).mean(dim=0) for one in across]).double().cpu()
 
 

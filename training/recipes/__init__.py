@@ -6,7 +6,7 @@ from importlib import import_module
 
 from training.recipes.recipe import Recipe
 
-_MODULES = [import_module(f"{__name__}.{one.name}") for one in pkgutil.iter_modules(__path__)]
+_MODULES = [import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
 
 RECIPES: dict[str, Recipe] = {
     module.RECIPE.id: module.RECIPE for module in _MODULES if hasattr(module, "RECIPE")

@@ -74,7 +74,7 @@ class Entry:
         if self.pickle is not None and len(self.mistakes) == 1:
             return UnsafeCheckpoint(text, how_to(self.pickle))
         return InvalidModelFile(
-            text, "Correct the file; docs/models-folder.md says what may stand in it."
+            text, "Correct the file; docs/models-folder.md lists the valid keys."
         )
 
 

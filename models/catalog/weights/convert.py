@@ -117,7 +117,7 @@ def convert(
     left = tuple(sorted(n for n, new in renamed.items() if own is not None and new not in own))
     written = {renamed[name]: tensor for name, tensor in tensors.items() if name not in left}
     if len(written) + len(left) < len(tensors):
-        raise NotConvertible("without what stands before them, two tensors have one name")
+        raise NotConvertible("without their prefix, two tensors have the same name")
     if not written:
         raise NotConvertible(
             f"none of the {len(tensors)} tensors has a name of the network: "

@@ -41,7 +41,7 @@ def on_best(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
 
 def _chosen(watch: Watch, values: Any) -> bool:
     origins = watch.recording.origins
-    found = [origins.get(one) for one in tree_leaves(values) if isinstance(one, Tensor)]
+    found = [origins.get(leaf) for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
     return any(origin is not None and origin.produced_by == "choice" for origin in found)
 
 

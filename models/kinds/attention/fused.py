@@ -29,19 +29,8 @@ from fovea.models.tracing.tensors import four_axes, is_wrapped, kept
 from fovea.models.tracing.torch_paths import inside
 
 
-def on_kernel(adapter: Adapter) -> Callable[..., Any]:
-    """The handler of a kernel that computes a whole attention."""
-
-    def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
-        result = func(*args, **kwargs)
-        _keep(watch.recording, adapter(*args, **kwargs), result)
-        return result
-
-    return handler
-
-
 def on_operator(adapter: Adapter, op: Any) -> Callable[..., Any]:
-    """The same for an operator of the dispatcher, whose arguments are named by its schema."""
+    """The handler of an operator that computes a whole attention, with arguments by schema name."""
 
     def handler(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         result = func(*args, **kwargs)

@@ -364,7 +364,9 @@ def looks_like_attention(args: tuple[Any, ...], result: Any) -> bool:
     """Whether an unknown operator may be attention: it takes three tensors (…, token, head_dim),
     with keys as wide as queries and as many keys as values, and returns one shaped like the first.
     """
-    given = [one for one in args if isinstance(one, Tensor) and one.ndim >= 3][:3]
+    given = [argument for argument in args if isinstance(argument, Tensor) and argument.ndim >= 3][
+        :3
+    ]
     first = next(iter(result), None) if isinstance(result, tuple | list) else result
     if len(given) < 3 or not isinstance(first, Tensor):
         return False

@@ -21,7 +21,7 @@ Side = Literal["queries", "keys"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Target:
     """One site, with the words for its refusals."""
 
     site: Site
@@ -44,11 +44,11 @@ def planned(
     windows, heads, _, _ = site.attention.shape
     change = Change(heads, windows=windows, arrange=arrange)
     for edit in edits:
-        change = _ADD[edit.edit](change, edit, _Asked(site))
+        change = _ADD[edit.edit](change, edit, _Target(site))
     return change
 
 
-def _heads(edit: Edit, asked: _Asked) -> tuple[int, ...]:
+def _heads(edit: Edit, asked: _Target) -> tuple[int, ...]:
     count = asked.site.attention.shape[1]
     if edit.heads is None:
         return tuple(range(count))
@@ -60,7 +60,7 @@ def _heads(edit: Edit, asked: _Asked) -> tuple[int, ...]:
     return edit.heads
 
 
-def _has_scores(edit: Edit, asked: _Asked) -> None:
+def _has_scores(edit: Edit, asked: _Target) -> None:
     if edit.edit in SCORES and asked.site.note is not None and CHANGED in asked.site.note:
         raise RefusedEdit(
             f"{asked.called} changes its matrix after the softmax, so its scores cannot be edited.",
@@ -68,22 +68,22 @@ def _has_scores(edit: Edit, asked: _Asked) -> None:
         )
 
 
-def _off(change: Change, edit: Edit, asked: _Asked) -> Change:
+def _off(change: Change, edit: Edit, asked: _Target) -> Change:
     return replace(change, off=(*change.off, *_heads(edit, asked)))
 
 
-def _mean(change: Change, edit: Edit, asked: _Asked) -> Change:
+def _mean(change: Change, edit: Edit, asked: _Target) -> Change:
     for name in ("channels", "cells"):
         if getattr(edit, name) is not None:
             raise RefusedEdit(f"{asked.called} is attention; it has no {name}.", "Name heads.")
     return replace(change, mean=(*change.mean, *_heads(edit, asked)))
 
 
-def _uniform(change: Change, edit: Edit, asked: _Asked) -> Change:
+def _uniform(change: Change, edit: Edit, asked: _Target) -> Change:
     return replace(change, uniform=(*change.uniform, *_heads(edit, asked)))
 
 
-def _self(change: Change, edit: Edit, asked: _Asked) -> Change:
+def _self(change: Change, edit: Edit, asked: _Target) -> Change:
     site = asked.site
     if site.queries != site.keys or not _same_tokens(site):
         raise RefusedEdit(
@@ -104,14 +104,14 @@ def _same_tokens(site: Site) -> bool:
     return layout.query_words == layout.key_words
 
 
-def _temperature(change: Change, edit: Edit, asked: _Asked) -> Change:
+def _temperature(change: Change, edit: Edit, asked: _Target) -> Change:
     _has_scores(edit, asked)
     assert edit.temperature is not None
     one = (edit.temperature, _heads(edit, asked))
     return replace(change, temperatures=(*change.temperatures, one))
 
 
-def _block(change: Change, edit: Edit, asked: _Asked) -> Change:
+def _block(change: Change, edit: Edit, asked: _Target) -> Change:
     _has_scores(edit, asked)
     blocked = Blocked(
         queries=tokens_of(edit.queries, asked.site, "queries"),
@@ -121,14 +121,14 @@ def _block(change: Change, edit: Edit, asked: _Asked) -> Change:
     return replace(change, blocked=(*change.blocked, blocked))
 
 
-def _drop(change: Change, edit: Edit, asked: _Asked) -> Change:
+def _drop(change: Change, edit: Edit, asked: _Target) -> Change:
     _has_scores(edit, asked)
     keys = tokens_of(edit.tokens, asked.site, "keys")
     heads = tuple(range(change.heads))
     return replace(change, blocked=(*change.blocked, Blocked(None, keys, heads)))
 
 
-_ADD: dict[str, Callable[[Change, Edit, _Asked], Change]] = {
+_ADD: dict[str, Callable[[Change, Edit, _Target], Change]] = {
     "off": _off,
     "mean": _mean,
     "uniform": _uniform,
@@ -146,7 +146,7 @@ def tokens_of(tokens: tuple[Token, ...] | None, site: Site, side: Side) -> tuple
     """(window, token) of the tokens that a user named; None for all. Raises RefusedEdit."""
     if tokens is None or "all" in tokens:
         return None
-    return tuple(dict.fromkeys(where for one in tokens for where in _places(one, site, side)))
+    return tuple(dict.fromkeys(where for token in tokens for where in _places(token, site, side)))
 
 
 def _places(token: Token, site: Site, side: Side) -> Sequence[Where]:

@@ -102,8 +102,10 @@ def _product(func: Any, args: Any, kwargs: Any, factor: Tensor) -> Callable[[Ten
     """The same call with another tensor in the place of `factor`."""
 
     def again(other: Tensor) -> Tensor:
-        replaced = [other if one is factor else one for one in args]
-        if any(isinstance(one, list | tuple) for one in args):  # einsum's operands in one list
+        replaced = [other if argument is factor else argument for argument in args]
+        if any(
+            isinstance(argument, list | tuple) for argument in args
+        ):  # einsum's operands in one list
             replaced = [
                 [other if part is factor else part for part in one]
                 if isinstance(one, list | tuple)

@@ -142,7 +142,7 @@ def _after(operation: Operation, where: _Row, told: set[str]) -> list[Step]:
 
     told: names of earlier steps: after the output matrix, further layers are named generically.
     """
-    scalars = [one for one in operation.parameters if one.numel() == 1]
+    scalars = [parameter for parameter in operation.parameters if parameter.numel() == 1]
     if operation.name in ("mul", "rmul") and scalars:
         sentence = "how much of what was seen is let in; learned, from 0 on"
         return [step("γ", sentence, "γ", scalars[0].reshape(()), (), operation.module)]

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fovea.models.tracing.origins import Origin, Origins
+from fovea.models.tracing.origins import Origins
 from fovea.models.tracing.products import Operands, pairs_of, product_of
 from fovea.models.tracing.tensors import four_axes, plain
 
@@ -74,15 +74,6 @@ class Weighing:
         if folded_heads is not None:
             values = values.unflatten(0, (-1, folded_heads))
         return four_axes(values)
-
-
-def _softmax(origins: Origins, tensor: Any) -> tuple[Origin, int] | None:
-    """(origin, normalised axis) of a tensor that still has its softmax axis."""
-    origin = origins.get(tensor)
-    if origin is None or origin.produced_by != "softmax" or tensor.ndim < 1:
-        return None
-    axis = origin.axis(tensor)
-    return None if axis is None else (origin, axis)
 
 
 def is_distribution(tensor: Tensor, axes: Sequence[int]) -> bool:

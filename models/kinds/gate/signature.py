@@ -25,7 +25,7 @@ MODULATED = (
 
 SCALED = "it is one number for each photo, by which everything is multiplied alike"
 
-PER_CHANNEL = "One mask a channel; what is drawn is their mean."
+PER_CHANNEL = "One mask for each channel; their mean is drawn."
 
 
 def recognise(watch: Watch, product: Product) -> bool | Changed:

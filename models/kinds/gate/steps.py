@@ -104,7 +104,7 @@ def _pooled(name: str, what: str, symbol: str) -> Callable[[Operation], Words]:
 
 
 def _layer(operation: Operation) -> Words:
-    weight = next((one for one in operation.parameters if one.ndim > 1), None)
+    weight = next((parameter for parameter in operation.parameters if parameter.ndim > 1), None)
     if weight is None:
         return "layer", "a layer", "W z"
     outputs, inputs, *kernel = weight.shape

@@ -24,6 +24,13 @@ DISPLACED = (
     "No affine map gives these points: each was displaced on its own (a flow, a spline, a clamp)."
 )
 
+POINTS = (
+    "it reads a few points for each query, or from parts of a map, as deformable attention does: "
+    "where they are is not drawn"
+)
+
+VOLUME = "it reads a volume: where its points are is not drawn"
+
 TOLERANCE = 1e-3
 """Maximum distance of a point from the fitted theta's, in pixels of the input; for large
 half-precision grids, in multiples of the points' rounding error.
@@ -77,13 +84,16 @@ def _sample(
     align_corners: bool,
 ) -> Any:
     recording = watch.recording
-    if source.ndim != 4 or recording.constants.holds(grid) or not _warps(watch, source, grid):
+    if recording.constants.holds(grid):
+        return func(*args, **kwargs)
+    if source.ndim != 4 or not _warps(watch, source, grid):
+        recording.miss("sampler", func.func, POINTS if source.ndim == 4 else VOLUME)
         return func(*args, **kwargs)
     change = recording.change(KIND)
     theta = None
     if change is not None:
         theta, other = edit.edited(grid, change, align_corners)
-        args = [other if one is grid else one for one in args]
+        args = [other if argument is grid else argument for argument in args]
         kwargs = {name: other if one is grid else one for name, one in kwargs.items()}
         grid = other
     result = func(*args, **kwargs)

@@ -68,7 +68,7 @@ def _score_of(
     """sˡ: the head's score of the mean token of a block's output."""
     outputs = [output] if isinstance(output, Tensor) else list(output)
     tensors = [one for one in outputs if isinstance(one, Tensor) and one.ndim == 3]
-    streams = [one for one in tensors if one.shape[1] == site.keys]
+    streams = [tensor for tensor in tensors if tensor.shape[1] == site.keys]
     if not streams:
         raise NotPossible(f"the block {call.path} does not give out its tokens")
     pooled = streams[0].mean(1)
@@ -89,7 +89,9 @@ def _found_again(site: Site, trace: Trace, layouts: Layouts) -> Site:
     """The whole network's site in the trace of its block alone, with places."""
     tokens, index = site.keys, int(site.id[1:])
     attentions = [one for one in trace.sites if one.attends]
-    own = [one for one in attentions if one.queries == one.keys == tokens][-1]
+    own = [attention for attention in attentions if attention.queries == attention.keys == tokens][
+        -1
+    ]
     (placed,) = place(Trace((own,)), layouts[index : index + 1]).sites
     return replace(placed, id=site.id, layer=site.layer, name=site.name)
 

@@ -14,4 +14,4 @@ def has_few_tokens(layouts: Layouts) -> bool:
     """Whether every attention of the network has few tokens, as far as is known."""
     placed = [known for known in layouts if known is not None]
     keys = [known.layout and known.layout.keys for known in placed]
-    return bool(keys) and all(one and one.cells.shape[-1] <= FEW_TOKENS for one in keys)
+    return bool(keys) and all(key and key.cells.shape[-1] <= FEW_TOKENS for key in keys)

@@ -17,7 +17,7 @@ from fovea.models.methods.probes import learn
 from fovea.models.methods.registry import METHODS
 from fovea.models.places.given import tensors_in
 from fovea.models.records import Trace
-from fovea.models.running.again import Again, photos_of
+from fovea.models.running.again import RepeatableCall, photos_of
 from fovea.models.running.observing import Observation, capture
 from fovea.models.running.outputs import tensors_of
 from fovea.models.tracing.entry import Entry
@@ -122,7 +122,7 @@ def _subject_of_trace(trace: Trace) -> Subject:
         return Subject(trace, name)
     if photos_of(entry) is None:
         return Subject(trace, name, reads_photo=not _reads_ids(entry))
-    call = Again(trace.network, entry, trace.index)
+    call = RepeatableCall(trace.network, entry, trace.index)
     if not call.is_plain:
         return Subject(trace, name)
     with torch.inference_mode():

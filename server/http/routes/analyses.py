@@ -25,6 +25,7 @@ from fovea.server.http.parameters import ONLY_KNOWN, REPRESENTATION
 from fovea.server.http.routes.common import (
     AnalysisOf,
     EngineOf,
+    ModelOf,
     RecallOf,
     WidthOf,
     documented,
@@ -118,10 +119,7 @@ async def analyse(
     request: Request,
     engine: EngineOf,
     recall: RecallOf,
-    model: Annotated[
-        str | None,
-        Query(description="a model's id; the form's field is the same", examples=[examples.MODEL]),
-    ] = None,
+    model: ModelOf = None,
     beams: Annotated[
         int,
         Query(
@@ -141,9 +139,9 @@ async def analyse(
         ),
     ] = 0,
 ) -> Response:
-    """Look at a photo, or read a sentence, with a network and keep what it attended to.
+    """Analyse a photo or a sentence with a network and keep the result.
 
-    The same photo or sentence and model give the same id, and while the analysis is kept it is not
+    The same photo or sentence and model give the same id; while the analysis is kept it is not
     computed again.
     """
     engine.check_room()
@@ -188,7 +186,7 @@ async def analyse(
 async def read_analysis(
     request: Request, engine: EngineOf, recall: RecallOf, analysis: AnalysisOf
 ) -> Response:
-    """What was found, site by site, without the arrays; and which maps there are of it."""
+    """The analysis with its sites, without arrays, and the maps that it offers."""
 
     async def make(_: str) -> bytes:
         before = await recall.before(analysis)
@@ -208,10 +206,10 @@ async def forget_analysis(
     recall: RecallOf,
     id: Annotated[str, Path(description="an analysis", examples=["3f0c51a2b7d94e60c1ab"])],
 ) -> Response:
-    """Forget the analysis and its photo: for who made it, by the cookie or the header `Fovea-Key`
-    that came with it, or for all with the server's token.
+    """Delete the analysis and its photo: for its maker, identified by the cookie or the header
+    `Fovea-Key` that came with it, or for everyone with the server's token.
 
-    Where several made the same one, it goes with the last of them.
+    If several clients made the same one, it is deleted with the last of them.
     """
     maker, operator = security.maker_of(request), request.state.operator
     if not operator and await recall.known(id):
@@ -242,7 +240,7 @@ async def forget_analysis(
 async def read_image(
     request: Request, engine: EngineOf, analysis: AnalysisOf, width: WidthOf = None
 ) -> Response:
-    """The photo as it was analysed: upright, sRGB, without the notes its file carried."""
+    """The photo as analysed: upright, sRGB, without the file's metadata."""
     photo, _ = analysis.view
     size = size_at(photo.width, photo.height, width)
     small = size[0] * size[1] <= LOSSLESS_UP_TO_PX
@@ -287,7 +285,9 @@ async def read_mask(
     ] = 0.6,
     width: WidthOf = None,
 ) -> Response:
-    """The class of every place: how much each has as JSON, a picture, or the numbers (uint8)."""
+    """The class at every position: the area of each class as JSON, a picture, or the values
+    (uint8).
+    """
     found = analysis.mask
 
     async def make(media: str) -> bytes:

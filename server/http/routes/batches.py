@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from starlette.requests import ClientDisconnect
 
 from fovea.server import problems
 from fovea.server.engine.batches import Batch, Batches
 from fovea.server.http import security
 from fovea.server.http.answering import CLIENT_CLOSED_REQUEST, tagged
-from fovea.server.http.batch_upload import PIECE, Bounds, Photos, Sent, boundary_of, one_model
+from fovea.server.http.batch_upload import (
+    PIECE,
+    Bounds,
+    Photos,
+    ReceivedPhoto,
+    boundary_of,
+    one_model,
+)
 from fovea.server.http.parameters import ONLY_KNOWN, REPRESENTATION
-from fovea.server.http.routes.common import EngineOf, JobsOf, refusals
+from fovea.server.http.routes.common import EngineOf, JobsOf, ModelOf, refusals
 from fovea.server.http.routes.jobs import answer
 from fovea.server.wire import batch_schemas, examples, job_schemas
 from fovea.server.wire.negotiation import JSON
@@ -84,16 +91,13 @@ async def send_batch(
     engine: EngineOf,
     batches: BatchesOf,
     jobs: JobsOf,
-    model: Annotated[
-        str | None,
-        Query(description="a model's id; the form's field is the same", examples=[examples.MODEL]),
-    ] = None,
+    model: ModelOf = None,
 ) -> Response:
-    """Look at many photos with one network: an entry for each, an analysis or a problem.
+    """Analyse many photos with one network: each gets an entry, with an analysis or a problem.
 
-    They are looked at while they come, so a batch may be far larger than the server's memory. A
-    photo that fails stops none of the others; a form that is none is refused, and what came of it
-    is forgotten. Cancelling the job ends all of it.
+    Analysis starts during the upload, so a batch may exceed the server's memory. A photo that fails
+    does not affect the others; an invalid form is refused and its results are deleted. Cancelling
+    the job cancels everything.
     """
     boundary_of(request)
     settings = engine.settings
@@ -103,7 +107,7 @@ async def send_batch(
     nbytes = bounds.share(request, engine.uploads)
     share = await engine.uploads.take(nbytes)
     photos = Photos(request, engine.uploads, bounds, nbytes)
-    waiting: list[Sent] = []
+    waiting: list[ReceivedPhoto] = []
     try:
         async for sent, coming in photos:
             waiting += sent
@@ -152,7 +156,7 @@ async def read_batch(
     jobs: JobsOf,
     id: Annotated[str, Path(description="a batch", examples=[examples.BATCH["id"]])],
 ) -> Response:
-    """What has become of each photo by now, in the order in which they were sent."""
+    """The current state of each photo, in the order in which they were sent."""
     batch = batches.find(id)
     if batch is None:
         job = await jobs.get(id)
@@ -161,13 +165,13 @@ async def read_batch(
     return tagged(request, body.model_dump_json().encode())
 
 
-def _add(batches: Batches, batch: Batch, waiting: list[Sent]) -> None:
+def _add(batches: Batches, batch: Batch, waiting: list[ReceivedPhoto]) -> None:
     for one in waiting:
         batches.add(batch, one.name, one.photo)
     waiting.clear()
 
 
-def _check_room(waiting: list[Sent], coming: int, nbytes: int) -> None:
+def _check_room(waiting: list[ReceivedPhoto], coming: int, nbytes: int) -> None:
     """Photos must be held until their model is known."""
     held = sum(len(one.photo) for one in waiting if isinstance(one.photo, bytes))
     if held and held + coming + PIECE > nbytes:

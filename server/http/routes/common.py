@@ -16,7 +16,7 @@ from fovea.server.engine.engine import Engine
 from fovea.server.engine.job_store import JobStore
 from fovea.server.engine.recall import Recall
 from fovea.server.http.answering import conditional, drawn, in_thread, unless_gone
-from fovea.server.wire import drawing, encode
+from fovea.server.wire import drawing, encode, examples
 from fovea.server.wire.negotiation import CSV, JPEG, JSON, NPY, PNG, SAFETENSORS, WEBP
 from fovea.server.wire.pictures import PICTURES, WIDEST_PX
 from fovea.server.wire.render import Colormap, Render
@@ -69,6 +69,11 @@ async def _site(
 
 SiteOf = Annotated[Site, Depends(_site)]
 
+
+ModelOf = Annotated[
+    str | None,
+    Query(description="a model's id; the form's field is the same", examples=[examples.MODEL]),
+]
 
 ARRAYS = (JSON, PNG, NPY, SAFETENSORS, JPEG, WEBP, CSV)
 """The representations of every array; the first is the default."""
@@ -133,7 +138,9 @@ async def answer_array(
         array = await compute()
         if media not in PICTURES:
             return await in_thread(represent, array, media)
-        how = drawing.How(style.render, style.colormap, style.opacity, media, style.width)
+        how = drawing.DrawingOptions(
+            style.render, style.colormap, style.opacity, media, style.width
+        )
         size = drawing.size_of(analysis, array, claim, how)
         return await drawn(engine, size, drawing.to_picture, analysis, array, claim, how)
 

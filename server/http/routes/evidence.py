@@ -22,7 +22,7 @@ router = APIRouter(prefix="/v1/analyses/{id}/evidence", tags=["what if"], depend
 
 
 class Measurement(Strict):
-    """Which map is measured, and how."""
+    """The map to measure, and the measure."""
 
     map: str = Field(examples=["rollout"])
     measure: Measure = Field(examples=["deletion"])
@@ -65,9 +65,10 @@ class Measurement(Strict):
 async def measure_map(
     engine: EngineOf, kept: JobsOf, analysis: AnalysisOf, body: Measurement
 ) -> Response:
-    """Does what a map marks count? Deletion, insertion, ROAD, random weights, or a known truth.
+    """Measure whether the regions that a map marks matter: deletion, insertion, ROAD, random
+    weights, or a ground truth.
 
-    A job; its `result` answers a score between those of maps that know nothing of the network.
+    A job; its `result` answers a score beside those of baseline maps.
     """
     job = await begin(engine, "evidence", analysis, body.model_dump())
     await kept.publish(job)
@@ -88,7 +89,7 @@ async def read_evidence(
     analysis: AnalysisOf,
     evidence: Annotated[str, Path(description="a measurement", examples=["9c1e5b70a4d2c3f1"])],
 ) -> Response:
-    """The score, its curve, the baselines' and one sentence that says what they mean together."""
+    """The score, its curve, the baselines' scores and one sentence that compares them."""
     path = f"/v1/analyses/{analysis.id}/evidence/{evidence}"
     found = await engine.results.get(path, analysis)
     body = evidence_schemas.Evidence.model_validate(found)

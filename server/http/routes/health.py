@@ -19,7 +19,7 @@ router = APIRouter(tags=["health"], dependencies=[ONLY_KNOWN])
 
 @router.get("/healthz", responses={200: {"content": {JSON: {"example": {"status": "alive"}}}}})
 async def alive() -> schemas.Health:
-    """The server answers."""
+    """The server is running."""
     return schemas.Health(status="alive")
 
 
@@ -31,7 +31,7 @@ async def alive() -> schemas.Health:
     },
 )
 async def ready(engine: EngineOf) -> schemas.Health:
-    """The default model has looked at a picture."""
+    """The default model has processed an image."""
     if engine.not_ready is not None:
         raise problems.NotReady(engine.not_ready)
     return schemas.Health(status="ready")
@@ -43,6 +43,6 @@ async def ready(engine: EngineOf) -> schemas.Health:
     responses={200: {"content": {"text/plain": {"example": "fovea_ready 1.0\n"}}}},
 )
 async def metrics(request: Request) -> Response:
-    """For Prometheus."""
+    """Metrics for Prometheus."""
     kept: Metrics = request.app.state.metrics
     return Response(kept.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

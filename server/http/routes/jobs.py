@@ -51,8 +51,8 @@ JobOf = Annotated[Job, Depends(_job)]
     },
 )
 async def read_job(engine: EngineOf, job: JobOf) -> Response:
-    """How far it is: bytes or passes, rate, time left, place in the queue; where the result is, or
-    why it failed.
+    """Progress in bytes or passes, rate, time left, position in the queue, and the result's address
+    or the reason of a failure.
     """
     return answer(job, engine.shelf.jobs)
 
@@ -67,10 +67,10 @@ async def read_job(engine: EngineOf, job: JobOf) -> Response:
     },
 )
 async def follow_job(request: Request, engine: EngineOf, jobs: JobsOf, job: JobOf) -> Response:
-    """The job as server-sent events, whenever it has changed; the stream ends with the job.
+    """The job as server-sent events, whenever it changes; the stream ends with the job.
 
-    Each event is called `job`, and its data is what `GET /v1/jobs/{id}` answers. Hanging up
-    changes nothing for the job.
+    Each event is called `job`, and its data is the answer of `GET /v1/jobs/{id}`. Closing the
+    stream does not affect the job.
     """
     if request.headers.get("last-event-id") == LAST and not job.active:
         return Response(status_code=204, headers=NEVER_CACHED)  # the browser stops reconnecting
@@ -88,10 +88,10 @@ async def follow_job(request: Request, engine: EngineOf, jobs: JobsOf, job: JobO
     },
 )
 async def cancel_job(engine: EngineOf, jobs: JobsOf, job: JobOf) -> Response:
-    """End it. What came of a download so far is kept, and the next one goes on from there; a sweep
-    makes no further passes.
+    """Cancel the job. A partial download is kept and resumed by the next one; a sweep runs no
+    further passes.
 
-    A job that has ended already stays as it is.
+    A finished job is not changed.
     """
     return answer(await jobs.cancel(job), engine.shelf.jobs)
 

@@ -85,8 +85,8 @@ async def read_map(
     options: Annotated[dict[str, object], Depends(_options)],
     style: StyleOf,
 ) -> Response:
-    """A map by its name; which there are, with their options and the reasons why some are not, is
-    in the analysis.
+    """A map by its name. The analysis lists all maps, with their options and why some are
+    unavailable.
     """
 
     async def compute() -> NamedArray:
@@ -132,7 +132,7 @@ async def read_figure(
         if figure == "head-importance":
             chosen = {} if target is None else {"target": target}
             heads = await in_thread(await methods.compute(engine, analysis, figure, chosen))
-        asked = figures.Asked(analysis, site, head, heads)
+        asked = figures.FigureRequest(analysis, site, head, heads)
         return await in_thread(figures.figure, asked, figure, budget)
 
     return await conditional(request, analysis.serial, (JSON,), make)

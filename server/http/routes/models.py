@@ -44,12 +44,12 @@ async def list_models(
         Query(max_length=100, description="only models for it", examples=["classification"]),
     ] = None,
 ) -> Response:
-    """The models: those that run without a download, and with `search` also those on the hub."""
+    """The models that need no download, and with `search` also those on the hub."""
     rows = await in_thread(
         catalogue.rows,
         engine.catalog,
         engine.shelf,
-        catalogue.Wanted(search, limit, mechanism, task),
+        catalogue.ModelQuery(search, limit, mechanism, task),
         await _default(engine),
     )
     return tagged(request, ROWS.dump_json(rows))
@@ -69,7 +69,7 @@ async def read_model(
     engine: EngineOf,
     model: Annotated[str, Path(description="a model's id", examples=[examples.MODEL])],
 ) -> Response:
-    """One card: citation, preprocessing, labels, and how far a download has come."""
+    """A model's card: citation, preprocessing, labels, and the state of its download."""
     card = await in_thread(
         catalogue.card, engine.catalog, engine.shelf, model, await _default(engine)
     )
@@ -89,10 +89,10 @@ async def download(
     engine: EngineOf,
     model: Annotated[str, Path(description="a model's id", examples=[examples.MODEL])],
 ) -> Response:
-    """Fetch the model's weights from the hub, as a job; `Location` says where to follow it.
+    """Download the model's weights from the hub, as a job; `Location` is its address.
 
-    One download, however many ask for it. Weights that are here already are verified, and fetched
-    again if they are damaged.
+    Concurrent requests share one download. Existing weights are verified, and fetched again if they
+    are damaged.
     """
     return answer(await engine.shelf.download(model), engine.shelf.jobs, 202)
 

@@ -74,7 +74,7 @@ async def attention(
         int | None, Query(ge=0, description="which window, where the site has windows")
     ] = None,
 ) -> Response:
-    """What one token looks at, what looks at it, or the whole matrix."""
+    """What one token attends to, what attends to it, or the whole matrix."""
     compute = partial(in_thread, views.attention, analysis, site, query, direction, head, window)
     return await answer_array(request, engine, analysis, style, compute)
 
@@ -112,7 +112,7 @@ async def projections(
 async def gate(
     request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf, style: StyleOf
 ) -> Response:
-    """The weight of each channel, the mask over places, or both strips with their product."""
+    """The weight of each channel, the mask over positions, or both strips with their product."""
     compute = partial(in_thread, views.gate, site)
     return await answer_array(request, engine, analysis, style, compute)
 
@@ -143,8 +143,8 @@ async def features(
 async def grid(
     request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf, style: StyleOf
 ) -> Response:
-    """Theta, and for each cell of the output the point it is read from, (x, y) in −1…1. As a
-    picture the grid on the photo.
+    """Theta, and the source point (x, y) in −1…1 of each output cell. As a picture: the grid on the
+    photo.
     """
     compute = partial(in_thread, views.sampling_grid, site, analysis.trace)
     return await answer_array(request, engine, analysis, style, compute, claim="sampling grid")
@@ -176,7 +176,7 @@ async def warped(
         ),
     ] = None,
 ) -> Response:
-    """What the spatial transformer passes on: the tensor as the network has it, or the picture."""
+    """The output of the spatial transformer, as the network receives it or as a picture."""
     array = await in_thread(views.warped, analysis, site)
     if values == "picture":
         array = views.as_picture(analysis, array)
@@ -221,8 +221,8 @@ async def steps(
         int | None, Query(ge=0, description="which window, where the site has windows")
     ] = None,
 ) -> Response:
-    """The mechanism, step by step, in this photo's own numbers."""
-    asked = mechanism.Asked(query, key, head, window)
+    """The mechanism step by step, with this photo's values."""
+    asked = mechanism.StepsRequest(query, key, head, window)
     budget = engine.settings.json_budget_bytes
 
     async def make(media: str) -> bytes:
@@ -244,7 +244,7 @@ async def steps(
 async def stream(
     request: Request, engine: EngineOf, analysis: AnalysisOf, site: SiteOf
 ) -> Response:
-    """What each layer of the network adds to the tokens of this site: the residual stream."""
+    """The residual stream: what each layer of the network adds to the tokens of this site."""
     budget = engine.settings.json_budget_bytes
 
     async def make(media: str) -> bytes:

@@ -29,7 +29,7 @@ router = APIRouter(prefix="/v1/analyses/{id}/sweeps", tags=["what if"], dependen
 
 
 class Sweep(Strict):
-    """Which parts are taken away, one at a time."""
+    """The parts to remove, one at a time."""
 
     over: Literal["heads", "layers", "channels", "patches"] = Field(examples=["heads"])
     site: str | None = Field(None, description="only this one; patches: whose cells")
@@ -71,9 +71,10 @@ class Sweep(Strict):
 async def sweep_analysis(
     engine: EngineOf, kept: JobsOf, analysis: AnalysisOf, body: Sweep
 ) -> Response:
-    """Take away each head, layer, channel or patch, one at a time: how far the answer falls.
+    """Remove each head, layer, channel or patch, one at a time, and measure the effect on the
+    answer.
 
-    A job; its `result` answers an array. What makes no sense is refused before any pass.
+    A job; its `result` answers an array. Invalid requests are refused before any pass runs.
     """
     job = await begin(engine, "sweep", analysis, body.model_dump())
     await kept.publish(job)
@@ -108,10 +109,11 @@ async def read_sweep(
     sweep: Annotated[str, Path(description="a sweep", examples=["9c1e5b70a4d2c3f1"])],
     style: StyleOf,
 ) -> Response:
-    """The effect of each part: the class's logit with the whole network less that without the part.
+    """The effect of each part: the class logit of the whole network minus the logit without the
+    part.
 
-    `probability` beside `values` is the same of the probability. Positive: the part speaks for the
-    class.
+    `probability` contains the same for the probability, beside `values`. Positive: the part
+    supports the class.
     """
     path = f"/v1/analyses/{analysis.id}/sweeps/{sweep}"
     found: NamedArray = await engine.results.get(path, analysis)

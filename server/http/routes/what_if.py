@@ -23,7 +23,7 @@ router = APIRouter(prefix="/v1/analyses/{id}", tags=["what if"])
 
 
 class Edits(BaseModel, extra="forbid"):
-    """What is to be changed, in any order; it happens in the order of execution."""
+    """The edits, in any order; they apply in execution order."""
 
     edits: list[dict[str, Any]] = Field(examples=[examples.EDITS], max_length=256)
 
@@ -50,10 +50,10 @@ class Edits(BaseModel, extra="forbid"):
 async def edit_analysis(
     request: Request, engine: EngineOf, recall: RecallOf, analysis: AnalysisOf, body: Edits
 ) -> Response:
-    """Look again with something changed: heads off, tokens blocked, a gate shut, another θ.
+    """Analyse again with edits: heads off, tokens blocked, a gate shut, another θ, …
 
-    The answer is an analysis as any other, with `of`, `edits` and `change`; the same edits give the
-    same id; edits of an edited analysis are made besides its own. docs/what-if.md has every edit.
+    The answer is an analysis like any other, with `of`, `edits` and `change`; equal edits give
+    equal ids; edits of an edited analysis are added to its own. docs/what-if.md lists every edit.
     """
     edits = _read(body.edits)
 

@@ -3,12 +3,13 @@
 import copy
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._inductor.config import patch
 from torch.nn.attention.flex_attention import flex_attention
 
 from fovea.models.capture import capture
@@ -111,7 +112,19 @@ def test_a_compiled_function_is_named_and_other_threads_run_it_compiled() -> Non
     assert all(torch.equal(one, plain) for one in found)
 
 
+@pytest.fixture
+def inductor() -> Iterator[None]:
+    """Inductor for two small kernels: headers made ready and trials of what the C++ compiler can
+    take longer than these.
+    """
+    known = {"cpp.vec_isa_ok": True, "cpp.simdlen": 256}
+    avx = "AVX" in torch.backends.cpu.get_cpu_capability()
+    with patch({"cpp_cache_precompile_headers": False, **(known if avx else {})}):
+        yield
+
+
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.usefixtures("inductor")
 def test_flex_attention_that_is_compiled_keeps_its_bits() -> None:
     """Compiled it rounds otherwise than written out: it is run compiled, watched or not."""
     attend = torch.compile(flex_attention)
@@ -134,6 +147,7 @@ def test_flex_attention_that_is_compiled_keeps_its_bits() -> None:
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.usefixtures("inductor")
 def test_what_inductor_compiled_is_seen(expected: list[Tensor]) -> None:
     module = network(Written)
     module.blocks[0].compile()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from fovea.models import kinds
 from fovea.models.grids import Cells, Layout, PatchGrid
 from fovea.models.kinds.attention.rows import rows
 from fovea.models.maps.propagation import NotPossible
@@ -54,9 +55,10 @@ def test_each_map_is_one_file_and_is_listed_once() -> None:
         for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.Assign)
         and isinstance(node.value, ast.Call)
-        and getattr(node.value.func, "id", "") in ("Method", "_method")
+        and getattr(node.value.func, "id", "") in ("Method", "_method", "class_method")
     ]
-    assert len(declared) == len(registry.METHODS) == len(set(registry.NAMES))
+    gates = [gate for maps in kinds.declared("maps", "MAPS") for gate in maps]
+    assert len(declared) + len(gates) == len(registry.METHODS) == len(set(registry.NAMES))
     assert set(registry.FIRST) <= set(registry.NAMES)
     for one in registry.METHODS:
         assert one.title
@@ -203,13 +205,16 @@ def test_unknown_classes_are_refused(target: str) -> None:
 
 def test_nothing_heavy_is_imported_to_list_the_maps() -> None:
     """The command line writes its help from the registry."""
-    for path in METHODS.glob("*.py"):
+    for path in (*METHODS.glob("*.py"), *METHODS.parent.glob("kinds/*/maps.py")):
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names = [alias.name for alias in node.names]
                 module = getattr(node, "module", None) or names[0]
                 assert module.split(".")[0] != "torch", path
-                light = r"fovea\.models(\.closest)?$|fovea\.models\.methods($|\.(?!making))"
+                light = (
+                    r"fovea\.models(\.closest)?$|fovea\.models\.methods($|\.(?!making))"
+                    r"|fovea\.models\.kinds(\.gate_map)?$"
+                )
                 own = re.match(light, module)
                 assert own or not module.startswith("fovea."), (path.name, module)
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import functools
 import random
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -299,3 +301,63 @@ def test_rollout_of_detection_tokens_behind_the_patches() -> None:
     torch.testing.assert_close(
         found.prefix.double(), rolled[0, [0, 25, 26, 27, 28, 29]], atol=1e-6, rtol=0
     )
+
+
+class Keeps(nn.Module):
+    """Attention over patches, scaled by what something that the network keeps says next."""
+
+    def __init__(self, kept: object, draw: Callable[[Any], float]) -> None:
+        super().__init__()
+        self.embed, self.kept, self.draw = nn.Conv2d(3, 16, 8, 8), kept, draw
+
+    def forward(self, photo: Tensor) -> Tensor:
+        z = self.embed(photo).flatten(2).transpose(1, 2)[:, None] * self.draw(self.kept)
+        return F.scaled_dot_product_attention(z, z, z).mean((1, 2))
+
+
+KEPT: dict[str, Callable[[], tuple[object, Callable[[Any], float]]]] = {
+    "Python's numbers": lambda: (random.Random(0), lambda one: one.random()),
+    "NumPy's numbers": lambda: (np.random.default_rng(0), lambda one: float(one.random())),
+    "NumPy's old numbers": lambda: (np.random.RandomState(0), lambda one: float(one.rand())),
+    "torch's numbers": lambda: (
+        torch.Generator().manual_seed(0),
+        lambda one: float(torch.rand((), generator=one)),
+    ),
+    "an iterator": lambda: (iter([1.0, 0.5, 0.25, 0.125, 0.1]), next),
+    "a generator": lambda: ((0.5**i for i in range(5)), next),
+    "in a list": lambda: ([random.Random(0)], lambda one: one[0].random()),
+}
+
+
+@pytest.mark.filterwarnings("ignore:places are not known")
+@pytest.mark.parametrize("name", KEPT)
+@torch.no_grad()
+def test_reading_the_trace_moves_nothing_that_the_network_keeps(name: str) -> None:
+    photo = torch.randn(1, 3, 16, 24)
+    torch.manual_seed(0)
+    watched, alone = (Keeps(*KEPT[name]()).eval() for _ in range(2))
+    alone.load_state_dict(watched.state_dict())
+    for _ in range(3):
+        with capture(watched) as trace:
+            output = watched(photo)
+        assert len(trace.sites) == 1
+        assert torch.equal(output, alone(photo))
+
+
+@torch.no_grad()
+def test_a_branch_of_cond_is_seen() -> None:
+    class Branches(Keeps):
+        def forward(self, photo: Tensor) -> Tensor:
+            z = self.embed(photo).flatten(2).transpose(1, 2)[:, None].contiguous()
+
+            def attend(z: Tensor) -> Tensor:
+                return F.scaled_dot_product_attention(z, z, z).contiguous()
+
+            return torch.cond(z.sum() > self.kept, attend, lambda z: z.relu(), (z,))
+
+    for bound, sites in ((-1e6, 1), (1e6, 0)):
+        network, photo = Branches(bound, float).eval(), torch.randn(1, 3, 16, 24)
+        plain = network(photo)
+        with capture(network) as trace:
+            assert torch.equal(network(photo), plain)
+        assert len(trace.sites) == sites

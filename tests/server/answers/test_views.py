@@ -212,17 +212,17 @@ FOR_A_CLASS = ("head-importance",)
 def test_every_figure_of_a_fitting_analysis(name: str) -> None:
     cells = Cells(torch.arange(-1, GRID.cells)[None], GRID)  # the class token has none
     placed = replace(attention_site(), layout=Layout(cells, cells))
-    asked = figures.Asked(analysis_of(placed, spatial_gate()))
+    asked = figures.FigureRequest(analysis_of(placed, spatial_gate()))
     drawn = json.loads(figures.figure(asked, name, 1_000_000))
     assert drawn["data"]
     assert drawn["layout"]["title"]["text"]
     with pytest.raises(problems.TooLargeForJson):
         figures.figure(asked, name, 10)
     with pytest.raises(problems.MapNotPossible):
-        figures.figure(figures.Asked(analysis_of()), name, 1_000_000)
+        figures.figure(figures.FigureRequest(analysis_of()), name, 1_000_000)
 
 
 def test_a_matrix_is_drawn_for_one_head() -> None:
-    asked = figures.Asked(analysis_of(attention_site()), heads="all")
+    asked = figures.FigureRequest(analysis_of(attention_site()), heads="all")
     with pytest.raises(problems.InvalidParameter, match="head=all"):
         figures.figure(asked, "attention-matrix", 10**6)

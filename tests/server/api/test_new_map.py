@@ -5,9 +5,12 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any
 
 import httpx
+import pytest
 
 from tests.server.conftest import until
 
@@ -52,19 +55,16 @@ import json
 from fovea.models.methods.making.table import table
 from fovea.server.app import create_app
 from fovea.server.commands import reference
-from fovea.server.commands.cli import command_parsers, parser
+from fovea.server.commands.cli import command_parsers, main, parser
 print(json.dumps({
     "documents": table(),
     "cli.md": reference.maps(),
     "help": command_parsers(parser())["explain"].format_help(),
     "contract": create_app().openapi(),
-}))
+}), flush=True)
 """
 
-SERVES = """
-from fovea.server.commands.cli import main
-main(["serve", "--port", "0"])
-"""
+SERVES = 'main(["serve", "--port", "0"])'
 
 
 def environment() -> dict[str, str]:
@@ -72,59 +72,62 @@ def environment() -> dict[str, str]:
     return {**clean, "FOVEA_OFFLINE": "1"}
 
 
-def test_lists_and_documents_have_it(tmp_path: Path) -> None:
-    (tmp_path / "the_same.py").write_text(MAP)
-    done = subprocess.run(
-        [sys.executable, "-c", WITH_IT + LISTS, tmp_path],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    row = "| `the-same` | The same number everywhere | saliency | v = a | `amount` | nobody |"
-    assert told["documents"].splitlines()[-1] == row, "a map without an order stands last"
-    assert "| `the-same` | The same number everywhere | `--amount` |" in told["cli.md"]
-    assert "--amount VALUE" in told["help"]
-    assert "The same number everywhere (--amount)" in told["help"]
-    paths = told["contract"]["paths"]
-    (route,) = (path for path in paths if re.fullmatch(r"/v1/analyses/{\w+}/maps/{\w+}", path))
-    asked = paths[route]["get"]["parameters"]
-    assert "amount" in {parameter["name"] for parameter in asked}
-
-
-def test_a_server_makes_it(tmp_path: Path) -> None:
-    (tmp_path / "the_same.py").write_text(MAP)
+@pytest.fixture(scope="module")
+def with_it(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IO[str]]:
+    """What a process with the map prints: its lists on one line, then where it serves."""
+    folder = tmp_path_factory.mktemp("maps")
+    (folder / "the_same.py").write_text(MAP)
     with subprocess.Popen(
-        [sys.executable, "-c", WITH_IT + SERVES, tmp_path],
+        [sys.executable, "-c", WITH_IT + LISTS + SERVES, folder],
         cwd=ROOT,
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    ) as server:
+    ) as process:
         try:
-            assert server.stdout is not None
-            url = re.search(r"http://\S+/", server.stdout.readline())
-            assert url is not None
-            with httpx.Client(base_url=url[0], timeout=60) as client:
-                until(lambda: is_ready(client))
-                photo = (ROOT / "frontend/samples/sunflower.jpg").read_bytes()
-                files = {"image": ("sunflower.jpg", photo, "image/jpeg")}
-                analysis = client.post("/v1/analyses", files=files).json()
-                offer = next(one for one in analysis["maps"] if one["name"] == "the-same")
-                assert offer["reason"] is None
-                assert offer["options"]["properties"]["amount"]["default"] == 0.5
-                answer = client.get(offer["href"], params={"amount": 0.25}).json()
-                assert answer["values"] == [[0.25] * 3] * 2
-                refused = client.get(offer["href"], params={"amuont": 1})
-                assert refused.status_code == 422
-                assert "amount" in refused.json()["detail"]
+            assert process.stdout is not None
+            yield process.stdout
         finally:
-            server.kill()
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def lists(with_it: IO[str]) -> Any:
+    line = with_it.readline()
+    assert line.startswith("{"), line + with_it.read()
+    return json.loads(line)
+
+
+def test_lists_and_documents_have_it(lists: Any) -> None:
+    row = "| `the-same` | The same number everywhere | saliency | v = a | `amount` | nobody |"
+    assert lists["documents"].splitlines()[-1] == row, "a map without an order stands last"
+    assert "| `the-same` | The same number everywhere | `--amount` |" in lists["cli.md"]
+    assert "--amount VALUE" in lists["help"]
+    assert "The same number everywhere (--amount)" in lists["help"]
+    paths = lists["contract"]["paths"]
+    (route,) = (path for path in paths if re.fullmatch(r"/v1/analyses/{\w+}/maps/{\w+}", path))
+    asked = paths[route]["get"]["parameters"]
+    assert "amount" in {parameter["name"] for parameter in asked}
+
+
+@pytest.mark.usefixtures("lists")
+def test_a_server_makes_it(with_it: IO[str]) -> None:
+    url = re.search(r"http://\S+/", with_it.readline())
+    assert url is not None
+    with httpx.Client(base_url=url[0], timeout=60) as client:
+        until(lambda: is_ready(client))
+        photo = (ROOT / "frontend/samples/sunflower.jpg").read_bytes()
+        files = {"image": ("sunflower.jpg", photo, "image/jpeg")}
+        analysis = client.post("/v1/analyses", files=files).json()
+        offer = next(one for one in analysis["maps"] if one["name"] == "the-same")
+        assert offer["reason"] is None
+        assert offer["options"]["properties"]["amount"]["default"] == 0.5
+        answer = client.get(offer["href"], params={"amount": 0.25}).json()
+        assert answer["values"] == [[0.25] * 3] * 2
+        refused = client.get(offer["href"], params={"amuont": 1})
+        assert refused.status_code == 422
+        assert "amount" in refused.json()["detail"]
 
 
 def is_ready(client: httpx.Client) -> bool:

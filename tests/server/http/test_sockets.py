@@ -1,5 +1,6 @@
 """Sockets that ask for nothing, or never finish asking, keep nobody out."""
 
+import select
 import socket
 import subprocess
 import sys
@@ -10,9 +11,12 @@ from http.client import HTTPResponse
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
-from tests.server.conftest import Running, until
+from fovea.server.http import connections
+from tests.server.asking import at
+from tests.server.conftest import Running, png_of, until
 
 DEADLINE_S = 1.0
 
@@ -193,3 +197,74 @@ def hung_up_on(line: socket.socket) -> bool:
     except OSError:
         return True
     return False
+
+
+def in_chunks(size: int, count: int) -> bytes:
+    head = "POST /v1/analyses HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
+    chunk = f"{size:x}\r\n{'x' * size}\r\n" * count
+    return f"{head}Transfer-Encoding: chunked\r\n\r\n{chunk}0\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "answered"), [(1, 900, True), (300, 2000, True), (1, 200_000, False)]
+)
+def test_a_body_in_crumbs_is_cut_off(site: Running, size: int, count: int, answered: bool) -> None:
+    with connect(site) as connection:
+        sent = True
+        try:
+            connection.sendall(in_chunks(size, count))
+        except OSError:
+            sent = False
+        assert sent or not answered
+        if answered:
+            answer = HTTPResponse(connection)
+            answer.begin()
+            assert answer.status == 415
+        else:
+            assert closed(connection)
+    assert site.client.get("/healthz").status_code == 200
+
+
+@pytest.fixture(scope="module")
+def large(site: Running) -> str:
+    """The address of an answer of some 12 MB: more than sockets take."""
+    pixels = np.random.default_rng(3).integers(0, 256, (2000, 2000, 3), dtype=np.uint8)
+    made = site.analyse(png_of(pixels))
+    return at(made, "/image?format=png")
+
+
+def slow_reader(server: Running, address: str) -> socket.socket:
+    """A client that has asked for something and has little room for the answer."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.settimeout(60)
+    connection.connect(server.address)
+    connection.sendall(f"GET {address} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    return connection
+
+
+@pytest.mark.skipif(not hasattr(select, "poll"), reason="no poll() here")
+@pytest.mark.parametrize(("name", "value"), [("READ_S", 0.5), ("MOST_UNSENT", 1 << 20)])
+def test_who_does_not_read_the_answer_is_cut_off(
+    site: Running, large: str, monkeypatch: pytest.MonkeyPatch, name: str, value: float
+) -> None:
+    monkeypatch.setattr(connections, name, value)
+    with slow_reader(site, large) as connection:
+        watched = select.poll()
+        watched.register(connection, 0)  # errors alone are told
+        assert watched.poll(60_000)
+
+
+def test_who_reads_slowly_has_all_of_it(
+    site: Running, large: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "READ_S", 2.0)
+    whole = site.client.get(large).content
+    with slow_reader(site, large) as connection:
+        answer = HTTPResponse(connection)
+        answer.begin()
+        got = bytearray()
+        while piece := answer.read(1 << 17):
+            got += piece
+            time.sleep(0.01)
+    assert got == whole

@@ -179,6 +179,23 @@ def test_a_look_up_of_points_is_no_warped_map() -> None:
     with torch.inference_mode(), capture(module := LooksUp()) as recording:
         module(torch.randn(1, 4, 8, 8))
     assert recording.trace.sites == ()
+    (found,) = recording.unseen
+    assert found.what == "sampler"
+    assert "a few points for each query" in found.reason
+
+
+def test_a_volume_that_is_sampled_is_named_for_what_it_is() -> None:
+    class Volume(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            theta = torch.eye(3, 4).repeat(len(x), 1, 1) * x.mean((1, 2, 3, 4)).view(-1, 1, 1)
+            grid = F.affine_grid(theta, list(x.shape), align_corners=False)
+            return F.grid_sample(x, grid, align_corners=False)
+
+    with torch.inference_mode(), capture(module := Volume()) as recording:
+        module(torch.randn(2, 1, 4, 5, 6))
+    assert recording.trace.sites == ()
+    (found,) = recording.unseen
+    assert (found.what, "a volume" in found.reason) == ("sampler", True)
 
 
 def test_a_theta_is_fitted_to_many_photos_at_once() -> None:
