@@ -28,6 +28,8 @@ from fovea.server.cluster.options import (
 )
 from fovea.server.settings import Settings, load
 
+AVERAGED_OVER_S = 15.0
+"""Window of the load that autoscaling sees; longer than Ray's interval between reports, 10 s."""
 HEALTH_EVERY_S = 5.0
 """Interval of Ray's health checks; a dead replica is noticed within one interval."""
 
@@ -55,8 +57,7 @@ def bound(settings: Settings, options: Options) -> serve.Application:
         target_ongoing_requests=options.busy,
         upscale_delay_s=options.grow_after_s,
         downscale_delay_s=options.shrink_after_s,
-        # The mean is of no longer than what is waited for.
-        look_back_period_s=max(1.0, min(30.0, options.grow_after_s)),
+        look_back_period_s=AVERAGED_OVER_S,
     )
     deployment = serve.deployment(
         replica,

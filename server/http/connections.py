@@ -17,7 +17,7 @@ import asyncio
 import socket
 import struct
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 import h11
 import uvicorn
@@ -140,139 +140,147 @@ class _Transport:
             self._protocol.leave()
 
 
-def _guarded(most: int, header_s: float, body_s: float) -> Any:
-    """Uvicorn's protocol with these limits: connections, and seconds for headers and bodies."""
+class _Guarded(_Protocol):  # type: ignore[misc]
+    """One connection. `silent_since` is None while a request is being answered.
 
-    class Guarded(_Protocol):  # type: ignore[misc]
-        """One connection. `silent_since` is None while a request is being answered."""
+    most: connections. header_s, body_s: seconds for headers and bodies.
+    """
 
-        def __init__(self, *arguments: Any, **named: Any) -> None:
-            super().__init__(*arguments, **named)
-            self.conn = _Connection(h11.SERVER, MAX_HEADER_BYTES)
+    most: ClassVar[int]
+    header_s: ClassVar[float]
+    body_s: ClassVar[float]
 
-        def connection_made(self, transport: asyncio.Transport) -> None:
-            super().connection_made(_Transport(transport, self))
-            self.unread = 0
-            self.leaving = False
-            self.deadline: asyncio.TimerHandle | None = None
-            self.silent_since: float | None = self.loop.time()
-            self.unsent, self.stuck_since = 0, 0.0
-            self.reading: asyncio.TimerHandle | None = None
-            self._expect(header_s)
-            if len(self.connections) > most:
-                silent = [c for c in self.connections if c.silent_since is not None]
-                first = min(silent, key=lambda c: c.silent_since, default=self)
-                first.transport.abort()
-                # Its callback comes later; connections accepted meanwhile must not count it.
-                self.connections.discard(first)
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.conn = _Connection(h11.SERVER, MAX_HEADER_BYTES)
 
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._expect_nothing()
-            self._reads_on()
-            super().connection_lost(exc)
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(_Transport(transport, self))
+        self.unread = 0
+        self.leaving = False
+        self.deadline: asyncio.TimerHandle | None = None
+        self.silent_since: float | None = self.loop.time()
+        self.unsent, self.stuck_since = 0, 0.0
+        self.reading: asyncio.TimerHandle | None = None
+        self._expect(self.header_s)
+        if len(self.connections) > self.most:
+            silent = [c for c in self.connections if c.silent_since is not None]
+            first = min(silent, key=lambda c: c.silent_since, default=self)
+            first.transport.abort()
+            # Its callback comes later; connections accepted meanwhile must not count it.
+            self.connections.discard(first)
 
-        def pause_writing(self) -> None:
-            """More of the answer waits than the client takes at once."""
-            super().pause_writing()
-            self.stuck_since = self.loop.time()
-            self._watch_reading()
-            slow = [one for one in self.connections if one.reading is not None]
-            if sum(one.transport.get_write_buffer_size() for one in slow) > MOST_UNSENT:
-                min(slow, key=lambda one: one.stuck_since).drop()
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._expect_nothing()
+        self._reads_on()
+        super().connection_lost(exc)
 
-        def resume_writing(self) -> None:
-            """The client has taken nearly all of it."""
-            self._reads_on()
-            super().resume_writing()
+    def pause_writing(self) -> None:
+        """More of the answer waits than the client takes at once."""
+        super().pause_writing()
+        self.stuck_since = self.loop.time()
+        self._watch_reading()
+        slow = [one for one in self.connections if one.reading is not None]
+        if sum(one.transport.get_write_buffer_size() for one in slow) > MOST_UNSENT:
+            min(slow, key=lambda one: one.stuck_since).drop()
 
-        def data_received(self, data: bytes) -> None:
-            if self.leaving:
-                return
-            if self._answering():
-                super().data_received(data)
-                if self.conn.crumbled:
-                    self.transport.abort()
-                return
-            rest = self.body_is_due()
-            self.unread += len(data)
+    def resume_writing(self) -> None:
+        """The client has taken nearly all of it."""
+        self._reads_on()
+        super().resume_writing()
+
+    def data_received(self, data: bytes) -> None:
+        if self.leaving:
+            return
+        if self._answering():
             super().data_received(data)
             if self.conn.crumbled:
                 self.transport.abort()
-            elif self._answering():
-                self.silent_since = None
-                self._expect_nothing()
-            elif self.body_is_due():
-                self.unread = 0
-            elif rest:
-                self.unread = len(self.conn.trailing_data[0])
-                self._expect_nothing()
-                if self.unread:
-                    self._expect(header_s)
-            elif self.unread > MAX_HEADER_BYTES:
-                self.transport.abort()
-            elif self.deadline is None:
-                self._expect(header_s)
+            return
+        rest = self.body_is_due()
+        self.unread += len(data)
+        super().data_received(data)
+        if self.conn.crumbled:
+            self.transport.abort()
+        elif self._answering():
+            self.silent_since = None
+            self._expect_nothing()
+        elif self.body_is_due():
+            self.unread = 0
+        elif rest:
+            self.unread = len(self.conn.trailing_data[0])
+            self._expect_nothing()
+            if self.unread:
+                self._expect(self.header_s)
+        elif self.unread > MAX_HEADER_BYTES:
+            self.transport.abort()
+        elif self.deadline is None:
+            self._expect(self.header_s)
 
-        def on_response_complete(self) -> None:
-            self.silent_since, self.unread = self.loop.time(), 0
-            if self.body_is_due():
-                self._expect(body_s)
-            super().on_response_complete()
-            if self._answering():  # the next request had already arrived
-                self.silent_since = None
+    def on_response_complete(self) -> None:
+        self.silent_since, self.unread = self.loop.time(), 0
+        if self.body_is_due():
+            self._expect(self.body_s)
+        super().on_response_complete()
+        if self._answering():  # the next request had already arrived
+            self.silent_since = None
 
-        def leave(self) -> None:
-            """The answer is sent; whatever the client still sends is dropped until it closes."""
-            self.leaving = True
-            self.flow.resume_reading()
-            self._expect(body_s)
-            if self.transport.can_write_eof():
-                self.transport.write_eof()
+    def leave(self) -> None:
+        """The answer is sent; whatever the client still sends is dropped until it closes."""
+        self.leaving = True
+        self.flow.resume_reading()
+        self._expect(self.body_s)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
 
-        def body_is_due(self) -> bool:
-            """Whether the client has begun a request body and not finished it."""
-            return bool(self.conn.their_state is h11.SEND_BODY)
+    def body_is_due(self) -> bool:
+        """Whether the client has begun a request body and not finished it."""
+        return bool(self.conn.their_state is h11.SEND_BODY)
 
-        def _unsupported_upgrade_warning(self) -> None:
-            pass
+    def _unsupported_upgrade_warning(self) -> None:
+        pass
 
-        def _answering(self) -> bool:
-            return self.cycle is not None and not self.cycle.response_complete
+    def _answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
-        def drop(self) -> None:
-            """Resets the connection, so that the system too lets go of what was not read."""
-            linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
-            taken = self.transport.get_extra_info("socket")
-            taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    def drop(self) -> None:
+        """Resets the connection, so that the system too lets go of what was not read."""
+        linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+        taken = self.transport.get_extra_info("socket")
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.transport.abort()
+
+    def _watch_reading(self) -> None:
+        self.unsent = self.transport.get_write_buffer_size()
+        self.reading = self.loop.call_later(READ_S, self._still_reads)
+
+    def _still_reads(self) -> None:
+        if self.transport.get_write_buffer_size() > self.unsent - READ_BYTES:
+            self.drop()
+        else:
+            self._watch_reading()
+
+    def _reads_on(self) -> None:
+        if self.reading is not None:
+            self.reading.cancel()
+            self.reading = None
+
+    def _expect(self, within_s: float) -> None:
+        self._expect_nothing()
+        self.deadline = self.loop.call_later(within_s, self._too_slow)
+
+    def _expect_nothing(self) -> None:
+        if self.deadline is not None:
+            self.deadline.cancel()
+            self.deadline = None
+
+    def _too_slow(self) -> None:
+        self.deadline = None
+        if not self._answering():
             self.transport.abort()
 
-        def _watch_reading(self) -> None:
-            self.unsent = self.transport.get_write_buffer_size()
-            self.reading = self.loop.call_later(READ_S, self._still_reads)
 
-        def _still_reads(self) -> None:
-            if self.transport.get_write_buffer_size() > self.unsent - READ_BYTES:
-                self.drop()
-            else:
-                self._watch_reading()
-
-        def _reads_on(self) -> None:
-            if self.reading is not None:
-                self.reading.cancel()
-                self.reading = None
-
-        def _expect(self, within_s: float) -> None:
-            self._expect_nothing()
-            self.deadline = self.loop.call_later(within_s, self._too_slow)
-
-        def _expect_nothing(self) -> None:
-            if self.deadline is not None:
-                self.deadline.cancel()
-                self.deadline = None
-
-        def _too_slow(self) -> None:
-            self.deadline = None
-            if not self._answering():
-                self.transport.abort()
-
-    return Guarded
+def _guarded(most: int, header_s: float, body_s: float) -> Any:
+    """Uvicorn's protocol with these limits: connections, and seconds for headers and bodies."""
+    limits = {"most": most, "header_s": header_s, "body_s": body_s}
+    return type("Guarded", (_Guarded,), limits)

@@ -17,7 +17,7 @@ from fovea.server.settings import Settings
 from tests.server.cluster.asking import Answer, Question, everything
 from tests.server.conftest import VIT, running, until
 
-OPTIONS = Options(fewest=2, most=2, cores=0.5, waiting=16)
+OPTIONS = Options(fewest=2, most=2, cores=0.5, waiting=8)
 
 
 @pytest.fixture(scope="session")

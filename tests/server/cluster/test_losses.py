@@ -1,5 +1,6 @@
 """On Ray: processes are killed and replaced under load, and nothing that was asked is lost."""
 
+from collections.abc import Callable
 from types import ModuleType
 
 import httpx
@@ -9,9 +10,13 @@ from fovea.server.settings import Settings
 from tests.server.cluster.asking import Answer, Question, answer
 from tests.server.cluster.conftest import OPTIONS
 from tests.server.cluster.load import PROXY, REPLICA, Load, kill, pids
-from tests.server.conftest import until
+from tests.server.conftest import VIT, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray's own warnings
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),  # a busy machine takes minutes to start Ray
+    pytest.mark.filterwarnings("ignore"),  # Ray's own warnings
+]
 
 KILLED_AFTER, IN_ALL = 60, 200
 
@@ -58,6 +63,33 @@ def test_a_proxy_that_is_killed_comes_back(
         until(lambda: load.statuses[200] >= after + 10)
     assert {status for status in load.statuses if isinstance(status, int)} <= {200, 503}
     equal(load, alone)
+
+
+def test_a_batch_goes_on_when_every_replica_is_killed(
+    cluster: httpx.Client, picture: Callable[[int], bytes]
+) -> None:
+    photos = [("image", (f"{n}.png", picture(700 + n))) for n in range(40)]
+    photos[5] = ("image", ("notes.txt", b"no photo"))
+    job = cluster.post("/v1/batches", files=photos, params={"model": VIT}).json()
+    before = pids(REPLICA)
+    for processes in before.values():
+        kill(processes)
+    until(lambda: pids(REPLICA).keys() - before.keys())
+
+    def ended() -> bool:
+        try:
+            found = cluster.get(job["links"]["self"])
+        except httpx.TransportError:
+            return False
+        return found.status_code == 200 and found.json()["state"] not in ("queued", "running")
+
+    until(ended)
+    last = cluster.get(job["links"]["self"]).json()
+    assert (last["state"], last["done"], last["total"]) == ("done", 40, 40)
+    looked = cluster.get(last["result"]).json()["photos"]
+    assert [one["name"] for one in looked if one["problem"]] == ["notes.txt"]
+    assert all(cluster.get(one["href"]).status_code == 200 for one in looked if one["analysis"])
+    until(lambda: len(pids(REPLICA)) == 2)
 
 
 def test_a_rolling_restart_under_load_loses_nothing(

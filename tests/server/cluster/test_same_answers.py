@@ -9,7 +9,11 @@ import pytest
 from tests.server.cluster.asking import Answer, Question, answer
 from tests.server.conftest import VIT, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray's own warnings
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),  # a busy machine takes minutes to start Ray
+    pytest.mark.filterwarnings("ignore"),  # Ray's own warnings
+]
 
 NEVER_EQUAL = {"/metrics"}
 """Of a process, not of what was asked."""

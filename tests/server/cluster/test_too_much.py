@@ -15,7 +15,11 @@ from tests.server.cluster.conftest import OPTIONS
 from tests.server.cluster.load import REPLICA, Load, pids
 from tests.server.conftest import VIT, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray's own warnings
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),  # a busy machine takes minutes to start Ray
+    pytest.mark.filterwarnings("ignore"),  # Ray's own warnings
+]
 
 
 def test_what_is_too_much_is_turned_away(
@@ -25,8 +29,8 @@ def test_what_is_too_much_is_turned_away(
         with httpx.Client(base_url=cluster.base_url, timeout=120) as client:
             return client.post("/v1/analyses", params={"model": VIT}, content=picture(number))
 
-    with ThreadPoolExecutor(80) as pool:
-        found = list(pool.map(post, range(100, 220)))
+    with ThreadPoolExecutor(100) as pool:
+        found = list(pool.map(post, range(100, 240)))
     statuses = Counter(one.status_code for one in found)
     assert set(statuses) == {201, 429}, statuses
     refused = [one for one in found if one.status_code == 429]
@@ -47,9 +51,9 @@ def test_more_work_brings_another_replica_and_less_lets_it_go(
     maps: list[Question],
     picture: Callable[[int], bytes],
 ) -> None:
-    ray_serve.deploy(
-        settings, replace(OPTIONS, fewest=1, busy=1.0, grow_after_s=0.5, shrink_after_s=2.0)
-    )
+    roomy = settings.model_copy(update={"queue_size": 32})
+    growing = replace(OPTIONS, fewest=1, busy=1.0, grow_after_s=0.5, shrink_after_s=2.0)
+    ray_serve.deploy(roomy, growing)
     until(lambda: len(pids(REPLICA)) == 1)
     with Load(cluster, maps, clients=6) as load:
         until(lambda: len(pids(REPLICA)) == 2)
