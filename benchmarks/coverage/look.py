@@ -159,7 +159,9 @@ def look(family: Family) -> Finding:
         start = time.perf_counter()
         module(**inputs)
         rounds = max(1, min(25, int(SECONDS_OF_TIMING / (time.perf_counter() - start) / 2)))
-        plain, watched = take_turns([lambda: module(**inputs), captured], rounds)
+        plain, watched = take_turns(
+            [lambda: module(**inputs), captured], rounds, clock=time.thread_time
+        )
         if plain.median_ms >= SHORTEST_MS:
             finding.overhead = watched.against(plain)
     finding.sites = {

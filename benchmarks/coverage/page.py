@@ -49,9 +49,9 @@ LEGEND = """How to read a row:
 - **bits**: whether outputs, buffers and random numbers were bit for bit as in a pass that nobody
   watched; what was not is told.
 - **named**: how often capture itself named something that is no site (`trace.unseen`).
-- **capture / plain**: median time of a captured pass over a plain one, taking turns in one process
-  on one thread; left empty under 10 ms, where it is all calls and no arithmetic. Families are
-  looked at two at a time, so a single ratio is a rough one: the median over all is given above.
+- **capture / plain**: median CPU time of a captured pass over a plain one, taking turns in one
+  process on one thread; left empty under 10 ms, where it is all calls and no arithmetic. Families
+  are looked at two at a time, so a single ratio is a rough one: the median over all is given above.
   [benchmarks.md](benchmarks.md) measures three networks with care.
 - **not a site, and why**: what was computed without becoming a site, by the class that used it and
   by what came of it. A sigmoid that multiplies as many entries as it has is an activation (SiLU,

@@ -60,7 +60,7 @@ def product_of(watch: Watch, one: Any, other: Any) -> Product | None:
         spread = spread_of(factor, features, axes_of(map_known))
         if spread is None:
             continue
-        if known is not None and known.each_row and spread.varies != "hw":
+        if known is not None and known.each_row and (spread.varies != "hw" or spread.turned):
             recording.miss("gate", "mul", EACH_ROW)
             return None
         if factor.dtype == torch.bool:
@@ -139,12 +139,14 @@ def on_product(recognisers: Sequence[Recogniser]) -> Handler:
             if origin is not None and origin.produced_by in ("softmax", "weighted"):
                 return _of_softmax(watch, func, args, kwargs, factor, origin, rest)
         # Inspected before the product runs, which may overwrite the map.
+        before_it = watch.recording.told
         product = product_of(watch, one, other)
         told = _told(watch, product, recognisers)
         if product is None or not told:
             operands = read(watch, one, other)
             result = func(*args, **kwargs)
-            multiplied(watch, operands, result)
+            if watch.recording.told == before_it:  # what was named is no factor any more
+                multiplied(watch, operands, result)
             return result
         before = origins.get(product.map)
         axes = axes_of(before)

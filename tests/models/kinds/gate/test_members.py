@@ -337,6 +337,12 @@ NAMED_ON_TOKENS: dict[str, tuple[Callable[[Any, Tensor], Tensor], str]] = {
         lambda m, z: m.heads(z) * (1 - m.one(z).sigmoid()[:, None]),
         "one value for each token",
     ),
+    "blended, and multiplied again": (
+        lambda m, z: (
+            (m.heads(z) * m.both(z).sigmoid().transpose(1, 2)[..., None] + m.heads(z)) * m.heads(-z)
+        ),
+        "one value for each token",
+    ),
     "lerp": (lambda m, z: z.lerp(m.row(z), m.one(z).sigmoid()), "a share of each of two maps"),
     "where": (lambda m, z: torch.where(m.one(z) > 0, z, m.row(z)), "a share of each of two maps"),
     "a softmax over channels": (
