@@ -13,6 +13,9 @@ import { toPage } from "./frame.js";
 /** How long a change rests before the server is asked, so that a moving pointer asks once. */
 const REST_MS = 60;
 
+/** A change that comes this soon after another is of a moving pointer; any other is answered at once. */
+const MOVING_MS = 200;
+
 /** @typedef {[{default: import("./types.js").Chapter}, {default: import("./types.js").Words}]} Folder */
 
 /**
@@ -38,6 +41,7 @@ export async function openChapter(root, frame, slug, still) {
   /** @type {import("./types.js").Numbers | null} */
   let numbers = null;
   let timer = 0;
+  let touched = -Infinity;
   let asked = 0;
   const figures = {
     lesson,
@@ -192,7 +196,9 @@ export async function openChapter(root, frame, slug, still) {
     stage.classList.add("waiting");
     clearTimeout(timer);
     return new Promise((resolve) => {
-      timer = setTimeout(() => answer().then(resolve), looked ? REST_MS : 0);
+      const moving = performance.now() - touched < MOVING_MS;
+      touched = performance.now();
+      timer = setTimeout(() => answer().then(resolve), moving ? REST_MS : 0);
     });
     async function answer() {
       try {
