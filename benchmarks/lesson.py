@@ -66,7 +66,8 @@ def first_chapter(browser: Browser, address: str) -> dict[str, float]:
     page = context.new_page()
     page.add_init_script(WHEN_READY)
     page.goto(f"{address}/learn/{FIRST}?photo=sunflower&lang=en")
-    page.wait_for_function("window.ready", timeout=60_000)
+    page.locator(f"main[data-ready={FIRST}]").wait_for(timeout=60_000)
+    page.wait_for_timeout(200)  # the clock is stopped in the frame after
     found: dict[str, float] = page.evaluate(
         """() => {
           const all = performance.getEntriesByType("resource");

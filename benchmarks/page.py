@@ -79,6 +79,8 @@ def long_network(folder: Path) -> None:
         'labels = ["daisy", "dandelion", "rose", "sunflower", "tulip"]',
         "[arguments]",
         *(f"{name} = {value}" for name, value in arguments.items()),
+        "[preprocessing]\nsize = [518, 518]\nmean = [0.5, 0.5, 0.5]\nstd = [0.5, 0.5, 0.5]",
+        'interpolation = "bicubic"\ncrop = "centre"',
     ]
     (folder / "tokens_1370.toml").write_text("\n".join(lines), "utf-8")
 

@@ -17,6 +17,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from docs.claim_tables import RESULTS, result_of, shown, spoken, write_measured, write_tables
+from docs.part_tables import write_part_tables
 
 IMAGES = Path(__file__).parent / "images" / "claims"
 INK, FAINT, DOT = "#334155", "#cbd5e1", "#0072b2"
@@ -269,6 +270,7 @@ def main() -> None:
         draw_planes().write_image(IMAGES / "features.svg")
         print("position-similarity.svg, features.svg")
     write_tables()
+    write_part_tables()
     write_measured()
 
 

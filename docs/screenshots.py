@@ -112,6 +112,21 @@ SHOTS = (
         wait_for=".changes",
     ),
     Shot(
+        "what-if-hidden",
+        VIT,
+        "sample=chelsea&site=s05&query=5,6&tab=what-if&edits="
+        '[{"edit":"hide","site":"s05","cells":[[4,4],[4,5],[5,4],[5,5]]},{"edit":"positions-off"}]',
+        dark=False,
+        wait_for=".changes",
+    ),
+    Shot(
+        "what-if-gate",
+        "se_resnet",
+        "sample=sunflower&site=s03&tab=what-if&edits="
+        '[{"edit":"shut","site":"s03","channels":[4,9]}]',
+        wait_for=".changes",
+    ),
+    Shot(
         "is-it-true",
         VIT,
         "sample=chelsea&method=relevance&tab=truth",

@@ -44,14 +44,32 @@ function kept() {
   }
 }
 
-/** Loads the same view in another language, which is remembered. @param {string} code @param {string} address of the view, with `lang=` */
-export function speak(code, address) {
+/** What this tab carries over from one language to the other. */
+const CARRIED = "fovea-carried";
+
+/**
+ * Loads the same view in another language, which is remembered.
+ * @param {string} code @param {string} address of the view, with `lang=` @param {any} [open] what is open and not in the address, as JSON
+ */
+export function speak(code, address, open = {}) {
   try {
     localStorage.setItem(KEPT, code);
+    sessionStorage.setItem(CARRIED, JSON.stringify(open));
   } catch {
     // The address says it too.
   }
   location.replace(address);
+}
+
+/** What was open when the language was switched; null if it was not switched. Told once. @returns {any} */
+export function carried() {
+  try {
+    const kept = sessionStorage.getItem(CARRIED);
+    sessionStorage.removeItem(CARRIED);
+    return kept && JSON.parse(kept);
+  } catch {
+    return null;
+  }
 }
 
 /**

@@ -88,7 +88,9 @@ export async function openChapter(root, frame, slug, still) {
   );
   data = await lesson.look(chapter.network).then(() => chapter.load(lesson));
   if (!still()) return;
-  state = { ...chapter.state, ...data.state };
+  state = { ...chapter.state, ...data.state, ...frame.back };
+  frame.back = null;
+  frame.open = () => state;
   draw();
   await look();
 

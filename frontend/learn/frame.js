@@ -15,6 +15,8 @@ import { turnTheme } from "./theme.js";
  * @property {(photo: Blob | string) => void} changePhoto
  * @property {(slug: string) => void} go
  * @property {(id: string) => void} chooseModel
+ * @property {() => any} open  what is set in the chapter, to be carried over into another language
+ * @property {any} back  what was carried over, for the first chapter alone
  */
 
 /** The page of this server with the same photo. @param {import("./lesson.js").Lesson} lesson @param {Record<string, string>} [more] */
@@ -42,7 +44,7 @@ export function bar(frame, slug) {
       Object.entries(LANGUAGES).map(([code, { tag, name }]) =>
         h(
           "button",
-          { type: "button", class: "button quiet-button", lang: tag, "aria-pressed": String(code === language), onclick: () => code !== language && speak(code, inLanguage(frame.address(slug), code)) },
+          { type: "button", class: "button quiet-button", lang: tag, "aria-pressed": String(code === language), onclick: () => code !== language && speak(code, inLanguage(frame.address(slug), code), { slug, state: frame.open() }) },
           name,
         ),
       ),

@@ -1,7 +1,7 @@
 // The lesson: its frame, and the chapter that the address names. Chapters are data (chapters/) and a few figures (figures/).
 
 import * as api from "../api/api.js";
-import { language } from "../language/language.js";
+import { carried, language } from "../language/language.js";
 import { parseTables } from "../paint/colormap.js";
 import { h, put } from "../ui/dom.js";
 import { bar, contents, toChapter } from "./frame.js";
@@ -53,7 +53,7 @@ function run(lesson, chapters, said) {
     if (parameters.has("lang")) asked.set("lang", language);
     return `${folder}/${to}${asked.size ? `?${asked}` : ""}`;
   };
-  const context = { lesson, chapters, say, address, changePhoto, go, chooseModel };
+  const context = { lesson, chapters, say, address, changePhoto, go, chooseModel, ...carriedOver() };
   addEventListener("popstate", () => {
     slug = /([^/]*)$/.exec(location.pathname)?.[1] ?? "";
     model = new URLSearchParams(location.search).get("model");
@@ -66,6 +66,12 @@ function run(lesson, chapters, said) {
     go(to);
   });
   open(false);
+
+  /** What the reader had set in the chapter before the language was switched. */
+  function carriedOver() {
+    const open = carried();
+    return { open: () => ({}), back: open?.slug === slug ? open.state : null };
+  }
 
   /** @param {string} to */
   function go(to) {

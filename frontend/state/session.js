@@ -83,7 +83,7 @@ export function createSession(store) {
       edits: edited ? edits : [],
       edited,
       unedited: edited ? unedited : false,
-      past: [],
+      past: pastOf(linked),
       brush: null,
       editing: null,
       editProblem: refused ? { group: "list", problem: asked } : null,
@@ -105,6 +105,9 @@ export function createSession(store) {
 
   /** Another photo is seen whole. @param {boolean} same */
   const keepZoom = (same) => same || store.set({ zoom: null });
+
+  /** What undo returns to: of the first view of the page it may be carried over from another language. @param {boolean} linked */
+  const pastOf = (linked) => (linked && !store.get().base ? store.get().past : []);
 
   /** @param {Analysis} analysis */
   function cacheOf({ id }) {

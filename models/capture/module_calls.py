@@ -117,6 +117,9 @@ def last_picture(module: nn.Module, inputs: Tensor) -> tuple[nn.Module | None, A
     finally:
         for handle in handles:
             handle.remove()
+    if pictures and 1 not in pictures[-1][1]:
+        # A gate's strips (coordinate attention) have one row or column; the map they weigh follows.
+        convolved = [size for size in convolved if 1 not in size]
     if len(convolved) < 2:
         return None, output
     return [part for part, size in pictures if size == convolved[-1]][-1], output

@@ -33,6 +33,7 @@ from fovea.models.places.layout import Layouts
 from fovea.models.places.positions import Positions, positions_of_call
 from fovea.models.records import Kind, Tensors, Trace
 from fovea.models.running.again import RepeatableCall, photos_of
+from fovea.models.running.compiled import is_script
 from fovea.models.running.observing import capture
 from fovea.models.tracing.call_stack import calling_module, module_paths, parts_of
 from fovea.models.tracing.editing import Counting, Plan, activated
@@ -40,6 +41,8 @@ from fovea.models.tracing.entry import Entries
 from fovea.models.tracing.recording import Recording
 
 T = TypeVar("T")
+
+NOT_MET = "An edited site did not run in this pass: its edit was not made."
 
 
 class _Forgetting(Recording):
@@ -109,7 +112,11 @@ class Edited:
     plan: Plan
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.module(*args, **kwargs)
+        made = self.plan.made
+        result = self.module(*args, **kwargs)
+        if self.plan.made - made < len(self.plan.changes):
+            self.plan.note(NOT_MET)
+        return result
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -133,6 +140,9 @@ def edited(
     """
     found = checked(edits, trace, layouts)
     plan = Plan(module, module_paths(parts_of(module)), found.changes)
+    if not (found.changes or found.skipped or found.positions):
+        yield Edited(module, plan)
+        return
     one = Call(module, lambda: (tuple(tensor[:1] for tensor in given), {}))
     with activated(plan), _editing(module, plan, _sums_of(module, found, trace, one)):
         yield Edited(module, plan)
@@ -156,6 +166,11 @@ def edit(module: nn.Module, *edits: Edit) -> Iterator[Edited]:
             raise RefusedEdit(
                 "Which words a network reads is decided by who calls it.", "Call it with them."
             )
+    if edits and is_script(module):
+        raise RefusedEdit(
+            "TorchScript does not pass through Python: nothing in it can be edited.",
+            "Edit the network that it was made from.",
+        )
     parts = parts_of(module)
     plan = Plan(module, module_paths(parts), {})
     sums = _Sums({}, ())
@@ -180,8 +195,10 @@ def edit(module: nn.Module, *edits: Edit) -> Iterator[Edited]:
         plan.changes = found.changes
         sums.skipped, sums.positions = made.skipped, made.positions
 
-    if edits:
-        plan.prepare = prepare
+    if not edits:
+        yield Edited(module, plan)
+        return
+    plan.prepare = prepare
     with activated(plan), _editing(module, plan, sums):
         yield Edited(module, plan)
 

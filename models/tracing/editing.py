@@ -27,7 +27,8 @@ class Plan:
     root: the network · paths: of its modules, by id · changes: what happens at each site, in a
     format known to the kind's own `edit.py` · notes: remarks on the edited pass, filled while it
     runs · watching: number of active recordings that could apply the changes · prepare: fills in
-    the changes; None once it has · enter: applies changes outside of recordings, in later passes.
+    the changes; None once it has · enter: applies changes outside of recordings, in later passes
+    · made: how many changes were.
     """
 
     root: nn.Module
@@ -37,6 +38,7 @@ class Plan:
     watching: int = 0
     prepare: Callable[[], None] | None = None
     enter: Callable[[], AbstractContextManager[None]] = nullcontext
+    made: int = 0
 
     def ready(self) -> None:
         """Fills in the changes if that had to wait for the network's first call."""
@@ -114,4 +116,7 @@ class Lookup:
         self.plan.ready()
         path = calling_module(self.plan.paths)
         number = self._counting.next((path, kind))
-        return self.plan.changes.get((path, kind, number))
+        change = self.plan.changes.get((path, kind, number))
+        if change is not None:
+            self.plan.made += 1
+        return change

@@ -91,6 +91,8 @@ class Recording:
         self.root = module
         # What another thread of the same call was started by: (module path, entry), by thread.
         self.carried: dict[int, tuple[str, Entry | None]] = {}
+        # The scores of the last softmax and its axis, for edits of what it gave.
+        self.softmaxed: tuple[Tensor | None, int] = (None, 0)
         plan = editing.active()
         self.edits = None if plan is None else editing.Lookup(plan)
         self._entries = Entries(self.parts) if entries else None

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Watched
+from tests.browser.looking import get
 
 pytestmark = pytest.mark.browser
 
@@ -18,7 +19,8 @@ SEEN = """() => {
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const element = node.parentElement;
     if (element.closest("pre, code, script, style, math, kbd, .known-words, [lang=en]")) continue;
-    if (element.closest("#words, .word-bars, .confidence, .sample .quiet")) continue;
+    if (element.closest("#words, .word-bars, .confidence, .sample .quiet, .papers")) continue;
+    if (element.closest(".formula, .examples, .wrote, .word-matrix, .word-scores")) continue;
     if (shown(element)) found.push(node.textContent);
   }
   for (const element of document.querySelectorAll("[aria-label], [title], [placeholder], [alt]")) {
@@ -58,6 +60,9 @@ VIEWS = (
     "?sample=digit_turned&model=stn_digits&tab=what-if",
     "?sample=room_bedroom&model=sa_unet&tab=how",
     "?sample=camera&model=captioner&tab=how",
+    "?sample=sunflower&model=vit&tab=truth",
+    "?model=text_transformer&tab=look",
+    "?model=text_transformer&tab=how",
 )
 
 
@@ -68,8 +73,9 @@ def english(page: Page) -> list[str]:
 
 
 def _is_english(text: str) -> bool:
+    text = re.sub(r"“[^”]*”", "", text)  # a word that is read or written
     if CHINESE.search(text):
-        return bool(re.search(r"[a-z]{3,} [a-z]{2,} [a-z]{2,}", re.sub(r"“[^”]*”", "", text)))
+        return bool(re.search(r"[a-z]{3,} [a-z]{2,} [a-z]{2,}", text))
     return bool(WORD.search(NAMES.sub("", text)))
 
 
@@ -86,6 +92,34 @@ def test_no_view_has_an_english_sentence(watched: Watched) -> None:
         if found := english(opened(watched, view)):
             met[view] = found
     assert not met, "\n".join(f"{view}: {found}" for view, found in met.items())
+
+
+def test_dialogs_and_the_phone_have_no_english_sentence(watched: Watched) -> None:
+    page = opened(watched, "?sample=sunflower&model=vit")
+    models = page.get_by_role("button", name=re.compile("^模型："))
+    listed = get(watched.server, "/v1/models")
+    titles = {one[name] for one in listed for name in ("id", "title")}  # as their owners named them
+    for opens in (lambda: page.keyboard.press("?"), models.click):
+        opens()
+        expect(page.locator("dialog[open]")).to_be_visible()
+        expect(page.locator("dialog[open] .waiting")).to_have_count(0)
+        assert set(english(page)) <= titles
+        page.keyboard.press("Escape")
+        expect(page.locator("dialog[open]")).to_have_count(0)
+    page.set_viewport_size({"width": 390, "height": 844})
+    for tab in ("look", "heads", "how"):
+        assert english(opened(watched, f"?sample=sunflower&model=vit&tab={tab}")) == [], tab
+
+
+def test_the_switch_keeps_edits_and_their_undoing(watched: Watched) -> None:
+    page = watched.open("?sample=sunflower&model=vit&site=s05&tab=what-if")
+    page.get_by_role("button", name="Skip the layer").click()
+    page.wait_for_url("**edits=**")
+    page.get_by_role("radio", name="中文").click()
+    undo = page.get_by_role("button", name="撤销")
+    expect(undo).to_be_enabled(timeout=30_000)
+    undo.click()
+    page.wait_for_url(lambda url: "edits=" not in url)
 
 
 def test_the_switch_keeps_the_view_and_is_remembered(watched: Watched) -> None:

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Watched, open_watched
 from tests.browser.lesson_numbers import TWINS
+from tests.browser.test_language import english
 
 ROOT = Path(__file__).parents[2]
 CHAPTERS = ROOT / "frontend/learn/chapters"
@@ -94,6 +95,9 @@ def test_every_chapter_is_walked_by_keyboard(watched: Watched, language: str) ->
         assert page.locator(".questions > li").count() == 3, slug
         if language == "en":
             check_numbers(page, watched.server, slug)
+        else:
+            sentences = re.compile(r"[a-z]{2,} [a-z]{2,} [a-z]{2,}")  # terms stand in both
+            assert not [text for text in english(page) if sentences.search(text)], slug
         text = page.locator("main").inner_text()
         assert ("的" in text) == (language == "zh"), slug
         for question in page.locator(".questions > li").all():
@@ -107,6 +111,19 @@ def test_every_chapter_is_walked_by_keyboard(watched: Watched, language: str) ->
         page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/learn/(\?.*)?$"))
     expect(page.locator("main h1")).to_be_visible()
+
+
+def test_the_overview_draws_a_network_of_ones_own(watched: Watched) -> None:
+    """From what capture sees of it: a coordinate attention that no chapter names, and a ViT."""
+    for model, stages in (("heads_12", ["attention", "feed-forward"]), ("strips", ["strip-gate"])):
+        page = watched.page
+        page.goto(f"{watched.server}/learn/?model={model}&lang=en")
+        expect(page.locator("main[data-ready=overview]")).to_be_attached(timeout=30_000)
+        seen = page.locator(".flow li").evaluate_all("all => all.map((one) => one.dataset.stage)")
+        assert seen[0] == "input"
+        assert seen[-1] == "answer"
+        assert set(stages) <= set(seen)
+        assert page.locator(".flow canvas, .flow img").count() >= len(seen) - 1
 
 
 def test_a_question_asked_with_the_wrong_choice_says_so(watched: Watched) -> None:
@@ -242,9 +259,11 @@ def test_a_photo_of_ones_own_goes_from_chapter_to_chapter(watched: Watched) -> N
 
 def test_a_language_is_chosen_and_remembered(watched: Watched) -> None:
     page = open_lesson(watched, "attention", "?lang=en")
+    page.get_by_role("radio", name="1", exact=True).click()
     page.get_by_role("button", name="中文").click()
     expect(page).to_have_url(re.compile("lang=zh"))
     expect(page.locator("h1")).to_have_text("查询、键、值")
+    expect(page.get_by_role("radio", name="1", exact=True)).to_be_checked()  # what was set stays
     open_lesson(watched, "attention")
     expect(page.locator("h1")).to_have_text("查询、键、值")
 

@@ -5,13 +5,16 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from docs import part_tables
 from training.claims import __main__ as main
 from training.claims import results
 from training.claims.__main__ import Training, missing, side_by_side
 from training.claims.claim import Claim
+from training.claims.part_figures import summary
 from training.claims.results import Outcome, collect, read_outcomes, write_outcome
 from training.claims.small import residual
 
@@ -99,3 +102,37 @@ def test_side_by_side_a_training_of_two_claims_is_never_run_twice_at_once(
     assert side_by_side(trainings, 4, []) == [Training("tnt", "tnt", 1)]
     order = re.findall(r"[+-]v", log.read_text())
     assert order == ["+v", "-v", "+v", "-v"]
+
+
+def test_the_tables_of_parts_are_those_of_the_result_file() -> None:
+    page = part_tables.PAGE.read_text(encoding="utf-8")
+    assert part_tables.written(page) == page
+
+
+def test_what_parts_are_worth_by_hand() -> None:
+    """Two heads, three draws of two photos: means, spread, and which is the dearest."""
+    lines: list[dict[str, Any]] = [
+        {"key": "whole/0/0", "seconds": 1, "sites": {"s00": ["own", "attention"]},
+         "right": [[True, True], [True, False], [True, True]]},
+        {"key": "head/s00/0", "seconds": 1, "logit": [[1, 3], [2, 4], [0, 2]],
+         "probability": [[0.2, 0.4], [0.1, 0.3], [0.3, 0.3]], "right": [[True, False]] * 3},
+        {"key": "head/s00/1", "seconds": 1, "logit": [[0, 0]] * 3,
+         "probability": [[0, 0.01]] * 3, "right": [[True, True]] * 3},
+    ]  # fmt: skip
+    rho = [{"rho": one, "centre": 0.1, "edges": float("nan"), "random": 0.0} for one in (0.2, 0.4)]
+    lines += [
+        {"key": f"patches/{draw}/{photo}", "seconds": 1, "maps": {"rollout": rho[photo]}}
+        for draw in range(3)
+        for photo in range(2)
+    ]
+    found = summary(lines)
+    head = found["head"]
+    assert head["parts"] == 2
+    assert head["most"]["part"] == "head/s00/0"
+    assert head["most"]["probability"]["values"] == pytest.approx([0.3, 0.2, 0.3])
+    assert head["probability"]["mean"] == pytest.approx((0.305 + 0.205 + 0.305) / 6, abs=1e-5)
+    assert head["little"]["values"] == [0.5] * 3
+    assert head["most"]["points_of_accuracy"]["values"] == pytest.approx([50, 0, 50])
+    assert head["stable"]["mean"] == 1
+    assert found["rho"]["rollout"]["rho"]["values"] == pytest.approx([0.3] * 3)
+    assert "edges" not in found["rho"]["rollout"]

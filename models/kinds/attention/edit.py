@@ -347,11 +347,13 @@ def weighed(
     arranged: Callable[[Tensor], Tensor],
     change: Change,
     note: Callable[[str], None],
+    exact: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """(what now weighs the values, the matrix that is recorded), both of the factor's shape.
 
     factor: the network's matrix, in its own arrangement; arranged: the same as (batch, head, query,
-    key). They differ if a head's output is changed without changing its attention.
+    key). They differ if a head's output is changed without changing its attention. exact: the
+    factor in higher precision, if it is known.
     """
     if change.arrange is not None:
         captured = arranged
@@ -359,7 +361,7 @@ def weighed(
         def arranged(tensor: Tensor) -> Tensor:
             return change.arranged(captured(tensor))
 
-    looks = _edited(arranged(factor), change, note)
+    looks = _edited(arranged(factor if exact is None else exact), change, note)
     weighs = looks
     if change.mean:
         chosen = of_heads(change.mean, change.heads, factor.device)
@@ -368,7 +370,7 @@ def weighed(
         weighs = weighs.masked_fill(of_heads(change.off, change.heads, factor.device), 0)
     back = _back(factor, arranged)
     recorded = factor if looks is weighs and not _looks_elsewhere(change) else back(looks)
-    return back(weighs), recorded
+    return back(weighs).to(factor.dtype), recorded.to(factor.dtype)
 
 
 def _looks_elsewhere(change: Change) -> bool:

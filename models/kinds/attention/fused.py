@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention.flex_attention import flex_attention
 
@@ -44,6 +47,8 @@ def on_operator(adapter: Adapter, op: Any) -> Callable[..., Any]:
 def on_flex(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     """FlexAttention, run as it runs unwatched: compiled by itself, or written out."""
     recording = watch.recording
+    if recording.edits is not None:
+        return _edited_flex(recording, func, args, kwargs)
     ran = run_compiled(flex_attention.__code__)
     if ran is None:
         result = func(*args, **kwargs)
@@ -60,6 +65,30 @@ def on_flex(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
         rest = [out.new_empty(0), out.new_empty(0)]
     _keep(recording, flex(*args, **kwargs), out)
     return (out, *rest)
+
+
+def _edited_flex(recording: Recording, func: Any, args: Any, kwargs: Any) -> Any:
+    """FlexAttention with edits: written out, and by torch's own kernel where they change it."""
+    out, *rest = func(*args, **kwargs)
+    held = flex(*args, **kwargs)
+    change = recording.change("attention")
+    if change is None:
+        _record(recording, held, out)
+        return (out, *rest)
+    share = args[0].shape[1] // args[2].shape[1]
+    value = args[2].repeat_interleave(share, dim=1) if share > 1 else args[2]
+    assert held.query is not None
+    assert held.key is not None
+    mask = held.mask
+    if mask is not None and mask.dtype != torch.bool:
+        mask = mask.to(held.query.dtype)
+    call = edit.Fused(held.query, held.key, value, mask, False, held.scale, 0.0)
+    result, attended, call = edit.fused(
+        call, change, partial(_by_kernel, F.scaled_dot_product_attention), recording.note_edit
+    )
+    record = edit.record_of(call, values=recording.gradients)
+    recording.add("attention", record, differentiable=attended, arrange=four_axes)
+    return (result, *rest)
 
 
 def on_unknown_operator(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
@@ -100,6 +129,12 @@ def _keep(recording: Recording, attention: Attention, result: Any, part: str = "
     """A site of what an adapter told, with its tensors copied where they are parts of others."""
     if not isinstance(attention, Attention):
         raise TypeError(f"an adapter returns an Attention, not a {type(attention).__name__}")
+    if recording.change("attention") is not None:
+        recording.note_edit("This attention is a kernel that cannot be edited: it ran as it is.")
+    _record(recording, attention, result, part)
+
+
+def _record(recording: Recording, attention: Attention, result: Any, part: str = "") -> None:
     parts: dict[str, Any] = {
         name: four_axes(kept(tensor))
         for name in ("query", "key", "mask", "value", "probabilities")
@@ -107,8 +142,6 @@ def _keep(recording: Recording, attention: Attention, result: Any, part: str = "
     }
     if not recording.gradients:
         parts["value"] = None
-    if recording.change("attention") is not None:
-        recording.note_edit("This attention is a kernel that cannot be edited: it ran as it is.")
     first = result[0] if isinstance(result, tuple | list) else result
     recording.add(
         "attention",
@@ -205,21 +238,22 @@ def _fused(
     return edit.Fused(query, key, value, attn_mask, is_causal, scale, dropout_p)
 
 
+def _by_kernel(func: Any, call: edit.Fused) -> Tensor:
+    result: Tensor = func(
+        *(call.query, call.key, call.value),
+        attn_mask=call.mask,
+        dropout_p=call.dropout,
+        is_causal=call.causal,
+        scale=call.scale,
+    )
+    return result
+
+
 def _edited_kernel(
     recording: Recording, change: edit.Change, func: Any, args: Any, kwargs: Any
 ) -> Tensor:
-    def kernel(call: edit.Fused) -> Tensor:
-        result: Tensor = func(
-            *(call.query, call.key, call.value),
-            attn_mask=call.mask,
-            dropout_p=call.dropout,
-            is_causal=call.causal,
-            scale=call.scale,
-        )
-        return result
-
     result, attended, call = edit.fused(
-        _fused(*args, **kwargs), change, kernel, recording.note_edit
+        _fused(*args, **kwargs), change, partial(_by_kernel, func), recording.note_edit
     )
     record = edit.record_of(call, values=recording.gradients)
     recording.add("attention", record, differentiable=attended, arrange=four_axes)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from fovea.models.kinds.attention import edit
@@ -43,6 +44,8 @@ def on_softmax(watch: Watch, func: Any, args: Any, kwargs: Any) -> Any:
     if result.ndim >= 1:
         origin = Origin("softmax", size=result.shape[axis], stride=result.stride(axis))
         watch.recording.origins.set(result, origin)
+        if watch.recording.edits is not None:
+            watch.recording.softmaxed = args[0] if args else kwargs.get("input"), axis
     return result
 
 
@@ -84,7 +87,8 @@ def weigh(
     shown, differentiable = weighing.factor, weighing.factor
     change = recording.change("attention")
     if change is not None:
-        weighs, shown = edit.weighed(weighing.factor, arranged, change, recording.note_edit)
+        exact = _exactly(weighing.factor, *recording.softmaxed)
+        weighs, shown = edit.weighed(weighing.factor, arranged, change, recording.note_edit, exact)
         result, differentiable = again(weighs), shown
     # Arranged first: under a transform of torch.func the axes are those that the network sees.
     attention = Attention(probabilities=four_axes(kept(arranged(shown))))
@@ -96,6 +100,18 @@ def weigh(
         note=PART if weighing.part else CHANGED if weighing.changed else None,
     )
     return result
+
+
+def _exactly(factor: Tensor, scores: Tensor | None, axis: int) -> Tensor | None:
+    """A factor of half precision once more in single, from its scores: shares below what half
+    precision can hold are no masked ones. None if the scores are not its own.
+    """
+    if factor.dtype not in (torch.float16, torch.bfloat16):
+        return None
+    if not isinstance(scores, Tensor) or scores.shape != factor.shape:
+        return None
+    exact = scores.float().softmax(axis)
+    return exact if torch.allclose(exact, factor.float(), atol=1e-2) else None
 
 
 def _product(func: Any, args: Any, kwargs: Any, factor: Tensor) -> Callable[[Tensor], Tensor]:

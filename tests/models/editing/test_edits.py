@@ -369,7 +369,7 @@ def test_nonsense_is_refused_with_what_would_do(change: Edit, said: str, hint: s
 
 def test_a_photos_cells_are_hidden_elsewhere() -> None:
     with (
-        pytest.raises(RefusedEdit, match="before it is prepared"),
+        pytest.raises(RefusedEdit, match="hidden before preprocessing"),
         edit(net(), hide("s00", [[0, 0]])),
     ):
         pass

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from fovea.models import networks
 from fovea.models.catalog.torchvision_operators import declare_missing_operators
 from fovea.models.maps.propagation import NotPossible
 from fovea.models.methods.making.grad_cam import grad_cam
@@ -120,3 +121,20 @@ def test_a_class_that_does_not_depend_on_the_features_is_refused(network: nn.Mod
 
     with pytest.raises(NotPossible, match="no gradient"):
         grad_cam(Cut().eval(), torch.randn(1, 3, 28, 40), 0)
+
+
+def test_the_strips_of_a_gate_are_no_feature_maps() -> None:
+    """Coordinate attention convolves a row and a column of means inside the last block."""
+    torch.manual_seed(0)
+    network = networks.build("gated_resnet", gate="coordinate", classes=5).eval()
+    for part in network.modules():
+        if isinstance(part, nn.BatchNorm2d) and not part.weight.any():
+            nn.init.ones_(part.weight)  # else the last blocks add nothing
+    photo, target = torch.randn(1, 3, 112, 112), 2
+    found = grad_cam(network, photo, target).values
+    assert found.shape == (7, 7)
+    features = network.feature_maps(photo)[-1].detach().requires_grad_()
+    score = network.head(features.mean((2, 3)))[0, target]
+    (gradient,) = torch.autograd.grad(score, features)
+    wanted = (gradient.mean((2, 3), keepdim=True) * features).sum(1)[0].clamp(min=0)
+    assert torch.allclose(found, wanted, atol=1e-6)

@@ -59,6 +59,31 @@ def test_deletion_is_what_a_loop_over_the_ranked_cells_gives(
     assert {"random", "centre", "edges"} == found["baseline_curves"].keys()
 
 
+def test_the_protocol_of_rise_to_the_pixel(site: Running, analysis: dict[str, Any]) -> None:
+    """Petsiuk et al. 2018: single pixels in steps of equal size, to zero after normalisation."""
+    found = measured(site, analysis, map="rollout", measure="deletion", protocol="rise")
+    assert (found["protocol"], found["fill"]) == ("rise", None)
+    loaded = site.engine.shelf.loaded(VIT)
+    assert loaded is not None
+    inputs, _ = to_input(site.engine.store.get(analysis["id"]).photo, loaded.spec)
+    height, width = inputs.shape[2:]
+    shares = [one["share"] for one in found["curve"]]
+    a_step = max(1, round(height * width / 224))
+    assert shares == [
+        *(count / (height * width) for count in range(0, height * width, a_step)),
+        1.0,
+    ]
+    heights = [one["probability"] for one in found["curve"]]
+    whole = analysis["predictions"][0]["score"]
+    assert heights[0] == pytest.approx(whole, abs=1e-5)
+    target = analysis["predictions"][0]["index"]
+    with torch.no_grad():
+        nothing = loaded.module(torch.zeros_like(inputs)).softmax(-1)[0, target]
+    assert heights[-1] == pytest.approx(float(nothing), abs=1e-5)
+    area = (sum(heights) - heights[0] / 2 - heights[-1] / 2) / (len(heights) - 1)
+    assert found["score"] == pytest.approx(area, abs=1e-9)
+
+
 @pytest.mark.parametrize("measure", ["insertion", "random-weights"])
 def test_every_measure_has_its_baselines(
     site: Running, analysis: dict[str, Any], measure: str
