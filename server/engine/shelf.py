@@ -133,7 +133,12 @@ class Shelf:
 
     def _download_now(self, model: str, report: Report, stopped: Callable[[], bool]) -> None:
         with _as_problems(model):
-            self.catalog.download(model, self.downloads.bounded(report, self.catalog), stopped)
+            try:
+                self.catalog.download(model, self.downloads.bounded(report, self.catalog), stopped)
+            except weights.ModelNotLocal as error:
+                if isinstance(error.__cause__, problems.Problem):  # of the bound, not of the hub
+                    raise error.__cause__ from None
+                raise
 
     def _load_now(self, model: str) -> LoadedModel:
         with _as_problems(model):
