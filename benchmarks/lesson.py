@@ -114,10 +114,10 @@ def passes(page: Page, address: str) -> dict[str, float]:
     """Medians, in ms, of switching heads off, a pass each: all of it, and the request alone."""
     chapter(page, address, "heads")
     heads = page.locator("[role=radiogroup] [role=radio]").count()
-    times = [
-        page.evaluate(PASS, f"[role=radiogroup] [role=radio]:nth-child({1 + at})")
-        for at in range(1, heads)
-    ]
+    times = []
+    for at in range(1, heads):
+        page.wait_for_timeout(300)  # a touch of its own, not one of a moving pointer
+        times.append(page.evaluate(PASS, f"[role=radiogroup] [role=radio]:nth-child({1 + at})"))
     whole, alone = (statistics.median(one) for one in zip(*times, strict=True))
     return {"switched": whole, "of it the pass": alone, "more than the pass": whole - alone}
 
