@@ -17,6 +17,7 @@ import asyncio
 import socket
 import struct
 import sys
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import h11
@@ -231,7 +232,8 @@ class _Guarded(_Protocol):  # type: ignore[misc]
         self.flow.resume_reading()
         self._expect(self.body_s)
         if self.transport.can_write_eof():
-            self.transport.write_eof()
+            with suppress(OSError):  # a client that has gone needs no end
+                self.transport.write_eof()
 
     def body_is_due(self) -> bool:
         """Whether the client has begun a request body and not finished it."""

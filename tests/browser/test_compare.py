@@ -182,7 +182,7 @@ def test_what_is_compared_is_saved_as_one_figure(watched: Watched) -> None:
     expect(cards.nth(2).locator(".sentence")).to_contain_text("Spatial gate")
     expect(cards.nth(1).locator(".sentence")).to_contain_text("Spatial gate")
     with page.expect_download() as download:
-        page.locator("#save-compared").click()
+        page.locator("#save-compared-png").click()
     assert download.value.suggested_filename == "fovea-compare-networks.png"
     with Image.open(download.value.path()) as saved:
         pixels = np.asarray(saved.convert("RGB"))

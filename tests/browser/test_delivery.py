@@ -46,4 +46,4 @@ def test_menus_show_small_pictures(watched: Watched) -> None:
 def test_the_page_opens_in_chinese_too(watched: Watched) -> None:
     page = watched.open("?sample=chelsea&lang=zh")
     expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
-    expect(page.get_by_role("heading", level=2, name="检视面板")).to_be_attached()
+    expect(page.get_by_role("heading", level=2, name="详情面板")).to_be_attached()

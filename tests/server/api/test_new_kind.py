@@ -152,8 +152,8 @@ def test_a_server_recognises_and_shows_it(tmp_path: Path) -> None:
     ) as server:
         try:
             assert server.stdout is not None
-            url = re.search(r"http://\S+/", server.stdout.readline())
-            assert url is not None
+            printed = (re.search(r"http://\S+/", line) for line in server.stdout)
+            url = next(match for match in printed if match)
             with httpx.Client(base_url=url[0], timeout=60) as client:
                 until(lambda: is_ready(client))
                 photo = (ROOT / "frontend/samples/sunflower.jpg").read_bytes()

@@ -108,7 +108,7 @@ def test_high_dynamic_range_is_cut_at_paper_white_and_says_so() -> None:
     seen = photo(with_chunks(grey, cicp(9, 16, 0, 1)))
     assert seen.pixels[0, 0].min() >= 251
     assert seen.pixels[0, 1:].tolist() == [[255] * 3, [0] * 3]
-    assert "high dynamic range" in seen.warnings[0]
+    assert "HDR" in seen.warnings[0]
     three_quarters = np.full((1, 1, 3), 191, np.uint8)
     assert photo(with_chunks(three_quarters, cicp(9, 18, 0, 1))).pixels.min() >= 251
 
