@@ -186,9 +186,10 @@ def test_what_is_compared_is_saved_as_one_figure(watched: Watched) -> None:
     assert download.value.suggested_filename == "fovea-compare-networks.png"
     with Image.open(download.value.path()) as saved:
         pixels = np.asarray(saved.convert("RGB"))
-    assert pixels.shape[1] == 2 * (2 * (480 + 20) + 20)
+    margin, width, gap = 16, 480, 20
+    assert pixels.shape[1] == 2 * (2 * margin + 2 * width + gap)
     # Two rows of panes: each pane's middle is a picture and no white paper.
     height = cards.first.locator("canvas").evaluate("(canvas) => canvas.height")
-    for left in (20 + 240, 520 + 240):
+    for left in (margin + width // 2, margin + width + gap + width // 2):
         strip = pixels[2 * (60 + height // 4) : 2 * (60 + height // 2), 2 * left]
         assert (strip < 250).any(axis=-1).all()

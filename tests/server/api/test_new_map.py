@@ -64,7 +64,7 @@ print(json.dumps({
 }), flush=True)
 """
 
-SERVES = 'main(["serve", "--port", "0"])'
+SERVES = 'from fovea.server.commands.cli import main\nmain(["serve", "--port", "0"])'
 
 
 def environment() -> dict[str, str]:
