@@ -38,8 +38,9 @@ test-real: export FOVEA_DATA_DIR := $(or $(FOVEA_DATA_DIR),$(call beside,data))
 test-real: $(DEV) browser ## Run the tests that need the ImageNet ViT of FOVEA_WEIGHTS_DIR, and no others
 	$(BIN)/python -m pytest $(AT_ONCE) -m real $(ARGS)
 
+# Ray and botocore leave sockets to the garbage collector, some of them until Python ends.
 test-apart: apart ## Run the tests that need Ray, a bucket server or a client generator
-	$(APART)/bin/python -m pytest tests/server/cluster tests/server/storage/test_s3.py tests/client/test_generated.py $(ARGS)
+	$(APART)/bin/python -m pytest -W ignore:unclosed:ResourceWarning tests/server/cluster tests/server/storage/test_s3.py tests/client/test_generated.py $(ARGS)
 
 lint: $(DEV) ## Check style, formatting and types
 	$(BIN)/ruff check
